@@ -1,0 +1,266 @@
+//! The settings of a job: where, how patient, how careful.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use crate::origin::{Origins, UrlError};
+use crate::workiva::ApiVersion;
+
+/// Where the service is, and how a job behaves towards it.
+///
+/// ```
+/// use export_core::{ApiVersion, Config, Region};
+///
+/// let config = Config::for_region(Region::Eu).with_api_version(ApiVersion::V2026_01_01);
+/// assert_eq!(config.base_url(), "https://api.eu.wdesk.com");
+/// ```
+///
+/// Cheap to clone: clones share what they hold.
+#[derive(Clone, Debug)]
+pub struct Config(Arc<Settings>);
+
+#[derive(Clone, Debug)]
+struct Settings {
+    base_url: String,
+    origins: Origins,
+    api_version: ApiVersion,
+    resubmit: Resubmit,
+    pace: Pace,
+    limits: Limits,
+    jitter: Option<u64>,
+}
+
+impl Config {
+    /// Settings for a service at this base URL; a path in it is kept in front of every endpoint.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is no URL, or plain http to anywhere but this machine.
+    pub fn new(base_url: &str) -> Result<Self, UrlError> {
+        Ok(Self::with_origins(base_url, Origins::new(base_url)?))
+    }
+
+    fn with_origins(base_url: &str, origins: Origins) -> Self {
+        Self(Arc::new(Settings {
+            base_url: base_url.trim_end_matches('/').into(),
+            origins,
+            api_version: ApiVersion::default(),
+            resubmit: Resubmit::default(),
+            pace: Pace::default(),
+            limits: Limits::default(),
+            jitter: None,
+        }))
+    }
+
+    fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.0)
+    }
+
+    /// Like [`Config::new`], for a service that is reached in the clear over a network that is
+    /// trusted. Tokens cross it unprotected.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `base_url` is no URL.
+    pub fn with_plain_http(base_url: &str) -> Result<Self, UrlError> {
+        Ok(Self::with_origins(base_url, Origins::with_plain_http_base(base_url)?))
+    }
+
+    /// Allows one more origin to be sent the token.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `url` is no URL.
+    pub fn with_allowed_origin(mut self, url: &str) -> Result<Self, UrlError> {
+        let settings = self.settings();
+        settings.origins = settings.origins.clone().with_allowed(url)?;
+        Ok(self)
+    }
+
+    /// Chooses the generation of the API. **2022-01-01** by default.
+    #[must_use]
+    pub fn with_api_version(mut self, version: ApiVersion) -> Self {
+        self.settings().api_version = version;
+        self
+    }
+
+    /// Chooses when a submit of which nobody knows if it arrived is sent again.
+    #[must_use]
+    pub fn with_resubmit(mut self, resubmit: Resubmit) -> Self {
+        self.settings().resubmit = resubmit;
+        self
+    }
+
+    /// Chooses between waiting as long as is polite and exactly as long as the service says.
+    #[must_use]
+    pub fn with_pace(mut self, pace: Pace) -> Self {
+        self.settings().pace = pace;
+        self
+    }
+
+    /// Replaces the budgets.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.settings().limits = limits;
+        self
+    }
+
+    /// Lengthens each back-off by up to a half, by chance from this seed. **None** by default.
+    ///
+    /// Programs that fail together should not all come back together.
+    #[must_use]
+    pub fn with_jitter(mut self, seed: u64) -> Self {
+        self.settings().jitter = Some(seed);
+        self
+    }
+
+    /// The base URL, without a slash at its end.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.0.base_url
+    }
+
+    /// The origins to which the token may go.
+    #[must_use]
+    pub fn origins(&self) -> &Origins {
+        &self.0.origins
+    }
+
+    /// The generation of the API.
+    #[must_use]
+    pub fn api_version(&self) -> ApiVersion {
+        self.0.api_version
+    }
+
+    /// When a submit is sent again.
+    #[must_use]
+    pub fn resubmit(&self) -> Resubmit {
+        self.0.resubmit
+    }
+
+    /// How a wait before a poll is chosen.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.0.pace
+    }
+
+    /// The budgets.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// The seed of the jitter.
+    #[must_use]
+    pub fn jitter(&self) -> Option<u64> {
+        self.0.jitter
+    }
+}
+
+/// When to send a submit again that may have arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is nothing between these")]
+pub enum Resubmit {
+    /// If a second export would do no harm, as the dialect says.
+    #[default]
+    IfHarmless,
+    /// Never: report it instead.
+    Never,
+    /// Always, though somebody may notice two exports.
+    Always,
+}
+
+/// How long to wait before a poll.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is nothing between these")]
+pub enum Pace {
+    /// At least a tenth of the job's age: an export that took ten minutes is asked after once a
+    /// minute at most, not six hundred times.
+    #[default]
+    Gentle,
+    /// As long as `Retry-After` says, and [`Limits::min_interval`] where it says less.
+    Exact,
+}
+
+/// What a job may use up. Everything is finite.
+///
+/// | limit | default | what it bounds |
+/// |---|---|---|
+/// | `attempt` | 30 s | one request and its answer, but for the bytes of the artifact |
+/// | `job` | 1 h | from the first step until the operation is completed |
+/// | `failures` | 10 | consecutive failures; the next one ends the job |
+/// | `backoff_base` | 1 s | the wait after the first failure; it doubles with each |
+/// | `backoff_cap` | 30 s | the longest such wait |
+/// | `min_interval` | 1 s | the shortest wait before a poll, whatever the service says |
+/// | `max_interval` | 30 s | the longest wait before a poll, unless the service asks for more |
+/// | `grace` | 30 s | how long an accepted operation may be invisible, or completed without a URL |
+/// | `submits` | 3 | submit requests that may have arrived |
+/// | `downloads` | 100 | requests for the artifact |
+/// | `stall` | 60 s | silence in the middle of a download |
+/// | `hops` | 5 | redirects in a row |
+/// | `body` | 1 MiB | the body of an answer that is not the artifact |
+/// | `token_margin` | 60 s | how long before its end a token is replaced |
+///
+/// ```
+/// use core::time::Duration;
+/// use export_core::Limits;
+///
+/// let limits = Limits::default();
+/// assert_eq!(limits.attempt, Duration::from_secs(30)); // the service ends requests at 29 s
+/// assert_eq!(limits.job, Duration::from_secs(3_600));
+/// assert_eq!(limits.failures, 10);
+/// assert_eq!(limits.backoff_base, Duration::from_secs(1));
+/// assert_eq!(limits.backoff_cap, Duration::from_secs(30));
+/// assert_eq!(limits.min_interval, Duration::from_secs(1));
+/// assert_eq!(limits.max_interval, Duration::from_secs(30));
+/// assert_eq!(limits.grace, Duration::from_secs(30));
+/// assert_eq!(limits.submits, 3);
+/// assert_eq!(limits.downloads, 100);
+/// assert_eq!(limits.stall, Duration::from_secs(60));
+/// assert_eq!(limits.hops, 5);
+/// assert_eq!(limits.body, 1_048_576);
+/// assert_eq!(limits.token_margin, Duration::from_secs(60));
+///
+/// let patient = Limits { job: Duration::from_secs(6 * 3_600), ..Limits::default() };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "it is written with struct update syntax")]
+#[expect(missing_docs, reason = "the table above says what each one is")]
+pub struct Limits {
+    pub attempt: Duration,
+    pub job: Duration,
+    pub failures: u32,
+    pub backoff_base: Duration,
+    pub backoff_cap: Duration,
+    pub min_interval: Duration,
+    pub max_interval: Duration,
+    pub grace: Duration,
+    pub submits: u32,
+    pub downloads: u32,
+    pub stall: Duration,
+    pub hops: u32,
+    pub body: usize,
+    pub token_margin: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            attempt: Duration::from_secs(30),
+            job: Duration::from_secs(3_600),
+            failures: 10,
+            backoff_base: Duration::from_secs(1),
+            backoff_cap: Duration::from_secs(30),
+            min_interval: Duration::from_secs(1),
+            max_interval: Duration::from_secs(30),
+            grace: Duration::from_secs(30),
+            submits: 3,
+            downloads: 100,
+            stall: Duration::from_secs(60),
+            hops: 5,
+            body: 1_048_576,
+            token_margin: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `Content-Range`, `Content-Length` and `ETag`: which bytes of which file an answer carries.
+
+use alloc::string::String;
+
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
+
+/// The part of a file that a 206 carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ContentRange {
+    /// Offset of the first byte.
+    pub(crate) first: u64,
+    /// Length of the whole file, if the server knows it.
+    pub(crate) total: Option<u64>,
+}
+
+impl ContentRange {
+    /// Reads `bytes first-last/total` (RFC 9110, 14.4). `None` for every other form, and where
+    /// the three numbers contradict one another.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim();
+        let (unit, rest) = value.split_once(' ')?;
+        let (range, total) = rest.trim().split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        let (first, last) = (number(first)?, number(last)?);
+        let total = if total == "*" { None } else { Some(number(total)?) };
+        let fits = first <= last && total.is_none_or(|total| last < total);
+        // The end is not kept: it is the length of the body that tells whether all of it came.
+        (unit.eq_ignore_ascii_case("bytes") && fits).then_some(Self { first, total })
+    }
+}
+
+/// The length of the body, if it is announced.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    number(headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim())
+}
+
+/// The validator, if it is a strong one (RFC 9110, 8.8.3): equal ones mean equal bytes.
+pub(crate) fn strong_etag(headers: &HeaderMap) -> Option<String> {
+    const LONGEST: usize = 256;
+    let value = headers.get(ETAG)?.to_str().ok()?.trim();
+    let quoted = value.len() >= 2 && value.starts_with('"') && value.ends_with('"');
+    (quoted && value.len() <= LONGEST).then(|| value.into())
+}
+
+/// Digits only: `parse` alone would take a sign.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn a_range_is_read_with_and_without_a_total() {
+        let read = |value| ContentRange::of(&headers(CONTENT_RANGE, value));
+        assert_eq!(read("bytes 5-9/10"), Some(ContentRange { first: 5, total: Some(10) }));
+        assert_eq!(read("Bytes 0-0/*"), Some(ContentRange { first: 0, total: None }));
+    }
+
+    #[test]
+    fn a_range_that_cannot_be_is_none() {
+        for value in [
+            "bytes 5-4/10",
+            "bytes 5-10/10",
+            "bytes */10",
+            "bytes 5-/10",
+            "bytes -5-9/10",
+            "bytes +5-9/10",
+            "lines 5-9/10",
+            "bytes=5-9/10",
+            "bytes 5-9",
+            "bytes 5-9/18446744073709551616",
+            "",
+        ] {
+            assert_eq!(ContentRange::of(&headers(CONTENT_RANGE, value)), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_strong_validator_counts() {
+        let read = |value| strong_etag(&headers(ETAG, value));
+        assert_eq!(read("\"v1\""), Some("\"v1\"".into()));
+        for value in ["W/\"v1\"", "v1", "\"", "", "\"v1"] {
+            assert_eq!(read(value), None, "{value:?}");
+        }
+    }
+}

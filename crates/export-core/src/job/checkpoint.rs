@@ -1,0 +1,193 @@
+//! A frozen job, as it is stored.
+
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ExportJob;
+use super::state::{Download, State};
+use crate::config::Config;
+use crate::origin::{Origin, redact_text};
+use crate::time::Timestamp;
+
+/// Everything that another process needs to go on with a job.
+///
+/// It holds no token, no secret and no signed URL: whoever reads it learns what was exported and
+/// where the operation is. Store it whenever [`ExportJob::revision`] has moved; JSON by `serde`
+/// is the intended form, and fields that a later release adds are ignored by this one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    pub(super) version: u32,
+    pub(super) dialect: String,
+    pub(super) spec: String,
+    pub(super) base: String,
+    #[serde(default)]
+    pub(super) submits: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) operation: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) accepted: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) retry_after_ms: Option<u64>,
+    #[serde(default)]
+    pub(super) not_before: Timestamp,
+    #[serde(default)]
+    pub(super) wait_ms: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) offset: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) etag: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) length: Option<u64>,
+}
+
+/// The version that this release writes, and the newest that it reads.
+pub(super) const VERSION: u32 = 1;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Checkpoint {
+    /// The URL of the operation, once the export was accepted.
+    #[must_use]
+    pub fn operation(&self) -> Option<&str> {
+        self.operation.as_deref()
+    }
+
+    /// How many submit requests may have reached the service.
+    #[must_use]
+    pub const fn submits(&self) -> u32 {
+        self.submits
+    }
+
+    /// How many bytes of the artifact are safe on disk.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The name of the dialect that wrote it.
+    #[must_use]
+    pub fn dialect(&self) -> &str {
+        &self.dialect
+    }
+
+    /// What the dialect saved of itself.
+    #[must_use]
+    pub fn spec(&self) -> &str {
+        &self.spec
+    }
+
+    /// Whether a job of this dialect, with these settings, may go on from it.
+    pub(crate) fn check(&self, dialect: &str, config: &Config) -> Result<(), ResumeError> {
+        if self.version > VERSION {
+            return Err(ResumeError::Version(self.version));
+        }
+        if self.dialect != dialect {
+            return Err(ResumeError::Dialect(self.dialect.clone()));
+        }
+        let configured = config.origins().base();
+        if Origin::parse(&self.base).as_ref() != Ok(configured) {
+            let saved = redact_text(&self.base);
+            return Err(ResumeError::Base { saved, configured: configured.to_string() });
+        }
+        Ok(())
+    }
+
+    pub(super) const fn wait(&self) -> Duration {
+        Duration::from_millis(self.wait_ms)
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after_ms.map(Duration::from_millis)
+    }
+
+    /// What the sink may keep: nothing, unless a validator tells the same bytes from others.
+    pub(super) fn download(&self) -> Download {
+        match &self.etag {
+            None => Download::default(),
+            Some(etag) => Download {
+                etag: Some(etag.clone()),
+                length: self.length,
+                reached: self.offset,
+                durable: self.offset,
+                ..Download::default()
+            },
+        }
+    }
+
+    /// Freezes a job. Resuming asks for a fresh URL of the artifact, so a fetch is stored as a
+    /// poll that must wait for whichever of the two is due later.
+    pub(super) fn of(job: &ExportJob) -> Self {
+        if let State::Done(ended) = &job.state {
+            return ended.last.clone();
+        }
+        let operation = job.state.operation();
+        let submits = match &job.state {
+            State::Submitting(submitting) => submitting.sends,
+            _ => operation.map_or(0, |operation| operation.submits),
+        };
+        let next_poll = operation.map_or(Timestamp::EPOCH, |operation| operation.next_poll);
+        let download = operation.map(|operation| operation.download.clone()).unwrap_or_default();
+        Self {
+            version: VERSION,
+            dialect: job.dialect.name().into(),
+            spec: job.dialect.save(),
+            base: job.config.origins().base().to_string(),
+            submits,
+            operation: operation.map(|operation| operation.target.uri().to_string()),
+            accepted: operation.and_then(|operation| operation.accepted),
+            retry_after_ms: operation
+                .and_then(|operation| u64::try_from(operation.retry_after?.as_millis()).ok()),
+            not_before: job.schedule.not_before.max(next_poll),
+            wait_ms: u64::try_from(job.schedule.length.as_millis()).unwrap_or(u64::MAX),
+            offset: if download.etag.is_some() { download.durable } else { 0 },
+            etag: download.etag,
+            length: download.length,
+        }
+    }
+}
+
+/// Why a checkpoint cannot be gone on from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// It belongs to another service than the one that is configured.
+    #[error("the checkpoint belongs to {saved}, and this is configured for {configured}")]
+    Base {
+        /// Whose it is.
+        saved: String,
+        /// What is configured.
+        configured: String,
+    },
+    /// Another dialect wrote it.
+    #[error("the checkpoint was written by the dialect {0:?}")]
+    Dialect(String),
+    /// The URL of its operation is not one that this job may go to.
+    #[error("the checkpoint's operation is not followed: {0}")]
+    Operation(#[from] crate::origin::UrlError),
+    /// The dialect cannot read what it saved.
+    #[error("the checkpoint's description of the export cannot be read: {0}")]
+    Spec(String),
+    /// A newer release wrote it.
+    #[error(
+        "the checkpoint has version {0}, and this release reads up to {VERSION}: use a newer one"
+    )]
+    Version(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_a_later_release_are_ignored() {
+        let text = r#"{"version":1,"dialect":"d","spec":"","base":"https://h","colour":"red"}"#;
+        let checkpoint: Checkpoint = serde_json::from_str(text).unwrap();
+        assert_eq!(checkpoint.offset(), 0);
+        assert_eq!(checkpoint.wait(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,263 @@
+//! What a job takes in, from its first step to its last byte.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::mem;
+use core::time::Duration;
+
+use http::StatusCode;
+
+use crate::api_error::{ApiError, Speaker};
+use crate::artifact::Artifact;
+use crate::dialect::{Contradiction, Head, Phase, Reading};
+use crate::error::{Error, Trouble};
+use crate::failure::{Failure, FailureKind};
+use crate::job::ExportJob;
+use crate::job::event::Event;
+use crate::job::reply::{Answer, Ended, Next, Question};
+use crate::job::schedule::Why;
+use crate::job::state::State;
+use crate::job::transmit::Asked;
+use crate::time::Timestamp;
+
+impl ExportJob {
+    /// The first step, and every one after a handle was dropped.
+    pub(in crate::job) fn begin(&mut self, now: Timestamp) {
+        if self.schedule.budget.is_none() {
+            self.schedule.begin(now, self.config.limits());
+            self.announce_sunset(now);
+            // A former process sent these, and did not live to see an answer.
+            let sends = self.sends();
+            if sends > 0 && !self.may_send_again() {
+                self.end(Err(Error::SubmitUnconfirmed { sends, last: unheard() }));
+            }
+        }
+        if mem::take(&mut self.in_flight) && self.phase() == Phase::Submit {
+            self.perhaps_sent(now, unheard(), None);
+        }
+    }
+
+    /// A request is about to be sent: what a crash must not forget is written down first.
+    pub(in crate::job) fn started(&mut self, now: Timestamp) {
+        self.in_flight = true;
+        match &mut self.state {
+            State::Submitting(submitting) => {
+                submitting.sends = submitting.sends.saturating_add(1);
+                self.touch();
+            }
+            State::Polling(polling) => {
+                let wait = polling.operation.retry_after.unwrap_or_default();
+                let own = self.own_interval(now);
+                self.schedule.set(now, wait.max(own), Why::Pace);
+                self.touch();
+            }
+            State::Fetching(fetching) => {
+                let attempts = &mut fetching.operation.download.attempts;
+                *attempts = attempts.saturating_add(1);
+            }
+            State::Done(_) => {}
+        }
+    }
+
+    /// The request was not made.
+    pub(in crate::job) fn declined(&mut self, now: Timestamp, failure: Failure) {
+        self.events.push(Event::Failed { at: now, phase: self.phase(), kind: failure.kind() });
+        let error = Error::of_final_failure(self.phase(), &failure);
+        self.end(Err(error.unwrap_or_else(|| self.gave_up(Trouble::Failure(failure)))));
+    }
+
+    /// No answer came.
+    pub(in crate::job) fn unanswered(&mut self, now: Timestamp, failure: Failure) {
+        self.in_flight = false;
+        let phase = self.phase();
+        self.events.push(Event::Failed { at: now, phase, kind: failure.kind() });
+        if let Some(error) = Error::of_final_failure(phase, &failure) {
+            self.not_accepted();
+            return self.end(Err(error));
+        }
+        match failure.kind() {
+            FailureKind::NotSent => {
+                self.not_accepted();
+                self.back_off(now, Trouble::Failure(failure), None);
+            }
+            FailureKind::TooLong => self.protocol(None, "its head does not end"),
+            _ => self.perhaps_sent(now, Trouble::Failure(failure), None),
+        }
+    }
+
+    /// A head came. What it decides, it decides now; the rest waits for the body.
+    pub(in crate::job) fn answered(
+        &mut self,
+        now: Timestamp,
+        head: &Head<'_>,
+        asked: &Asked,
+    ) -> Next {
+        let (status, retry_after) = self.observe(now, head, asked.phase);
+        let first_refusal = status == StatusCode::UNAUTHORIZED && self.refused.is_none();
+        if status != StatusCode::UNAUTHORIZED {
+            self.refused = None;
+        }
+        match (asked.phase, status.as_u16()) {
+            (_, 401) if first_refusal && self.is_trusted() => {
+                self.refused = Some(asked.token);
+                self.not_accepted();
+                self.wait(now, Duration::ZERO, retry_after, Why::BackOff);
+            }
+            (_, 407) => {
+                let failure = Failure::new(FailureKind::Untrusted)
+                    .with_detail("a proxy on the way wants credentials (407)");
+                self.not_accepted();
+                self.end(Err(Error::Untrusted { phase: asked.phase, failure }));
+            }
+            (_, 429) => {
+                self.not_accepted();
+                self.throttled(now, retry_after);
+            }
+            (Phase::Submit | Phase::Poll, 200..=299) | (Phase::Poll, 303) => {
+                let reading = self.dialect.read(asked.phase, head, None);
+                match (asked.phase, reading) {
+                    (_, Reading::NeedBody) => return ask(Question::Meaning, head, retry_after),
+                    (Phase::Poll, Reading::ReadyHere) => {
+                        return self.artifact_comes(now, head, asked);
+                    }
+                    (_, reading) => self.understood(now, head, asked, reading, retry_after),
+                }
+            }
+            (Phase::Fetch, 200 | 206) => return self.artifact_comes(now, head, asked),
+            (Phase::Fetch, 202) => {
+                let reason = ApiError::new(Speaker::Service).with_message(Some("not ready yet"));
+                self.back_off(now, Trouble::Answer(status, Box::new(reason)), retry_after);
+            }
+            (Phase::Fetch, 416) if asked.offset > 0 => self.start_over(now, status),
+            (_, 300..=399) => self.redirected(now, head, asked, retry_after),
+            (_, 400..=599) => return ask(Question::Verdict, head, retry_after),
+            _ => self.protocol(status, "the status is not one of this request's"),
+        }
+        self.in_flight = false;
+        Next::Drain
+    }
+
+    /// The body came.
+    pub(in crate::job) fn answered_in_full(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked,
+        question: Question,
+        body: &[u8],
+    ) {
+        if body.len() > self.config.limits().body {
+            let too_long = Failure::new(FailureKind::TooLong);
+            return self.answered_in_part(now, asked, question, too_long);
+        }
+        match question {
+            Question::None => {}
+            Question::Meaning(answer) => {
+                let head = Head::new(answer.status, &answer.headers);
+                let reading = self.dialect.read(asked.phase, &head, Some(body));
+                self.understood(now, &head, asked, reading, answer.retry_after);
+            }
+            Question::Verdict(answer) => self.judged(now, asked, &answer, body),
+        }
+    }
+
+    /// The body did not come, or not all of it.
+    pub(in crate::job) fn answered_in_part(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked,
+        question: Question,
+        failure: Failure,
+    ) {
+        self.events.push(Event::Failed { at: now, phase: asked.phase, kind: failure.kind() });
+        match question {
+            Question::None => {}
+            Question::Verdict(answer) => self.judged(now, asked, &answer, b""),
+            Question::Meaning(answer) => {
+                self.in_flight = false;
+                match (failure.kind(), Error::of_final_failure(asked.phase, &failure)) {
+                    (_, Some(error)) => self.end(Err(error)),
+                    (FailureKind::TooLong, None) => {
+                        self.protocol(answer.status, "its body is longer than allowed");
+                    }
+                    (_, None) => {
+                        self.perhaps_sent(now, Trouble::Failure(failure), answer.retry_after);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The sink has bytes up to `position`.
+    pub(in crate::job) fn advanced(&mut self, position: u64) {
+        if let Some(operation) = self.state.operation_mut() {
+            let download = &mut operation.download;
+            download.reached = download.reached.max(position);
+            download.highest = download.highest.max(position);
+        }
+    }
+
+    /// The sink has synced up to `offset`.
+    pub(in crate::job) fn durable(&mut self, offset: u64) {
+        if let Some(operation) = self.state.operation_mut() {
+            operation.download.durable = offset;
+            self.touch();
+        }
+    }
+
+    /// The body of the artifact ended.
+    pub(in crate::job) fn downloaded(
+        &mut self,
+        now: Timestamp,
+        mut artifact: Artifact,
+        ended: &Ended,
+        contradiction: Option<Contradiction>,
+    ) {
+        self.in_flight = false;
+        match contradiction {
+            Some(Contradiction::Page) => {
+                let page = ApiError::new(Speaker::Gateway)
+                    .with_message(Some("an HTML page in place of the file"));
+                let trouble = Trouble::Answer(ended.status, Box::new(page));
+                return self.back_off(now, trouble, None);
+            }
+            Some(Contradiction::OtherKind(expected)) => {
+                let got = artifact.media_type.unwrap_or_else(|| String::from("unknown bytes"));
+                return self.end(Err(Error::OtherKind { expected, got }));
+            }
+            None => {}
+        }
+        if ended.too_long {
+            return self.protocol(ended.status, "its body is longer than it announced");
+        }
+        if artifact.length.is_some_and(|length| ended.position < length) {
+            let cut = Failure::new(FailureKind::Cut)
+                .with_detail("the connection ended before all announced bytes came");
+            return self.attempt_failed(now, ended.progressed, Trouble::Failure(cut));
+        }
+        artifact.length = Some(ended.position);
+        self.end(Ok(artifact));
+    }
+
+    /// The body of the artifact broke off, or the sink did.
+    pub(in crate::job) fn broke_off(&mut self, now: Timestamp, progressed: bool, failure: Failure) {
+        self.in_flight = false;
+        let phase = self.phase();
+        self.events.push(Event::Failed { at: now, phase, kind: failure.kind() });
+        match (failure.kind(), Error::of_final_failure(phase, &failure)) {
+            (_, Some(error)) => self.end(Err(error)),
+            (FailureKind::TooLong, None) => self.protocol(None, "its body is longer than allowed"),
+            (_, None) => self.attempt_failed(now, progressed, Trouble::Failure(failure)),
+        }
+    }
+}
+
+/// What is known of a request when its handle, or the whole process, went away.
+fn unheard() -> Trouble {
+    let failure = Failure::new(FailureKind::Unanswered);
+    Trouble::Failure(failure.with_detail("this side stopped before an answer came"))
+}
+
+fn ask(question: fn(Answer) -> Question, head: &Head<'_>, retry_after: Option<Duration>) -> Next {
+    let (status, headers) = (head.status(), head.headers().clone());
+    Next::Ask(question(Answer { status, headers, retry_after }))
+}

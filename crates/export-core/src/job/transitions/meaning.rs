@@ -1,0 +1,280 @@
+//! What an answer means, once its head or its body says so.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use http::StatusCode;
+use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, ETAG, LOCATION};
+
+use crate::api_error::Speaker;
+use crate::artifact::Artifact;
+use crate::dialect::{Head, OperationFacts, Phase, Reading, Repeat};
+use crate::error::{Error, Trouble};
+use crate::headers::{self, ContentRange};
+use crate::job::ExportJob;
+use crate::job::event::{Event, EventUrl};
+use crate::job::reply::{Answer, Download, Next};
+use crate::job::schedule::Why;
+use crate::job::state::{Fetching, Hop, Operation, Polling, State};
+use crate::job::transmit::Asked;
+use crate::origin::{Purpose, UrlError};
+use crate::time::Timestamp;
+
+impl ExportJob {
+    /// A 2xx of a submit or a poll, as the dialect reads it.
+    pub(super) fn understood(
+        &mut self,
+        now: Timestamp,
+        head: &Head<'_>,
+        asked: &Asked,
+        reading: Reading,
+        retry_after: Option<Duration>,
+    ) {
+        self.in_flight = false;
+        let status = head.status();
+        match (asked.phase, reading) {
+            (Phase::Submit, Reading::Accepted { operation }) => {
+                self.accepted(now, asked, &operation, retry_after);
+            }
+            (Phase::Poll, Reading::Pending(facts)) => self.pending(now, facts, retry_after),
+            (Phase::Poll, Reading::ReadyNowhere(facts)) => {
+                self.ready_nowhere(now, status, facts, retry_after);
+            }
+            (Phase::Poll, Reading::ReadyAt { resource, facts }) => {
+                self.ready_at(now, asked, &resource, facts, retry_after);
+            }
+            (Phase::Poll, Reading::Failed(reason, facts)) => {
+                self.end(Err(Error::ExportFailed {
+                    status: facts.status.unwrap_or_else(|| String::from("failed")),
+                    reason: Box::new(reason),
+                    original_request: facts.original_request,
+                }));
+            }
+            (Phase::Poll, Reading::Redirect) => self.redirected(now, head, asked, retry_after),
+            (_, Reading::Foreign) => self.foreign(now, status, retry_after),
+            (_, Reading::Malformed(what)) => self.protocol(status, what),
+            (_, Reading::NeedBody) => self.protocol(status, "its body does not say what it means"),
+            _ => self.protocol(status, "it does not answer what was asked"),
+        }
+    }
+
+    fn accepted(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked,
+        operation: &str,
+        retry_after: Option<Duration>,
+    ) {
+        let State::Submitting(submitting) = &self.state else { return };
+        let submits = submitting.sends;
+        match self.config.origins().judge(Some(&asked.uri), operation, Purpose::Api) {
+            Err(reason) => self.untrusted_url(Phase::Poll, operation, reason),
+            Ok(target) => {
+                let operation = EventUrl(target.uri().clone());
+                self.events.push(Event::Accepted { at: now, operation });
+                let operation = Operation::new(target, submits, Some(now));
+                self.state = State::Polling(Polling { operation, via: None });
+                self.schedule.forgive();
+                self.wait_for_poll(now, retry_after);
+            }
+        }
+    }
+
+    fn pending(&mut self, now: Timestamp, facts: OperationFacts, retry_after: Option<Duration>) {
+        self.schedule.forgive();
+        self.learn(now, facts);
+        if let Some(operation) = self.state.operation_mut() {
+            operation.nowhere_since = None;
+        }
+        self.wait_for_poll(now, retry_after);
+    }
+
+    /// Completed, and yet no URL: it may take the service a moment to write it down.
+    fn ready_nowhere(
+        &mut self,
+        now: Timestamp,
+        status: StatusCode,
+        facts: OperationFacts,
+        retry_after: Option<Duration>,
+    ) {
+        self.schedule.forgive();
+        self.learn(now, facts);
+        let grace = self.config.limits().grace;
+        let Some(operation) = self.state.operation_mut() else { return };
+        let since = *operation.nowhere_since.get_or_insert(now);
+        if now.since(since) >= grace {
+            return self
+                .protocol(status, "the operation is completed, but has no URL of its result");
+        }
+        self.wait_for_poll(now, retry_after);
+    }
+
+    fn ready_at(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked,
+        resource: &str,
+        facts: OperationFacts,
+        retry_after: Option<Duration>,
+    ) {
+        let judged = self.config.origins().judge(Some(&asked.uri), resource, Purpose::Artifact);
+        let target = match judged {
+            Ok(target) => target,
+            Err(reason) => return self.untrusted_url(Phase::Fetch, resource, reason),
+        };
+        self.learn(now, facts);
+        self.schedule.forgive();
+        let own = self.own_interval(now);
+        self.replace(|state| match state {
+            State::Polling(Polling { mut operation, .. }) => {
+                operation.retry_after = retry_after.or(operation.retry_after);
+                operation.next_poll = now + operation.retry_after.unwrap_or_default().max(own);
+                State::Fetching(Fetching { operation, resource: target, via: None })
+            }
+            other => other,
+        });
+        self.schedule.set(now, Duration::ZERO, Why::Pace);
+        self.touch();
+    }
+
+    /// 200 or 206 with the artifact: which bytes of which version of it are these?
+    pub(super) fn artifact_comes(
+        &mut self,
+        now: Timestamp,
+        head: &Head<'_>,
+        asked: &Asked,
+    ) -> Next {
+        let (status, headers) = (head.status(), head.headers());
+        let encoding = head.text(CONTENT_ENCODING.as_str()).unwrap_or("identity");
+        let etag = headers::strong_etag(headers);
+        let Some(operation) = self.state.operation_mut() else { return Next::Drain };
+        let download = &mut operation.download;
+        self.in_flight = false;
+
+        if !encoding.eq_ignore_ascii_case("identity") {
+            self.protocol(status, "its body is compressed, though that was not asked for");
+            return Next::Drain;
+        }
+        let (offset, length) = if status == StatusCode::PARTIAL_CONTENT {
+            let range = ContentRange::of(headers);
+            let Some(range) = range.filter(|range| asked.offset > 0 && range.first == asked.offset)
+            else {
+                self.protocol(status, "it carries another range than the one asked for");
+                return Next::Drain;
+            };
+            let other_version = headers.contains_key(ETAG) && etag != download.etag;
+            let other_length = range.total.is_some() && range.total != download.length;
+            if other_version || (other_length && download.length.is_some()) {
+                self.start_over(now, status);
+                return Next::Drain;
+            }
+            (asked.offset, range.total.or(download.length))
+        } else {
+            let length = headers::content_length(headers);
+            if etag.is_none() || etag != download.etag {
+                download.reached = 0;
+            }
+            download.durable = 0;
+            download.etag = etag;
+            (0, length)
+        };
+        download.length = length;
+        let artifact = Artifact {
+            length,
+            media_type: head.media_type().map(String::from),
+            file_name: headers
+                .get(CONTENT_DISPOSITION)
+                .and_then(headers::file_name)
+                .unwrap_or_else(|| self.dialect.file_name()),
+            etag: download.etag.clone(),
+            operation: operation.target.uri().to_string(),
+            original_request: operation.facts.original_request.clone(),
+            created: operation.facts.created.clone(),
+            updated: operation.facts.updated.clone(),
+            submits: operation.submits,
+            sunset: None,
+        };
+        let artifact = Artifact { sunset: self.sunset_notice(now), ..artifact };
+        self.touch();
+        self.in_flight = true;
+        self.events.push(Event::Downloading { at: now, offset, length });
+        Next::Stream(Download { status, offset, artifact })
+    }
+
+    /// 3xx. The core follows, never the transport: each hop is judged like a first request.
+    pub(super) fn redirected(
+        &mut self,
+        now: Timestamp,
+        head: &Head<'_>,
+        asked: &Asked,
+        retry_after: Option<Duration>,
+    ) {
+        let status = head.status();
+        let followed = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        let Some(location) = head.text(LOCATION.as_str()).filter(|_| followed) else {
+            return self.protocol(status, "it is a redirect that leads nowhere");
+        };
+        let purpose = if asked.phase == Phase::Fetch { Purpose::Artifact } else { Purpose::Api };
+        let judged = self.config.origins().judge(Some(&asked.uri), location, purpose);
+        let hops = self.config.limits().hops;
+        let (via, target) = match (&mut self.state, judged) {
+            // Somebody's login page. The service itself never sends its callers away.
+            (State::Submitting(_) | State::Polling(_), Err(UrlError::Origin)) => {
+                return self.foreign(now, status, retry_after);
+            }
+            (_, Err(reason)) => return self.untrusted_url(asked.phase, location, reason),
+            (
+                State::Polling(Polling { via, .. }) | State::Fetching(Fetching { via, .. }),
+                Ok(to),
+            ) => (via, to),
+            (State::Submitting(_) | State::Done(_), Ok(_)) => {
+                return self.protocol(status, "an export is not asked for somewhere else");
+            }
+        };
+        let count = via.as_ref().map_or(1, |hop| hop.count + 1);
+        if count > hops {
+            return self.protocol(status, "too many redirects in a row");
+        }
+        *via = Some(Hop { target, count });
+        self.wait(now, Duration::ZERO, retry_after, Why::RetryAfter);
+    }
+
+    /// The table of 4xx and 5xx.
+    pub(super) fn judged(&mut self, now: Timestamp, asked: &Asked, answer: &Answer, body: &[u8]) {
+        self.in_flight = false;
+        let (phase, status) = (asked.phase, answer.status);
+        let reason = self.dialect.error(&Head::new(status, &answer.headers), body);
+        let speaker = reason.speaker();
+        let spoken = answer.retry_after.is_some() || speaker == Speaker::Service;
+        let trouble = Trouble::Answer(status, Box::new(reason));
+        match (phase, status.as_u16()) {
+            (Phase::Submit, 503) if spoken || self.dialect.repeat() == Repeat::Harmless => {
+                self.not_accepted();
+                self.back_off(now, trouble, answer.retry_after);
+            }
+            (_, 408 | 500..=599) => self.perhaps_sent(now, trouble, answer.retry_after),
+            (Phase::Submit | Phase::Poll, 401) => {
+                self.end(Err(Error::Unauthorized { phase, reason: trouble }));
+            }
+            (Phase::Submit, _) if speaker == Speaker::Gateway => self.end_with(trouble),
+            (Phase::Submit, 404 | 410) if self.is_switched_off(now) => {
+                self.switched_off(now, status)
+            }
+            (Phase::Poll, 404) if self.is_within_grace(now) => {
+                self.wait_for_poll(now, answer.retry_after);
+            }
+            (Phase::Poll, _) if speaker == Speaker::Gateway => {
+                self.back_off(now, trouble, answer.retry_after);
+            }
+            (Phase::Fetch, 401 | 403 | 404 | 410) => self.ask_for_fresh_url(now, trouble),
+            (Phase::Fetch, _) if speaker == Speaker::Gateway => {
+                self.back_off(now, trouble, answer.retry_after);
+            }
+            _ => {
+                self.not_accepted();
+                self.end_with(trouble);
+            }
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! The rules that several answers share: try again, wait, ask anew, end.
+
+use alloc::boxed::Box;
+use core::mem;
+use core::time::Duration;
+
+use http::StatusCode;
+
+use crate::api_error::{ApiError, Speaker, printable};
+use crate::artifact::{Artifact, SunsetNotice};
+use crate::dialect::{Head, OperationFacts, Phase};
+use crate::error::{Error, Trouble};
+use crate::headers::{self, RetryAfter};
+use crate::job::ExportJob;
+use crate::job::checkpoint::Checkpoint;
+use crate::job::event::Event;
+use crate::job::schedule::{Why, interval};
+use crate::job::state::{Download, Ended, Fetching, Polling, State, Submitting};
+use crate::origin::{Access, UrlError, redact_text};
+use crate::sunset::Sunset;
+use crate::time::Timestamp;
+
+// Trying again.
+
+impl ExportJob {
+    /// Nobody knows whether the request arrived. A submit is sent again if that is harmless.
+    pub(super) fn perhaps_sent(
+        &mut self,
+        now: Timestamp,
+        last: Trouble,
+        retry_after: Option<Duration>,
+    ) {
+        if self.phase() == Phase::Submit && !self.may_send_again() {
+            let sends = self.sends();
+            return self.end(Err(Error::SubmitUnconfirmed { sends, last }));
+        }
+        self.back_off(now, last, retry_after);
+    }
+
+    /// The last submit certainly started nothing.
+    pub(super) fn not_accepted(&mut self) {
+        if let State::Submitting(submitting) = &mut self.state {
+            submitting.sends = submitting.sends.saturating_sub(1);
+            self.touch();
+        }
+    }
+
+    pub(super) fn sends(&self) -> u32 {
+        match &self.state {
+            State::Submitting(submitting) => submitting.sends,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn may_send_again(&self) -> bool {
+        match &self.state {
+            State::Submitting(submitting) => {
+                self.may_repeat() && submitting.sends < submitting.allowed
+            }
+            _ => true,
+        }
+    }
+
+    /// Another failure in a row: wait longer than after the last, or give up.
+    pub(super) fn back_off(
+        &mut self,
+        now: Timestamp,
+        trouble: Trouble,
+        retry_after: Option<Duration>,
+    ) {
+        self.schedule.failures = self.schedule.failures.saturating_add(1);
+        if self.schedule.failures > self.config.limits().failures {
+            let error = self.gave_up(trouble);
+            return self.end(Err(error));
+        }
+        self.back_off_uncounted(now, retry_after);
+    }
+
+    /// 429. While there is a deadline, that bounds it: a crowd is no failure.
+    pub(super) fn throttled(&mut self, now: Timestamp, retry_after: Option<Duration>) {
+        if self.phase() == Phase::Fetch {
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let trouble = Trouble::Answer(status, Box::new(ApiError::new(Speaker::Nobody)));
+            return self.back_off(now, trouble, retry_after);
+        }
+        self.back_off_uncounted(now, retry_after);
+    }
+
+    fn back_off_uncounted(&mut self, now: Timestamp, retry_after: Option<Duration>) {
+        let mut own = self.schedule.back_off(self.config.limits(), self.config.jitter());
+        match &mut self.state {
+            State::Polling(polling) => {
+                polling.via = None;
+                // The time between polls that the service asked for outlives a failed one.
+                own = own.max(self.schedule.not_before.since(now));
+            }
+            State::Fetching(fetching) => fetching.via = None,
+            State::Submitting(_) | State::Done(_) => {}
+        }
+        self.wait(now, own, retry_after, Why::BackOff);
+    }
+
+    /// A download broke off. It goes on where it was, as long as each attempt brings it further.
+    pub(super) fn attempt_failed(&mut self, now: Timestamp, progressed: bool, trouble: Trouble) {
+        const MOST_IDLE: u32 = 2;
+        let most = self.config.limits().downloads;
+        let Some(operation) = self.state.operation_mut() else { return };
+        let download = &mut operation.download;
+        download.idle = if progressed { 0 } else { download.idle + 1 };
+        if download.idle >= MOST_IDLE || download.attempts >= most {
+            let error = self.gave_up(trouble);
+            return self.end(Err(error));
+        }
+        if progressed {
+            download.asked_again = false;
+            self.schedule.forgive();
+        }
+        self.back_off(now, trouble, None);
+    }
+
+    /// The file is another one than before: nothing of what the sink holds can be kept.
+    pub(super) fn start_over(&mut self, now: Timestamp, status: StatusCode) {
+        if let Some(operation) = self.state.operation_mut() {
+            let Download { highest, attempts, idle, asked_again, .. } = operation.download;
+            operation.download =
+                Download { highest, attempts, idle, asked_again, ..Download::default() };
+        }
+        let reason = ApiError::new(Speaker::Service)
+            .with_message(Some("the file has changed since its first part was sent"));
+        self.back_off(now, Trouble::Answer(status, Box::new(reason)), None);
+    }
+
+    /// The URL of the artifact may have expired: the operation knows a fresh one.
+    pub(super) fn ask_for_fresh_url(&mut self, now: Timestamp, trouble: Trouble) {
+        let grace = self.config.limits().grace;
+        match self.state.operation_mut() {
+            Some(operation) if !operation.download.asked_again => {
+                operation.download.asked_again = true;
+                let next_poll = operation.next_poll;
+                self.replace(|state| match state {
+                    State::Fetching(Fetching { operation, .. }) => {
+                        State::Polling(Polling { operation, via: None })
+                    }
+                    other => other,
+                });
+                // The export is completed, so its deadline is over; this is one more question.
+                if let Some(budget) = &mut self.schedule.budget {
+                    budget.deadline = budget.deadline.max(next_poll.max(now) + grace);
+                }
+                self.wait(now, next_poll.since(now), None, Why::Pace);
+            }
+            _ => self.end_with(trouble),
+        }
+    }
+}
+
+// Waiting.
+
+impl ExportJob {
+    /// The wait before the next poll: what the service asks for, and never less than is polite.
+    pub(super) fn wait_for_poll(&mut self, now: Timestamp, retry_after: Option<Duration>) {
+        let own = self.own_interval(now);
+        let asked = match &mut self.state {
+            State::Polling(polling) => {
+                polling.via = None;
+                let operation = &mut polling.operation;
+                operation.retry_after = retry_after.or(operation.retry_after);
+                operation.retry_after
+            }
+            _ => retry_after,
+        };
+        self.wait(now, own, asked, Why::Pace);
+    }
+
+    /// The wait before a poll if the service asks for none.
+    pub(super) fn own_interval(&self, now: Timestamp) -> Duration {
+        let accepted = self.state.operation().and_then(|operation| operation.accepted);
+        let started = self.schedule.budget.map(|budget| budget.started);
+        let age = now.since(accepted.or(started).unwrap_or(now));
+        interval(self.config.pace(), age, self.config.limits())
+    }
+
+    /// Waits for the longer of the two. A wait that the service asks for and that would outlast
+    /// the budget ends the job at once; a wait of our own is cut to the budget's end.
+    pub(super) fn wait(
+        &mut self,
+        now: Timestamp,
+        own: Duration,
+        retry_after: Option<Duration>,
+        why: Why,
+    ) {
+        let (wait, why) = match retry_after {
+            Some(asked) if asked >= own => (asked, Why::RetryAfter),
+            _ => (own, why),
+        };
+        self.schedule.set(now, wait, why);
+        self.touch();
+        let until = self.schedule.not_before;
+        let end = match (&self.state, self.schedule.budget) {
+            (State::Fetching(_), _) | (_, None) => now + self.config.limits().job,
+            (_, Some(budget)) => budget.deadline,
+        };
+        if until > end {
+            match why {
+                Why::RetryAfter => return self.out_of_time(Some(until)),
+                _ if now >= end => return self.out_of_time(None),
+                _ => self.schedule.cut_to(now, end),
+            }
+        }
+        let until = self.schedule.not_before;
+        if until > now {
+            self.events.push(Event::Waiting { at: now, until, why });
+        }
+    }
+
+    /// Until when something that a request needs is worth waiting for.
+    pub(in crate::job) fn patience(&self) -> Timestamp {
+        let attempt = self.schedule.not_before + self.config.limits().attempt;
+        self.schedule.budget.map_or(attempt, |budget| budget.deadline.max(attempt))
+    }
+
+    pub(super) fn is_within_grace(&self, now: Timestamp) -> bool {
+        let accepted = self.state.operation().and_then(|operation| operation.accepted);
+        accepted.is_some_and(|accepted| now.since(accepted) < self.config.limits().grace)
+    }
+
+    /// Whether the next request goes to an origin that may have the token.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.state.target().is_none_or(|target| target.access() == Access::Trusted)
+    }
+}
+
+// Noticing.
+
+impl ExportJob {
+    /// Tells of a head, and reads what any answer may say.
+    pub(super) fn observe(
+        &mut self,
+        now: Timestamp,
+        head: &Head<'_>,
+        phase: Phase,
+    ) -> (StatusCode, Option<Duration>) {
+        let (status, retry_after) = (head.status(), RetryAfter::of(now, head.headers()));
+        let request_id = printable(head.text("x-request-id"));
+        let wait = retry_after.wait();
+        self.events.push(Event::Answered { at: now, phase, status, retry_after: wait, request_id });
+        if retry_after == RetryAfter::Malformed {
+            let what = "a Retry-After that is neither seconds nor a date";
+            self.events.push(Event::Ignored { at: now, what });
+        }
+        let announced = headers::sunset(head.headers()).filter(|_| phase == Phase::Submit);
+        if announced.is_some() && announced != self.sunset {
+            self.sunset = announced;
+            self.announce_sunset(now);
+        }
+        (status, wait)
+    }
+
+    pub(super) fn learn(&mut self, now: Timestamp, facts: OperationFacts) {
+        let Some(operation) = self.state.operation_mut() else { return };
+        let changed = facts.status.is_some() && facts.status != operation.facts.status;
+        operation.facts = facts;
+        if let (true, Some(status)) = (changed, operation.facts.status.clone()) {
+            self.events.push(Event::Status { at: now, status });
+        }
+    }
+
+    pub(super) fn announce_sunset(&mut self, now: Timestamp) {
+        if let (State::Submitting(_), Some(notice)) = (&self.state, self.sunset_notice(now)) {
+            self.events.push(Event::Sunset { at: now, notice });
+        }
+    }
+
+    /// The announced end of the endpoint; the service's own header beats what the dialect knows.
+    pub(super) fn sunset_notice(&self, now: Timestamp) -> Option<SunsetNotice> {
+        let sunset = match (self.dialect.sunset(), self.sunset) {
+            (Some(known), Some(date)) => Sunset { sunset: date, ..known },
+            (Some(known), None) => known,
+            (None, Some(date)) => Sunset::new(
+                "the endpoint in use",
+                Timestamp::EPOCH,
+                date,
+                "what the service's documentation names instead",
+            ),
+            (None, None) => return None,
+        };
+        Some(SunsetNotice { sunset, days_left: sunset.days_left(now) })
+    }
+
+    pub(super) fn is_switched_off(&self, now: Timestamp) -> bool {
+        self.sunset_notice(now).is_some_and(|notice| notice.days_left <= 0)
+    }
+}
+
+// Ending.
+
+impl ExportJob {
+    pub(in crate::job) fn end(&mut self, outcome: Result<Artifact, Error>) {
+        let last = Checkpoint::of(self);
+        self.in_flight = false;
+        self.state = State::Done(Box::new(Ended { outcome, last }));
+    }
+
+    /// The answer is the last word.
+    pub(super) fn end_with(&mut self, trouble: Trouble) {
+        let phase = self.phase();
+        let error = match trouble {
+            Trouble::Answer(status, reason) if reason.speaker() == Speaker::Gateway => {
+                Error::Gateway { phase, status, reason }
+            }
+            Trouble::Answer(StatusCode::UNAUTHORIZED, _) => {
+                Error::Unauthorized { phase, reason: trouble }
+            }
+            Trouble::Answer(status, reason) => Error::Refused { phase, status, reason },
+            Trouble::Failure(_) => self.gave_up(trouble),
+        };
+        self.end(Err(error));
+    }
+
+    pub(super) fn gave_up(&self, last: Trouble) -> Error {
+        let phase = self.phase();
+        match last {
+            Trouble::Answer(status, reason) if reason.speaker() == Speaker::Gateway => {
+                Error::Gateway { phase, status, reason }
+            }
+            last => Error::GaveUp { phase, failures: self.schedule.failures.max(1), last },
+        }
+    }
+
+    /// Something on the way answered in the service's place.
+    pub(super) fn foreign(
+        &mut self,
+        now: Timestamp,
+        status: StatusCode,
+        retry_after: Option<Duration>,
+    ) {
+        let trouble = Trouble::Answer(status, Box::new(ApiError::new(Speaker::Gateway)));
+        match self.phase() {
+            Phase::Submit => self.end_with(trouble),
+            Phase::Poll | Phase::Fetch => self.back_off(now, trouble, retry_after),
+        }
+    }
+
+    pub(super) fn protocol(&mut self, status: impl Into<Option<StatusCode>>, what: &'static str) {
+        let status = status.into();
+        self.end(Err(Error::Protocol { phase: self.phase(), status, what }));
+    }
+
+    pub(super) fn untrusted_url(&mut self, phase: Phase, url: &str, reason: UrlError) {
+        self.end(Err(Error::UntrustedUrl { phase, url: redact_text(url), reason }));
+    }
+
+    pub(super) fn switched_off(&mut self, now: Timestamp, status: StatusCode) {
+        if let Some(SunsetNotice { sunset, .. }) = self.sunset_notice(now) {
+            self.not_accepted();
+            self.end(Err(Error::SwitchedOff { sunset, status }));
+        }
+    }
+
+    fn out_of_time(&mut self, come_back: Option<Timestamp>) {
+        let operation = self.state.operation();
+        let status = operation.and_then(|operation| operation.facts.status.clone());
+        self.end(Err(Error::Deadline { phase: self.phase(), status, come_back }));
+    }
+
+    /// A resume would act differently from here on.
+    pub(super) const fn touch(&mut self) {
+        self.revision += 1;
+    }
+
+    /// Moves from one state to the next by value.
+    pub(super) fn replace(&mut self, next: impl FnOnce(State) -> State) {
+        let nothing = State::Submitting(Submitting { sends: 0, allowed: 0 });
+        self.state = next(mem::replace(&mut self.state, nothing));
+    }
+}

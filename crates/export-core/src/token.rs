@@ -1,0 +1,140 @@
+//! The bearer token, and what a request needs of one.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+/// A bearer token.
+///
+/// Its text cannot be read back: it goes into an `Authorization` header and nowhere else. The
+/// memory is overwritten when the last copy is dropped, a request's header included.
+#[derive(Clone)]
+pub struct Token {
+    id: TokenId,
+    header: HeaderValue,
+}
+
+/// Which token a request was sent with, without the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TokenId(pub(crate) u64);
+
+/// A token that cannot stand in a header: it is empty, or holds a space, a line break or the like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the token is empty or holds bytes that no token may hold")]
+#[non_exhaustive]
+pub struct InvalidToken;
+
+impl Token {
+    /// A token that somebody else obtained. When the service refuses it, there is no other.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is empty or not visible ASCII.
+    ///
+    /// ```
+    /// use export_core::Token;
+    ///
+    /// let token = Token::fixed("eyJhbGciOi")?;
+    /// assert_eq!(format!("{token:?}"), "Token(***)");
+    /// # Ok::<(), export_core::InvalidToken>(())
+    /// ```
+    pub fn fixed(text: &str) -> Result<Self, InvalidToken> {
+        Self::numbered(TokenId(0), text.trim())
+    }
+
+    pub(crate) fn numbered(id: TokenId, text: &str) -> Result<Self, InvalidToken> {
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(InvalidToken);
+        }
+        let mut value = Zeroizing::new(Vec::with_capacity("Bearer ".len() + text.len()));
+        value.extend_from_slice(b"Bearer ");
+        value.extend_from_slice(text.as_bytes());
+        let mut header =
+            HeaderValue::from_maybe_shared(Bytes::from_owner(value)).map_err(|_| InvalidToken)?;
+        header.set_sensitive(true);
+        Ok(Self { id, header })
+    }
+
+    /// Which token this is.
+    #[must_use]
+    pub const fn id(&self) -> TokenId {
+        self.id
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.header.clone()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
+    }
+}
+
+/// What the next request needs of a token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenNeed {
+    /// The token that the service has just refused: any but this one.
+    pub refused: Option<TokenId>,
+}
+
+impl TokenNeed {
+    /// Any token will do.
+    #[must_use]
+    pub const fn any() -> Self {
+        Self { refused: None }
+    }
+
+    /// Any but this one.
+    #[must_use]
+    pub const fn other_than(refused: TokenId) -> Self {
+        Self { refused: Some(refused) }
+    }
+}
+
+/// A secret that is overwritten when it is dropped and never printed.
+#[derive(Clone)]
+pub(crate) struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn a_token_goes_into_a_header_that_hides_it() {
+        let token = Token::fixed(" secret ").unwrap();
+        assert_eq!(token.header(), "Bearer secret");
+        assert!(!format!("{:?} {:?}", token, token.header()).contains("secret"));
+    }
+
+    #[test]
+    fn what_cannot_stand_in_a_header_is_no_token() {
+        for text in ["", " ", "a b", "a\r\nx: y", "ü", "a\u{7f}"] {
+            assert_eq!(Token::fixed(text).map(|_| ()), Err(InvalidToken), "{text:?}");
+        }
+    }
+}

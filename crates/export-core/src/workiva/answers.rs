@@ -1,0 +1,243 @@
+//! Answers to a submit and to a poll: where the operation is, and how far.
+
+use alloc::string::String;
+
+use http::StatusCode;
+use http::header::LOCATION;
+use serde::Deserialize;
+
+use super::errors;
+use super::lenient::{Lenient, Text};
+use crate::dialect::{Head, OperationFacts, Phase, Reading};
+
+/// The domain that stands for `${WORKIVA_CLUSTER_DOMAIN}`, worked out where it is needed.
+pub(super) type Cluster<'a> = &'a dyn Fn() -> Option<String>;
+
+/// Reads an answer to a submit or a poll.
+pub(super) fn read(
+    phase: Phase,
+    head: &Head<'_>,
+    body: Option<&[u8]>,
+    cluster: Cluster<'_>,
+) -> Reading {
+    match (phase, head.status()) {
+        (Phase::Submit, StatusCode::ACCEPTED) => accepted(head, body, cluster),
+        (Phase::Poll, status) if status.is_redirection() => Reading::Redirect,
+        (Phase::Poll | Phase::Submit, _) if speaks_other_than_json(head) => Reading::Foreign,
+        (Phase::Poll, StatusCode::OK) => match body {
+            None => Reading::NeedBody,
+            Some(body) => operation(body, cluster),
+        },
+        (Phase::Poll, StatusCode::ACCEPTED) => Reading::Pending(OperationFacts::default()),
+        (Phase::Submit, _) => Reading::Malformed("a submit is answered with 202 or an error"),
+        (Phase::Poll, _) => Reading::Malformed("a poll is answered with 200, 202, 303 or an error"),
+        (Phase::Fetch, _) => Reading::Malformed("a download is not read as an answer of the API"),
+    }
+}
+
+/// The text of a body without blanks and a byte order mark in front.
+pub(super) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii()
+}
+
+/// **Source:** Workiva's API reference: `Location`; later revisions repeat it as
+/// `operationLocation`, and some answers had it only there (observed).
+fn accepted(head: &Head<'_>, body: Option<&[u8]>, cluster: Cluster<'_>) -> Reading {
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Accepted<'a> {
+        #[serde(borrow)]
+        operation_location: Text<'a>,
+    }
+
+    let location =
+        head.headers().get(LOCATION).and_then(|value| core::str::from_utf8(value.as_bytes()).ok());
+    if let Some(location) = location.map(str::trim).filter(|location| !location.is_empty()) {
+        return accepted_at(location, cluster);
+    }
+    if speaks_other_than_json(head) {
+        return Reading::Foreign;
+    }
+    let Some(body) = body else { return Reading::NeedBody };
+    if without_mark(body).is_empty() {
+        return Reading::Malformed(NO_LOCATION);
+    }
+    match json::<Accepted<'_>>(body) {
+        Ok(accepted) => match accepted.operation_location.get() {
+            Some(location) => accepted_at(location, cluster),
+            None => Reading::Malformed(NO_LOCATION),
+        },
+        Err(reading) => reading,
+    }
+}
+
+const NO_LOCATION: &str =
+    "the export was accepted, but with no Location header and no operationLocation in the body";
+
+fn accepted_at(location: &str, cluster: Cluster<'_>) -> Reading {
+    match with_cluster(location, cluster) {
+        Some(operation) => Reading::Accepted { operation },
+        None => Reading::Malformed(NO_CLUSTER),
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Operation<'a> {
+    #[serde(borrow)]
+    status: Text<'a>,
+    resource_url: Text<'a>,
+    original_request: Text<'a>,
+    created: Lenient<Moment<'a>>,
+    updated: Lenient<Moment<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Moment<'a> {
+    #[serde(borrow)]
+    date_time: Text<'a>,
+}
+
+fn operation(body: &[u8], cluster: Cluster<'_>) -> Reading {
+    let operation = match json::<Operation<'_>>(body) {
+        Ok(operation) => operation,
+        Err(reading) => return reading,
+    };
+    let facts = OperationFacts {
+        status: operation.status.to_owned(),
+        original_request: operation.original_request.to_owned(),
+        created: operation.created.0.date_time.to_owned(),
+        updated: operation.updated.0.date_time.to_owned(),
+    };
+    match Status::of(operation.status.get()) {
+        Status::Pending => Reading::Pending(facts),
+        Status::Failed => Reading::Failed(errors::of_operation(without_mark(body)), facts),
+        Status::Completed => match operation.resource_url.get() {
+            None => Reading::ReadyNowhere(facts),
+            Some(resource) => match with_cluster(resource, cluster) {
+                Some(resource) => Reading::ReadyAt { resource, facts },
+                None => Reading::Malformed(NO_CLUSTER),
+            },
+        },
+    }
+}
+
+enum Status {
+    Pending,
+    Completed,
+    Failed,
+}
+
+impl Status {
+    /// **Source:** Workiva's API reference for `completed`, `cancelled` and `failed`; other
+    /// clients met the rest. The list may grow: an unknown word is not the end.
+    fn of(word: Option<&str>) -> Self {
+        let is_one_of = |known: &[&str]| {
+            word.is_some_and(|word| known.iter().any(|known| known.eq_ignore_ascii_case(word)))
+        };
+        if is_one_of(&["completed", "succeeded", "success"]) {
+            Self::Completed
+        } else if is_one_of(&["failed", "cancelled", "canceled", "error"]) {
+            Self::Failed
+        } else {
+            Self::Pending
+        }
+    }
+}
+
+/// Whether the media type says that this is no JSON.
+pub(super) fn speaks_other_than_json(head: &Head<'_>) -> bool {
+    head.media_type().is_some_and(|media| {
+        let suffix = media.len().checked_sub("+json".len()).and_then(|at| media.get(at..));
+        !media.eq_ignore_ascii_case("application/json")
+            && !suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
+    })
+}
+
+/// Reads a JSON object, or says what the body is instead.
+pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Reading> {
+    let text = without_mark(body);
+    match text.first() {
+        None => Err(Reading::Malformed("the body is empty")),
+        Some(b'<') => Err(Reading::Foreign),
+        Some(b'{') => serde_json::from_slice(text)
+            .map_err(|_| Reading::Malformed("the body is not the JSON that it begins as")),
+        Some(_) => Err(Reading::Malformed("the body is not a JSON object")),
+    }
+}
+
+const NO_CLUSTER: &str = "a URL holds ${WORKIVA_CLUSTER_DOMAIN}, and the base URL, whose host does \
+                          not begin with \"api.\", does not tell what to put there";
+
+/// Puts the cluster's domain where the service forgot to (observed), in plain or with the braces
+/// percent-encoded. `None` if that domain is not known.
+pub(super) fn with_cluster(url: &str, cluster: Cluster<'_>) -> Option<String> {
+    const NAME: &str = "WORKIVA_CLUSTER_DOMAIN";
+    const OPENINGS: [&str; 3] = ["${", "$%7B", "%24%7B"];
+    const CLOSINGS: [&str; 2] = ["}", "%7D"];
+
+    let mut done = String::with_capacity(url.len());
+    let mut rest = url;
+    while let Some((before, after)) = rest.split_once(NAME) {
+        let opening = OPENINGS.iter().find_map(|opening| ending(before, opening));
+        let closing = CLOSINGS.iter().find_map(|closing| beginning(after, closing));
+        if let (Some(before), Some(after)) = (opening, closing) {
+            done.push_str(before);
+            done.push_str(&cluster()?);
+            rest = after;
+        } else {
+            done.push_str(before);
+            done.push_str(NAME);
+            rest = after;
+        }
+    }
+    done.push_str(rest);
+    Some(done)
+}
+
+/// `text` without this at its end, in whichever case its hexadecimal digits are.
+fn ending<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+    let (kept, found) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
+    found.eq_ignore_ascii_case(end).then_some(kept)
+}
+
+/// `text` without this at its beginning, in whichever case its hexadecimal digits are.
+fn beginning<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
+    let (found, kept) = text.split_at_checked(begin.len())?;
+    found.eq_ignore_ascii_case(begin).then_some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clusters_domain_is_put_where_the_service_forgot_to() {
+        let put = |url: &str| with_cluster(url, &|| Some("app.wdesk.com".into())).unwrap();
+        for placeholder in [
+            "${WORKIVA_CLUSTER_DOMAIN}",
+            "$%7BWORKIVA_CLUSTER_DOMAIN%7D",
+            "%24%7bWORKIVA_CLUSTER_DOMAIN%7d",
+        ] {
+            let url = alloc::format!("https://api.{placeholder}/x?y={placeholder}");
+            assert_eq!(put(&url), "https://api.app.wdesk.com/x?y=app.wdesk.com");
+        }
+        for other in [
+            "",
+            "/x",
+            "${OTHER}",
+            "WORKIVA_CLUSTER_DOMAIN",
+            "${WORKIVA_CLUSTER_DOMAIN",
+            "ü}WORKIVA_CLUSTER_DOMAINü",
+        ] {
+            assert_eq!(put(other), other);
+        }
+    }
+
+    #[test]
+    fn a_domain_that_is_not_known_is_needed_only_where_it_is_asked_for() {
+        assert_eq!(with_cluster("/x", &|| None).as_deref(), Some("/x"));
+        assert_eq!(with_cluster("https://${WORKIVA_CLUSTER_DOMAIN}/x", &|| None), None);
+    }
+}

@@ -1,0 +1,421 @@
+//! The dialect: what to export, written for one generation of the API.
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::answers;
+use super::errors;
+use super::format::FileFormat;
+use super::generation::ApiVersion;
+use super::routes::{Endpoint, Route};
+use super::spec::{ExportSpec, SpecError, asks_for_mail};
+use crate::api_error::ApiError;
+use crate::config::Config;
+use crate::dialect::{Contradiction, Dialect, Head, Phase, Reading, Repeat};
+use crate::file_name::safe_file_name;
+use crate::origin::{Origin, Purpose, Redacted, UrlError};
+use crate::sunset::Sunset;
+
+/// Workiva's API, and one export in it.
+///
+/// This is the [`Dialect`] that the crate ships. Most callers never name it:
+/// [`ExportJob::new`](crate::ExportJob::new) makes one of an [`ExportSpec`].
+pub struct Workiva {
+    version: ApiVersion,
+    base_url: Box<str>,
+    /// `None` for an operation that somebody else started.
+    submit: Option<Submit>,
+}
+
+/// All that is kept of a spec: thousands of jobs may be waiting.
+struct Submit {
+    uri: Uri,
+    /// The part of the URI that is the endpoint's own, without the base URL's path.
+    path: usize,
+    body: Box<RawValue>,
+    format: FileFormat,
+    file_name: Box<str>,
+    repeat: Repeat,
+    sunset: Option<&'static Sunset>,
+}
+
+/// A saved dialect that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RestoreError(String);
+
+/// What is stored in a checkpoint.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    api: ApiVersion,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    submit: Option<SavedSubmit>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedSubmit {
+    path: String,
+    body: Box<RawValue>,
+    format: String,
+    file: String,
+}
+
+const X_VERSION: HeaderName = HeaderName::from_static("x-version");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+impl Workiva {
+    /// An export that is to be asked for, in the generation of the API that the config names.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the export cannot be asked for as it is described; nothing was sent.
+    ///
+    /// ```
+    /// use export_core::{ArchiveOptions, Config, ExportSpec, Region, Workiva};
+    ///
+    /// let config = Config::for_region(Region::Us);
+    /// let spec = ExportSpec::container("", ArchiveOptions::default());
+    /// let refused = Workiva::new(&spec, &config).unwrap_err();
+    /// assert_eq!(refused.to_string(), "sourceId is empty: give the id of what is meant");
+    /// ```
+    pub fn new(spec: &ExportSpec, config: &Config) -> Result<Self, SpecError> {
+        let version = config.api_version();
+        let rendered = spec.render(version)?;
+        let (uri, path) = submit_uri(config, &rendered.path)?;
+        let submit = Submit {
+            uri,
+            path,
+            body: rendered.body,
+            format: rendered.format,
+            file_name: rendered.file_name.into(),
+            repeat: if rendered.mails { Repeat::SideEffect } else { Repeat::Harmless },
+            sunset: rendered.route.sunset.as_ref(),
+        };
+        Ok(Self { version, base_url: config.base_url().into(), submit: Some(submit) })
+    }
+
+    /// An operation that somebody else started: it can be polled, and its file fetched.
+    ///
+    /// There is nothing to submit. Asked for that request all the same, it gives a `GET` of the
+    /// base URL, which starts nothing.
+    #[must_use]
+    pub fn attached(config: &Config) -> Self {
+        Self { version: config.api_version(), base_url: config.base_url().into(), submit: None }
+    }
+
+    /// What [`save`](Dialect::save) made a text of. The generation of the API is the saved one,
+    /// the base URL the config's.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is not one that this release or an earlier one has saved.
+    pub fn restore(saved: &str, config: &Config) -> Result<Self, RestoreError> {
+        let saved: Saved =
+            serde_json::from_str(saved).map_err(|error| RestoreError(error.to_string()))?;
+        let submit = match saved.submit {
+            None => None,
+            Some(submit) => Some(Submit::restore(submit, saved.api, config)?),
+        };
+        Ok(Self { version: saved.api, base_url: config.base_url().into(), submit })
+    }
+
+    /// The URL of an operation, of which the id, the path or the URL is given.
+    ///
+    /// ```
+    /// use export_core::{Config, Region, Workiva};
+    ///
+    /// let workiva = Workiva::attached(&Config::for_region(Region::Eu));
+    /// assert_eq!(
+    ///     workiva.operation_url("op-1")?,
+    ///     "https://api.eu.wdesk.com/platform/v1/operations/op-1"
+    /// );
+    /// assert_eq!(workiva.operation_url("/operations/op-1")?, "/operations/op-1");
+    /// # Ok::<(), export_core::SpecError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if nothing is given.
+    pub fn operation_url(&self, id_or_url: &str) -> Result<String, SpecError> {
+        let given = id_or_url.trim();
+        if given.is_empty() {
+            return Err(SpecError::EmptyId { id: "operationId" });
+        }
+        if given.starts_with('/') || given.contains("://") {
+            let known = answers::with_cluster(given, &|| self.cluster());
+            return Ok(known.unwrap_or_else(|| given.to_owned()));
+        }
+        let path = self.operations().map(|route| route.render(&[given])).unwrap_or_default();
+        Ok(format!("{}{path}", self.base_url))
+    }
+
+    /// The generation of the API.
+    #[must_use]
+    pub const fn api_version(&self) -> ApiVersion {
+        self.version
+    }
+
+    /// What stands for `${WORKIVA_CLUSTER_DOMAIN}`.
+    ///
+    /// **Source:** observed; in every region the API's host is `api.` and this domain.
+    fn cluster(&self) -> Option<String> {
+        let base = Origin::parse(&self.base_url).ok()?;
+        base.host().strip_prefix("api.").map(String::from)
+    }
+
+    fn operations(&self) -> Option<&'static Route> {
+        Endpoint::Operation.in_version(self.version)
+    }
+}
+
+impl Submit {
+    fn restore(
+        saved: SavedSubmit,
+        version: ApiVersion,
+        config: &Config,
+    ) -> Result<Self, RestoreError> {
+        if !saved.path.starts_with('/') {
+            return Err(RestoreError(format!("{:?} is not a path", saved.path)));
+        }
+        let (uri, path) = submit_uri(config, &saved.path)
+            .map_err(|error| RestoreError(format!("{:?}: {error}", saved.path)))?;
+        let json = serde_json::from_str(saved.body.get());
+        let mails = json.is_ok_and(|json| asks_for_mail(&json));
+        let route = Route::of_path(&saved.path).map(|(route, _)| route);
+        Ok(Self {
+            uri,
+            path,
+            body: saved.body,
+            format: FileFormat::of_word(&saved.format),
+            file_name: safe_file_name(&saved.file).unwrap_or_else(|| "export".into()).into(),
+            repeat: if mails { Repeat::SideEffect } else { Repeat::Harmless },
+            sunset: route
+                .filter(|route| route.version == version)
+                .and_then(|route| route.sunset.as_ref()),
+        })
+    }
+}
+
+/// The absolute URI of an endpoint, and where in its path the endpoint's own begins.
+fn submit_uri(config: &Config, path: &str) -> Result<(Uri, usize), UrlError> {
+    let url = format!("{}{path}", config.base_url());
+    let target = config.origins().judge(None, &url, Purpose::Api)?;
+    let whole = target.uri().path();
+    let own = whole.strip_suffix(path).ok_or(UrlError::Syntax)?.len();
+    Ok((target.uri().clone(), own))
+}
+
+impl Dialect for Workiva {
+    fn name(&self) -> &str {
+        "workiva"
+    }
+
+    fn save(&self) -> String {
+        #[derive(Serialize)]
+        struct Saving<'a> {
+            api: ApiVersion,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            submit: Option<SavingSubmit<'a>>,
+        }
+        #[derive(Serialize)]
+        struct SavingSubmit<'a> {
+            path: &'a str,
+            body: &'a RawValue,
+            format: &'static str,
+            file: &'a str,
+        }
+        let submit = self.submit.as_ref().map(|submit| SavingSubmit {
+            path: submit.uri.path().get(submit.path..).unwrap_or_default(),
+            body: &submit.body,
+            format: submit.format.as_str(),
+            file: &submit.file_name,
+        });
+        serde_json::to_string(&Saving { api: self.version, submit }).unwrap_or_default()
+    }
+
+    fn repeat(&self) -> Repeat {
+        self.submit.as_ref().map_or(Repeat::Harmless, |submit| submit.repeat)
+    }
+
+    fn request(&self, phase: Phase, target: Option<&Uri>) -> Request<Vec<u8>> {
+        let submit = self.submit.as_ref().filter(|_| phase == Phase::Submit);
+        let mut request = Request::new(submit.map(|s| s.body.get().into()).unwrap_or_default());
+        // Room for what the machine and the adapter add, so that the map is made once.
+        *request.headers_mut() = HeaderMap::with_capacity(8);
+        let headers = request.headers_mut();
+        headers.extend(self.operations().and_then(Route::version_header).map(|v| (X_VERSION, v)));
+        if phase != Phase::Fetch {
+            headers.insert(ACCEPT, JSON);
+        }
+        if let Some(submit) = submit {
+            headers.insert(CONTENT_TYPE, JSON);
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = submit.uri.clone();
+        } else {
+            *request.uri_mut() = match target {
+                Some(target) => target.clone(),
+                None => self.base_url.parse().unwrap_or_default(),
+            };
+        }
+        request
+    }
+
+    fn read(&self, phase: Phase, head: &Head<'_>, body: Option<&[u8]>) -> Reading {
+        answers::read(phase, head, body, &|| self.cluster())
+    }
+
+    fn error(&self, head: &Head<'_>, body: &[u8]) -> ApiError {
+        errors::read(head, body)
+    }
+
+    fn contradiction(&self, media_type: Option<&str>, first: &[u8]) -> Option<Contradiction> {
+        self.submit.as_ref()?.format.contradiction(media_type, first)
+    }
+
+    fn file_name(&self) -> String {
+        self.submit.as_ref().map_or_else(|| "export".into(), |submit| (*submit.file_name).into())
+    }
+
+    fn sunset(&self) -> Option<Sunset> {
+        match &self.submit {
+            Some(submit) => submit.sunset.copied(),
+            None => self.operations().and_then(|route| route.sunset),
+        }
+    }
+}
+
+impl fmt::Debug for Workiva {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Workiva");
+        shown.field("version", &self.version).field("base_url", &self.base_url);
+        if let Some(submit) = &self.submit {
+            shown.field("submit", &Redacted(&submit.uri)).field("format", &submit.format);
+        }
+        shown.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workiva::{ArchiveOptions, DocumentExport, FileExport, Region};
+
+    fn config() -> Config {
+        Config::new("https://api.example.com:8443/wk").unwrap()
+    }
+
+    fn mailing() -> ExportSpec {
+        let options = ArchiveOptions { email_on_complete: Some(true), ..Default::default() };
+        ExportSpec::file("a b/..", FileExport::folder(options))
+    }
+
+    #[test]
+    fn what_is_saved_is_restored_in_its_own_generation() {
+        let old = config().with_api_version(ApiVersion::V2022_01_01);
+        let new = config().with_api_version(ApiVersion::V2026_01_01);
+        let workiva = Workiva::new(&mailing(), &old).unwrap();
+        assert_eq!(
+            workiva.save(),
+            r#"{"api":"2022-01-01","submit":{"path":"/prototype/platform/files/a%20b%2F../export","body":{"folderExport":{"emailOnComplete":true},"kind":"Folder"},"format":"tar.gz","file":"a b_...tar.gz"}}"#
+        );
+        let restored = Workiva::restore(&workiva.save(), &new).unwrap();
+        assert_eq!(restored.save(), workiva.save());
+        assert_eq!(restored.repeat(), Repeat::SideEffect);
+        assert_eq!(restored.sunset(), workiva.sunset());
+        assert!(restored.sunset().is_some());
+        assert_eq!(restored.file_name(), workiva.file_name());
+        let request = |workiva: &Workiva| format!("{:?}", workiva.request(Phase::Submit, None));
+        assert_eq!(request(&restored), request(&workiva));
+
+        let attached = Workiva::attached(&old);
+        assert_eq!(attached.save(), r#"{"api":"2022-01-01"}"#);
+        assert_eq!(Workiva::restore(&attached.save(), &new).unwrap().save(), attached.save());
+    }
+
+    #[test]
+    fn what_was_tampered_with_leads_to_no_other_host() {
+        for path in ["@evil.example/", ".evil.example/", ":1/", "", "files/f1/export", "?", "/a#/b"]
+        {
+            let saved = format!(
+                r#"{{"api":"2026-01-01","submit":{{"path":"{path}","body":{{}},"format":"x","file":"../x"}}}}"#
+            );
+            assert!(Workiva::restore(&saved, &config()).is_err(), "{path}");
+        }
+        let saved = r#"{"api":"2026-01-01","submit":{"path":"//evil.example/x","body":{},"format":"x","file":"../x"}}"#;
+        let restored = Workiva::restore(saved, &config()).unwrap();
+        let request = restored.request(Phase::Submit, None);
+        assert_eq!(request.uri(), "https://api.example.com:8443/wk//evil.example/x");
+        assert_eq!(restored.file_name(), "x");
+        for broken in ["", "{}", r#"{"api":"2024-01-01"}"#, r#"{"api":"2026-01-01","submit":{}}"#] {
+            assert!(Workiva::restore(broken, &config()).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn what_stands_for_the_cluster_is_known_where_the_host_says_so() {
+        let cluster = |url| Workiva::attached(&Config::new(url).unwrap()).cluster();
+        assert_eq!(
+            cluster("https://API.sandbox.example:8443/x").as_deref(),
+            Some("sandbox.example")
+        );
+        assert_eq!(cluster("https://wdesk.example"), None);
+        for region in Region::ALL {
+            assert_eq!(cluster(region.base_url()).as_deref(), Some(region.cluster_domain()));
+        }
+        let attached = Workiva::attached(&Config::for_region(Region::Us));
+        assert_eq!(
+            attached.operation_url(" https://api.${WORKIVA_CLUSTER_DOMAIN}/operations/1 "),
+            Ok("https://api.app.wdesk.com/operations/1".into())
+        );
+    }
+
+    #[test]
+    fn an_operation_is_found_by_its_id_below_the_base_url() {
+        let new = config().with_api_version(ApiVersion::V2026_01_01);
+        let attached = Workiva::attached(&new);
+        assert_eq!(
+            attached.operation_url("a/../b").as_deref(),
+            Ok("https://api.example.com:8443/wk/operations/a%2F..%2Fb")
+        );
+        assert_eq!(attached.operation_url(" "), Err(SpecError::EmptyId { id: "operationId" }));
+    }
+
+    #[test]
+    fn an_attached_dialect_starts_nothing() {
+        let request = Workiva::attached(&config()).request(Phase::Submit, None);
+        assert_eq!(request.method(), Method::GET);
+        assert!(request.body().is_empty());
+    }
+
+    #[test]
+    fn a_waiting_export_needs_little_memory() {
+        let spec = ExportSpec::document("d1", DocumentExport::pdf());
+        let workiva = Workiva::new(&spec, &Config::for_region(Region::Us)).unwrap();
+        let submit = workiva.submit.as_ref().unwrap();
+        let heap = workiva.base_url.len()
+            + submit.uri.to_string().len()
+            + submit.body.get().len()
+            + submit.file_name.len();
+        assert!(size_of::<Workiva>() + heap <= 320, "{} + {heap}", size_of::<Workiva>());
+    }
+
+    #[test]
+    fn a_request_has_room_for_the_headers_of_others() {
+        let workiva = Workiva::new(&mailing(), &config()).unwrap();
+        let mut request = workiva.request(Phase::Submit, None);
+        let room = request.headers().capacity();
+        for name in ["authorization", "accept-encoding", "user-agent", "traceparent", "range"] {
+            request.headers_mut().insert(name, JSON);
+        }
+        assert_eq!(request.headers().capacity(), room);
+    }
+}

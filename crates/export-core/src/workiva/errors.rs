@@ -1,0 +1,160 @@
+//! Error answers, in each of the shapes that were met.
+
+use alloc::string::String;
+
+use super::format::begins_a_page;
+use super::lenient::{List, Text, TextOr};
+use crate::api_error::{ApiError, Speaker};
+use crate::dialect::Head;
+
+/// Reads the body of a 4xx or 5xx.
+pub(super) fn read(head: &Head<'_>, body: &[u8]) -> ApiError {
+    let text = super::answers::without_mark(body);
+    let error = if text.is_empty() {
+        ApiError::new(Speaker::Nobody)
+    } else if let Some(error) = document(text) {
+        error
+    } else {
+        notice(head, text)
+    };
+    error.with_request_id(head.text("x-request-id"))
+}
+
+/// Reads the reasons of an operation that failed: its `details`, or whatever else it says.
+pub(super) fn of_operation(body: &[u8]) -> ApiError {
+    let document = serde_json::from_slice::<Document<'_>>(body).unwrap_or_default();
+    let mut reasons = document.reasons();
+    let mut details = reasons.details.0.iter();
+    let mut error = ApiError::new(Speaker::Service);
+    if reasons.code.get().or(reasons.message.get()).is_none() {
+        if let Some(first) = details.next() {
+            error = error.with_target(first.target.get());
+            reasons = Reasons { code: &first.code, message: &first.message, ..reasons };
+        }
+    }
+    error = error.with_code(reasons.code.get()).with_message(reasons.message.get());
+    details.fold(error, with_detail)
+}
+
+/// Reads one of the service's error documents. `None` if it is not recognised as one.
+fn document(text: &[u8]) -> Option<ApiError> {
+    let document: Document<'_> = serde_json::from_slice(text).ok()?;
+    let reasons = document.reasons();
+    let (code, message) = (reasons.code.get(), reasons.message.get());
+    // Gateways write {"message": ..} as well; only the service adds a code or nests it.
+    let speaker = match (&document.error, code, message) {
+        (_, Some(_), _) | (TextOr::Object(_), _, Some(_)) => Speaker::Service,
+        (_, None, Some(_)) => Speaker::Nobody,
+        (_, None, None) => return None,
+    };
+    let error = ApiError::new(speaker)
+        .with_code(code)
+        .with_message(message)
+        .with_target(reasons.target.get());
+    Some(reasons.details.0.iter().fold(error, with_detail))
+}
+
+/// What an answer says that is no error document: a page's title, a store's XML, a plain text.
+fn notice(head: &Head<'_>, text: &[u8]) -> ApiError {
+    const MOST_READ: usize = 4_096;
+    const MOST_SHOWN: usize = 200;
+    let shown = String::from_utf8_lossy(&text[..text.len().min(MOST_READ)]);
+    let is_html = head.media_type().is_some_and(|media| media.eq_ignore_ascii_case("text/html"));
+    if is_html || begins_a_page(text) || text.starts_with(b"<") {
+        return ApiError::new(Speaker::Gateway)
+            .with_code(element(&shown, "Code"))
+            .with_message(element(&shown, "title").or_else(|| element(&shown, "Message")));
+    }
+    if text.starts_with(b"{") || text.starts_with(b"[") {
+        // Data that was not asked for is not shown: there may be a token in it.
+        return ApiError::new(Speaker::Nobody);
+    }
+    let end = shown.char_indices().nth(MOST_SHOWN).map_or(shown.len(), |(end, _)| end);
+    ApiError::new(Speaker::Nobody).with_message(Some(&shown[..end]))
+}
+
+/// The text in the first element of this name.
+fn element<'a>(page: &'a str, name: &str) -> Option<&'a str> {
+    let opening = page.match_indices('<').find_map(|(at, _)| {
+        let rest = &page[at + 1..];
+        let found = rest.get(..name.len())?.eq_ignore_ascii_case(name);
+        let rest = rest.get(name.len()..)?;
+        (found && rest.starts_with(['>', ' '])).then_some(rest)
+    })?;
+    let (_, text) = opening.split_once('>')?;
+    Some(text.split('<').next().unwrap_or(text))
+}
+
+fn with_detail(error: ApiError, detail: &Detail<'_>) -> ApiError {
+    let (code, message, target) = (detail.code.get(), detail.message.get(), detail.target.get());
+    if code.or(message).or(target).is_none() {
+        error
+    } else {
+        error.with_detail(code, message, target)
+    }
+}
+
+/// All shapes in one. Flat: `code`, `message`, `target`, `details`. Nested: the same in `error`.
+/// The token endpoint's (RFC 6749, 5.2): `error` is the code, `error_description` the message.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Document<'a> {
+    #[serde(borrow)]
+    code: Text<'a>,
+    message: Text<'a>,
+    target: Text<'a>,
+    details: List<Detail<'a>>,
+    error: TextOr<'a, Nested<'a>>,
+    error_description: Text<'a>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Detail<'a> {
+    #[serde(borrow)]
+    code: Text<'a>,
+    message: Text<'a>,
+    target: Text<'a>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Nested<'a> {
+    #[serde(borrow)]
+    code: Text<'a>,
+    message: Text<'a>,
+    target: Text<'a>,
+    details: List<Detail<'a>>,
+}
+
+struct Reasons<'a, 'b> {
+    code: &'b Text<'a>,
+    message: &'b Text<'a>,
+    target: &'b Text<'a>,
+    details: &'b List<Detail<'a>>,
+}
+
+impl<'a> Document<'a> {
+    fn reasons(&self) -> Reasons<'a, '_> {
+        let flat = Reasons {
+            code: &self.code,
+            message: &self.message,
+            target: &self.target,
+            details: &self.details,
+        };
+        match &self.error {
+            TextOr::Neither => flat,
+            TextOr::Object(inner) => Reasons {
+                code: &inner.code,
+                message: &inner.message,
+                target: &inner.target,
+                details: &inner.details,
+            },
+            TextOr::Text(word) => {
+                let described = self.error_description.get().is_some();
+                let message = if described { &self.error_description } else { &self.message };
+                Reasons { code: word, message, ..flat }
+            }
+        }
+    }
+}

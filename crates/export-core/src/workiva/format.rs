@@ -1,0 +1,184 @@
+//! What kind of file an export makes, and how to tell that a download is another.
+
+use crate::dialect::Contradiction;
+
+/// The kind of file that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileFormat {
+    Csv,
+    /// A csv for each sheet, in a zip.
+    CsvZip,
+    Docx,
+    Pdf,
+    Pptx,
+    TarGz,
+    Xhtml,
+    Xlsx,
+    /// Whatever it is.
+    Any,
+}
+
+impl FileFormat {
+    const ALL: [Self; 9] = [
+        Self::Csv,
+        Self::CsvZip,
+        Self::Docx,
+        Self::Pdf,
+        Self::Pptx,
+        Self::TarGz,
+        Self::Xhtml,
+        Self::Xlsx,
+        Self::Any,
+    ];
+
+    /// The word that it is saved as; where the API knows the format, the API's word.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::CsvZip => "csv.zip",
+            Self::Docx => "docx",
+            Self::Pdf => "pdf",
+            Self::Pptx => "pptx",
+            Self::TarGz => "tar.gz",
+            Self::Xhtml => "xhtml",
+            Self::Xlsx => "xlsx",
+            Self::Any => "any",
+        }
+    }
+
+    /// The format that was saved as this word. A word of a later release is any format.
+    pub(super) fn of_word(word: &str) -> Self {
+        Self::ALL.into_iter().find(|format| format.as_str() == word).unwrap_or(Self::Any)
+    }
+
+    /// What a file name ends with, without the dot.
+    pub(super) const fn extension(self) -> Option<&'static str> {
+        match self {
+            Self::CsvZip => Some("zip"),
+            Self::Any => None,
+            _ => Some(self.as_str()),
+        }
+    }
+
+    /// Why a file of this media type that begins with these bytes is not of this format.
+    pub(super) fn contradiction(
+        self,
+        media_type: Option<&str>,
+        first: &[u8],
+    ) -> Option<Contradiction> {
+        let (expected, magic): (_, &[u8]) = match self {
+            Self::Any => return None,
+            Self::Csv => ("a csv file", b""),
+            Self::CsvZip => ("csv in a zip", b""),
+            Self::Docx => ("a docx file", b"PK"),
+            Self::Pdf => ("a pdf file", b"%PDF-"),
+            Self::Pptx => ("a pptx file", b"PK"),
+            Self::TarGz => ("a gzip file", b"\x1f\x8b"),
+            Self::Xhtml => ("an xhtml file", b""),
+            Self::Xlsx => ("an xlsx file", b"PK"),
+        };
+        let called = |name: &str| media_type.is_some_and(|given| given.eq_ignore_ascii_case(name));
+        if called("application/json") {
+            Some(Contradiction::OtherKind(expected))
+        } else if self != Self::Xhtml && (called("text/html") || begins_a_page(first)) {
+            Some(Contradiction::Page)
+        } else if first.starts_with(magic) {
+            None
+        } else {
+            Some(Contradiction::OtherKind(expected))
+        }
+    }
+}
+
+/// Whether a text begins as an HTML page does. Three bytes of a tag's name must be there.
+pub(super) fn begins_a_page(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    ["<!doctype html", "<html", "<head", "<body"].into_iter().any(|tag| {
+        let shown = text.len().min(tag.len());
+        shown >= 4 && text[..shown].eq_ignore_ascii_case(&tag.as_bytes()[..shown])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: Option<Contradiction> = Some(Contradiction::Page);
+
+    fn other(expected: &'static str) -> Option<Contradiction> {
+        Some(Contradiction::OtherKind(expected))
+    }
+
+    #[test]
+    fn a_file_that_begins_as_it_should_is_taken_whatever_it_is_called() {
+        for (format, first) in [
+            (FileFormat::Pdf, &b"%PDF-1.7"[..]),
+            (FileFormat::Docx, b"PK\x03\x04\x14\0\x06\0"),
+            (FileFormat::Xlsx, b"PK\x03\x04\x14\0\x06\0"),
+            (FileFormat::Pptx, b"PK\x03\x04\x14\0\x06\0"),
+            (FileFormat::TarGz, b"\x1f\x8b\x08\0\0\0\0\0"),
+            (FileFormat::Csv, b"a,b,c\n1,"),
+            (FileFormat::Csv, b""),
+            (FileFormat::Csv, b"PK\x03\x04\x14\0\x06\0"),
+            (FileFormat::CsvZip, b"PK\x03\x04\x14\0\x06\0"),
+            (FileFormat::CsvZip, b"a,b,c\n1,"),
+            (FileFormat::Xhtml, b"<?xml ve"),
+            (FileFormat::Xhtml, b"PK\x03\x04\x14\0\x06\0"),
+        ] {
+            for media in [None, Some("application/octet-stream"), Some("text/plain")] {
+                assert_eq!(format.contradiction(media, first), None, "{format:?} {media:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_in_place_of_a_file_is_told_by_its_name_or_by_its_beginning() {
+        for format in FileFormat::ALL {
+            let free = matches!(format, FileFormat::Any | FileFormat::Xhtml);
+            let page = if free { None } else { PAGE };
+            assert_eq!(format.contradiction(Some("Text/HTML"), b"Please w"), page, "{format:?}");
+            for first in
+                [b"<!DOCTYP", b"<!doctyp", b"<html la", b"<HTML>\r\n", b" \n<html>", b"<head><t"]
+            {
+                assert_eq!(format.contradiction(None, first), page, "{format:?}");
+            }
+            assert_eq!(format.contradiction(None, b"\xef\xbb\xbf<html"), page, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn json_in_place_of_a_file_is_another_kind() {
+        assert_eq!(
+            FileFormat::Csv.contradiction(Some("application/json"), b"{\"a\":1}"),
+            other("a csv file")
+        );
+        assert_eq!(
+            FileFormat::Xhtml.contradiction(Some("application/json"), b"{\"a\":1}"),
+            other("an xhtml file")
+        );
+        assert_eq!(FileFormat::Any.contradiction(Some("application/json"), b"{}"), None);
+    }
+
+    #[test]
+    fn other_bytes_are_another_kind() {
+        for (format, expected) in [
+            (FileFormat::Pdf, "a pdf file"),
+            (FileFormat::Docx, "a docx file"),
+            (FileFormat::Xlsx, "an xlsx file"),
+            (FileFormat::Pptx, "a pptx file"),
+            (FileFormat::TarGz, "a gzip file"),
+        ] {
+            for first in [&b""[..], b"{", b"<?xml ve", b"\0\0\0\0\0\0\0\0", b"%pdf-1.7"] {
+                assert_eq!(format.contradiction(None, first), other(expected), "{first:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_format_is_read_back_from_its_word_and_a_later_one_is_any() {
+        for format in FileFormat::ALL {
+            assert_eq!(FileFormat::of_word(format.as_str()), format);
+        }
+        assert_eq!(FileFormat::of_word("odt"), FileFormat::Any);
+    }
+}

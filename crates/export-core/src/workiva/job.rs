@@ -1,0 +1,68 @@
+//! Jobs in this dialect, without naming it.
+
+use alloc::sync::Arc;
+
+use super::dialect::Workiva;
+use super::spec::{ExportSpec, SpecError};
+use crate::config::Config;
+use crate::job::{Checkpoint, ExportJob, ResumeError};
+use crate::origin::UrlError;
+
+impl ExportJob {
+    /// A job for what `spec` describes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the service would refuse it for certain; the error names the field.
+    ///
+    /// ```
+    /// use export_core::{Config, DocumentExport, ExportJob, ExportSpec, Phase, Region};
+    ///
+    /// let spec = ExportSpec::document("d1", DocumentExport::pdf());
+    /// let job = ExportJob::new(spec, &Config::for_region(Region::Us))?;
+    /// assert_eq!(job.phase(), Phase::Submit);
+    /// # Ok::<(), export_core::SpecError>(())
+    /// ```
+    #[expect(clippy::needless_pass_by_value, reason = "the job is what becomes of the spec")]
+    pub fn new(spec: ExportSpec, config: &Config) -> Result<Self, SpecError> {
+        Ok(Self::with_dialect(Arc::new(Workiva::new(&spec, config)?), config))
+    }
+
+    /// A job for an operation that somebody else started, of which the id or the URL is given.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is empty, or a URL that the token may not go to.
+    ///
+    /// ```
+    /// use export_core::{Config, ExportJob, Region, UrlError};
+    ///
+    /// let config = Config::for_region(Region::Us);
+    /// let job = ExportJob::attach("op-1", &config)?;
+    /// assert_eq!(job.operation().unwrap().path(), "/platform/v1/operations/op-1");
+    /// assert_eq!(
+    ///     ExportJob::attach("https://other.example/operations/1", &config).unwrap_err(),
+    ///     UrlError::Origin
+    /// );
+    /// # Ok::<(), UrlError>(())
+    /// ```
+    pub fn attach(operation: &str, config: &Config) -> Result<Self, UrlError> {
+        let workiva = Workiva::attached(config);
+        let url = workiva.operation_url(operation).map_err(|_| UrlError::Syntax)?;
+        Self::attach_with(Arc::new(workiva), &url, config)
+    }
+
+    /// Goes on with a job that was frozen. All budgets start anew; the generation of the API is
+    /// the one that the job began with.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the checkpoint is another service's, another dialect's, or of a newer version.
+    #[expect(clippy::needless_pass_by_value, reason = "a checkpoint is gone on from once")]
+    pub fn resume(saved: Checkpoint, config: &Config) -> Result<Self, ResumeError> {
+        saved.check("workiva", config)?;
+        let workiva = Workiva::restore(saved.spec(), config)
+            .map_err(|error| ResumeError::Spec(alloc::format!("{error}")))?;
+        Self::resume_with(Arc::new(workiva), &saved, config)
+    }
+}

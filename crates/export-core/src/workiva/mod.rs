@@ -1,0 +1,22 @@
+//! The dialect of Workiva's API: its paths, its JSON, its words.
+
+mod answers;
+mod dialect;
+mod errors;
+mod format;
+mod generation;
+mod job;
+mod lenient;
+mod routes;
+mod spec;
+pub(crate) mod token;
+
+pub use self::dialect::{RestoreError, Workiva};
+pub use self::generation::{ApiVersion, Region, UnknownName};
+pub use self::spec::{
+    ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions, DocumentXhtmlOptions,
+    ExportPrecision, ExportSpec, FileExport, PageOrientation, PageScale, PresentationExport,
+    PresentationPdfOptions, PresentationPptxOptions, SpecError, SpreadsheetCsvOptions,
+    SpreadsheetExport, SpreadsheetPdfOptions, SpreadsheetXlsxOptions, StyleGuideExport,
+    TestAttachment,
+};

@@ -1,0 +1,287 @@
+//! Every endpoint in every generation: the one table of paths, headers and dates.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use http::HeaderValue;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::generation::ApiVersion;
+use super::generation::ApiVersion::{V2022_01_01, V2026_01_01};
+use crate::sunset::Sunset;
+use crate::time::Timestamp;
+
+/// What is asked for, whatever the generation's path for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    File,
+    Container,
+    Document,
+    Spreadsheet,
+    Presentation,
+    StyleGuide,
+    GraphReport,
+    TestForm,
+    PhaseAttachment,
+    MatrixAttachment,
+    SampleAttachment,
+    Operation,
+    Token,
+}
+
+use Endpoint::*;
+
+/// One endpoint in one generation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    pub(super) endpoint: Endpoint,
+    pub(super) version: ApiVersion,
+    /// The path, with the names of its ids in braces.
+    pub(super) path: &'static str,
+    /// The value of `X-Version`, where it is sent.
+    pub(super) header: Option<&'static str>,
+    /// Its announced end.
+    pub(super) sunset: Option<Sunset>,
+}
+
+const OLD: Option<&str> = Some(V2022_01_01.as_str());
+const NEW: Option<&str> = Some(V2026_01_01.as_str());
+
+const DEPRECATED: Timestamp = Timestamp::from_date(2026, 2, 12);
+
+const FILE_ENDS: Option<Sunset> = Some(Sunset::new(
+    "POST /prototype/platform/files/{fileId}/export",
+    DEPRECATED,
+    Timestamp::from_date(2027, 1, 31),
+    "POST /files/{fileId}/export with API version 2026-01-01",
+));
+const CONTAINER_ENDS: Option<Sunset> = Some(Sunset::new(
+    "POST /prototype/platform/files/export",
+    DEPRECATED,
+    Timestamp::from_date(2027, 1, 31),
+    "POST /files/{fileId}/export with kind Workiva and API version 2026-01-01",
+));
+const OPERATION_ENDS: Option<Sunset> = Some(Sunset::new(
+    "GET /platform/v1/operations/{operationId}",
+    DEPRECATED,
+    Timestamp::from_date(2029, 1, 31),
+    "GET /operations/{operationId} with API version 2026-01-01",
+));
+
+/// **Source:** Workiva's API reference, as of 2026-11.
+///
+/// The service takes the token's path and its header in pairs only: an old path with the new
+/// header, or the other way round, is answered with 404 (observed).
+#[rustfmt::skip]
+pub(super) const ROUTES: &[Route] = &[
+    route(File,             V2022_01_01, OLD,  FILE_ENDS,      "/prototype/platform/files/{fileId}/export"),
+    route(Container,        V2022_01_01, OLD,  CONTAINER_ENDS, "/prototype/platform/files/export"),
+    route(Document,         V2022_01_01, OLD,  None,           "/platform/v1/documents/{documentId}/export"),
+    route(Spreadsheet,      V2022_01_01, OLD,  None,           "/platform/v1/spreadsheets/{spreadsheetId}/export"),
+    route(Presentation,     V2022_01_01, OLD,  None,           "/platform/v1/presentations/{presentationId}/export"),
+    route(Operation,        V2022_01_01, OLD,  OPERATION_ENDS, "/platform/v1/operations/{operationId}"),
+    route(Token,            V2022_01_01, None, None,           "/iam/v1/oauth2/token"),
+
+    route(File,             V2026_01_01, NEW,  None,           "/files/{fileId}/export"),
+    route(Document,         V2026_01_01, NEW,  None,           "/documents/{documentId}/export"),
+    route(Spreadsheet,      V2026_01_01, NEW,  None,           "/spreadsheets/{spreadsheetId}/export"),
+    route(Presentation,     V2026_01_01, NEW,  None,           "/presentations/{presentationId}/export"),
+    route(StyleGuide,       V2026_01_01, NEW,  None,           "/content/styleGuides/{styleGuideId}/export"),
+    route(GraphReport,      V2026_01_01, NEW,  None,           "/graph/reports/{reportId}/export"),
+    route(TestForm,         V2026_01_01, NEW,  None,           "/testForms/{testFormId}/export"),
+    route(PhaseAttachment,  V2026_01_01, NEW,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/attachments/{attachmentId}/export"),
+    route(MatrixAttachment, V2026_01_01, NEW,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/attachments/{attachmentId}/export"),
+    route(SampleAttachment, V2026_01_01, NEW,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/samples/{sampleId}/attachments/{attachmentId}/export"),
+    route(Operation,        V2026_01_01, NEW,  None,           "/operations/{operationId}"),
+    route(Token,            V2026_01_01, NEW,  None,           "/oauth2/token"),
+];
+
+const fn route(
+    endpoint: Endpoint,
+    version: ApiVersion,
+    header: Option<&'static str>,
+    sunset: Option<Sunset>,
+    path: &'static str,
+) -> Route {
+    Route { endpoint, version, path, header, sunset }
+}
+
+impl Endpoint {
+    /// Where it is in a generation, if it is there at all.
+    pub(super) fn in_version(self, version: ApiVersion) -> Option<&'static Route> {
+        ROUTES.iter().find(|route| route.endpoint == self && route.version == version)
+    }
+
+    /// The OAuth scope that the service asks for; empty where it asks for none.
+    pub(super) const fn scope(self) -> &'static str {
+        match self {
+            File | Container => "file:write",
+            Document | Spreadsheet | Presentation | StyleGuide => "file:read",
+            GraphReport | TestForm | PhaseAttachment | MatrixAttachment | SampleAttachment => {
+                "graph:read"
+            }
+            Operation | Token => "",
+        }
+    }
+
+    /// What it exports, for people.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            File => "files",
+            Container => "containers without a file id",
+            Document => "documents",
+            Spreadsheet => "spreadsheets",
+            Presentation => "presentations",
+            StyleGuide => "style guides",
+            GraphReport => "graph reports",
+            TestForm => "test forms",
+            PhaseAttachment | MatrixAttachment | SampleAttachment => "attachments of test forms",
+            Operation => "operations",
+            Token => "tokens",
+        }
+    }
+}
+
+impl Route {
+    /// The path with these ids, each encoded as one segment.
+    pub(super) fn render<S: AsRef<str>>(&self, ids: &[S]) -> String {
+        let mut ids = ids.iter();
+        let mut path = String::with_capacity(self.path.len() + 32);
+        for segment in self.segments() {
+            path.push('/');
+            match segment {
+                Segment::Fixed(text) => path.push_str(text),
+                Segment::Id(_) => path.extend(ids.next().map(|id| encoded(id.as_ref()))),
+            }
+        }
+        path
+    }
+
+    /// The route of a path, of whichever generation, and the ids in it.
+    pub(super) fn of_path(path: &str) -> Option<(&'static Self, Vec<String>)> {
+        ROUTES.iter().find_map(|route| Some((route, route.ids_in(path)?)))
+    }
+
+    /// The names of the ids, as the service's reference spells them.
+    pub(super) fn id_names(&self) -> impl Iterator<Item = &'static str> {
+        self.segments().filter_map(|segment| match segment {
+            Segment::Fixed(_) => None,
+            Segment::Id(name) => Some(name),
+        })
+    }
+
+    /// The value of the `X-Version` header, where there is to be one.
+    pub(super) fn version_header(&self) -> Option<HeaderValue> {
+        self.header.map(HeaderValue::from_static)
+    }
+
+    fn ids_in(&self, path: &str) -> Option<Vec<String>> {
+        let mut ids = Vec::new();
+        let mut given = path.strip_prefix('/')?.split('/');
+        for segment in self.segments() {
+            let given = given.next()?;
+            match segment {
+                Segment::Fixed(text) if text == given => {}
+                Segment::Id(_) if !given.is_empty() => {
+                    ids.push(percent_decode_str(given).decode_utf8().ok()?.into());
+                }
+                Segment::Fixed(_) | Segment::Id(_) => return None,
+            }
+        }
+        given.next().is_none().then_some(ids)
+    }
+
+    fn segments(&self) -> impl Iterator<Item = Segment> {
+        self.path.split('/').skip(1).map(|text| {
+            text.strip_prefix('{')
+                .and_then(|text| text.strip_suffix('}'))
+                .map_or(Segment::Fixed(text), Segment::Id)
+        })
+    }
+}
+
+enum Segment {
+    Fixed(&'static str),
+    Id(&'static str),
+}
+
+/// Everything but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// An id as one segment of a path: whatever is in it, it neither ends the segment nor climbs.
+fn encoded(id: &str) -> Cow<'_, str> {
+    match id {
+        "." => "%2E".into(),
+        ".." => "%2E%2E".into(),
+        _ => utf8_percent_encode(id, RESERVED).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn no_endpoint_is_listed_twice_in_a_generation() {
+        for (index, route) in ROUTES.iter().enumerate() {
+            let found = route.endpoint.in_version(route.version).unwrap();
+            assert!(core::ptr::eq(found, &raw const ROUTES[index]) || found.path == route.path);
+        }
+    }
+
+    #[test]
+    fn a_rendered_path_is_read_as_what_it_was_made_of() {
+        for route in ROUTES {
+            let ids: Vec<_> = route.id_names().collect();
+            let (found, read) = Route::of_path(&route.render(&ids)).unwrap();
+            assert_eq!(
+                (found.endpoint, read),
+                (route.endpoint, ids.iter().map(|&i| i.into()).collect())
+            );
+        }
+    }
+
+    #[test]
+    fn an_id_is_one_segment_whatever_is_in_it() {
+        let route = File.in_version(V2026_01_01).unwrap();
+        for (id, segment) in [
+            ("f1", "f1"),
+            ("a-b_c~d.e", "a-b_c~d.e"),
+            ("a/b", "a%2Fb"),
+            ("a\\b", "a%5Cb"),
+            (".", "%2E"),
+            ("..", "%2E%2E"),
+            ("../..", "..%2F.."),
+            ("%2e", "%252e"),
+            ("a b?c#d", "a%20b%3Fc%23d"),
+            ("\0\r\n", "%00%0D%0A"),
+            ("ü", "%C3%BC"),
+        ] {
+            let path = route.render(&[id]);
+            assert_eq!(path, alloc::format!("/files/{segment}/export"));
+            let uri: http::Uri = alloc::format!("https://h.example{path}").parse().unwrap();
+            assert_eq!(uri.path(), path, "kept as it is");
+            assert_eq!(Route::of_path(&path).unwrap().1, vec![String::from(id)]);
+        }
+    }
+
+    #[test]
+    fn a_path_of_something_else_has_no_route() {
+        for path in [
+            "",
+            "/",
+            "files/f1/export",
+            "/files//export",
+            "/files/f1",
+            "/files/f1/export/",
+            "/files/f1/export/x",
+            "/files/%FF/export",
+            "/v1/files/f1/export",
+        ] {
+            assert!(Route::of_path(path).is_none(), "{path:?}");
+        }
+    }
+}

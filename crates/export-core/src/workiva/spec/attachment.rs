@@ -1,0 +1,74 @@
+//! Which attachment of a test form.
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::workiva::routes::Endpoint;
+
+/// Where an attachment of a test form hangs.
+///
+/// ```
+/// use export_core::TestAttachment;
+///
+/// let of_the_phase = TestAttachment::new("form", "phase", "attachment");
+/// let of_a_sample = TestAttachment::new("form", "phase", "attachment").of_sample("matrix", "sample");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestAttachment {
+    form: String,
+    phase: String,
+    holder: Holder,
+    attachment: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Holder {
+    Phase,
+    Matrix { matrix: String },
+    Sample { matrix: String, sample: String },
+}
+
+impl TestAttachment {
+    /// An attachment of a test phase itself.
+    #[must_use]
+    pub fn new(
+        test_form_id: impl Into<String>,
+        test_phase_id: impl Into<String>,
+        attachment_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            form: test_form_id.into(),
+            phase: test_phase_id.into(),
+            holder: Holder::Phase,
+            attachment: attachment_id.into(),
+        }
+    }
+
+    /// The attachment is one of a matrix of the phase.
+    #[must_use]
+    pub fn of_matrix(self, matrix_id: impl Into<String>) -> Self {
+        Self { holder: Holder::Matrix { matrix: matrix_id.into() }, ..self }
+    }
+
+    /// The attachment is one of a sample of a matrix of the phase.
+    #[must_use]
+    pub fn of_sample(self, matrix_id: impl Into<String>, sample_id: impl Into<String>) -> Self {
+        let holder = Holder::Sample { matrix: matrix_id.into(), sample: sample_id.into() };
+        Self { holder, ..self }
+    }
+
+    /// The endpoint, and the ids in the order of its path.
+    pub(super) fn into_parts(self) -> (Endpoint, Vec<String>) {
+        let Self { form, phase, holder, attachment } = self;
+        match holder {
+            Holder::Phase => (Endpoint::PhaseAttachment, vec![form, phase, attachment]),
+            Holder::Matrix { matrix } => {
+                (Endpoint::MatrixAttachment, vec![form, phase, matrix, attachment])
+            }
+            Holder::Sample { matrix, sample } => {
+                (Endpoint::SampleAttachment, vec![form, phase, matrix, sample, attachment])
+            }
+        }
+    }
+}

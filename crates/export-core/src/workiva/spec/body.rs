@@ -1,0 +1,143 @@
+//! The body of a submit request: one of the known forms.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::archive::ArchiveOptions;
+use super::document::DocumentExport;
+use super::error::SpecError;
+use super::file::FileExport;
+use super::presentation::PresentationExport;
+use super::reader::{self, Field};
+use super::spreadsheet::SpreadsheetExport;
+use super::style_guide::StyleGuideExport;
+use crate::workiva::format::FileFormat;
+use crate::workiva::routes::Endpoint;
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(super) enum Body {
+    File(FileExport),
+    Container(ContainerExport),
+    Document(DocumentExport),
+    Spreadsheet(SpreadsheetExport),
+    Presentation(PresentationExport),
+    StyleGuide(StyleGuideExport),
+    GraphReport(CsvExport),
+    TestForm(XlsxExport),
+    Attachment(PdfExport),
+}
+
+/// The body of the export that has no id in its path. The id of the container is one of the
+/// options there, and one of the ids of the spec here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ContainerExport {
+    kind: ContainerKind,
+    workiva_file_export_options: ArchiveOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+enum ContainerKind {
+    Workiva,
+}
+
+/// Declares the body of an endpoint that knows one format only.
+macro_rules! one_format {
+    ($name:ident, $format:ident, $variant:ident) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        pub(super) struct $name {
+            format: $format,
+        }
+
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum $format {
+            $variant,
+        }
+
+        impl $name {
+            pub(super) const fn new() -> Self {
+                Self { format: $format::$variant }
+            }
+        }
+    };
+}
+
+one_format!(CsvExport, CsvFormat, Csv);
+one_format!(XlsxExport, XlsxFormat, Xlsx);
+one_format!(PdfExport, PdfFormat, Pdf);
+
+impl ContainerExport {
+    pub(super) const fn new(options: ArchiveOptions) -> Self {
+        Self { kind: ContainerKind::Workiva, workiva_file_export_options: options }
+    }
+}
+
+impl Body {
+    /// Reads the body of an endpoint, and lists the fields that it does not know.
+    pub(super) fn read(endpoint: Endpoint, json: &Value) -> Result<(Self, Vec<Field>), SpecError> {
+        fn known<'de, T: Deserialize<'de>>(
+            json: &'de Value,
+            body: fn(T) -> Body,
+        ) -> Result<(Body, Vec<Field>), SpecError> {
+            reader::read(json).map(|(read, unknown)| (body(read), unknown))
+        }
+        match endpoint {
+            Endpoint::File => known(json, Self::File),
+            Endpoint::Container => known(json, Self::Container),
+            Endpoint::Document => known(json, Self::Document),
+            Endpoint::Spreadsheet => known(json, Self::Spreadsheet),
+            Endpoint::Presentation => known(json, Self::Presentation),
+            Endpoint::StyleGuide => known(json, Self::StyleGuide),
+            Endpoint::GraphReport => known(json, Self::GraphReport),
+            Endpoint::TestForm => known(json, Self::TestForm),
+            Endpoint::PhaseAttachment | Endpoint::MatrixAttachment | Endpoint::SampleAttachment => {
+                known(json, Self::Attachment)
+            }
+            Endpoint::Operation | Endpoint::Token => Err(SpecError::Path(endpoint.as_str().into())),
+        }
+    }
+
+    /// The rules that a form alone does not express.
+    pub(super) fn check(&self) -> Result<(), SpecError> {
+        match self {
+            Self::File(export) => export.check(),
+            Self::Document(export) => export.check(""),
+            Self::Spreadsheet(export) => export.check(""),
+            Self::Presentation(export) => export.check(""),
+            Self::Container(_)
+            | Self::StyleGuide(_)
+            | Self::GraphReport(_)
+            | Self::TestForm(_)
+            | Self::Attachment(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Result<Map<String, Value>, SpecError> {
+        let wrong = |problem| SpecError::Body { field: "body".into(), problem };
+        match serde_json::to_value(self) {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(other) => Err(wrong(other.to_string())),
+            Err(error) => Err(wrong(error.to_string())),
+        }
+    }
+
+    /// What kind of file it makes.
+    pub(super) fn file_format(&self) -> FileFormat {
+        match self {
+            Self::File(export) => export.file_format(),
+            Self::Container(_) => FileFormat::TarGz,
+            Self::Document(export) => export.file_format(),
+            Self::Spreadsheet(export) => export.file_format(),
+            Self::Presentation(export) => export.file_format(),
+            Self::StyleGuide(_) => FileFormat::Any,
+            Self::GraphReport(_) => FileFormat::Csv,
+            Self::TestForm(_) => FileFormat::Xlsx,
+            Self::Attachment(_) => FileFormat::Pdf,
+        }
+    }
+}

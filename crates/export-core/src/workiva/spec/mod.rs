@@ -1,0 +1,335 @@
+//! What to export: every endpoint of the family, and every option of it.
+
+mod archive;
+mod attachment;
+mod body;
+mod document;
+mod error;
+mod file;
+mod options;
+mod presentation;
+mod reader;
+mod rules;
+mod spreadsheet;
+mod style_guide;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use self::body::{Body, ContainerExport, CsvExport, PdfExport, XlsxExport};
+use self::reader::Field;
+use super::format::FileFormat;
+use super::generation::ApiVersion;
+use super::routes::{Endpoint, Route};
+
+pub use self::archive::ArchiveOptions;
+pub use self::attachment::TestAttachment;
+pub use self::document::{
+    DocumentDocxOptions, DocumentExport, DocumentPdfOptions, DocumentXhtmlOptions,
+};
+pub use self::error::SpecError;
+pub use self::file::FileExport;
+pub use self::presentation::{PresentationExport, PresentationPdfOptions, PresentationPptxOptions};
+pub use self::spreadsheet::{
+    ExportPrecision, PageOrientation, PageScale, SpreadsheetCsvOptions, SpreadsheetExport,
+    SpreadsheetPdfOptions, SpreadsheetXlsxOptions,
+};
+pub use self::style_guide::StyleGuideExport;
+
+/// What to export, and how.
+///
+/// One constructor for each endpoint of the service. A spec belongs to no generation of the API:
+/// the [config](crate::Config::with_api_version) chooses, and [`Workiva::new`](crate::Workiva::new)
+/// says so if that generation does not have the endpoint. It also checks everything that can be
+/// known without asking the service.
+///
+/// ```
+/// use export_core::{DocumentExport, ExportSpec, FileExport, SpreadsheetExport};
+///
+/// let report = ExportSpec::document("d1", DocumentExport::pdf());
+/// let sheet = ExportSpec::spreadsheet("s1", SpreadsheetExport::csv().with_sheets(["sheet-1"]));
+/// let upload = ExportSpec::file("f1", FileExport::supporting_document());
+/// ```
+///
+/// A script that calls the API already has a path and a body, and
+/// [`from_body`](Self::from_body) takes them as they are. Options that the service has learned
+/// since this release are set by [`with_field`](Self::with_field).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExportSpec {
+    endpoint: Endpoint,
+    /// In the order of the path; the container's id is in the body.
+    ids: Vec<String>,
+    body: Body,
+    /// Fields beside those of the body.
+    fields: Vec<Field>,
+}
+
+/// The longest body that the service takes, in **bytes**.
+const LONGEST_BODY: usize = 10_485_760;
+
+/// Where the id is, in the one export whose path has none.
+const CONTAINER: [&str; 2] = ["workivaFileExportOptions", "sourceId"];
+
+impl ExportSpec {
+    /// Any file, by its id and its kind.
+    #[must_use]
+    pub fn file(file_id: impl Into<String>, export: FileExport) -> Self {
+        Self::new(Endpoint::File, vec![file_id.into()], Body::File(export))
+    }
+
+    /// What is in a container, in Workiva's own form, as a `.tar.gz`. In API version 2022-01-01
+    /// only: its successor is [`file`](Self::file) with [`FileExport::workiva`].
+    #[must_use]
+    pub fn container(source_id: impl Into<String>, options: ArchiveOptions) -> Self {
+        let body = Body::Container(ContainerExport::new(options));
+        Self::new(Endpoint::Container, vec![source_id.into()], body)
+    }
+
+    /// A document.
+    #[must_use]
+    pub fn document(document_id: impl Into<String>, export: DocumentExport) -> Self {
+        Self::new(Endpoint::Document, vec![document_id.into()], Body::Document(export))
+    }
+
+    /// A spreadsheet.
+    #[must_use]
+    pub fn spreadsheet(spreadsheet_id: impl Into<String>, export: SpreadsheetExport) -> Self {
+        Self::new(Endpoint::Spreadsheet, vec![spreadsheet_id.into()], Body::Spreadsheet(export))
+    }
+
+    /// A presentation.
+    #[must_use]
+    pub fn presentation(presentation_id: impl Into<String>, export: PresentationExport) -> Self {
+        Self::new(Endpoint::Presentation, vec![presentation_id.into()], Body::Presentation(export))
+    }
+
+    /// A style guide. In API version 2026-01-01 only.
+    #[must_use]
+    pub fn style_guide(style_guide_id: impl Into<String>, export: StyleGuideExport) -> Self {
+        Self::new(Endpoint::StyleGuide, vec![style_guide_id.into()], Body::StyleGuide(export))
+    }
+
+    /// A graph report, as csv. In API version 2026-01-01 only.
+    #[must_use]
+    pub fn graph_report(report_id: impl Into<String>) -> Self {
+        let body = Body::GraphReport(CsvExport::new());
+        Self::new(Endpoint::GraphReport, vec![report_id.into()], body)
+    }
+
+    /// A test form, as an xlsx. In API version 2026-01-01 only.
+    #[must_use]
+    pub fn test_form(test_form_id: impl Into<String>) -> Self {
+        let body = Body::TestForm(XlsxExport::new());
+        Self::new(Endpoint::TestForm, vec![test_form_id.into()], body)
+    }
+
+    /// An attachment of a test form, as a pdf. In API version 2026-01-01 only.
+    #[must_use]
+    pub fn test_attachment(attachment: TestAttachment) -> Self {
+        let (endpoint, ids) = attachment.into_parts();
+        Self::new(endpoint, ids, Body::Attachment(PdfExport::new()))
+    }
+
+    /// What a script sends already: the path (or URL) of its request, of either generation, and
+    /// the JSON body.
+    ///
+    /// The request goes to the base URL and the generation that the config names, whatever
+    /// `path` says of them. Fields that this release does not know are kept, and listed by
+    /// [`unknown_fields`](Self::unknown_fields); a known field that is `null` counts as left out.
+    ///
+    /// ```
+    /// use export_core::ExportSpec;
+    ///
+    /// let spec = ExportSpec::from_body(
+    ///     "/prototype/platform/files/f1/export",
+    ///     r#"{"kind": "SupportingDocument", "asOf": "2026-06-30"}"#,
+    /// )?;
+    /// assert_eq!(spec.unknown_fields(), ["asOf"]);
+    /// # Ok::<(), export_core::SpecError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the path is not that of an export, or the body not of the form that it takes.
+    pub fn from_body(path: &str, body: impl AsRef<[u8]>) -> Result<Self, SpecError> {
+        let unknown_path = || SpecError::Path(path.into());
+        let (route, mut ids) = Route::of_path(path_of(path)).ok_or_else(unknown_path)?;
+        let endpoint = route.endpoint;
+        if matches!(endpoint, Endpoint::Operation | Endpoint::Token) {
+            return Err(unknown_path());
+        }
+        let wrong = |problem| SpecError::Body { field: "body".into(), problem };
+        let body = body.as_ref().trim_ascii();
+        let json = match (endpoint, body) {
+            (Endpoint::StyleGuide, b"") => Map::new().into(),
+            _ => serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?,
+        };
+        let (body, mut fields) = Body::read(endpoint, &json)?;
+        if endpoint == Endpoint::Container {
+            let found = fields.iter().position(|field| field.path == CONTAINER);
+            let source =
+                found.and_then(|index| fields.remove(index).value.as_str().map(String::from));
+            ids.push(source.ok_or_else(|| SpecError::Body {
+                field: CONTAINER.join("."),
+                problem: "it has to be the id of a container".into(),
+            })?);
+        }
+        Ok(Self { endpoint, ids, body, fields })
+    }
+
+    /// Sets a field of the body that has no option here, by its path in the service's JSON.
+    ///
+    /// A known field may be set as well, and is checked as ever.
+    ///
+    /// ```
+    /// use export_core::{DocumentExport, ExportSpec};
+    ///
+    /// let spec = ExportSpec::document("d1", DocumentExport::pdf())
+    ///     .with_field("pdfOptions.includeBookmarks", true);
+    /// assert_eq!(spec.unknown_fields(), ["pdfOptions.includeBookmarks"]);
+    /// ```
+    #[must_use]
+    pub fn with_field(mut self, path: &str, value: impl Into<Value>) -> Self {
+        let path = path.split('.').map(String::from).collect();
+        self.fields.push(Field { path, value: value.into() });
+        self
+    }
+
+    /// The fields of the body that this release does not know, each by its path, as the service
+    /// would see them.
+    #[must_use]
+    pub fn unknown_fields(&self) -> Vec<String> {
+        let read = self.to_json().and_then(|json| Body::read(self.endpoint, &json.into()));
+        let (_, unknown) = read.unwrap_or_else(|_| (self.body.clone(), self.fields.clone()));
+        let container =
+            |field: &Field| field.path == CONTAINER && self.endpoint == Endpoint::Container;
+        unknown.iter().filter(|field| !container(field)).map(Field::name).collect()
+    }
+
+    /// The OAuth scope that the service asks for.
+    ///
+    /// ```
+    /// use export_core::{ExportSpec, FileExport};
+    ///
+    /// let spec = ExportSpec::file("f1", FileExport::supporting_document());
+    /// assert_eq!(spec.scope(), "file:write");
+    /// ```
+    #[must_use]
+    pub const fn scope(&self) -> &'static str {
+        self.endpoint.scope()
+    }
+
+    const fn new(endpoint: Endpoint, ids: Vec<String>, body: Body) -> Self {
+        Self { endpoint, ids, body, fields: Vec::new() }
+    }
+
+    /// The body as it is sent.
+    fn to_json(&self) -> Result<Map<String, Value>, SpecError> {
+        let mut json = self.body.to_json()?;
+        if let (Endpoint::Container, Some(id)) = (self.endpoint, self.ids.first()) {
+            let path = CONTAINER.map(String::from).to_vec();
+            Field { path, value: id.as_str().into() }.put(&mut json)?;
+        }
+        self.fields.iter().try_for_each(|field| field.put(&mut json))?;
+        Ok(json)
+    }
+
+    /// Checks everything, and writes what a request needs.
+    pub(super) fn render(&self, version: ApiVersion) -> Result<Rendered, SpecError> {
+        let route = self.route(version)?;
+        self.check_ids(route)?;
+        self.body.check()?;
+        let json = Value::Object(self.to_json()?);
+        let (body, _) = Body::read(self.endpoint, &json)?;
+        body.check()?;
+
+        let text = json.to_string();
+        if text.len() > LONGEST_BODY {
+            return Err(SpecError::TooLong { length: text.len(), limit: LONGEST_BODY });
+        }
+        let wrong = |error: serde_json::Error| SpecError::Body {
+            field: "body".into(),
+            problem: error.to_string(),
+        };
+        let format = body.file_format();
+        Ok(Rendered {
+            route,
+            path: route.render(&self.ids),
+            mails: asks_for_mail(&json),
+            body: RawValue::from_string(text).map_err(wrong)?,
+            format,
+            file_name: self.file_name(format),
+        })
+    }
+
+    fn route(&self, version: ApiVersion) -> Result<&'static Route, SpecError> {
+        self.endpoint.in_version(version).ok_or_else(|| SpecError::Version {
+            what: self.endpoint.as_str(),
+            version,
+            instead: ApiVersion::ALL
+                .into_iter()
+                .find(|&other| self.endpoint.in_version(other).is_some())
+                .unwrap_or(version),
+        })
+    }
+
+    fn check_ids(&self, route: &Route) -> Result<(), SpecError> {
+        let names =
+            route.id_names().chain((self.endpoint == Endpoint::Container).then_some("sourceId"));
+        match self.ids.iter().zip(names).find(|(id, _)| id.is_empty()) {
+            Some((_, id)) => Err(SpecError::EmptyId { id }),
+            None => Ok(()),
+        }
+    }
+
+    /// The id of what is exported, and what its format ends with.
+    fn file_name(&self, format: FileFormat) -> String {
+        let id = self.ids.last().map_or("export", String::as_str).replace(['/', '\\'], "_");
+        let name = match format.extension() {
+            Some(extension) => format!("{id}.{extension}"),
+            None => id,
+        };
+        crate::file_name::safe_file_name(&name).unwrap_or_else(|| "export".into())
+    }
+}
+
+/// What a dialect keeps of a spec.
+pub(super) struct Rendered {
+    pub(super) route: &'static Route,
+    pub(super) path: String,
+    pub(super) body: Box<RawValue>,
+    pub(super) format: FileFormat,
+    pub(super) file_name: String,
+    /// Whether somebody will get a mail.
+    pub(super) mails: bool,
+}
+
+/// The path of a URL, or a path as it is.
+fn path_of(url: &str) -> &str {
+    let without_query = url.split(['?', '#']).next().unwrap_or_default();
+    match without_query.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
+        None => without_query,
+    }
+}
+
+/// Whether `emailOnComplete` is asked for anywhere, in a field that is not known yet as well.
+pub(super) fn asks_for_mail(json: &Value) -> bool {
+    match json {
+        Value::Object(fields) => fields.iter().any(|(name, value)| {
+            let off = matches!(value, Value::Null | Value::Bool(false));
+            (name == "emailOnComplete" && !off) || asks_for_mail(value)
+        }),
+        Value::Array(items) => items.iter().any(asks_for_mail),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,354 @@
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde_json::json;
+
+use super::*;
+use crate::config::Config;
+use crate::workiva::Workiva;
+
+fn config() -> Config {
+    Config::new("https://api.app.wdesk.com").unwrap().with_api_version(ApiVersion::V2026_01_01)
+}
+
+/// What is said of a spec before anything is sent; empty if nothing.
+fn said(spec: &ExportSpec) -> String {
+    Workiva::new(spec, &config()).err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+fn said_of_body(path: &str, body: &Value) -> String {
+    match ExportSpec::from_body(path, body.to_string()) {
+        Ok(spec) => said(&spec),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn sent(spec: &ExportSpec) -> Value {
+    let rendered = spec.render(ApiVersion::V2026_01_01).unwrap();
+    serde_json::from_str(rendered.body.get()).unwrap()
+}
+
+#[test]
+fn what_is_not_set_is_not_sent() {
+    let document = ExportSpec::document("d1", DocumentExport::pdf());
+    assert_eq!(sent(&document), json!({"format": "pdf"}));
+    let options = DocumentPdfOptions { include_comments: Some(false), ..Default::default() };
+    let document = ExportSpec::document("d1", DocumentExport::pdf_with(options));
+    assert_eq!(sent(&document), json!({"format": "pdf", "pdfOptions": {"includeComments": false}}));
+}
+
+#[test]
+fn csv_takes_one_sheet_or_all() {
+    let csv = |sheets: &[&str]| {
+        let export = SpreadsheetExport::csv().with_sheets(sheets.iter().copied());
+        said(&ExportSpec::spreadsheet("s1", export))
+    };
+    assert_eq!(said(&ExportSpec::spreadsheet("s1", SpreadsheetExport::csv())), "");
+    assert_eq!(csv(&["a"]), "");
+    assert_eq!(
+        csv(&["a", "b"]),
+        "sheets names 2 sheets: csv takes one, or all of them if the field is left out"
+    );
+    let export = SpreadsheetExport::xlsx().with_sheets(["a", "b"]);
+    assert_eq!(said(&ExportSpec::spreadsheet("s1", export)), "");
+}
+
+#[test]
+fn a_selection_of_nothing_does_not_export_everything() {
+    let none: [&str; 0] = [];
+    assert_eq!(
+        said(&ExportSpec::document("d1", DocumentExport::pdf().with_sections(none))),
+        "sections is an empty list: name at least one, or leave the field out to export all"
+    );
+    let slides = PresentationExport::pptx().with_slides(["a", ""]);
+    assert_eq!(said(&ExportSpec::presentation("p1", slides)), "slides: it holds an empty id");
+    let sheets = SpreadsheetExport::csv().with_sheets(none);
+    let nested = ExportSpec::file("f1", FileExport::spreadsheet(sheets));
+    assert!(said(&nested).starts_with("spreadsheetExport.sheets is an empty list"));
+}
+
+#[test]
+fn editable_xhtml_excludes_every_other_option_of_xhtml() {
+    let with = |options| said(&ExportSpec::document("d1", DocumentExport::xhtml_with(options)));
+    let none = DocumentXhtmlOptions::default();
+    let editable = DocumentXhtmlOptions { editable_xhtml: Some(true), ..none.clone() };
+    let simple = DocumentXhtmlOptions { editable_simple: Some(true), ..none.clone() };
+    let links = DocumentXhtmlOptions { include_external_hyperlinks: Some(true), ..none.clone() };
+
+    assert_eq!([with(none), with(editable.clone()), with(simple.clone()), with(links)], [""; 4]);
+    assert_eq!(
+        with(DocumentXhtmlOptions { include_headers_and_footers: Some(false), ..editable.clone() }),
+        "xhtmlOptions.includeHeadersAndFooters cannot be given together with \
+         xhtmlOptions.editableXhtml: leave one of them out"
+    );
+    assert_eq!(
+        with(DocumentXhtmlOptions { editable_xhtml: Some(true), ..simple }),
+        "xhtmlOptions.editableXhtml cannot be given together with xhtmlOptions.editableSimple: \
+         leave one of them out"
+    );
+    let off = DocumentXhtmlOptions { editable_xhtml: Some(false), ..Default::default() };
+    assert_eq!(with(DocumentXhtmlOptions { include_headers_and_footers: Some(true), ..off }), "");
+}
+
+#[test]
+fn a_page_has_three_to_a_hundred_inches_a_side() {
+    let said_of = |page_height, page_width| {
+        let options =
+            SpreadsheetPdfOptions { page_height, page_width, ..SpreadsheetPdfOptions::default() };
+        said(&ExportSpec::spreadsheet("s1", SpreadsheetExport::pdf_with(options)))
+    };
+    assert_eq!(said_of(Some(3.0), Some(100.0)), "");
+    assert_eq!(
+        said_of(Some(2.99), None),
+        "pdfOptions.pageHeight is 2.99: it has to be from 3 to 100 inches"
+    );
+    for width in [100.01, f64::NAN, f64::INFINITY, -0.0, f64::NEG_INFINITY] {
+        assert!(said_of(None, Some(width)).starts_with("pdfOptions.pageWidth is"), "{width}");
+    }
+}
+
+#[test]
+fn options_of_another_format_or_kind_are_refused_in_a_body() {
+    assert_eq!(
+        said_of_body("/documents/d1/export", &json!({"format": "pdf", "docxOptions": {}})),
+        "docxOptions is for docx only, and this asks for pdf: leave it out"
+    );
+    assert_eq!(
+        said_of_body("/spreadsheets/s1/export", &json!({"format": "csv", "xlsxOptions": {}})),
+        "xlsxOptions is for xlsx only, and this asks for csv: leave it out"
+    );
+    assert_eq!(
+        said_of_body("/presentations/p1/export", &json!({"format": "pptx", "pdfOptions": {}})),
+        "pdfOptions is for pdf only, and this asks for pptx: leave it out"
+    );
+    assert_eq!(
+        said_of_body(
+            "/files/f1/export",
+            &json!({"kind": "Document", "spreadsheetExport": {"format": "csv"}})
+        ),
+        "spreadsheetExport is for kind Spreadsheet only, and this asks for kind Document: leave it out"
+    );
+    assert_eq!(
+        said_of_body(
+            "/files/f1/export",
+            &json!({"kind": "Document", "documentExport": {"format": "pdf", "xhtmlOptions": {}}})
+        ),
+        "documentExport.xhtmlOptions is for xhtml only, and this asks for pdf: leave it out"
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_body_is_named_as_the_service_names_it() {
+    let document = |body: Value| said_of_body("/documents/d1/export", &body);
+    assert_eq!(document(json!({})), "body: missing field `format`");
+    assert_eq!(document(json!(["pdf"])), "body: it has to be an object");
+    assert_eq!(
+        document(json!({"format": "odt"})),
+        "format: unknown variant `odt`, expected one of `docx`, `pdf`, `xhtml`"
+    );
+    assert_eq!(
+        document(json!({"format": "pdf", "pdfOptions": {"includeComments": "yes"}})),
+        "pdfOptions.includeComments: invalid type: string \"yes\", expected a boolean"
+    );
+    assert_eq!(
+        document(json!({"format": "pdf", "pdfOptions": [true]})),
+        "pdfOptions: it has to be an object"
+    );
+    assert_eq!(
+        said_of_body("/files/f1/export", &json!({"kind": "Document", "documentExport": {}})),
+        "documentExport: missing field `format`"
+    );
+    assert_eq!(
+        said_of_body("/prototype/platform/files/export", &json!({"kind": "Workiva"})),
+        "body: missing field `workivaFileExportOptions`"
+    );
+    assert_eq!(
+        said_of_body(
+            "/prototype/platform/files/export",
+            &json!({"kind": "Workiva", "workivaFileExportOptions": {}})
+        ),
+        "workivaFileExportOptions.sourceId: it has to be the id of a container"
+    );
+    let broken = ExportSpec::from_body("/documents/d1/export", "{").unwrap_err().to_string();
+    assert!(broken.starts_with("body: EOF while parsing"), "{broken}");
+}
+
+#[test]
+fn a_body_is_sent_as_it_came_with_what_is_unknown_in_it() {
+    let body = json!({
+        "kind": "Document",
+        "asOf": null,
+        "documentExport": {
+            "format": "pdf",
+            "sections": ["a"],
+            "pdfOptions": {"includeComments": false, "new.flag": [1, {"deep": true}]},
+        },
+    });
+    let spec = ExportSpec::from_body("/files/f1/export", body.to_string()).unwrap();
+    assert_eq!(spec.unknown_fields(), ["asOf", "documentExport.pdfOptions.new.flag"]);
+    assert_eq!(sent(&spec), body);
+
+    let nulls = json!({"format": "pdf", "sections": null, "pdfOptions": {"includeComments": null}});
+    let spec = ExportSpec::from_body("/documents/d1/export", nulls.to_string()).unwrap();
+    assert_eq!(spec.unknown_fields(), Vec::<String>::new());
+    assert_eq!(sent(&spec), json!({"format": "pdf", "pdfOptions": {}}));
+}
+
+#[test]
+fn a_body_says_the_same_as_the_spec_it_was_written_from() {
+    let container = ExportSpec::container("c1", ArchiveOptions::default());
+    let rendered = container.render(ApiVersion::V2022_01_01).unwrap();
+    let read = ExportSpec::from_body(&rendered.path, rendered.body.get()).unwrap();
+    assert_eq!(read.unknown_fields(), Vec::<String>::new());
+    assert_eq!(read.render(ApiVersion::V2022_01_01).unwrap().body.get(), rendered.body.get());
+
+    for spec in [
+        ExportSpec::file("f/1", FileExport::workiva(ArchiveOptions::default())),
+        ExportSpec::document("d1", DocumentExport::xhtml()),
+        ExportSpec::spreadsheet("s1", SpreadsheetExport::csv().with_sheets(["1"])),
+        ExportSpec::presentation("p1", PresentationExport::pptx()),
+        ExportSpec::style_guide("g1", StyleGuideExport::revision("7")),
+        ExportSpec::graph_report("r1"),
+        ExportSpec::test_form("t1"),
+        ExportSpec::test_attachment(TestAttachment::new("a", "b", "c").of_sample("d", "e")),
+    ] {
+        let rendered = spec.render(ApiVersion::V2026_01_01).unwrap();
+        let url = format!("https://api.eu.wdesk.com{}?x=y", rendered.path);
+        assert_eq!(ExportSpec::from_body(&url, rendered.body.get()), Ok(spec));
+    }
+}
+
+#[test]
+fn a_style_guide_needs_no_body() {
+    let spec = ExportSpec::from_body("/content/styleGuides/g1/export", " ").unwrap();
+    assert_eq!(spec, ExportSpec::style_guide("g1", StyleGuideExport::latest()));
+    assert_eq!(sent(&spec), json!({}));
+}
+
+#[test]
+fn a_path_that_exports_nothing_is_refused() {
+    for path in ["", "/", "/operations/o1", "/oauth2/token", "/files/f1", "https://h.example"] {
+        let error = ExportSpec::from_body(path, "{}").unwrap_err();
+        assert_eq!(error, SpecError::Path(path.into()));
+    }
+}
+
+#[test]
+fn a_new_field_is_put_where_its_name_says() {
+    let spec = ExportSpec::document("d1", DocumentExport::pdf())
+        .with_field("pdfOptions.bookmarks.depth", 3)
+        .with_field("locale", "de");
+    assert_eq!(spec.unknown_fields(), ["locale", "pdfOptions.bookmarks"]);
+    assert_eq!(
+        sent(&spec),
+        json!({"format": "pdf", "locale": "de", "pdfOptions": {"bookmarks": {"depth": 3}}})
+    );
+}
+
+#[test]
+fn a_known_field_is_checked_also_when_it_is_set_by_name() {
+    let document = || ExportSpec::document("d1", DocumentExport::pdf());
+    let known = document().with_field("pdfOptions.includeComments", true);
+    assert_eq!((known.unknown_fields(), said(&known)), (Vec::new(), String::new()));
+    assert_eq!(
+        said(&document().with_field("pdfOptions.includeComments", 1)),
+        "pdfOptions.includeComments: invalid type: integer `1`, expected a boolean"
+    );
+    assert_eq!(
+        said(&document().with_field("docxOptions.new", 1)),
+        "docxOptions is for docx only, and this asks for pdf: leave it out"
+    );
+    assert_eq!(said(&document().with_field("format.x", 1)), "format.x: format is not an object");
+    assert_eq!(said(&document().with_field("a..b", 1)), "a..b: a part of its name is empty");
+
+    let changed = document().with_field("format", "docx");
+    let rendered = changed.render(ApiVersion::V2026_01_01).unwrap();
+    assert_eq!((rendered.format, &*rendered.file_name), (FileFormat::Docx, "d1.docx"));
+}
+
+#[test]
+fn an_empty_id_is_named() {
+    let attachment = |ids: [&str; 5]| {
+        let [form, phase, matrix, sample, attachment] = ids;
+        let attachment = TestAttachment::new(form, phase, attachment).of_sample(matrix, sample);
+        said(&ExportSpec::test_attachment(attachment))
+    };
+    assert_eq!(attachment(["a", "b", "c", "d", "e"]), "");
+    for (index, name) in
+        ["testFormId", "testPhaseId", "matrixId", "sampleId", "attachmentId"].iter().enumerate()
+    {
+        let mut ids = ["x"; 5];
+        ids[index] = "";
+        assert_eq!(attachment(ids), format!("{name} is empty: give the id of what is meant"));
+    }
+}
+
+#[test]
+fn an_endpoint_that_a_generation_lacks_is_refused_with_the_other_one_named() {
+    let old = Config::new("https://api.app.wdesk.com").unwrap();
+    for (spec, what) in [
+        (ExportSpec::style_guide("g", StyleGuideExport::latest()), "style guides"),
+        (ExportSpec::graph_report("r"), "graph reports"),
+        (ExportSpec::test_form("t"), "test forms"),
+        (
+            ExportSpec::test_attachment(TestAttachment::new("a", "b", "c")),
+            "attachments of test forms",
+        ),
+    ] {
+        assert_eq!(
+            Workiva::new(&spec, &old).unwrap_err().to_string(),
+            format!(
+                "API version 2022-01-01 has no export of {what}: choose 2026-01-01 with \
+                 Config::with_api_version"
+            )
+        );
+        assert_eq!(said(&spec), "");
+    }
+    let container = ExportSpec::container("c1", ArchiveOptions::default());
+    assert!(Workiva::new(&container, &old).is_ok());
+    assert!(said(&container).ends_with("choose 2022-01-01 with Config::with_api_version"));
+}
+
+#[test]
+fn a_request_that_the_service_would_cut_off_is_not_sent() {
+    let of_length = |length: usize| {
+        let spec =
+            |text: String| ExportSpec::document("d1", DocumentExport::pdf()).with_field("x", text);
+        let frame = sent(&spec(String::new())).to_string().len();
+        said(&spec("a".repeat(length - frame)))
+    };
+    assert_eq!(of_length(10_485_760), "");
+    assert_eq!(
+        of_length(10_485_761),
+        "the body has 10485761 bytes: the service takes at most 10485760"
+    );
+    let long = ExportSpec::document("d".repeat(8_000), DocumentExport::pdf());
+    assert_eq!(said(&long), "the request's URL cannot be used: it is longer than 8000 bytes");
+}
+
+#[test]
+fn a_mail_is_noticed_wherever_it_is_asked_for() {
+    let asks = |json: Value| asks_for_mail(&json);
+    assert!(asks(json!({"emailOnComplete": true})));
+    assert!(asks(json!({"a": [{"b": {"emailOnComplete": "yes"}}]})));
+    assert!(!asks(json!({"emailOnComplete": false, "a": {"emailOnComplete": null}})));
+    assert!(!asks(json!({"a": "emailOnComplete"})));
+}
+
+#[test]
+fn a_file_is_called_after_its_id_where_the_service_does_not_name_it() {
+    for (spec, name) in [
+        (ExportSpec::document("d1", DocumentExport::docx()), "d1.docx"),
+        (ExportSpec::spreadsheet("s1", SpreadsheetExport::csv()), "s1.zip"),
+        (ExportSpec::spreadsheet("s1", SpreadsheetExport::csv().with_sheets(["a"])), "s1.csv"),
+        (ExportSpec::file("f1", FileExport::supporting_document()), "f1"),
+        (ExportSpec::file("f1", FileExport::presentation(None)), "f1"),
+        (ExportSpec::file("f1", FileExport::folder(None)), "f1.tar.gz"),
+        (ExportSpec::file("../a/b", FileExport::document(DocumentExport::pdf())), "_a_b.pdf"),
+        (ExportSpec::file("nul", FileExport::document(DocumentExport::pdf())), "_nul.pdf"),
+        (ExportSpec::file("..", FileExport::supporting_document()), "export"),
+        (ExportSpec::test_attachment(TestAttachment::new("a", "b", "c")), "c.pdf"),
+    ] {
+        assert_eq!(spec.render(ApiVersion::V2026_01_01).unwrap().file_name, name);
+    }
+}

@@ -1,0 +1,242 @@
+//! The token endpoint: OAuth 2.0 client credentials.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::vec::Vec;
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::answers;
+use super::errors;
+use super::lenient::{Number, Text};
+use super::routes::{Endpoint, Route};
+use crate::api_error::{ApiError, Speaker};
+use crate::config::Config;
+use crate::dialect::{Head, Reading};
+
+/// The request for a token.
+///
+/// **Source:** RFC 6749, 4.4.2, with the credentials in the form as Workiva's reference shows it.
+/// The form is written at once, without copies of the secret that are left behind.
+pub(crate) fn token_request(
+    config: &Config,
+    client_id: &str,
+    client_secret: &str,
+    scope: Option<&str>,
+) -> Request<Vec<u8>> {
+    let mut request = Request::new(form(&[
+        ("grant_type", Some("client_credentials")),
+        ("client_id", Some(client_id)),
+        ("client_secret", Some(client_secret)),
+        ("scope", scope),
+    ]));
+    let route = Endpoint::Token.in_version(config.api_version());
+    let url = format!("{}{}", config.base_url(), route.map_or("", |route| route.path));
+    *request.uri_mut() = url.parse().unwrap_or_default();
+    *request.method_mut() = Method::POST;
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let version = route.and_then(Route::version_header);
+    headers.extend(version.map(|version| (HeaderName::from_static("x-version"), version)));
+    request
+}
+
+/// Everything but the unreserved characters of RFC 3986, a subset of what a form leaves plain.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn form(fields: &[(&str, Option<&str>)]) -> Vec<u8> {
+    // No byte takes more than three, so that the buffer never moves and leaves a copy behind.
+    let longest = |(name, value): &(&str, Option<&str>)| {
+        2 + name.len() + 3 * value.map_or(0, |value| value.len())
+    };
+    let mut form = Vec::with_capacity(fields.iter().map(longest).sum());
+    for (name, value) in fields {
+        let Some(value) = value else { continue };
+        if !form.is_empty() {
+            form.push(b'&');
+        }
+        form.extend_from_slice(name.as_bytes());
+        form.push(b'=');
+        for part in utf8_percent_encode(value, ESCAPED) {
+            form.extend_from_slice(part.as_bytes());
+        }
+    }
+    form
+}
+
+/// What the answer of a token endpoint means.
+#[derive(Debug)]
+pub(crate) enum TokenReading<'a> {
+    /// A token; in `expires_in` its lifetime in **seconds**, where the answer tells.
+    Issued { text: Cow<'a, str>, expires_in: Option<u64> },
+    /// The endpoint asks to come back later.
+    Busy,
+    /// This is not the service speaking.
+    Foreign,
+    /// The credentials are refused, in the service's own words.
+    Refused(ApiError),
+    /// The answer breaks the protocol; the text says how.
+    Malformed(&'static str),
+}
+
+/// Reads an answer, liberally but for the token itself.
+///
+/// **Source:** RFC 6749, 5.1 and 5.2. The scope is not read: it may differ from what was asked
+/// for, and what it lacks is told by the request that needs it.
+pub(crate) fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        access_token: Text<'a>,
+        expires_in: Number,
+        token_type: Text<'a>,
+    }
+
+    match head.status() {
+        StatusCode::OK => {}
+        status if status.is_success() => {
+            return TokenReading::Malformed("a token is given with 200 and no other status");
+        }
+        _ => return refusal(errors::read(head, body)),
+    }
+    if answers::speaks_other_than_json(head) {
+        return TokenReading::Foreign;
+    }
+    let answer = match answers::json::<Answer<'_>>(body) {
+        Ok(answer) => answer,
+        Err(Reading::Foreign) => return TokenReading::Foreign,
+        Err(_) => {
+            return TokenReading::Malformed("the token endpoint's answer is not a JSON object");
+        }
+    };
+    if answer.token_type.get().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        return TokenReading::Malformed(
+            "the token endpoint gave a token that is not a bearer token",
+        );
+    }
+    match answer.access_token.into_inner() {
+        None => TokenReading::Malformed("the token endpoint's answer has no access_token"),
+        Some(text) if !text.bytes().all(|b| b.is_ascii_graphic()) => TokenReading::Malformed(
+            "the token endpoint gave a token with bytes that no token may have",
+        ),
+        Some(text) => TokenReading::Issued { text, expires_in: answer.expires_in.whole() },
+    }
+}
+
+fn refusal(error: ApiError) -> TokenReading<'static> {
+    match (error.speaker(), error.code()) {
+        (Speaker::Gateway, _) => TokenReading::Foreign,
+        (_, Some("server_error" | "temporarily_unavailable")) => TokenReading::Busy,
+        _ => TokenReading::Refused(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString};
+
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn read(status: u16, body: &str) -> String {
+        let headers = HeaderMap::new();
+        let head = Head::new(StatusCode::from_u16(status).unwrap(), &headers);
+        match read_token(&head, body.as_bytes()) {
+            TokenReading::Issued { text, expires_in } => format!("{text} {expires_in:?}"),
+            TokenReading::Busy => "busy".into(),
+            TokenReading::Foreign => "foreign".into(),
+            TokenReading::Refused(error) => error.to_string(),
+            TokenReading::Malformed(what) => what.into(),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_written_once_whatever_is_in_it() {
+        let config = Config::new("http://127.0.0.1:1").unwrap();
+        let scope = Some("file:read graph:read");
+        let request = token_request(&config, "id", "a&b=c d+ü%\0", scope);
+        assert_eq!(
+            core::str::from_utf8(request.body()).unwrap(),
+            "grant_type=client_credentials&client_id=id&client_secret=a%26b%3Dc%20d%2B%C3%BC%25%00\
+             &scope=file%3Aread%20graph%3Aread"
+        );
+    }
+
+    #[test]
+    fn the_buffer_of_the_form_never_moves() {
+        let worst = "%".repeat(1_000);
+        let fields = [("a", Some(&*worst)), ("b", None), ("c", Some(&*worst))];
+        assert_eq!(form(&fields).capacity(), 2 + 1 + 3_000 + 2 + 1 + 2 + 1 + 3_000);
+    }
+
+    #[test]
+    fn a_lifetime_is_read_in_each_form_that_a_number_has() {
+        for (number, seconds) in [
+            ("599", "Some(599)"),
+            ("\"3600\"", "Some(3600)"),
+            ("3599.9", "Some(3599)"),
+            ("\"3599.9\"", "Some(3599)"),
+            ("0", "Some(0)"),
+            ("-5", "Some(0)"),
+            ("1e30", "Some(18446744073709551615)"),
+            ("null", "None"),
+            ("\"soon\"", "None"),
+            ("\"inf\"", "None"),
+            ("{}", "None"),
+            ("[1]", "None"),
+            ("true", "None"),
+        ] {
+            let body = format!(r#"{{"access_token":"t","expires_in":{number}}}"#);
+            assert_eq!(read(200, &body), format!("t {seconds}"), "{number}");
+        }
+        assert_eq!(read(200, r#"{"access_token":" a\/b ","token_type":"BEARER"}"#), "a/b None");
+    }
+
+    #[test]
+    fn what_is_no_bearer_token_is_refused() {
+        let not_json = "the token endpoint's answer is not a JSON object";
+        let missing = "the token endpoint's answer has no access_token";
+        let illegal = "the token endpoint gave a token with bytes that no token may have";
+        for (body, said) in [
+            ("", not_json),
+            ("[]", not_json),
+            (r#"{"access_token":"t""#, not_json),
+            ("<html>", "foreign"),
+            ("{}", missing),
+            (r#"{"access_token":" "}"#, missing),
+            (r#"{"access_token":7}"#, missing),
+            (r#"{"access_token":"a b"}"#, illegal),
+            (r#"{"access_token":"a\r\nx: y"}"#, illegal),
+            (r#"{"access_token":"ü"}"#, illegal),
+            (
+                r#"{"access_token":"t","token_type":"mac"}"#,
+                "the token endpoint gave a token that is not a bearer token",
+            ),
+        ] {
+            assert_eq!(read(200, body), said, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_words_and_an_outage_is_no_refusal() {
+        let invalid = r#"{"error":"invalid_client","error_description":"unknown client"}"#;
+        assert_eq!(read(401, invalid), "invalid_client: unknown client");
+        assert_eq!(read(400, r#"{"error":"temporarily_unavailable"}"#), "busy");
+        assert_eq!(read(400, r#"{"error":"server_error"}"#), "busy");
+        assert_eq!(read(403, "<html>no</html>"), "foreign");
+        assert_eq!(read(401, ""), "no reason was given");
+    }
+
+    #[test]
+    fn a_token_where_none_belongs_is_not_shown() {
+        let body = r#"{"access_token":"t"}"#;
+        assert_eq!(read(500, body), "no reason was given");
+        assert_eq!(read(201, body), "a token is given with 200 and no other status");
+    }
+}

@@ -1,0 +1,96 @@
+//! An Azure-style operation: `Operation-Location`, a status word in the body, and the result
+//! elsewhere.
+
+use export_core::{ApiError, Dialect, Head, OperationFacts, Phase, Reading, Repeat, Speaker};
+use http::{Request, Uri};
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use super::run;
+use crate::world::{Reply, status};
+
+#[derive(Debug)]
+struct Operations;
+
+impl Dialect for Operations {
+    fn name(&self) -> &str {
+        "azure-operations"
+    }
+
+    fn save(&self) -> String {
+        String::new()
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::SideEffect
+    }
+
+    fn request(&self, _phase: Phase, target: Option<&Uri>) -> Request<Vec<u8>> {
+        match target {
+            Some(target) => Request::get(target).body(Vec::new()).unwrap(),
+            None => Request::post("https://api.example.com/translate?api-version=1")
+                .body(b"{}".to_vec())
+                .unwrap(),
+        }
+    }
+
+    fn read(&self, phase: Phase, head: &Head<'_>, body: Option<&[u8]>) -> Reading {
+        if phase == Phase::Submit {
+            let operation = head.text("operation-location").map(String::from);
+            return operation.map_or(Reading::Malformed("no Operation-Location"), |operation| {
+                Reading::Accepted { operation }
+            });
+        }
+        let Some(body) = body else { return Reading::NeedBody };
+        let Ok(answer) = serde_json::from_slice::<Value>(body) else {
+            return Reading::Malformed("not JSON");
+        };
+        let status = answer["status"].as_str().map(String::from);
+        let facts = OperationFacts { status: status.clone(), ..OperationFacts::default() };
+        match (status.as_deref(), answer["resourceLocation"].as_str()) {
+            (Some("Succeeded"), Some(at)) => Reading::ReadyAt { resource: at.into(), facts },
+            (Some("Succeeded"), None) => Reading::ReadyNowhere(facts),
+            (Some("Failed" | "Canceled"), _) => Reading::Failed(self.error(head, body), facts),
+            _ => Reading::Pending(facts),
+        }
+    }
+
+    fn error(&self, _head: &Head<'_>, body: &[u8]) -> ApiError {
+        let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+        ApiError::new(Speaker::Service)
+            .with_code(answer["error"]["code"].as_str())
+            .with_message(answer["error"]["message"].as_str())
+    }
+}
+
+fn accepted() -> Reply {
+    status(202).header("operation-location", "/operations/7?api-version=1")
+}
+
+fn operation(body: &str) -> Reply {
+    status(200).body(body)
+}
+
+#[test]
+fn the_result_is_fetched_from_where_the_operation_says() {
+    let done = operation(r#"{"status":"Succeeded","resourceLocation":"/results/7"}"#);
+    let result = status(200).header("content-length", "5").body("hello");
+    assert_snapshot!(run(
+        Operations,
+        vec![accepted(), operation(r#"{"status":"Running"}"#), done, result]
+    ));
+}
+
+#[test]
+fn a_failed_operation_tells_why() {
+    let failed = operation(
+        r#"{"status":"Failed","error":{"code":"InvalidDocument","message":"cannot be read"}}"#,
+    );
+    assert_snapshot!(run(Operations, vec![accepted(), failed]));
+}
+
+#[test]
+fn an_operation_with_side_effects_is_not_started_twice() {
+    let lost = Reply::lost(export_core::FailureKind::Unanswered);
+    assert_snapshot!(run(Operations, vec![lost]));
+}

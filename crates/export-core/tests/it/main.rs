@@ -1,0 +1,7 @@
+//! The core from the outside: everything that a driver can see.
+#![expect(unreachable_pub, reason = "modules of a test have no outside")]
+
+mod dialects;
+mod service;
+mod table;
+mod world;

@@ -1,0 +1,98 @@
+//! What the service sends, and jobs that ask it.
+
+use export_core::{
+    ArchiveOptions, Config, DocumentExport, ExportJob, ExportSpec, FileExport, Region,
+};
+
+use crate::world::{Reply, status};
+
+pub const OPERATION: &str = "https://api.app.wdesk.com/platform/v1/operations/op1";
+pub const SIGNED: &str = "https://store.example/op1?signature=s3cret";
+
+pub fn config() -> Config {
+    Config::for_region(Region::Us)
+}
+
+/// A job without side effects.
+pub fn job() -> ExportJob {
+    job_with(&config())
+}
+
+pub fn job_with(config: &Config) -> ExportJob {
+    ExportJob::new(ExportSpec::document("d1", DocumentExport::pdf()), config).unwrap()
+}
+
+/// A job that mails somebody.
+pub fn mailing_job() -> ExportJob {
+    let options = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    let spec = ExportSpec::file("f1", FileExport::folder(options));
+    ExportJob::new(spec, &config()).unwrap()
+}
+
+pub fn accepted() -> Reply {
+    status(202).header("location", "/platform/v1/operations/op1")
+}
+
+pub fn operation(word: &str) -> Reply {
+    json(200, &format!(r#"{{"id":"op1","status":"{word}","resourceUrl":null}}"#))
+}
+
+pub fn pending() -> Reply {
+    operation("started")
+}
+
+pub fn completed() -> Reply {
+    completed_at("/platform/v1/downloads/op1")
+}
+
+pub fn completed_at(url: &str) -> Reply {
+    json(
+        200,
+        &format!(
+            r#"{{"id":"op1","status":"completed","resourceUrl":"{url}",
+                 "originalRequest":"11111111-2222-3333-4444-555555555555",
+                 "created":{{"dateTime":"2026-03-01T00:00:00Z","user":{{"id":"u1"}}}},
+                 "updated":{{"dateTime":"2026-03-01T00:00:05Z","user":{{"id":"u1"}}}}}}"#
+        ),
+    )
+}
+
+pub const PDF: &str = "%PDF-1.7 and the rest of it";
+
+pub fn artifact() -> Reply {
+    artifact_without_etag().header("etag", "\"v1\"")
+}
+
+pub fn artifact_without_etag() -> Reply {
+    status(200)
+        .header("content-type", "application/pdf")
+        .header("content-disposition", "attachment; filename=\"Report.pdf\"")
+        .header("content-length", &PDF.len().to_string())
+        .body(PDF)
+}
+
+/// The rest of the artifact, from an offset on.
+pub fn rest(offset: usize) -> Reply {
+    let length = PDF.len();
+    status(206)
+        .header("content-type", "application/pdf")
+        .header("etag", "\"v1\"")
+        .header("content-range", &format!("bytes {offset}-{}/{length}", length - 1))
+        .body(&PDF[offset..])
+}
+
+pub fn json(code: u16, body: &str) -> Reply {
+    status(code).header("content-type", "application/json").body(body)
+}
+
+/// The service's own error.
+pub fn refusal(code: u16) -> Reply {
+    json(code, &format!(r#"{{"code":"{code}Code","message":"the service's words","target":""}}"#))
+}
+
+/// A gateway's page.
+pub fn page(code: u16) -> Reply {
+    status(code)
+        .header("content-type", "text/html; charset=utf-8")
+        .body("<!DOCTYPE html><title>Please wait</title>")
+}

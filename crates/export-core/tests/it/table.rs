@@ -1,0 +1,168 @@
+//! The transition table: each situation in each phase, played on the machine, and written down.
+//!
+//! The crate's documentation includes it. After a change that is meant, write it anew with
+//! `cargo xtask snapshots --accept`, and read the difference line by line.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use export_core::{Error, ExportJob, FailureKind, Phase, Step};
+
+use crate::service::{
+    SIGNED, accepted, artifact, completed, completed_at, job, json, mailing_job, operation, page,
+    pending, refusal,
+};
+use crate::world::{Reply, World, status};
+
+const COLUMNS: [(&str, Start); 5] = [
+    ("submit", Start { mails: false, script: || vec![], age: 0 }),
+    ("submit with a side effect", Start { mails: true, script: || vec![], age: 0 }),
+    ("poll", Start { mails: false, script: || vec![accepted(), pending()], age: 40 }),
+    ("fetch", Start { mails: false, script: || vec![accepted(), completed()], age: 0 }),
+    (
+        "fetch from elsewhere",
+        Start { mails: false, script: || vec![accepted(), completed_at(SIGNED)], age: 0 },
+    ),
+];
+
+/// How a job comes to the phase in question.
+struct Start {
+    mails: bool,
+    script: fn() -> Vec<Reply>,
+    /// Seconds that pass before the last answer.
+    age: u64,
+}
+
+fn situations() -> Vec<(&'static str, Vec<Reply>)> {
+    let elsewhere = "https://elsewhere.example/x";
+    let lost = |kind| vec![Reply::lost(kind)];
+    let cut = |kind| artifact().broken(9, kind);
+    vec![
+        ("not sent", lost(FailureKind::NotSent)),
+        ("perhaps sent, no answer", lost(FailureKind::Unanswered)),
+        ("the peer is not trusted", lost(FailureKind::Untrusted)),
+        ("a head that does not end", lost(FailureKind::TooLong)),
+        ("400", vec![refusal(400)]),
+        ("401", vec![refusal(401)]),
+        ("401 again, with a fresh token", vec![refusal(401), refusal(401)]),
+        ("403", vec![refusal(403)]),
+        ("403 by a gateway", vec![page(403)]),
+        ("404", vec![refusal(404)]),
+        ("407", vec![status(407)]),
+        ("408", vec![refusal(408)]),
+        ("409", vec![refusal(409)]),
+        ("410", vec![refusal(410)]),
+        ("416", vec![refusal(416)]),
+        ("429", vec![refusal(429)]),
+        ("429, Retry-After: 7", vec![refusal(429).header("retry-after", "7")]),
+        ("429, Retry-After: 7200", vec![refusal(429).header("retry-after", "7200")]),
+        ("500", vec![refusal(500)]),
+        ("502 by a gateway", vec![page(502)]),
+        ("503 by the service", vec![refusal(503)]),
+        ("503, Retry-After: 7", vec![status(503).header("retry-after", "7")]),
+        ("503 by nobody", vec![status(503)]),
+        ("504", vec![status(504)]),
+        ("301 to the same origin", vec![status(301).header("location", "/x")]),
+        ("302 to another https origin", vec![status(302).header("location", elsewhere)]),
+        ("303 to plain http", vec![status(303).header("location", "http://elsewhere.example/x")]),
+        ("307 without Location", vec![status(307)]),
+        ("304", vec![status(304)]),
+        ("200, an HTML page", vec![page(200)]),
+        ("200, no JSON", vec![json(200, "{")]),
+        ("200, status `started`", vec![pending()]),
+        ("200, a status that is new", vec![operation("paused")]),
+        ("200, `completed`", vec![completed()]),
+        ("200, `completed` without a URL", vec![operation("completed")]),
+        ("200, `failed`", vec![operation("failed")]),
+        ("200, the artifact", vec![artifact()]),
+        ("200, the artifact, compressed", vec![artifact().header("content-encoding", "gzip")]),
+        ("200, body cut", vec![cut(FailureKind::Cut)]),
+        ("200, body stalled", vec![cut(FailureKind::Stalled)]),
+        ("200, body too long", vec![json(200, "{}").broken(2, FailureKind::TooLong)]),
+        ("200, the sink fails", vec![cut(FailureKind::Sink)]),
+        ("200, the store fails", vec![cut(FailureKind::Store)]),
+        ("201", vec![json(201, "{}")]),
+        ("202 with Location", vec![accepted()]),
+        ("202 without", vec![json(202, "{}")]),
+        ("204", vec![status(204)]),
+        ("206, not asked for", vec![status(206).header("content-range", "bytes 5-9/10")]),
+    ]
+}
+
+#[test]
+fn the_table_in_the_documentation_is_what_the_machine_does() {
+    let mut table = String::from("| answer |");
+    for (name, _) in &COLUMNS {
+        let _ = write!(table, " {name} |");
+    }
+    let _ = write!(table, "\n|---|{}\n", "---|".repeat(COLUMNS.len()));
+    for (name, replies) in situations() {
+        let _ = write!(table, "| {name} |");
+        for (_, start) in &COLUMNS {
+            let _ = write!(table, " {} |", cell(start, &replies));
+        }
+        table.push('\n');
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/transitions.md");
+    if std::env::var("INSTA_UPDATE").as_deref() == Ok("always") {
+        std::fs::write(path, &table).unwrap();
+    }
+    let documented = std::fs::read_to_string(path).unwrap();
+    assert_eq!(documented, table, "{path} is out of date");
+}
+
+fn cell(start: &Start, replies: &[Reply]) -> String {
+    let mut script = (start.script)();
+    let before = script.len();
+    script.extend(replies.iter().cloned());
+    let mut world = World::new(script);
+    let mut job = if start.mails { mailing_job() } else { job() };
+    while world.sent.len() < before {
+        assert!(world.turn(&mut job).is_none());
+    }
+    while let Step::Wait(wait) = job.step(world.now) {
+        world.now = wait.until + Duration::from_secs(start.age);
+    }
+    while world.sent.len() < before + replies.len() {
+        if let Some(outcome) = world.turn(&mut job) {
+            return ended(outcome.map(|_| ()));
+        }
+    }
+    let answered_at = world.now;
+    next(&mut job, &mut world, answered_at)
+}
+
+fn next(job: &mut ExportJob, world: &mut World, answered_at: export_core::Timestamp) -> String {
+    let mut wait = String::from("at once");
+    loop {
+        match job.step(world.now) {
+            Step::Done(outcome) => return ended(outcome.map(|_| ())),
+            Step::Wait(until) => {
+                wait = format!("{:?} ({:?})", until.until.since(answered_at), until.why);
+                world.now = until.until;
+            }
+            Step::Transmit(transmit) => {
+                let token = transmit.token_need().map_or("without a token", |need| {
+                    if need.refused.is_some() { "with another token" } else { "" }
+                });
+                let what = match (transmit.phase(), token) {
+                    (Phase::Fetch, "without a token") => "fetch without a token".into(),
+                    (phase, "") => phase.to_string(),
+                    (phase, token) => format!("{phase} {token}"),
+                };
+                return format!("{what}, {wait}").replace(", at once", " at once");
+            }
+        }
+    }
+}
+
+fn ended(outcome: Result<(), Error>) -> String {
+    match outcome {
+        Ok(()) => "**done**".into(),
+        Err(error) => {
+            let name = format!("{error:?}");
+            let name = name.split([' ', '(']).next().unwrap_or_default().to_owned();
+            format!("`{name}`{}", if error.is_resumable() { ", resumable" } else { "" })
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! A world for a job to live in: a script of answers, a clock that only moves when the job waits,
+//! a sink in memory, and a record of everything that happened.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use export_core::{
+    Artifact, Checkpoint, Error, ExportJob, Failure, FailureKind, Reply as Answer, Step, Timestamp,
+    Token,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+
+/// What the service, or the network, does with one request.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    lost: Option<FailureKind>,
+    cut_at: Option<(usize, FailureKind)>,
+    taking: Duration,
+}
+
+pub fn status(code: u16) -> Reply {
+    Reply {
+        status: StatusCode::from_u16(code).unwrap(),
+        headers: HeaderMap::new(),
+        body: Vec::new(),
+        lost: None,
+        cut_at: None,
+        taking: Duration::ZERO,
+    }
+}
+
+impl Reply {
+    /// No answer at all.
+    pub fn lost(kind: FailureKind) -> Self {
+        Self { lost: Some(kind), ..status(200) }
+    }
+
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The body breaks off after so many bytes.
+    pub fn cut_at(self, offset: usize) -> Self {
+        self.broken(offset, FailureKind::Cut)
+    }
+
+    pub fn broken(mut self, offset: usize, kind: FailureKind) -> Self {
+        self.cut_at = Some((offset, kind));
+        self
+    }
+
+    /// The answer takes its time.
+    pub fn taking(mut self, time: Duration) -> Self {
+        self.taking = time;
+        self
+    }
+}
+
+/// A request that was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub at: Timestamp,
+    pub method: Method,
+    pub uri: http::Uri,
+    pub headers: HeaderMap,
+}
+
+pub struct World {
+    pub now: Timestamp,
+    script: VecDeque<Reply>,
+    /// What every request gets once the script is over.
+    pub forever: Option<Reply>,
+    pub sink: Vec<u8>,
+    pub stored: Option<(u64, Checkpoint)>,
+    pub sent: Vec<Sent>,
+    pub log: String,
+    pub tokens: u32,
+}
+
+pub struct Run {
+    pub outcome: Result<Artifact, Error>,
+    pub log: String,
+    pub sent: Vec<Sent>,
+    pub sink: Vec<u8>,
+    pub stored: Option<Checkpoint>,
+}
+
+/// The clock starts here.
+pub fn start() -> Timestamp {
+    Timestamp::from_date(2026, 3, 1)
+}
+
+impl World {
+    pub fn new(script: impl IntoIterator<Item = Reply>) -> Self {
+        Self {
+            now: start(),
+            script: script.into_iter().collect(),
+            forever: None,
+            sink: Vec::new(),
+            stored: None,
+            sent: Vec::new(),
+            log: String::new(),
+            tokens: 0,
+        }
+    }
+
+    pub fn then_forever(mut self, reply: Reply) -> Self {
+        self.forever = Some(reply);
+        self
+    }
+
+    /// Drives a job to its end. A job that needs more than this many requests spins.
+    pub fn run(mut self, mut job: ExportJob) -> Run {
+        let outcome = loop {
+            assert!(self.sent.len() < 20_000, "the job spins:\n{}", self.log);
+            if let Some(outcome) = self.turn(&mut job) {
+                break outcome;
+            }
+        };
+        match &outcome {
+            Ok(file) => self.note(&format!("done: {} ({:?})", file.file_name(), file.length())),
+            Err(error) => self.note(&format!("error: {error}")),
+        }
+        let stored = self.stored.map(|(_, checkpoint)| checkpoint);
+        Run { outcome, log: self.log, sent: self.sent, sink: self.sink, stored }
+    }
+
+    pub fn note(&mut self, text: &str) {
+        let at = self.now.since(start()).as_millis();
+        let _ = writeln!(self.log, "{at:>8} ms  {text}");
+    }
+
+    /// One turn of the loop that every driver has.
+    pub fn turn(&mut self, job: &mut ExportJob) -> Option<Result<Artifact, Error>> {
+        while job.next_event().is_some() {}
+        self.store(job.revision(), || job.checkpoint());
+        match job.step(self.now) {
+            Step::Done(outcome) => return Some(outcome),
+            Step::Wait(wait) => {
+                assert!(wait.until > self.now, "a wait for the past:\n{}", self.log);
+                let length = wait.until.since(self.now);
+                self.note(&format!("wait {length:?} ({:?})", wait.why));
+                self.now = wait.until;
+            }
+            Step::Transmit(transmit) => {
+                let token = transmit.token_need().map(|need| {
+                    self.tokens += u32::from(need.refused.is_some());
+                    Token::fixed(&format!("token{}", self.tokens)).unwrap()
+                });
+                let have = self.sink.len() as u64;
+                let (request, in_flight) = transmit.start(self.now, token.as_ref(), have);
+                self.store(in_flight.revision(), || in_flight.checkpoint());
+                let reply = self.answer(&request);
+                self.now = self.now + reply.taking;
+                if let Some(kind) = reply.lost {
+                    self.note(&format!("{} {} -> {kind:?}", request.method(), request.uri()));
+                    in_flight.handle_failure(self.now, Failure::new(kind));
+                    return None;
+                }
+                let range = request.headers().get("range").map(|range| range.to_str().unwrap());
+                self.note(&format!(
+                    "{} {}{} -> {}",
+                    request.method(),
+                    request.uri(),
+                    range.map(|range| format!(" [{range}]")).unwrap_or_default(),
+                    reply.status.as_u16()
+                ));
+                self.hand_in(in_flight.handle_head(self.now, &head(&reply)), &reply);
+            }
+        }
+        None
+    }
+
+    fn hand_in(&mut self, answer: Answer<'_>, reply: &Reply) {
+        let (whole, failure) = match reply.cut_at {
+            Some((at, kind)) => (&reply.body[..at.min(reply.body.len())], Some(kind)),
+            None => (&reply.body[..], None),
+        };
+        match answer {
+            Answer::Collect(collect) => match failure {
+                Some(kind) => collect.handle_failure(self.now, Failure::new(kind)),
+                None => collect.handle_body(self.now, whole),
+            },
+            Answer::Stream(mut stream) => {
+                self.store(stream.revision(), || stream.checkpoint());
+                self.sink.truncate(usize::try_from(stream.offset()).unwrap());
+                assert_eq!(self.sink.len() as u64, stream.offset(), "a hole in the file");
+                for chunk in whole.chunks(4) {
+                    if stream.check(chunk).is_break() {
+                        return stream.finish(self.now);
+                    }
+                    self.sink.extend_from_slice(chunk);
+                    stream.advance(chunk.len() as u64);
+                }
+                let checkpoint = stream.mark_durable(self.sink.len() as u64);
+                self.stored = Some((stream.revision(), checkpoint));
+                match failure {
+                    Some(kind) => stream.handle_failure(self.now, Failure::new(kind)),
+                    None => stream.finish(self.now),
+                }
+            }
+        }
+    }
+
+    fn store(&mut self, revision: u64, checkpoint: impl FnOnce() -> Checkpoint) {
+        if self.stored.as_ref().is_none_or(|(stored, _)| *stored != revision) {
+            self.stored = Some((revision, checkpoint()));
+        }
+    }
+
+    fn answer(&mut self, request: &Request<Vec<u8>>) -> Reply {
+        self.sent.push(Sent {
+            at: self.now,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            headers: request.headers().clone(),
+        });
+        self.script
+            .pop_front()
+            .or_else(|| self.forever.clone())
+            .unwrap_or_else(|| panic!("no answer left in the script:\n{}", self.log))
+    }
+}
+
+fn head(reply: &Reply) -> Response<()> {
+    let mut head = Response::new(());
+    *head.status_mut() = reply.status;
+    *head.headers_mut() = reply.headers.clone();
+    head
+}

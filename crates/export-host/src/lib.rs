@@ -1,0 +1,40 @@
+//! What a driver of [`export_core`] needs of the machine it runs on.
+//!
+//! The core does no I/O. Two adapters do it in its place, one async and one blocking, and whatever
+//! does not depend on that difference lives here, once, so that both behave alike: a file that
+//! appears only when it is complete ([`PartFile`]), checkpoints on disk ([`CheckpointFile`]),
+//! TLS with the system's certificate authorities ([`TlsOptions`]), the choice of a proxy
+//! ([`ProxySettings`]), a clock that never goes back ([`Clock`]), and all that can be set about a
+//! client ([`ClientBuilder`]).
+//!
+//! Nothing here is async and nothing sends a request. Programs use an adapter instead of this
+//! crate; whoever writes an adapter of their own may find it useful.
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+compile_error!("TLS needs the feature `aws-lc-rs` (the default) or `ring`");
+
+mod builder;
+mod checkpoint_file;
+mod checkpoint_store;
+mod clock;
+mod credentials;
+mod export_error;
+mod hooks;
+mod no_proxy;
+mod part_file;
+mod proxy;
+mod stable_hash;
+mod tls;
+mod tls_verdict;
+
+pub use builder::{BuildError, ClientBuilder, FromSettings, Settings};
+pub use checkpoint_file::CheckpointFile;
+pub use checkpoint_store::{CheckpointFolder, CheckpointStore};
+pub use clock::{Clock, jitter_seed};
+pub use credentials::Credentials;
+pub use export_error::ExportError;
+pub use hooks::Hooks;
+pub use part_file::PartFile;
+pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
+pub use tls::{CaBundle, TlsError, TlsOptions};
+pub use tls_verdict::tls_verdict;

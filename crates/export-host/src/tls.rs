@@ -1,0 +1,190 @@
+//! TLS: whom to believe.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
+use rustls_platform_verifier::Verifier;
+
+/// Which certificate authorities a client believes.
+///
+/// The system's own, always, as the system's administrator wants it; and those of every bundle,
+/// which is what a company needs whose proxy looks into TLS.
+///
+/// ```
+/// use export_host::{CaBundle, TlsOptions};
+///
+/// let options = TlsOptions::new().with_ca_bundle(CaBundle::pem("no certificate in here"));
+/// let error = options.client_config().expect_err("the bundle is empty");
+/// assert_eq!(error.to_string(), "the CA bundle given as text holds no certificate");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct TlsOptions {
+    bundles: Vec<CaBundle>,
+    #[cfg(feature = "webpki-roots")]
+    compiled_in: bool,
+}
+
+impl TlsOptions {
+    /// The system's certificate authorities.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Believes those of `bundle` too. With one, a machine may lack authorities of its own.
+    #[must_use]
+    pub fn with_ca_bundle(mut self, bundle: impl Into<CaBundle>) -> Self {
+        self.bundles.push(bundle.into());
+        self
+    }
+
+    /// Believes Mozilla's list, as it was when this was compiled, in place of the system's.
+    #[cfg(feature = "webpki-roots")]
+    #[must_use]
+    pub const fn with_compiled_in_roots(mut self) -> Self {
+        self.compiled_in = true;
+        self
+    }
+
+    /// Reads the bundles and makes settings for connections. ALPN is left empty.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a bundle cannot be read or holds no certificate, and if there is no certificate
+    /// authority at all to believe.
+    pub fn client_config(&self) -> Result<ClientConfig, TlsError> {
+        let mut extra = Vec::new();
+        for bundle in &self.bundles {
+            extra.extend(bundle.certificates()?);
+        }
+        let provider = Arc::new(provider());
+        let builder = builder(&provider);
+        #[cfg(feature = "webpki-roots")]
+        if self.compiled_in {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            roots.add_parsable_certificates(extra);
+            return Ok(builder.with_root_certificates(roots).with_no_client_auth());
+        }
+        let verifier = Verifier::new_with_extra_roots(extra, provider).map_err(TlsError::roots)?;
+        // "Dangerous" is rustls' word for any verifier of one's own; this one is the system's.
+        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+        Ok(builder.with_no_client_auth())
+    }
+}
+
+fn builder(provider: &Arc<CryptoProvider>) -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()
+        .expect("each provider knows the versions that rustls calls safe")
+}
+
+#[cfg(feature = "aws-lc-rs")]
+fn provider() -> CryptoProvider {
+    rustls::crypto::aws_lc_rs::default_provider()
+}
+
+#[cfg(not(feature = "aws-lc-rs"))]
+fn provider() -> CryptoProvider {
+    rustls::crypto::ring::default_provider()
+}
+
+/// Certificates of authorities to believe, in PEM.
+#[derive(Clone, Debug)]
+pub struct CaBundle(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    File(PathBuf),
+    Text(Vec<u8>),
+}
+
+impl CaBundle {
+    /// A file, which is read when a client is built.
+    #[must_use]
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self(Source::File(path.into()))
+    }
+
+    /// The text of such a file.
+    #[must_use]
+    pub fn pem(text: impl Into<Vec<u8>>) -> Self {
+        Self(Source::Text(text.into()))
+    }
+
+    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let fail = |reason: String| TlsError::Bundle { bundle: self.name(), reason };
+        let read;
+        let text = match &self.0 {
+            Source::Text(text) => text,
+            Source::File(path) => {
+                read = fs::read(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
+                &read
+            }
+        };
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+        let certificates = certificates.map_err(|error| fail(format!("is not PEM: {error}")))?;
+        if certificates.is_empty() {
+            return Err(fail("holds no certificate".into()));
+        }
+        let mut roots = rustls::RootCertStore::empty();
+        for (index, certificate) in certificates.iter().enumerate() {
+            let added = roots.add(certificate.clone());
+            added.map_err(|error| {
+                fail(format!("is broken at certificate {}: {error}", index + 1))
+            })?;
+        }
+        Ok(certificates)
+    }
+
+    fn name(&self) -> String {
+        match &self.0 {
+            Source::File(path) => path.display().to_string(),
+            Source::Text(_) => "given as text".into(),
+        }
+    }
+}
+
+impl From<&Path> for CaBundle {
+    fn from(path: &Path) -> Self {
+        Self::file(path)
+    }
+}
+
+impl From<PathBuf> for CaBundle {
+    fn from(path: PathBuf) -> Self {
+        Self::file(path)
+    }
+}
+
+/// Why there can be no TLS with these options.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A bundle of certificates is of no use.
+    #[error("the CA bundle {bundle} {reason}")]
+    Bundle {
+        /// Which one.
+        bundle: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no certificate authority to believe.
+    #[error(
+        "this machine has no certificate authorities ({0}): install them (the package is often \
+         called ca-certificates), name a file of them in SSL_CERT_FILE, or give a CA bundle"
+    )]
+    NoRoots(String),
+}
+
+impl TlsError {
+    #[expect(clippy::needless_pass_by_value, reason = "it is an argument of map_err")]
+    fn roots(error: rustls::Error) -> Self {
+        Self::NoRoots(error.to_string())
+    }
+}

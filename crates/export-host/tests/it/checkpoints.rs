@@ -1,0 +1,72 @@
+use std::fs;
+use std::io::ErrorKind;
+
+use export_host::{CheckpointFile, CheckpointFolder};
+
+#[test]
+fn a_checkpoint_is_replaced_in_one_step_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = CheckpointFile::new(folder.path().join("job.json"));
+    for number in 0..3 {
+        file.store(&number).unwrap();
+        assert_eq!(file.load::<u32>().unwrap(), Some(number));
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    file.remove().unwrap();
+    file.remove().unwrap();
+    assert_eq!(file.load::<u32>().unwrap(), None);
+}
+
+#[test]
+fn a_reader_never_meets_half_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = CheckpointFile::new(folder.path().join("job.json"));
+    let long = |letter: &str| letter.repeat(100_000);
+    file.store(&long("a")).unwrap();
+    let opened = fs::File::open(file.path()).unwrap();
+    file.store(&long("b")).unwrap();
+    // Whoever opened the file before still reads the old one to its end.
+    let old: String = serde_json::from_reader(opened).unwrap();
+    assert_eq!(old, long("a"));
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = CheckpointFile::new(folder.path().join("job.json"));
+    file.store(&1).unwrap();
+    assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn something_else_in_the_file_is_named_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = CheckpointFile::new(folder.path().join("job.json"));
+    fs::write(file.path(), "{\"vers").unwrap();
+    let error = file.load::<u32>().unwrap_err();
+    assert!(error.to_string().starts_with("not a checkpoint: "), "{error}");
+    assert!(error.to_string().contains("job.json"), "{error}");
+
+    let nowhere = CheckpointFile::new(folder.path().join("missing/job.json"));
+    let error = nowhere.store(&1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("job.json"), "{error}");
+}
+
+#[test]
+fn each_key_has_a_file_of_its_own_with_a_harmless_name() {
+    let jobs = CheckpointFolder::new("jobs");
+    let mut names = Vec::new();
+    for key in ["a/b", "a_b", "../a", "", "ü", &"x".repeat(5_000), &"x".repeat(5_001)] {
+        let file = jobs.file(key);
+        assert_eq!(file.path().parent(), Some(jobs.path()));
+        let name = file.path().file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(name.len() < 100 && !name.starts_with('.'), "{name}");
+        names.push(name);
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 7);
+}

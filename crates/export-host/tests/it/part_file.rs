@@ -1,0 +1,217 @@
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use export_host::PartFile;
+
+const OPERATION: &str = "https://api.example.com/operations/1";
+
+fn open(target: &Path) -> PartFile {
+    PartFile::open(target, OPERATION, Duration::ZERO).unwrap()
+}
+
+fn refused(target: &Path) -> (ErrorKind, String) {
+    let error = PartFile::open(target, OPERATION, Duration::ZERO).unwrap_err();
+    (error.kind(), error.to_string())
+}
+
+#[test]
+fn the_target_is_intact_until_the_file_is_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("report.pdf");
+    fs::write(&target, "old").unwrap();
+    let mut part = open(&target);
+    part.write_all(b"new and longer").unwrap();
+    assert_eq!(part.sync().unwrap(), 14);
+    assert_eq!(fs::read(&target).unwrap(), b"old");
+    assert_eq!(part.finish().unwrap(), target);
+    assert_eq!(fs::read(&target).unwrap(), b"new and longer");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_later_run_goes_on_where_an_earlier_one_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("report.pdf");
+    let mut part = open(&target);
+    part.write_all(b"0123456789").unwrap();
+    drop(part);
+
+    let mut part = open(&target);
+    assert_eq!(part.have(), 10);
+    part.cut(4).unwrap();
+    assert_eq!(part.have(), 4);
+    part.write_all(b"abc").unwrap();
+    part.finish().unwrap();
+    assert_eq!(fs::read(&target).unwrap(), b"0123abc");
+}
+
+#[test]
+fn a_gap_is_never_filled() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut part = open(&folder.path().join("f"));
+    part.write_all(b"01").unwrap();
+    let error = part.cut(3).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(part.have(), 2);
+    assert_eq!(fs::metadata(part.part()).unwrap().len(), 2);
+}
+
+#[test]
+fn another_operation_has_a_part_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("f");
+    let first = open(&target);
+    let second = PartFile::open(&target, "another", Duration::ZERO).unwrap();
+    assert_ne!(first.part(), second.part());
+}
+
+#[test]
+fn a_part_that_is_being_written_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("f");
+    let mut first = open(&target);
+    first.write_all(b"kept").unwrap();
+    let (kind, text) = refused(&target);
+    assert_eq!(kind, ErrorKind::WouldBlock);
+    assert!(text.starts_with("another download is writing it: "), "{text}");
+    assert_eq!(fs::read(first.part()).unwrap(), b"kept");
+}
+
+#[test]
+fn a_writer_that_is_about_to_end_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("f");
+    let mut first = open(&target);
+    let (waiting, start) = mpsc::channel();
+    let ending = thread::spawn(move || {
+        start.recv().unwrap();
+        first.write_all(b"last words").unwrap();
+        drop(first);
+    });
+    waiting.send(()).unwrap();
+    let second = PartFile::open(&target, OPERATION, Duration::from_secs(60)).unwrap();
+    assert_eq!(second.have(), 10);
+    ending.join().unwrap();
+}
+
+#[test]
+fn a_file_that_was_put_in_place_is_not_written_by_whoever_waited_for_its_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("f");
+    let mut first = open(&target);
+    first.write_all(b"complete").unwrap();
+    let waiting = thread::spawn({
+        let target = target.clone();
+        move || PartFile::open(&target, OPERATION, Duration::from_secs(60))
+    });
+    first.finish().unwrap();
+    let mut second = waiting.join().unwrap().unwrap();
+    assert_eq!(second.have(), 0);
+    second.write_all(b"x").unwrap();
+    assert_eq!(fs::read(&target).unwrap(), b"complete");
+}
+
+#[test]
+fn the_part_of_a_long_name_is_not_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a".repeat(255), "ü".repeat(127), "文".repeat(85)] {
+        let target = folder.path().join(&name);
+        let part = open(&target);
+        assert!(part.part().file_name().unwrap().len() <= 255);
+        part.finish().unwrap();
+        assert!(target.exists(), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let text = format!("there is no such folder: {}", missing.display());
+    assert_eq!(refused(&missing.join("f")), (ErrorKind::NotFound, text));
+    let text = format!("it is a folder: {}", folder.path().display());
+    assert_eq!(refused(folder.path()), (ErrorKind::IsADirectory, text));
+    assert_eq!(refused(Path::new("/")).0, ErrorKind::InvalidInput);
+    assert_eq!(refused(Path::new("..")).0, ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_file_may_get_its_name_late() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut part = open(&folder.path().join("export"));
+    part.write_all(b"x").unwrap();
+    part.retarget(&folder.path().join("report.pdf")).unwrap();
+    assert_eq!(part.retarget(folder.path()).unwrap_err().kind(), ErrorKind::IsADirectory);
+    assert_eq!(part.finish().unwrap(), folder.path().join("report.pdf"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_discarded_part_leaves_the_target_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("f");
+    fs::write(&target, "old").unwrap();
+    let mut part = open(&target);
+    part.write_all(b"new").unwrap();
+    part.discard().unwrap();
+    assert_eq!(fs::read(&target).unwrap(), b"old");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+mod on_unix {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_device_is_not_replaced_by_a_file() {
+        let (kind, text) = refused(Path::new("/dev/null"));
+        assert_eq!(kind, ErrorKind::AlreadyExists);
+        assert_eq!(text, "in the way, and no regular file: /dev/null");
+    }
+
+    #[test]
+    fn the_mode_is_that_of_any_new_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = folder.path().join("plain");
+        fs::write(&plain, "").unwrap();
+        let target = folder.path().join("f");
+        open(&target).finish().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&target), mode(&plain));
+    }
+
+    #[test]
+    fn a_link_to_a_file_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let real = elsewhere.path().join("real");
+        fs::write(&real, "old").unwrap();
+        let link = folder.path().join("link");
+        symlink(&real, &link).unwrap();
+        let mut part = open(&link);
+        part.write_all(b"new").unwrap();
+        part.finish().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_part_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("f");
+        let part = open(&target);
+        let path = part.part().to_owned();
+        part.discard().unwrap();
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "mine").unwrap();
+        symlink(&victim, &path).unwrap();
+        assert_eq!(refused(&target).0, ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&victim).unwrap(), b"mine");
+    }
+}

@@ -1,0 +1,148 @@
+use export_host::{ProxyRules, ProxySettings};
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+
+fn rules(variables: &[(&str, &str)]) -> ProxyRules {
+    try_rules(variables).unwrap()
+}
+
+fn try_rules(variables: &[(&str, &str)]) -> Result<ProxyRules, String> {
+    let lookup = |asked: &str| {
+        let found = variables.iter().find(|(name, _)| *name == asked);
+        found.map(|(_, value)| String::from(*value))
+    };
+    ProxyRules::from_environment(lookup).map_err(|error| error.to_string())
+}
+
+fn chosen(rules: &ProxyRules, url: &str) -> String {
+    let proxy = rules.for_url(&url.parse().unwrap());
+    proxy.map_or_else(|| "direct".into(), |proxy| proxy.uri().to_string())
+}
+
+#[test]
+fn each_scheme_has_its_own_proxy_and_all_is_for_the_rest() {
+    let both = rules(&[("HTTPS_PROXY", "http://s:1"), ("http_proxy", "http://h:2")]);
+    assert_eq!(chosen(&both, "https://x/"), "http://s:1/");
+    assert_eq!(chosen(&both, "http://x/"), "http://h:2/");
+    let all = rules(&[("ALL_PROXY", "https://a"), ("HTTP_PROXY", "h:2")]);
+    assert_eq!(chosen(&all, "https://x/"), "https://a/");
+    assert_eq!(chosen(&all, "http://x/"), "http://h:2/");
+    assert_eq!(chosen(&rules(&[]), "https://x/"), "direct");
+}
+
+#[test]
+fn the_lower_case_name_wins_and_an_empty_value_is_none() {
+    let rules_of = |value| rules(&[("HTTPS_PROXY", "http://upper"), ("https_proxy", value)]);
+    assert_eq!(chosen(&rules_of("http://lower"), "https://x/"), "http://lower/");
+    assert_eq!(chosen(&rules_of(""), "https://x/"), "http://upper/");
+}
+
+#[test]
+fn a_cgi_program_does_not_let_its_caller_choose_the_proxy() {
+    let cgi = rules(&[("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "http://evil")]);
+    assert_eq!(chosen(&cgi, "http://x/"), "direct");
+}
+
+#[test]
+fn a_machine_s_own_address_goes_through_the_proxy_unless_exempted() {
+    let here = "http://127.0.0.1:8080/";
+    assert_eq!(chosen(&rules(&[("http_proxy", "p:1")]), here), "http://p:1/");
+    let exempted = rules(&[("http_proxy", "p:1"), ("NO_PROXY", "localhost, 127.0.0.0/8")]);
+    assert_eq!(chosen(&exempted, here), "direct");
+    assert_eq!(chosen(&exempted, "http://localhost/"), "direct");
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_an_error_that_does_not_repeat_its_password() {
+    let error = |value| try_rules(&[("https_proxy", value)]).unwrap_err();
+    let socks = error("socks5://me:secret@h");
+    assert_eq!(socks, "https_proxy: only http and https proxies are known");
+    assert_eq!(error("http://me:secret@ho st"), "https_proxy: it is not a URL");
+    assert_eq!(error("http://me:secret@:80"), "https_proxy: it names no host");
+    let explicit = ProxySettings::Url("ftp://h".into()).rules().unwrap_err();
+    assert_eq!(explicit.to_string(), "the proxy's URL: only http and https proxies are known");
+}
+
+#[test]
+fn a_user_name_becomes_a_header_and_is_not_printed() {
+    let with_user = rules(&[("https_proxy", "http://Aladdin:open%20sesame@p:1")]);
+    let proxy = with_user.for_url(&Uri::from_static("https://x/")).unwrap();
+    assert_eq!(proxy.authorization().unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    assert_eq!(format!("{proxy:?}"), "http://p:1/ (with a password)");
+    assert!(!format!("{with_user:?}").contains("sesame"));
+}
+
+#[test]
+fn one_named_by_the_caller_is_for_everything_and_none_is_none() {
+    let one = ProxySettings::Url("http://p:3128".into()).rules().unwrap();
+    assert_eq!(chosen(&one, "https://localhost/"), "http://p:3128/");
+    let off = ProxySettings::Off.rules().unwrap();
+    assert_eq!(chosen(&off, "https://x/"), "direct");
+}
+
+/// hyper-util's matcher was written to curl's rules too. It may not be a dependency of a blocking
+/// client (it brings tokio), but it is a judge.
+#[test]
+fn no_proxy_means_what_it_means_to_others() {
+    let lists = [
+        "",
+        ",",
+        " , ",
+        "*",
+        "example.com",
+        ".example.com",
+        "Example.COM",
+        "com",
+        "xample.com",
+        "example.com, 10.0.0.0/8",
+        "10.1.2.3",
+        "10.1.2.3/32",
+        "10.1.2.3/0",
+        "10.0.0.0/9",
+        "::1",
+        "fe80::/10",
+        "10.0.0.0/33",
+        "localhost",
+        "a.example.com,b.example.com",
+        "*.com",
+        "example.com:443",
+    ];
+    let hosts = [
+        "example.com",
+        "EXAMPLE.com",
+        "www.example.com",
+        "notexample.com",
+        "example.com.evil.org",
+        "com",
+        "10.1.2.3",
+        "10.128.0.1",
+        "11.0.0.1",
+        "127.0.0.1",
+        "[::1]",
+        "[fe80::1]",
+        "[febf::1]",
+        "[fec0::1]",
+        "localhost",
+        "a.example.com",
+        "b.a.example.com",
+    ];
+    for list in lists {
+        let ours = rules(&[("all_proxy", "http://p:1"), ("no_proxy", list)]);
+        let theirs = Matcher::builder().all("http://p:1").no(list).build();
+        for host in hosts {
+            for scheme in ["http", "https"] {
+                let url = format!("{scheme}://{host}/").parse::<Uri>().unwrap();
+                // Theirs takes `*` for names only; curl's manual says that it matches all hosts.
+                let theirs = list != "*" && theirs.intercept(&url).is_some();
+                assert_eq!(ours.for_url(&url).is_some(), theirs, "NO_PROXY={list:?} for {url}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_trailing_dot_does_not_change_the_host() {
+    let exempted = rules(&[("all_proxy", "http://p:1"), ("no_proxy", "example.com.")]);
+    assert_eq!(chosen(&exempted, "https://example.com/"), "direct");
+    assert_eq!(chosen(&exempted, "https://www.example.com./"), "direct");
+}

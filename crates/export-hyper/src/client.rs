@@ -1,0 +1,73 @@
+//! The client: one token source and one set of connections for any number of exports.
+
+use std::sync::Arc;
+
+use export_core::{Checkpoint, Config, ExportJob, ExportSpec};
+use export_host::{BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings};
+
+use crate::clock::Clock;
+use crate::connector::Connector;
+use crate::export::Export;
+use crate::keeper::CheckpointStore;
+use crate::tokens::Tokens;
+use crate::transport::Transport;
+
+/// A client of the service. Cheap to clone: clones share connections and tokens.
+///
+/// It needs tokio with time and I/O, spawns nothing of its own but writes to files on tokio's
+/// threads for blocking work, and does nothing until a future of it is awaited. Dropping such a
+/// future stops everything on this side; what was accepted goes on at the service, and can be
+/// gone on with from its checkpoint.
+#[derive(Clone, Debug)]
+pub struct Client(Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) tokens: Tokens,
+    pub(crate) transport: Transport,
+    pub(crate) clock: Clock,
+    pub(crate) hooks: Hooks,
+    pub(crate) checkpoints: Option<Arc<dyn CheckpointStore>>,
+}
+
+impl Client {
+    /// Settings for a client.
+    pub fn builder() -> ClientBuilder<Self> {
+        ClientBuilder::default()
+    }
+
+    /// An export of what `spec` describes. Nothing is sent before it is told where the file goes.
+    pub fn export(&self, spec: ExportSpec) -> Export {
+        let job = ExportJob::new(spec, &self.0.config).map_err(ExportError::from);
+        Export::new(Arc::clone(&self.0), job)
+    }
+
+    /// Goes on with an export from its checkpoint. All budgets start anew.
+    pub fn resume(&self, checkpoint: Checkpoint) -> Export {
+        let job = ExportJob::resume(checkpoint, &self.0.config).map_err(ExportError::from);
+        Export::new(Arc::clone(&self.0), job)
+    }
+
+    /// Takes over an operation that was started elsewhere, by its id or URL.
+    pub fn attach(&self, operation: &str) -> Export {
+        let job = ExportJob::attach(operation, &self.0.config).map_err(ExportError::Attach);
+        Export::new(Arc::clone(&self.0), job)
+    }
+}
+
+impl FromSettings for Client {
+    type Store = dyn CheckpointStore;
+
+    fn from_settings(settings: Settings<Self::Store>) -> Result<Self, BuildError> {
+        let Settings { config, tokens, tls, proxies, hooks, checkpoints, .. } = settings;
+        Ok(Self(Arc::new(Shared {
+            config,
+            tokens: Tokens::new(tokens),
+            transport: Transport::new(Connector::new(&tls, proxies)?),
+            clock: Clock::start(),
+            hooks,
+            checkpoints,
+        })))
+    }
+}

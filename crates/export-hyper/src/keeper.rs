@@ -1,0 +1,87 @@
+//! Checkpoints, stored before anything is done that they must not forget.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use export_core::{Checkpoint, Failure, FailureKind};
+
+/// A place where checkpoints outlive the process.
+///
+/// A job has a key, which its caller chooses. What is stored under it must have reached a disk, or
+/// whatever is as good as one, when [`store`](Self::store) is done: nothing is sent before that.
+/// A store that fails ends the job.
+///
+/// [`Blocking`] makes one of a store that blocks, such as
+/// [`CheckpointFolder`](crate::CheckpointFolder).
+pub trait CheckpointStore: fmt::Debug + Send + Sync {
+    /// Replaces what is under this key.
+    fn store<'a>(&'a self, key: &'a str, checkpoint: Checkpoint) -> Storing<'a>;
+}
+
+/// A store at work.
+///
+/// It fails if the checkpoint is not safe.
+pub type Storing<'a> = Pin<Box<dyn Future<Output = io::Result<()>> + Send + 'a>>;
+
+/// A store that blocks, kept off the threads that must not be blocked.
+#[derive(Debug)]
+pub struct Blocking<S>(Arc<S>);
+
+impl<S: export_host::CheckpointStore + 'static> Blocking<S> {
+    /// Stores in `store`, on tokio's threads for that.
+    #[must_use]
+    pub fn new(store: S) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+impl<S: export_host::CheckpointStore + 'static> CheckpointStore for Blocking<S> {
+    fn store<'a>(&'a self, key: &'a str, checkpoint: Checkpoint) -> Storing<'a> {
+        let (store, key) = (Arc::clone(&self.0), key.to_owned());
+        Box::pin(async move {
+            tokio::task::spawn_blocking(move || store.store(&key, &checkpoint))
+                .await
+                .map_err(io::Error::other)?
+        })
+    }
+}
+
+/// One job's entry in a store, if there is a store.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    store: Option<Arc<dyn CheckpointStore>>,
+    key: String,
+    revision: AtomicU64,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Keeper {
+    pub(crate) fn new(store: Option<Arc<dyn CheckpointStore>>, key: String) -> Self {
+        Self { store, key, revision: AtomicU64::new(NEVER) }
+    }
+
+    /// Stores the checkpoint unless this revision is stored already.
+    pub(crate) async fn store(
+        &self,
+        revision: u64,
+        checkpoint: impl FnOnce() -> Checkpoint,
+    ) -> Result<(), Failure> {
+        if self.store.is_none() || self.revision.load(Ordering::Relaxed) == revision {
+            return Ok(());
+        }
+        self.store_always(checkpoint()).await?;
+        self.revision.store(revision, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) async fn store_always(&self, checkpoint: Checkpoint) -> Result<(), Failure> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let stored = store.store(&self.key, checkpoint).await;
+        stored.map_err(|error| Failure::new(FailureKind::Store).with_source(error))
+    }
+}

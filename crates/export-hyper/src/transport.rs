@@ -1,0 +1,172 @@
+//! Requests out, heads and bodies in; and what a failure proves.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use export_core::{Failure, FailureKind};
+use export_host::tls_verdict;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::connector::Connector;
+
+/// Two pools of connections: one that is shared, and one that never keeps any.
+#[derive(Clone)]
+pub(crate) struct Transport {
+    pooled: Client<Connector, Full<Bytes>>,
+    fresh: Client<Connector, Full<Bytes>>,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transport")
+    }
+}
+
+/// Whether a request may go over a connection that was used before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connection {
+    Any,
+    Fresh,
+}
+
+/// The largest head that is read, in bytes. `hyper` keeps up to four times as much of a body that
+/// nobody reads; more only costs memory.
+const LARGEST_HEAD: usize = 262_144;
+
+impl Transport {
+    pub(crate) fn new(connector: Connector) -> Self {
+        let build = |idle: usize| {
+            Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(Duration::from_secs(60))
+                .pool_max_idle_per_host(idle)
+                .http1_max_buf_size(LARGEST_HEAD)
+                .http2_max_header_list_size(LARGEST_HEAD as u32)
+                .http2_adaptive_window(true)
+                .build(connector.clone())
+        };
+        Self { pooled: build(usize::MAX), fresh: build(0) }
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        connection: Connection,
+        give_up_at: Instant,
+    ) -> Result<Response<Incoming>, Failure> {
+        let client = match connection {
+            Connection::Any => &self.pooled,
+            Connection::Fresh => &self.fresh,
+        };
+        let request = request.map(|body| Full::new(Bytes::from(body)));
+        match timeout_at(give_up_at, client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(classify(error)),
+            Err(_) => Err(Failure::new(FailureKind::Unanswered).with_detail("it took too long")),
+        }
+    }
+}
+
+/// The whole of a body, if it is not longer than `limit`.
+pub(crate) async fn collect(
+    mut body: Incoming,
+    limit: usize,
+    give_up_at: Instant,
+) -> Result<Vec<u8>, Failure> {
+    let mut collected = Vec::new();
+    loop {
+        let frame = timeout_at(give_up_at, next_chunk(&mut body)).await;
+        let Ok(frame) = frame else { return Err(FailureKind::Stalled.into()) };
+        let Some(chunk) = frame? else { return Ok(collected) };
+        if chunk.len() > limit - collected.len() {
+            return Err(FailureKind::TooLong.into());
+        }
+        collected.extend_from_slice(&chunk);
+    }
+}
+
+/// The next piece of a body that may be silent for a while.
+pub(crate) async fn next_within(
+    body: &mut Incoming,
+    stall: Duration,
+) -> Result<Option<Bytes>, Failure> {
+    match timeout(stall, next_chunk(body)).await {
+        Ok(chunk) => chunk,
+        Err(_) => Err(FailureKind::Stalled.into()),
+    }
+}
+
+async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
+    loop {
+        match body.frame().await {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(Failure::new(FailureKind::Cut).with_source(Told(error))),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+/// What an error of the transport proves about the request.
+fn classify(error: Error) -> Failure {
+    let kind = if error.is_connect() {
+        if let Some(reason) = refused_by_proxy(&error).or_else(|| tls_verdict(&error)) {
+            return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
+        }
+        FailureKind::NotSent
+    } else {
+        match causes(&error).find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
+            // It was taken back from a connection that had closed before.
+            Some(error) if error.is_canceled() => FailureKind::NotSent,
+            Some(error) if error.is_parse_too_large() => FailureKind::TooLong,
+            _ => FailureKind::Unanswered,
+        }
+    };
+    Failure::new(kind).with_source(Told(error))
+}
+
+/// A proxy that wants credentials. The error has no public type, only a text.
+fn refused_by_proxy(error: &Error) -> Option<String> {
+    let refusal = "tunnel error: proxy authorization required";
+    causes(error)
+        .any(|cause| cause.to_string() == refusal)
+        .then(|| "the proxy wants a user name and a password, or other ones (407)".into())
+}
+
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
+}
+
+/// An error that tells the causes of it too: the outermost one alone says "client error".
+#[derive(Debug)]
+struct Told<E>(E);
+
+impl<E: StdError + 'static> fmt::Display for Told<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut innermost: &dyn StdError = &self.0;
+        while let Some(cause) = innermost.source() {
+            innermost = cause;
+        }
+        fmt::Display::fmt(innermost, f)
+    }
+}
+
+impl<E: StdError + 'static> StdError for Told<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0)
+    }
+}

@@ -1,0 +1,322 @@
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::Uri;
+
+use crate::{Completion, Scenario};
+
+/// What the simulator shall be.
+///
+/// The defaults make a service that works at once: any id exists, an export is completed at its first
+/// poll, the file comes from the API host, and the waits are those seen live.
+///
+/// ```
+/// use std::time::Duration;
+/// use export_sim::{Config, Downloads};
+///
+/// let config = Config::default()
+///     .with_token("a-token")
+///     .with_client("an-id", "a-secret")
+///     .with_complete_after(Duration::from_secs(30))
+///     .with_downloads(Downloads::Redirect(302));
+/// assert_eq!(config.tokens(), ["a-token"]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) storage_listen: SocketAddr,
+    pub(crate) public_url: Option<Uri>,
+    pub(crate) storage_url: Option<Uri>,
+    pub(crate) tls: Option<Certificate>,
+    pub(crate) tokens: Vec<String>,
+    pub(crate) clients: Vec<(String, String)>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) token_lifetime: Duration,
+    pub(crate) submit_retry_after: Option<u64>,
+    pub(crate) poll_retry_after: Option<u64>,
+    pub(crate) operations_rate: f64,
+    pub(crate) completion: Completion,
+    pub(crate) downloads: Downloads,
+    pub(crate) framing: Framing,
+    pub(crate) signed_url_lifetime: Duration,
+    pub(crate) content: Content,
+    pub(crate) file_name: Option<String>,
+    pub(crate) scenario: Scenario,
+    pub(crate) seed: u64,
+    pub(crate) record_limit: usize,
+}
+
+/// The certificate that the server shows to its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Certificate {
+    /// One that is in order, for `127.0.0.1`, `::1`, `localhost` and the hosts of the public URLs.
+    Valid,
+    /// One for another host.
+    WrongName,
+    /// One that was valid until the end of 2020.
+    Expired,
+}
+
+/// Where an exported file comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Downloads {
+    /// The `resourceUrl` is on the API host and answers 200 with the bytes.
+    ApiHost,
+    /// The `resourceUrl` is on the API host and redirects, with this status, to a signed URL on the storage origin.
+    Redirect(u16),
+    /// The `resourceUrl` is itself a signed URL on the storage origin.
+    Signed,
+}
+
+/// How a download says where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Framing {
+    /// By a `Content-Length`.
+    Length,
+    /// By the last chunk (HTTP/1.1) or the end of the stream (HTTP/2).
+    Chunked,
+}
+
+/// What is in the exported files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Small real documents.
+    Documents,
+    /// Files of the user's.
+    Folder(PathBuf),
+    /// This many bytes of a pattern.
+    Synthetic(u64),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            storage_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: None,
+            storage_url: None,
+            tls: None,
+            tokens: Vec::new(),
+            clients: Vec::new(),
+            scopes: ["file:read", "file:write", "graph:read"].map(String::from).to_vec(),
+            token_lifetime: Duration::from_secs(3600),
+            submit_retry_after: Some(5),
+            poll_retry_after: Some(1),
+            operations_rate: 1.0,
+            completion: Completion::default(),
+            downloads: Downloads::ApiHost,
+            framing: Framing::Length,
+            signed_url_lifetime: Duration::from_secs(900),
+            content: Content::Documents,
+            file_name: None,
+            scenario: Scenario::default(),
+            seed: 0,
+            record_limit: 10_000,
+        }
+    }
+}
+
+/// Addresses and TLS.
+impl Config {
+    /// Sets where the API origin listens. **127.0.0.1:0**, a free port, by default.
+    #[must_use]
+    pub fn with_listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Sets where the storage origin listens. **127.0.0.1:0**, a free port, by default.
+    #[must_use]
+    pub fn with_storage_listen(mut self, address: SocketAddr) -> Self {
+        self.storage_listen = address;
+        self
+    }
+
+    /// Sets the URL under which clients reach the API origin, if a proxy stands in front of it.
+    /// **The address listened on** by default.
+    #[must_use]
+    pub fn with_public_url(mut self, url: Uri) -> Self {
+        self.public_url = Some(url);
+        self
+    }
+
+    /// Sets the URL under which clients reach the storage origin. **The address listened on** by default.
+    #[must_use]
+    pub fn with_storage_url(mut self, url: Uri) -> Self {
+        self.storage_url = Some(url);
+        self
+    }
+
+    /// Turns TLS on for both origins, with HTTP/2 by ALPN and a CA made for this run. **Off** by default.
+    #[must_use]
+    pub fn with_tls(self) -> Self {
+        self.with_certificate(Certificate::Valid)
+    }
+
+    /// Turns TLS on with a certificate that may be wrong.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: Certificate) -> Self {
+        self.tls = Some(certificate);
+        self
+    }
+}
+
+/// Credentials.
+impl Config {
+    /// Adds an access token that never expires. **`sim-token`** if neither a token nor a client is added.
+    #[must_use]
+    pub fn with_token(mut self, token: impl Into<String>) -> Self {
+        self.tokens.push(token.into());
+        self
+    }
+
+    /// Adds a client that may ask for tokens. **`sim-client`** with **`sim-secret`** if neither a token nor a
+    /// client is added.
+    #[must_use]
+    pub fn with_client(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.clients.push((id.into(), secret.into()));
+        self
+    }
+
+    /// Sets the scopes that tokens may have. **`file:read`, `file:write` and `graph:read`** by default.
+    #[must_use]
+    pub fn with_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets how long a token lives that a client asked for. **One hour** by default.
+    #[must_use]
+    pub fn with_token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.token_lifetime = lifetime;
+        self
+    }
+
+    /// The tokens that are good from the start.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<&str> {
+        match &self.tokens[..] {
+            [] if self.clients.is_empty() => vec!["sim-token"],
+            tokens => tokens.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// The clients, as pairs of id and secret.
+    #[must_use]
+    pub fn clients(&self) -> Vec<(&str, &str)> {
+        match &self.clients[..] {
+            [] if self.tokens.is_empty() => vec![("sim-client", "sim-secret")],
+            clients => clients.iter().map(|(id, secret)| (id.as_str(), secret.as_str())).collect(),
+        }
+    }
+}
+
+/// The pace of an export.
+impl Config {
+    /// Sets how long an export takes. **No time at all** by default: completed at the first poll.
+    #[must_use]
+    pub fn with_complete_after(self, time: Duration) -> Self {
+        self.with_completion(Completion::Fixed(time))
+    }
+
+    /// Sets how long exports take, as a distribution.
+    #[must_use]
+    pub fn with_completion(mut self, completion: Completion) -> Self {
+        self.completion = completion;
+        self
+    }
+
+    /// Sets the `Retry-After` of submits and polls, in seconds. **5 at submits, 1 at polls** by default, as seen live.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u64) -> Self {
+        self.submit_retry_after = Some(seconds);
+        self.poll_retry_after = Some(seconds);
+        self
+    }
+
+    /// Leaves out the `Retry-After` of submits and polls.
+    #[must_use]
+    pub fn without_retry_after(mut self) -> Self {
+        self.submit_retry_after = None;
+        self.poll_retry_after = None;
+        self
+    }
+
+    /// Sets how often each token may ask for operations, per second; 0 turns the limit off. **1** by default.
+    #[must_use]
+    pub fn with_operations_rate(mut self, per_second: impl Into<f64>) -> Self {
+        let rate = per_second.into();
+        self.operations_rate = if rate.is_finite() { rate.max(0.0) } else { 0.0 };
+        self
+    }
+
+    /// Sets what goes wrong. **Nothing** by default.
+    #[must_use]
+    pub fn with_scenario(mut self, scenario: Scenario) -> Self {
+        self.scenario = scenario;
+        self
+    }
+
+    /// Sets the seed of everything that is random: ids, and times to complete. **0** by default.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+}
+
+/// The exported files.
+impl Config {
+    /// Serves a pattern of this many bytes, made on the fly, in place of documents.
+    #[must_use]
+    pub fn with_artifact_size(mut self, bytes: u64) -> Self {
+        self.content = Content::Synthetic(bytes);
+        self
+    }
+
+    /// Serves files of this folder: `{id}.{extension of the format}`, or the id as it is. Other ids do not exist.
+    #[must_use]
+    pub fn with_files(mut self, folder: impl AsRef<Path>) -> Self {
+        self.content = Content::Folder(folder.as_ref().to_path_buf());
+        self
+    }
+
+    /// Sets the file name that downloads bear, without its extension. **The id of what was exported** by default.
+    #[must_use]
+    pub fn with_file_name(mut self, name: impl Into<String>) -> Self {
+        self.file_name = Some(name.into());
+        self
+    }
+
+    /// Sets where files come from. **The API host** by default.
+    #[must_use]
+    pub fn with_downloads(mut self, downloads: Downloads) -> Self {
+        self.downloads = downloads;
+        self
+    }
+
+    /// Sets how a download says where it ends. **By its length** by default.
+    #[must_use]
+    pub fn with_framing(mut self, framing: Framing) -> Self {
+        self.framing = framing;
+        self
+    }
+
+    /// Sets how long a signed URL is good. **15 minutes** by default.
+    #[must_use]
+    pub fn with_signed_url_lifetime(mut self, lifetime: Duration) -> Self {
+        self.signed_url_lifetime = lifetime;
+        self
+    }
+
+    /// Sets how many requests are kept in the record; beyond, the oldest are forgotten. **10,000** by default.
+    #[must_use]
+    pub fn with_record_limit(mut self, requests: usize) -> Self {
+        self.record_limit = requests;
+        self
+    }
+}

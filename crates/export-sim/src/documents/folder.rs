@@ -1,0 +1,69 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The file of an id in the user's folder, and never one outside of it.
+///
+/// Without an extension (the service knows the file's type, the request does not) the first file
+/// `{id}.{anything}` will do.
+pub(crate) fn find(folder: &Path, id: &str, extension: Option<&str>) -> Option<PathBuf> {
+    // One plain name: no separators of any system, no parents, no drives, no streams.
+    if id.is_empty() || id.starts_with('.') || id.contains(['/', '\\', ':', '\0']) {
+        return None;
+    }
+    let root = fs::canonicalize(folder).ok()?;
+    let inside = |path: PathBuf| {
+        // A symbolic link may lead out.
+        let path = fs::canonicalize(path).ok()?;
+        (path.starts_with(&root) && path.is_file()).then_some(path)
+    };
+    if let Some(extension) = extension
+        && let Some(path) = inside(root.join(format!("{id}.{extension}")))
+    {
+        return Some(path);
+    }
+    inside(root.join(id))
+        .or_else(|| extension.is_none().then(|| first_of(&root, id)).flatten().and_then(inside))
+}
+
+fn first_of(root: &Path, id: &str) -> Option<PathBuf> {
+    let named = |path: &PathBuf| path.file_stem().is_some_and(|stem| stem.to_str() == Some(id));
+    fs::read_dir(root).ok()?.filter_map(|entry| Some(entry.ok()?.path())).filter(named).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_found_by_extension_then_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.pdf", "a", "b.txt"] {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        let found = |id: &str, extension: Option<&str>| {
+            let path = find(folder.path(), id, extension)?;
+            Some(path.file_name()?.to_str()?.to_owned())
+        };
+        assert_eq!(found("a", Some("pdf")).as_deref(), Some("a.pdf"));
+        assert_eq!(found("a", Some("docx")).as_deref(), Some("a"));
+        assert_eq!(found("b", None).as_deref(), Some("b.txt"));
+        assert_eq!(found("b", Some("pdf")), None);
+    }
+
+    #[test]
+    fn no_id_leads_out_of_the_folder() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("inner");
+        fs::create_dir(&folder).unwrap();
+        fs::write(outer.path().join("secret.pdf"), "secret").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(outer.path().join("secret.pdf"), folder.join("link.pdf"))
+            .unwrap();
+        let absolute = outer.path().join("secret");
+        let absolute = absolute.to_str().unwrap();
+        for id in ["../secret", "..", ".", "", "link", "a/../../secret", "..\\secret", absolute] {
+            assert_eq!(find(&folder, id, Some("pdf")), None, "{id}");
+            assert_eq!(find(&folder, id, None), None, "{id}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+use std::collections::HashMap;
+
+use super::fault::Fault;
+use super::menu::menu;
+use super::scenario::{Per, Role, Scenario};
+use crate::Endpoint;
+use crate::random::{Random, hash};
+
+/// Counts the requests and chooses what goes wrong with each.
+#[derive(Clone, Debug)]
+pub(crate) struct Director {
+    scenario: Scenario,
+    counts: HashMap<(Endpoint, Option<String>), u64>,
+}
+
+/// What goes wrong with one request.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) role: Role,
+}
+
+impl Director {
+    pub(crate) fn new(scenario: Scenario) -> Self {
+        Self { scenario, counts: HashMap::new() }
+    }
+
+    pub(crate) fn plan(&mut self, endpoint: Endpoint, operation: Option<&str>) -> Plan {
+        let all = self.count(endpoint, None);
+        let own = operation.map(|id| self.count(endpoint, Some(id.to_owned())));
+        let mut plan = Plan { faults: Vec::new(), role: Role::Acts };
+        for rule in &self.scenario.rules {
+            let count = match rule.matches.per {
+                Per::Service => all,
+                Per::Operation => own.unwrap_or(all),
+            };
+            if rule.matches.endpoint == endpoint && rule.matches.nth.holds(count) {
+                plan.faults.extend(rule.then.iter().cloned());
+                let replaced = rule.then.iter().any(Fault::replaces_answer);
+                let default = if replaced { Role::Idle } else { plan.role };
+                plan.role = rule.service.unwrap_or(default);
+            }
+        }
+        if plan.faults.is_empty()
+            && let Some(fault) = self.at_random(endpoint, all)
+        {
+            plan.role = if fault.replaces_answer() { Role::Idle } else { Role::Acts };
+            plan.faults.push(fault);
+        }
+        plan
+    }
+
+    fn count(&mut self, endpoint: Endpoint, operation: Option<String>) -> u64 {
+        let count = self.counts.entry((endpoint, operation)).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// The choice depends on the seed, the endpoint and the count alone, and so not on what runs beside it.
+    fn at_random(&self, endpoint: Endpoint, count: u64) -> Option<Fault> {
+        let random = self.scenario.random.as_ref()?;
+        let mut dice =
+            Random::new(hash(random.seed ^ (endpoint as u64) << 56, &count.to_le_bytes()));
+        if dice.share() >= random.rate {
+            return None;
+        }
+        let own = menu(endpoint);
+        let faults = if random.faults.is_empty() { &own } else { &random.faults };
+        faults.get(dice.below(faults.len())).cloned()
+    }
+}

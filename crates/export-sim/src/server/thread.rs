@@ -1,0 +1,46 @@
+use std::io;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+
+use super::Server;
+use crate::Config;
+
+/// A thread with a runtime that runs until this is dropped.
+#[derive(Debug)]
+pub(super) struct RuntimeThread {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RuntimeThread {
+    pub(super) fn start(config: Config) -> io::Result<(Server, Self)> {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let (started, result) = mpsc::sync_channel(1);
+        let thread = thread::Builder::new().name("export-sim".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                let server = Server::start(config).await;
+                // If nobody waits for the server any more, nobody holds `stop` either.
+                let _ = started.send(server);
+                let _ = stopped.await;
+            });
+            runtime.shutdown_background();
+        })?;
+        let thread = Self { stop: Some(stop), thread: Some(thread) };
+        let gone = || io::Error::other("the server's thread ended before it began");
+        Ok((result.recv().map_err(|_| gone())??, thread))
+    }
+}
+
+impl Drop for RuntimeThread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported by then.
+            let _ = thread.join();
+        }
+    }
+}

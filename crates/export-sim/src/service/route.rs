@@ -1,0 +1,197 @@
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+
+use crate::Origin;
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// To get a token.
+    Token,
+    /// To start an export.
+    Submit,
+    /// To ask how an operation is.
+    Operation,
+    /// To fetch a file from the API host.
+    Download,
+    /// To fetch a file from the storage origin.
+    Storage,
+    /// Nothing that the service knows.
+    Other,
+}
+
+/// What a path stands for, with the ids in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) target: Target,
+    pub(crate) generation: Generation,
+    pub(crate) ids: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Token,
+    Submit(Family),
+    Operation,
+    Download,
+    Stored,
+}
+
+/// What can be exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Attachment,
+    Document,
+    File,
+    FileWithoutId,
+    Presentation,
+    Report,
+    Spreadsheet,
+    StyleGuide,
+    TestForm,
+}
+
+/// Which paths and which `X-Version` go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Generation {
+    /// 2022-01-01, the service's default, below `/prototype/platform`.
+    Prototype,
+    /// 2022-01-01, below `/platform/v1` and `/iam/v1`.
+    Platform,
+    /// 2026-01-01, without a prefix.
+    Current,
+    /// URLs that the service hands out and that are used as they are.
+    Any,
+}
+
+const ROUTES: &[(&str, Generation, Target)] = {
+    use Family::*;
+    use Generation::*;
+    use Target::*;
+    &[
+        ("/iam/v1/oauth2/token", Platform, Token),
+        ("/oauth2/token", Current, Token),
+        ("/prototype/platform/files/export", Prototype, Submit(FileWithoutId)),
+        ("/prototype/platform/files/{}/export", Prototype, Submit(File)),
+        ("/platform/v1/documents/{}/export", Platform, Submit(Document)),
+        ("/platform/v1/spreadsheets/{}/export", Platform, Submit(Spreadsheet)),
+        ("/platform/v1/presentations/{}/export", Platform, Submit(Presentation)),
+        ("/files/{}/export", Current, Submit(File)),
+        ("/documents/{}/export", Current, Submit(Document)),
+        ("/spreadsheets/{}/export", Current, Submit(Spreadsheet)),
+        ("/presentations/{}/export", Current, Submit(Presentation)),
+        ("/content/styleGuides/{}/export", Current, Submit(StyleGuide)),
+        ("/graph/reports/{}/export", Current, Submit(Report)),
+        ("/testForms/{}/export", Current, Submit(TestForm)),
+        ("/testForms/{}/testPhases/{}/attachments/{}/export", Current, Submit(Attachment)),
+        (
+            "/testForms/{}/testPhases/{}/matrices/{}/attachments/{}/export",
+            Current,
+            Submit(Attachment),
+        ),
+        (
+            "/testForms/{}/testPhases/{}/matrices/{}/samples/{}/attachments/{}/export",
+            Current,
+            Submit(Attachment),
+        ),
+        ("/prototype/platform/operations/{}", Prototype, Operation),
+        ("/platform/v1/operations/{}", Platform, Operation),
+        ("/operations/{}", Current, Operation),
+        ("/exports/{}/content", Any, Download),
+    ]
+};
+
+/// The route of a path, whatever the version asked for.
+pub(crate) fn find(origin: Origin, path: &str) -> Option<Route> {
+    let found = |pattern: &str, generation, target| {
+        Some(Route { target, generation, ids: ids(pattern, path)? })
+    };
+    match origin {
+        Origin::Storage => found("/artifacts/{}/{}", Generation::Any, Target::Stored),
+        Origin::Api => ROUTES
+            .iter()
+            .find_map(|(pattern, generation, target)| found(pattern, *generation, *target)),
+    }
+}
+
+impl Route {
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        match self.target {
+            Target::Token => Endpoint::Token,
+            Target::Submit(_) => Endpoint::Submit,
+            Target::Operation => Endpoint::Operation,
+            Target::Download => Endpoint::Download,
+            Target::Stored => Endpoint::Storage,
+        }
+    }
+
+    /// The methods that it answers, as `Allow` lists them.
+    pub(crate) fn methods(&self) -> &'static str {
+        match self.target {
+            Target::Token | Target::Submit(_) => "POST",
+            Target::Operation => "GET",
+            Target::Download | Target::Stored => "GET, HEAD",
+        }
+    }
+
+    /// The operation that it is about, if it names one.
+    pub(crate) fn operation(&self) -> Option<&str> {
+        match self.target {
+            Target::Operation | Target::Download | Target::Stored => {
+                self.ids.first().map(String::as_str)
+            }
+            Target::Token | Target::Submit(_) => None,
+        }
+    }
+}
+
+impl Generation {
+    /// Whether a request with this `X-Version` meets this generation; the pairs that are mixed do not exist.
+    pub(crate) fn accepts(self, version: Option<&str>) -> bool {
+        match self {
+            Self::Prototype | Self::Platform => version.is_none_or(|v| v == "2022-01-01"),
+            Self::Current => version == Some("2026-01-01"),
+            Self::Any => true,
+        }
+    }
+
+    pub(crate) fn operation_path(self) -> &'static str {
+        match self {
+            Self::Prototype => "/prototype/platform/operations",
+            Self::Platform => "/platform/v1/operations",
+            Self::Current | Self::Any => "/operations",
+        }
+    }
+}
+
+/// The decoded segments of the path that stand at the placeholders of the pattern; none of them is empty.
+fn ids(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let mut ids = Vec::new();
+    let mut segments = path.split('/');
+    for expected in pattern.split('/') {
+        let segment = segments.next()?;
+        if expected == "{}" && !segment.is_empty() {
+            ids.push(percent_decode_str(segment).decode_utf8().ok()?.into_owned());
+        } else if expected != segment {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_one_segment_and_decoded() {
+        let ids = |path| find(Origin::Api, path).map(|route| route.ids);
+        assert_eq!(ids("/files/a%2Fb%20c/export"), Some(vec!["a/b c".to_owned()]));
+        assert_eq!(ids("/files/a/b/export"), None);
+        assert_eq!(ids("/files//export"), None);
+        assert_eq!(ids("/files/%ff/export"), None);
+        assert_eq!(ids("/files/a/export/"), None);
+    }
+}

@@ -1,0 +1,45 @@
+//! Export files from Workiva, blocking: ureq and rustls around a sans-IO core.
+//!
+//! ```no_run
+//! use export_ureq::{ApiVersion, Client, Credentials, DocumentExport, ExportSpec};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = Client::builder()
+//!         .credentials(Credentials::client(
+//!             std::env::var("WORKIVA_CLIENT_ID")?,
+//!             std::env::var("WORKIVA_CLIENT_SECRET")?,
+//!         ))
+//!         .api_version(ApiVersion::V2026_01_01)
+//!         .build()?;
+//!     let spec = ExportSpec::document("124efa2a142f472ba1ceab34ed18915f", DocumentExport::pdf());
+//!     let report = client.export(spec).to_file("report.pdf")?;
+//!     println!("{} bytes", report.length().unwrap_or_default());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Every rule about what to send, what an answer means and how long to wait is in
+//! [`export_core`], whose public types are here too. The async twin of this crate,
+//! `export-hyper`, has the same names with `.await` and does the same on the same answers.
+
+mod client;
+mod download;
+mod drive;
+mod export;
+mod file;
+mod keeper;
+mod sink;
+mod stopper;
+mod tokens;
+mod transport;
+
+pub use client::Client;
+pub use download::Download;
+pub use export::{Export, Status};
+pub use export_core::*;
+pub use export_host::{
+    BuildError, CaBundle, CheckpointFolder, CheckpointStore, ClientBuilder, Credentials,
+    ExportError, ProxyError, ProxySettings, TlsError,
+};
+pub use sink::{Sink, WriteSink};
+pub use stopper::Stopper;
