@@ -260,9 +260,10 @@ impl TokenSource {
                 let failure = Failure::new(FailureKind::Unanswered).with_detail(what);
                 self.retry(now, failure, retry_after);
             }
-            (status, TokenReading::Foreign) if status != 401 => {
+            (300..=399, _) | (_, TokenReading::Foreign) => {
                 let what = format!(
-                    "the answer ({status}) to the request for a token is that of a gateway or proxy on the way"
+                    "the answer ({}) to the request for a token is that of a gateway or proxy on the way",
+                    head.status()
                 );
                 self.fail(now, Failure::new(FailureKind::Unanswered).with_detail(what));
             }

@@ -9,10 +9,14 @@ use http::{HeaderMap, Request};
 /// A caller's functions, as an adapter calls them.
 #[derive(Clone, Default)]
 pub struct Hooks {
-    pub(crate) event: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
-    pub(crate) progress: Option<Arc<dyn Fn(u64, Option<u64>) + Send + Sync>>,
-    pub(crate) headers: Option<Arc<dyn Fn(&mut HeaderMap) + Send + Sync>>,
+    pub(crate) event: Option<Observe>,
+    pub(crate) progress: Option<Progress>,
+    pub(crate) headers: Option<AddHeaders>,
 }
+
+pub(crate) type Observe = Arc<dyn Fn(&Event) + Send + Sync>;
+pub(crate) type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
+pub(crate) type AddHeaders = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
 
 impl Hooks {
     /// Passes on all events that are there; they are taken from the job even if nobody listens.

@@ -105,6 +105,19 @@ mod tests {
     }
 
     #[test]
+    fn every_day_is_the_day_that_others_say_it_is() {
+        let months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+        for day in 0..60_000 {
+            let time = Timestamp::from_millis(day * 86_400_000);
+            // "Thu, 01 Jan 1970 00:00:00 GMT"
+            let date = time.http_date(0);
+            let month = months.find(&date[8..11]).unwrap() / 3 + 1;
+            let expected = format!("{}-{month:02}-{}T", &date[12..16], &date[5..7]);
+            assert!(time.to_string().starts_with(&expected), "{time} is not {date}");
+        }
+    }
+
+    #[test]
     fn the_end_of_time_is_an_http_date_too() {
         let end = Timestamp::from_millis(u64::MAX);
         assert_eq!(end.http_date(i64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ExportJob;
 use super::state::{Download, State};
 use crate::config::Config;
+use crate::file_name::safe_file_name;
 use crate::origin::{Origin, redact_text};
 use crate::time::Timestamp;
 
@@ -40,6 +41,10 @@ pub struct Checkpoint {
     pub(super) etag: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) length: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) file_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) media_type: Option<String>,
 }
 
 /// The version that this release writes, and the newest that it reads.
@@ -112,6 +117,8 @@ impl Checkpoint {
             Some(etag) => Download {
                 etag: Some(etag.clone()),
                 length: self.length,
+                file_name: self.file_name.as_deref().and_then(safe_file_name),
+                media_type: self.media_type.clone(),
                 reached: self.offset,
                 durable: self.offset,
                 ..Download::default()
@@ -147,6 +154,8 @@ impl Checkpoint {
             offset: if download.etag.is_some() { download.durable } else { 0 },
             etag: download.etag,
             length: download.length,
+            file_name: download.file_name,
+            media_type: download.media_type,
         }
     }
 }

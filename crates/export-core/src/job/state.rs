@@ -79,6 +79,9 @@ pub(super) struct Download {
     pub(super) etag: Option<String>,
     /// The length of the whole.
     pub(super) length: Option<u64>,
+    /// What the server called the file: the answers that bring the rest of it need not say.
+    pub(super) file_name: Option<String>,
+    pub(super) media_type: Option<String>,
     /// The end of the bytes that the sink was given and that `etag` vouches for.
     pub(super) reached: u64,
     /// The highest offset that any attempt came to.

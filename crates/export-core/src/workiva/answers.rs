@@ -67,7 +67,7 @@ fn accepted(head: &Head<'_>, body: Option<&[u8]>, cluster: Cluster<'_>) -> Readi
             Some(location) => accepted_at(location, cluster),
             None => Reading::Malformed(NO_LOCATION),
         },
-        Err(reading) => reading,
+        Err(not_json) => not_json.into(),
     }
 }
 
@@ -102,7 +102,7 @@ struct Moment<'a> {
 fn operation(body: &[u8], cluster: Cluster<'_>) -> Reading {
     let operation = match json::<Operation<'_>>(body) {
         Ok(operation) => operation,
-        Err(reading) => return reading,
+        Err(not_json) => return not_json.into(),
     };
     let facts = OperationFacts {
         status: operation.status.to_owned(),
@@ -156,14 +156,29 @@ pub(super) fn speaks_other_than_json(head: &Head<'_>) -> bool {
 }
 
 /// Reads a JSON object, or says what the body is instead.
-pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Reading> {
+pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, NotJson> {
     let text = without_mark(body);
     match text.first() {
-        None => Err(Reading::Malformed("the body is empty")),
-        Some(b'<') => Err(Reading::Foreign),
+        None => Err(NotJson::Broken("the body is empty")),
+        Some(b'<') => Err(NotJson::Page),
         Some(b'{') => serde_json::from_slice(text)
-            .map_err(|_| Reading::Malformed("the body is not the JSON that it begins as")),
-        Some(_) => Err(Reading::Malformed("the body is not a JSON object")),
+            .map_err(|_| NotJson::Broken("the body is not the JSON that it begins as")),
+        Some(_) => Err(NotJson::Broken("the body is not a JSON object")),
+    }
+}
+
+/// What a body is that is no JSON object.
+pub(super) enum NotJson {
+    Page,
+    Broken(&'static str),
+}
+
+impl From<NotJson> for Reading {
+    fn from(not_json: NotJson) -> Self {
+        match not_json {
+            NotJson::Page => Self::Foreign,
+            NotJson::Broken(how) => Self::Malformed(how),
+        }
     }
 }
 
@@ -210,6 +225,9 @@ fn beginning<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -239,5 +257,26 @@ mod tests {
     fn a_domain_that_is_not_known_is_needed_only_where_it_is_asked_for() {
         assert_eq!(with_cluster("/x", &|| None).as_deref(), Some("/x"));
         assert_eq!(with_cluster("https://${WORKIVA_CLUSTER_DOMAIN}/x", &|| None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_body_is_read_without_a_panic(
+            status in 100..600u16,
+            body in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..64),
+                "([{}\\[\\]:,\"<>$ ]|\"(status|resourceUrl|details|error|code)\":|\"failed\"|\"completed\"|null|-?1e?9|\\\\u[0-9a-f]{4}|\\$\\{WORKIVA_CLUSTER_DOMAIN\\}){0,24}"
+                    .prop_map(String::into_bytes),
+            ],
+        ) {
+            let headers = HeaderMap::new();
+            let head = Head::new(StatusCode::from_u16(status).unwrap(), &headers);
+            for phase in [Phase::Submit, Phase::Poll, Phase::Fetch] {
+                let asked_twice = read(phase, &head, Some(&body), &|| None) == Reading::NeedBody;
+                prop_assert!(!asked_twice, "the body is there");
+            }
+            errors::read(&head, &body);
+            errors::of_operation(&body);
+        }
     }
 }

@@ -9,7 +9,6 @@ use core::fmt;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::answers;
@@ -17,11 +16,11 @@ use super::errors;
 use super::format::FileFormat;
 use super::generation::ApiVersion;
 use super::routes::{Endpoint, Route};
-use super::spec::{ExportSpec, SpecError, asks_for_mail};
+use super::saved;
+use super::spec::{ExportSpec, SpecError};
 use crate::api_error::ApiError;
 use crate::config::Config;
 use crate::dialect::{Contradiction, Dialect, Head, Phase, Reading, Repeat};
-use crate::file_name::safe_file_name;
 use crate::origin::{Origin, Purpose, Redacted, UrlError};
 use crate::sunset::Sunset;
 
@@ -30,43 +29,22 @@ use crate::sunset::Sunset;
 /// This is the [`Dialect`] that the crate ships. Most callers never name it:
 /// [`ExportJob::new`](crate::ExportJob::new) makes one of an [`ExportSpec`].
 pub struct Workiva {
-    version: ApiVersion,
-    base_url: Box<str>,
+    pub(super) version: ApiVersion,
+    pub(super) base_url: Box<str>,
     /// `None` for an operation that somebody else started.
-    submit: Option<Submit>,
+    pub(super) submit: Option<Submit>,
 }
 
 /// All that is kept of a spec: thousands of jobs may be waiting.
-struct Submit {
-    uri: Uri,
+pub(super) struct Submit {
+    pub(super) uri: Uri,
     /// The part of the URI that is the endpoint's own, without the base URL's path.
-    path: usize,
-    body: Box<RawValue>,
-    format: FileFormat,
-    file_name: Box<str>,
-    repeat: Repeat,
-    sunset: Option<&'static Sunset>,
-}
-
-/// A saved dialect that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct RestoreError(String);
-
-/// What is stored in a checkpoint.
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    api: ApiVersion,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    submit: Option<SavedSubmit>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedSubmit {
-    path: String,
-    body: Box<RawValue>,
-    format: String,
-    file: String,
+    pub(super) path: usize,
+    pub(super) body: Box<RawValue>,
+    pub(super) format: FileFormat,
+    pub(super) file_name: Box<str>,
+    pub(super) repeat: Repeat,
+    pub(super) sunset: Option<&'static Sunset>,
 }
 
 const X_VERSION: HeaderName = HeaderName::from_static("x-version");
@@ -110,22 +88,6 @@ impl Workiva {
     #[must_use]
     pub fn attached(config: &Config) -> Self {
         Self { version: config.api_version(), base_url: config.base_url().into(), submit: None }
-    }
-
-    /// What [`save`](Dialect::save) made a text of. The generation of the API is the saved one,
-    /// the base URL the config's.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the text is not one that this release or an earlier one has saved.
-    pub fn restore(saved: &str, config: &Config) -> Result<Self, RestoreError> {
-        let saved: Saved =
-            serde_json::from_str(saved).map_err(|error| RestoreError(error.to_string()))?;
-        let submit = match saved.submit {
-            None => None,
-            Some(submit) => Some(Submit::restore(submit, saved.api, config)?),
-        };
-        Ok(Self { version: saved.api, base_url: config.base_url().into(), submit })
     }
 
     /// The URL of an operation, of which the id, the path or the URL is given.
@@ -177,36 +139,8 @@ impl Workiva {
     }
 }
 
-impl Submit {
-    fn restore(
-        saved: SavedSubmit,
-        version: ApiVersion,
-        config: &Config,
-    ) -> Result<Self, RestoreError> {
-        if !saved.path.starts_with('/') {
-            return Err(RestoreError(format!("{:?} is not a path", saved.path)));
-        }
-        let (uri, path) = submit_uri(config, &saved.path)
-            .map_err(|error| RestoreError(format!("{:?}: {error}", saved.path)))?;
-        let json = serde_json::from_str(saved.body.get());
-        let mails = json.is_ok_and(|json| asks_for_mail(&json));
-        let route = Route::of_path(&saved.path).map(|(route, _)| route);
-        Ok(Self {
-            uri,
-            path,
-            body: saved.body,
-            format: FileFormat::of_word(&saved.format),
-            file_name: safe_file_name(&saved.file).unwrap_or_else(|| "export".into()).into(),
-            repeat: if mails { Repeat::SideEffect } else { Repeat::Harmless },
-            sunset: route
-                .filter(|route| route.version == version)
-                .and_then(|route| route.sunset.as_ref()),
-        })
-    }
-}
-
 /// The absolute URI of an endpoint, and where in its path the endpoint's own begins.
-fn submit_uri(config: &Config, path: &str) -> Result<(Uri, usize), UrlError> {
+pub(super) fn submit_uri(config: &Config, path: &str) -> Result<(Uri, usize), UrlError> {
     let url = format!("{}{path}", config.base_url());
     let target = config.origins().judge(None, &url, Purpose::Api)?;
     let whole = target.uri().path();
@@ -220,26 +154,7 @@ impl Dialect for Workiva {
     }
 
     fn save(&self) -> String {
-        #[derive(Serialize)]
-        struct Saving<'a> {
-            api: ApiVersion,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            submit: Option<SavingSubmit<'a>>,
-        }
-        #[derive(Serialize)]
-        struct SavingSubmit<'a> {
-            path: &'a str,
-            body: &'a RawValue,
-            format: &'static str,
-            file: &'a str,
-        }
-        let submit = self.submit.as_ref().map(|submit| SavingSubmit {
-            path: submit.uri.path().get(submit.path..).unwrap_or_default(),
-            body: &submit.body,
-            format: submit.format.as_str(),
-            file: &submit.file_name,
-        });
-        serde_json::to_string(&Saving { api: self.version, submit }).unwrap_or_default()
+        saved::save(self)
     }
 
     fn repeat(&self) -> Repeat {
@@ -316,48 +231,6 @@ mod tests {
     fn mailing() -> ExportSpec {
         let options = ArchiveOptions { email_on_complete: Some(true), ..Default::default() };
         ExportSpec::file("a b/..", FileExport::folder(options))
-    }
-
-    #[test]
-    fn what_is_saved_is_restored_in_its_own_generation() {
-        let old = config().with_api_version(ApiVersion::V2022_01_01);
-        let new = config().with_api_version(ApiVersion::V2026_01_01);
-        let workiva = Workiva::new(&mailing(), &old).unwrap();
-        assert_eq!(
-            workiva.save(),
-            r#"{"api":"2022-01-01","submit":{"path":"/prototype/platform/files/a%20b%2F../export","body":{"folderExport":{"emailOnComplete":true},"kind":"Folder"},"format":"tar.gz","file":"a b_...tar.gz"}}"#
-        );
-        let restored = Workiva::restore(&workiva.save(), &new).unwrap();
-        assert_eq!(restored.save(), workiva.save());
-        assert_eq!(restored.repeat(), Repeat::SideEffect);
-        assert_eq!(restored.sunset(), workiva.sunset());
-        assert!(restored.sunset().is_some());
-        assert_eq!(restored.file_name(), workiva.file_name());
-        let request = |workiva: &Workiva| format!("{:?}", workiva.request(Phase::Submit, None));
-        assert_eq!(request(&restored), request(&workiva));
-
-        let attached = Workiva::attached(&old);
-        assert_eq!(attached.save(), r#"{"api":"2022-01-01"}"#);
-        assert_eq!(Workiva::restore(&attached.save(), &new).unwrap().save(), attached.save());
-    }
-
-    #[test]
-    fn what_was_tampered_with_leads_to_no_other_host() {
-        for path in ["@evil.example/", ".evil.example/", ":1/", "", "files/f1/export", "?", "/a#/b"]
-        {
-            let saved = format!(
-                r#"{{"api":"2026-01-01","submit":{{"path":"{path}","body":{{}},"format":"x","file":"../x"}}}}"#
-            );
-            assert!(Workiva::restore(&saved, &config()).is_err(), "{path}");
-        }
-        let saved = r#"{"api":"2026-01-01","submit":{"path":"//evil.example/x","body":{},"format":"x","file":"../x"}}"#;
-        let restored = Workiva::restore(saved, &config()).unwrap();
-        let request = restored.request(Phase::Submit, None);
-        assert_eq!(request.uri(), "https://api.example.com:8443/wk//evil.example/x");
-        assert_eq!(restored.file_name(), "x");
-        for broken in ["", "{}", r#"{"api":"2024-01-01"}"#, r#"{"api":"2026-01-01","submit":{}}"#] {
-            assert!(Workiva::restore(broken, &config()).is_err(), "{broken}");
-        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn of_operation(body: &[u8]) -> ApiError {
     let mut reasons = document.reasons();
     let mut details = reasons.details.0.iter();
     let mut error = ApiError::new(Speaker::Service);
-    if reasons.code.get().or(reasons.message.get()).is_none() {
+    if reasons.code.get().is_none() && reasons.message.get().is_none() {
         if let Some(first) = details.next() {
             error = error.with_target(first.target.get());
             reasons = Reasons { code: &first.code, message: &first.message, ..reasons };

@@ -61,12 +61,7 @@ pub(super) enum TextOr<'a, T> {
 pub(super) struct Number(Option<f64>);
 
 impl Number {
-    /// The whole part; zero if it is negative.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a cast from a float ends at the limits"
-    )]
+    /// The whole part, as near as a `u64` comes to it: the cast ends at the limits.
     pub(super) fn whole(self) -> Option<u64> {
         self.0.filter(|number| number.is_finite()).map(|number| number as u64)
     }

@@ -8,11 +8,13 @@ mod generation;
 mod job;
 mod lenient;
 mod routes;
+mod saved;
 mod spec;
 pub(crate) mod token;
 
-pub use self::dialect::{RestoreError, Workiva};
+pub use self::dialect::Workiva;
 pub use self::generation::{ApiVersion, Region, UnknownName};
+pub use self::saved::RestoreError;
 pub use self::spec::{
     ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions, DocumentXhtmlOptions,
     ExportPrecision, ExportSpec, FileExport, PageOrientation, PageScale, PresentationExport,

@@ -222,6 +222,8 @@ fn encoded(id: &str) -> Cow<'_, str> {
 mod tests {
     use alloc::vec;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -282,6 +284,19 @@ mod tests {
             "/v1/files/f1/export",
         ] {
             assert!(Route::of_path(path).is_none(), "{path:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_comes_out_of_a_path_as_it_went_in(ids in proptest::array::uniform5("(?s).{1,9}")) {
+            let route = SampleAttachment.in_version(V2026_01_01).unwrap();
+            let path = route.render(&ids);
+            prop_assert_eq!(path.split('/').count(), route.path.split('/').count());
+            prop_assert!(path.split('/').all(|segment| segment != "." && segment != ".."));
+            let uri: http::Uri = alloc::format!("https://h.example{path}").parse().unwrap();
+            prop_assert_eq!(uri.path(), &path);
+            prop_assert_eq!(Route::of_path(&path).unwrap().1, ids);
         }
     }
 }

@@ -9,13 +9,13 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::answers;
+use super::answers::{self, NotJson};
 use super::errors;
 use super::lenient::{Number, Text};
 use super::routes::{Endpoint, Route};
 use crate::api_error::{ApiError, Speaker};
 use crate::config::Config;
-use crate::dialect::{Head, Reading};
+use crate::dialect::Head;
 
 /// The request for a token.
 ///
@@ -109,8 +109,8 @@ pub(crate) fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a
     }
     let answer = match answers::json::<Answer<'_>>(body) {
         Ok(answer) => answer,
-        Err(Reading::Foreign) => return TokenReading::Foreign,
-        Err(_) => {
+        Err(NotJson::Page) => return TokenReading::Foreign,
+        Err(NotJson::Broken(_)) => {
             return TokenReading::Malformed("the token endpoint's answer is not a JSON object");
         }
     };

@@ -2,6 +2,9 @@
 #![expect(unreachable_pub, reason = "modules of a test have no outside")]
 
 mod dialects;
+mod resume;
+mod scenarios;
 mod service;
 mod table;
+mod tokens;
 mod world;

@@ -6,7 +6,6 @@ use export_core::{
 
 use crate::world::{Reply, status};
 
-pub const OPERATION: &str = "https://api.app.wdesk.com/platform/v1/operations/op1";
 pub const SIGNED: &str = "https://store.example/op1?signature=s3cret";
 
 pub fn config() -> Config {

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use export_core::{
     Artifact, Checkpoint, Error, ExportJob, Failure, FailureKind, Reply as Answer, Step, Timestamp,
@@ -19,7 +18,6 @@ pub struct Reply {
     body: Vec<u8>,
     lost: Option<FailureKind>,
     cut_at: Option<(usize, FailureKind)>,
-    taking: Duration,
 }
 
 pub fn status(code: u16) -> Reply {
@@ -29,7 +27,6 @@ pub fn status(code: u16) -> Reply {
         body: Vec::new(),
         lost: None,
         cut_at: None,
-        taking: Duration::ZERO,
     }
 }
 
@@ -41,6 +38,12 @@ impl Reply {
 
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    /// Puts another value in the place of a header's.
+    pub fn replace(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         self
     }
 
@@ -58,12 +61,6 @@ impl Reply {
         self.cut_at = Some((offset, kind));
         self
     }
-
-    /// The answer takes its time.
-    pub fn taking(mut self, time: Duration) -> Self {
-        self.taking = time;
-        self
-    }
 }
 
 /// A request that was sent.
@@ -73,6 +70,12 @@ pub struct Sent {
     pub method: Method,
     pub uri: http::Uri,
     pub headers: HeaderMap,
+}
+
+impl Sent {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
 }
 
 pub struct World {
@@ -85,6 +88,12 @@ pub struct World {
     pub sent: Vec<Sent>,
     pub log: String,
     pub tokens: u32,
+    /// How often a checkpoint was stored.
+    pub stores: usize,
+    /// The end of the last wait.
+    pub wait_until: Timestamp,
+    /// Drops the next request after it was started.
+    pub drop_next: bool,
 }
 
 pub struct Run {
@@ -92,7 +101,7 @@ pub struct Run {
     pub log: String,
     pub sent: Vec<Sent>,
     pub sink: Vec<u8>,
-    pub stored: Option<Checkpoint>,
+    pub stores: usize,
 }
 
 /// The clock starts here.
@@ -111,6 +120,9 @@ impl World {
             sent: Vec::new(),
             log: String::new(),
             tokens: 0,
+            stores: 0,
+            wait_until: Timestamp::EPOCH,
+            drop_next: false,
         }
     }
 
@@ -131,8 +143,13 @@ impl World {
             Ok(file) => self.note(&format!("done: {} ({:?})", file.file_name(), file.length())),
             Err(error) => self.note(&format!("error: {error}")),
         }
-        let stored = self.stored.map(|(_, checkpoint)| checkpoint);
-        Run { outcome, log: self.log, sent: self.sent, sink: self.sink, stored }
+        Run { outcome, log: self.log, sent: self.sent, sink: self.sink, stores: self.stores }
+    }
+
+    /// Gives the service other answers, for another job.
+    pub fn rewind(&mut self, script: Vec<Reply>) {
+        self.script = script.into();
+        self.stored = None;
     }
 
     pub fn note(&mut self, text: &str) {
@@ -151,6 +168,7 @@ impl World {
                 let length = wait.until.since(self.now);
                 self.note(&format!("wait {length:?} ({:?})", wait.why));
                 self.now = wait.until;
+                self.wait_until = wait.until;
             }
             Step::Transmit(transmit) => {
                 let token = transmit.token_need().map(|need| {
@@ -160,8 +178,10 @@ impl World {
                 let have = self.sink.len() as u64;
                 let (request, in_flight) = transmit.start(self.now, token.as_ref(), have);
                 self.store(in_flight.revision(), || in_flight.checkpoint());
+                if std::mem::take(&mut self.drop_next) {
+                    return None;
+                }
                 let reply = self.answer(&request);
-                self.now = self.now + reply.taking;
                 if let Some(kind) = reply.lost {
                     self.note(&format!("{} {} -> {kind:?}", request.method(), request.uri()));
                     in_flight.handle_failure(self.now, Failure::new(kind));
@@ -204,6 +224,7 @@ impl World {
                 }
                 let checkpoint = stream.mark_durable(self.sink.len() as u64);
                 self.stored = Some((stream.revision(), checkpoint));
+                self.stores += 1;
                 match failure {
                     Some(kind) => stream.handle_failure(self.now, Failure::new(kind)),
                     None => stream.finish(self.now),
@@ -215,6 +236,7 @@ impl World {
     fn store(&mut self, revision: u64, checkpoint: impl FnOnce() -> Checkpoint) {
         if self.stored.as_ref().is_none_or(|(stored, _)| *stored != revision) {
             self.stored = Some((revision, checkpoint()));
+            self.stores += 1;
         }
     }
 

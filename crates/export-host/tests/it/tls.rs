@@ -100,7 +100,7 @@ fn a_bundle_is_read_from_a_file_with_more_than_one_certificate() {
     let path = folder.path().join("ca.pem");
     fs::write(&path, format!("# a comment\n{}\n{}", first.pem, second.pem)).unwrap();
     for authority in [&first, &second] {
-        let trusting = client(TlsOptions::new().with_ca_bundle(path.as_path().into()));
+        let trusting = client(TlsOptions::new().with_ca_bundle(path.as_path()));
         assert_eq!(outcome(trusting, authority.server(|_| {}), "localhost"), "hello");
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn run(
 ) {
     // Without it a client may wait for the last bytes of an answer; that costs time and nothing else.
     let _ = stream.set_nodelay(true);
-    let Some(tls) = tls else { return serve(stream, origin, Protocol::Http1, shared).await };
+    let Some(tls) = tls else { return plain(stream, origin, shared).await };
     // A client that does not trust the certificate is none of the server's errors.
     let Ok(stream) = tls.accept(stream).await else { return };
     let protocol = match stream.get_ref().1.alpn_protocol() {
@@ -37,6 +37,14 @@ pub(super) async fn run(
         _ => Protocol::Http1,
     };
     serve(stream, origin, protocol, shared).await;
+}
+
+/// Serves a connection without TLS.
+pub(super) async fn plain<S>(stream: S, origin: Origin, shared: Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    serve(stream, origin, Protocol::Http1, shared).await;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::Uri;
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -137,6 +138,21 @@ impl Server {
     #[must_use]
     pub fn exports(&self) -> Vec<StartedExport> {
         self.shared.service().exports()
+    }
+
+    /// A connection to one of the origins that uses no socket: HTTP/1.1 without TLS.
+    ///
+    /// Under a paused clock it is the better way: time waits until neither side has anything to do, which nobody
+    /// can know of a socket.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn connect(&self, origin: Origin) -> DuplexStream {
+        let (client, server) = tokio::io::duplex(256 * 1024);
+        tokio::spawn(connection::plain(server, origin, self.shared.clone()));
+        client
     }
 
     /// What time it is for the server.

@@ -27,7 +27,8 @@ impl RuntimeThread {
                 let _ = started.send(server);
                 let _ = stopped.await;
             });
-            runtime.shutdown_background();
+            // Not in the background: who drops a server may want its port.
+            drop(runtime);
         })?;
         let thread = Self { stop: Some(stop), thread: Some(thread) };
         let gone = || io::Error::other("the server's thread ended before it began");

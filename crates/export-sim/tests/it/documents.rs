@@ -38,8 +38,10 @@ fn another_id_or_another_option_gives_other_bytes() {
         assert_ne!(first, export("/documents/d1/export", &option));
     }
     let size = || config().with_artifact_size(1000);
-    let file = |path| world(size()).export(path, r#"{"format":"pdf"}"#).into_body();
-    assert_ne!(file("/documents/d1/export"), file("/documents/d2/export"));
+    let file = |path, body| world(size()).export(path, body).into_body();
+    let first = file("/documents/d1/export", r#"{"format":"pdf"}"#);
+    assert_ne!(first, file("/documents/d2/export", r#"{"format":"pdf"}"#));
+    assert_ne!(first, file("/documents/d1/export", r#"{"format":"pdf","sections":["a"]}"#));
 }
 
 #[test]

@@ -189,6 +189,20 @@ async fn both_origins_are_recorded_and_told_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_without_sockets_reaches_both_origins() {
+    let server = Server::start(config()).await.unwrap();
+    for origin in [Origin::Api, Origin::Storage] {
+        let mut stream = server.connect(origin);
+        stream.write_all(plain("GET", "/", "").as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 404"));
+    }
+    let origins: Vec<_> = server.requests().iter().map(|request| request.origin()).collect();
+    assert_eq!(origins, [Origin::Api, Origin::Storage]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn urls_name_the_public_address() {
     let public = "https://exports.example.org:8443".parse().unwrap();
     let server = Server::start(config().with_public_url(public)).await.unwrap();

@@ -1,7 +1,7 @@
 //! What a job takes in, from its first step to its last byte.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::format;
 use core::mem;
 use core::time::Duration;
 
@@ -213,6 +213,9 @@ impl ExportJob {
         contradiction: Option<Contradiction>,
     ) {
         self.in_flight = false;
+        if contradiction.is_some() {
+            self.forget_download();
+        }
         match contradiction {
             Some(Contradiction::Page) => {
                 let page = ApiError::new(Speaker::Gateway)
@@ -221,7 +224,8 @@ impl ExportJob {
                 return self.back_off(now, trouble, None);
             }
             Some(Contradiction::OtherKind(expected)) => {
-                let got = artifact.media_type.unwrap_or_else(|| String::from("unknown bytes"));
+                let called = artifact.media_type.as_deref().unwrap_or("nothing");
+                let got = format!("something else, which the server calls {called}");
                 return self.end(Err(Error::OtherKind { expected, got }));
             }
             None => {}

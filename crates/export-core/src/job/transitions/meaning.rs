@@ -177,16 +177,19 @@ impl ExportJob {
             }
             download.durable = 0;
             download.etag = etag;
+            download.file_name = None;
+            download.media_type = None;
             (0, length)
         };
         download.length = length;
+        let named = headers.get(CONTENT_DISPOSITION).and_then(headers::file_name);
+        download.file_name = named.or(download.file_name.take());
+        let media_type = head.media_type().map(String::from);
+        download.media_type = media_type.or(download.media_type.take());
         let artifact = Artifact {
             length,
-            media_type: head.media_type().map(String::from),
-            file_name: headers
-                .get(CONTENT_DISPOSITION)
-                .and_then(headers::file_name)
-                .unwrap_or_else(|| self.dialect.file_name()),
+            media_type: download.media_type.clone(),
+            file_name: download.file_name.clone().unwrap_or_else(|| self.dialect.file_name()),
             etag: download.etag.clone(),
             operation: operation.target.uri().to_string(),
             original_request: operation.facts.original_request.clone(),

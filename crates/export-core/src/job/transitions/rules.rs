@@ -118,13 +118,18 @@ impl ExportJob {
         self.back_off(now, trouble, None);
     }
 
-    /// The file is another one than before: nothing of what the sink holds can be kept.
-    pub(super) fn start_over(&mut self, now: Timestamp, status: StatusCode) {
+    /// Nothing of what the sink holds can be kept.
+    pub(super) fn forget_download(&mut self) {
         if let Some(operation) = self.state.operation_mut() {
             let Download { highest, attempts, idle, asked_again, .. } = operation.download;
             operation.download =
                 Download { highest, attempts, idle, asked_again, ..Download::default() };
         }
+    }
+
+    /// The file is another one than before.
+    pub(super) fn start_over(&mut self, now: Timestamp, status: StatusCode) {
+        self.forget_download();
         let reason = ApiError::new(Speaker::Service)
             .with_message(Some("the file has changed since its first part was sent"));
         self.back_off(now, Trouble::Answer(status, Box::new(reason)), None);

@@ -1,0 +1,219 @@
+//! Stopped at any revision, a job goes on as if it had not been.
+
+use std::time::Duration;
+
+use export_core::{Checkpoint, Config, ExportJob, FailureKind, Resubmit, ResumeError, Timestamp};
+
+use crate::service::{
+    PDF, accepted, artifact, completed, config, job, job_with, mailing_job, pending, rest,
+};
+use crate::world::{Reply, World, start};
+
+fn frozen(checkpoint: &Checkpoint) -> Checkpoint {
+    serde_json::from_str(&serde_json::to_string(checkpoint).unwrap()).unwrap()
+}
+
+fn resumed(checkpoint: &Checkpoint) -> ExportJob {
+    ExportJob::resume(frozen(checkpoint), &config()).unwrap()
+}
+
+/// The answers of a service that knows how far it is, whoever asks.
+fn scripts() -> Vec<Vec<Reply>> {
+    vec![
+        vec![accepted(), pending(), completed(), artifact()],
+        vec![accepted().header("retry-after", "30"), pending(), completed(), artifact()],
+        vec![accepted(), completed(), artifact().cut_at(8), rest(8)],
+        vec![accepted(), Reply::lost(FailureKind::Unanswered), completed(), artifact()],
+    ]
+}
+
+#[test]
+fn after_every_revision_a_new_process_comes_to_the_same_end() {
+    for script in scripts() {
+        let whole = World::new(script.clone()).run(job());
+        for stop_after in 0..whole.stores {
+            let mut world = World::new(script.clone());
+            let mut job = job();
+            while world.stores <= stop_after && world.turn(&mut job).is_none() {}
+            let Some((_, checkpoint)) = world.stored.clone() else { continue };
+            let accepted_before = checkpoint.operation().is_some();
+            let not_before = world.wait_until;
+
+            // The new process: what was not synced is lost, and the answer in flight too.
+            world.sink.truncate(usize::try_from(checkpoint.offset()).unwrap());
+            let sent_before = world.sent.len();
+            world.rewind(if accepted_before {
+                vec![completed(), artifact()]
+            } else {
+                script.clone()
+            });
+            let run = world.run(resumed(&checkpoint));
+            assert!(run.outcome.is_ok(), "stopped after store {stop_after}:\n{}", run.log);
+            assert_eq!(run.sink, PDF.as_bytes(), "{}", run.log);
+            if accepted_before {
+                let submits = run.sent[sent_before..].iter().filter(|sent| sent.method == "POST");
+                assert_eq!(submits.count(), 0, "a second submit:\n{}", run.log);
+            }
+            let first = run.sent[sent_before].at;
+            assert!(first >= not_before, "sooner than allowed:\n{}", run.log);
+        }
+    }
+}
+
+#[test]
+fn a_side_effect_is_not_caused_twice_by_a_crash() {
+    let mut world = World::new([Reply::lost(FailureKind::Unanswered)]);
+    let mut job = mailing_job();
+    let _ = world.turn(&mut job);
+    let (_, checkpoint) = world.stored.clone().unwrap();
+    assert_eq!(checkpoint.submits(), 1);
+    let run = World::new([]).run(resumed(&checkpoint));
+    assert_eq!(run.sent.len(), 0);
+    assert!(run.log.contains("may have started an export"), "{}", run.log);
+
+    let always = config().with_resubmit(Resubmit::Always);
+    let job = ExportJob::resume(frozen(&checkpoint), &always).unwrap();
+    let script = [accepted(), completed(), artifact().replace("content-type", "application/gzip")];
+    let run = World::new(script).run(job);
+    assert_eq!(run.sent[0].method, "POST");
+}
+
+#[test]
+fn a_submit_that_was_dropped_is_one_that_may_have_arrived() {
+    for (mut job, expected) in [(mailing_job(), "may have started"), (job(), "wait 1s")] {
+        let mut world = World::new([accepted(), completed(), artifact()]);
+        world.drop_next = true;
+        assert!(world.turn(&mut job).is_none());
+        let log = world.run(job).log;
+        assert!(log.contains(expected), "{log}");
+    }
+}
+
+#[test]
+fn a_transmit_that_was_dropped_changes_nothing() {
+    let mut one = job();
+    let checkpoint = one.checkpoint();
+    for _ in 0..3 {
+        drop(one.step(start()));
+    }
+    assert_eq!(one.checkpoint(), checkpoint);
+    assert_eq!(one.revision(), 0);
+}
+
+#[test]
+fn waiting_changes_nothing() {
+    let mut world = World::new([accepted().header("retry-after", "5")]);
+    let mut job = job();
+    world.turn(&mut job);
+    let (revision, checkpoint) = (job.revision(), job.checkpoint());
+    for millis in 0..5_000 {
+        let now = start() + Duration::from_millis(millis);
+        assert!(matches!(job.step(now), export_core::Step::Wait(_)));
+    }
+    assert_eq!((job.revision(), job.checkpoint()), (revision, checkpoint));
+}
+
+#[test]
+fn a_wall_clock_that_was_set_back_does_not_make_a_job_wait_twice() {
+    let mut world = World::new([accepted().header("retry-after", "50")]);
+    world.turn(&mut job());
+    let mut job = job();
+    let mut world = World::new([accepted().header("retry-after", "50"), completed(), artifact()]);
+    world.turn(&mut job);
+    world.turn(&mut job);
+    let checkpoint = job.checkpoint();
+    world.now = Timestamp::from_date(2020, 1, 1);
+    let sent = world.sent.len();
+    let run = world.run(resumed(&checkpoint));
+    assert_eq!(run.sent[sent].at.since(Timestamp::from_date(2020, 1, 1)), Duration::from_secs(50));
+}
+
+#[test]
+fn a_disk_that_has_more_or_less_than_the_checkpoint_says_never_makes_a_hole() {
+    let script = [accepted(), completed(), artifact().cut_at(16)];
+    let mut world = World::new(script);
+    let mut job = job();
+    while world.sent.len() < 3 {
+        world.turn(&mut job);
+    }
+    let checkpoint = job.checkpoint();
+    assert_eq!(checkpoint.offset(), 16);
+    for have in 0..=PDF.len() {
+        let mut on_disk = PDF.as_bytes()[..have].to_vec();
+        // What lies beyond the checkpoint was never vouched for.
+        for byte in on_disk.iter_mut().skip(16) {
+            *byte = b'?';
+        }
+        let mut world = World::new([completed()]);
+        world.sink = on_disk;
+        let expected = have.min(16);
+        world.rewind(vec![completed(), if expected == 0 { artifact() } else { rest(expected) }]);
+        let run = world.run(resumed(&checkpoint));
+        assert_eq!(run.sink, PDF.as_bytes(), "{have} bytes on disk:\n{}", run.log);
+    }
+}
+
+#[test]
+fn a_file_that_was_complete_before_the_crash_is_not_loaded_again() {
+    let mut world = World::new([accepted(), completed(), artifact()]);
+    let mut job = job();
+    while world.turn(&mut job).is_none() {}
+    let checkpoint = job.checkpoint();
+    assert_eq!(checkpoint.offset(), PDF.len() as u64);
+    let last = PDF.len() - 1;
+    world.rewind(vec![completed(), rest(last)]);
+    let run = world.run(resumed(&checkpoint));
+    assert_eq!(run.sink, PDF.as_bytes());
+    assert_eq!(run.sent.last().unwrap().header("range"), format!("bytes={last}-"));
+}
+
+#[test]
+fn a_checkpoint_of_somebody_else_is_refused() {
+    let checkpoint = job().checkpoint();
+    let change = |field: &str, value: serde_json::Value| {
+        let mut json = serde_json::to_value(&checkpoint).unwrap();
+        json[field] = value;
+        let checkpoint = serde_json::from_value(json).unwrap();
+        ExportJob::resume(checkpoint, &config()).unwrap_err()
+    };
+    assert_eq!(change("version", 2.into()), ResumeError::Version(2));
+    assert_eq!(change("dialect", "other".into()), ResumeError::Dialect("other".into()));
+    assert!(matches!(change("base", "https://api.eu.wdesk.com".into()), ResumeError::Base { .. }));
+    assert!(matches!(change("spec", "{}".into()), ResumeError::Spec(_)));
+    let evil = change("operation", "https://evil.example/op".into());
+    assert!(matches!(evil, ResumeError::Operation(_)));
+}
+
+#[test]
+fn the_generation_is_the_one_that_the_job_began_with() {
+    let newer = config().with_api_version(export_core::ApiVersion::V2026_01_01);
+    let checkpoint = job_with(&newer).checkpoint();
+    let run = World::new([accepted(), completed(), artifact()]).run(resumed(&checkpoint));
+    assert_eq!(run.sent[0].uri.path(), "/documents/d1/export");
+    assert_eq!(run.sent[0].header("x-version"), "2026-01-01");
+}
+
+#[test]
+fn a_checkpoint_holds_no_secret_and_no_signed_url() {
+    let script =
+        [accepted(), crate::service::completed_at(crate::service::SIGNED), artifact().cut_at(8)];
+    let mut world = World::new(script);
+    let mut job = job();
+    let mut texts = Vec::new();
+    while world.sent.len() < 3 {
+        world.turn(&mut job);
+        texts.push(serde_json::to_string(&job.checkpoint()).unwrap());
+        texts.push(format!("{job:?}"));
+    }
+    for text in texts {
+        assert!(!text.contains("token0") && !text.contains("s3cret"), "{text}");
+    }
+}
+
+#[test]
+fn an_attached_job_begins_with_a_poll() {
+    let job = ExportJob::attach("op1", &Config::for_region(export_core::Region::Us)).unwrap();
+    let run = World::new([completed(), artifact()]).run(job);
+    assert_eq!(run.sent[0].uri.path(), "/platform/v1/operations/op1");
+    assert_eq!(run.outcome.unwrap().submits(), 0);
+}

@@ -1,0 +1,3 @@
+//! The async adapter over real sockets.
+
+mod whole;
