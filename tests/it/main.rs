@@ -1,1 +1,4 @@
 //! The library as its users meet it.
+
+mod answers;
+mod wire;

@@ -1,2 +1,53 @@
-//! placeholder
-fn main() {}
+//! The project's chores: `cargo xtask <command>`.
+
+mod bench;
+mod ci;
+mod demo;
+mod packages;
+mod samples;
+mod shell;
+mod snapshots;
+
+use std::env;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Usage: cargo xtask <command>
+
+  ci                     everything that has to hold: format, lints, docs, tests, snapshots,
+                         the vendor's samples, the number of packages
+  demo [FOLDER]          starts the simulator and exports one document of each kind through both
+                         adapters and both generations of the API, into ./export-demo
+  snapshots [--accept]   runs the snapshot tests; fails on missing, changed and orphaned ones;
+                         --accept writes them anew and removes the orphans
+  samples                runs the vendor's request samples (curl, httpie, wget, requests)
+                         against the simulator
+  bench [core|download]  measures the core, and downloads against curl
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["ci"] => ci::run(),
+        ["demo"] => demo::run("export-demo"),
+        ["demo", folder] => demo::run(folder),
+        ["snapshots"] => snapshots::check(),
+        ["snapshots", "--accept"] => snapshots::accept(),
+        ["samples"] => samples::check(),
+        ["bench"] => bench::core().and_then(|()| bench::download()),
+        ["bench", "core"] => bench::core(),
+        ["bench", "download"] => bench::download(),
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

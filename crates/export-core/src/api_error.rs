@@ -177,7 +177,12 @@ impl fmt::Display for ApiError {
 
 /// The text as it may be shown: no control characters, no invisible direction marks, not long.
 pub(crate) fn printable(text: Option<&str>) -> Option<String> {
-    let shown: String = text?
+    let text = text?.trim();
+    let plain = text.len() <= LONGEST_TEXT && text.bytes().all(|b| (b' '..=b'~').contains(&b));
+    if plain {
+        return (!text.is_empty()).then(|| String::from(text));
+    }
+    let shown: String = text
         .chars()
         .map(|c| if c.is_control() || is_direction_mark(c) { ' ' } else { c })
         .take(LONGEST_TEXT)

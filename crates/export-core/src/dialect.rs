@@ -1,12 +1,13 @@
 //! What one service says on the wire: the only thing the machine does not know.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use http::{HeaderMap, Request, StatusCode, Uri};
 
-use crate::api_error::ApiError;
+use crate::api_error::{ApiError, printable};
 use crate::sunset::Sunset;
 
 /// The three requests in the life of an export, in order.
@@ -58,7 +59,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     ///
     /// Called with the head first; a second time, with the body, if it answers
     /// [`Reading::NeedBody`]. The body has at most [`Limits::body`](crate::Limits) bytes.
-    fn read(&self, phase: Phase, head: &Head<'_>, body: Option<&[u8]>) -> Reading;
+    fn read<'b>(&self, phase: Phase, head: &Head<'b>, body: Option<&'b [u8]>) -> Reading<'b>;
 
     /// Reads the body of a 4xx or 5xx: whose words they are, and what they say.
     fn error(&self, head: &Head<'_>, body: &[u8]) -> ApiError;
@@ -134,32 +135,32 @@ impl<'a> Head<'a> {
     }
 }
 
-/// What an answer to a submit or a poll means.
+/// What an answer to a submit or a poll means. It may borrow from the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the machine has a rule for each of these")]
-pub enum Reading {
+pub enum Reading<'b> {
     /// The head does not say; ask again with the body.
     NeedBody,
     /// The export was accepted. `operation` is a URL, absolute or relative to the request's.
     Accepted {
         /// Where to poll.
-        operation: String,
+        operation: Cow<'b, str>,
     },
     /// The operation is not done.
-    Pending(OperationFacts),
+    Pending(OperationFacts<'b>),
     /// The operation is done, and yet the answer lacks the URL of its result.
-    ReadyNowhere(OperationFacts),
+    ReadyNowhere(OperationFacts<'b>),
     /// The operation is done. `resource` is a URL, absolute or relative to the request's.
     ReadyAt {
         /// Where the artifact is.
-        resource: String,
+        resource: Cow<'b, str>,
         /// What the answer said of the operation.
-        facts: OperationFacts,
+        facts: OperationFacts<'b>,
     },
     /// The body of this very answer is the artifact. From the head alone only.
     ReadyHere,
     /// The operation ended without a result.
-    Failed(ApiError, OperationFacts),
+    Failed(ApiError, OperationFacts<'b>),
     /// A redirect that the machine may follow by its own rules.
     Redirect,
     /// This is not the service speaking: a gateway's page, a login form, a scanner's notice.
@@ -171,15 +172,32 @@ pub enum Reading {
 /// What a service says about an operation, beyond whether it is done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "dialects of other crates build it")]
-pub struct OperationFacts {
+pub struct OperationFacts<'b> {
     /// The service's own word for the state.
-    pub status: Option<String>,
+    pub status: Option<Cow<'b, str>>,
     /// The id by which the service's support finds the request.
-    pub original_request: Option<String>,
+    pub original_request: Option<Cow<'b, str>>,
     /// When it was created, RFC 3339, as sent.
-    pub created: Option<String>,
+    pub created: Option<Cow<'b, str>>,
     /// When it last changed, RFC 3339, as sent.
-    pub updated: Option<String>,
+    pub updated: Option<Cow<'b, str>>,
+}
+
+impl OperationFacts<'static> {
+    /// Takes over what is new, in a form that may be shown. Says whether the state is another.
+    pub(crate) fn learn(&mut self, news: &OperationFacts<'_>) -> bool {
+        let replace = |old: &mut Option<Cow<'static, str>>, new: &Option<Cow<'_, str>>| {
+            let changed = new.is_some() && old.as_deref() != new.as_deref();
+            if changed {
+                *old = printable(new.as_deref()).map(Cow::Owned);
+            }
+            changed
+        };
+        replace(&mut self.original_request, &news.original_request);
+        replace(&mut self.created, &news.created);
+        replace(&mut self.updated, &news.updated);
+        replace(&mut self.status, &news.status)
+    }
 }
 
 /// Why a download is not the file that was asked for.

@@ -213,7 +213,9 @@ mod tests {
         );
         assert_eq!(safe(&format!("{}.pdf", "ü".repeat(300))), format!("{}.pdf", "ü".repeat(98)));
         assert_eq!(safe(&format!("x{}.pdf", "ü".repeat(300))), format!("x{}.pdf", "ü".repeat(97)));
+        assert_eq!(safe(&format!("x{}.pdf", "🎈".repeat(99))), format!("x{}.pdf", "🎈".repeat(48)));
         assert_eq!(safe(&format!("a.{}", "b".repeat(300))).len(), LONGEST_NAME);
+        assert_eq!(safe(&format!("con{}x.pdf", " ".repeat(300))), "_con.pdf");
         assert_eq!(
             safe(&format!("{} {}.pdf", "a".repeat(195), "b".repeat(99))),
             format!("{}.pdf", "a".repeat(195))

@@ -4,10 +4,10 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use http::Uri;
-use iri_string::types::{UriReferenceStr, UriStr};
+use iri_string::types::{UriAbsoluteStr, UriReferenceStr, UriStr};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// Scheme, host and port: what a token is bound to.
@@ -156,6 +156,15 @@ impl Target {
     }
 }
 
+/// The whole of a URL, written into a buffer that does not grow.
+pub(crate) fn url_text(uri: &Uri) -> String {
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let mut text = String::with_capacity("https://".len() + authority + path);
+    write!(text, "{uri}").expect("a string takes everything");
+    text
+}
+
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({:?})", Redacted(&self.uri), self.access)
@@ -268,8 +277,11 @@ fn parse(url: &str) -> Result<(Uri, Origin), UrlError> {
 fn resolve(base: &Uri, reference: &str) -> Result<(Uri, Origin), UrlError> {
     let tidy = tidy(reference)?;
     let reference = UriReferenceStr::new(&tidy).map_err(|_| UrlError::Syntax)?;
-    let base = base.to_string();
-    let base = iri_string::types::UriAbsoluteStr::new(&base).map_err(|_| UrlError::Syntax)?;
+    if reference.scheme_str().is_some() {
+        return to_uri(reference.as_str());
+    }
+    let base = url_text(base);
+    let base = UriAbsoluteStr::new(&base).map_err(|_| UrlError::Syntax)?;
     to_uri(&reference.resolve_against(base).to_string())
 }
 

@@ -170,7 +170,10 @@ impl<A: FromSettings> ClientBuilder<A> {
 
     /// Is told how far a download is, with each piece: the bytes so far, and the length of the
     /// whole if it is known. It must not block.
-    pub fn on_progress(mut self, observe: impl Fn(u64, Option<u64>) + Send + Sync + 'static) -> Self {
+    pub fn on_progress(
+        mut self,
+        observe: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
+    ) -> Self {
         self.hooks.progress = Some(Arc::new(observe));
         self
     }

@@ -24,6 +24,7 @@ mod no_proxy;
 mod part_file;
 mod proxy;
 mod stable_hash;
+mod status;
 mod tls;
 mod tls_verdict;
 
@@ -36,5 +37,6 @@ pub use export_error::ExportError;
 pub use hooks::Hooks;
 pub use part_file::PartFile;
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
+pub use status::Status;
 pub use tls::{CaBundle, TlsError, TlsOptions};
 pub use tls_verdict::tls_verdict;

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use crate::no_proxy::NoProxy;
 
 /// Where a client learns which proxy to use.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "it is asked, named, or not used")]
 pub enum ProxySettings {
     /// From `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower or upper case.
@@ -39,6 +39,17 @@ impl ProxySettings {
                 let (http, https) = (Some(proxy.clone()), Some(proxy));
                 Ok(ProxyRules { http, https, direct: NoProxy::default() })
             }
+        }
+    }
+}
+
+impl fmt::Debug for ProxySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => f.write_str("Environment"),
+            Self::Off => f.write_str("Off"),
+            // Whatever stands in front of the last `@` may be a password.
+            Self::Url(url) => write!(f, "Url({})", url.rsplit('@').next().unwrap_or_default()),
         }
     }
 }

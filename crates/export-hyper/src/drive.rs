@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use export_core::{
-    Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply,
-    Step, Stream, Transmit,
+    Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step,
+    Stream, Transmit,
 };
 use http::{Request, Response};
 use hyper::body::Incoming;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use export_core::{Artifact, Checkpoint, Error, ExportJob, OperationFacts, Phase};
-use export_host::ExportError;
+use export_core::{Artifact, Checkpoint, Error, ExportJob};
+use export_host::{ExportError, Status};
 
 use crate::client::Shared;
 use crate::download::Download;
@@ -123,11 +123,7 @@ impl Export {
         if let Some(outcome) = running.drive(&mut Nowhere, Until::Polled).await {
             running.ended(outcome)?;
         }
-        Ok(Status {
-            facts: running.job.facts().cloned().unwrap_or_default(),
-            is_ready: running.job.phase() == Phase::Fetch,
-            checkpoint: running.job.checkpoint(),
-        })
+        Ok(Status::of(&running.job))
     }
 
     fn run(self) -> Result<Running, ExportError> {
@@ -163,18 +159,6 @@ impl Running {
             checkpoint: Box::new(self.job.checkpoint()),
         })
     }
-}
-
-/// How far an operation is.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Status {
-    /// What the service says of it.
-    pub facts: OperationFacts,
-    /// Whether its file can be downloaded.
-    pub is_ready: bool,
-    /// Where to go on from.
-    pub checkpoint: Checkpoint,
 }
 
 /// Memory, up to a limit.

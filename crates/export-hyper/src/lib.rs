@@ -37,11 +37,11 @@ mod transport;
 
 pub use client::Client;
 pub use download::Download;
-pub use export::{Export, Status};
+pub use export::Export;
 pub use export_core::*;
 pub use export_host::{
     BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, ProxyError,
-    ProxySettings, TlsError,
+    ProxySettings, Status, TlsError,
 };
 pub use keeper::{Blocking, CheckpointStore, Storing};
 pub use sink::Sink;

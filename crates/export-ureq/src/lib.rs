@@ -35,11 +35,11 @@ mod transport;
 
 pub use client::Client;
 pub use download::Download;
-pub use export::{Export, Status};
+pub use export::Export;
 pub use export_core::*;
 pub use export_host::{
     BuildError, CaBundle, CheckpointFolder, CheckpointStore, ClientBuilder, Credentials,
-    ExportError, ProxyError, ProxySettings, TlsError,
+    ExportError, ProxyError, ProxySettings, Status, TlsError,
 };
 pub use sink::{Sink, WriteSink};
 pub use stopper::Stopper;

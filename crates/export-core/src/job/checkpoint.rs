@@ -1,15 +1,16 @@
 //! A frozen job, as it is stored.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::ExportJob;
-use super::state::{Download, State};
+use super::state::{Download, Operation, State};
 use crate::config::Config;
 use crate::file_name::safe_file_name;
-use crate::origin::{Origin, redact_text};
+use crate::origin::{Origin, redact_text, url_text};
 use crate::time::Timestamp;
 
 /// Everything that another process needs to go on with a job.
@@ -111,51 +112,50 @@ impl Checkpoint {
     }
 
     /// What the sink may keep: nothing, unless a validator tells the same bytes from others.
-    pub(super) fn download(&self) -> Download {
-        match &self.etag {
-            None => Download::default(),
-            Some(etag) => Download {
-                etag: Some(etag.clone()),
-                length: self.length,
-                file_name: self.file_name.as_deref().and_then(safe_file_name),
-                media_type: self.media_type.clone(),
-                reached: self.offset,
-                durable: self.offset,
-                ..Download::default()
-            },
-        }
+    pub(super) fn download(&self) -> Option<Box<Download>> {
+        let etag = self.etag.clone()?;
+        Some(Box::new(Download {
+            etag: Some(etag),
+            length: self.length,
+            file_name: self.file_name.as_deref().and_then(safe_file_name),
+            media_type: self.media_type.clone(),
+            reached: self.offset,
+            durable: self.offset,
+            ..Download::NONE
+        }))
     }
 
     /// Freezes a job. Resuming asks for a fresh URL of the artifact, so a fetch is stored as a
     /// poll that must wait for whichever of the two is due later.
     pub(super) fn of(job: &ExportJob) -> Self {
-        if let State::Done(ended) = &job.state {
-            return ended.last.clone();
-        }
-        let operation = job.state.operation();
-        let submits = match &job.state {
+        let state = match &job.state {
+            State::Done(ended) => &ended.last,
+            state => state,
+        };
+        let operation = state.operation();
+        let submits = match state {
             State::Submitting(submitting) => submitting.sends,
             _ => operation.map_or(0, |operation| operation.submits),
         };
         let next_poll = operation.map_or(Timestamp::EPOCH, |operation| operation.next_poll);
-        let download = operation.map(|operation| operation.download.clone()).unwrap_or_default();
+        let download = operation.map_or(&Download::NONE, Operation::download);
         Self {
             version: VERSION,
             dialect: job.dialect.name().into(),
             spec: job.dialect.save(),
             base: job.config.origins().base().to_string(),
             submits,
-            operation: operation.map(|operation| operation.target.uri().to_string()),
+            operation: operation.map(|operation| url_text(operation.target.uri())),
             accepted: operation.and_then(|operation| operation.accepted),
             retry_after_ms: operation
                 .and_then(|operation| u64::try_from(operation.retry_after?.as_millis()).ok()),
             not_before: job.schedule.not_before.max(next_poll),
             wait_ms: u64::try_from(job.schedule.length.as_millis()).unwrap_or(u64::MAX),
             offset: if download.etag.is_some() { download.durable } else { 0 },
-            etag: download.etag,
+            etag: download.etag.clone(),
             length: download.length,
-            file_name: download.file_name,
-            media_type: download.media_type,
+            file_name: download.file_name.clone(),
+            media_type: download.media_type.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
-use http::{Method, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 
 use super::schedule::Why;
 use crate::artifact::SunsetNotice;
@@ -43,7 +43,7 @@ pub enum Event {
         /// How long the service asks to be left alone, if it does.
         retry_after: Option<Duration>,
         /// The service's id of the request, from `X-Request-ID`.
-        request_id: Option<String>,
+        request_id: Option<HeaderValue>,
     },
     /// No answer came, or half of one.
     Failed {

@@ -60,7 +60,6 @@ pub struct ExportJob {
 /// What a job wants next.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver handles each of these")]
-#[expect(clippy::large_enum_variant, reason = "the large one is returned once, at the end")]
 pub enum Step<'a> {
     /// A request may be sent.
     Transmit(Transmit<'a>),
@@ -198,7 +197,7 @@ impl ExportJob {
 
     /// What the service said of the operation when it was last asked.
     #[must_use]
-    pub fn facts(&self) -> Option<&OperationFacts> {
+    pub fn facts(&self) -> Option<&OperationFacts<'static>> {
         self.state.operation().map(|operation| &operation.facts)
     }
 

@@ -3,14 +3,14 @@
 use core::ops::ControlFlow;
 use core::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::ExportJob;
 use super::checkpoint::Checkpoint;
 use super::event::Event;
 use super::transmit::Asked;
 use crate::artifact::Artifact;
-use crate::dialect::Contradiction;
+use crate::dialect::{Contradiction, Head};
 use crate::failure::Failure;
 use crate::time::Timestamp;
 
@@ -30,11 +30,11 @@ pub enum Reply<'a> {
 pub struct Collect<'a> {
     job: &'a mut ExportJob,
     asked: Asked,
-    question: Question,
+    question: Question<'a>,
 }
 
 impl<'a> Collect<'a> {
-    pub(super) const fn new(job: &'a mut ExportJob, asked: Asked, question: Question) -> Self {
+    pub(super) const fn new(job: &'a mut ExportJob, asked: Asked, question: Question<'a>) -> Self {
         Self { job, asked, question }
     }
 
@@ -86,7 +86,7 @@ const FIRST: usize = 8;
 
 impl<'a> Stream<'a> {
     pub(super) fn new(job: &'a mut ExportJob, download: Download) -> Self {
-        let highest = job.state.operation().map_or(0, |operation| operation.download.highest);
+        let highest = job.state.operation().map_or(0, |operation| operation.download().highest);
         let position = download.offset;
         Self { job, download, position, highest, first: [0; FIRST], seen: 0, refused: false }
     }
@@ -144,7 +144,7 @@ impl<'a> Stream<'a> {
         }
         let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         let end = self.position.saturating_add(length);
-        self.refused |= self.download.artifact.length.is_some_and(|length| end > length);
+        self.refused |= self.download.artifact.length().is_some_and(|length| end > length);
         if self.refused { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -197,29 +197,28 @@ pub(super) struct Ended {
 
 /// What the job makes of a head.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(super) enum Next<'a> {
     /// Everything is decided; the body is read only to free the connection.
     Drain,
     /// The body is needed for this.
-    Ask(Question),
+    Ask(Question<'a>),
     /// The body is the artifact.
     Stream(Download),
 }
 
 /// What the body of an answer is needed for.
-#[derive(Debug)]
-pub(super) enum Question {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Question<'a> {
     None,
     /// What a 2xx means.
-    Meaning(Answer),
+    Meaning(Answer<'a>),
     /// What a 4xx or 5xx means.
-    Verdict(Answer),
+    Verdict(Answer<'a>),
 }
 
-/// A head, kept until its body is there.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+/// A head whose body is still to come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer<'a> {
+    pub(super) head: Head<'a>,
     pub(super) retry_after: Option<Duration>,
 }

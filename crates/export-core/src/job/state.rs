@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use super::checkpoint::Checkpoint;
 use crate::artifact::Artifact;
 use crate::dialect::{OperationFacts, Phase};
 use crate::error::Error;
@@ -33,24 +32,24 @@ pub(super) struct Submitting {
 pub(super) struct Polling {
     pub(super) operation: Operation,
     /// Where a redirect led.
-    pub(super) via: Option<Hop>,
+    pub(super) via: Option<Box<Hop>>,
 }
 
 /// The operation is completed, and its artifact has a URL.
 #[derive(Debug)]
 pub(super) struct Fetching {
     pub(super) operation: Operation,
-    pub(super) resource: Target,
+    pub(super) resource: Box<Target>,
     /// Where a redirect led.
-    pub(super) via: Option<Hop>,
+    pub(super) via: Option<Box<Hop>>,
 }
 
 /// Nothing more is sent.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) outcome: Result<Artifact, Error>,
-    /// What was known just before.
-    pub(super) last: Checkpoint,
+    /// The phase that it ended in, to be gone on from.
+    pub(super) last: State,
 }
 
 /// What is known of an operation, from its acceptance on.
@@ -64,16 +63,17 @@ pub(super) struct Operation {
     /// The service's last wish for the time between polls.
     pub(super) retry_after: Option<Duration>,
     /// What the last poll said of it.
-    pub(super) facts: OperationFacts,
+    pub(super) facts: OperationFacts<'static>,
     /// Since when it is completed without a URL.
     pub(super) nowhere_since: Option<Timestamp>,
     /// When it may be polled again, should that be necessary after its completion.
     pub(super) next_poll: Timestamp,
-    pub(super) download: Download,
+    /// Nothing until the first byte: most of a job's life is spent before it.
+    pub(super) download: Option<Box<Download>>,
 }
 
 /// How far the download is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Download {
     /// The strong validator of the bytes that the sink holds.
     pub(super) etag: Option<String>,
@@ -94,6 +94,22 @@ pub(super) struct Download {
     pub(super) idle: u32,
     /// Whether a fresh URL was asked for, since the last new byte.
     pub(super) asked_again: bool,
+}
+
+impl Download {
+    /// Nothing was loaded yet.
+    pub(super) const NONE: Self = Self {
+        etag: None,
+        length: None,
+        file_name: None,
+        media_type: None,
+        reached: 0,
+        highest: 0,
+        durable: 0,
+        attempts: 0,
+        idle: 0,
+        asked_again: false,
+    };
 }
 
 /// A redirect that is being followed.
@@ -157,7 +173,15 @@ impl Operation {
             facts: OperationFacts::default(),
             nowhere_since: None,
             next_poll: Timestamp::EPOCH,
-            download: Download::default(),
+            download: None,
         }
+    }
+
+    pub(super) fn download(&self) -> &Download {
+        self.download.as_deref().unwrap_or(&Download::NONE)
+    }
+
+    pub(super) fn download_mut(&mut self) -> &mut Download {
+        self.download.get_or_insert_with(|| Box::new(Download::NONE))
     }
 }

@@ -154,8 +154,9 @@ impl<'a> InFlight<'a> {
         now + self.job.config.limits().attempt
     }
 
-    /// Takes in the head of the answer. Everything that the head alone decides is decided now.
-    pub fn handle_head<B>(self, now: Timestamp, head: &Response<B>) -> Reply<'a> {
+    /// Takes in the head of the answer, and keeps it in sight until the body is handed in.
+    /// Everything that the head alone decides is decided now.
+    pub fn handle_head<B>(self, now: Timestamp, head: &'a Response<B>) -> Reply<'a> {
         let head = Head::new(head.status(), head.headers());
         let Self { job, asked } = self;
         match job.answered(now, &head, &asked) {
@@ -177,7 +178,7 @@ impl ExportJob {
     /// If that is everything, the last byte is asked for again: a range must not be empty.
     fn resume_offset(&self, have: u64) -> u64 {
         let State::Fetching(fetching) = &self.state else { return 0 };
-        let download = &fetching.operation.download;
+        let download = fetching.operation.download();
         let vouched = if download.etag.is_some() { download.reached } else { 0 };
         let offset = have.min(vouched);
         if download.length == Some(offset) { offset.saturating_sub(1) } else { offset }
@@ -201,7 +202,7 @@ impl ExportJob {
         }
         if let State::Fetching(fetching) = &self.state {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            let etag = fetching.operation.download.etag.as_deref();
+            let etag = fetching.operation.download().etag.as_deref();
             if let (1.., Some(Ok(etag))) = (offset, etag.map(HeaderValue::from_str)) {
                 let range = alloc::format!("bytes={offset}-");
                 let range = HeaderValue::from_str(&range).expect("digits are legal in a header");

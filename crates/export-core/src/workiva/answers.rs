@@ -1,5 +1,6 @@
 //! Answers to a submit and to a poll: where the operation is, and how far.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 
 use http::StatusCode;
@@ -14,12 +15,12 @@ use crate::dialect::{Head, OperationFacts, Phase, Reading};
 pub(super) type Cluster<'a> = &'a dyn Fn() -> Option<String>;
 
 /// Reads an answer to a submit or a poll.
-pub(super) fn read(
+pub(super) fn read<'b>(
     phase: Phase,
-    head: &Head<'_>,
-    body: Option<&[u8]>,
+    head: &Head<'b>,
+    body: Option<&'b [u8]>,
     cluster: Cluster<'_>,
-) -> Reading {
+) -> Reading<'b> {
     match (phase, head.status()) {
         (Phase::Submit, StatusCode::ACCEPTED) => accepted(head, body, cluster),
         (Phase::Poll, status) if status.is_redirection() => Reading::Redirect,
@@ -42,7 +43,7 @@ pub(super) fn without_mark(body: &[u8]) -> &[u8] {
 
 /// **Source:** Workiva's API reference: `Location`; later revisions repeat it as
 /// `operationLocation`, and some answers had it only there (observed).
-fn accepted(head: &Head<'_>, body: Option<&[u8]>, cluster: Cluster<'_>) -> Reading {
+fn accepted<'b>(head: &Head<'b>, body: Option<&'b [u8]>, cluster: Cluster<'_>) -> Reading<'b> {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
     struct Accepted<'a> {
@@ -53,7 +54,7 @@ fn accepted(head: &Head<'_>, body: Option<&[u8]>, cluster: Cluster<'_>) -> Readi
     let location =
         head.headers().get(LOCATION).and_then(|value| core::str::from_utf8(value.as_bytes()).ok());
     if let Some(location) = location.map(str::trim).filter(|location| !location.is_empty()) {
-        return accepted_at(location, cluster);
+        return accepted_at(location.into(), cluster);
     }
     if speaks_other_than_json(head) {
         return Reading::Foreign;
@@ -63,7 +64,7 @@ fn accepted(head: &Head<'_>, body: Option<&[u8]>, cluster: Cluster<'_>) -> Readi
         return Reading::Malformed(NO_LOCATION);
     }
     match json::<Accepted<'_>>(body) {
-        Ok(accepted) => match accepted.operation_location.get() {
+        Ok(accepted) => match accepted.operation_location.into_inner() {
             Some(location) => accepted_at(location, cluster),
             None => Reading::Malformed(NO_LOCATION),
         },
@@ -74,7 +75,7 @@ fn accepted(head: &Head<'_>, body: Option<&[u8]>, cluster: Cluster<'_>) -> Readi
 const NO_LOCATION: &str =
     "the export was accepted, but with no Location header and no operationLocation in the body";
 
-fn accepted_at(location: &str, cluster: Cluster<'_>) -> Reading {
+fn accepted_at<'b>(location: Cow<'b, str>, cluster: Cluster<'_>) -> Reading<'b> {
     match with_cluster(location, cluster) {
         Some(operation) => Reading::Accepted { operation },
         None => Reading::Malformed(NO_CLUSTER),
@@ -99,21 +100,22 @@ struct Moment<'a> {
     date_time: Text<'a>,
 }
 
-fn operation(body: &[u8], cluster: Cluster<'_>) -> Reading {
+fn operation<'b>(body: &'b [u8], cluster: Cluster<'_>) -> Reading<'b> {
     let operation = match json::<Operation<'_>>(body) {
         Ok(operation) => operation,
         Err(not_json) => return not_json.into(),
     };
+    let status = Status::of(operation.status.get());
     let facts = OperationFacts {
-        status: operation.status.to_owned(),
-        original_request: operation.original_request.to_owned(),
-        created: operation.created.0.date_time.to_owned(),
-        updated: operation.updated.0.date_time.to_owned(),
+        status: operation.status.into_inner(),
+        original_request: operation.original_request.into_inner(),
+        created: operation.created.0.date_time.into_inner(),
+        updated: operation.updated.0.date_time.into_inner(),
     };
-    match Status::of(operation.status.get()) {
+    match status {
         Status::Pending => Reading::Pending(facts),
         Status::Failed => Reading::Failed(errors::of_operation(without_mark(body)), facts),
-        Status::Completed => match operation.resource_url.get() {
+        Status::Completed => match operation.resource_url.into_inner() {
             None => Reading::ReadyNowhere(facts),
             Some(resource) => match with_cluster(resource, cluster) {
                 Some(resource) => Reading::ReadyAt { resource, facts },
@@ -173,7 +175,7 @@ pub(super) enum NotJson {
     Broken(&'static str),
 }
 
-impl From<NotJson> for Reading {
+impl From<NotJson> for Reading<'_> {
     fn from(not_json: NotJson) -> Self {
         match not_json {
             NotJson::Page => Self::Foreign,
@@ -187,13 +189,16 @@ const NO_CLUSTER: &str = "a URL holds ${WORKIVA_CLUSTER_DOMAIN}, and the base UR
 
 /// Puts the cluster's domain where the service forgot to (observed), in plain or with the braces
 /// percent-encoded. `None` if that domain is not known.
-pub(super) fn with_cluster(url: &str, cluster: Cluster<'_>) -> Option<String> {
+pub(super) fn with_cluster<'u>(url: Cow<'u, str>, cluster: Cluster<'_>) -> Option<Cow<'u, str>> {
     const NAME: &str = "WORKIVA_CLUSTER_DOMAIN";
     const OPENINGS: [&str; 3] = ["${", "$%7B", "%24%7B"];
     const CLOSINGS: [&str; 2] = ["}", "%7D"];
 
+    if !url.contains(NAME) {
+        return Some(url);
+    }
     let mut done = String::with_capacity(url.len());
-    let mut rest = url;
+    let mut rest = &*url;
     while let Some((before, after)) = rest.split_once(NAME) {
         let opening = OPENINGS.iter().find_map(|opening| ending(before, opening));
         let closing = CLOSINGS.iter().find_map(|closing| beginning(after, closing));
@@ -208,7 +213,7 @@ pub(super) fn with_cluster(url: &str, cluster: Cluster<'_>) -> Option<String> {
         }
     }
     done.push_str(rest);
-    Some(done)
+    Some(done.into())
 }
 
 /// `text` without this at its end, in whichever case its hexadecimal digits are.
@@ -232,7 +237,9 @@ mod tests {
 
     #[test]
     fn the_clusters_domain_is_put_where_the_service_forgot_to() {
-        let put = |url: &str| with_cluster(url, &|| Some("app.wdesk.com".into())).unwrap();
+        let put = |url: &str| {
+            with_cluster(url.into(), &|| Some("app.wdesk.com".into())).unwrap().into_owned()
+        };
         for placeholder in [
             "${WORKIVA_CLUSTER_DOMAIN}",
             "$%7BWORKIVA_CLUSTER_DOMAIN%7D",
@@ -255,8 +262,8 @@ mod tests {
 
     #[test]
     fn a_domain_that_is_not_known_is_needed_only_where_it_is_asked_for() {
-        assert_eq!(with_cluster("/x", &|| None).as_deref(), Some("/x"));
-        assert_eq!(with_cluster("https://${WORKIVA_CLUSTER_DOMAIN}/x", &|| None), None);
+        assert_eq!(with_cluster("/x".into(), &|| None).as_deref(), Some("/x"));
+        assert_eq!(with_cluster("https://${WORKIVA_CLUSTER_DOMAIN}/x".into(), &|| None), None);
     }
 
     proptest! {

@@ -1,9 +1,9 @@
 //! The dialect: what to export, written for one generation of the API.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -21,7 +21,7 @@ use super::spec::{ExportSpec, SpecError};
 use crate::api_error::ApiError;
 use crate::config::Config;
 use crate::dialect::{Contradiction, Dialect, Head, Phase, Reading, Repeat};
-use crate::origin::{Origin, Purpose, Redacted, UrlError};
+use crate::origin::{Purpose, Redacted, UrlError};
 use crate::sunset::Sunset;
 
 /// Workiva's API, and one export in it.
@@ -30,7 +30,7 @@ use crate::sunset::Sunset;
 /// [`ExportJob::new`](crate::ExportJob::new) makes one of an [`ExportSpec`].
 pub struct Workiva {
     pub(super) version: ApiVersion,
-    pub(super) base_url: Box<str>,
+    pub(super) config: Config,
     /// `None` for an operation that somebody else started.
     pub(super) submit: Option<Submit>,
 }
@@ -78,7 +78,7 @@ impl Workiva {
             repeat: if rendered.mails { Repeat::SideEffect } else { Repeat::Harmless },
             sunset: rendered.route.sunset.as_ref(),
         };
-        Ok(Self { version, base_url: config.base_url().into(), submit: Some(submit) })
+        Ok(Self { version, config: config.clone(), submit: Some(submit) })
     }
 
     /// An operation that somebody else started: it can be polled, and its file fetched.
@@ -87,7 +87,7 @@ impl Workiva {
     /// base URL, which starts nothing.
     #[must_use]
     pub fn attached(config: &Config) -> Self {
-        Self { version: config.api_version(), base_url: config.base_url().into(), submit: None }
+        Self { version: config.api_version(), config: config.clone(), submit: None }
     }
 
     /// The URL of an operation, of which the id, the path or the URL is given.
@@ -113,11 +113,11 @@ impl Workiva {
             return Err(SpecError::EmptyId { id: "operationId" });
         }
         if given.starts_with('/') || given.contains("://") {
-            let known = answers::with_cluster(given, &|| self.cluster());
-            return Ok(known.unwrap_or_else(|| given.to_owned()));
+            let known = answers::with_cluster(given.into(), &|| self.cluster());
+            return Ok(known.map_or_else(|| given.to_owned(), Cow::into_owned));
         }
         let path = self.operations().map(|route| route.render(&[given])).unwrap_or_default();
-        Ok(format!("{}{path}", self.base_url))
+        Ok(format!("{}{path}", self.config.base_url()))
     }
 
     /// The generation of the API.
@@ -130,8 +130,8 @@ impl Workiva {
     ///
     /// **Source:** observed; in every region the API's host is `api.` and this domain.
     fn cluster(&self) -> Option<String> {
-        let base = Origin::parse(&self.base_url).ok()?;
-        base.host().strip_prefix("api.").map(String::from)
+        let host = self.config.origins().base().host();
+        host.strip_prefix("api.").map(String::from)
     }
 
     fn operations(&self) -> Option<&'static Route> {
@@ -141,7 +141,7 @@ impl Workiva {
 
 /// The absolute URI of an endpoint, and where in its path the endpoint's own begins.
 pub(super) fn submit_uri(config: &Config, path: &str) -> Result<(Uri, usize), UrlError> {
-    let url = format!("{}{path}", config.base_url());
+    let url = [config.base_url(), path].concat();
     let target = config.origins().judge(None, &url, Purpose::Api)?;
     let whole = target.uri().path();
     let own = whole.strip_suffix(path).ok_or(UrlError::Syntax)?.len();
@@ -178,13 +178,13 @@ impl Dialect for Workiva {
         } else {
             *request.uri_mut() = match target {
                 Some(target) => target.clone(),
-                None => self.base_url.parse().unwrap_or_default(),
+                None => self.config.base_url().parse().unwrap_or_default(),
             };
         }
         request
     }
 
-    fn read(&self, phase: Phase, head: &Head<'_>, body: Option<&[u8]>) -> Reading {
+    fn read<'b>(&self, phase: Phase, head: &Head<'b>, body: Option<&'b [u8]>) -> Reading<'b> {
         answers::read(phase, head, body, &|| self.cluster())
     }
 
@@ -211,7 +211,7 @@ impl Dialect for Workiva {
 impl fmt::Debug for Workiva {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Workiva");
-        shown.field("version", &self.version).field("base_url", &self.base_url);
+        shown.field("version", &self.version).field("base_url", &self.config.base_url());
         if let Some(submit) = &self.submit {
             shown.field("submit", &Redacted(&submit.uri)).field("format", &submit.format);
         }
@@ -221,6 +221,8 @@ impl fmt::Debug for Workiva {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
     use crate::workiva::{ArchiveOptions, DocumentExport, FileExport, Region};
 
@@ -274,10 +276,7 @@ mod tests {
         let spec = ExportSpec::document("d1", DocumentExport::pdf());
         let workiva = Workiva::new(&spec, &Config::for_region(Region::Us)).unwrap();
         let submit = workiva.submit.as_ref().unwrap();
-        let heap = workiva.base_url.len()
-            + submit.uri.to_string().len()
-            + submit.body.get().len()
-            + submit.file_name.len();
+        let heap = submit.uri.to_string().len() + submit.body.get().len() + submit.file_name.len();
         assert!(size_of::<Workiva>() + heap <= 320, "{} + {heap}", size_of::<Workiva>());
     }
 

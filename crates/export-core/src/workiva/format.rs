@@ -161,6 +161,7 @@ mod tests {
 
     #[test]
     fn other_bytes_are_another_kind() {
+        assert_eq!(FileFormat::TarGz.contradiction(None, b"\x1f\x9d"), other("a gzip file"));
         for (format, expected) in [
             (FileFormat::Pdf, "a pdf file"),
             (FileFormat::Docx, "a docx file"),

@@ -1,7 +1,6 @@
 //! JSON that is read liberally: a field of the wrong type counts as one that is not there.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
@@ -17,10 +16,6 @@ impl<'a> Text<'a> {
     /// The text without blanks around it, unless nothing is left.
     pub(super) fn get(&self) -> Option<&str> {
         self.0.as_deref().map(str::trim).filter(|text| !text.is_empty())
-    }
-
-    pub(super) fn to_owned(&self) -> Option<String> {
-        self.get().map(String::from)
     }
 
     /// The same as [`get`](Self::get), kept borrowed where it is.

@@ -61,7 +61,7 @@ impl Workiva {
             None => None,
             Some(submit) => Some(Submit::restore(submit, saved.api, config)?),
         };
-        Ok(Self { version: saved.api, base_url: config.base_url().into(), submit })
+        Ok(Self { version: saved.api, config: config.clone(), submit })
     }
 }
 

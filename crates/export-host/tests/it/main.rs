@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, and so are their helpers")]
 
+mod builder;
 mod checkpoints;
 mod clock;
 mod part_file;

@@ -1,19 +1,34 @@
 //! HTTP/1.1 by hand: what stands on the wire, not what a library makes of it.
 
-use export_sim::Server;
+use std::time::Duration;
+
+use export_sim::{Origin, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Sends a request and reads until the server closes, or has nothing more to say for an hour.
-pub(crate) async fn talk(server: &Server, request: &str) -> (String, Ending) {
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+/// Sends a request over a socket and reads until the server closes.
+pub(crate) async fn talk(server: &Server, request: &str) -> Vec<u8> {
+    talk_to(&server.address().to_string(), request).await
+}
+
+pub(crate) async fn talk_to(address: &str, request: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    let hour = std::time::Duration::from_secs(3600);
-    let read = tokio::time::timeout(hour, stream.read_to_end(&mut answer)).await;
-    let ending = match read {
-        Ok(Ok(_)) => Ending::Closed,
-        Ok(Err(error)) => panic!("the connection was not closed but broken: {error}"),
+    // A connection that is broken rather than closed is an error here.
+    stream.read_to_end(&mut answer).await.unwrap();
+    answer
+}
+
+/// Sends a request without sockets, for paused clocks, and reads until the server closes or has nothing more to say
+/// for an hour.
+pub(crate) async fn watch(server: &Server, request: &str) -> (String, Ending) {
+    let mut stream = server.connect(Origin::Api);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let hour = Duration::from_secs(3600);
+    let ending = match tokio::time::timeout(hour, stream.read_to_end(&mut answer)).await {
+        Ok(read) => read.map(|_| Ending::Closed).unwrap(),
         Err(_) => Ending::Open,
     };
     (String::from_utf8_lossy(&answer).into_owned(), ending)
@@ -30,25 +45,23 @@ pub(crate) fn plain(method: &str, target: &str, headers: &str) -> String {
     format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n")
 }
 
-/// The URL of a file on the API host, exported over the wire.
-pub(crate) async fn exported(server: &Server) -> String {
-    let body = r#"{"format":"pdf"}"#;
-    let headers = format!(
-        "authorization: Bearer good\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
-        body.len()
-    );
-    let request = plain("POST", "/platform/v1/documents/d1/export", &headers) + body;
-    let (answer, _) = talk(server, &request).await;
+/// A request for the file of an export that has just been made.
+pub(crate) async fn download(server: &Server) -> String {
+    let (answer, _) = watch(server, &submit()).await;
     assert!(answer.starts_with("HTTP/1.1 202 Accepted\r\n"), "{answer}");
-    format!("/exports/{}/content", server.exports()[0].operation())
+    let url = format!("/exports/{}/content", server.exports()[0].operation());
+    plain("GET", &url, "authorization: Bearer good\r\n")
 }
 
-/// Fetches the exported file.
-pub(crate) async fn download(server: &Server, target: &str) -> (String, Ending) {
-    talk(server, &plain("GET", target, "authorization: Bearer good\r\n")).await
+pub(crate) fn submit() -> String {
+    let headers =
+        "authorization: Bearer good\r\ncontent-type: application/json\r\ncontent-length: 16\r\n";
+    plain("POST", "/platform/v1/documents/d1/export", headers) + r#"{"format":"pdf"}"#
 }
 
 /// Where the head ends and the body begins.
-pub(crate) fn split(answer: &str) -> (&str, &str) {
-    answer.split_once("\r\n\r\n").unwrap_or((answer, ""))
+pub(crate) fn split(answer: &[u8]) -> (String, &[u8]) {
+    let head = answer.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
+    let (head, body) = answer.split_at(head.unwrap_or(answer.len()));
+    (String::from_utf8_lossy(head).into_owned(), body)
 }

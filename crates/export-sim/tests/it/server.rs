@@ -1,12 +1,12 @@
-//! The server over real sockets. Clocks are paused: no test waits for real.
+//! The server over real sockets; where time plays a part, without sockets under a paused clock.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use export_sim::{
-    Certificate, Config, Downloads, Endpoint, Fault, Framing, Moment, Origin, Rule, Scenario,
-    Server,
+    Certificate, Config, Downloads, Endpoint, Fault, Framing, LengthClaim, Moment, Nth, Origin,
+    Rule, Scenario, Server,
 };
 use http::{Request, Version};
 use http_body_util::{BodyExt, Full};
@@ -19,95 +19,87 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::client::{Ending, download, exported, plain, split, talk};
+use crate::client::{Ending, download, plain, split, submit, talk, talk_to, watch};
 use crate::world::config;
 
-const SIZE: usize = 1000;
+const SIZE: u64 = 1000;
 
-fn with_fault(fault: Fault) -> Config {
+async fn with_fault(fault: Fault) -> Server {
+    with_fault_and(fault, config().with_artifact_size(SIZE)).await
+}
+
+async fn with_fault_and(fault: Fault, config: Config) -> Server {
     let scenario = Scenario::default().with_rule(Rule::new(Endpoint::Download, fault));
-    config().with_artifact_size(SIZE as u64).with_scenario(scenario)
+    Server::start(config.with_scenario(scenario)).await.unwrap()
 }
 
-/// What stands on the wire when a fault befalls a download: the whole answer, and how it ended.
-async fn wire(fault: Fault) -> (String, Ending, Duration) {
-    let server = Server::start(with_fault(fault)).await.unwrap();
-    let url = exported(&server).await;
-    let start = tokio::time::Instant::now();
-    let (answer, ending) = download(&server, &url).await;
-    (answer, ending, start.elapsed())
+/// What stands on the wire when a fault befalls a download: the head and the body, up to the end of the connection.
+async fn wire(fault: Fault) -> (String, Vec<u8>) {
+    let server = with_fault(fault).await;
+    let answer = talk(&server, &download(&server).await).await;
+    let (head, body) = split(&answer);
+    (head, body.to_vec())
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_connection_closed_before_the_head_sends_nothing() {
-    let (answer, ending, _) = wire(Fault::Close { at: Moment::BeforeHead }).await;
-    assert_eq!((answer.as_str(), ending), ("", Ending::Closed));
+    let (head, _) = wire(Fault::Close { at: Moment::BeforeHead }).await;
+    assert_eq!(head, "");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_connection_closed_after_the_head_sends_the_whole_head() {
-    let (answer, ending, _) = wire(Fault::Close { at: Moment::AfterHead }).await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
-    assert!(answer.contains("content-length: 1000\r\n"));
-    assert_eq!(ending, Ending::Closed);
+    let (head, body) = wire(Fault::Close { at: Moment::AfterHead }).await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+    assert!(head.contains("content-length: 1000\r\n"));
+    assert!(body.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_body_is_cut_at_exactly_that_byte() {
     for byte in [1, 123, 999] {
-        let server =
-            Server::start(with_fault(Fault::Close { at: Moment::Byte(byte) })).await.unwrap();
-        let url = exported(&server).await;
-        let request = plain("GET", &url, "authorization: Bearer good\r\n");
-        let mut stream = TcpStream::connect(server.address()).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+        let server = with_fault(Fault::Close { at: Moment::Byte(byte) }).await;
+        let answer = talk(&server, &download(&server).await).await;
         let expected = server.exports()[0].content().part(0..byte).to_bytes().unwrap();
-        assert_eq!(answer[end..], expected);
+        assert_eq!(split(&answer).1, expected);
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_cut_far_into_a_large_body_loses_nothing_before_it() {
-    let size = 20_000_000;
-    let byte = 13_333_333;
-    let fault = Fault::Close { at: Moment::Byte(byte) };
-    let server = Server::start(with_fault(fault).with_artifact_size(size)).await.unwrap();
-    let url = exported(&server).await;
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let request = plain("GET", &url, "authorization: Bearer good\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-    assert_eq!(answer.len() - end, byte as usize);
+    let large = config().with_artifact_size(20_000_000);
+    let server = with_fault_and(Fault::Close { at: Moment::Byte(13_333_333) }, large).await;
+    let answer = talk(&server, &download(&server).await).await;
+    let expected = server.exports()[0].content().part(0..13_333_333).to_bytes().unwrap();
+    assert!(split(&answer).1 == expected);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_truncated_body_keeps_the_length_it_promised() {
-    let (answer, ending, _) = wire(Fault::Truncate { to: Some(0) }).await;
-    assert!(answer.contains("content-length: 1000\r\n") && split(&answer).1.is_empty(), "{answer}");
-    assert_eq!(ending, Ending::Closed);
+    let (head, body) = wire(Fault::Truncate { to: Some(10) }).await;
+    assert!(head.contains("content-length: 1000\r\n"), "{head}");
+    assert_eq!(body.len(), 10);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_surplus_nobody_was_told_of_follows_the_body() {
-    let fault = Fault::Overlong { by: 5, length: export_sim::LengthClaim::Lying };
-    let (answer, _, _) = wire(fault).await;
-    assert!(answer.contains("content-length: 1000\r\n"));
-    assert!(answer.ends_with("+++++"), "{answer}");
-    let fault = Fault::Overlong { by: 5, length: export_sim::LengthClaim::Honest };
-    let (answer, _, _) = wire(fault).await;
-    assert!(answer.contains("content-length: 1005\r\n") && answer.ends_with("+++++"));
+    let surplus = |length| Fault::Overlong { by: 5, length };
+    let (head, body) = wire(surplus(LengthClaim::Lying)).await;
+    assert!(head.contains("content-length: 1000\r\n"));
+    assert!(body.len() == 1005 && body.ends_with(b"+++++"));
+    let (head, body) = wire(surplus(LengthClaim::Honest)).await;
+    assert!(head.contains("content-length: 1005\r\n"));
+    assert!(body.len() == 1005 && body.ends_with(b"+++++"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stall_keeps_the_connection_open() {
-    let (answer, ending, _) = wire(Fault::Stall { at: Moment::BeforeHead, time: None }).await;
-    assert_eq!((answer.as_str(), ending), ("", Ending::Open));
-    let (answer, ending, _) = wire(Fault::Stall { at: Moment::AfterHead, time: None }).await;
+    let stall = |at| Fault::Stall { at, time: None };
+    let server = with_fault(stall(Moment::BeforeHead)).await;
+    let seen = watch(&server, &download(&server).await).await;
+    assert_eq!(seen, (String::new(), Ending::Open));
+    let server = with_fault(stall(Moment::AfterHead)).await;
+    let (answer, ending) = watch(&server, &download(&server).await).await;
     assert!(answer.ends_with("\r\n\r\n"), "{answer}");
     assert_eq!(ending, Ending::Open);
 }
@@ -118,71 +110,69 @@ async fn a_stall_and_a_slow_body_take_the_time_they_should() {
     let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(minute) };
     let slow = Fault::Slow { bytes: 100, pause: minute / 9 };
     for fault in [stall, slow] {
-        let (answer, ending, took) = wire(fault).await;
+        let server = with_fault(fault).await;
+        let request = download(&server).await;
+        let start = tokio::time::Instant::now();
+        let (answer, ending) = watch(&server, &request).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK"));
         assert_eq!(ending, Ending::Closed);
+        let took = start.elapsed();
         assert!((minute..minute + Duration::from_secs(1)).contains(&took), "{took:?}");
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_body_without_a_length_is_chunked() {
     let chunked = config().with_artifact_size(4).with_framing(Framing::Chunked);
     let server = Server::start(chunked).await.unwrap();
-    let url = exported(&server).await;
-    let (answer, _) = download(&server, &url).await;
+    let answer = talk(&server, &download(&server).await).await;
     let (head, body) = split(&answer);
     assert!(head.contains("transfer-encoding: chunked"), "{head}");
-    assert_eq!(body, "4\r\n%PDF\r\n0\r\n\r\n");
+    assert_eq!(body, b"4\r\n%PDF\r\n0\r\n\r\n");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn huge_headers_go_out() {
-    let (answer, _, _) = wire(Fault::HugeHeaders { count: 100, bytes: 8192 }).await;
-    assert!(split(&answer).0.len() > 800_000);
-    assert!(answer.contains("\r\n\r\n%PDF"));
+    let (head, body) = wire(Fault::HugeHeaders { count: 100, bytes: 8192 }).await;
+    assert!(head.len() > 800_000);
+    assert_eq!(body.len(), 1000);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_body_that_is_too_large_is_read_and_refused() {
     let server = Server::start(config()).await.unwrap();
-    let len = 12_000_000;
-    let headers = format!(
-        "authorization: Bearer good\r\ncontent-type: application/json\r\ncontent-length: {len}\r\n"
-    );
-    let request = plain("POST", "/platform/v1/documents/d1/export", &headers) + &" ".repeat(len);
-    let (answer, _) = talk(&server, &request).await;
-    assert!(answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{answer}");
-    assert!(answer.contains("413PayloadTooLarge"));
+    let large = submit().replace("content-length: 16", "content-length: 12000000");
+    let answer = talk(&server, &(large + &" ".repeat(12_000_000 - 16))).await;
+    let (head, body) = split(&answer);
+    assert!(head.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{head}");
+    assert!(String::from_utf8_lossy(body).contains("413PayloadTooLarge"));
     assert!(server.requests()[0].body_len() > 10_485_760);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_no_http_does_not_stop_the_server() {
     let server = Server::start(config()).await.unwrap();
-    for noise in ["\r\n\r\n\r\n", "GET\r\n\r\n", "\u{16}\u{3}\u{1}", "GET / HTTP/9.9\r\n\r\n"] {
+    for noise in ["GET\r\n\r\n", "\u{16}\u{3}\u{1}\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"] {
         talk(&server, noise).await;
     }
-    let (answer, _) = talk(&server, &plain("GET", "/", "")).await;
-    assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"));
+    let answer = talk(&server, &plain("GET", "/", "")).await;
+    assert!(answer.starts_with(b"HTTP/1.1 404 Not Found\r\n"));
     assert_eq!(server.requests().len(), 1);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn both_origins_are_recorded_and_told_apart() {
     let server = Server::start(config().with_downloads(Downloads::Redirect(302))).await.unwrap();
-    let url = exported(&server).await;
-    let (redirect, _) = download(&server, &url).await;
-    let location = redirect.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+    let redirect = talk(&server, &download(&server).await).await;
+    let (head, _) = split(&redirect);
+    let location = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
     let target = location.strip_prefix(server.storage_url()).unwrap();
     // The path alone does not make it: the API host knows nothing of it.
-    let (answer, _) = talk(&server, &plain("GET", target, "")).await;
-    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    let request = plain("GET", target, "");
+    let answer = talk(&server, &request).await;
+    assert!(answer.starts_with(b"HTTP/1.1 404"));
     let storage = server.storage_url().strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(storage).await.unwrap();
-    stream.write_all(plain("GET", target, "").as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = talk_to(storage, &request).await;
     assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
     let origins: Vec<_> = server.requests().iter().map(|request| request.origin()).collect();
     assert_eq!(origins, [Origin::Api, Origin::Api, Origin::Api, Origin::Storage]);
@@ -202,17 +192,14 @@ async fn a_connection_without_sockets_reaches_both_origins() {
     assert_eq!(origins, [Origin::Api, Origin::Storage]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn urls_name_the_public_address() {
     let public = "https://exports.example.org:8443".parse().unwrap();
     let server = Server::start(config().with_public_url(public)).await.unwrap();
     assert_eq!(server.url(), "https://exports.example.org:8443");
-    let headers =
-        "authorization: Bearer good\r\ncontent-type: application/json\r\ncontent-length: 16\r\n";
-    let request =
-        plain("POST", "/platform/v1/documents/d1/export", headers) + r#"{"format":"pdf"}"#;
-    let (answer, _) = talk(&server, &request).await;
-    assert!(answer.contains("location: https://exports.example.org:8443/platform/v1/operations/"));
+    let answer = talk(&server, &submit()).await;
+    let (head, _) = split(&answer);
+    assert!(head.contains("location: https://exports.example.org:8443/platform/v1/operations/"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,9 +267,9 @@ async fn tls_speaks_http_2_where_the_client_wants_it() {
 #[tokio::test]
 async fn a_stream_of_http_2_is_cut_and_the_connection_lives_on() {
     let fault = Fault::Close { at: Moment::Byte(100) };
-    let rule = Rule::new(Endpoint::Download, fault).on(export_sim::Nth::Only(1));
+    let rule = Rule::new(Endpoint::Download, fault).on(Nth::Only(1));
     let scenario = Scenario::default().with_rule(rule);
-    let sized = config().with_artifact_size(SIZE as u64).with_scenario(scenario).with_tls();
+    let sized = config().with_artifact_size(SIZE).with_scenario(scenario).with_tls();
     let server = Server::start(sized).await.unwrap();
     let io = TokioIo::new(tls(&server, b"h2").await.unwrap());
     let (mut client, connection) =
@@ -308,7 +295,7 @@ async fn a_stream_of_http_2_is_cut_and_the_connection_lives_on() {
         }
         lengths.push(length);
     }
-    assert_eq!(lengths, [100, SIZE]);
+    assert_eq!(lengths, [100, SIZE as usize]);
     drop(client);
     connection.abort();
 }

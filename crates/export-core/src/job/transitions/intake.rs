@@ -52,7 +52,7 @@ impl ExportJob {
                 self.touch();
             }
             State::Fetching(fetching) => {
-                let attempts = &mut fetching.operation.download.attempts;
+                let attempts = &mut fetching.operation.download_mut().attempts;
                 *attempts = attempts.saturating_add(1);
             }
             State::Done(_) => {}
@@ -86,12 +86,12 @@ impl ExportJob {
     }
 
     /// A head came. What it decides, it decides now; the rest waits for the body.
-    pub(in crate::job) fn answered(
+    pub(in crate::job) fn answered<'h>(
         &mut self,
         now: Timestamp,
-        head: &Head<'_>,
+        head: &Head<'h>,
         asked: &Asked,
-    ) -> Next {
+    ) -> Next<'h> {
         let (status, retry_after) = self.observe(now, head, asked.phase);
         let first_refusal = status == StatusCode::UNAUTHORIZED && self.refused.is_none();
         if status != StatusCode::UNAUTHORIZED {
@@ -142,7 +142,7 @@ impl ExportJob {
         &mut self,
         now: Timestamp,
         asked: &Asked,
-        question: Question,
+        question: Question<'_>,
         body: &[u8],
     ) {
         if body.len() > self.config.limits().body {
@@ -152,9 +152,8 @@ impl ExportJob {
         match question {
             Question::None => {}
             Question::Meaning(answer) => {
-                let head = Head::new(answer.status, &answer.headers);
-                let reading = self.dialect.read(asked.phase, &head, Some(body));
-                self.understood(now, &head, asked, reading, answer.retry_after);
+                let reading = self.dialect.read(asked.phase, &answer.head, Some(body));
+                self.understood(now, &answer.head, asked, reading, answer.retry_after);
             }
             Question::Verdict(answer) => self.judged(now, asked, &answer, body),
         }
@@ -165,7 +164,7 @@ impl ExportJob {
         &mut self,
         now: Timestamp,
         asked: &Asked,
-        question: Question,
+        question: Question<'_>,
         failure: Failure,
     ) {
         self.events.push(Event::Failed { at: now, phase: asked.phase, kind: failure.kind() });
@@ -177,7 +176,7 @@ impl ExportJob {
                 match (failure.kind(), Error::of_final_failure(asked.phase, &failure)) {
                     (_, Some(error)) => self.end(Err(error)),
                     (FailureKind::TooLong, None) => {
-                        self.protocol(answer.status, "its body is longer than allowed");
+                        self.protocol(answer.head.status(), "its body is longer than allowed");
                     }
                     (_, None) => {
                         self.perhaps_sent(now, Trouble::Failure(failure), answer.retry_after);
@@ -190,7 +189,7 @@ impl ExportJob {
     /// The sink has bytes up to `position`.
     pub(in crate::job) fn advanced(&mut self, position: u64) {
         if let Some(operation) = self.state.operation_mut() {
-            let download = &mut operation.download;
+            let download = operation.download_mut();
             download.reached = download.reached.max(position);
             download.highest = download.highest.max(position);
         }
@@ -199,7 +198,7 @@ impl ExportJob {
     /// The sink has synced up to `offset`.
     pub(in crate::job) fn durable(&mut self, offset: u64) {
         if let Some(operation) = self.state.operation_mut() {
-            operation.download.durable = offset;
+            operation.download_mut().durable = offset;
             self.touch();
         }
     }
@@ -208,7 +207,7 @@ impl ExportJob {
     pub(in crate::job) fn downloaded(
         &mut self,
         now: Timestamp,
-        mut artifact: Artifact,
+        artifact: Artifact,
         ended: &Ended,
         contradiction: Option<Contradiction>,
     ) {
@@ -224,7 +223,7 @@ impl ExportJob {
                 return self.back_off(now, trouble, None);
             }
             Some(Contradiction::OtherKind(expected)) => {
-                let called = artifact.media_type.as_deref().unwrap_or("nothing");
+                let called = artifact.media_type().unwrap_or("nothing");
                 let got = format!("something else, which the server calls {called}");
                 return self.end(Err(Error::OtherKind { expected, got }));
             }
@@ -233,13 +232,12 @@ impl ExportJob {
         if ended.too_long {
             return self.protocol(ended.status, "its body is longer than it announced");
         }
-        if artifact.length.is_some_and(|length| ended.position < length) {
+        if artifact.length().is_some_and(|length| ended.position < length) {
             let cut = Failure::new(FailureKind::Cut)
                 .with_detail("the connection ended before all announced bytes came");
             return self.attempt_failed(now, ended.progressed, Trouble::Failure(cut));
         }
-        artifact.length = Some(ended.position);
-        self.end(Ok(artifact));
+        self.end(Ok(artifact.with_length(ended.position)));
     }
 
     /// The body of the artifact broke off, or the sink did.
@@ -261,7 +259,10 @@ fn unheard() -> Trouble {
     Trouble::Failure(failure.with_detail("this side stopped before an answer came"))
 }
 
-fn ask(question: fn(Answer) -> Question, head: &Head<'_>, retry_after: Option<Duration>) -> Next {
-    let (status, headers) = (head.status(), head.headers().clone());
-    Next::Ask(question(Answer { status, headers, retry_after }))
+fn ask<'h>(
+    question: fn(Answer<'h>) -> Question<'h>,
+    head: &Head<'h>,
+    retry_after: Option<Duration>,
+) -> Next<'h> {
+    Next::Ask(question(Answer { head: *head, retry_after }))
 }

@@ -1,14 +1,15 @@
 //! What an answer means, once its head or its body says so.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, ETAG, LOCATION};
 
-use crate::api_error::Speaker;
-use crate::artifact::Artifact;
+use crate::api_error::{Speaker, printable};
+use crate::artifact::{Artifact, Facts};
 use crate::dialect::{Head, OperationFacts, Phase, Reading, Repeat};
 use crate::error::{Error, Trouble};
 use crate::headers::{self, ContentRange};
@@ -18,7 +19,7 @@ use crate::job::reply::{Answer, Download, Next};
 use crate::job::schedule::Why;
 use crate::job::state::{Fetching, Hop, Operation, Polling, State};
 use crate::job::transmit::Asked;
-use crate::origin::{Purpose, UrlError};
+use crate::origin::{Purpose, UrlError, url_text};
 use crate::time::Timestamp;
 
 impl ExportJob {
@@ -28,7 +29,7 @@ impl ExportJob {
         now: Timestamp,
         head: &Head<'_>,
         asked: &Asked,
-        reading: Reading,
+        reading: Reading<'_>,
         retry_after: Option<Duration>,
     ) {
         self.in_flight = false;
@@ -37,18 +38,18 @@ impl ExportJob {
             (Phase::Submit, Reading::Accepted { operation }) => {
                 self.accepted(now, asked, &operation, retry_after);
             }
-            (Phase::Poll, Reading::Pending(facts)) => self.pending(now, facts, retry_after),
+            (Phase::Poll, Reading::Pending(facts)) => self.pending(now, &facts, retry_after),
             (Phase::Poll, Reading::ReadyNowhere(facts)) => {
-                self.ready_nowhere(now, status, facts, retry_after);
+                self.ready_nowhere(now, status, &facts, retry_after);
             }
             (Phase::Poll, Reading::ReadyAt { resource, facts }) => {
-                self.ready_at(now, asked, &resource, facts, retry_after);
+                self.ready_at(now, asked, &resource, &facts, retry_after);
             }
             (Phase::Poll, Reading::Failed(reason, facts)) => {
                 self.end(Err(Error::ExportFailed {
-                    status: facts.status.unwrap_or_else(|| String::from("failed")),
+                    status: printable(facts.status.as_deref()).unwrap_or_else(|| "failed".into()),
                     reason: Box::new(reason),
-                    original_request: facts.original_request,
+                    original_request: printable(facts.original_request.as_deref()),
                 }));
             }
             (Phase::Poll, Reading::Redirect) => self.redirected(now, head, asked, retry_after),
@@ -81,7 +82,12 @@ impl ExportJob {
         }
     }
 
-    fn pending(&mut self, now: Timestamp, facts: OperationFacts, retry_after: Option<Duration>) {
+    fn pending(
+        &mut self,
+        now: Timestamp,
+        facts: &OperationFacts<'_>,
+        retry_after: Option<Duration>,
+    ) {
         self.schedule.forgive();
         self.learn(now, facts);
         if let Some(operation) = self.state.operation_mut() {
@@ -95,7 +101,7 @@ impl ExportJob {
         &mut self,
         now: Timestamp,
         status: StatusCode,
-        facts: OperationFacts,
+        facts: &OperationFacts<'_>,
         retry_after: Option<Duration>,
     ) {
         self.schedule.forgive();
@@ -115,7 +121,7 @@ impl ExportJob {
         now: Timestamp,
         asked: &Asked,
         resource: &str,
-        facts: OperationFacts,
+        facts: &OperationFacts<'_>,
         retry_after: Option<Duration>,
     ) {
         let judged = self.config.origins().judge(Some(&asked.uri), resource, Purpose::Artifact);
@@ -130,7 +136,7 @@ impl ExportJob {
             State::Polling(Polling { mut operation, .. }) => {
                 operation.retry_after = retry_after.or(operation.retry_after);
                 operation.next_poll = now + operation.retry_after.unwrap_or_default().max(own);
-                State::Fetching(Fetching { operation, resource: target, via: None })
+                State::Fetching(Fetching { operation, resource: Box::new(target), via: None })
             }
             other => other,
         });
@@ -139,17 +145,17 @@ impl ExportJob {
     }
 
     /// 200 or 206 with the artifact: which bytes of which version of it are these?
-    pub(super) fn artifact_comes(
+    pub(super) fn artifact_comes<'h>(
         &mut self,
         now: Timestamp,
-        head: &Head<'_>,
+        head: &Head<'h>,
         asked: &Asked,
-    ) -> Next {
+    ) -> Next<'h> {
         let (status, headers) = (head.status(), head.headers());
         let encoding = head.text(CONTENT_ENCODING.as_str()).unwrap_or("identity");
         let etag = headers::strong_etag(headers);
         let Some(operation) = self.state.operation_mut() else { return Next::Drain };
-        let download = &mut operation.download;
+        let download = operation.download_mut();
         self.in_flight = false;
 
         if !encoding.eq_ignore_ascii_case("identity") {
@@ -183,22 +189,21 @@ impl ExportJob {
         };
         download.length = length;
         let named = headers.get(CONTENT_DISPOSITION).and_then(headers::file_name);
-        download.file_name = named.or(download.file_name.take());
+        download.file_name = named.or_else(|| download.file_name.take());
         let media_type = head.media_type().map(String::from);
-        download.media_type = media_type.or(download.media_type.take());
-        let artifact = Artifact {
+        download.media_type = media_type.or_else(|| download.media_type.take());
+        let facts = Facts {
             length,
             media_type: download.media_type.clone(),
             file_name: download.file_name.clone().unwrap_or_else(|| self.dialect.file_name()),
             etag: download.etag.clone(),
-            operation: operation.target.uri().to_string(),
-            original_request: operation.facts.original_request.clone(),
-            created: operation.facts.created.clone(),
-            updated: operation.facts.updated.clone(),
+            operation: url_text(operation.target.uri()),
+            about: operation.facts.clone(),
             submits: operation.submits,
             sunset: None,
         };
-        let artifact = Artifact { sunset: self.sunset_notice(now), ..artifact };
+        let sunset = self.sunset_notice(now);
+        let artifact = Artifact(Arc::new(Facts { sunset, ..facts }));
         self.touch();
         self.in_flight = true;
         self.events.push(Event::Downloading { at: now, offset, length });
@@ -239,15 +244,21 @@ impl ExportJob {
         if count > hops {
             return self.protocol(status, "too many redirects in a row");
         }
-        *via = Some(Hop { target, count });
+        *via = Some(Box::new(Hop { target, count }));
         self.wait(now, Duration::ZERO, retry_after, Why::RetryAfter);
     }
 
     /// The table of 4xx and 5xx.
-    pub(super) fn judged(&mut self, now: Timestamp, asked: &Asked, answer: &Answer, body: &[u8]) {
+    pub(super) fn judged(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked,
+        answer: &Answer<'_>,
+        body: &[u8],
+    ) {
         self.in_flight = false;
-        let (phase, status) = (asked.phase, answer.status);
-        let reason = self.dialect.error(&Head::new(status, &answer.headers), body);
+        let (phase, status) = (asked.phase, answer.head.status());
+        let reason = self.dialect.error(&answer.head, body);
         let speaker = reason.speaker();
         let spoken = answer.retry_after.is_some() || speaker == Speaker::Service;
         let trouble = Trouble::Answer(status, Box::new(reason));

@@ -1,18 +1,18 @@
 //! The rules that several answers share: try again, wait, ask anew, end.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use core::mem;
 use core::time::Duration;
 
 use http::StatusCode;
 
-use crate::api_error::{ApiError, Speaker, printable};
+use crate::api_error::{ApiError, Speaker};
 use crate::artifact::{Artifact, SunsetNotice};
 use crate::dialect::{Head, OperationFacts, Phase};
 use crate::error::{Error, Trouble};
 use crate::headers::{self, RetryAfter};
 use crate::job::ExportJob;
-use crate::job::checkpoint::Checkpoint;
 use crate::job::event::Event;
 use crate::job::schedule::{Why, interval};
 use crate::job::state::{Download, Ended, Fetching, Polling, State, Submitting};
@@ -105,7 +105,7 @@ impl ExportJob {
         const MOST_IDLE: u32 = 2;
         let most = self.config.limits().downloads;
         let Some(operation) = self.state.operation_mut() else { return };
-        let download = &mut operation.download;
+        let download = operation.download_mut();
         download.idle = if progressed { 0 } else { download.idle + 1 };
         if download.idle >= MOST_IDLE || download.attempts >= most {
             let error = self.gave_up(trouble);
@@ -121,9 +121,9 @@ impl ExportJob {
     /// Nothing of what the sink holds can be kept.
     pub(super) fn forget_download(&mut self) {
         if let Some(operation) = self.state.operation_mut() {
-            let Download { highest, attempts, idle, asked_again, .. } = operation.download;
-            operation.download =
-                Download { highest, attempts, idle, asked_again, ..Download::default() };
+            let download = operation.download_mut();
+            let Download { highest, attempts, idle, asked_again, .. } = *download;
+            *download = Download { highest, attempts, idle, asked_again, ..Download::NONE };
         }
     }
 
@@ -139,8 +139,8 @@ impl ExportJob {
     pub(super) fn ask_for_fresh_url(&mut self, now: Timestamp, trouble: Trouble) {
         let grace = self.config.limits().grace;
         match self.state.operation_mut() {
-            Some(operation) if !operation.download.asked_again => {
-                operation.download.asked_again = true;
+            Some(operation) if !operation.download().asked_again => {
+                operation.download_mut().asked_again = true;
                 let next_poll = operation.next_poll;
                 self.replace(|state| match state {
                     State::Fetching(Fetching { operation, .. }) => {
@@ -246,7 +246,7 @@ impl ExportJob {
         phase: Phase,
     ) -> (StatusCode, Option<Duration>) {
         let (status, retry_after) = (head.status(), RetryAfter::of(now, head.headers()));
-        let request_id = printable(head.text("x-request-id"));
+        let request_id = head.headers().get("x-request-id").cloned();
         let wait = retry_after.wait();
         self.events.push(Event::Answered { at: now, phase, status, retry_after: wait, request_id });
         if retry_after == RetryAfter::Malformed {
@@ -261,12 +261,12 @@ impl ExportJob {
         (status, wait)
     }
 
-    pub(super) fn learn(&mut self, now: Timestamp, facts: OperationFacts) {
+    pub(super) fn learn(&mut self, now: Timestamp, news: &OperationFacts<'_>) {
         let Some(operation) = self.state.operation_mut() else { return };
-        let changed = facts.status.is_some() && facts.status != operation.facts.status;
-        operation.facts = facts;
-        if let (true, Some(status)) = (changed, operation.facts.status.clone()) {
-            self.events.push(Event::Status { at: now, status });
+        if operation.facts.learn(news) {
+            if let Some(status) = operation.facts.status.as_deref().map(String::from) {
+                self.events.push(Event::Status { at: now, status });
+            }
         }
     }
 
@@ -301,9 +301,8 @@ impl ExportJob {
 
 impl ExportJob {
     pub(in crate::job) fn end(&mut self, outcome: Result<Artifact, Error>) {
-        let last = Checkpoint::of(self);
         self.in_flight = false;
-        self.state = State::Done(Box::new(Ended { outcome, last }));
+        self.replace(|last| State::Done(Box::new(Ended { outcome, last })));
     }
 
     /// The answer is the last word.
@@ -364,7 +363,8 @@ impl ExportJob {
 
     fn out_of_time(&mut self, come_back: Option<Timestamp>) {
         let operation = self.state.operation();
-        let status = operation.and_then(|operation| operation.facts.status.clone());
+        let status = operation.and_then(|operation| operation.facts.status.as_deref());
+        let status = status.map(String::from);
         self.end(Err(Error::Deadline { phase: self.phase(), status, come_back }));
     }
 

@@ -13,6 +13,7 @@ mod rules;
 mod spreadsheet;
 mod style_guide;
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -290,10 +291,14 @@ impl ExportSpec {
 
     /// The id of what is exported, and what its format ends with.
     fn file_name(&self, format: FileFormat) -> String {
-        let id = self.ids.last().map_or("export", String::as_str).replace(['/', '\\'], "_");
+        let id = self.ids.last().map_or("export", String::as_str);
+        let id = match id.contains(['/', '\\']) {
+            true => Cow::Owned(id.replace(['/', '\\'], "_")),
+            false => Cow::Borrowed(id),
+        };
         let name = match format.extension() {
             Some(extension) => format!("{id}.{extension}"),
-            None => id,
+            None => id.into_owned(),
         };
         crate::file_name::safe_file_name(&name).unwrap_or_else(|| "export".into())
     }

@@ -27,16 +27,16 @@ impl Dialect for Operations {
 
     fn request(&self, _phase: Phase, target: Option<&Uri>) -> Request<Vec<u8>> {
         match target {
-            Some(target) => Request::get(target).body(Vec::new()).unwrap(),
+            Some(target) => Request::get(target).body(Vec::new()).expect("the URL is legal"),
             None => Request::post("https://api.example.com/translate?api-version=1")
                 .body(b"{}".to_vec())
-                .unwrap(),
+                .expect("the URL is legal"),
         }
     }
 
-    fn read(&self, phase: Phase, head: &Head<'_>, body: Option<&[u8]>) -> Reading {
+    fn read<'b>(&self, phase: Phase, head: &Head<'b>, body: Option<&'b [u8]>) -> Reading<'b> {
         if phase == Phase::Submit {
-            let operation = head.text("operation-location").map(String::from);
+            let operation = head.text("operation-location").map(Into::into);
             return operation.map_or(Reading::Malformed("no Operation-Location"), |operation| {
                 Reading::Accepted { operation }
             });
@@ -46,9 +46,12 @@ impl Dialect for Operations {
             return Reading::Malformed("not JSON");
         };
         let status = answer["status"].as_str().map(String::from);
-        let facts = OperationFacts { status: status.clone(), ..OperationFacts::default() };
+        let facts =
+            OperationFacts { status: status.clone().map(Into::into), ..OperationFacts::default() };
         match (status.as_deref(), answer["resourceLocation"].as_str()) {
-            (Some("Succeeded"), Some(at)) => Reading::ReadyAt { resource: at.into(), facts },
+            (Some("Succeeded"), Some(at)) => {
+                Reading::ReadyAt { resource: String::from(at).into(), facts }
+            }
             (Some("Succeeded"), None) => Reading::ReadyNowhere(facts),
             (Some("Failed" | "Canceled"), _) => Reading::Failed(self.error(head, body), facts),
             _ => Reading::Pending(facts),

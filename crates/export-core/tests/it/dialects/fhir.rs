@@ -32,17 +32,17 @@ impl Dialect for BulkData {
                 .header(ACCEPT, "application/fhir+json")
                 .header("prefer", "respond-async"),
         };
-        request.body(Vec::new()).unwrap()
+        request.body(Vec::new()).expect("the URL is legal")
     }
 
-    fn read(&self, phase: Phase, head: &Head<'_>, _body: Option<&[u8]>) -> Reading {
+    fn read<'b>(&self, phase: Phase, head: &Head<'b>, _: Option<&'b [u8]>) -> Reading<'b> {
         match (phase, head.status()) {
             (Phase::Submit, StatusCode::ACCEPTED) => match head.text(CONTENT_LOCATION.as_str()) {
                 Some(operation) => Reading::Accepted { operation: operation.into() },
                 None => Reading::Malformed("no Content-Location"),
             },
             (Phase::Poll, StatusCode::ACCEPTED) => Reading::Pending(OperationFacts {
-                status: head.text("x-progress").map(String::from),
+                status: head.text("x-progress").map(Into::into),
                 ..OperationFacts::default()
             }),
             (Phase::Poll, StatusCode::OK) => Reading::ReadyHere,

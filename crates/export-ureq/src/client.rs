@@ -1,0 +1,72 @@
+//! The client: one token source for any number of exports, on any number of threads.
+
+use std::sync::Arc;
+
+use export_core::{Checkpoint, Config, ExportJob, ExportSpec};
+use export_host::{
+    BuildError, CheckpointStore, ClientBuilder, Clock, ExportError, FromSettings, Hooks, Settings,
+};
+
+use crate::export::Export;
+use crate::tokens::Tokens;
+use crate::transport::Net;
+
+/// A client of the service. Cheap to clone: clones share tokens and TLS sessions.
+///
+/// Everything happens on the thread that asks for it; a thousand exports at once are a thousand
+/// threads that mostly sleep. Stopping one, with a [`Stopper`](crate::Stopper) or by killing the
+/// process, stops this side only: what was accepted goes on at the service, and can be gone on
+/// with from its checkpoint.
+#[derive(Clone, Debug)]
+pub struct Client(Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) net: Net,
+    pub(crate) clock: Clock,
+    pub(crate) hooks: Hooks,
+    pub(crate) checkpoints: Option<Arc<dyn CheckpointStore>>,
+}
+
+impl Client {
+    /// Settings for a client.
+    pub fn builder() -> ClientBuilder<Self> {
+        ClientBuilder::default()
+    }
+
+    /// An export of what `spec` describes. Nothing is sent before it is told where the file goes.
+    pub fn export(&self, spec: ExportSpec) -> Export {
+        let job = ExportJob::new(spec, &self.0.config).map_err(ExportError::from);
+        Export::new(Arc::clone(&self.0), job)
+    }
+
+    /// Goes on with an export from its checkpoint. All budgets start anew.
+    pub fn resume(&self, checkpoint: Checkpoint) -> Export {
+        let job = ExportJob::resume(checkpoint, &self.0.config).map_err(ExportError::from);
+        Export::new(Arc::clone(&self.0), job)
+    }
+
+    /// Takes over an operation that was started elsewhere, by its id or URL.
+    pub fn attach(&self, operation: &str) -> Export {
+        let job = ExportJob::attach(operation, &self.0.config).map_err(ExportError::Attach);
+        Export::new(Arc::clone(&self.0), job)
+    }
+}
+
+impl FromSettings for Client {
+    type Store = dyn CheckpointStore;
+
+    fn from_settings(settings: Settings<Self::Store>) -> Result<Self, BuildError> {
+        let Settings { config, tokens, tls, proxies, hooks, checkpoints, .. } = settings;
+        Ok(Self(Arc::new(Shared {
+            config,
+            tokens: Arc::new(Tokens::new(tokens)),
+            net: Net { tls: Arc::new(tls.client_config()?), proxies: Arc::new(proxies) },
+            clock: Clock::start(),
+            hooks,
+            checkpoints,
+        })))
+    }
+}

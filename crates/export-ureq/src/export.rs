@@ -1,0 +1,160 @@
+//! One export, and where its file goes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use export_core::{Artifact, Checkpoint, ExportJob};
+use export_host::{ExportError, Status};
+
+use crate::client::Shared;
+use crate::download::Download;
+use crate::drive::{Driver, Left, Until};
+use crate::file::FileSink;
+use crate::keeper::Keeper;
+use crate::sink::{Memory, Sink};
+use crate::stopper::Stopper;
+
+/// An export that was described, and does nothing until it is told where the file goes.
+#[derive(Debug)]
+#[must_use = "an export does nothing before its file is asked for"]
+pub struct Export {
+    client: Arc<Shared>,
+    job: Result<ExportJob, ExportError>,
+    key: Option<String>,
+    stopper: Stopper,
+}
+
+impl Export {
+    pub(crate) fn new(client: Arc<Shared>, job: Result<ExportJob, ExportError>) -> Self {
+        Self { client, job, key: None, stopper: Stopper::new() }
+    }
+
+    /// Stores this job's checkpoints under `key`, in the client's store. Without a key nothing is
+    /// stored, and only an error brings a checkpoint back.
+    pub fn with_key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Lets `stopper` end it from another thread, with [`ExportError::Stopped`].
+    pub fn with_stopper(mut self, stopper: &Stopper) -> Self {
+        self.stopper = stopper.child();
+        self
+    }
+
+    /// Exports to a file, which appears under its name when it is complete, and replaces what
+    /// stood there. A part file beside it, `.NAME.<hash>.part`, is gone on with by a later resume.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the export does, or if the file cannot be written.
+    pub fn to_file(self, path: impl AsRef<Path>) -> Result<Artifact, ExportError> {
+        self.to_sink(&mut FileSink::to_file(path.as_ref()))
+    }
+
+    /// Exports to a folder, under the name that the service gives the file, made safe. Returns
+    /// the path.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the export does, or if the file cannot be written.
+    pub fn to_dir(self, folder: impl AsRef<Path>) -> Result<(PathBuf, Artifact), ExportError> {
+        let mut sink = FileSink::to_folder(folder.as_ref());
+        let artifact = self.to_sink(&mut sink)?;
+        let path = sink.finished().unwrap_or_else(|| folder.as_ref().join(artifact.file_name()));
+        Ok((path, artifact))
+    }
+
+    /// Exports to memory, as long as it is not larger than `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the export does, or if the file is larger.
+    pub fn bytes(self, limit: usize) -> Result<(Artifact, Vec<u8>), ExportError> {
+        let mut sink = Memory { bytes: Vec::new(), limit };
+        let artifact = self.to_sink(&mut sink)?;
+        Ok((artifact, sink.bytes))
+    }
+
+    /// Exports to a sink of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the export does, or the sink.
+    pub fn to_sink(self, sink: &mut dyn Sink) -> Result<Artifact, ExportError> {
+        let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
+        let (mut job, keeper) = self.begin()?;
+        let left = Driver::new(&client, keeper, &stopper).drive(&mut job, sink, Until::Done);
+        ended(&job, left)
+    }
+
+    /// Exports to whoever reads: returns when the first byte is there to be read. A download that
+    /// breaks off goes on inside, as long as the server can vouch that the file is the same.
+    ///
+    /// A thread of its own drives the job until the [`Download`] is read to its end or dropped.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the export does.
+    pub fn open(self) -> Result<Download, ExportError> {
+        let (job, stopper) = (self.job?, self.stopper.child());
+        let export = Self { job: Ok(job), stopper: stopper.clone(), ..self };
+        Download::open(stopper, move |mut pipe| export.to_sink(&mut pipe))
+    }
+
+    /// Asks for the export, and returns when the service has accepted it. The checkpoint is what
+    /// [`Client::resume`](crate::Client::resume) goes on from.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the service does not accept it.
+    pub fn submit(self) -> Result<Checkpoint, ExportError> {
+        let (job, left) = self.until(Until::Accepted)?;
+        match left {
+            Left::Reached => Ok(job.checkpoint()),
+            left => ended(&job, left).map(|_| job.checkpoint()),
+        }
+    }
+
+    /// Asks once how far the operation is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operation did, or if it cannot be asked after.
+    pub fn status(self) -> Result<Status, ExportError> {
+        let (job, left) = self.until(Until::Polled)?;
+        if !matches!(left, Left::Reached) {
+            ended(&job, left)?;
+        }
+        Ok(Status::of(&job))
+    }
+
+    /// Drives the job no further than its first byte, so that its sink does not matter.
+    fn until(self, until: Until) -> Result<(ExportJob, Left), ExportError> {
+        let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
+        let (mut job, keeper) = self.begin()?;
+        let mut nowhere = Memory { bytes: Vec::new(), limit: 0 };
+        let left = Driver::new(&client, keeper, &stopper).drive(&mut job, &mut nowhere, until);
+        Ok((job, left))
+    }
+
+    fn begin(self) -> Result<(ExportJob, Keeper), ExportError> {
+        let entry = match (self.key, &self.client.checkpoints) {
+            (None, _) => None,
+            (Some(_), None) => return Err(ExportError::NoStore),
+            (Some(key), Some(store)) => Some((Arc::clone(store), key)),
+        };
+        Ok((self.job?, Keeper::new(entry)))
+    }
+}
+
+fn ended(job: &ExportJob, left: Left) -> Result<Artifact, ExportError> {
+    let checkpoint = || Box::new(job.checkpoint());
+    match left {
+        Left::Done(Ok(artifact)) => Ok(artifact),
+        Left::Done(Err(error)) => {
+            Err(ExportError::Job { error: Box::new(error), checkpoint: checkpoint() })
+        }
+        Left::Stopped | Left::Reached => Err(ExportError::Stopped { checkpoint: checkpoint() }),
+    }
+}

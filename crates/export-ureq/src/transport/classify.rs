@@ -1,0 +1,79 @@
+//! What a failure proves about the request.
+
+use std::error::Error as StdError;
+use std::io;
+
+use export_core::{Failure, FailureKind};
+use export_host::tls_verdict;
+use http::StatusCode;
+use ureq::Error;
+
+use super::attempt::Stage;
+use super::tunnel::Refused;
+
+/// The verdict on a request that brought no head.
+pub(crate) fn without_answer(error: Error, stage: Stage) -> Failure {
+    let peer = match stage {
+        Stage::Connecting(what) => what,
+        Stage::Sent => {
+            let kind = match error {
+                Error::LargeResponseHeader(..) => FailureKind::TooLong,
+                // An alert that came late: the server has not listened to the request.
+                _ if verdict(&error).is_some() => FailureKind::Untrusted,
+                _ => FailureKind::Unanswered,
+            };
+            return Failure::new(kind).with_detail(words(&error));
+        }
+    };
+    let refused = cause(&error).and_then(|cause| cause.downcast_ref::<Refused>());
+    let kind = match refused {
+        // 502, 503, 504: it could not connect. Another time it may.
+        Some(Refused(status)) if status.is_server_error() => FailureKind::NotSent,
+        Some(_) => FailureKind::Untrusted,
+        None if verdict(&error).is_some() => FailureKind::Untrusted,
+        None => FailureKind::NotSent,
+    };
+    let text = match refused {
+        Some(refused @ Refused(StatusCode::PROXY_AUTHENTICATION_REQUIRED)) => {
+            format!("{refused}: it wants a user name and password that it knows")
+        }
+        _ => words(&error),
+    };
+    Failure::new(kind).with_detail(format!("{peer}: {text}"))
+}
+
+/// The verdict on an answer whose body broke off.
+pub(crate) fn in_body(error: &io::Error) -> Failure {
+    let ureq = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match ureq {
+        Some(Error::Timeout(_)) => FailureKind::Stalled.into(),
+        Some(inner) => Failure::new(FailureKind::Cut).with_detail(words(inner)),
+        None => Failure::new(FailureKind::Cut).with_detail(error.to_string()),
+    }
+}
+
+fn verdict(error: &Error) -> Option<String> {
+    tls_verdict(cause(error)?)
+}
+
+/// ureq's error names no source, though it holds one.
+fn cause(error: &Error) -> Option<&(dyn StdError + 'static)> {
+    match error {
+        Error::Io(error) => Some(error),
+        Error::Other(error) => Some(&**error),
+        _ => None,
+    }
+}
+
+fn words(error: &Error) -> String {
+    if let Some(verdict) = verdict(error) {
+        return verdict;
+    }
+    match error {
+        Error::Timeout(_) => "it took too long".into(),
+        Error::HostNotFound => "there is no such host".into(),
+        Error::Io(error) => error.to_string(),
+        Error::Other(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,190 @@
+//! From a URL to a connection: proxy, TCP, TLS.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use export_host::{Proxy, ProxyRules};
+use http::Uri;
+use rustls::ClientConfig;
+use ureq::Error;
+use ureq::config::Config;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport,
+};
+
+use super::attempt::Attempt;
+use super::tls::TlsTransport;
+use super::tunnel;
+
+/// Makes connections, and tells the attempt what it is about.
+pub(crate) struct Route {
+    pub(crate) attempt: Arc<Attempt>,
+    pub(crate) proxies: Arc<ProxyRules>,
+    pub(crate) tls: Arc<ClientConfig>,
+}
+
+impl Connector for Route {
+    type Out = Watched;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _chained: Option<()>,
+    ) -> Result<Option<Watched>, Error> {
+        let mut inner = match self.proxies.for_url(details.uri) {
+            None => self.tcp(details, details.uri, details.addrs.clone())?,
+            Some(proxy) => self.through(details, proxy)?,
+        };
+        if details.needs_tls() {
+            inner = self.tls(details, inner, details.uri)?;
+        }
+        Ok(Some(Watched { inner, attempt: Arc::clone(&self.attempt) }))
+    }
+}
+
+impl Route {
+    fn tcp(
+        &self,
+        details: &ConnectionDetails<'_>,
+        uri: &Uri,
+        addrs: ResolvedSocketAddrs,
+    ) -> Result<Box<dyn Transport>, Error> {
+        self.attempt.connecting(format!("{}: connecting", host(uri)));
+        let details = ConnectionDetails {
+            uri,
+            addrs,
+            config: details.config,
+            request_level: details.request_level,
+            resolver: details.resolver,
+            now: details.now,
+            timeout: self.attempt.timeout(details.timeout),
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+            register_shutdown: Arc::clone(&details.register_shutdown),
+        };
+        let connected = TcpConnector::default().connect(&details, None::<()>)?;
+        Ok(connected.ok_or(Error::ConnectionFailed)?.boxed())
+    }
+
+    /// Connects to the proxy and asks it for a tunnel, for plain http too: so what the proxy says
+    /// is never taken for the service's answer.
+    fn through(
+        &self,
+        details: &ConnectionDetails<'_>,
+        proxy: &Proxy,
+    ) -> Result<Box<dyn Transport>, Error> {
+        let name = host(proxy.uri());
+        self.attempt.connecting(format!("the proxy {name}: finding its address"));
+        let timeout = self.attempt.timeout(details.timeout);
+        let addrs = DefaultResolver::default().resolve(proxy.uri(), details.config, timeout)?;
+        let mut inner = self.tcp(details, proxy.uri(), addrs)?;
+        if proxy.uri().scheme_str() == Some("https") {
+            inner = self.tls(details, inner, proxy.uri())?;
+        }
+        self.attempt.connecting(format!("the proxy {name}"));
+        tunnel::open(inner, proxy, details.uri, || self.attempt.timeout(details.timeout))
+    }
+
+    fn tls(
+        &self,
+        details: &ConnectionDetails<'_>,
+        inner: Box<dyn Transport>,
+        uri: &Uri,
+    ) -> Result<Box<dyn Transport>, Error> {
+        self.attempt.connecting(format!("{}: establishing TLS", host(uri)));
+        let timeout = self.attempt.timeout(details.timeout);
+        let tls = TlsTransport::connect(inner, &self.tls, host(uri), details, timeout)?;
+        Ok(Box::new(tls))
+    }
+}
+
+fn host(uri: &Uri) -> &str {
+    uri.host().unwrap_or_default()
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route").finish_non_exhaustive()
+    }
+}
+
+/// Finds addresses, but for what a proxy reaches: there it is the proxy that finds them.
+pub(crate) struct Addresses {
+    pub(crate) attempt: Arc<Attempt>,
+    pub(crate) proxies: Arc<ProxyRules>,
+}
+
+impl Resolver for Addresses {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        if self.proxies.for_url(uri).is_some() {
+            return Ok(self.empty());
+        }
+        DefaultResolver::default().resolve(uri, config, self.attempt.timeout(timeout))
+    }
+}
+
+impl fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Addresses").finish_non_exhaustive()
+    }
+}
+
+/// A connection whose limits are the attempt's, and which tells it when something goes out.
+pub(crate) struct Watched {
+    inner: Box<dyn Transport>,
+    attempt: Arc<Attempt>,
+}
+
+impl Transport for Watched {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.attempt.sent();
+        self.inner.transmit_output(amount, self.attempt.timeout(timeout))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.inner.await_input(self.attempt.timeout(timeout)).map_err(keep_apart)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+/// ureq takes a reset connection, and TLS that ends without its closing alert, for the end of a
+/// body without a length. Then half a file would count as a whole one.
+fn keep_apart(error: Error) -> Error {
+    match error {
+        Error::Io(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::ConnectionReset
+            ) =>
+        {
+            Error::Io(io::Error::other(error))
+        }
+        other => other,
+    }
+}

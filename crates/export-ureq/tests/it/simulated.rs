@@ -1,0 +1,142 @@
+//! Whole exports against the simulated service, which nobody wrote with this client in mind.
+
+use std::fs;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use export_sim::{Certificate, Config, Downloads, Framing, Origin, Scenario, Server};
+use export_ureq::{
+    ApiVersion, CaBundle, Checkpoint, CheckpointStore, Client, ClientBuilder, Credentials,
+    DocumentExport, Error, ExportSpec, Limits, ProxySettings,
+};
+
+fn simulated(config: Config) -> Server {
+    let config = config.with_client("id", "s3cret").with_operations_rate(0.0);
+    Server::start_blocking(config.with_retry_after(0)).unwrap()
+}
+
+fn builder(server: &Server) -> ClientBuilder<Client> {
+    let instant = Duration::from_millis(1);
+    let limits = Limits { min_interval: instant, backoff_base: instant, ..Limits::default() };
+    let builder = Client::builder()
+        .credentials(Credentials::client("id", "s3cret"))
+        .base_url(server.url())
+        .proxy(ProxySettings::Off)
+        .limits(limits);
+    match server.ca_pem() {
+        Some(pem) => builder.ca_bundle(CaBundle::pem(pem)),
+        None => builder,
+    }
+}
+
+fn spec() -> ExportSpec {
+    ExportSpec::document("d1", DocumentExport::pdf())
+}
+
+#[test]
+fn a_file_comes_whichever_way_the_service_hands_it_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let ways = [Downloads::ApiHost, Downloads::Redirect(302), Downloads::Signed];
+    for (number, downloads) in ways.into_iter().enumerate() {
+        for framing in [Framing::Length, Framing::Chunked] {
+            let config = Config::default().with_downloads(downloads).with_framing(framing);
+            let server = simulated(config.with_tls());
+            let client = builder(&server).api_version(ApiVersion::V2026_01_01).build().unwrap();
+            let path = folder.path().join(format!("{number}-{framing:?}.pdf"));
+            let artifact = client.export(spec()).to_file(&path).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            assert!(bytes.starts_with(b"%PDF-"), "{downloads:?} {framing:?}");
+            assert_eq!(artifact.length(), Some(bytes.len() as u64));
+            assert_eq!(server.exports().len(), 1);
+            for request in server.requests() {
+                let is_at_storage = request.origin() == Origin::Storage;
+                let has_token = request.headers().contains_key("authorization");
+                assert!(!(is_at_storage && has_token), "{request:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_whose_certificate_is_not_in_order_is_sent_nothing() {
+    for (certificate, said) in [
+        (Certificate::WrongName, "its certificate is not for 127.0.0.1 but for "),
+        (Certificate::Expired, "its certificate has expired"),
+    ] {
+        let server = simulated(Config::default().with_certificate(certificate));
+        let error = builder(&server).build().unwrap().export(spec()).submit().unwrap_err();
+        assert!(matches!(error.job(), Some(Error::Untrusted { .. })), "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(server.requests().is_empty());
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_the_file_is_whole_or_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    const LENGTH: u64 = 300_000;
+    let whole = {
+        let server = simulated(Config::default().with_artifact_size(LENGTH));
+        builder(&server).build().unwrap().export(spec()).bytes(1_000_000).unwrap().1
+    };
+    let mut arrived = 0;
+    for seed in 0..12 {
+        let scenario = Scenario::random(seed, 0.3);
+        let config = Config::default().with_artifact_size(LENGTH).with_scenario(scenario);
+        let server = simulated(config);
+        let limits = Limits {
+            attempt: Duration::from_millis(500),
+            stall: Duration::from_millis(200),
+            min_interval: Duration::from_millis(1),
+            backoff_base: Duration::from_millis(1),
+            backoff_cap: Duration::from_millis(1),
+            job: Duration::from_secs(20),
+            ..Limits::default()
+        };
+        let client = builder(&server).limits(limits).build().unwrap();
+        let path = folder.path().join(seed.to_string());
+        match client.export(spec()).to_file(&path) {
+            Ok(_) => {
+                assert_eq!(fs::read(&path).unwrap(), whole, "seed {seed}");
+                arrived += 1;
+            }
+            Err(_) => assert!(!path.exists(), "seed {seed}"),
+        }
+    }
+    assert!(arrived > 6, "{arrived} of 12");
+}
+
+/// Keeps nothing but the offsets of what it is told to store.
+#[derive(Clone, Debug, Default)]
+struct Offsets(Arc<Mutex<Vec<u64>>>);
+
+impl CheckpointStore for Offsets {
+    fn load(&self, _key: &str) -> io::Result<Option<Checkpoint>> {
+        Ok(None)
+    }
+
+    fn store(&self, _key: &str, checkpoint: &Checkpoint) -> io::Result<()> {
+        self.0.lock().unwrap().push(checkpoint.offset());
+        Ok(())
+    }
+
+    fn remove(&self, _key: &str) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_large_download_leaves_a_trail() {
+    const MIB: u64 = 1_048_576;
+    let folder = tempfile::tempdir().unwrap();
+    let server = simulated(Config::default().with_artifact_size(130 * MIB));
+    let offsets = Offsets::default();
+    let client = builder(&server).checkpoints(Arc::new(offsets.clone())).build().unwrap();
+    client.export(spec()).with_key("k").to_file(folder.path().join("f")).unwrap();
+    let stored = offsets.0.lock().unwrap().clone();
+    let trail: Vec<_> = stored.iter().filter(|offset| **offset > 0).collect();
+    assert!(trail.len() >= 2, "{stored:?}");
+    assert!(trail.is_sorted());
+    assert!(*trail[0] >= 64 * MIB || trail.len() > 2, "{stored:?}");
+}

@@ -1,0 +1,58 @@
+//! One source of tokens for all jobs of a client.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use export_ureq::{Credentials, Error};
+
+use crate::server::{Act, Server, json};
+use crate::service::builder;
+
+#[test]
+fn a_hundred_jobs_that_need_a_token_at_once_cause_one_request_for_it() {
+    const JOBS: usize = 100;
+    let tokens = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&tokens);
+    let server = Server::start(move |_, request| {
+        if request.starts_with("POST /iam/v1/oauth2/token ") {
+            asked.fetch_add(1, Ordering::SeqCst);
+            let body = r#"{"access_token":"t1","expires_in":3600,"token_type":"bearer"}"#;
+            return Act::Say(json("200 OK", &[], body));
+        }
+        assert!(request.contains("Bearer t1"), "{request}");
+        Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
+    });
+    let credentials = Credentials::client("id", "secret");
+    let client = builder(&server).credentials(credentials).build().unwrap();
+    let all_here = Barrier::new(JOBS);
+    thread::scope(|scope| {
+        for _ in 0..JOBS {
+            scope.spawn(|| {
+                all_here.wait();
+                client.attach("op1").status().unwrap();
+            });
+        }
+    });
+    assert_eq!(tokens.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn credentials_that_are_refused_are_refused_to_everybody_at_once() {
+    const JOBS: usize = 20;
+    let server = Server::start(|_, _| {
+        Act::Say(json("401 Unauthorized", &[], r#"{"error":"invalid_client"}"#))
+    });
+    let credentials = Credentials::client("id", "secret");
+    let client = builder(&server).credentials(credentials).build().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..JOBS {
+            scope.spawn(|| {
+                let error = client.attach("op1").status().unwrap_err();
+                assert!(matches!(error.job(), Some(Error::Unauthorized { .. })), "{error}");
+                assert!(!error.to_string().contains("secret"), "{error}");
+            });
+        }
+    });
+    assert_eq!(server.lines(), ["POST /iam/v1/oauth2/token HTTP/1.1"]);
+}

@@ -1,0 +1,405 @@
+//! What a failure proves: the difference between a request that was never sent and one that may
+//! have arrived decides whether it is sent again.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use export_ureq::{
+    CaBundle, Client, ClientBuilder, Credentials, DocumentExport, Error, Event, ExportError,
+    ExportSpec, FailureKind, Limits, ProxySettings, Stopper,
+};
+
+use crate::server::{Act, Authority, Server, answer, json};
+
+const SHORT: Duration = Duration::from_millis(300);
+
+/// Every failure ends the job at once, and nothing takes long.
+fn limits() -> Limits {
+    Limits { failures: 0, submits: 1, attempt: Duration::from_secs(20), ..Limits::default() }
+}
+
+fn builder(url: &str) -> ClientBuilder<Client> {
+    Client::builder()
+        .credentials(Credentials::token("t0ken"))
+        .base_url(url)
+        .proxy(ProxySettings::Off)
+        .limits(limits())
+}
+
+/// The kinds of all failures of one poll, and the text of the error that ended it.
+fn poll(builder: ClientBuilder<Client>) -> (Vec<FailureKind>, String) {
+    told(builder, |client| client.attach("op1").status().map(drop))
+}
+
+fn submit(builder: ClientBuilder<Client>) -> (Vec<FailureKind>, String) {
+    told(builder, |client| {
+        client.export(ExportSpec::document("d1", DocumentExport::pdf())).submit().map(drop)
+    })
+}
+
+fn told(
+    builder: ClientBuilder<Client>,
+    run: impl FnOnce(Client) -> Result<(), ExportError>,
+) -> (Vec<FailureKind>, String) {
+    let kinds = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&kinds);
+    let client = builder.on_event(move |event| {
+        if let Event::Failed { kind, .. } = event {
+            seen.lock().unwrap().push(*kind);
+        }
+    });
+    let error = run(client.build().unwrap()).unwrap_err();
+    let kinds = kinds.lock().unwrap().clone();
+    (kinds, error.to_string())
+}
+
+fn only(kind: FailureKind, told: (Vec<FailureKind>, String)) -> String {
+    assert_eq!(told.0, [kind], "{}", told.1);
+    told.1
+}
+
+/// An address at which nobody listens.
+fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[test]
+fn a_refused_connection_was_not_sent() {
+    let text = only(FailureKind::NotSent, submit(builder(&nowhere())));
+    assert!(text.contains("127.0.0.1: connecting: Connection refused"), "{text}");
+}
+
+#[test]
+fn a_name_without_an_address_was_not_sent() {
+    let quick = Limits { attempt: SHORT, ..limits() };
+    let text = only(
+        FailureKind::NotSent,
+        submit(builder("https://no-such-host.invalid").limits(quick).ca_bundle(any_bundle())),
+    );
+    assert!(text.contains("no-such-host.invalid: finding its address: "), "{text}");
+}
+
+/// For clients that speak TLS: the system may have no authorities.
+fn any_bundle() -> CaBundle {
+    CaBundle::pem(Authority::new().pem)
+}
+
+#[test]
+fn a_handshake_that_is_cut_off_was_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || drop(listener.accept().unwrap()));
+    let there = builder(&format!("https://localhost:{port}")).ca_bundle(any_bundle());
+    let text = only(FailureKind::NotSent, submit(there));
+    assert!(text.contains("localhost: establishing TLS: "), "{text}");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_handshake_that_nobody_answers_was_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let quick = Limits { attempt: SHORT, ..limits() };
+    let there = builder(&format!("https://localhost:{port}")).limits(quick);
+    let text = only(FailureKind::NotSent, submit(there.ca_bundle(any_bundle())));
+    assert!(text.contains("localhost: establishing TLS: it took too long"), "{text}");
+}
+
+#[test]
+fn a_post_that_was_read_and_not_answered_may_have_arrived() {
+    let server = Server::start(|_, _| Act::SayAndClose(Vec::new()));
+    only(FailureKind::Unanswered, submit(builder(&server.url())));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_post_whose_connection_is_reset_may_have_arrived() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        // It has come, and is not read: closing the connection resets it.
+        assert_eq!(stream.peek(&mut [0]).unwrap(), 1);
+    });
+    only(FailureKind::Unanswered, submit(builder(&url)));
+    server.join().unwrap();
+}
+
+#[test]
+fn a_post_that_is_never_answered_may_have_arrived() {
+    let server = Server::start(|_, _| Act::SayAndHang(Vec::new()));
+    let quick = Limits { attempt: SHORT, ..limits() };
+    let text = only(FailureKind::Unanswered, submit(builder(&server.url()).limits(quick)));
+    assert!(text.contains("it took too long"), "{text}");
+}
+
+#[test]
+fn a_head_that_drips_does_not_outlive_the_attempt() {
+    let server = Server::start(|_, _| Act::SayAndHang(b"HTTP/1.1 200 OK\r\ncontent-".into()));
+    let quick = Limits { attempt: SHORT, ..limits() };
+    only(FailureKind::Unanswered, poll(builder(&server.url()).limits(quick)));
+}
+
+#[test]
+fn half_a_head_is_no_answer() {
+    let server = Server::start(|_, _| Act::SayAndClose(b"HTTP/1.1 200 OK\r\ncontent-".into()));
+    only(FailureKind::Unanswered, poll(builder(&server.url())));
+}
+
+#[test]
+fn something_other_than_http_is_no_answer() {
+    let server = Server::start(|_, _| Act::SayAndClose(b"220 mail.example ESMTP\r\n\r\n".into()));
+    only(FailureKind::Unanswered, poll(builder(&server.url())));
+}
+
+#[test]
+fn a_head_without_end_is_too_long() {
+    let server = Server::start(|_, _| {
+        let mut head = b"HTTP/1.1 200 OK\r\nx: ".to_vec();
+        head.resize(1_000_000, b'x');
+        Act::SayAndClose(head)
+    });
+    only(FailureKind::TooLong, poll(builder(&server.url())));
+}
+
+#[test]
+fn a_large_head_is_read() {
+    let server = Server::start(|_, _| {
+        let large = format!("x-large: {}", "x".repeat(200_000));
+        Act::Say(json("200 OK", &[&large], r#"{"id":"op1","status":"started"}"#))
+    });
+    let client = builder(&server.url()).build().unwrap();
+    let status = client.attach("op1").status().unwrap();
+    assert_eq!(status.facts.status.as_deref(), Some("started"));
+}
+
+#[test]
+fn whatever_status_comes_reaches_the_core() {
+    let client_errors = (400..=431).chain([451, 499]);
+    let statuses = [200, 201, 204, 205, 206, 299].into_iter().chain(300..=308);
+    for status in statuses.chain(client_errors).chain(500..=511).chain([599, 999]) {
+        let server = Server::start(move |_, _| {
+            Act::Say(format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n").into_bytes())
+        });
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let statuses = Arc::clone(&seen);
+        let client = builder(&server.url()).limits(Limits { grace: Duration::ZERO, ..limits() });
+        let client = client.on_event(move |event| {
+            if let Event::Answered { status, .. } = event {
+                statuses.lock().unwrap().push(status.as_u16());
+            }
+        });
+        let stopper = Stopper::new();
+        let answered = client.build().unwrap().attach("op1").with_stopper(&stopper);
+        // A 429 would be asked again and again.
+        let stop = std::thread::spawn({
+            let seen = Arc::clone(&seen);
+            move || {
+                while seen.lock().unwrap().is_empty() && Arc::strong_count(&seen) > 2 {
+                    std::thread::yield_now();
+                }
+                stopper.stop();
+            }
+        });
+        let outcome = answered.bytes(9).map(drop);
+        stop.join().unwrap();
+        assert!(outcome.is_err(), "{status}");
+        assert_eq!(seen.lock().unwrap().first(), Some(&status), "{outcome:?}");
+    }
+}
+
+#[test]
+fn what_comes_before_the_answer_is_passed_over() {
+    let server = Server::start(|_, _| {
+        let mut early = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".to_vec();
+        early.extend(b"HTTP/1.1 102 Processing\r\n\r\n");
+        early.extend(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#));
+        Act::Say(early)
+    });
+    let client = builder(&server.url()).build().unwrap();
+    let status = client.attach("op1").status().unwrap();
+    assert_eq!(status.facts.status.as_deref(), Some("started"));
+}
+
+#[test]
+fn a_body_that_ends_early_is_cut() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
+    let server = Server::start(move |_, _| Act::SayAndClose(head.into()));
+    only(FailureKind::Cut, poll(builder(&server.url())));
+}
+
+#[test]
+fn a_chunked_body_that_ends_early_is_cut() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+                transfer-encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n";
+    let server = Server::start(move |_, _| Act::SayAndClose(head.into()));
+    only(FailureKind::Cut, poll(builder(&server.url())));
+}
+
+#[test]
+fn an_api_answer_does_not_outlive_the_attempt() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
+    let server = Server::start(move |_, _| Act::SayAndHang(head.into()));
+    let quick = Limits { attempt: SHORT, ..limits() };
+    only(FailureKind::Stalled, poll(builder(&server.url()).limits(quick)));
+}
+
+#[test]
+fn an_api_answer_without_end_is_too_long() {
+    let server = Server::start(|_, _| {
+        let mut body = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{".to_vec();
+        body.resize(2_000_000, b' ');
+        Act::SayAndClose(body)
+    });
+    only(FailureKind::TooLong, poll(builder(&server.url())));
+}
+
+#[test]
+fn a_server_that_is_not_trusted_is_final_and_gets_nothing() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let said = |authority: &Authority, name: &str| {
+        let server = Server::tls(authority.server(name), |_, _| Act::SayAndClose(Vec::new()));
+        let url = format!("https://localhost:{}", server.address.port());
+        let patient = Limits { failures: 10, ..limits() };
+        let there = builder(&url).limits(patient).ca_bundle(CaBundle::pem(ours.pem.clone()));
+        let text = only(FailureKind::Untrusted, submit(there));
+        assert!(server.requests().is_empty());
+        assert_eq!(server.connections(), 1);
+        text
+    };
+    assert_eq!(
+        said(&theirs, "localhost"),
+        "submit: the peer is not trusted: localhost: establishing TLS: its certificate comes from \
+         an authority that this machine does not know; if it is your company's, give its CA bundle"
+    );
+    assert_eq!(
+        said(&ours, "api.example.com"),
+        "submit: the peer is not trusted: localhost: establishing TLS: its certificate is not for \
+         localhost but for api.example.com"
+    );
+}
+
+#[test]
+fn a_server_of_the_bundle_s_authority_is_asked() {
+    let ours = Authority::new();
+    let server = Server::tls(ours.server("localhost"), |_, _| {
+        Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"queued"}"#))
+    });
+    let url = format!("https://localhost:{}", server.address.port());
+    let client = builder(&url).ca_bundle(CaBundle::pem(ours.pem.clone())).build().unwrap();
+    assert_eq!(client.attach("op1").status().unwrap().facts.status.as_deref(), Some("queued"));
+}
+
+mod through_a_proxy {
+    use super::*;
+
+    fn through(proxy: &Server) -> ClientBuilder<Client> {
+        let url = format!("http://me:secret@{}", proxy.address);
+        builder("https://api.example.invalid")
+            .ca_bundle(any_bundle())
+            .proxy(ProxySettings::Url(url))
+    }
+
+    fn proxy_that_says(status: &'static str) -> Server {
+        Server::start(move |_, _| Act::SayAndClose(answer(status, &[], "<html>")))
+    }
+
+    #[test]
+    fn a_proxy_that_refuses_is_final_and_its_password_is_not_repeated() {
+        for status in ["407 Proxy Authentication Required", "403 Forbidden"] {
+            let proxy = proxy_that_says(status);
+            let text = only(FailureKind::Untrusted, submit(through(&proxy)));
+            assert!(text.contains(&format!("it answered {status}")), "{text}");
+            assert!(text.contains("the proxy 127.0.0.1"), "{text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_reach_the_service_was_asked_in_vain() {
+        for status in ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"] {
+            only(FailureKind::NotSent, submit(through(&proxy_that_says(status))));
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_says_nothing_was_asked_in_vain() {
+        let silent = Server::start(|_, _| Act::SayAndClose(Vec::new()));
+        only(FailureKind::NotSent, submit(through(&silent)));
+        let babbling = Server::start(|_, _| Act::SayAndClose(b"hello\r\n\r\n".into()));
+        only(FailureKind::NotSent, submit(through(&babbling)));
+        let quick = Limits { attempt: SHORT, ..limits() };
+        let hanging = Server::start(|_, _| Act::SayAndHang(Vec::new()));
+        only(FailureKind::NotSent, submit(through(&hanging).limits(quick)));
+    }
+
+    #[test]
+    fn the_tunnel_is_asked_for_by_name_and_with_the_password() {
+        let proxy = proxy_that_says("503 Service Unavailable");
+        only(FailureKind::NotSent, submit(through(&proxy)));
+        assert_eq!(
+            proxy.requests(),
+            ["CONNECT api.example.invalid:443 HTTP/1.1\r\nHost: api.example.invalid:443\r\n\
+              Proxy-Authorization: Basic bWU6c2VjcmV0\r\n\r\n"]
+        );
+    }
+
+    #[test]
+    fn what_goes_through_the_tunnel_is_the_service_s_business_alone() {
+        // One connection: first it is the proxy's, then, as in life, the service's.
+        let proxy = Server::start(|number, _| match number {
+            0 => Act::Say(b"HTTP/1.1 200 Connection established\r\n\r\n".into()),
+            _ => Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)),
+        });
+        let client = builder("http://localhost:1")
+            .proxy(ProxySettings::Url(format!("http://me:secret@{}", proxy.address)))
+            .build()
+            .unwrap();
+        client.attach("op1").status().unwrap();
+        assert_eq!(proxy.connections(), 1);
+        let [connect, request] = proxy.requests().try_into().unwrap();
+        assert!(connect.starts_with("CONNECT localhost:1 HTTP/1.1\r\n"), "{connect}");
+        assert!(!connect.contains("t0ken"), "{connect}");
+        assert!(request.contains("Bearer t0ken"), "{request}");
+        assert!(!request.to_ascii_lowercase().contains("proxy"), "{request}");
+    }
+}
+
+#[test]
+fn a_poll_looks_like_this_on_the_wire() {
+    let server =
+        Server::start(|_, _| Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)));
+    let client = builder(&server.url())
+        .headers(|headers| {
+            headers.insert("traceparent", "00-1-2-01".parse().unwrap());
+        })
+        .build()
+        .unwrap();
+    client.attach("op1").status().unwrap();
+    let request = server.requests().remove(0).replace(&server.address.to_string(), "HOST");
+    let (line, headers) = request.trim_end().split_once("\r\n").unwrap();
+    let mut headers: Vec<_> = headers.lines().collect();
+    headers.sort_unstable();
+    assert_eq!(line, "GET /platform/v1/operations/op1 HTTP/1.1");
+    assert_eq!(
+        headers,
+        [
+            "accept: application/json",
+            "authorization: Bearer t0ken",
+            "host: HOST",
+            "traceparent: 00-1-2-01",
+            concat!("user-agent: export-ureq/", env!("CARGO_PKG_VERSION")),
+            "x-version: 2022-01-01",
+        ]
+    );
+}
+
+#[test]
+fn an_error_brings_the_checkpoint_back() {
+    let error = builder(&nowhere()).build().unwrap().attach("op1").status().unwrap_err();
+    assert!(matches!(error.job(), Some(Error::GaveUp { .. })));
+    let operation = error.checkpoint().unwrap().operation().unwrap().to_owned();
+    assert!(operation.ends_with("/platform/v1/operations/op1"), "{operation}");
+}

@@ -1,0 +1,399 @@
+//! Every documented answer, and what is understood of it: one snapshot for each.
+//!
+//! Answers that no document knows, and that come all the same, are in plain tests.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and that is all")]
+
+use std::fmt::Write as _;
+
+use export_core::{
+    ApiError, Config, Dialect, Head, OperationFacts, Phase, Reading, Region, Speaker, Workiva,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+const OPERATION: &str = "https://api.app.wdesk.com/platform/v1/operations/op-1";
+
+#[test]
+fn a_submit_is_accepted() {
+    let accepted = || Answer::new(202).with("retry-after", "5");
+    let json = format!(r#"{{"operationLocation": "{OPERATION}"}}"#);
+    accepted().with("location", OPERATION).snapshot("submit_202_location", Phase::Submit);
+    accepted().body(&json).snapshot("submit_202_body", Phase::Submit);
+    accepted()
+        .with("location", "/operations/op-1")
+        .body(&json)
+        .snapshot("submit_202_both", Phase::Submit);
+    accepted()
+        .with("location", "https://api.${WORKIVA_CLUSTER_DOMAIN}/operations/op-1")
+        .snapshot("submit_202_cluster", Phase::Submit);
+    accepted().body("{}").snapshot("submit_202_neither", Phase::Submit);
+}
+
+#[test]
+fn an_operation_in_each_of_its_states() {
+    for status in ["acknowledged", "queued", "started", "completed", "cancelled", "failed"] {
+        let resource = match status {
+            "completed" => r#""https://api.app.wdesk.com/files/result/1""#,
+            _ => "null",
+        };
+        let details = match status {
+            "failed" => {
+                r#"[
+    {"code": "BadArgument", "message": "no such section", "target": "sections[1]"},
+    {"code": null, "message": "the rest was not tried", "target": null}
+  ]"#
+            }
+            _ => "null",
+        };
+        operation(status, resource, details).snapshot(&format!("poll_{status}"), Phase::Poll);
+    }
+    operation("completed", "null", "null").snapshot("poll_completed_nowhere", Phase::Poll);
+    operation("paused-by-a-later-release", "null", "null").snapshot("poll_unknown", Phase::Poll);
+}
+
+#[test]
+fn an_error_of_each_status() {
+    for (status, code, message) in [
+        (400, "400BadRequest", "the body is invalid"),
+        (401, "401Unauthorized", "the token has expired"),
+        (403, "403Forbidden", "the scope file:read is missing"),
+        (404, "404NotFound", "no such document"),
+        (409, "409Conflict", "the document is being published"),
+        (429, "429TooManyRequests", "slow down"),
+        (500, "500InternalServerError", "something went wrong"),
+        (503, "503ServiceUnavailable", "come back later"),
+    ] {
+        let details = match status {
+            400 => {
+                r#"[
+    {"code": "BadArgument", "message": "unknown format", "target": "format"},
+    {"code": "BadArgument", "message": null, "target": "sections"}
+  ]"#
+            }
+            _ => "null",
+        };
+        Answer::new(status)
+            .with("x-request-id", "7f9c24e8")
+            .body(&format!(
+                r#"{{
+  "code": "{code}",
+  "message": "{message}",
+  "target": "body",
+  "details": {details},
+  "documentationUrl": "https://developers.workiva.com",
+  "version": "2022-01-01"
+}}"#
+            ))
+            .snapshot(&format!("error_{status}"), Phase::Poll);
+    }
+}
+
+#[test]
+fn an_error_in_each_shape() {
+    Answer::new(403)
+        .body(r#"{"error": {"code": "403Forbidden", "message": "not yours"}}"#)
+        .snapshot("error_nested", Phase::Poll);
+    Answer::new(401)
+        .body(
+            r#"{
+  "error": "invalid_client",
+  "error_description": "unknown client",
+  "error_uri": "https://developers.workiva.com"
+}"#,
+        )
+        .snapshot("error_token", Phase::Poll);
+    Answer::new(502)
+        .html("<html>\n<head><title>502 Bad Gateway</title></head>\n<body>nginx</body>\n</html>")
+        .snapshot("error_html", Phase::Poll);
+    Answer::new(504).snapshot("error_empty", Phase::Poll);
+    Answer::new(503)
+        .body(r#"{"message": "Service Unavailable"}"#)
+        .snapshot("error_of_a_gateway_in_json", Phase::Poll);
+    Answer::new(403)
+        .with("content-type", "application/xml")
+        .raw(
+            r#"<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"#,
+        )
+        .snapshot("error_of_a_store_in_xml", Phase::Poll);
+    Answer::new(500)
+        .with("content-type", "text/plain")
+        .raw("upstream connect error")
+        .snapshot("error_in_plain_text", Phase::Poll);
+}
+
+#[test]
+fn a_page_in_place_of_an_answer_is_not_the_services() {
+    let page = "<!DOCTYPE html><title>Please wait</title>";
+    for (phase, status) in [(Phase::Submit, 200), (Phase::Submit, 202), (Phase::Poll, 200)] {
+        assert_eq!(Answer::new(status).html(page).read(phase), Reading::Foreign);
+        assert_eq!(
+            Answer::new(status).with("content-type", "text/plain").raw("hi").read(phase),
+            Reading::Foreign
+        );
+    }
+    assert_eq!(Answer::new(202).html(page).read(Phase::Poll), Reading::Foreign);
+    assert_eq!(Answer::new(200).raw(page).read(Phase::Poll), Reading::Foreign);
+    assert_eq!(Answer::new(202).raw(page).read(Phase::Submit), Reading::Foreign);
+    assert_eq!(Answer::new(200).body(page).read(Phase::Poll), Reading::Foreign);
+    let located = Answer::new(202).with("location", "/operations/1").html(page);
+    assert!(matches!(located.read(Phase::Submit), Reading::Accepted { .. }));
+}
+
+#[test]
+fn every_name_of_json_is_json() {
+    for media in [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/hal+json",
+        "text/x+JSON",
+    ] {
+        let answer = Answer::new(200).with("content-type", media).raw(r#"{"status":"queued"}"#);
+        assert_eq!(answer.read(Phase::Poll), pending("queued"), "{media}");
+    }
+    assert_eq!(
+        Answer::new(200).raw("\u{feff} {\"status\":\"queued\"}").read(Phase::Poll),
+        pending("queued")
+    );
+}
+
+#[test]
+fn the_ends_of_an_operation_have_many_words_and_the_rest_is_not_the_end() {
+    let read = |status: &str| operation(status, r#""/r""#, "null").read(Phase::Poll);
+    for status in ["completed", "COMPLETED", "succeeded", "Success", " completed "] {
+        assert!(
+            matches!(read(status), Reading::ReadyAt { resource, .. } if resource == "/r"),
+            "{status}"
+        );
+    }
+    for status in ["failed", "error", "cancelled", "canceled", "Cancelled"] {
+        assert!(matches!(read(status), Reading::Failed(..)), "{status}");
+    }
+    for status in ["running", "complete", "done", "failed?", "cancelling", "\u{0}"] {
+        assert!(matches!(read(status), Reading::Pending(_)), "{status}");
+    }
+}
+
+#[test]
+fn an_operation_is_read_liberally() {
+    let read = |body: &str| Answer::new(200).body(body).read(Phase::Poll);
+    let unknown = Reading::Pending(OperationFacts::default());
+    for body in [
+        "{}",
+        r#"{"status":null}"#,
+        r#"{"status":5}"#,
+        r#"{"status":{"a":[]}}"#,
+        r#"{"status":""}"#,
+    ] {
+        assert_eq!(read(body), unknown, "{body}");
+    }
+    assert_eq!(
+        read(
+            r#"{"status":"queued","created":"now","updated":[1],"details":"x","originalRequest":{}}"#
+        ),
+        pending("queued")
+    );
+    for resource in ["null", "5", r#""""#, r#"" ""#, "{}", "[\"/r\"]"] {
+        let reading = operation("completed", resource, "null").read(Phase::Poll);
+        assert!(matches!(reading, Reading::ReadyNowhere(_)), "{resource}");
+    }
+    assert!(matches!(
+        read(r#"{"status":"completed","resourceUrl":"https:\/\/h.example\/r"}"#),
+        Reading::ReadyAt { resource, .. } if resource == "https://h.example/r"
+    ));
+}
+
+#[test]
+fn a_failure_is_told_in_whichever_way_the_operation_has() {
+    let told = |rest: &str| match Answer::new(200)
+        .body(&format!(r#"{{"status":"failed",{rest}}}"#))
+        .read(Phase::Poll)
+    {
+        Reading::Failed(error, _) => {
+            assert_eq!(error.speaker(), Speaker::Service);
+            error.to_string()
+        }
+        other => format!("{other:?}"),
+    };
+    assert_eq!(told(r#""details":null"#), "the service gave no reason");
+    assert_eq!(told(r#""details":[]"#), "the service gave no reason");
+    assert_eq!(told(r#""details":[null,5,{}]"#), "the service gave no reason");
+    assert_eq!(told(r#""details":{"code":"A","message":"b"}"#), "A: b");
+    assert_eq!(told(r#""details":[{"target":"t"}]"#), "the service gave no reason (t)");
+    assert_eq!(told(r#""message":"b","details":[{"code":"A"}]"#), "b; A");
+    assert_eq!(told(r#""error":{"code":"A","message":"b"}"#), "A: b");
+    assert_eq!(told(r#""error":"A""#), "A");
+}
+
+#[test]
+fn what_breaks_the_protocol_is_named() {
+    let poll = |body: &str| Answer::new(200).body(body).read(Phase::Poll);
+    assert_eq!(poll(""), Reading::Malformed("the body is empty"));
+    assert_eq!(poll(" \r\n"), Reading::Malformed("the body is empty"));
+    assert_eq!(poll("[]"), Reading::Malformed("the body is not a JSON object"));
+    assert_eq!(poll("queued"), Reading::Malformed("the body is not a JSON object"));
+    let broken = Reading::Malformed("the body is not the JSON that it begins as");
+    assert_eq!(poll(r#"{"status":"queued""#), broken);
+    assert_eq!(poll(&format!(r#"{{"x":{}"#, "[".repeat(100_000))), broken);
+    assert_eq!(poll(&r#"{"created":"#.repeat(100_000)), broken);
+    assert_eq!(poll("{\"status\":\"\\ud800\"}"), broken);
+
+    let other = "a poll is answered with 200, 202, 303 or an error";
+    assert_eq!(Answer::new(204).read(Phase::Poll), Reading::Malformed(other));
+    assert_eq!(Answer::new(206).read(Phase::Poll), Reading::Malformed(other));
+    for status in [200, 201, 204, 303] {
+        let other = "a submit is answered with 202 or an error";
+        assert_eq!(Answer::new(status).read(Phase::Submit), Reading::Malformed(other));
+    }
+    for body in ["", "{}", r#"{"operationLocation":null}"#, r#"{"operationLocation":7}"#] {
+        assert_eq!(
+            Answer::new(202).with("location", " ").body(body).read(Phase::Submit),
+            Reading::Malformed(
+                "the export was accepted, but with no Location header and no operationLocation in the body"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_head_that_says_enough_needs_no_body() {
+    let read = |answer: Answer, phase| answer.of_head(phase);
+    assert!(matches!(
+        read(Answer::new(202).with("location", "/o"), Phase::Submit),
+        Reading::Accepted { operation } if operation == "/o"
+    ));
+    assert_eq!(read(Answer::new(202), Phase::Submit), Reading::NeedBody);
+    assert_eq!(read(Answer::new(200), Phase::Poll), Reading::NeedBody);
+    assert_eq!(read(Answer::new(202), Phase::Poll), Reading::Pending(OperationFacts::default()));
+    assert_eq!(read(Answer::new(303).with("location", "/r"), Phase::Poll), Reading::Redirect);
+}
+
+#[test]
+fn a_cluster_that_cannot_be_known_is_a_broken_protocol() {
+    let config = Config::new("https://wdesk.example").unwrap();
+    let answer = Answer::new(202).with("location", "https://${WORKIVA_CLUSTER_DOMAIN}/o");
+    let head = Head::new(answer.status, &answer.headers);
+    let reading = Workiva::attached(&config).read(Phase::Submit, &head, None);
+    assert!(matches!(reading, Reading::Malformed(what) if what.contains("WORKIVA_CLUSTER_DOMAIN")));
+}
+
+fn pending(status: &str) -> Reading {
+    Reading::Pending(OperationFacts { status: Some(status.into()), ..Default::default() })
+}
+
+fn operation(status: &str, resource: &str, details: &str) -> Answer {
+    let status = serde_json::Value::from(status);
+    Answer::new(200).with("retry-after", "1").body(&format!(
+        r#"{{
+  "id": "op-1",
+  "status": {status},
+  "resourceUrl": {resource},
+  "details": {details},
+  "originalRequest": "9b2ff8f6-5d5c-4a3a-8d9b-6d0b0b1b7c11",
+  "created": {{"dateTime": "2026-11-24T08:00:00Z", "user": {{"id": "user-1"}}}},
+  "updated": {{"dateTime": "2026-11-24T08:00:05Z", "user": {{"id": "user-1"}}}}
+}}"#
+    ))
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn new(status: u16) -> Self {
+        let status = StatusCode::from_u16(status).unwrap();
+        Self { status, headers: HeaderMap::new(), body: String::new() }
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        let value = HeaderValue::from_str(value).unwrap();
+        self.headers.insert(HeaderName::from_static(name), value);
+        self
+    }
+
+    fn raw(mut self, body: &str) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    fn body(self, json: &str) -> Self {
+        self.with("content-type", "application/json").raw(json)
+    }
+
+    fn html(self, page: &str) -> Self {
+        self.with("content-type", "text/html").raw(page)
+    }
+
+    fn of_head(&self, phase: Phase) -> Reading {
+        workiva().read(phase, &Head::new(self.status, &self.headers), None)
+    }
+
+    /// What is read of it, as the machine asks: by the head, then by the body.
+    fn read(&self, phase: Phase) -> Reading {
+        let head = Head::new(self.status, &self.headers);
+        match self.of_head(phase) {
+            Reading::NeedBody => workiva().read(phase, &head, Some(self.body.as_bytes())),
+            reading => reading,
+        }
+    }
+
+    fn snapshot(&self, name: &str, phase: Phase) {
+        let mut text = format!("HTTP {}\n", self.status.as_u16());
+        for (name, value) in &self.headers {
+            writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
+        }
+        if !self.body.is_empty() {
+            writeln!(text, "\n{}", self.body).unwrap();
+        }
+        if self.status.is_success() {
+            write!(text, "\n=> {}", reading_as_text(&self.read(phase))).unwrap();
+        } else {
+            let head = Head::new(self.status, &self.headers);
+            let error = workiva().error(&head, self.body.as_bytes());
+            write!(text, "\n=> {}", error_as_text(&error)).unwrap();
+        }
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("snapshots/answers");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name, text));
+    }
+}
+
+fn reading_as_text(reading: &Reading) -> String {
+    match reading {
+        Reading::Accepted { operation } => format!("accepted: {operation}"),
+        Reading::Pending(facts) => format!("pending\n{}", facts_as_text(facts)),
+        Reading::ReadyNowhere(facts) => format!("ready, but nowhere\n{}", facts_as_text(facts)),
+        Reading::ReadyAt { resource, facts } => {
+            format!("ready: {resource}\n{}", facts_as_text(facts))
+        }
+        Reading::Failed(error, facts) => {
+            format!("failed: {}\n{}", error_as_text(error), facts_as_text(facts))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn error_as_text(error: &ApiError) -> String {
+    format!("{:?} says {error}", error.speaker())
+}
+
+fn facts_as_text(facts: &OperationFacts) -> String {
+    let OperationFacts { status, original_request, created, updated } = facts;
+    let shown = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "-".into());
+    format!(
+        "   status {}\n   original request {}\n   created {}\n   updated {}",
+        shown(status),
+        shown(original_request),
+        shown(created),
+        shown(updated)
+    )
+}
+
+fn workiva() -> Workiva {
+    Workiva::attached(&Config::for_region(Region::Us))
+}

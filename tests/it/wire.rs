@@ -1,0 +1,309 @@
+//! Every request there is, as it leaves: one snapshot for each endpoint and generation.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and that is all")]
+
+use std::fmt::Write as _;
+
+use export_core::{
+    ApiVersion, ArchiveOptions, Config, Dialect, DocumentDocxOptions, DocumentExport,
+    DocumentPdfOptions, DocumentXhtmlOptions, ExportJob, ExportPrecision, ExportSpec, FileExport,
+    PageOrientation, PageScale, PresentationExport, PresentationPdfOptions,
+    PresentationPptxOptions, Region, Reply, SpreadsheetCsvOptions, SpreadsheetExport,
+    SpreadsheetPdfOptions, SpreadsheetXlsxOptions, Step, StyleGuideExport, Sunset, TestAttachment,
+    Timestamp, Token, TokenNeed, TokenSource, TokenStep, Workiva,
+};
+use http::{Request, Response};
+
+const OLD: ApiVersion = ApiVersion::V2022_01_01;
+const NEW: ApiVersion = ApiVersion::V2026_01_01;
+
+#[test]
+fn a_file_of_each_kind() {
+    let kinds = [
+        ("as it was uploaded", FileExport::supporting_document()),
+        ("document", FileExport::document(every_document().remove(1).1)),
+        ("document, the format left to the service", FileExport::document(None)),
+        ("spreadsheet", FileExport::spreadsheet(every_spreadsheet().remove(1).1)),
+        ("presentation", FileExport::presentation(every_presentation().remove(1).1)),
+        ("folder", FileExport::folder(every_archive_option())),
+        ("Workiva file", FileExport::workiva(every_archive_option())),
+    ];
+    let specs = kinds.map(|(about, export)| (about, ExportSpec::file("f/1", export)));
+    submits("file", &[OLD, NEW], specs);
+}
+
+#[test]
+fn a_container() {
+    let plain = ExportSpec::container("c/1", ArchiveOptions::default());
+    let full = ExportSpec::container("c/1", every_archive_option());
+    submits("container", &[OLD], [("plain", plain), ("every option", full)]);
+}
+
+#[test]
+fn a_document_in_each_format() {
+    let specs =
+        every_document().into_iter().map(|(a, export)| (a, ExportSpec::document("d/1", export)));
+    submits("document", &[OLD, NEW], specs);
+}
+
+#[test]
+fn a_spreadsheet_in_each_format() {
+    let exports = every_spreadsheet().into_iter();
+    let specs = exports.map(|(about, export)| (about, ExportSpec::spreadsheet("s/1", export)));
+    submits("spreadsheet", &[OLD, NEW], specs);
+}
+
+#[test]
+fn a_presentation_in_each_format() {
+    let exports = every_presentation().into_iter();
+    let specs = exports.map(|(about, export)| (about, ExportSpec::presentation("p/1", export)));
+    submits("presentation", &[OLD, NEW], specs);
+}
+
+#[test]
+fn a_style_guide() {
+    let latest = ExportSpec::style_guide("g/1", StyleGuideExport::latest());
+    let former = ExportSpec::style_guide("g/1", StyleGuideExport::revision("r7"));
+    submits("style-guide", &[NEW], [("latest", latest), ("a revision", former)]);
+}
+
+#[test]
+fn a_graph_report() {
+    submits("graph-report", &[NEW], [("csv", ExportSpec::graph_report("r/1"))]);
+}
+
+#[test]
+fn a_test_form_and_its_attachments() {
+    submits("test-form", &[NEW], [("xlsx", ExportSpec::test_form("t/1"))]);
+    let attachment = || TestAttachment::new("t/1", "p/1", "a/1");
+    let spec = ExportSpec::test_attachment(attachment());
+    submits("phase-attachment", &[NEW], [("pdf", spec)]);
+    let spec = ExportSpec::test_attachment(attachment().of_matrix("m/1"));
+    submits("matrix-attachment", &[NEW], [("pdf", spec)]);
+    let spec = ExportSpec::test_attachment(attachment().of_sample("m/1", "s/1"));
+    submits("sample-attachment", &[NEW], [("pdf", spec)]);
+}
+
+#[test]
+fn an_operation_and_what_it_made() {
+    for version in [OLD, NEW] {
+        let config = config(version);
+        let mut job = ExportJob::attach("op/1", &config).unwrap();
+        let mut text = format!("no scope{}\n\n", end(&Workiva::attached(&config)));
+        request(&mut text, "poll", &sent(&mut job, |answer| answer));
+
+        for (about, resource) in [
+            ("fetch from the API", "/files/result/1"),
+            ("fetch from elsewhere", "https://store.example.com/1?signature=s"),
+        ] {
+            let body = format!(r#"{{"status":"completed","resourceUrl":"{resource}"}}"#);
+            let mut job = ExportJob::attach("op/1", &config).unwrap();
+            sent(&mut job, |_| Response::new(body));
+            request(&mut text, about, &sent(&mut job, |answer| answer));
+        }
+        snapshot(&format!("operation_{version}"), &text);
+    }
+}
+
+#[test]
+fn a_token() {
+    for version in [OLD, NEW] {
+        let mut text = String::new();
+        let source = || TokenSource::client_credentials("id", "s&cret", &config(version));
+        for (about, mut source) in
+            [("plain", source()), ("with scopes", source().with_scope("file:read file:write"))]
+        {
+            let TokenStep::Transmit(token, _) = source.step(now(), TokenNeed::any()) else {
+                panic!("a token is asked for");
+            };
+            request(&mut text, about, &token);
+        }
+        snapshot(&format!("token_{version}"), &text);
+    }
+}
+
+fn every_document() -> Vec<(&'static str, DocumentExport)> {
+    let pdf = DocumentPdfOptions {
+        include_alternate_row_fill: Some(true),
+        include_attachment_labels: Some(true),
+        include_comments: Some(true),
+        include_draft_watermark: Some(true),
+        include_hyperlinks: Some(true),
+        include_leader_dots: Some(true),
+        include_track_changes: Some(true),
+        remove_space_from_partial_export: Some(true),
+        tag_for_web_accessibility: Some(true),
+        use_cmyk_colorspace: Some(true),
+    };
+    let docx = DocumentDocxOptions {
+        include_leader_dots: Some(true),
+        show_table_cell_shading: Some(false),
+    };
+    let xhtml = DocumentXhtmlOptions {
+        editable_simple: Some(false),
+        editable_xhtml: Some(false),
+        include_external_hyperlinks: Some(true),
+        include_headers_and_footers: Some(true),
+    };
+    let simple = DocumentXhtmlOptions { editable_simple: Some(true), ..Default::default() };
+    let editable = DocumentXhtmlOptions { editable_xhtml: Some(true), ..Default::default() };
+    vec![
+        ("pdf", DocumentExport::pdf()),
+        ("pdf, every option", DocumentExport::pdf_with(pdf).with_sections(["a", "b"])),
+        ("docx, every option", DocumentExport::docx_with(docx)),
+        ("xhtml", DocumentExport::xhtml()),
+        ("xhtml, every option", DocumentExport::xhtml_with(xhtml)),
+        ("xhtml, simple", DocumentExport::xhtml_with(simple)),
+        ("xhtml, editable", DocumentExport::xhtml_with(editable)),
+    ]
+}
+
+fn every_spreadsheet() -> Vec<(&'static str, SpreadsheetExport)> {
+    let pdf = SpreadsheetPdfOptions {
+        include_comments: Some(true),
+        include_draft_watermark: Some(true),
+        include_hyperlinks: Some(true),
+        include_leader_dots: Some(true),
+        include_track_changes: Some(true),
+        only_export_print_areas: Some(true),
+        page_height: Some(11.0),
+        page_orientation: Some(PageOrientation::Landscape),
+        page_scale: Some(PageScale::FitToWidth),
+        page_width: Some(8.5),
+        show_cell_fills: Some(true),
+        show_gridlines: Some(true),
+        use_cmyk_colorspace: Some(true),
+    };
+    let xlsx = SpreadsheetXlsxOptions {
+        export_as_formulas: Some(true),
+        export_precision: Some(ExportPrecision::FullPrecision),
+    };
+    let csv = SpreadsheetCsvOptions { export_as_formulas: Some(true) };
+    vec![
+        ("pdf", SpreadsheetExport::pdf()),
+        ("pdf, every option", SpreadsheetExport::pdf_with(pdf).with_sheets(["a", "b"])),
+        ("xlsx, every option", SpreadsheetExport::xlsx_with(xlsx)),
+        ("csv", SpreadsheetExport::csv()),
+        ("csv, every option", SpreadsheetExport::csv_with(csv).with_sheets(["a"])),
+    ]
+}
+
+fn every_presentation() -> Vec<(&'static str, PresentationExport)> {
+    let pdf = PresentationPdfOptions {
+        include_alternate_row_fill: Some(true),
+        include_comments: Some(true),
+        include_draft_watermark: Some(true),
+        include_hyperlinks: Some(true),
+        include_leader_dots: Some(true),
+        tag_for_web_accessibility: Some(true),
+        use_cmyk_colorspace: Some(true),
+    };
+    let pptx = PresentationPptxOptions { include_unused_layout_slides: Some(true) };
+    vec![
+        ("pdf", PresentationExport::pdf()),
+        ("pdf, every option", PresentationExport::pdf_with(pdf).with_slides(["a", "b"])),
+        ("pptx, every option", PresentationExport::pptx_with(pptx)),
+    ]
+}
+
+fn every_archive_option() -> ArchiveOptions {
+    ArchiveOptions {
+        email_on_complete: Some(true),
+        include_attachments: Some(true),
+        include_comments: Some(true),
+        include_custom_field_values: Some(true),
+        include_document_markup: Some(true),
+        include_input_cell_values: Some(true),
+        include_outline_labels: Some(true),
+        include_smart_link_metadata: Some(true),
+        include_wdata_incoming_connections: Some(true),
+        include_wdata_outgoing_connections: Some(true),
+        include_xbrl: Some(true),
+        include_xbrl_disconnected: Some(true),
+        keep_input_mode_enabled: Some(true),
+        remove_grc_links: Some(true),
+        remove_links: Some(true),
+    }
+}
+
+/// Compares the submit requests of these specs, and that there are none in other generations.
+fn submits(
+    endpoint: &str,
+    versions: &[ApiVersion],
+    specs: impl IntoIterator<Item = (&'static str, ExportSpec)>,
+) {
+    let specs: Vec<_> = specs.into_iter().collect();
+    for version in [OLD, NEW] {
+        let mut text = String::new();
+        for (about, spec) in &specs {
+            let workiva = Workiva::new(spec, &config(version));
+            assert_eq!(workiva.is_ok(), versions.contains(&version), "{endpoint} in {version}");
+            let Ok(workiva) = workiva else { continue };
+            if text.is_empty() {
+                text = format!("scope {}{}\n\n", spec.scope(), end(&workiva));
+            }
+            let mut job = ExportJob::new(spec.clone(), &config(version)).unwrap();
+            request(&mut text, about, &sent(&mut job, |answer| answer));
+        }
+        if !text.is_empty() {
+            snapshot(&format!("{endpoint}_{version}"), &text);
+        }
+    }
+}
+
+fn config(version: ApiVersion) -> Config {
+    Config::for_region(Region::Us).with_api_version(version)
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_date(2026, 11, 24)
+}
+
+/// The request that the job sends next, which is then answered.
+fn sent(
+    job: &mut ExportJob,
+    answer: impl FnOnce(Response<String>) -> Response<String>,
+) -> Request<Vec<u8>> {
+    let token = Token::fixed("eyJhbGciOi").unwrap();
+    let Step::Transmit(transmit) = job.step(now()) else { panic!("a request is due") };
+    let token = transmit.token_need().map(|_| &token);
+    let (request, in_flight) = transmit.start(now(), token, 0);
+    let answer = answer(Response::new(String::new()));
+    match in_flight.handle_head(now(), &answer) {
+        Reply::Collect(collect) => collect.handle_body(now(), answer.body().as_bytes()),
+        Reply::Stream(stream) => stream.finish(now()),
+    }
+    request
+}
+
+/// The announced end of an endpoint.
+fn end(workiva: &Workiva) -> String {
+    let Some(Sunset { endpoint, deprecated, sunset, successor, .. }) = workiva.sunset() else {
+        return String::new();
+    };
+    format!("\n{endpoint}\ndeprecated {deprecated}, gone {sunset}: use {successor}")
+}
+
+/// Writes a request as text: the token hidden, JSON spread over lines.
+fn request(text: &mut String, about: &str, request: &Request<Vec<u8>>) {
+    let gap = if text.is_empty() || text.ends_with("\n\n") { "" } else { "\n\n" };
+    writeln!(text, "{gap}# {about}\n{} {}", request.method(), request.uri()).unwrap();
+    for (name, value) in request.headers() {
+        let shown = if value.is_sensitive() { "(hidden)" } else { value.to_str().unwrap() };
+        writeln!(text, "{name}: {shown}").unwrap();
+    }
+    let body = std::str::from_utf8(request.body()).unwrap();
+    if !body.is_empty() {
+        let json = serde_json::from_str(body)
+            .and_then(|json: serde_json::Value| serde_json::to_string_pretty(&json));
+        write!(text, "\n{}", json.unwrap_or_else(|_| body.into())).unwrap();
+    }
+}
+
+fn snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots/wire");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}

@@ -1,0 +1,166 @@
+//! What the core costs, and how fast a large file comes, against curl in the same run.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::shell::{Done, Simulator, cargo, output, run, target};
+
+/// The core alone: time and memory of a step, a whole export, a waiting job.
+pub(crate) fn core() -> Done {
+    run(&mut cargo(&[
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        "conformance",
+        "--example",
+        "core_costs",
+    ]))
+}
+
+const SIZE: u64 = 1 << 30;
+const ROUNDS: usize = 5;
+
+/// One GiB over loopback, to a file and to nowhere: curl, then each adapter, in turn.
+pub(crate) fn download() -> Done {
+    let build = ["build", "--release", "--quiet", "--package", "conformance", "--example", "fetch"];
+    run(&mut cargo(&build))?;
+    let size = SIZE.to_string();
+    let quick = ["--artifact-size", &size, "--complete-after", "0s", "--operations-rate", "0"];
+    let simulator = Simulator::start("release", &[&quick[..], &["--retry-after", "0"]].concat())?;
+    let folder = target("bench-files");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let file = folder.join("artifact.pdf");
+    let url = artifact_url(&simulator.url)?;
+
+    println!(
+        "{:<10} {:<8} {:>8} {:>10} {:>8} {:>10}",
+        "to", "with", "median", "MiB/s", "curl=1", "RSS MiB"
+    );
+    for (kind, to) in [("discard", None), ("file", Some(file.as_path()))] {
+        let mut times: [Vec<Duration>; 3] = Default::default();
+        let mut rss = [0_u64; 3];
+        for _ in 0..ROUNDS {
+            for (index, with) in ["curl", "hyper", "ureq"].into_iter().enumerate() {
+                let (time, peak) = match with {
+                    "curl" => (curl(&url, to)?, 0),
+                    adapter => fetch(adapter, &simulator.url, to)?,
+                };
+                if let Some(times) = times.get_mut(index) {
+                    times.push(time);
+                }
+                if let Some(rss) = rss.get_mut(index) {
+                    *rss = peak.max(*rss);
+                }
+            }
+        }
+        let curl = median(&mut times[0]);
+        for (index, with) in ["curl", "hyper", "ureq"].into_iter().enumerate() {
+            let time = median(&mut times[index]);
+            let rate = SIZE as f64 / 1_048_576.0 / time.as_secs_f64();
+            let ratio = curl.as_secs_f64() / time.as_secs_f64();
+            let rss = if rss[index] == 0 {
+                "-".into()
+            } else {
+                format!("{:.1}", rss[index] as f64 / 1024.0)
+            };
+            println!(
+                "{kind:<10} {with:<8} {:>7.3}s {rate:>10.0} {ratio:>8.2} {rss:>10}",
+                time.as_secs_f64()
+            );
+        }
+    }
+    let _ = fs::remove_dir_all(&folder);
+    Ok(())
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// An artifact to download again and again: one export, asked for with curl.
+fn artifact_url(base: &str) -> Done<String> {
+    let submit = format!("{base}/documents/bench/export");
+    let head = output(Command::new("curl").args([
+        "--silent",
+        "--dump-header",
+        "-",
+        "--output",
+        "/dev/null",
+        "--request",
+        "POST",
+        &submit,
+        "--header",
+        "X-Version: 2026-01-01",
+        "--header",
+        "Content-Type: application/json",
+        "--header",
+        "Authorization: Bearer t0ken",
+        "--data",
+        r#"{"format":"pdf"}"#,
+    ]))?;
+    let location = head
+        .lines()
+        .find_map(|line| {
+            line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("location"))
+        })
+        .map(|(_, url)| url.trim())
+        .ok_or("the simulator gave no Location")?;
+    let operation = output(Command::new("curl").args([
+        "--silent",
+        location,
+        "--header",
+        "X-Version: 2026-01-01",
+        "--header",
+        "Authorization: Bearer t0ken",
+    ]))?;
+    let at = operation.split("\"resourceUrl\":\"").nth(1).and_then(|rest| rest.split('"').next());
+    at.map(String::from).ok_or_else(|| format!("no resourceUrl in {operation}"))
+}
+
+fn curl(url: &str, to: Option<&Path>) -> Done<Duration> {
+    let mut command = Command::new("curl");
+    command.args([
+        "--silent",
+        "--fail",
+        "--header",
+        "Authorization: Bearer t0ken",
+        url,
+        "--output",
+    ]);
+    command.arg(to.unwrap_or_else(|| Path::new("/dev/null")));
+    if let Some(to) = to {
+        let _ = fs::remove_file(to);
+    }
+    let started = Instant::now();
+    succeed(&mut command)?;
+    if let Some(to) = to {
+        succeed(Command::new("sync").arg(to))?;
+    }
+    Ok(started.elapsed())
+}
+
+/// Downloads with an adapter in a process of its own, which prints its peak memory in KiB.
+fn fetch(adapter: &str, base: &str, to: Option<&Path>) -> Done<(Duration, u64)> {
+    let mut command = Command::new(target("release").join("examples").join("fetch"));
+    command.args([adapter, base]).args(to);
+    if let Some(to) = to {
+        let _ = fs::remove_file(to);
+    }
+    let started = Instant::now();
+    let peak = output(&mut command)?;
+    let time = started.elapsed();
+    let peak = peak.trim().parse().map_err(|_| format!("fetch printed {peak:?}"))?;
+    Ok((time, peak))
+}
+
+fn succeed(command: &mut Command) -> Done {
+    let status = command.stdin(Stdio::null()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        other => Err(format!("{command:?} ended with {other:?}")),
+    }
+}

@@ -1,0 +1,17 @@
+//! Everything that has to hold.
+
+use crate::shell::{self, Done, cargo};
+use crate::{packages, samples, snapshots};
+
+/// In the order of how soon each tells that something is wrong.
+pub(crate) fn run() -> Done {
+    shell::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    packages::check()?;
+    let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    shell::run(&mut cargo(&lints))?;
+    let docs = ["doc", "--workspace", "--no-deps", "--locked"];
+    shell::run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
+    snapshots::check()?;
+    shell::run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
+    samples::check()
+}

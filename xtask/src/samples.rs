@@ -1,0 +1,128 @@
+//! The request samples of the vendor's reference, as a reader would type them, against the
+//! simulator: with the documented body they are accepted; as printed there, without one, they are
+//! refused in the documented shape.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::shell::{Done, Simulator, run, target};
+
+const BODY: &str = r#"{"kind":"SupportingDocument"}"#;
+
+const HEADERS: [(&str, &str); 4] = [
+    ("X-Version", "2022-01-01"),
+    ("Content-Type", "application/json"),
+    ("Accept", "application/json"),
+    ("Authorization", "Bearer t0ken"),
+];
+
+/// A tool, and its command line for a URL, with or without a body.
+type Sample = (&'static str, fn(&Path, &str, Option<&str>) -> Command);
+
+const SAMPLES: [Sample; 4] =
+    [("curl", curl), ("httpie", httpie), ("wget", wget), ("requests", requests)];
+
+pub(crate) fn check() -> Done {
+    let python = python()?;
+    let simulator = Simulator::start("debug", &[])?;
+    let url = format!("{}/prototype/platform/files/124efa2a142f/export", simulator.url);
+    for (name, sample) in SAMPLES {
+        let with = answer(name, &mut sample(&python, &url, Some(BODY)))?;
+        for expected in ["202", "location:", "retry-after:"] {
+            expect(name, "with the documented body", &with, expected)?;
+        }
+        let without = answer(name, &mut sample(&python, &url, None))?;
+        for expected in ["400", "\"code\"", "\"message\"", "\"version\""] {
+            expect(name, "without a body", &without, expected)?;
+        }
+        println!("{name}: accepted with a body, refused without");
+    }
+    Ok(())
+}
+
+fn expect(name: &str, case: &str, answer: &str, expected: &str) -> Done {
+    if answer.contains(expected) {
+        Ok(())
+    } else {
+        Err(format!("{name} {case}: no {expected:?} in\n{answer}"))
+    }
+}
+
+/// Everything that a tool printed, in lower case: they show heads in different ways.
+fn answer(name: &str, command: &mut Command) -> Done<String> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("{name} cannot be started: {error}"))?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok(String::from_utf8_lossy(&text).to_lowercase())
+}
+
+fn curl(_python: &Path, url: &str, body: Option<&str>) -> Command {
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--show-error", "--include", "--request", "POST", url]);
+    for (name, value) in HEADERS {
+        command.args(["--header", &format!("{name}: {value}")]);
+    }
+    if let Some(body) = body {
+        command.args(["--data", body]);
+    }
+    command
+}
+
+fn httpie(python: &Path, url: &str, body: Option<&str>) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-m", "httpie", "--ignore-stdin", "--print=hb"]);
+    if let Some(body) = body {
+        command.args(["--raw", body]);
+    }
+    command.args(["POST", url]);
+    command.args(HEADERS.map(|(name, value)| format!("{name}:{value}")));
+    command
+}
+
+fn wget(_python: &Path, url: &str, body: Option<&str>) -> Command {
+    let mut command = Command::new("wget");
+    command.args(["--quiet", "--server-response", "--content-on-error", "--method", "POST"]);
+    for (name, value) in HEADERS {
+        command.args(["--header", &format!("{name}: {value}")]);
+    }
+    if let Some(body) = body {
+        command.args(["--body-data", body]);
+    }
+    command.args(["--output-document", "-", url]);
+    command
+}
+
+fn requests(python: &Path, url: &str, body: Option<&str>) -> Command {
+    let headers: Vec<String> =
+        HEADERS.iter().map(|(name, value)| format!("{name:?}: {value:?}")).collect();
+    let script = format!(
+        "import requests\n\
+         r = requests.post({url:?}, headers={{{}}}, data={})\n\
+         print(r.status_code)\n\
+         print('\\n'.join(f'{{k}}: {{v}}' for k, v in r.headers.items()))\n\
+         print(r.text)",
+        headers.join(", "),
+        body.map_or_else(|| "None".into(), |body| format!("{body:?}")),
+    );
+    let mut command = Command::new(python);
+    command.args(["-c", &script]);
+    command
+}
+
+/// A Python that has httpie and requests, made on the first run.
+fn python() -> Done<PathBuf> {
+    for tool in ["curl", "wget", "python3"] {
+        let found = Command::new(tool).arg("--version").stdout(Stdio::null()).status();
+        found.map_err(|_| format!("the samples need {tool}: install it"))?;
+    }
+    let home = target("samples-venv");
+    let python = home.join("bin").join("python");
+    let ready = home.join("ready");
+    if !ready.exists() {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        run(Command::new(&python).args(install).args(["httpie==3.2.4", "requests==2.32.5"]))?;
+        std::fs::write(&ready, "").map_err(|error| format!("{}: {error}", ready.display()))?;
+    }
+    Ok(python)
+}

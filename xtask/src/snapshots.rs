@@ -1,0 +1,60 @@
+//! Snapshot tests: none missing, none changed, none left over.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::shell::{Done, cargo, root, run, target};
+
+/// Runs all tests, and fails if a snapshot is missing, changed or not used by any test.
+pub(crate) fn check() -> Done {
+    let orphans = test("no")?;
+    if orphans.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "no test uses these snapshots; `cargo xtask snapshots --accept` removes them:\n{}",
+        orphans.iter().map(|path| format!("  {}", path.display())).collect::<Vec<_>>().join("\n")
+    ))
+}
+
+/// Runs all tests, writes what they find, and removes what none of them uses.
+pub(crate) fn accept() -> Done {
+    for orphan in test("always")? {
+        println!("removing {}", orphan.display());
+        fs::remove_file(&orphan).map_err(|error| format!("{}: {error}", orphan.display()))?;
+    }
+    Ok(())
+}
+
+/// Runs all tests but the documentation's, and gives the snapshots that none of them looked at.
+fn test(update: &str) -> Done<Vec<PathBuf>> {
+    let used = target("snapshots-in-use.txt");
+    let _ = fs::remove_file(&used);
+    let words = ["test", "--workspace", "--all-targets", "--locked"];
+    run(cargo(&words).env("INSTA_UPDATE", update).env("INSTA_SNAPSHOT_REFERENCES_FILE", &used))?;
+    let used = fs::read_to_string(&used)
+        .map_err(|error| format!("no snapshot test ran ({}: {error})", used.display()))?;
+    let used: BTreeSet<PathBuf> = used.lines().map(|line| canonical(Path::new(line))).collect();
+    let mut found = Vec::new();
+    for folder in ["crates", "tests"] {
+        collect(&root().join(folder), &mut found)?;
+    }
+    Ok(found.into_iter().filter(|path| !used.contains(&canonical(path))).collect())
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Done {
+    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            collect(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "snap") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
