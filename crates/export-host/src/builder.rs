@@ -46,6 +46,19 @@ pub struct Settings<S: ?Sized> {
 }
 
 /// The settings of a client, the same for each adapter.
+///
+/// | setting | default |
+/// |---|---|
+/// | `credentials` | none: they have to be given |
+/// | `region`, `base_url`, `plain_http_base_url` | the United States; the last one that is given counts |
+/// | `api_version` | `2022-01-01`, which the service itself takes when it is not told |
+/// | `allow_origin` | none: the token goes to the base URL's origin and the region's own |
+/// | `ca_bundle` | none: the system's certificate authorities alone |
+/// | `proxy` | what the environment says |
+/// | `limits`, `pace`, `resubmit` | [`Limits::default`], [`Pace::Gentle`], [`Resubmit::IfHarmless`] |
+/// | `jitter` | another seed for each client |
+/// | `checkpoints` | none: jobs do not outlive the process |
+/// | `on_event`, `on_progress`, `headers` | none |
 #[derive(Debug)]
 #[must_use = "nothing happens before `build`"]
 pub struct ClientBuilder<A: FromSettings> {
@@ -156,6 +169,14 @@ impl<A: FromSettings> ClientBuilder<A> {
         self
     }
 
+    /// Believes Mozilla's certificate authorities, as they were when this was compiled, in place
+    /// of the system's.
+    #[cfg(feature = "webpki-roots")]
+    pub fn compiled_in_roots(mut self) -> Self {
+        self.tls = self.tls.with_compiled_in_roots();
+        self
+    }
+
     /// Which proxy to use. By default, the one that the **environment** names.
     pub fn proxy(mut self, proxy: ProxySettings) -> Self {
         self.proxy = proxy;
@@ -178,8 +199,9 @@ impl<A: FromSettings> ClientBuilder<A> {
         self
     }
 
-    /// May add headers, such as `User-Agent` or `traceparent`, to every request that goes to an
-    /// origin which may have the token. Other requests carry nothing that identifies the caller.
+    /// Puts headers, such as `User-Agent` or `traceparent`, into the empty map that it is given:
+    /// they are added to every request that goes to an origin which may have the token, but for
+    /// those that the request has already. Other requests carry nothing that identifies the caller.
     pub fn headers(mut self, add: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
         self.hooks.headers = Some(Arc::new(add));
         self

@@ -35,10 +35,19 @@ impl Hooks {
         }
     }
 
-    /// Adds the caller's headers, where somebody may see them who knows the caller anyway.
+    /// Adds the caller's headers, where somebody may see them who knows the caller anyway. The
+    /// caller sees none that are there already, the token least of all, and replaces none.
     pub fn dress<B>(&self, request: &mut Request<B>, access: Access) {
-        if let (Some(add), Access::Trusted) = (&self.headers, access) {
-            add(request.headers_mut());
+        let (Some(add), Access::Trusted) = (&self.headers, access) else { return };
+        let mut added = HeaderMap::new();
+        add(&mut added);
+        let headers = request.headers_mut();
+        for name in added.keys() {
+            if !headers.contains_key(name) {
+                for value in added.get_all(name) {
+                    headers.append(name, value.clone());
+                }
+            }
         }
     }
 }

@@ -28,7 +28,6 @@ pub(crate) enum Until {
 
 /// How the loop was left.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is returned once, at the end")]
 pub(crate) enum Left {
     /// The job is over.
     Done(Result<Artifact, Error>),

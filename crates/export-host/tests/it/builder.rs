@@ -115,13 +115,20 @@ fn the_scopes_are_asked_for() {
 #[test]
 fn a_caller_s_headers_go_where_the_caller_is_known_and_nowhere_else() {
     let settings = build(builder().headers(|headers| {
+        assert!(headers.is_empty(), "nobody is shown the token");
         headers.insert("traceparent", "00-1-2-01".parse().unwrap());
+        headers.append("tracestate", "a=1".parse().unwrap());
+        headers.append("tracestate", "b=2".parse().unwrap());
+        headers.insert("authorization", "mine".parse().unwrap());
     }));
     let mut request = Request::new(());
     settings.hooks.dress(&mut request, Access::Anonymous);
     assert!(request.headers().is_empty());
+    request.headers_mut().insert("authorization", "Bearer t".parse().unwrap());
     settings.hooks.dress(&mut request, Access::Trusted);
     assert_eq!(request.headers()["traceparent"], "00-1-2-01");
+    assert_eq!(request.headers().get_all("tracestate").iter().count(), 2);
+    assert_eq!(request.headers()["authorization"], "Bearer t");
 }
 
 #[test]

@@ -116,6 +116,30 @@ fn a_file_that_was_put_in_place_is_not_written_by_whoever_waited_for_its_part() 
 }
 
 #[test]
+fn a_part_that_was_removed_while_it_was_being_opened_is_not_written() {
+    // Every writer removes what it wrote: whoever finds something has opened another's part.
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("f");
+    let write_and_remove = || {
+        for _ in 0..2_000 {
+            match PartFile::open(&target, OPERATION, Duration::ZERO) {
+                Ok(mut part) => {
+                    assert_eq!(part.have(), 0);
+                    part.write_all(b"x").unwrap();
+                    part.discard().unwrap();
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}"),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(write_and_remove);
+        }
+    });
+}
+
+#[test]
 fn the_part_of_a_long_name_is_not_longer() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a".repeat(255), "ü".repeat(127), "文".repeat(85)] {

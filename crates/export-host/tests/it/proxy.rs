@@ -68,6 +68,7 @@ fn a_user_name_becomes_a_header_and_is_not_printed() {
     let with_user = rules(&[("https_proxy", "http://Aladdin:open%20sesame@p:1")]);
     let proxy = with_user.for_url(&Uri::from_static("https://x/")).unwrap();
     assert_eq!(proxy.authorization().unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    assert!(proxy.authorization().unwrap().is_sensitive());
     assert_eq!(format!("{proxy:?}"), "http://p:1/ (with a password)");
     assert!(!format!("{with_user:?}").contains("sesame"));
 }

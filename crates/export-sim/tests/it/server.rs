@@ -141,8 +141,8 @@ async fn huge_headers_go_out() {
 #[tokio::test]
 async fn a_body_that_is_too_large_is_read_and_refused() {
     let server = Server::start(config()).await.unwrap();
-    let large = submit().replace("content-length: 16", "content-length: 12000000");
-    let answer = talk(&server, &(large + &" ".repeat(12_000_000 - 16))).await;
+    let large = submit().replace("content-length: 16", "content-length: 30000000");
+    let answer = talk(&server, &(large + &" ".repeat(30_000_000 - 16))).await;
     let (head, body) = split(&answer);
     assert!(head.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{head}");
     assert!(String::from_utf8_lossy(body).contains("413PayloadTooLarge"));

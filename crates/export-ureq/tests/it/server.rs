@@ -139,7 +139,7 @@ fn converse(
     }
 }
 
-/// Reads a head and its body, but for the last line break of a request that wants a reset.
+/// Reads a head and its body, but for what follows in a fetch that wants a reset.
 fn next_request(wire: &mut dyn Wire) -> Option<String> {
     let mut request = Vec::new();
     let mut byte = [0];
@@ -148,7 +148,7 @@ fn next_request(wire: &mut dyn Wire) -> Option<String> {
             return None;
         }
         request.extend(byte);
-        if request.ends_with(b"x-reset: yes\r\n") {
+        if request.starts_with(b"GET /file") && request.ends_with(b"x-reset: yes\r\n") {
             break;
         }
     }
