@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::origin::{Origins, UrlError};
+use crate::origin::{Origins, UrlError, base_url};
 use crate::workiva::ApiVersion;
 
 /// Where the service is, and how a job behaves towards it.
@@ -36,21 +36,21 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Fails if it is no URL, or plain http to anywhere but this machine.
+    /// Fails if it is no URL, has a query, or is plain http to anywhere but this machine.
     pub fn new(base_url: &str) -> Result<Self, UrlError> {
-        Ok(Self::with_origins(base_url, Origins::new(base_url)?))
+        Self::with_origins(base_url, Origins::new(base_url)?)
     }
 
-    fn with_origins(base_url: &str, origins: Origins) -> Self {
-        Self(Arc::new(Settings {
-            base_url: base_url.trim_end_matches('/').into(),
+    fn with_origins(url: &str, origins: Origins) -> Result<Self, UrlError> {
+        Ok(Self(Arc::new(Settings {
+            base_url: base_url(url)?,
             origins,
             api_version: ApiVersion::default(),
             resubmit: Resubmit::default(),
             pace: Pace::default(),
             limits: Limits::default(),
             jitter: None,
-        }))
+        })))
     }
 
     fn settings(&mut self) -> &mut Settings {
@@ -64,7 +64,7 @@ impl Config {
     ///
     /// Fails if `base_url` is no URL.
     pub fn with_plain_http(base_url: &str) -> Result<Self, UrlError> {
-        Ok(Self::with_origins(base_url, Origins::with_plain_http_base(base_url)?))
+        Self::with_origins(base_url, Origins::with_plain_http_base(base_url)?)
     }
 
     /// Allows one more origin to be sent the token.

@@ -109,6 +109,9 @@ pub enum UrlError {
         "it leads to another origin than the base URL's, and that origin was not allowed by name"
     )]
     Origin,
+    /// It has a query, to which no path can be added.
+    #[error("it has a query, and cannot be the beginning of other URLs")]
+    Query,
     /// It is neither `http` nor `https`.
     #[error("it is neither http nor https")]
     Scheme,
@@ -272,6 +275,15 @@ fn parse(url: &str) -> Result<(Uri, Origin), UrlError> {
     let tidy = tidy(url)?;
     let absolute = UriStr::new(&tidy).map_err(|_| UrlError::Syntax)?;
     to_uri(absolute.as_str())
+}
+
+/// A URL to which paths are added: without a slash at its end.
+pub(crate) fn base_url(url: &str) -> Result<String, UrlError> {
+    let (uri, _) = parse(url)?;
+    match uri.query() {
+        Some(_) => Err(UrlError::Query),
+        None => Ok(url_text(&uri).trim_end_matches('/').into()),
+    }
 }
 
 fn resolve(base: &Uri, reference: &str) -> Result<(Uri, Origin), UrlError> {
@@ -469,6 +481,14 @@ mod tests {
         let origins = origins().with_allowed("http://192.0.2.1").unwrap();
         let target = origins.judge(None, "http://192.0.2.1/f", Purpose::Artifact).unwrap();
         assert_eq!(target.access(), Access::Trusted);
+    }
+
+    #[test]
+    fn a_base_url_is_the_beginning_of_other_urls() {
+        assert_eq!(base_url(" https://h.example/a/ "), Ok("https://h.example/a".into()));
+        assert_eq!(base_url("https://h.example/#x"), Ok("https://h.example".into()));
+        assert_eq!(base_url("https://h.example/?x=1"), Err(UrlError::Query));
+        assert_eq!(base_url("h.example"), Err(UrlError::Syntax));
     }
 
     #[test]

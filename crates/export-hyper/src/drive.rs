@@ -1,10 +1,11 @@
 //! The loop: what every driver of the core does, here with hyper and tokio.
 
+use std::io;
 use std::time::Duration;
 
 use export_core::{
     Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step,
-    Stream, Transmit,
+    Stream, Transmit, Wait, Why,
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -20,7 +21,7 @@ use crate::transport::{Connection, collect, next_within};
 pub(crate) enum Until {
     /// The export was accepted.
     Accepted,
-    /// The operation was asked after once.
+    /// The service has said how far the operation is.
     Polled,
     /// The job is over.
     Done,
@@ -40,16 +41,18 @@ pub(crate) async fn drive(
         if let Err(failure) = keeper.store(job.revision(), || job.checkpoint()).await {
             job.stop(failure);
         }
-        match (until, job.phase()) {
-            (Until::Accepted, Phase::Poll | Phase::Fetch) if job.operation().is_some() => {
-                return None;
-            }
-            (Until::Polled, _) if polled => return None,
+        match until {
+            Until::Accepted if job.operation().is_some() => return None,
+            Until::Polled if polled && is_known(job) => return None,
             _ => {}
         }
         match job.step(client.clock.now()) {
             Step::Done(Err(error)) => return Some(Err(error)),
             Step::Done(Ok(artifact)) => return Some(finish(sink, artifact).await),
+            // An answer without a word for the state; a failure would wait for a back-off.
+            Step::Wait(Wait { why: Why::Pace, .. }) if until == Until::Polled && polled => {
+                return None;
+            }
             Step::Wait(wait) => client.clock.wait_until(wait.until).await,
             Step::Transmit(transmit) => {
                 polled = transmit.phase() == Phase::Poll;
@@ -59,13 +62,16 @@ pub(crate) async fn drive(
     }
 }
 
+/// Whether the service has said how far the operation is.
+fn is_known(job: &ExportJob) -> bool {
+    let is_named = job.facts().is_some_and(|facts| facts.status.is_some());
+    is_named || job.phase() == Phase::Fetch
+}
+
 async fn finish(sink: &mut impl Sink, artifact: Artifact) -> Result<Artifact, Error> {
     match sink.finish(&artifact).await {
         Ok(()) => Ok(artifact),
-        Err(error) => {
-            let failure = Failure::new(FailureKind::Sink).with_source(error);
-            Err(Error::Local { phase: Phase::Fetch, failure })
-        }
+        Err(error) => Err(Error::Local { phase: Phase::Fetch, failure: sink_failed(error) }),
     }
 }
 
@@ -84,10 +90,7 @@ async fn exchange(client: &Shared, transmit: Transmit<'_>, keeper: &Keeper, sink
     };
     let have = match have {
         Ok(have) => have,
-        Err(error) => {
-            let failure = Failure::new(FailureKind::Sink).with_source(error);
-            return transmit.decline(clock.now(), failure);
-        }
+        Err(error) => return transmit.decline(clock.now(), sink_failed(error)),
     };
     let access = transmit.access();
     let connection =
@@ -118,9 +121,10 @@ async fn send(
     let (head, body) = response.into_parts();
     match in_flight.handle_head(clock.now(), &Response::from_parts(head, ())) {
         Reply::Collect(answer) => collect_answer(client, answer, body, give_up_at).await,
-        Reply::Stream(stream) => {
-            if let Err((stream, failure)) = download(client, stream, body, keeper, sink).await {
-                stream.handle_failure(clock.now(), failure);
+        Reply::Stream(mut stream) => {
+            match download(client, &mut stream, body, keeper, sink).await {
+                Ok(()) => stream.finish(clock.now()),
+                Err(failure) => stream.handle_failure(clock.now(), failure),
             }
         }
     }
@@ -137,49 +141,43 @@ async fn collect_answer(client: &Shared, answer: Collect<'_>, body: Incoming, gi
 const SYNC_EVERY_BYTES: u64 = 64 * 1_048_576;
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 
-/// Brings a body to the sink. On failure the stream comes back, to be told of it.
-async fn download<'a>(
+/// Brings a body to the sink.
+async fn download(
     client: &Shared,
-    mut stream: Stream<'a>,
+    stream: &mut Stream<'_>,
     mut body: Incoming,
     keeper: &Keeper,
     sink: &mut impl Sink,
-) -> Result<(), (Stream<'a>, Failure)> {
-    let sink_failed = |error| Failure::new(FailureKind::Sink).with_source(error);
+) -> Result<(), Failure> {
     client.hooks.observe(|| stream.next_event());
-    if let Err(failure) = keeper.store(stream.revision(), || stream.checkpoint()).await {
-        return Err((stream, failure));
-    }
-    if let Err(error) = sink.begin(stream.artifact(), stream.offset()).await {
-        return Err((stream, sink_failed(error)));
-    }
+    keeper.store(stream.revision(), || stream.checkpoint()).await?;
+    sink.begin(stream.artifact(), stream.offset()).await.map_err(sink_failed)?;
     let (mut synced, mut synced_at) = (stream.position(), Instant::now());
     loop {
-        let chunk = match next_within(&mut body, stream.stall()).await {
-            Ok(Some(chunk)) => chunk,
-            Ok(None) => break,
-            Err(failure) => return Err((stream, failure)),
-        };
-        if stream.check(&chunk).is_break() {
-            break;
-        }
-        let length = chunk.len() as u64;
-        if let Err(error) = sink.write(chunk).await {
-            return Err((stream, sink_failed(error)));
-        }
-        stream.advance(length);
-        client.hooks.progress(stream.position(), stream.artifact().length());
-        if stream.position() - synced >= SYNC_EVERY_BYTES || synced_at.elapsed() >= SYNC_EVERY {
-            (synced, synced_at) = (stream.position(), Instant::now());
-            let stored = match sink.sync().await {
-                Ok(offset) => keeper.store_always(stream.mark_durable(offset)).await,
-                Err(error) => Err(sink_failed(error)),
-            };
-            if let Err(failure) = stored {
-                return Err((stream, failure));
+        let next = next_within(&mut body, stream.stall()).await;
+        let broke_off = next.is_err();
+        if let Ok(Some(chunk)) = &next {
+            if stream.check(chunk).is_break() {
+                return Ok(());
             }
+            sink.write(chunk.clone()).await.map_err(sink_failed)?;
+            stream.advance(chunk.len() as u64);
+            client.hooks.progress(stream.position(), stream.artifact().length());
+        }
+        let due =
+            stream.position() - synced >= SYNC_EVERY_BYTES || synced_at.elapsed() >= SYNC_EVERY;
+        // What came before the body broke off is good all the same.
+        if broke_off || (due && keeper.is_kept()) {
+            (synced, synced_at) = (stream.position(), Instant::now());
+            let durable = sink.sync().await.map_err(sink_failed)?;
+            keeper.store_always(stream.mark_durable(durable)).await?;
+        }
+        if next?.is_none() {
+            return Ok(());
         }
     }
-    stream.finish(client.clock.now());
-    Ok(())
+}
+
+fn sink_failed(error: io::Error) -> Failure {
+    Failure::new(FailureKind::Sink).with_source(error)
 }

@@ -65,6 +65,11 @@ impl Keeper {
         Self { store, key, revision: AtomicU64::new(NEVER) }
     }
 
+    /// Whether anything is stored at all.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// Stores the checkpoint unless this revision is stored already.
     pub(crate) async fn store(
         &self,
