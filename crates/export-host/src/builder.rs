@@ -19,18 +19,21 @@ pub trait FromSettings: Sized {
     /// Its trait for stores of checkpoints.
     type Store: fmt::Debug + ?Sized;
 
+    /// A transport of the caller's, in place of the adapter's own.
+    type Transport: fmt::Debug;
+
     /// Makes a client. Nothing is sent yet.
     ///
     /// # Errors
     ///
     /// Fails if a setting is of no use.
-    fn from_settings(settings: Settings<Self::Store>) -> Result<Self, BuildError>;
+    fn from_settings(settings: Settings<Self::Store, Self::Transport>) -> Result<Self, BuildError>;
 }
 
 /// What a client is made of: everything is read and checked.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Settings<S: ?Sized> {
+pub struct Settings<S: ?Sized, T> {
     /// The core's settings.
     pub config: Config,
     /// Where tokens come from.
@@ -39,6 +42,8 @@ pub struct Settings<S: ?Sized> {
     pub tls: TlsOptions,
     /// Which proxy to use.
     pub proxies: ProxyRules,
+    /// The caller's own transport, to which TLS and proxies do not apply.
+    pub transport: Option<T>,
     /// The caller's functions.
     pub hooks: Hooks,
     /// Where checkpoints are stored, if they are.
@@ -73,6 +78,7 @@ pub struct ClientBuilder<A: FromSettings> {
     tls: TlsOptions,
     proxy: ProxySettings,
     hooks: Hooks,
+    transport: Option<A::Transport>,
     checkpoints: Option<Arc<A::Store>>,
 }
 
@@ -97,6 +103,7 @@ impl<A: FromSettings> Default for ClientBuilder<A> {
             tls: TlsOptions::new(),
             proxy: ProxySettings::default(),
             hooks: Hooks::default(),
+            transport: None,
             checkpoints: None,
         }
     }
@@ -213,6 +220,12 @@ impl<A: FromSettings> ClientBuilder<A> {
         self
     }
 
+    /// Sends by a transport of the caller's. CA bundles and proxies do not apply to it.
+    pub fn transport(mut self, transport: A::Transport) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
     /// Makes the client. Nothing is sent yet.
     ///
     /// # Errors
@@ -239,6 +252,7 @@ impl<A: FromSettings> ClientBuilder<A> {
             config,
             tls: self.tls,
             proxies: self.proxy.rules()?,
+            transport: self.transport,
             hooks: self.hooks,
             checkpoints: self.checkpoints,
         })

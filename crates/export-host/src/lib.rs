@@ -27,6 +27,7 @@ mod stable_hash;
 mod status;
 mod tls;
 mod tls_verdict;
+mod tunnel;
 
 pub use builder::{BuildError, ClientBuilder, FromSettings, Settings};
 pub use checkpoint_file::CheckpointFile;
@@ -37,6 +38,7 @@ pub use export_error::ExportError;
 pub use hooks::Hooks;
 pub use part_file::PartFile;
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
-pub use status::Status;
+pub use status::{Status, Submitted};
 pub use tls::{CaBundle, TlsError, TlsOptions};
 pub use tls_verdict::tls_verdict;
+pub use tunnel::{Tunnel, TunnelError};

@@ -9,8 +9,9 @@ use crate::clock::Clock;
 use crate::connector::Connector;
 use crate::export::Export;
 use crate::keeper::CheckpointStore;
+use crate::own_transport::OwnTransport;
 use crate::tokens::Tokens;
-use crate::transport::Transport;
+use crate::transport::{Pools, Transport};
 
 /// A client of the service. Cheap to clone: clones share connections and tokens.
 ///
@@ -58,13 +59,18 @@ impl Client {
 
 impl FromSettings for Client {
     type Store = dyn CheckpointStore;
+    type Transport = OwnTransport;
 
-    fn from_settings(settings: Settings<Self::Store>) -> Result<Self, BuildError> {
-        let Settings { config, tokens, tls, proxies, hooks, checkpoints, .. } = settings;
+    fn from_settings(settings: Settings<Self::Store, OwnTransport>) -> Result<Self, BuildError> {
+        let Settings { config, tokens, tls, proxies, transport, hooks, checkpoints, .. } = settings;
+        let transport = match transport {
+            Some(own) => Transport::Own(own),
+            None => Transport::Pools(Box::new(Pools::new(Connector::new(&tls, proxies)?))),
+        };
         Ok(Self(Arc::new(Shared {
             config,
             tokens: Tokens::new(tokens),
-            transport: Transport::new(Connector::new(&tls, proxies)?),
+            transport,
             clock: Clock::start(),
             hooks,
             checkpoints,

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use export_host::{BuildError, Proxy, ProxyRules, TlsOptions};
+use export_host::{BuildError, ProxyRules, TlsOptions, Tunnel, TunnelError};
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -105,28 +105,26 @@ impl Service<Uri> for Route {
 
     fn call(&mut self, to: Uri) -> Self::Future {
         if let Some(proxy) = self.proxies.for_url(&to) {
-            let tunnel = self.tunnel(proxy).call(with_port(to));
-            return Box::pin(async { Ok(tunnel.await?) });
+            let tunnel = Tunnel::new(proxy, &to);
+            let connecting = self.to_proxy.call(proxy.uri().clone());
+            return Box::pin(async move { open(tunnel, connecting.await?).await });
         }
         let direct = self.tcp.call(to);
         Box::pin(async { Ok(MaybeHttpsStream::Http(direct.await?)) })
     }
 }
 
-impl Route {
-    fn tunnel(&self, proxy: &Proxy) -> Tunnel<HttpsConnector<HttpConnector>> {
-        let tunnel = Tunnel::new(proxy.uri().clone(), self.to_proxy.clone());
-        match proxy.authorization() {
-            Some(authorization) => tunnel.with_auth(authorization.clone()),
-            None => tunnel,
+/// Asks the proxy at the other end for a tunnel.
+async fn open(tunnel: Tunnel, proxy: Stream) -> Result<Stream, BoxError> {
+    let mut proxy = TokioIo::new(proxy);
+    proxy.write_all(tunnel.request().as_bytes()).await?;
+    proxy.flush().await?;
+    let mut head = Vec::new();
+    loop {
+        // Byte by byte: what comes after the head belongs to whoever is at the tunnel's end.
+        match Tunnel::answer(&head) {
+            Some(answer) => return Ok(answer.map(|_| proxy.into_inner())?),
+            None => head.push(proxy.read_u8().await.map_err(|_| TunnelError::NotHttp)?),
         }
-    }
-}
-
-/// The tunnel takes a URL without a port for one with port 443, whatever its scheme.
-fn with_port(to: Uri) -> Uri {
-    match (to.scheme_str(), to.port(), to.host()) {
-        (Some("http"), None, Some(host)) => format!("http://{host}:80/").parse().unwrap_or(to),
-        _ => to,
     }
 }

@@ -8,13 +8,12 @@ use export_core::{
     Stream, Transmit, Wait, Why,
 };
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::client::Shared;
 use crate::keeper::Keeper;
 use crate::sink::Sink;
-use crate::transport::{Connection, collect, next_within};
+use crate::transport::{Body, Connection, collect, next_within};
 
 /// When to leave the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +129,7 @@ async fn send(
     }
 }
 
-async fn collect_answer(client: &Shared, answer: Collect<'_>, body: Incoming, give_up_at: Instant) {
+async fn collect_answer(client: &Shared, answer: Collect<'_>, body: Body, give_up_at: Instant) {
     match collect(body, answer.limit(), give_up_at).await {
         Ok(body) => answer.handle_body(client.clock.now(), &body),
         Err(failure) => answer.handle_failure(client.clock.now(), failure),
@@ -145,7 +144,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(5);
 async fn download(
     client: &Shared,
     stream: &mut Stream<'_>,
-    mut body: Incoming,
+    mut body: Body,
     keeper: &Keeper,
     sink: &mut impl Sink,
 ) -> Result<(), Failure> {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use export_core::{Artifact, Checkpoint, Error, ExportJob};
-use export_host::{ExportError, Status};
+use export_core::{Artifact, Error, ExportJob};
+use export_host::{ExportError, Status, Submitted};
 
 use crate::client::Shared;
 use crate::download::Download;
@@ -99,18 +99,18 @@ impl Export {
         .await
     }
 
-    /// Asks for the export, and returns when the service has accepted it. The checkpoint is what
+    /// Asks for the export, and returns when the service has accepted it. Its checkpoint is what
     /// [`Client::resume`](crate::Client::resume) goes on from.
     ///
     /// # Errors
     ///
     /// Fails if the service does not accept it.
-    pub async fn submit(self) -> Result<Checkpoint, ExportError> {
+    pub async fn submit(self) -> Result<Submitted, ExportError> {
         let mut running = self.run()?;
-        match running.drive(&mut Nowhere, Until::Accepted).await {
-            Some(outcome) => running.ended(outcome).map(|_| running.job.checkpoint()),
-            None => Ok(running.job.checkpoint()),
+        if let Some(outcome) = running.drive(&mut Nowhere, Until::Accepted).await {
+            running.ended(outcome)?;
         }
+        Ok(Submitted::of(&running.job, running.client.clock.now()))
     }
 
     /// Asks once how far the operation is.
@@ -123,7 +123,7 @@ impl Export {
         if let Some(outcome) = running.drive(&mut Nowhere, Until::Polled).await {
             running.ended(outcome)?;
         }
-        Ok(Status::of(&running.job))
+        Ok(Status::of(&running.job, running.client.clock.now()))
     }
 
     fn run(self) -> Result<Running, ExportError> {

@@ -31,6 +31,7 @@ mod drive;
 mod export;
 mod file;
 mod keeper;
+mod own_transport;
 mod sink;
 mod tokens;
 mod transport;
@@ -41,7 +42,8 @@ pub use export::Export;
 pub use export_core::*;
 pub use export_host::{
     BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, ProxyError,
-    ProxySettings, Status, TlsError,
+    ProxySettings, Status, Submitted, TlsError,
 };
 pub use keeper::{Blocking, CheckpointStore, Storing};
+pub use own_transport::OwnTransport;
 pub use sink::Sink;

@@ -6,28 +6,39 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use export_core::{Failure, FailureKind};
-use export_host::tls_verdict;
+use export_host::{TunnelError, tls_verdict};
 use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::connector::Connector;
+use crate::connector::{BoxError, Connector};
+use crate::own_transport::OwnTransport;
+
+/// A way to send requests: this crate's, or the caller's.
+#[derive(Clone, Debug)]
+pub(crate) enum Transport {
+    Pools(Box<Pools>),
+    Own(OwnTransport),
+}
 
 /// Two pools of connections: one that is shared, and one that never keeps any.
 #[derive(Clone)]
-pub(crate) struct Transport {
-    pooled: Client<Connector, Full<Bytes>>,
+pub(crate) struct Pools {
+    any: Client<Connector, Full<Bytes>>,
     fresh: Client<Connector, Full<Bytes>>,
 }
 
-impl fmt::Debug for Transport {
+impl fmt::Debug for Pools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Transport")
+        f.write_str("Pools")
     }
 }
+
+/// A body as it comes, whoever brings it.
+pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
 /// Whether a request may go over a connection that was used before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +51,7 @@ pub(crate) enum Connection {
 /// nobody reads; more only costs memory.
 const LARGEST_HEAD: usize = 262_144;
 
-impl Transport {
+impl Pools {
     pub(crate) fn new(connector: Connector) -> Self {
         let build = |idle: usize| {
             Client::builder(TokioExecutor::new())
@@ -53,32 +64,41 @@ impl Transport {
                 .http2_adaptive_window(true)
                 .build(connector.clone())
         };
-        Self { pooled: build(usize::MAX), fresh: build(0) }
+        Self { any: build(usize::MAX), fresh: build(0) }
     }
+}
 
+impl Transport {
     /// Sends a request and waits for the head of its answer.
     pub(crate) async fn send(
         &self,
         request: Request<Vec<u8>>,
         connection: Connection,
         give_up_at: Instant,
-    ) -> Result<Response<Incoming>, Failure> {
-        let client = match connection {
-            Connection::Any => &self.pooled,
-            Connection::Fresh => &self.fresh,
-        };
+    ) -> Result<Response<Body>, Failure> {
         let request = request.map(|body| Full::new(Bytes::from(body)));
-        match timeout_at(give_up_at, client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(classify(error)),
-            Err(_) => Err(Failure::new(FailureKind::Unanswered).with_detail("it took too long")),
-        }
+        let sent = async {
+            match self {
+                Self::Own(own) => own.send(request).await,
+                Self::Pools(pools) => {
+                    let pool = match connection {
+                        Connection::Any => &pools.any,
+                        Connection::Fresh => &pools.fresh,
+                    };
+                    let response = pool.request(request).await.map_err(classify)?;
+                    Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
+                }
+            }
+        };
+        timeout_at(give_up_at, sent).await.unwrap_or_else(|_| {
+            Err(Failure::new(FailureKind::Unanswered).with_detail("it took too long"))
+        })
     }
 }
 
 /// The whole of a body, if it is not longer than `limit`.
 pub(crate) async fn collect(
-    mut body: Incoming,
+    mut body: Body,
     limit: usize,
     give_up_at: Instant,
 ) -> Result<Vec<u8>, Failure> {
@@ -96,7 +116,7 @@ pub(crate) async fn collect(
 
 /// The next piece of a body that may be silent for a while.
 pub(crate) async fn next_within(
-    body: &mut Incoming,
+    body: &mut Body,
     stall: Duration,
 ) -> Result<Option<Bytes>, Failure> {
     match timeout(stall, next_chunk(body)).await {
@@ -105,11 +125,13 @@ pub(crate) async fn next_within(
     }
 }
 
-async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
+async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
     loop {
         match body.frame().await {
             None => return Ok(None),
-            Some(Err(error)) => return Err(Failure::new(FailureKind::Cut).with_source(Told(error))),
+            Some(Err(error)) => {
+                return Err(Failure::new(FailureKind::Cut).with_detail(innermost(&*error)));
+            }
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     return Ok(Some(data));
@@ -122,10 +144,11 @@ async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
 /// What an error of the transport proves about the request.
 fn classify(error: Error) -> Failure {
     let kind = if error.is_connect() {
-        if let Some(reason) = refused_by_proxy(&error).or_else(|| tls_verdict(&error)) {
+        let tunnel = causes(&error).find_map(|cause| cause.downcast_ref::<TunnelError>());
+        if let Some(reason) = tls_verdict(&error) {
             return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
         }
-        FailureKind::NotSent
+        tunnel.map_or(FailureKind::NotSent, TunnelError::kind)
     } else {
         match causes(&error).find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
             // It was taken back from a connection that had closed before.
@@ -134,15 +157,7 @@ fn classify(error: Error) -> Failure {
             _ => FailureKind::Unanswered,
         }
     };
-    Failure::new(kind).with_source(Told(error))
-}
-
-/// A proxy that wants credentials. The error has no public type, only a text.
-fn refused_by_proxy(error: &Error) -> Option<String> {
-    let refusal = "tunnel error: proxy authorization required";
-    causes(error)
-        .any(|cause| cause.to_string() == refusal)
-        .then(|| "the proxy wants a user name and a password, or other ones (407)".into())
+    Failure::new(kind).with_detail(innermost(&error)).with_source(error)
 }
 
 fn causes<'a>(
@@ -151,22 +166,7 @@ fn causes<'a>(
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
 }
 
-/// An error that tells the causes of it too: the outermost one alone says "client error".
-#[derive(Debug)]
-struct Told<E>(E);
-
-impl<E: StdError + 'static> fmt::Display for Told<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut innermost: &dyn StdError = &self.0;
-        while let Some(cause) = innermost.source() {
-            innermost = cause;
-        }
-        fmt::Display::fmt(innermost, f)
-    }
-}
-
-impl<E: StdError + 'static> StdError for Told<E> {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.0)
-    }
+/// What the first cause says: the outermost one alone says "client error".
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }

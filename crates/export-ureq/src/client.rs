@@ -8,6 +8,7 @@ use export_host::{
 };
 
 use crate::export::Export;
+use crate::own_agent::OwnAgent;
 use crate::tokens::Tokens;
 use crate::transport::Net;
 
@@ -57,13 +58,18 @@ impl Client {
 
 impl FromSettings for Client {
     type Store = dyn CheckpointStore;
+    type Transport = OwnAgent;
 
-    fn from_settings(settings: Settings<Self::Store>) -> Result<Self, BuildError> {
-        let Settings { config, tokens, tls, proxies, hooks, checkpoints, .. } = settings;
+    fn from_settings(settings: Settings<Self::Store, OwnAgent>) -> Result<Self, BuildError> {
+        let Settings { config, tokens, tls, proxies, transport, hooks, checkpoints, .. } = settings;
         Ok(Self(Arc::new(Shared {
             config,
             tokens: Arc::new(Tokens::new(tokens)),
-            net: Net { tls: Arc::new(tls.client_config()?), proxies: Arc::new(proxies) },
+            net: Net {
+                tls: Arc::new(tls.client_config()?),
+                proxies: Arc::new(proxies),
+                own: transport,
+            },
             clock: Clock::start(),
             hooks,
             checkpoints,

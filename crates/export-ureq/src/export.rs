@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use export_core::{Artifact, Checkpoint, ExportJob};
-use export_host::{ExportError, Status};
+use export_core::{Artifact, ExportJob, Timestamp};
+use export_host::{ExportError, Status, Submitted};
 
 use crate::client::Shared;
 use crate::download::Download;
@@ -102,18 +102,15 @@ impl Export {
         Download::open(stopper, move |mut pipe| export.to_sink(&mut pipe))
     }
 
-    /// Asks for the export, and returns when the service has accepted it. The checkpoint is what
+    /// Asks for the export, and returns when the service has accepted it. Its checkpoint is what
     /// [`Client::resume`](crate::Client::resume) goes on from.
     ///
     /// # Errors
     ///
     /// Fails if the service does not accept it.
-    pub fn submit(self) -> Result<Checkpoint, ExportError> {
-        let (job, left) = self.until(Until::Accepted)?;
-        match left {
-            Left::Reached => Ok(job.checkpoint()),
-            left => ended(&job, left).map(|_| job.checkpoint()),
-        }
+    pub fn submit(self) -> Result<Submitted, ExportError> {
+        let (job, now) = self.until(Until::Accepted)?;
+        Ok(Submitted::of(&job, now))
     }
 
     /// Asks once how far the operation is.
@@ -122,20 +119,20 @@ impl Export {
     ///
     /// Fails if the operation did, or if it cannot be asked after.
     pub fn status(self) -> Result<Status, ExportError> {
-        let (job, left) = self.until(Until::Polled)?;
-        if !matches!(left, Left::Reached) {
-            ended(&job, left)?;
-        }
-        Ok(Status::of(&job))
+        let (job, now) = self.until(Until::Polled)?;
+        Ok(Status::of(&job, now))
     }
 
     /// Drives the job no further than its first byte, so that its sink does not matter.
-    fn until(self, until: Until) -> Result<(ExportJob, Left), ExportError> {
+    fn until(self, until: Until) -> Result<(ExportJob, Timestamp), ExportError> {
         let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
         let (mut job, keeper) = self.begin()?;
         let mut nowhere = Memory { bytes: Vec::new(), limit: 0 };
         let left = Driver::new(&client, keeper, &stopper).drive(&mut job, &mut nowhere, until);
-        Ok((job, left))
+        if !matches!(left, Left::Reached) {
+            ended(&job, left)?;
+        }
+        Ok((job, client.clock.now()))
     }
 
     fn begin(self) -> Result<(ExportJob, Keeper), ExportError> {

@@ -28,6 +28,7 @@ mod drive;
 mod export;
 mod file;
 mod keeper;
+mod own_agent;
 mod sink;
 mod stopper;
 mod tokens;
@@ -39,7 +40,8 @@ pub use export::Export;
 pub use export_core::*;
 pub use export_host::{
     BuildError, CaBundle, CheckpointFolder, CheckpointStore, ClientBuilder, Credentials,
-    ExportError, ProxyError, ProxySettings, Status, TlsError,
+    ExportError, ProxyError, ProxySettings, Status, Submitted, TlsError,
 };
+pub use own_agent::OwnAgent;
 pub use sink::{Sink, WriteSink};
 pub use stopper::Stopper;

@@ -18,7 +18,7 @@ use http::Uri;
 use self::event::Events;
 use self::schedule::Schedule;
 use self::state::{Operation, Polling, State, Submitting};
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, SunsetNotice};
 use crate::config::{Config, Resubmit};
 use crate::dialect::{Dialect, OperationFacts, Phase, Repeat};
 use crate::error::Error;
@@ -199,6 +199,12 @@ impl ExportJob {
     #[must_use]
     pub fn facts(&self) -> Option<&OperationFacts<'static>> {
         self.state.operation().map(|operation| &operation.facts)
+    }
+
+    /// The announced end of the endpoint that the job uses, and how far away it is.
+    #[must_use]
+    pub fn sunset(&self, now: Timestamp) -> Option<SunsetNotice> {
+        self.sunset_notice(now)
     }
 
     /// Ends the job here and now, because of something that happened on this side: a checkpoint

@@ -13,12 +13,13 @@ use http::Request;
 
 /// A client that shows what it was made of.
 #[derive(Debug)]
-struct Shown(Settings<dyn CheckpointStore>);
+struct Shown(Settings<dyn CheckpointStore, ()>);
 
 impl FromSettings for Shown {
     type Store = dyn CheckpointStore;
+    type Transport = ();
 
-    fn from_settings(settings: Settings<Self::Store>) -> Result<Self, BuildError> {
+    fn from_settings(settings: Settings<Self::Store, ()>) -> Result<Self, BuildError> {
         Ok(Self(settings))
     }
 }
@@ -29,7 +30,7 @@ fn builder() -> ClientBuilder<Shown> {
         .proxy(ProxySettings::Off)
 }
 
-fn build(builder: ClientBuilder<Shown>) -> Settings<dyn CheckpointStore> {
+fn build(builder: ClientBuilder<Shown>) -> Settings<dyn CheckpointStore, ()> {
     builder.build().unwrap().0
 }
 

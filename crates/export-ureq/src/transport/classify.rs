@@ -4,12 +4,10 @@ use std::error::Error as StdError;
 use std::io;
 
 use export_core::{Failure, FailureKind};
-use export_host::tls_verdict;
-use http::StatusCode;
+use export_host::{TunnelError, tls_verdict};
 use ureq::Error;
 
 use super::attempt::Stage;
-use super::tunnel::Refused;
 
 /// The verdict on a request that brought no head.
 pub(crate) fn without_answer(error: Error, stage: Stage) -> Failure {
@@ -25,21 +23,13 @@ pub(crate) fn without_answer(error: Error, stage: Stage) -> Failure {
             return Failure::new(kind).with_detail(words(&error));
         }
     };
-    let refused = cause(&error).and_then(|cause| cause.downcast_ref::<Refused>());
-    let kind = match refused {
-        // 502, 503, 504: it could not connect. Another time it may.
-        Some(Refused(status)) if status.is_server_error() => FailureKind::NotSent,
-        Some(_) => FailureKind::Untrusted,
+    let tunnel = cause(&error).and_then(|cause| cause.downcast_ref::<TunnelError>());
+    let kind = match tunnel {
+        Some(tunnel) => tunnel.kind(),
         None if verdict(&error).is_some() => FailureKind::Untrusted,
         None => FailureKind::NotSent,
     };
-    let text = match refused {
-        Some(refused @ Refused(StatusCode::PROXY_AUTHENTICATION_REQUIRED)) => {
-            format!("{refused}: it wants a user name and password that it knows")
-        }
-        _ => words(&error),
-    };
-    Failure::new(kind).with_detail(format!("{peer}: {text}"))
+    Failure::new(kind).with_detail(format!("{peer}: {}", words(&error)))
 }
 
 /// The verdict on an answer whose body broke off.

@@ -43,9 +43,9 @@ fn a_folder_gets_the_file_under_the_service_s_name() {
 #[test]
 fn what_was_submitted_is_gone_on_with_from_its_checkpoint() {
     let server = service(|_, _| whole());
-    let checkpoint = client(&server).export(spec()).submit().unwrap();
+    let submitted = client(&server).export(spec()).submit().unwrap();
     assert_eq!(server.lines().len(), 1);
-    let status = client(&server).resume(checkpoint).status().unwrap();
+    let status = client(&server).resume(submitted.checkpoint).status().unwrap();
     assert!(status.is_ready);
     assert_eq!(server.lines().len(), 2);
     let (_, bytes) = client(&server).resume(status.checkpoint).bytes(1_000).unwrap();

@@ -16,7 +16,13 @@ const SHORT: Duration = Duration::from_millis(300);
 
 /// Every failure ends the job at once, and nothing takes long.
 fn limits() -> Limits {
-    Limits { failures: 0, submits: 1, attempt: Duration::from_secs(20), ..Limits::default() }
+    Limits {
+        failures: 0,
+        submits: 1,
+        attempt: Duration::from_secs(20),
+        backoff_cap: Duration::from_millis(1),
+        ..Limits::default()
+    }
 }
 
 fn builder(url: &str) -> ClientBuilder<Client> {

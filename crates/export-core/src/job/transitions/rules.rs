@@ -277,7 +277,7 @@ impl ExportJob {
     }
 
     /// The announced end of the endpoint; the service's own header beats what the dialect knows.
-    pub(super) fn sunset_notice(&self, now: Timestamp) -> Option<SunsetNotice> {
+    pub(in crate::job) fn sunset_notice(&self, now: Timestamp) -> Option<SunsetNotice> {
         let sunset = match (self.dialect.sunset(), self.sunset) {
             (Some(known), Some(date)) => Sunset { sunset: date, ..known },
             (Some(known), None) => known,

@@ -1,0 +1,141 @@
+//! Asking an HTTP proxy for a connection to somewhere else.
+
+use std::fmt::Write;
+
+use export_core::FailureKind;
+use http::{StatusCode, Uri};
+
+use crate::proxy::Proxy;
+
+/// A tunnel that is asked for: what to write to the proxy, and how to read its answer.
+///
+/// **Source:** RFC 9110, 9.3.6, and 11.7.2 for the credentials.
+///
+/// ```
+/// use export_host::{ProxySettings, Tunnel, TunnelError};
+///
+/// let rules = ProxySettings::Url("http://proxy.example:3128".into()).rules()?;
+/// let target = "https://api.app.wdesk.com/operations/1".parse()?;
+/// let tunnel = Tunnel::new(rules.for_url(&target).expect("it is for everything"), &target);
+/// assert!(tunnel.request().starts_with("CONNECT api.app.wdesk.com:443 HTTP/1.1\r\n"));
+///
+/// let opened = b"HTTP/1.1 200 OK\r\n\r\n";
+/// assert_eq!(Tunnel::answer(opened), Some(Ok(opened.len())));
+/// assert_eq!(Tunnel::answer(b"HTTP/1.1 200"), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tunnel {
+    request: String,
+}
+
+/// Longer answers are not read: a proxy that opens a tunnel has little to say. In **bytes**.
+const LONGEST_HEAD: usize = 16_384;
+
+impl Tunnel {
+    /// A tunnel through `proxy` to the host of `target`.
+    #[must_use]
+    pub fn new(proxy: &Proxy, target: &Uri) -> Self {
+        let default = if target.scheme_str() == Some("https") { 443 } else { 80 };
+        let port = target.port_u16().unwrap_or(default);
+        let authority = format!("{}:{port}", target.host().unwrap_or_default());
+        let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
+        if let Some(Ok(credentials)) = proxy.authorization().map(http::HeaderValue::to_str) {
+            write!(request, "Proxy-Authorization: {credentials}\r\n")
+                .expect("a string takes everything");
+        }
+        request.push_str("\r\n");
+        Self { request }
+    }
+
+    /// What to write to the proxy. It may hold a password.
+    #[must_use]
+    pub fn request(&self) -> &str {
+        &self.request
+    }
+
+    /// Reads what the proxy has answered so far: `None` if there has to be more, or how many
+    /// bytes of it are the answer and not yet what comes through the tunnel.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the proxy does not open the tunnel.
+    #[must_use]
+    pub fn answer(so_far: &[u8]) -> Option<Result<usize, TunnelError>> {
+        let Some(end) = so_far.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+            return (so_far.len() > LONGEST_HEAD).then_some(Err(TunnelError::NotHttp));
+        };
+        Some(match status(so_far) {
+            None => Err(TunnelError::NotHttp),
+            Some(status) if status.is_success() => Ok(end + 4),
+            // A refusal may have a body; what it says is for browsers.
+            Some(status) => Err(TunnelError::Refused(status)),
+        })
+    }
+}
+
+fn status(head: &[u8]) -> Option<StatusCode> {
+    let line = head.split(|byte| *byte == b'\r').next()?;
+    let mut words = line.split(|byte| *byte == b' ');
+    let is_http = words.next()?.starts_with(b"HTTP/1.");
+    is_http.then(|| StatusCode::from_bytes(words.next()?).ok())?
+}
+
+/// Why there is no tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TunnelError {
+    /// The proxy closed the connection, or speaks something else.
+    #[error("it closed the connection or did not answer in HTTP")]
+    NotHttp,
+    /// The proxy answered, and opened nothing.
+    #[error("it answered {0} when asked for a connection{hint}", hint = hint(*.0))]
+    Refused(StatusCode),
+}
+
+const fn hint(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            ": it wants a user name and password that it knows"
+        }
+        _ => "",
+    }
+}
+
+impl TunnelError {
+    /// What it means for the request, which was certainly not sent.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            // 502, 503, 504: it could not connect. Another time it may.
+            Self::Refused(status) if !status.is_server_error() => FailureKind::Untrusted,
+            Self::NotHttp | Self::Refused(_) => FailureKind::NotSent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_whole_and_not_further() {
+        let answer = b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n\x16\x03";
+        for end in 0..answer.len() - 2 {
+            assert_eq!(Tunnel::answer(&answer[..end]), None, "{end}");
+        }
+        assert_eq!(Tunnel::answer(answer), Some(Ok(answer.len() - 2)));
+        assert_eq!(Tunnel::answer(&[b'x'; LONGEST_HEAD + 1]), Some(Err(TunnelError::NotHttp)));
+    }
+
+    #[test]
+    fn a_proxy_that_will_not_is_told_from_one_that_cannot() {
+        let kind = |head: &[u8]| Tunnel::answer(head).unwrap().unwrap_err().kind();
+        assert_eq!(kind(b"HTTP/1.1 407 Who?\r\n\r\n"), FailureKind::Untrusted);
+        assert_eq!(kind(b"HTTP/1.0 403 No\r\n\r\n"), FailureKind::Untrusted);
+        assert_eq!(kind(b"HTTP/1.1 502 Gone\r\n\r\n"), FailureKind::NotSent);
+        assert_eq!(kind(b"SSH-2.0-x\r\n\r\n"), FailureKind::NotSent);
+        let wants = TunnelError::Refused(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+        assert!(wants.to_string().contains("password"));
+    }
+}

@@ -1,0 +1,93 @@
+//! A caller's own agent.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use export_core::{Failure, FailureKind};
+use http::{Method, Request, Response};
+use ureq::{Agent, Body, Error};
+
+/// An agent that the caller has: with a proxy, certificates or a resolver of its own.
+///
+/// Redirects and errors by status are switched off for each request, whatever the agent says. A
+/// request ends after the job's limit for one attempt; a download that falls silent ends when the
+/// agent's own settings say so. All jobs share the agent's connections, and a stop does not
+/// interrupt what it is doing.
+///
+/// ```
+/// use export_core::FailureKind;
+/// use export_ureq::{Client, Credentials, OwnAgent};
+///
+/// let agent = OwnAgent::new(ureq::Agent::new_with_defaults()).with_classify(|error| match error {
+///     ureq::Error::HostNotFound => FailureKind::NotSent,
+///     _ => FailureKind::Unanswered,
+/// });
+/// let client = Client::builder()
+///     .credentials(Credentials::token("eyJhbGciOi"))
+///     .transport(agent)
+///     .build()?;
+/// # Ok::<(), export_ureq::BuildError>(())
+/// ```
+#[derive(Clone)]
+pub struct OwnAgent {
+    agent: Agent,
+    classify: Arc<dyn Fn(&Error) -> FailureKind + Send + Sync>,
+}
+
+impl OwnAgent {
+    /// Sends by this agent. Nothing is known of its errors, so that each may mean that the
+    /// request arrived: [`FailureKind::Unanswered`].
+    #[must_use]
+    pub fn new(agent: Agent) -> Self {
+        Self { agent, classify: Arc::new(|_| FailureKind::Unanswered) }
+    }
+
+    /// Tells the agent's errors apart: above all those that prove that a request was not sent.
+    #[must_use]
+    pub fn with_classify(
+        mut self,
+        classify: impl Fn(&Error) -> FailureKind + Send + Sync + 'static,
+    ) -> Self {
+        self.classify = Arc::new(classify);
+        self
+    }
+
+    pub(crate) fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        until: Instant,
+    ) -> Result<Response<Body>, Failure> {
+        let answer = match *request.method() {
+            // An empty body is none here, and not one of length 0.
+            Method::GET | Method::HEAD => self.run(request.map(|_| ()), until),
+            _ => self.run(request, until),
+        };
+        answer.map_err(|error| {
+            Failure::new((self.classify)(&error)).with_detail(error.to_string()).with_source(error)
+        })
+    }
+
+    fn run<B: ureq::AsSendBody>(
+        &self,
+        request: Request<B>,
+        until: Instant,
+    ) -> Result<Response<Body>, Error> {
+        let left = until.saturating_duration_since(Instant::now());
+        let request = self
+            .agent
+            .configure_request(request)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_recv_response(Some(left))
+            .build();
+        self.agent.run(request)
+    }
+}
+
+impl fmt::Debug for OwnAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnAgent")
+    }
+}
