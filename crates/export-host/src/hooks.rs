@@ -6,7 +6,10 @@ use std::sync::Arc;
 use export_core::{Access, Event};
 use http::{HeaderMap, Request};
 
-/// A caller's functions, as an adapter calls them.
+#[cfg(feature = "tracing")]
+use crate::spans::Spans;
+
+/// A caller's functions.
 #[derive(Clone, Default)]
 pub struct Hooks {
     pub(crate) event: Option<Observe>,
@@ -19,19 +22,13 @@ pub(crate) type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
 pub(crate) type AddHeaders = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
 
 impl Hooks {
-    /// Passes on all events that are there; they are taken from the job even if nobody listens.
-    pub fn observe(&self, mut next: impl FnMut() -> Option<Event>) {
-        while let Some(event) = next() {
-            if let Some(observe) = &self.event {
-                observe(&event);
-            }
-        }
-    }
-
-    /// Tells how many bytes of an artifact are here, and how many there will be.
-    pub fn progress(&self, position: u64, length: Option<u64>) {
-        if let Some(observe) = &self.progress {
-            observe(position, length);
+    /// The functions at work on one job.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        Watch {
+            hooks: self.clone(),
+            #[cfg(feature = "tracing")]
+            spans: Spans::new(),
         }
     }
 
@@ -55,5 +52,33 @@ impl Hooks {
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hooks")
+    }
+}
+
+/// Whoever watches one job: the caller's functions, and `tracing` if that feature is on.
+#[derive(Debug)]
+pub struct Watch {
+    hooks: Hooks,
+    #[cfg(feature = "tracing")]
+    spans: Spans,
+}
+
+impl Watch {
+    /// Passes on all events that are there; they are taken from the job even if nobody listens.
+    pub fn observe(&mut self, mut next: impl FnMut() -> Option<Event>) {
+        while let Some(event) = next() {
+            #[cfg(feature = "tracing")]
+            self.spans.observe(&event);
+            if let Some(observe) = &self.hooks.event {
+                observe(&event);
+            }
+        }
+    }
+
+    /// Tells how many bytes of an artifact are here, and how many there will be.
+    pub fn progress(&self, position: u64, length: Option<u64>) {
+        if let Some(observe) = &self.hooks.progress {
+            observe(position, length);
+        }
     }
 }

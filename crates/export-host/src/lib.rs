@@ -23,6 +23,8 @@ mod hooks;
 mod no_proxy;
 mod part_file;
 mod proxy;
+#[cfg(feature = "tracing")]
+mod spans;
 mod stable_hash;
 mod status;
 mod tls;
@@ -35,7 +37,7 @@ pub use checkpoint_store::{CheckpointFolder, CheckpointStore};
 pub use clock::{Clock, jitter_seed};
 pub use credentials::Credentials;
 pub use export_error::ExportError;
-pub use hooks::Hooks;
+pub use hooks::{Hooks, Watch};
 pub use part_file::PartFile;
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
 pub use status::{Status, Submitted};

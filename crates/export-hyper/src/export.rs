@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use export_core::{Artifact, Error, ExportJob};
+use export_core::{Artifact, ExportJob, Timestamp};
 use export_host::{ExportError, Status, Submitted};
 
 use crate::client::Shared;
 use crate::download::Download;
-use crate::drive::{Until, drive};
+use crate::drive::{Driver, Left, Until};
 use crate::file::FileSink;
 use crate::keeper::Keeper;
 use crate::sink::Sink;
@@ -79,9 +79,9 @@ impl Export {
     ///
     /// Fails if the export does, or the sink.
     pub async fn to_sink(self, sink: &mut impl Sink) -> Result<Artifact, ExportError> {
-        let mut running = self.run()?;
-        let outcome = running.drive(sink, Until::Done).await;
-        running.ended(outcome.unwrap_or_else(|| unreachable!("a job is driven to its end")))
+        let (mut job, mut driver) = self.begin()?;
+        let left = driver.drive(&mut job, sink, Until::Done).await;
+        ended(&job, left)
     }
 
     /// Exports to whoever reads: returns when the first byte is there to be read. A download that
@@ -91,12 +91,7 @@ impl Export {
     ///
     /// Fails if the export does.
     pub async fn open(self) -> Result<Download, ExportError> {
-        let mut running = self.run()?;
-        Download::open(|mut sink| async move {
-            let outcome = running.drive(&mut sink, Until::Done).await;
-            running.ended(outcome.unwrap_or_else(|| unreachable!("a job is driven to its end")))
-        })
-        .await
+        Download::open(|mut pipe| async move { self.to_sink(&mut pipe).await }).await
     }
 
     /// Asks for the export, and returns when the service has accepted it. Its checkpoint is what
@@ -106,11 +101,8 @@ impl Export {
     ///
     /// Fails if the service does not accept it.
     pub async fn submit(self) -> Result<Submitted, ExportError> {
-        let mut running = self.run()?;
-        if let Some(outcome) = running.drive(&mut Nowhere, Until::Accepted).await {
-            running.ended(outcome)?;
-        }
-        Ok(Submitted::of(&running.job, running.client.clock.now()))
+        let (job, now) = self.until(Until::Accepted).await?;
+        Ok(Submitted::of(&job, now))
     }
 
     /// Asks once how far the operation is.
@@ -119,45 +111,40 @@ impl Export {
     ///
     /// Fails if the operation did, or if it cannot be asked after.
     pub async fn status(self) -> Result<Status, ExportError> {
-        let mut running = self.run()?;
-        if let Some(outcome) = running.drive(&mut Nowhere, Until::Polled).await {
-            running.ended(outcome)?;
-        }
-        Ok(Status::of(&running.job, running.client.clock.now()))
+        let (job, now) = self.until(Until::Polled).await?;
+        Ok(Status::of(&job, now))
     }
 
-    fn run(self) -> Result<Running, ExportError> {
-        let store = match (&self.key, &self.client.checkpoints) {
+    /// Drives the job no further than its first byte, so that its sink does not matter.
+    async fn until(self, until: Until) -> Result<(ExportJob, Timestamp), ExportError> {
+        let client = Arc::clone(&self.client);
+        let (mut job, mut driver) = self.begin()?;
+        let mut nowhere = Memory { bytes: Vec::new(), limit: 0 };
+        let left = driver.drive(&mut job, &mut nowhere, until).await;
+        if !matches!(left, Left::Reached) {
+            ended(&job, left)?;
+        }
+        Ok((job, client.clock.now()))
+    }
+
+    fn begin(self) -> Result<(ExportJob, Driver), ExportError> {
+        let entry = match (self.key, &self.client.checkpoints) {
             (None, _) => None,
             (Some(_), None) => return Err(ExportError::NoStore),
-            (Some(_), Some(store)) => Some(Arc::clone(store)),
+            (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
-        let keeper = Keeper::new(store, self.key.unwrap_or_default());
-        Ok(Running { job: self.job?, keeper, client: self.client })
+        Ok((self.job?, Driver::new(self.client, Keeper::new(entry))))
     }
 }
 
-/// A job on its way.
-struct Running {
-    client: Arc<Shared>,
-    job: ExportJob,
-    keeper: Keeper,
-}
-
-impl Running {
-    async fn drive(
-        &mut self,
-        sink: &mut impl Sink,
-        until: Until,
-    ) -> Option<Result<Artifact, Error>> {
-        drive(&self.client, &mut self.job, &self.keeper, sink, until).await
-    }
-
-    fn ended(&self, outcome: Result<Artifact, Error>) -> Result<Artifact, ExportError> {
-        outcome.map_err(|error| ExportError::Job {
-            error: Box::new(error),
-            checkpoint: Box::new(self.job.checkpoint()),
-        })
+fn ended(job: &ExportJob, left: Left) -> Result<Artifact, ExportError> {
+    let checkpoint = || Box::new(job.checkpoint());
+    match left {
+        Left::Done(Ok(artifact)) => Ok(artifact),
+        Left::Done(Err(error)) => {
+            Err(ExportError::Job { error: Box::new(error), checkpoint: checkpoint() })
+        }
+        Left::Reached => Err(ExportError::Stopped { checkpoint: checkpoint() }),
     }
 }
 
@@ -191,24 +178,7 @@ impl Sink for Memory {
 
 impl Memory {
     fn too_large(&self) -> io::Error {
-        let text = format!("the file is larger than the {} bytes that were allowed", self.limit);
+        let text = format!("the file is longer than the {} bytes allowed", self.limit);
         io::Error::new(io::ErrorKind::FileTooLarge, text)
-    }
-}
-
-/// For jobs that are left before their first byte.
-struct Nowhere;
-
-impl Sink for Nowhere {
-    async fn have(&mut self, _operation: &str) -> io::Result<u64> {
-        Ok(0)
-    }
-
-    async fn begin(&mut self, _artifact: &Artifact, _offset: u64) -> io::Result<()> {
-        Ok(())
-    }
-
-    async fn write(&mut self, _chunk: Bytes) -> io::Result<()> {
-        Ok(())
     }
 }

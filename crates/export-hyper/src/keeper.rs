@@ -5,7 +5,6 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use export_core::{Checkpoint, Failure, FailureKind};
 
@@ -53,40 +52,37 @@ impl<S: export_host::CheckpointStore + 'static> CheckpointStore for Blocking<S> 
 /// One job's entry in a store, if there is a store.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    store: Option<Arc<dyn CheckpointStore>>,
-    key: String,
-    revision: AtomicU64,
+    entry: Option<(Arc<dyn CheckpointStore>, String)>,
+    /// The revision that is stored.
+    revision: Option<u64>,
 }
 
-const NEVER: u64 = u64::MAX;
-
 impl Keeper {
-    pub(crate) fn new(store: Option<Arc<dyn CheckpointStore>>, key: String) -> Self {
-        Self { store, key, revision: AtomicU64::new(NEVER) }
+    pub(crate) const fn new(entry: Option<(Arc<dyn CheckpointStore>, String)>) -> Self {
+        Self { entry, revision: None }
     }
 
     /// Whether anything is stored at all.
     pub(crate) const fn is_kept(&self) -> bool {
-        self.store.is_some()
+        self.entry.is_some()
     }
 
     /// Stores the checkpoint unless this revision is stored already.
     pub(crate) async fn store(
-        &self,
+        &mut self,
         revision: u64,
         checkpoint: impl FnOnce() -> Checkpoint,
     ) -> Result<(), Failure> {
-        if self.store.is_none() || self.revision.load(Ordering::Relaxed) == revision {
-            return Ok(());
+        if self.is_kept() && self.revision != Some(revision) {
+            self.store_always(checkpoint()).await?;
+            self.revision = Some(revision);
         }
-        self.store_always(checkpoint()).await?;
-        self.revision.store(revision, Ordering::Relaxed);
         Ok(())
     }
 
     pub(crate) async fn store_always(&self, checkpoint: Checkpoint) -> Result<(), Failure> {
-        let Some(store) = &self.store else { return Ok(()) };
-        let stored = store.store(&self.key, checkpoint).await;
+        let Some((store, key)) = &self.entry else { return Ok(()) };
+        let stored = store.store(key, checkpoint).await;
         stored.map_err(|error| Failure::new(FailureKind::Store).with_source(error))
     }
 }

@@ -62,14 +62,14 @@ impl FromSettings for Client {
 
     fn from_settings(settings: Settings<Self::Store, OwnAgent>) -> Result<Self, BuildError> {
         let Settings { config, tokens, tls, proxies, transport, hooks, checkpoints, .. } = settings;
+        let tls = tls.client_config().map(Arc::new);
+        if let (Err(error), None, true) = (&tls, &transport, config.origins().base().is_https()) {
+            return Err(error.clone().into());
+        }
         Ok(Self(Arc::new(Shared {
             config,
             tokens: Arc::new(Tokens::new(tokens)),
-            net: Net {
-                tls: Arc::new(tls.client_config()?),
-                proxies: Arc::new(proxies),
-                own: transport,
-            },
+            net: Net { tls, proxies: Arc::new(proxies), own: transport },
             clock: Clock::start(),
             hooks,
             checkpoints,

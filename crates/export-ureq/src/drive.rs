@@ -6,6 +6,7 @@ use export_core::{
     Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step, Stream,
     Transmit, Wait, Why,
 };
+use export_host::Watch;
 use http::{Request, Response};
 
 use crate::client::Shared;
@@ -41,6 +42,7 @@ pub(crate) enum Left {
 #[derive(Debug)]
 pub(crate) struct Driver<'a> {
     client: &'a Shared,
+    watch: Watch,
     keeper: Keeper,
     stopper: &'a Stopper,
     transport: Transport,
@@ -48,14 +50,20 @@ pub(crate) struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     pub(crate) fn new(client: &'a Shared, keeper: Keeper, stopper: &'a Stopper) -> Self {
-        Self { client, keeper, stopper, transport: Transport::new(&client.net) }
+        Self {
+            client,
+            watch: client.hooks.watch(),
+            keeper,
+            stopper,
+            transport: Transport::new(&client.net),
+        }
     }
 
     pub(crate) fn drive(&mut self, job: &mut ExportJob, sink: &mut dyn Sink, until: Until) -> Left {
         let clock = &self.client.clock;
         let mut polled = false;
         loop {
-            self.client.hooks.observe(|| job.next_event());
+            self.watch.observe(|| job.next_event());
             if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()) {
                 job.stop(failure);
             }
@@ -107,7 +115,7 @@ impl<'a> Driver<'a> {
         }
         let access = transmit.access();
         let (mut request, mut in_flight) = transmit.start(clock.now(), token.as_ref(), have);
-        self.client.hooks.observe(|| in_flight.next_event());
+        self.watch.observe(|| in_flight.next_event());
         if let Err(failure) = self.keeper.store(in_flight.revision(), || in_flight.checkpoint()) {
             return in_flight.handle_failure(clock.now(), failure);
         }
@@ -142,7 +150,7 @@ impl<'a> Driver<'a> {
         mut body: Body,
         sink: &mut dyn Sink,
     ) -> Result<(), Failure> {
-        self.client.hooks.observe(|| stream.next_event());
+        self.watch.observe(|| stream.next_event());
         self.keeper.store(stream.revision(), || stream.checkpoint())?;
         sink.begin(stream.artifact(), stream.offset()).map_err(sink_failed)?;
         body.limit_silence(stream.stall());
@@ -157,7 +165,7 @@ impl<'a> Driver<'a> {
             }
             sink.write(chunk).map_err(sink_failed)?;
             stream.advance(filled as u64);
-            self.client.hooks.progress(stream.position(), stream.artifact().length());
+            self.watch.progress(stream.position(), stream.artifact().length());
             let ended = filled < buffer.len();
             let due =
                 stream.position() - synced >= SYNC_EVERY_BYTES || synced_at.elapsed() >= SYNC_EVERY;

@@ -2,18 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use export_core::{Failure, FailureKind};
 use http::{Method, Request, Response};
-use ureq::{Agent, Body, Error};
+use ureq::{Agent, AsSendBody, Body, Error};
 
 /// An agent that the caller has: with a proxy, certificates or a resolver of its own.
 ///
-/// Redirects and errors by status are switched off for each request, whatever the agent says. A
-/// request ends after the job's limit for one attempt; a download that falls silent ends when the
-/// agent's own settings say so. All jobs share the agent's connections, and a stop does not
-/// interrupt what it is doing.
+/// Redirects and errors by status are switched off for each request, whatever the agent says. No
+/// step towards the head of an answer, such as connecting, takes longer than the job's limit for
+/// one attempt; a body that falls silent ends when the agent's own settings say so. All jobs share
+/// the agent's connections, and a stop does not interrupt what it is doing.
 ///
 /// ```
 /// use export_core::FailureKind;
@@ -68,19 +68,24 @@ impl OwnAgent {
         })
     }
 
-    fn run<B: ureq::AsSendBody>(
+    fn run<B: AsSendBody>(
         &self,
         request: Request<B>,
         until: Instant,
     ) -> Result<Response<Body>, Error> {
         let left = until.saturating_duration_since(Instant::now());
+        let own = self.agent.config().timeouts();
+        let shorter = |own: Option<Duration>| Some(own.map_or(left, |own| own.min(left)));
         let request = self
             .agent
             .configure_request(request)
             .http_status_as_error(false)
             .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_recv_response(Some(left))
+            .timeout_resolve(shorter(own.resolve))
+            .timeout_connect(shorter(own.connect))
+            .timeout_send_request(shorter(own.send_request))
+            .timeout_send_body(shorter(own.send_body))
+            .timeout_recv_response(shorter(own.recv_response))
             .build();
         self.agent.run(request)
     }

@@ -140,7 +140,7 @@ fn progress_is_told() {
         assert_eq!((position, length), (5, Some(9)));
         seen.fetch_add(1, Ordering::SeqCst);
     }));
-    settings.hooks.progress(5, Some(9));
+    settings.hooks.watch().progress(5, Some(9));
     assert_eq!(told.load(Ordering::SeqCst), 1);
 }
 

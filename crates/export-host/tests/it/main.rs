@@ -7,4 +7,6 @@ mod checkpoints;
 mod clock;
 mod part_file;
 mod proxy;
+#[cfg(feature = "tracing")]
+mod spans;
 mod tls;

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use export_core::{Failure, FailureKind};
-use export_host::{TunnelError, tls_verdict};
+use export_host::{TlsError, TunnelError, tls_verdict};
 use ureq::Error;
 
 use super::attempt::Stage;
@@ -43,7 +43,10 @@ pub(crate) fn in_body(error: &io::Error) -> Failure {
 }
 
 fn verdict(error: &Error) -> Option<String> {
-    tls_verdict(cause(error)?)
+    let cause = cause(error)?;
+    // Nobody is believed here: that is not the peer's fault, and as final.
+    let ours = cause.downcast_ref::<TlsError>().map(TlsError::to_string);
+    ours.or_else(|| tls_verdict(cause))
 }
 
 /// ureq's error names no source, though it holds one.

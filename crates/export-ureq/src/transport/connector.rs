@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use export_host::{Proxy, ProxyRules};
+use export_host::{Proxy, ProxyRules, TlsError};
 use http::Uri;
 use rustls::ClientConfig;
 use ureq::Error;
@@ -22,7 +22,7 @@ use super::tunnel;
 pub(crate) struct Route {
     pub(crate) attempt: Arc<Attempt>,
     pub(crate) proxies: Arc<ProxyRules>,
-    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) tls: Result<Arc<ClientConfig>, TlsError>,
 }
 
 impl Connector for Route {
@@ -95,7 +95,8 @@ impl Route {
     ) -> Result<Box<dyn Transport>, Error> {
         self.attempt.connecting(format!("{}: establishing TLS", host(uri)));
         let timeout = self.attempt.timeout(details.timeout);
-        let tls = TlsTransport::connect(inner, &self.tls, host(uri), details, timeout)?;
+        let config = self.tls.as_ref().map_err(|error| Error::Other(error.clone().into()))?;
+        let tls = TlsTransport::connect(inner, config, host(uri), details, timeout)?;
         Ok(Box::new(tls))
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use export_core::{Failure, FailureKind};
-use export_host::ProxyRules;
+use export_host::{ProxyRules, TlsError};
 use http::{Method, Request, Response};
 use rustls::ClientConfig;
 use ureq::{Agent, BodyReader};
@@ -23,7 +23,8 @@ use crate::own_agent::OwnAgent;
 /// What all transports of a client have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Net {
-    pub(crate) tls: Arc<ClientConfig>,
+    /// A service that is reached in the clear needs none, and a machine may have none to offer.
+    pub(crate) tls: Result<Arc<ClientConfig>, TlsError>,
     pub(crate) proxies: Arc<ProxyRules>,
     /// The caller's, in place of ours.
     pub(crate) own: Option<OwnAgent>,
@@ -103,7 +104,6 @@ fn agent(net: &Net, attempt: &Arc<Attempt>) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
-        .max_redirects_will_error(false)
         // Which proxy to use is the connector's business; by default ureq would ask the environment.
         .proxy(None)
         .user_agent(USER_AGENT)
@@ -117,7 +117,7 @@ fn agent(net: &Net, attempt: &Arc<Attempt>) -> Agent {
     let route = Route {
         attempt: Arc::clone(attempt),
         proxies: Arc::clone(&net.proxies),
-        tls: Arc::clone(&net.tls),
+        tls: net.tls.clone(),
     };
     let addresses = Addresses { attempt: Arc::clone(attempt), proxies: Arc::clone(&net.proxies) };
     Agent::with_parts(config, route, addresses)

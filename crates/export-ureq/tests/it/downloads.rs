@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use export_ureq::{Artifact, CaBundle, Error, ExportError, FailureKind, Limits, Sink, WriteSink};
 
@@ -35,9 +35,11 @@ fn a_download_that_stalls_is_asked_for_again() {
     });
     let limits = Limits { stall: Duration::from_millis(200), ..quick() };
     let (client, failures) = failures(builder(&server).limits(limits));
+    let begun = Instant::now();
     let (_, bytes) = client.export(spec()).bytes(1_000).unwrap();
     assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
     assert_eq!(*failures.lock().unwrap(), [FailureKind::Stalled]);
+    assert!(begun.elapsed() < limits.attempt / 2, "it is silence that counts in a download");
 }
 
 #[test]
@@ -143,6 +145,23 @@ fn a_download_that_fails_never_looks_complete() {
     let inner = error.get_ref().unwrap().downcast_ref::<ExportError>().unwrap();
     assert!(inner.checkpoint().is_some(), "{inner}");
     assert!(download.read(&mut [0]).is_err());
+}
+
+#[test]
+fn what_was_read_is_not_read_twice() {
+    let server = service(|fetch, _| match fetch {
+        0 => Act::SayAndClose({
+            let mut part = answer("200 OK", &["content-type: application/pdf"], FILE);
+            part.truncate(part.len() - 20);
+            part
+        }),
+        _ => Act::Say(answer("200 OK", &["content-type: application/pdf"], FILE)),
+    });
+    let mut download = client(&server).export(spec()).open().unwrap();
+    let mut text = String::new();
+    let error = download.read_to_string(&mut text).unwrap_err();
+    assert!(error.to_string().contains("start again at byte 0, and 9 bytes were read"), "{error}");
+    assert_eq!(text, FILE[..9]);
 }
 
 #[test]

@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use export_ureq::{
-    ArchiveOptions, CheckpointFolder, CheckpointStore, Error, ExportError, ExportSpec, FileExport,
+    ArchiveOptions, CheckpointFolder, CheckpointStore, Error, ExportError, ExportSpec, FailureKind,
+    FileExport, Limits, OwnAgent,
 };
 
 use crate::server::{Act, Server, answer, json};
-use crate::service::{FILE, accepted, builder, client, completed, service, spec, whole};
+use crate::service::{
+    FILE, accepted, builder, client, completed, failures, first, quick, rest, service, spec, whole,
+};
 
 #[test]
 fn a_file_is_exported_over_one_connection() {
@@ -28,6 +32,46 @@ fn a_file_is_exported_over_one_connection() {
     );
     assert_eq!(server.connections(), 1);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn an_agent_of_the_caller_s_does_the_same() {
+    let config = ureq::Agent::config_builder().proxy(None).build();
+    let agent = OwnAgent::new(ureq::Agent::new_with_config(config));
+    let server = service(|fetch, request| match fetch {
+        0 => Act::Say(answer("302 Found", &["location: /file"], "")),
+        1 => Act::Say(answer("503 Service Unavailable", &["retry-after: 0"], "")),
+        2 => Act::SayAndClose(first(4)),
+        _ => rest(request),
+    });
+    let (client, failures) = failures(builder(&server).transport(agent));
+    let (_, bytes) = client.export(spec()).bytes(1_000).unwrap();
+    assert_eq!(bytes, FILE.as_bytes());
+    assert_eq!(*failures.lock().unwrap(), [FailureKind::Cut]);
+}
+
+#[test]
+fn what_the_errors_of_an_own_agent_prove_the_caller_knows() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let server = service(|_, _| whole());
+    let config = ureq::Agent::config_builder().proxy(None).build();
+    let agent = OwnAgent::new(ureq::Agent::new_with_config(config));
+    let told = |agent: OwnAgent| {
+        let limits = Limits { failures: 0, submits: 1, ..quick() };
+        let there = builder(&server).base_url(&nowhere).limits(limits).transport(agent);
+        let (client, failures) = failures(there);
+        client.export(spec()).submit().unwrap_err();
+        let failures = failures.lock().unwrap().clone();
+        failures
+    };
+    assert_eq!(told(agent.clone()), [FailureKind::Unanswered]);
+    let classified = agent.with_classify(|error| match error {
+        ureq::Error::Io(_) => FailureKind::NotSent,
+        _ => FailureKind::Unanswered,
+    });
+    assert_eq!(told(classified), [FailureKind::NotSent]);
 }
 
 #[test]
@@ -70,7 +114,9 @@ fn a_status_is_asked_for_until_the_service_gives_one() {
 #[test]
 fn a_state_without_a_name_is_a_state() {
     let server = Server::start(|_, _| Act::Say(json("200 OK", &[], "{}")));
-    let status = client(&server).attach("op1").status().unwrap();
+    let limits = Limits { min_interval: Duration::from_secs(3_000), ..quick() };
+    let client = builder(&server).limits(limits).build().unwrap();
+    let status = client.attach("op1").status().unwrap();
     assert_eq!((status.facts.status, status.is_ready), (None, false));
     assert_eq!(server.lines().len(), 1);
 }
@@ -97,6 +143,17 @@ fn a_job_with_a_key_is_on_disk_before_it_is_sent() {
     let client = builder(&server).checkpoints(store).build().unwrap();
     client.export(spec()).with_key("q3").bytes(1_000).unwrap();
     assert_eq!(server.lines().len(), 3);
+}
+
+#[test]
+fn what_was_accepted_is_on_disk_before_anything_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(CheckpointFolder::new(folder.path()));
+    let server = service(|_, _| whole());
+    let client = builder(&server).checkpoints(Arc::clone(&store) as _).build().unwrap();
+    let returned = client.export(spec()).with_key("q3").submit().unwrap();
+    assert_eq!(store.load("q3").unwrap().unwrap(), returned.checkpoint);
+    assert_eq!(returned.operation, format!("{}/platform/v1/operations/op1", server.url()));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod downloads;
 mod exports;
+mod proxied;
 mod server;
 mod service;
 mod simulated;

@@ -1,28 +1,32 @@
 //! Jobs that are stopped from another thread.
 
+use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use export_ureq::{Client, Credentials, ExportError, Stopper};
 
 use crate::server::{Act, Server, answer};
 use crate::service::{builder, client, completed, first, service, spec};
 
-/// Stops an export once the server has seen `requests`, and says how that ended it.
+/// Stops an export once the server has seen `requests` and some time after, and says how that
+/// ended it.
 fn stopped(client: &Client, server: &Server, requests: usize) -> ExportError {
     let stopper = Stopper::new();
-    let begun = Instant::now();
-    let error = thread::scope(|scope| {
-        let job = scope.spawn(|| client.export(spec()).with_stopper(&stopper).bytes(1_000));
-        while server.lines().len() < requests {
-            thread::yield_now();
-        }
-        stopper.stop();
-        job.join().unwrap().unwrap_err()
-    });
-    assert!(matches!(error, ExportError::Stopped { .. }), "{error}");
+    let export = client.export(spec()).with_stopper(&stopper);
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(export.bytes(1_000).unwrap_err()));
+    while server.lines().len() < requests {
+        thread::yield_now();
+    }
+    // Nobody can see that a thread has gone to sleep: this makes it likely.
+    for _ in 0..50_000 {
+        thread::yield_now();
+    }
+    stopper.stop();
     // Whatever it was in would have taken longer.
-    assert!(begun.elapsed() < Duration::from_secs(15));
+    let error = end.recv_timeout(Duration::from_secs(15)).unwrap();
+    assert!(matches!(error, ExportError::Stopped { .. }), "{error}");
     error
 }
 
@@ -37,7 +41,7 @@ fn a_job_that_waits_ends_at_once() {
         _ => completed(),
     });
     let error = stopped(&client(&server), &server, 1);
-    assert!(error.checkpoint().unwrap().submits() == 1);
+    assert!(error.checkpoint().unwrap().operation().is_some());
 }
 
 #[test]
@@ -80,7 +84,7 @@ fn a_stopper_stops_all_that_have_it_and_those_that_get_it_later() {
 
 #[test]
 fn a_download_that_nobody_reads_any_more_hangs_up() {
-    let (hung_up, heard) = std::sync::mpsc::channel();
+    let (hung_up, heard) = mpsc::channel();
     let server = service(move |_, _| {
         let hung_up = hung_up.clone();
         Act::SayAndTell(first(4), Box::new(move || hung_up.send(()).unwrap()))

@@ -10,12 +10,12 @@ use export_ureq::{
     ExportSpec, FailureKind, Limits, ProxySettings, Stopper,
 };
 
-use crate::server::{Act, Authority, Server, answer, json};
+use crate::server::{Act, Authority, Server, json};
 
-const SHORT: Duration = Duration::from_millis(300);
+pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
 /// Every failure ends the job at once, and nothing takes long.
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         failures: 0,
         submits: 1,
@@ -25,7 +25,7 @@ fn limits() -> Limits {
     }
 }
 
-fn builder(url: &str) -> ClientBuilder<Client> {
+pub(crate) fn builder(url: &str) -> ClientBuilder<Client> {
     Client::builder()
         .credentials(Credentials::token("t0ken"))
         .base_url(url)
@@ -38,7 +38,7 @@ fn poll(builder: ClientBuilder<Client>) -> (Vec<FailureKind>, String) {
     told(builder, |client| client.attach("op1").status().map(drop))
 }
 
-fn submit(builder: ClientBuilder<Client>) -> (Vec<FailureKind>, String) {
+pub(crate) fn submit(builder: ClientBuilder<Client>) -> (Vec<FailureKind>, String) {
     told(builder, |client| {
         client.export(ExportSpec::document("d1", DocumentExport::pdf())).submit().map(drop)
     })
@@ -60,7 +60,7 @@ fn told(
     (kinds, error.to_string())
 }
 
-fn only(kind: FailureKind, told: (Vec<FailureKind>, String)) -> String {
+pub(crate) fn only(kind: FailureKind, told: (Vec<FailureKind>, String)) -> String {
     assert_eq!(told.0, [kind], "{}", told.1);
     told.1
 }
@@ -88,7 +88,7 @@ fn a_name_without_an_address_was_not_sent() {
 }
 
 /// For clients that speak TLS: the system may have no authorities.
-fn any_bundle() -> CaBundle {
+pub(crate) fn any_bundle() -> CaBundle {
     CaBundle::pem(Authority::new().pem)
 }
 
@@ -296,81 +296,6 @@ fn a_server_of_the_bundle_s_authority_is_asked() {
     let url = format!("https://localhost:{}", server.address.port());
     let client = builder(&url).ca_bundle(CaBundle::pem(ours.pem.clone())).build().unwrap();
     assert_eq!(client.attach("op1").status().unwrap().facts.status.as_deref(), Some("queued"));
-}
-
-mod through_a_proxy {
-    use super::*;
-
-    fn through(proxy: &Server) -> ClientBuilder<Client> {
-        let url = format!("http://me:secret@{}", proxy.address);
-        builder("https://api.example.invalid")
-            .ca_bundle(any_bundle())
-            .proxy(ProxySettings::Url(url))
-    }
-
-    fn proxy_that_says(status: &'static str) -> Server {
-        Server::start(move |_, _| Act::SayAndClose(answer(status, &[], "<html>")))
-    }
-
-    #[test]
-    fn a_proxy_that_refuses_is_final_and_its_password_is_not_repeated() {
-        for status in ["407 Proxy Authentication Required", "403 Forbidden"] {
-            let proxy = proxy_that_says(status);
-            let text = only(FailureKind::Untrusted, submit(through(&proxy)));
-            assert!(text.contains(&format!("it answered {status}")), "{text}");
-            assert!(text.contains("the proxy 127.0.0.1"), "{text}");
-            assert!(!text.contains("secret"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_proxy_that_cannot_reach_the_service_was_asked_in_vain() {
-        for status in ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"] {
-            only(FailureKind::NotSent, submit(through(&proxy_that_says(status))));
-        }
-    }
-
-    #[test]
-    fn a_proxy_that_says_nothing_was_asked_in_vain() {
-        let silent = Server::start(|_, _| Act::SayAndClose(Vec::new()));
-        only(FailureKind::NotSent, submit(through(&silent)));
-        let babbling = Server::start(|_, _| Act::SayAndClose(b"hello\r\n\r\n".into()));
-        only(FailureKind::NotSent, submit(through(&babbling)));
-        let quick = Limits { attempt: SHORT, ..limits() };
-        let hanging = Server::start(|_, _| Act::SayAndHang(Vec::new()));
-        only(FailureKind::NotSent, submit(through(&hanging).limits(quick)));
-    }
-
-    #[test]
-    fn the_tunnel_is_asked_for_by_name_and_with_the_password() {
-        let proxy = proxy_that_says("503 Service Unavailable");
-        only(FailureKind::NotSent, submit(through(&proxy)));
-        assert_eq!(
-            proxy.requests(),
-            ["CONNECT api.example.invalid:443 HTTP/1.1\r\nHost: api.example.invalid:443\r\n\
-              Proxy-Authorization: Basic bWU6c2VjcmV0\r\n\r\n"]
-        );
-    }
-
-    #[test]
-    fn what_goes_through_the_tunnel_is_the_service_s_business_alone() {
-        // One connection: first it is the proxy's, then, as in life, the service's.
-        let proxy = Server::start(|number, _| match number {
-            0 => Act::Say(b"HTTP/1.1 200 Connection established\r\n\r\n".into()),
-            _ => Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)),
-        });
-        let client = builder("http://localhost:1")
-            .proxy(ProxySettings::Url(format!("http://me:secret@{}", proxy.address)))
-            .build()
-            .unwrap();
-        client.attach("op1").status().unwrap();
-        assert_eq!(proxy.connections(), 1);
-        let [connect, request] = proxy.requests().try_into().unwrap();
-        assert!(connect.starts_with("CONNECT localhost:1 HTTP/1.1\r\n"), "{connect}");
-        assert!(!connect.contains("t0ken"), "{connect}");
-        assert!(request.contains("Bearer t0ken"), "{request}");
-        assert!(!request.to_ascii_lowercase().contains("proxy"), "{request}");
-    }
 }
 
 #[test]

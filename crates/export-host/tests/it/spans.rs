@@ -1,0 +1,115 @@
+//! Spans for whoever traces.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use export_core::{Config, DocumentExport, ExportJob, ExportSpec, Reply, Step, Timestamp, Token};
+use export_host::Hooks;
+use http::Response;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Writes down what it is told of spans.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<(u64, String)>>);
+
+struct Fields<'a>(&'a mut String);
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        let _ = write!(self.0, " {field}={value:?}");
+    }
+}
+
+impl Subscriber for Notes {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut notes = self.0.lock().unwrap();
+        notes.0 += 1;
+        let number = notes.0;
+        let parent = span.parent().map(Id::into_u64);
+        let _ = write!(notes.1, "{number} in {parent:?}: {}", span.metadata().name());
+        span.record(&mut Fields(&mut notes.1));
+        notes.1.push('\n');
+        Id::from_u64(number)
+    }
+
+    fn record(&self, span: &Id, values: &Record<'_>) {
+        let mut notes = self.0.lock().unwrap();
+        let _ = write!(notes.1, "{}:", span.into_u64());
+        values.record(&mut Fields(&mut notes.1));
+        notes.1.push('\n');
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_job_is_a_span_with_its_requests_and_waits_in_it_and_no_secret() {
+    let notes = Notes::default();
+    tracing::subscriber::with_default(notes.clone(), || {
+        let config = Config::new("https://api.app.wdesk.com").unwrap();
+        let spec = ExportSpec::document("d1", DocumentExport::pdf());
+        let mut job = ExportJob::new(spec, &config).unwrap();
+        let mut watch = Hooks::default().watch();
+        let token = Token::fixed("s3cret").unwrap();
+        let mut now = Timestamp::from_date(2026, 3, 1);
+        let signed = r#"{"status":"completed","resourceUrl":"https://store.example/f?sig=s3cret"}"#;
+        let answers = [
+            Response::builder().status(202).header("location", "/operations/1").body("").unwrap(),
+            Response::builder().header("x-request-id", "r1").body(signed).unwrap(),
+            Response::builder().status(503).header("retry-after", "7").body("").unwrap(),
+        ];
+        let mut answers = answers.iter();
+        loop {
+            watch.observe(|| job.next_event());
+            match job.step(now) {
+                Step::Done(_) => break,
+                Step::Wait(wait) => now = wait.until,
+                Step::Transmit(transmit) => {
+                    let Some(answer) = answers.next() else { break };
+                    let (_, in_flight) = transmit.start(now, Some(&token), 0);
+                    now = now + Duration::from_millis(5);
+                    match in_flight.handle_head(now, answer) {
+                        Reply::Collect(collect) => {
+                            collect.handle_body(now, answer.body().as_bytes())
+                        }
+                        Reply::Stream(stream) => stream.finish(now),
+                    }
+                }
+            }
+        }
+    });
+    let notes = notes.0.lock().unwrap().1.clone();
+    assert!(!notes.contains("s3cret"), "{notes}");
+    let expected = "\
+1 in None: export
+2 in Some(1): request export.phase=submit http.request.method=POST \
+url.full=https://api.app.wdesk.com/platform/v1/documents/d1/export
+2: http.response.status_code=202
+1: operation.url=https://api.app.wdesk.com/operations/1
+3 in Some(1): wait wait.milliseconds=1000 wait.why=Pace
+4 in Some(1): request export.phase=poll http.request.method=GET \
+url.full=https://api.app.wdesk.com/operations/1
+4: http.response.status_code=200
+4: workiva.request_id=\"r1\"
+1: operation.status=\"completed\"
+5 in Some(1): request export.phase=fetch http.request.method=GET \
+url.full=https://store.example/f?sig=***
+5: http.response.status_code=503
+5: http.response.header.retry_after=7
+6 in Some(1): wait wait.milliseconds=7000 wait.why=RetryAfter
+";
+    assert_eq!(notes, expected);
+}
