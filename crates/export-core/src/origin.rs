@@ -484,6 +484,26 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_is_shown_with_its_port_where_that_is_not_the_usual_one() {
+        for (url, shown) in [
+            ("https://H.example/x", "https://h.example"),
+            ("https://h.example:443", "https://h.example"),
+            ("https://h.example:80", "https://h.example:80"),
+            ("http://h.example:80", "http://h.example"),
+            ("http://[::1]:8080/", "http://[::1]:8080"),
+        ] {
+            assert_eq!(Origin::parse(url).unwrap().to_string(), shown);
+        }
+        let longest = format!("https://h.example/{}", "a".repeat(LONGEST_URL - 18));
+        assert_eq!(longest.len(), LONGEST_URL);
+        assert!(Origin::parse(&longest).is_ok());
+        assert_eq!(Origin::parse(&format!("{longest}a")), Err(UrlError::Long));
+        let shown = Redacted(&"https://u:p@h.example/x?k=secret&s".parse().unwrap()).to_string();
+        assert_eq!(shown, "https://h.example/x?k=***&***");
+        assert_eq!(format!("{:?}", Redacted(&"/x?k=secret".parse().unwrap())), "/x?k=***");
+    }
+
+    #[test]
     fn a_base_url_is_the_beginning_of_other_urls() {
         assert_eq!(base_url(" https://h.example/a/ "), Ok("https://h.example/a".into()));
         assert_eq!(base_url("https://h.example/#x"), Ok("https://h.example".into()));

@@ -20,9 +20,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(sunset.to_string(), "2027-01-31T00:00:00Z");
 /// assert_eq!((sunset + Duration::from_secs(90)).to_string(), "2027-01-31T00:01:30Z");
 /// ```
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(u64);
 
@@ -109,6 +107,13 @@ impl fmt::Display for Timestamp {
             write!(f, ".{millis:03}")?;
         }
         f.write_str("Z")
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    /// The same: nobody reads milliseconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "modules of a test have no outside")]
 
 mod dialects;
+mod events;
 mod resume;
 mod scenarios;
 mod service;

@@ -79,6 +79,21 @@ fn a_side_effect_is_not_caused_twice_by_a_crash() {
 }
 
 #[test]
+fn whoever_says_always_may_send_as_often_again() {
+    let lost = || Reply::lost(FailureKind::Unanswered);
+    let mut world = World::new([lost(), lost(), lost()]);
+    let mut job = job();
+    while world.turn(&mut job).is_none() {}
+    let checkpoint = job.checkpoint();
+    assert_eq!(checkpoint.submits(), 3);
+    assert_eq!(World::new([]).run(resumed(&checkpoint)).sent.len(), 0);
+    let always = config().with_resubmit(Resubmit::Always);
+    let job = ExportJob::resume(frozen(&checkpoint), &always).unwrap();
+    let run = World::new([]).then_forever(lost()).run(job);
+    assert_eq!(run.sent.len(), 3);
+}
+
+#[test]
 fn a_submit_that_was_dropped_is_one_that_may_have_arrived() {
     for (mut job, expected) in [(mailing_job(), "may have started"), (job(), "wait 1s")] {
         let mut world = World::new([accepted(), completed(), artifact()]);

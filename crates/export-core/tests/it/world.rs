@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use export_core::{
-    Artifact, Checkpoint, Error, ExportJob, Failure, FailureKind, Reply as Answer, Step, Timestamp,
-    Token,
+    Artifact, Checkpoint, Error, Event, ExportJob, Failure, FailureKind, Reply as Answer, Step,
+    Timestamp, Token,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
@@ -94,6 +94,11 @@ pub struct World {
     pub wait_until: Timestamp,
     /// Drops the next request after it was started.
     pub drop_next: bool,
+    /// Keeps the events that are told.
+    pub keep_events: bool,
+    pub events: Vec<Event>,
+    /// Takes no events from the job.
+    pub deaf: bool,
 }
 
 pub struct Run {
@@ -123,6 +128,9 @@ impl World {
             stores: 0,
             wait_until: Timestamp::EPOCH,
             drop_next: false,
+            keep_events: false,
+            events: Vec::new(),
+            deaf: false,
         }
     }
 
@@ -159,7 +167,7 @@ impl World {
 
     /// One turn of the loop that every driver has.
     pub fn turn(&mut self, job: &mut ExportJob) -> Option<Result<Artifact, Error>> {
-        while job.next_event().is_some() {}
+        self.listen(|| job.next_event());
         self.store(job.revision(), || job.checkpoint());
         match job.step(self.now) {
             Step::Done(outcome) => return Some(outcome),
@@ -176,7 +184,8 @@ impl World {
                     Token::fixed(&format!("token{}", self.tokens)).unwrap()
                 });
                 let have = self.sink.len() as u64;
-                let (request, in_flight) = transmit.start(self.now, token.as_ref(), have);
+                let (request, mut in_flight) = transmit.start(self.now, token.as_ref(), have);
+                self.listen(|| in_flight.next_event());
                 self.store(in_flight.revision(), || in_flight.checkpoint());
                 if std::mem::take(&mut self.drop_next) {
                     return None;
@@ -230,6 +239,13 @@ impl World {
                     None => stream.finish(self.now),
                 }
             }
+        }
+    }
+
+    fn listen(&mut self, mut next: impl FnMut() -> Option<Event>) {
+        while !self.deaf {
+            let Some(event) = next() else { return };
+            self.events.extend(self.keep_events.then_some(event));
         }
     }
 
