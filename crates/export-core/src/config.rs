@@ -4,7 +4,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::origin::{Origins, UrlError, base_url};
+use crate::origin::Origins;
+use crate::url::{UrlError, base_url};
 use crate::workiva::ApiVersion;
 
 /// Where the service is, and how a job behaves towards it.

@@ -9,9 +9,9 @@ use http::StatusCode;
 use crate::api_error::ApiError;
 use crate::dialect::Phase;
 use crate::failure::{Failure, FailureKind};
-use crate::origin::UrlError;
 use crate::sunset::Sunset;
 use crate::time::Timestamp;
+use crate::url::UrlError;
 
 /// Why an export ended without an artifact.
 ///

@@ -131,10 +131,12 @@ mod file_name;
 mod headers;
 mod job;
 mod origin;
+mod redact;
 mod sunset;
 mod time;
 mod token;
 mod token_source;
+mod url;
 mod workiva;
 
 pub use api_error::{ApiError, ApiErrorDetail, Speaker};
@@ -148,11 +150,13 @@ pub use job::{
     Checkpoint, Collect, Event, EventUrl, ExportJob, InFlight, Reply, ResumeError, Step, Stream,
     Transmit, Wait, Why,
 };
-pub use origin::{Access, Origin, Origins, Redacted, UrlError};
+pub use origin::{Access, Origin, Origins};
+pub use redact::Redacted;
 pub use sunset::Sunset;
 pub use time::Timestamp;
 pub use token::{InvalidToken, Token, TokenId, TokenNeed};
 pub use token_source::{Ticket, TokenSource, TokenStep};
+pub use url::UrlError;
 pub use workiva::{
     ApiVersion, ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions,
     DocumentXhtmlOptions, ExportPrecision, ExportSpec, FileExport, PageOrientation, PageScale,

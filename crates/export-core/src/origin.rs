@@ -1,14 +1,13 @@
 //! Where a request may go, and whether the token goes with it.
 
-use alloc::borrow::Cow;
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::{self, Write as _};
+use core::fmt;
 
 use http::Uri;
-use iri_string::types::{UriAbsoluteStr, UriReferenceStr, UriStr};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::redact::Redacted;
+use crate::url::{UrlError, parse, resolve};
 
 /// Scheme, host and port: what a token is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +33,7 @@ impl Origin {
         parse(url).map(|(_, origin)| origin)
     }
 
-    fn of(uri: &Uri) -> Result<Self, UrlError> {
+    pub(crate) fn of(uri: &Uri) -> Result<Self, UrlError> {
         let scheme = match uri.scheme_str() {
             Some("https") => Scheme::Https,
             Some("http") => Scheme::Http,
@@ -91,38 +90,6 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Why a URL is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UrlError {
-    /// It has no host, or one that is not a name, an address and perhaps a port.
-    #[error("it has no usable host")]
-    Host,
-    /// It is longer than 8,000 bytes.
-    #[error("it is longer than {LONGEST_URL} bytes")]
-    Long,
-    /// It would send plain text over a network. See [`Origins::with_allowed`].
-    #[error("it is plain http, and that origin was not allowed by name")]
-    PlainHttp,
-    /// It leads to an origin that may not be given the token.
-    #[error(
-        "it leads to another origin than the base URL's, and that origin was not allowed by name"
-    )]
-    Origin,
-    /// It has a query, to which no path can be added.
-    #[error("it has a query, and cannot be the beginning of other URLs")]
-    Query,
-    /// It is neither `http` nor `https`.
-    #[error("it is neither http nor https")]
-    Scheme,
-    /// It breaks the syntax of RFC 3986.
-    #[error("it is not a URL")]
-    Syntax,
-    /// It has a user name or a password in it.
-    #[error("it has a user name in it")]
-    UserInfo,
-}
-
 /// Whether a request is sent with the job's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "they are sent or they are not")]
@@ -157,15 +124,6 @@ impl Target {
     pub(crate) const fn access(&self) -> Access {
         self.access
     }
-}
-
-/// The whole of a URL, written into a buffer that does not grow.
-pub(crate) fn url_text(uri: &Uri) -> String {
-    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
-    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
-    let mut text = String::with_capacity("https://".len() + authority + path);
-    write!(text, "{uri}").expect("a string takes everything");
-    text
 }
 
 impl fmt::Debug for Target {
@@ -268,125 +226,11 @@ impl Origins {
     }
 }
 
-/// Longer URLs are refused. Signed URLs of the large object stores have about 2,000 bytes.
-const LONGEST_URL: usize = 8_000;
-
-fn parse(url: &str) -> Result<(Uri, Origin), UrlError> {
-    let tidy = tidy(url)?;
-    let absolute = UriStr::new(&tidy).map_err(|_| UrlError::Syntax)?;
-    to_uri(absolute.as_str())
-}
-
-/// A URL to which paths are added: without a slash at its end.
-pub(crate) fn base_url(url: &str) -> Result<String, UrlError> {
-    let (uri, _) = parse(url)?;
-    match uri.query() {
-        Some(_) => Err(UrlError::Query),
-        None => Ok(url_text(&uri).trim_end_matches('/').into()),
-    }
-}
-
-fn resolve(base: &Uri, reference: &str) -> Result<(Uri, Origin), UrlError> {
-    let tidy = tidy(reference)?;
-    let reference = UriReferenceStr::new(&tidy).map_err(|_| UrlError::Syntax)?;
-    if reference.scheme_str().is_some() {
-        return to_uri(reference.as_str());
-    }
-    let base = url_text(base);
-    let base = UriAbsoluteStr::new(&base).map_err(|_| UrlError::Syntax)?;
-    to_uri(&reference.resolve_against(base).to_string())
-}
-
-fn to_uri(absolute: &str) -> Result<(Uri, Origin), UrlError> {
-    let without_fragment = absolute.split('#').next().unwrap_or_default();
-    let uri: Uri = without_fragment.parse().map_err(|_| UrlError::Syntax)?;
-    let origin = Origin::of(&uri)?;
-    Ok((uri, origin))
-}
-
-/// Bytes that no URL may hold and that services send all the same. A `\` stays illegal: some
-/// readers take it for a `/`, and nobody may disagree about where the host ends.
-const STRAY: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
-fn tidy(url: &str) -> Result<Cow<'_, str>, UrlError> {
-    let url = url.trim_matches(' ');
-    if url.len() > LONGEST_URL {
-        return Err(UrlError::Long);
-    }
-    if url.bytes().any(|b| b.is_ascii_control()) {
-        return Err(UrlError::Syntax);
-    }
-    Ok(utf8_percent_encode(url, STRAY).into())
-}
-
-/// A URL as it may be shown: signatures and tokens live in queries, so their values are hidden.
-///
-/// ```
-/// use export_core::Redacted;
-///
-/// let url = "https://store.example.com/f.pdf?X-Signature=abc&part=1".parse()?;
-/// assert_eq!(
-///     Redacted(&url).to_string(),
-///     "https://store.example.com/f.pdf?X-Signature=***&part=***"
-/// );
-/// # Ok::<(), http::uri::InvalidUri>(())
-/// ```
-#[derive(Clone, Copy)]
-#[expect(clippy::exhaustive_structs, reason = "it is a view of one thing")]
-pub struct Redacted<'a>(pub &'a Uri);
-
-impl fmt::Display for Redacted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let (Some(scheme), Some(authority)) = (self.0.scheme_str(), self.0.authority()) {
-            let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
-            write!(f, "{scheme}://{host_and_port}")?;
-        }
-        f.write_str(self.0.path())?;
-        for (index, pair) in self.0.query().into_iter().flat_map(|q| q.split('&')).enumerate() {
-            f.write_str(if index == 0 { "?" } else { "&" })?;
-            match pair.split_once('=') {
-                Some((name, _)) => write!(f, "{name}=***")?,
-                None => f.write_str("***")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Redacted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// A URL that could not be used, as it may be shown.
-pub(crate) fn redact_text(url: &str) -> String {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    let shown = crate::api_error::printable(Some(shown)).unwrap_or_default();
-    match (shown.split_once("://"), url.contains('?')) {
-        (Some((scheme, rest)), query) => {
-            let (authority, path) =
-                rest.split_once('/').map_or((rest, None), |(a, p)| (a, Some(p)));
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            let path = path.map(|p| format!("/{p}")).unwrap_or_default();
-            format!("{scheme}://{host}{path}{}", if query { "?***" } else { "" })
-        }
-        (None, true) => format!("{shown}?***"),
-        (None, false) => shown,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+
     use super::*;
 
     fn origins() -> Origins {
@@ -449,7 +293,6 @@ mod tests {
                 "{url}: {refused}"
             );
         }
-        assert_eq!(judged(&"a".repeat(LONGEST_URL + 1), Purpose::Api), UrlError::Long.to_string());
     }
 
     #[test]
@@ -494,38 +337,5 @@ mod tests {
         ] {
             assert_eq!(Origin::parse(url).unwrap().to_string(), shown);
         }
-        let longest = format!("https://h.example/{}", "a".repeat(LONGEST_URL - 18));
-        assert_eq!(longest.len(), LONGEST_URL);
-        assert!(Origin::parse(&longest).is_ok());
-        assert_eq!(Origin::parse(&format!("{longest}a")), Err(UrlError::Long));
-        let shown = Redacted(&"https://u:p@h.example/x?k=secret&s".parse().unwrap()).to_string();
-        assert_eq!(shown, "https://h.example/x?k=***&***");
-        assert_eq!(format!("{:?}", Redacted(&"/x?k=secret".parse().unwrap())), "/x?k=***");
-    }
-
-    #[test]
-    fn a_base_url_is_the_beginning_of_other_urls() {
-        assert_eq!(base_url(" https://h.example/a/ "), Ok("https://h.example/a".into()));
-        assert_eq!(base_url("https://h.example/#x"), Ok("https://h.example".into()));
-        assert_eq!(base_url("https://h.example/?x=1"), Err(UrlError::Query));
-        assert_eq!(base_url("h.example"), Err(UrlError::Syntax));
-    }
-
-    #[test]
-    fn stray_bytes_of_a_signed_url_are_encoded_and_its_escapes_kept() {
-        let target = origins()
-            .judge(None, "https://store.example/a b|c/ü.pdf?x={1}&y=%2F", Purpose::Artifact)
-            .unwrap();
-        assert_eq!(
-            target.uri().to_string(),
-            "https://store.example/a%20b%7Cc/%C3%BC.pdf?x=%7B1%7D&y=%2F"
-        );
-    }
-
-    #[test]
-    fn a_refused_url_is_shown_without_its_secrets() {
-        assert_eq!(redact_text("https://u:p@h.example/x?sig=1#f"), "https://h.example/x?***");
-        assert_eq!(redact_text("/x?sig=1"), "/x?***");
-        assert_eq!(redact_text("https://h.example"), "https://h.example");
     }
 }

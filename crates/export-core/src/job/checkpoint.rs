@@ -10,8 +10,10 @@ use super::ExportJob;
 use super::state::{Download, Operation, State};
 use crate::config::Config;
 use crate::file_name::safe_file_name;
-use crate::origin::{Origin, redact_text, url_text};
+use crate::origin::Origin;
+use crate::redact::redact_text;
 use crate::time::Timestamp;
+use crate::url::{UrlError, url_text};
 
 /// Everything that another process needs to go on with a job.
 ///
@@ -177,7 +179,7 @@ pub enum ResumeError {
     Dialect(String),
     /// The URL of its operation is not one that this job may go to.
     #[error("the checkpoint's operation is not followed: {0}")]
-    Operation(#[from] crate::origin::UrlError),
+    Operation(#[from] UrlError),
     /// The dialect cannot read what it saved.
     #[error("the checkpoint's description of the export cannot be read: {0}")]
     Spec(String),

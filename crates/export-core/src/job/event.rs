@@ -11,7 +11,7 @@ use super::schedule::Why;
 use crate::artifact::SunsetNotice;
 use crate::dialect::Phase;
 use crate::failure::FailureKind;
-use crate::origin::Redacted;
+use crate::redact::Redacted;
 use crate::time::Timestamp;
 
 /// Something that happened to a job.

@@ -23,9 +23,10 @@ use crate::config::{Config, Resubmit};
 use crate::dialect::{Dialect, OperationFacts, Phase, Repeat};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::origin::{Purpose, UrlError};
+use crate::origin::Purpose;
 use crate::time::Timestamp;
 use crate::token::TokenId;
+use crate::url::UrlError;
 
 pub use self::checkpoint::{Checkpoint, ResumeError};
 pub use self::event::{Event, EventUrl};

@@ -21,8 +21,10 @@ use super::spec::{ExportSpec, SpecError};
 use crate::api_error::ApiError;
 use crate::config::Config;
 use crate::dialect::{Contradiction, Dialect, Head, Phase, Reading, Repeat};
-use crate::origin::{Purpose, Redacted, UrlError};
+use crate::origin::Purpose;
+use crate::redact::Redacted;
 use crate::sunset::Sunset;
+use crate::url::UrlError;
 
 /// Workiva's API, and one export in it.
 ///

@@ -6,7 +6,7 @@ use super::dialect::Workiva;
 use super::spec::{ExportSpec, SpecError};
 use crate::config::Config;
 use crate::job::{Checkpoint, ExportJob, ResumeError};
-use crate::origin::UrlError;
+use crate::url::UrlError;
 
 impl ExportJob {
     /// A job for what `spec` describes.

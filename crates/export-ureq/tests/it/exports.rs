@@ -63,8 +63,7 @@ fn what_the_errors_of_an_own_agent_prove_the_caller_knows() {
         let there = builder(&server).base_url(&nowhere).limits(limits).transport(agent);
         let (client, failures) = failures(there);
         client.export(spec()).submit().unwrap_err();
-        let failures = failures.lock().unwrap().clone();
-        failures
+        failures.lock().unwrap().clone()
     };
     assert_eq!(told(agent.clone()), [FailureKind::Unanswered]);
     let classified = agent.with_classify(|error| match error {

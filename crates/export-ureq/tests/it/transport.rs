@@ -334,3 +334,37 @@ fn an_error_brings_the_checkpoint_back() {
     let operation = error.checkpoint().unwrap().operation().unwrap().to_owned();
     assert!(operation.ends_with("/platform/v1/operations/op1"), "{operation}");
 }
+
+/// The system's store is found by environment variables, which a test cannot change for itself:
+/// it runs itself a second time.
+#[cfg(target_os = "linux")]
+#[test]
+fn only_a_service_behind_tls_needs_somebody_to_believe() {
+    const CHILD: &str = "EXPORT_UREQ_TEST_WITHOUT_AUTHORITIES";
+    if std::env::var_os(CHILD).is_some() {
+        let error = builder("https://localhost").build().unwrap_err().to_string();
+        assert!(error.contains("no certificate authorities"), "{error}");
+        // The service is on this machine, and its file behind TLS.
+        let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+        let file = format!("https://{}/f", elsewhere.local_addr().unwrap());
+        let server = Server::start(move |_, _| {
+            let body = format!(r#"{{"status":"completed","resourceUrl":"{file}"}}"#);
+            Act::Say(json("200 OK", &[], &body))
+        });
+        let text = only(
+            FailureKind::Untrusted,
+            told(builder(&server.url()), |client| client.attach("op1").bytes(9).map(drop)),
+        );
+        assert!(text.contains("no certificate authorities"), "{text}");
+        return;
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "transport::only_a_service_behind_tls_needs_somebody_to_believe"])
+        .env(CHILD, "1")
+        .env("SSL_CERT_DIR", empty.path())
+        .env_remove("SSL_CERT_FILE")
+        .status()
+        .unwrap();
+    assert!(status.success());
+}

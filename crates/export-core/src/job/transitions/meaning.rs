@@ -19,8 +19,9 @@ use crate::job::reply::{Answer, Download, Next};
 use crate::job::schedule::Why;
 use crate::job::state::{Fetching, Hop, Operation, Polling, State};
 use crate::job::transmit::Asked;
-use crate::origin::{Purpose, UrlError, url_text};
+use crate::origin::Purpose;
 use crate::time::Timestamp;
+use crate::url::{UrlError, url_text};
 
 impl ExportJob {
     /// A 2xx of a submit or a poll, as the dialect reads it.

@@ -16,9 +16,11 @@ use crate::job::ExportJob;
 use crate::job::event::Event;
 use crate::job::schedule::{Why, interval};
 use crate::job::state::{Download, Ended, Fetching, Polling, State, Submitting};
-use crate::origin::{Access, UrlError, redact_text};
+use crate::origin::Access;
+use crate::redact::redact_text;
 use crate::sunset::Sunset;
 use crate::time::Timestamp;
+use crate::url::UrlError;
 
 // Trying again.
 

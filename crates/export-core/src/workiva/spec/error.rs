@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use crate::origin::UrlError;
+use crate::url::UrlError;
 use crate::workiva::ApiVersion;
 
 /// Why an export cannot be asked for as it was described.

@@ -1,0 +1,85 @@
+//! URLs as people may see them: without what signs them, and without user names.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+
+use http::Uri;
+
+/// A URL as it may be shown: signatures and tokens live in queries, so their values are hidden.
+///
+/// ```
+/// use export_core::Redacted;
+///
+/// let url = "https://store.example.com/f.pdf?X-Signature=abc&part=1".parse()?;
+/// assert_eq!(
+///     Redacted(&url).to_string(),
+///     "https://store.example.com/f.pdf?X-Signature=***&part=***"
+/// );
+/// # Ok::<(), http::uri::InvalidUri>(())
+/// ```
+#[derive(Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "it is a view of one thing")]
+pub struct Redacted<'a>(pub &'a Uri);
+
+impl fmt::Display for Redacted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some(scheme), Some(authority)) = (self.0.scheme_str(), self.0.authority()) {
+            let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
+            write!(f, "{scheme}://{host_and_port}")?;
+        }
+        f.write_str(self.0.path())?;
+        for (index, pair) in self.0.query().into_iter().flat_map(|q| q.split('&')).enumerate() {
+            f.write_str(if index == 0 { "?" } else { "&" })?;
+            match pair.split_once('=') {
+                Some((name, _)) => write!(f, "{name}=***")?,
+                None => f.write_str("***")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Redacted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A URL that could not be used, as it may be shown.
+pub(crate) fn redact_text(url: &str) -> String {
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
+    let shown = crate::api_error::printable(Some(shown)).unwrap_or_default();
+    match (shown.split_once("://"), url.contains('?')) {
+        (Some((scheme, rest)), query) => {
+            let (authority, path) =
+                rest.split_once('/').map_or((rest, None), |(a, p)| (a, Some(p)));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            let path = path.map(|p| format!("/{p}")).unwrap_or_default();
+            format!("{scheme}://{host}{path}{}", if query { "?***" } else { "" })
+        }
+        (None, true) => format!("{shown}?***"),
+        (None, false) => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_url_is_shown_without_its_secrets() {
+        assert_eq!(redact_text("https://u:p@h.example/x?sig=1#f"), "https://h.example/x?***");
+        assert_eq!(redact_text("/x?sig=1"), "/x?***");
+        assert_eq!(redact_text("https://h.example"), "https://h.example");
+    }
+
+    #[test]
+    fn the_values_of_a_query_are_hidden() {
+        let shown = Redacted(&"https://u:p@h.example/x?k=secret&s".parse().unwrap()).to_string();
+        assert_eq!(shown, "https://h.example/x?k=***&***");
+        assert_eq!(format!("{:?}", Redacted(&"/x?k=secret".parse().unwrap())), "/x?k=***");
+    }
+}
