@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and that is all")]
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use export_core::{
@@ -277,7 +278,7 @@ fn a_cluster_that_cannot_be_known_is_a_broken_protocol() {
     assert!(matches!(reading, Reading::Malformed(what) if what.contains("WORKIVA_CLUSTER_DOMAIN")));
 }
 
-fn pending(status: &str) -> Reading {
+fn pending(status: &'static str) -> Reading<'static> {
     Reading::Pending(OperationFacts { status: Some(status.into()), ..Default::default() })
 }
 
@@ -327,20 +328,29 @@ impl Answer {
         self.with("content-type", "text/html").raw(page)
     }
 
-    fn of_head(&self, phase: Phase) -> Reading {
-        workiva().read(phase, &Head::new(self.status, &self.headers), None)
+    fn of_head(self, phase: Phase) -> Reading<'static> {
+        self.leak().reading(phase, None)
     }
 
     /// What is read of it, as the machine asks: by the head, then by the body.
-    fn read(&self, phase: Phase) -> Reading {
-        let head = Head::new(self.status, &self.headers);
-        match self.of_head(phase) {
-            Reading::NeedBody => workiva().read(phase, &head, Some(self.body.as_bytes())),
+    fn read(self, phase: Phase) -> Reading<'static> {
+        let answer = self.leak();
+        match answer.reading(phase, None) {
+            Reading::NeedBody => answer.reading(phase, Some(answer.body.as_bytes())),
             reading => reading,
         }
     }
 
-    fn snapshot(&self, name: &str, phase: Phase) {
+    fn reading<'a>(&'a self, phase: Phase, body: Option<&'a [u8]>) -> Reading<'a> {
+        workiva().read(phase, &Head::new(self.status, &self.headers), body)
+    }
+
+    /// A reading borrows from its answer: this way a test can write both in one line.
+    fn leak(self) -> &'static Self {
+        Box::leak(Box::new(self))
+    }
+
+    fn snapshot(self, name: &str, phase: Phase) {
         let mut text = format!("HTTP {}\n", self.status.as_u16());
         for (name, value) in &self.headers {
             writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
@@ -363,7 +373,7 @@ impl Answer {
     }
 }
 
-fn reading_as_text(reading: &Reading) -> String {
+fn reading_as_text(reading: &Reading<'_>) -> String {
     match reading {
         Reading::Accepted { operation } => format!("accepted: {operation}"),
         Reading::Pending(facts) => format!("pending\n{}", facts_as_text(facts)),
@@ -382,9 +392,9 @@ fn error_as_text(error: &ApiError) -> String {
     format!("{:?} says {error}", error.speaker())
 }
 
-fn facts_as_text(facts: &OperationFacts) -> String {
+fn facts_as_text(facts: &OperationFacts<'_>) -> String {
     let OperationFacts { status, original_request, created, updated } = facts;
-    let shown = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "-".into());
+    let shown = |fact: &Option<Cow<'_, str>>| fact.as_deref().unwrap_or("-").to_owned();
     format!(
         "   status {}\n   original request {}\n   created {}\n   updated {}",
         shown(status),

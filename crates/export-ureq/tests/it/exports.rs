@@ -1,12 +1,12 @@
 //! Whole exports: what is sent over which connection, and what is on disk by then.
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use export_ureq::{
-    ArchiveOptions, CheckpointFolder, CheckpointStore, Error, ExportError, ExportSpec, FailureKind,
-    FileExport, Limits, OwnAgent,
+    ArchiveOptions, CheckpointFolder, CheckpointStore, Error, Event, ExportError, ExportSpec,
+    FailureKind, FileExport, Limits, OwnAgent,
 };
 
 use crate::server::{Act, Server, answer, json};
@@ -44,10 +44,17 @@ fn an_agent_of_the_caller_s_does_the_same() {
         2 => Act::SayAndClose(first(4)),
         _ => rest(request),
     });
-    let (client, failures) = failures(builder(&server).transport(agent));
-    let (_, bytes) = client.export(spec()).bytes(1_000).unwrap();
+    let statuses = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&statuses);
+    let client = builder(&server).transport(agent).on_event(move |event| {
+        if let Event::Answered { status, .. } = event {
+            seen.lock().unwrap().push(status.as_u16());
+        }
+    });
+    let (_, bytes) = client.build().unwrap().export(spec()).bytes(1_000).unwrap();
     assert_eq!(bytes, FILE.as_bytes());
-    assert_eq!(*failures.lock().unwrap(), [FailureKind::Cut]);
+    // Each of them is for the core to judge, the redirect too.
+    assert_eq!(*statuses.lock().unwrap(), [202, 200, 302, 503, 200, 206]);
 }
 
 #[test]

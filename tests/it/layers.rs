@@ -1,0 +1,64 @@
+//! What each layer must not know, read off its source.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The code of all files below a folder, without comments and without tests.
+fn code(folder: &str) -> Vec<(PathBuf, String)> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+    let mut folders = vec![top];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+                let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+                files.push((path, lines.collect::<Vec<_>>().join("\n")));
+            }
+        }
+    }
+    assert!(!files.is_empty(), "{folder} is empty");
+    files
+}
+
+fn assert_absent(folder: &str, words: &[&str]) {
+    for (path, code) in code(folder) {
+        for word in words {
+            assert!(!code.contains(word), "{} says {word:?}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_machine_knows_no_service_and_no_json() {
+    let words = ["workiva", "Workiva", "wdesk", "serde_json", "resourceUrl", "operationLocation"];
+    assert_absent("crates/export-core/src/job", &words);
+}
+
+#[test]
+fn the_core_touches_nothing_of_the_world() {
+    let words = ["std::", "extern crate std", "Instant", "SystemTime", "thread", "unsafe"];
+    assert_absent("crates/export-core/src", &words);
+}
+
+#[test]
+fn an_adapter_decides_nothing_by_a_status_code() {
+    for folder in ["crates/export-hyper/src", "crates/export-ureq/src"] {
+        assert_absent(
+            folder,
+            &["StatusCode::", "as_u16", "is_client_error", "\"Retry-After\"", "retry-after"],
+        );
+    }
+}
+
+#[test]
+fn the_simulator_shares_no_code_with_what_it_tests() {
+    assert_absent(
+        "crates/export-sim/src",
+        &["export_core", "export_host", "export_hyper", "export_ureq"],
+    );
+}

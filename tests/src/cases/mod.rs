@@ -1,0 +1,60 @@
+//! The cases, in groups that share a subject.
+
+mod downloads;
+mod plain;
+mod polls;
+mod submits;
+mod tokens;
+mod urls;
+
+use crate::case::Case;
+
+/// All cases.
+#[must_use]
+pub fn all() -> Vec<Case> {
+    let groups = [
+        plain::cases(),
+        tokens::cases(),
+        submits::cases(),
+        polls::cases(),
+        urls::cases(),
+        downloads::cases(),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// Every request: a word of the simulator's.
+const EVERY: &str = r#""every""#;
+
+const CLOSE_BEFORE_HEAD: &str = r#"{"fault": "close", "at": "before_head"}"#;
+const CLOSE_AFTER_HEAD: &str = r#"{"fault": "close", "at": "after_head"}"#;
+const GARBAGE: &str = r#"{"fault": "body", "body": "garbage"}"#;
+const LOGIN: &str = r#"{"fault": "redirect", "to": {"url": "https://login.example.net/"}}"#;
+const LOOP: &str = r#"{"fault": "redirect", "to": "itself"}"#;
+const PAGE: &str = r#"{"fault": "body", "body": "html"}"#;
+
+/// The connection is closed after so many bytes of the body.
+fn close_at(byte: u32) -> String {
+    format!(r#"{{"fault": "close", "at": {{"byte": {byte}}}}}"#)
+}
+
+/// An error of the service's own.
+fn status(status: u16) -> String {
+    format!(r#"{{"fault": "status", "status": {status}}}"#)
+}
+
+/// The same, with a `Retry-After`, in JSON.
+fn status_retry_after(status: u16, retry_after: &str) -> String {
+    format!(r#"{{"fault": "status", "status": {status}, "retry_after": {retry_after}}}"#)
+}
+
+/// A status with another body: `empty`, `html`, `nested` or `garbage`.
+fn status_body(status: u16, body: &str) -> String {
+    format!(r#"{{"fault": "status", "status": {status}, "body": "{body}"}}"#)
+}
+
+/// A status with this body, and the media type that the endpoint's answers have.
+fn status_text(status: u16, text: &str) -> String {
+    let text = serde_json::Value::from(text);
+    format!(r#"{{"fault": "status", "status": {status}, "body": {{"text": {text}}}}}"#)
+}

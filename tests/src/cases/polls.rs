@@ -1,0 +1,91 @@
+//! What an operation may answer until it is completed.
+
+use std::time::Duration;
+
+use super::{
+    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, GARBAGE, LOGIN, LOOP, PAGE, close_at, status,
+    status_body, status_retry_after, status_text,
+};
+use crate::case::{Case, Goal};
+
+pub(super) fn cases() -> Vec<Case> {
+    let poll = |name: &str, nth: &str, fault: &str| {
+        Case::new(format!("poll-{name}")).rule("operation", nth, fault)
+    };
+    let says = |word: &str| {
+        format!(r#"{{"fault": "json", "set": {{"status": {word}, "resourceUrl": null}}}}"#)
+    };
+    vec![
+        poll("pending", r#"{"to": 3}"#, &says(r#""started""#)),
+        poll("unknown-status", "1", &says(r#""polishing""#)),
+        poll("null-status", "1", &says("null")),
+        poll("empty", "1", &status_body(200, "empty")).ends("the body is empty"),
+        poll("without-members", "1", r#"{"fault": "body", "body": {"text": "{}"}}"#),
+        poll("not-visible-yet", r#"{"to": 2}"#, &status(404)),
+        poll("never-visible", EVERY, &status(404))
+            .with(|case| case.limits.grace = Duration::ZERO)
+            .ends("poll was refused with 404"),
+        poll("completed-without-url", "1", r#"{"fault": "resource_url", "url": "missing"}"#),
+        poll("never-a-url", EVERY, r#"{"fault": "resource_url", "url": "null"}"#)
+            .with(|case| case.limits.grace = Duration::ZERO)
+            .ends("completed, but has no URL of its result"),
+        poll(
+            "failed",
+            "1",
+            r#"{"fault": "end_operation", "code": "TooLarge", "message": "many cells"}"#,
+        )
+        .ends("the service ended the export as failed: TooLarge: many cells"),
+        poll("cancelled", "1", r#"{"fault": "end_operation", "status": "cancelled"}"#)
+            .ends("the service ended the export as cancelled"),
+        poll("202", "1", &status_body(202, "empty")),
+        poll("429", r#"{"to": 5}"#, &status(429)),
+        poll("429-retry-after-0", "1", &status_retry_after(429, "0")),
+        poll("429-retry-after-a-date", "1", &status_retry_after(429, r#"{"date_in": 1}"#)),
+        poll("429-retry-after-nonsense", "1", &status_retry_after(429, r#""soon""#)),
+        poll(
+            "retry-after-for-hours",
+            "1",
+            &format!(r#"[{}, {{"fault": "retry_after", "value": 7200}}]"#, says(r#""started""#)),
+        )
+        .ends("was last seen started; the service asks to come back at TIME1"),
+        poll("503-retry-after-0", "1", &status_retry_after(503, "0")),
+        poll("500", r#"{"to": 3}"#, &status(500)),
+        poll("500-for-good", EVERY, &status(500))
+            .ends("poll failed 4 times in a row; the last time: 500"),
+        poll("502-of-a-gateway", "1", &status_body(502, "html")),
+        poll("502-of-a-gateway-for-good", EVERY, &status_body(502, "html"))
+            .ends("that of a gateway or proxy"),
+        poll("504", "1", &status_body(504, "empty")),
+        poll("unanswered", "1", CLOSE_BEFORE_HEAD),
+        poll("closed-after-head", "1", CLOSE_AFTER_HEAD),
+        poll("cut", "1", &close_at(10)),
+        poll("truncated", "1", r#"{"fault": "truncate"}"#),
+        poll("overlong", "1", r#"{"fault": "overlong", "by": 2000000, "length": "honest"}"#)
+            .ends("its body is longer than allowed"),
+        poll("stalled", "1", r#"{"fault": "stall", "at": {"byte": 10}}"#)
+            .with(|case| case.limits.attempt = Duration::from_secs(1)),
+        poll("slow-head", "1", r#"{"fault": "stall", "at": "before_head"}"#)
+            .with(|case| case.limits.attempt = Duration::from_secs(1)),
+        poll("garbage", "1", GARBAGE).ends("the body is not the JSON that it begins as"),
+        poll("page", "1", PAGE),
+        poll("page-for-good", EVERY, PAGE).ends("that of a gateway or proxy"),
+        poll("compressed", "1", r#"{"fault": "content_encoding"}"#)
+            .ends("the body is not a JSON object"),
+        poll("redirect", "1", LOOP),
+        poll("redirect-loop", EVERY, LOOP).ends("too many redirects in a row"),
+        poll("login-redirect", "1", LOGIN),
+        poll("403", EVERY, &status(403)).ends("poll was refused with 403"),
+        poll("409", EVERY, &status(409)).ends("poll was refused with 409"),
+        poll("huge-headers", "1", r#"{"fault": "huge_headers"}"#),
+        poll("chunked", "1", r#"{"fault": "chunked"}"#),
+        Case::new("status-of-an-unknown-operation")
+            .with(|case| case.goal = Goal::Status("op1"))
+            .ends("poll was refused with 404"),
+        Case::new("status-after-failures")
+            .with(|case| case.goal = Goal::Status("op1"))
+            .rule("operation", "1", CLOSE_BEFORE_HEAD)
+            .rule("operation", "2", &status(503))
+            .rule("operation", "3", &status_text(200, r#"{"status": "queued"}"#))
+            .ends("queued, not ready"),
+    ]
+}

@@ -1,0 +1,48 @@
+//! Tokens that are refused, late, or at their end.
+
+use std::time::Duration;
+
+use super::{
+    CLOSE_BEFORE_HEAD, EVERY, GARBAGE, LOOP, PAGE, close_at, status, status_body,
+    status_retry_after,
+};
+use crate::case::Case;
+
+pub(super) fn cases() -> Vec<Case> {
+    let token = |name: &str, nth: &str, fault: &str| {
+        Case::new(format!("token-{name}")).rule("token", nth, fault)
+    };
+    vec![
+        Case::new("token-of-the-wrong-secret")
+            .with(|case| case.secret = "another-secret")
+            .ends("the token endpoint refused the credentials: invalid_client"),
+        token("429", "1", &status(429)),
+        token("429-retry-after-1", "1", &status_retry_after(429, "1")),
+        token("503", r#"{"to": 2}"#, &status(503)),
+        token("500-for-good", EVERY, &status(500)).ends("the token endpoint answered 500"),
+        token("502-of-a-gateway", "1", &status_body(502, "html")),
+        token("unanswered", "1", CLOSE_BEFORE_HEAD),
+        token("cut", "1", &close_at(10)),
+        token("garbage", EVERY, GARBAGE).ends("the token endpoint's answer is not a JSON object"),
+        token("page", EVERY, PAGE).ends("is that of a gateway or proxy on the way"),
+        token("redirect", EVERY, LOOP).ends("is that of a gateway or proxy on the way"),
+        token("missing", EVERY, r#"{"fault": "json", "remove": ["access_token"]}"#)
+            .ends("the token endpoint's answer has no access_token"),
+        token("without-lifetime", EVERY, r#"{"fault": "json", "remove": ["expires_in"]}"#),
+        Case::new("token-without-the-scope")
+            .with(|case| case.scopes = &["graph:read"])
+            .ends("submit was refused with 403 Forbidden: 403Forbidden: the access token lacks"),
+        Case::new("token-expires-in-mid-job")
+            .with(|case| case.token_lifetime = Duration::from_secs(2))
+            .rule("submit", "1", r#"{"fault": "retry_after", "value": 2}"#),
+        Case::new("token-refused-at-submit")
+            .rule("submit", "1", &status(401))
+            .ends("the service refuses the token it has just issued"),
+        Case::new("token-revoked-at-poll")
+            .rule("operation", "1", r#"{"fault": "revoke_token"}"#)
+            .ends("poll: not authorised"),
+        Case::new("token-revoked-at-download")
+            .rule("download", "1", r#"{"fault": "revoke_token"}"#)
+            .ends("fetch: not authorised"),
+    ]
+}
