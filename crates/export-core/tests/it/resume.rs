@@ -183,8 +183,54 @@ fn a_file_that_was_complete_before_the_crash_is_not_loaded_again() {
 }
 
 #[test]
+fn the_services_pace_and_the_files_name_outlive_the_process() {
+    let script =
+        [accepted().header("retry-after", "20"), pending(), completed(), artifact().cut_at(8)];
+    let mut world = World::new(script);
+    let mut job = job();
+    while world.sent.len() < 2 {
+        world.turn(&mut job);
+    }
+    let mut waiting = World::new([pending(), completed(), artifact()]);
+    waiting.now = world.now;
+    let run = waiting.run(resumed(&job.checkpoint()));
+    let waits: Vec<_> = run.sent.windows(2).map(|two| two[1].at.since(two[0].at)).collect();
+    assert_eq!(waits[0], Duration::from_secs(20), "{}", run.log);
+
+    while world.sent.len() < 4 {
+        world.turn(&mut job);
+    }
+    let checkpoint = frozen(&job.checkpoint());
+    let again = resumed(&checkpoint);
+    assert_eq!(again.checkpoint().offset(), 8, "what was safe stays safe");
+    world.rewind(vec![completed(), rest(8).without("content-type")]);
+    let run = world.run(again);
+    let artifact = run.outcome.unwrap();
+    assert_eq!(artifact.file_name(), "Report.pdf");
+    assert_eq!(artifact.media_type(), Some("application/pdf"));
+}
+
+#[test]
+fn another_version_of_the_file_is_written_down_before_its_first_byte() {
+    let changed = artifact().replace("etag", "\"v2\"");
+    let mut world = World::new([accepted(), completed(), artifact().cut_at(8), changed]);
+    let mut job = job();
+    while world.sent.len() < 3 {
+        world.turn(&mut job);
+    }
+    world.drop_stream = true;
+    while world.sent.len() < 4 {
+        world.turn(&mut job);
+    }
+    let (_, stored) = world.stored.clone().unwrap();
+    assert_eq!(stored.offset(), 0, "the bytes on disk are those of another file");
+    assert!(serde_json::to_string(&stored).unwrap().contains("v2"));
+}
+
+#[test]
 fn a_checkpoint_of_somebody_else_is_refused() {
     let checkpoint = job().checkpoint();
+    assert_eq!(checkpoint.dialect(), "workiva");
     let change = |field: &str, value: serde_json::Value| {
         let mut json = serde_json::to_value(&checkpoint).unwrap();
         json[field] = value;

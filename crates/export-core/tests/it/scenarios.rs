@@ -177,6 +177,23 @@ fn a_location_only_in_the_body_needs_the_body() {
 }
 
 #[test]
+fn an_answer_may_have_a_megabyte_and_no_more() {
+    let padded = |length: usize| {
+        let body = r#"{"operationLocation":"/platform/v1/operations/op1"}"#;
+        json(202, &format!("{body}{}", " ".repeat(length - body.len())))
+    };
+    let script = [padded(1_048_576), completed(), artifact()];
+    assert!(run(script).outcome.is_ok());
+    let error = run([padded(1_048_577)]).outcome.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "submit: the answer (202 Accepted) breaks the protocol: its body is longer than allowed"
+    );
+    let long = refusal(400).body(vec![b' '; 2_000_000]);
+    assert!(run([long]).log.contains("was refused with 400"), "its status says enough");
+}
+
+#[test]
 fn a_401_is_spent_per_request() {
     let no = || refusal(401);
     let script = [no(), accepted(), no(), pending(), no(), completed(), no(), artifact()];

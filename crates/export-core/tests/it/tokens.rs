@@ -243,6 +243,20 @@ fn a_token_endpoint_that_stays_away_is_given_up() {
 }
 
 #[test]
+fn a_token_answer_may_have_sixty_four_kibibytes_and_no_more() {
+    for (padding, given) in [(65_536, true), (65_537, false)] {
+        let mut source = source();
+        let ticket = ask(&mut source, start(), TokenNeed::any());
+        assert_eq!(ticket.limit(), 65_536);
+        let body = r#"{"access_token":"t"}"#;
+        let body = format!("{body}{}", " ".repeat(padding - body.len()));
+        answer(&mut source, start(), ticket, 200, &body);
+        let step = source.step(start(), TokenNeed::any());
+        assert_eq!(matches!(step, TokenStep::Ready(_)), given, "{padding} bytes: {step:?}");
+    }
+}
+
+#[test]
 fn nothing_that_is_printed_holds_a_secret() {
     let (mut source, _) = issued("");
     let shown = format!("{source:?} {:?}", source.step(start(), TokenNeed::any()));

@@ -41,6 +41,11 @@ impl Reply {
         self
     }
 
+    pub fn without(mut self, name: &str) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
     /// Puts another value in the place of a header's.
     pub fn replace(mut self, name: &'static str, value: &str) -> Self {
         self.headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
@@ -94,6 +99,8 @@ pub struct World {
     pub wait_until: Timestamp,
     /// Drops the next request after it was started.
     pub drop_next: bool,
+    /// Drops the next download before its first byte.
+    pub drop_stream: bool,
     /// Keeps the events that are told.
     pub keep_events: bool,
     pub events: Vec<Event>,
@@ -128,6 +135,7 @@ impl World {
             stores: 0,
             wait_until: Timestamp::EPOCH,
             drop_next: false,
+            drop_stream: false,
             keep_events: false,
             events: Vec::new(),
             deaf: false,
@@ -216,12 +224,19 @@ impl World {
             None => (&reply.body[..], None),
         };
         match answer {
+            Answer::Collect(collect) if whole.len() > collect.limit() => {
+                collect.handle_failure(self.now, Failure::new(FailureKind::TooLong));
+            }
             Answer::Collect(collect) => match failure {
                 Some(kind) => collect.handle_failure(self.now, Failure::new(kind)),
                 None => collect.handle_body(self.now, whole),
             },
             Answer::Stream(mut stream) => {
+                self.listen(|| stream.next_event());
                 self.store(stream.revision(), || stream.checkpoint());
+                if std::mem::take(&mut self.drop_stream) {
+                    return;
+                }
                 self.sink.truncate(usize::try_from(stream.offset()).unwrap());
                 assert_eq!(self.sink.len() as u64, stream.offset(), "a hole in the file");
                 for chunk in whole.chunks(4) {
