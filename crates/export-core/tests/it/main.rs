@@ -4,6 +4,7 @@
 
 mod dialects;
 mod events;
+mod handles;
 mod resume;
 mod scenarios;
 mod service;

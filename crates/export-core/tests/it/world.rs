@@ -57,6 +57,13 @@ impl Reply {
         self
     }
 
+    pub fn head(&self) -> Response<()> {
+        let mut head = Response::new(());
+        *head.status_mut() = self.status;
+        *head.headers_mut() = self.headers.clone();
+        head
+    }
+
     /// The body breaks off after so many bytes.
     pub fn cut_at(self, offset: usize) -> Self {
         self.broken(offset, FailureKind::Cut)
@@ -97,6 +104,8 @@ pub struct World {
     pub stores: usize,
     /// The end of the last wait.
     pub wait_until: Timestamp,
+    /// How many bytes of a download come at once.
+    pub chunk: usize,
     /// Drops the next request after it was started.
     pub drop_next: bool,
     /// Drops the next download before its first byte.
@@ -134,6 +143,7 @@ impl World {
             tokens: 0,
             stores: 0,
             wait_until: Timestamp::EPOCH,
+            chunk: 4,
             drop_next: false,
             drop_stream: false,
             keep_events: false,
@@ -212,7 +222,7 @@ impl World {
                     range.map(|range| format!(" [{range}]")).unwrap_or_default(),
                     reply.status.as_u16()
                 ));
-                self.hand_in(in_flight.handle_head(self.now, &head(&reply)), &reply);
+                self.hand_in(in_flight.handle_head(self.now, &reply.head()), &reply);
             }
         }
         None
@@ -239,7 +249,7 @@ impl World {
                 }
                 self.sink.truncate(usize::try_from(stream.offset()).unwrap());
                 assert_eq!(self.sink.len() as u64, stream.offset(), "a hole in the file");
-                for chunk in whole.chunks(4) {
+                for chunk in whole.chunks(self.chunk) {
                     if stream.check(chunk).is_break() {
                         return stream.finish(self.now);
                     }
@@ -283,11 +293,4 @@ impl World {
             .or_else(|| self.forever.clone())
             .unwrap_or_else(|| panic!("no answer left in the script:\n{}", self.log))
     }
-}
-
-fn head(reply: &Reply) -> Response<()> {
-    let mut head = Response::new(());
-    *head.status_mut() = reply.status;
-    *head.headers_mut() = reply.headers.clone();
-    head
 }
