@@ -193,6 +193,21 @@ fn a_killed_download_goes_on_from_what_was_synced() {
 }
 
 #[test]
+fn what_is_left_of_another_version_is_not_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("report.pdf");
+    let server = service(|fetch, request| match fetch {
+        0 => Act::SayAndClose(first(9)),
+        _ => {
+            assert!(header(request, "if-range").is_some());
+            Act::Say(answer("200 OK", &["content-type: application/pdf", "etag: \"v2\""], FILE))
+        }
+    });
+    client(&server).export(spec()).to_file(&target).unwrap();
+    assert_eq!(fs::read_to_string(&target).unwrap(), FILE);
+}
+
+#[test]
 fn a_folder_that_is_missing_is_found_out_before_the_download() {
     let server = service(|_, _| whole());
     let error = client(&server).export(spec()).to_file("/no/such/folder/f").unwrap_err();
