@@ -30,6 +30,7 @@ mod status;
 mod tls;
 mod tls_verdict;
 mod tunnel;
+mod until;
 
 pub use builder::{BuildError, ClientBuilder, FromSettings, Settings};
 pub use checkpoint_file::CheckpointFile;
@@ -44,3 +45,4 @@ pub use status::{Status, Submitted};
 pub use tls::{CaBundle, TlsError, TlsOptions};
 pub use tls_verdict::tls_verdict;
 pub use tunnel::{Tunnel, TunnelError};
+pub use until::{SYNC_EVERY, Until};

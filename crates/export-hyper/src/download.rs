@@ -20,6 +20,7 @@ pub struct Download {
     artifact: Artifact,
     pieces: Receiver<Piece>,
     driving: Option<Driving>,
+    failed: Option<ExportError>,
 }
 
 type Driving = Pin<Box<dyn Future<Output = Result<Artifact, ExportError>> + Send>>;
@@ -47,12 +48,12 @@ impl Download {
             Some(piece) = pieces.recv() => piece,
             outcome = &mut driving => {
                 let artifact = outcome?;
-                return Ok(Self { artifact, pieces, driving: None });
+                return Ok(Self { artifact, pieces, driving: None, failed: None });
             }
         };
         match first {
             Piece::Begin(artifact) => {
-                Ok(Self { artifact: *artifact, pieces, driving: Some(driving) })
+                Ok(Self { artifact: *artifact, pieces, driving: Some(driving), failed: None })
             }
             Piece::Bytes(_) => unreachable!("a pipe is begun before it is written to"),
         }
@@ -68,7 +69,8 @@ impl Download {
     ///
     /// # Errors
     ///
-    /// Fails if the rest does not come; what was read is then not the whole file.
+    /// Fails if the rest does not come; what was read is then not the whole file. It fails again
+    /// if it is asked again.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, ExportError> {
         loop {
             let piece = match &mut self.driving {
@@ -79,7 +81,10 @@ impl Download {
                     piece = self.pieces.recv() => piece,
                     outcome = driving => {
                         self.driving = None;
-                        self.artifact = outcome?;
+                        match outcome {
+                            Ok(artifact) => self.artifact = artifact,
+                            Err(error) => self.failed = Some(error),
+                        }
                         continue;
                     }
                 },
@@ -87,7 +92,9 @@ impl Download {
             match piece {
                 Some(Piece::Bytes(bytes)) => return Ok(Some(bytes)),
                 Some(Piece::Begin(artifact)) => self.artifact = *artifact,
-                None if self.driving.is_none() => return Ok(None),
+                None if self.driving.is_none() => {
+                    return self.failed.clone().map_or(Ok(None), Err);
+                }
                 None => {}
             }
         }

@@ -2,13 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use export_core::{
     Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step,
-    Stream, Transmit, Wait, Why,
+    Stream, Transmit,
 };
-use export_host::Watch;
+use export_host::{SYNC_EVERY, Until, Watch};
 use http::{Request, Response};
 use tokio::time::Instant;
 
@@ -16,17 +15,6 @@ use crate::client::Shared;
 use crate::keeper::Keeper;
 use crate::sink::Sink;
 use crate::transport::{Body, Connection, collect, next_within};
-
-/// When to leave the loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Until {
-    /// The export was accepted.
-    Accepted,
-    /// The service has said how far the operation is.
-    Polled,
-    /// The job is over.
-    Done,
-}
 
 /// How the loop was left.
 #[derive(Debug)]
@@ -62,18 +50,13 @@ impl Driver {
             if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()).await {
                 job.stop(failure);
             }
-            match until {
-                Until::Accepted if job.operation().is_some() => return Left::Reached,
-                Until::Polled if polled && is_known(job) => return Left::Reached,
-                _ => {}
+            if until.is_reached(job, polled) {
+                return Left::Reached;
             }
             match job.step(self.client.clock.now()) {
                 Step::Done(Err(error)) => return Left::Done(Err(error)),
                 Step::Done(Ok(artifact)) => return Left::Done(finish(sink, artifact).await),
-                // An answer without a word for the state; a failure would wait for a back-off.
-                Step::Wait(Wait { why: Why::Pace, .. }) if until == Until::Polled && polled => {
-                    return Left::Reached;
-                }
+                Step::Wait(wait) if until.is_reached_by(wait.why, polled) => return Left::Reached,
                 Step::Wait(wait) => self.client.clock.wait_until(wait.until).await,
                 Step::Transmit(transmit) => {
                     polled = transmit.phase() == Phase::Poll;
@@ -167,7 +150,7 @@ impl Driver {
                 self.watch.progress(stream.position(), stream.artifact().length());
             }
             let due =
-                stream.position() - synced >= SYNC_EVERY_BYTES || synced_at.elapsed() >= SYNC_EVERY;
+                stream.position() - synced >= SYNC_EVERY.0 || synced_at.elapsed() >= SYNC_EVERY.1;
             // What came before the body broke off is good all the same.
             if next.is_err() || (due && self.keeper.is_kept()) {
                 (synced, synced_at) = (stream.position(), Instant::now());
@@ -179,16 +162,6 @@ impl Driver {
             }
         }
     }
-}
-
-/// A checkpoint is stored after so many bytes, or so much time, whichever comes first.
-const SYNC_EVERY_BYTES: u64 = 64 * 1_048_576;
-const SYNC_EVERY: Duration = Duration::from_secs(5);
-
-/// Whether the service has said how far the operation is.
-fn is_known(job: &ExportJob) -> bool {
-    let is_named = job.facts().is_some_and(|facts| facts.status.is_some());
-    is_named || job.phase() == Phase::Fetch
 }
 
 async fn finish(sink: &mut impl Sink, artifact: Artifact) -> Result<Artifact, Error> {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use export_core::{Artifact, ExportJob, Timestamp};
-use export_host::{ExportError, Status, Submitted};
+use export_host::{ExportError, Status, Submitted, Until};
 
 use crate::client::Shared;
 use crate::download::Download;
-use crate::drive::{Driver, Left, Until};
+use crate::drive::{Driver, Left};
 use crate::file::FileSink;
 use crate::keeper::Keeper;
 use crate::sink::Sink;

@@ -10,6 +10,7 @@ use export_host::{TunnelError, tls_verdict};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -76,7 +77,8 @@ impl Transport {
         connection: Connection,
         give_up_at: Instant,
     ) -> Result<Response<Body>, Failure> {
-        let request = request.map(|body| Full::new(Bytes::from(body)));
+        let mut request = request.map(|body| Full::new(Bytes::from(body)));
+        let connected = capture_connection(&mut request);
         let sent = async {
             match self {
                 Self::Own(own) => own.send(request).await,
@@ -91,7 +93,11 @@ impl Transport {
             }
         };
         timeout_at(give_up_at, sent).await.unwrap_or_else(|_| {
-            Err(Failure::new(FailureKind::Unanswered).with_detail("it took too long"))
+            let kind = match self {
+                Self::Pools(_) if connected.connection_metadata().is_none() => FailureKind::NotSent,
+                _ => FailureKind::Unanswered,
+            };
+            Err(Failure::new(kind).with_detail("it took too long"))
         })
     }
 }
@@ -143,11 +149,12 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
 
 /// What an error of the transport proves about the request.
 fn classify(error: Error) -> Failure {
+    // A verdict may come late, as an alert: then the server has not listened to the request.
+    if let Some(reason) = tls_verdict(&error) {
+        return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
+    }
     let kind = if error.is_connect() {
         let tunnel = causes(&error).find_map(|cause| cause.downcast_ref::<TunnelError>());
-        if let Some(reason) = tls_verdict(&error) {
-            return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
-        }
         tunnel.map_or(FailureKind::NotSent, TunnelError::kind)
     } else {
         match causes(&error).find_map(|cause| cause.downcast_ref::<hyper::Error>()) {

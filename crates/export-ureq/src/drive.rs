@@ -1,12 +1,12 @@
 //! The loop: what every driver of the core does, here with ureq and on the caller's thread.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use export_core::{
     Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step, Stream,
-    Transmit, Wait, Why,
+    Transmit,
 };
-use export_host::Watch;
+use export_host::{SYNC_EVERY, Until, Watch};
 use http::{Request, Response};
 
 use crate::client::Shared;
@@ -15,17 +15,6 @@ use crate::sink::Sink;
 use crate::stopper::Stopper;
 use crate::tokens::Supply;
 use crate::transport::{Body, READ_BUFFER, Transport};
-
-/// When to leave the loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Until {
-    /// The export was accepted.
-    Accepted,
-    /// The service has said how far the operation is.
-    Polled,
-    /// The job is over.
-    Done,
-}
 
 /// How the loop was left.
 #[derive(Debug)]
@@ -67,19 +56,14 @@ impl<'a> Driver<'a> {
             if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()) {
                 job.stop(failure);
             }
-            match until {
-                Until::Accepted if job.operation().is_some() => return Left::Reached,
-                Until::Polled if polled && is_known(job) => return Left::Reached,
-                _ => {}
+            if until.is_reached(job, polled) {
+                return Left::Reached;
             }
             match job.step(clock.now()) {
                 Step::Done(Err(error)) => return Left::Done(Err(error)),
                 Step::Done(Ok(artifact)) => return Left::Done(finish(sink, artifact)),
                 _ if self.stopper.is_stopped() => return Left::Stopped,
-                // An answer without a word for the state; a failure would wait for a back-off.
-                Step::Wait(Wait { why: Why::Pace, .. }) if until == Until::Polled && polled => {
-                    return Left::Reached;
-                }
+                Step::Wait(wait) if until.is_reached_by(wait.why, polled) => return Left::Reached,
                 Step::Wait(wait) => self.stopper.sleep_until(clock.instant(wait.until)),
                 Step::Transmit(transmit) => {
                     polled = transmit.phase() == Phase::Poll;
@@ -168,7 +152,7 @@ impl<'a> Driver<'a> {
             self.watch.progress(stream.position(), stream.artifact().length());
             let ended = filled < buffer.len();
             let due =
-                stream.position() - synced >= SYNC_EVERY_BYTES || synced_at.elapsed() >= SYNC_EVERY;
+                stream.position() - synced >= SYNC_EVERY.0 || synced_at.elapsed() >= SYNC_EVERY.1;
             if read.is_err() || (due && !ended && self.keeper.is_kept()) {
                 (synced, synced_at) = (stream.position(), Instant::now());
                 let durable = sink.sync().map_err(sink_failed)?;
@@ -180,16 +164,6 @@ impl<'a> Driver<'a> {
             }
         }
     }
-}
-
-/// A checkpoint is stored after so many bytes, or so much time, whichever comes first.
-const SYNC_EVERY_BYTES: u64 = 64 * 1_048_576;
-const SYNC_EVERY: Duration = Duration::from_secs(5);
-
-/// Whether the service has said how far the operation is.
-fn is_known(job: &ExportJob) -> bool {
-    let is_named = job.facts().is_some_and(|facts| facts.status.is_some());
-    is_named || job.phase() == Phase::Fetch
 }
 
 fn finish(sink: &mut dyn Sink, artifact: Artifact) -> Result<Artifact, Error> {

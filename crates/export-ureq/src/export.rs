@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use export_core::{Artifact, ExportJob, Timestamp};
-use export_host::{ExportError, Status, Submitted};
+use export_host::{ExportError, Status, Submitted, Until};
 
 use crate::client::Shared;
 use crate::download::Download;
-use crate::drive::{Driver, Left, Until};
+use crate::drive::{Driver, Left};
 use crate::file::FileSink;
 use crate::keeper::Keeper;
 use crate::sink::{Memory, Sink};
