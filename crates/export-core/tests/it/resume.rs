@@ -5,7 +5,7 @@ use std::time::Duration;
 use export_core::{Checkpoint, Config, ExportJob, FailureKind, Resubmit, ResumeError, Timestamp};
 
 use crate::service::{
-    PDF, accepted, artifact, completed, config, job, job_with, mailing_job, pending, rest,
+    PDF, accepted, artifact, completed, config, job, job_with, mailing_job, page, pending, rest,
 };
 use crate::world::{Reply, World, start};
 
@@ -225,6 +225,24 @@ fn another_version_of_the_file_is_written_down_before_its_first_byte() {
     let (_, stored) = world.stored.clone().unwrap();
     assert_eq!(stored.offset(), 0, "the bytes on disk are those of another file");
     assert!(serde_json::to_string(&stored).unwrap().contains("v2"));
+
+    // The sink was not cut: it still has bytes of the first version, and they must not be kept.
+    assert_eq!(world.sink.len(), 8);
+    world.sink[..8].copy_from_slice(b"????????");
+    world.rewind(vec![artifact().replace("etag", "\"v2\"")]);
+    let run = world.run(job);
+    assert_eq!(run.sent[4].header("range"), "");
+    assert_eq!(run.sink, PDF.as_bytes());
+}
+
+#[test]
+fn a_gateways_page_does_not_prove_that_a_submit_did_not_arrive() {
+    let mut world = World::new([page(403)]);
+    let mut job = mailing_job();
+    while world.turn(&mut job).is_none() {}
+    assert_eq!(job.checkpoint().submits(), 1);
+    let run = World::new([]).run(resumed(&job.checkpoint()));
+    assert_eq!(run.sent.len(), 0, "{}", run.log);
 }
 
 #[test]

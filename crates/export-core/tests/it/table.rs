@@ -43,6 +43,7 @@ fn situations() -> Vec<(&'static str, Vec<Reply>)> {
         ("the peer is not trusted", lost(FailureKind::Untrusted)),
         ("a head that does not end", lost(FailureKind::TooLong)),
         ("400", vec![refusal(400)]),
+        ("400 by a gateway", vec![page(400)]),
         ("401", vec![refusal(401)]),
         ("401 again, with a fresh token", vec![refusal(401), refusal(401)]),
         ("403", vec![refusal(403)]),
@@ -85,7 +86,7 @@ fn situations() -> Vec<(&'static str, Vec<Reply>)> {
         ("202 with Location", vec![accepted()]),
         ("202 without", vec![json(202, "{}")]),
         ("204", vec![status(204)]),
-        ("206, not asked for", vec![status(206).header("content-range", "bytes 5-9/10")]),
+        ("206, not asked for", vec![status(206).header("content-range", "bytes 0-9/10")]),
     ]
 }
 

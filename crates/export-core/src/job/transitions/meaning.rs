@@ -269,9 +269,6 @@ impl ExportJob {
                 self.back_off(now, trouble, answer.retry_after);
             }
             (_, 408 | 500..=599) => self.perhaps_sent(now, trouble, answer.retry_after),
-            (Phase::Submit | Phase::Poll, 401) => {
-                self.end(Err(Error::Unauthorized { phase, reason: trouble }));
-            }
             (Phase::Submit, _) if speaker == Speaker::Gateway => self.end_with(trouble),
             (Phase::Submit, 404 | 410) if self.is_switched_off(now) => {
                 self.switched_off(now, status)
