@@ -94,11 +94,18 @@ pub enum Repeat {
     SideEffect,
 }
 
-/// Status and headers of an answer.
-#[derive(Clone, Copy, Debug)]
+/// Status and headers of an answer. Prints the names of the headers alone.
+#[derive(Clone, Copy)]
 pub struct Head<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
+}
+
+impl fmt::Debug for Head<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.status)?;
+        f.debug_set().entries(self.headers.keys()).finish()
+    }
 }
 
 impl<'a> Head<'a> {

@@ -23,7 +23,7 @@ use crate::url::UrlError;
 #[non_exhaustive]
 pub enum Error {
     /// The time for the job was used up, or the service asks for a wait that goes beyond it.
-    /// The export goes on at the service.
+    /// An export that was accepted goes on at the service.
     #[error("{}", Deadline { phase: *phase, status: status.as_deref(), come_back: *come_back })]
     Deadline {
         /// What was being done.
@@ -272,12 +272,18 @@ struct Deadline<'a> {
 
 impl fmt::Display for Deadline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: the time for this job is used up", self.phase)?;
-        if let Some(status) = self.status {
-            write!(f, "; the export goes on at the service and was last seen {status}")?;
-        }
+        write!(f, "{}: ", self.phase)?;
         match self.come_back {
-            Some(time) => write!(f, "; the service asks to come back at {time}"),
+            Some(time) => write!(
+                f,
+                "the service asks to come back at {time}, when the time for this job is over"
+            )?,
+            None => f.write_str("the time for this job is used up")?,
+        }
+        match self.status {
+            Some(status) => {
+                write!(f, "; the export goes on at the service and was last seen {status}")
+            }
             None => Ok(()),
         }
     }

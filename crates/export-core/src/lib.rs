@@ -43,7 +43,10 @@
 //!                 match world.send(request) {
 //!                     Err(failure) => in_flight.handle_failure(world.now(), failure),
 //!                     Ok(answer) => match in_flight.handle_head(world.now(), &answer) {
-//!                         Reply::Collect(collect) => collect.handle_body(world.now(), answer.body()),
+//!                         Reply::Collect(collect) => {
+//!                             world.store(collect.revision(), || collect.checkpoint());
+//!                             collect.handle_body(world.now(), answer.body());
+//!                         }
 //!                         Reply::Stream(mut stream) => {
 //!                             world.store(stream.revision(), || stream.checkpoint());
 //!                             world.file().truncate(stream.offset() as usize);

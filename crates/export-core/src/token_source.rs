@@ -260,12 +260,16 @@ impl TokenSource {
                 let failure = Failure::new(FailureKind::Unanswered).with_detail(what);
                 self.retry(now, failure, retry_after);
             }
-            (300..=399, _) | (_, TokenReading::Foreign) => {
+            (status, TokenReading::Foreign) | (status @ 300..=399, _) => {
                 let what = format!(
                     "the answer ({}) to the request for a token is that of a gateway or proxy on the way",
                     head.status()
                 );
-                self.fail(now, Failure::new(FailureKind::Unanswered).with_detail(what));
+                let failure = Failure::new(FailureKind::Unanswered).with_detail(what);
+                match status {
+                    300..=399 => drop(self.fail(now, failure)),
+                    _ => self.retry(now, failure, retry_after),
+                }
             }
             (_, TokenReading::Refused(reason)) => {
                 let what = format!("the token endpoint refused the credentials: {reason}");
@@ -294,6 +298,14 @@ impl TokenSource {
             _ => {
                 self.fail(now, failure);
             }
+        }
+    }
+
+    /// Takes in that whoever held the ticket has gone away: somebody else may ask, after a moment.
+    /// It is no failure: the endpoint has done nothing wrong.
+    pub fn abandon(&mut self, now: Timestamp, ticket: Ticket) {
+        if let (true, Some(client)) = (self.closes(&ticket), &self.client) {
+            self.not_before = now + client.config.limits().backoff_base;
         }
     }
 

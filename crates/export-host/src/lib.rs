@@ -43,6 +43,6 @@ pub use part_file::PartFile;
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
 pub use status::{Status, Submitted};
 pub use tls::{CaBundle, TlsError, TlsOptions};
-pub use tls_verdict::tls_verdict;
+pub use tls_verdict::{tls_alert, tls_verdict};
 pub use tunnel::{Tunnel, TunnelError};
 pub use until::{SYNC_EVERY, Until};

@@ -68,6 +68,35 @@ impl PartFile {
         }
     }
 
+    /// Finds out early what [`open`](Self::open) would say of a target: before an export is asked
+    /// for, and not after an hour of waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `open` does if the folder is missing, or the target exists and is no regular file.
+    pub fn check(target: &Path) -> io::Result<()> {
+        real_target(target).map(drop)
+    }
+
+    /// The same for a folder into which a file is to go whose name is not known yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is missing, or no folder.
+    pub fn check_folder(folder: &Path) -> io::Result<()> {
+        Self::check(&folder.join(UNNAMED))
+    }
+
+    /// Like [`open`](Self::open), for a file in a folder whose name is not known yet:
+    /// [`retarget`](Self::retarget) it before it is finished.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `open` does.
+    pub fn open_unnamed(folder: &Path, operation: &str, patience: Duration) -> io::Result<Self> {
+        Self::open(&folder.join(UNNAMED), operation, patience)
+    }
+
     fn try_open(part: &Path, target: &Path) -> io::Result<Option<Self>> {
         let fail = |error| explain("cannot write", part, &error);
         if fs::symlink_metadata(part).is_ok_and(|found| !found.is_file()) {
@@ -193,6 +222,9 @@ impl PartFile {
         fs::remove_file(&self.part).map_err(|error| explain("cannot remove", &self.part, &error))
     }
 }
+
+/// What a file is called until its name is known. Nothing else is called that.
+const UNNAMED: &str = ".unnamed-export";
 
 /// How long to wait between two tries to lock.
 const RETRY_LOCK_EVERY: Duration = Duration::from_millis(20);

@@ -21,10 +21,25 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 /// ```
 #[must_use]
 pub fn tls_verdict(error: &(dyn StdError + 'static)) -> Option<String> {
+    verdict(cause(error)?)
+}
+
+/// Like [`tls_verdict`], for a request that was sent already: what the peer itself has said, as an
+/// alert, before it listened to the request. Anything else that TLS finds wrong by then, such as
+/// plain text in the middle of a connection, does not prove that nobody heard it.
+#[must_use]
+pub fn tls_alert(error: &(dyn StdError + 'static)) -> Option<String> {
+    match cause(error)? {
+        Error::AlertReceived(alert) => of_alert(*alert),
+        _ => None,
+    }
+}
+
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref::<Error>() {
-            return verdict(found);
+            return Some(found);
         }
         // An io::Error passes over what it wraps when it is asked for its source.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -106,4 +121,18 @@ fn of_alert(alert: AlertDescription) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_peer_itself_can_prove_that_it_did_not_listen() {
+        let text = io::Error::other(Error::InvalidMessage(InvalidMessage::InvalidContentType));
+        assert!(tls_verdict(&text).is_some());
+        assert_eq!(tls_alert(&text), None);
+        let alert = io::Error::other(Error::AlertReceived(AlertDescription::CertificateRequired));
+        assert!(tls_alert(&alert).is_some());
+    }
 }

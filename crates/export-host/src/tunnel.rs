@@ -1,6 +1,6 @@
 //! Asking an HTTP proxy for a connection to somewhere else.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use export_core::FailureKind;
 use http::{StatusCode, Uri};
@@ -24,9 +24,16 @@ use crate::proxy::Proxy;
 /// assert_eq!(Tunnel::answer(b"HTTP/1.1 200"), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Tunnel {
     request: String,
+}
+
+impl fmt::Debug for Tunnel {
+    /// Without the request, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tunnel")
+    }
 }
 
 /// Longer answers are not read: a proxy that opens a tunnel has little to say. In **bytes**.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use export_core::{ExportJob, Phase, Why};
+use export_core::ExportJob;
 
 /// When to leave the loop that drives a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,24 +17,14 @@ pub enum Until {
 }
 
 impl Until {
-    /// Whether a job has come so far; `polled` if its last request was a poll.
+    /// Whether a job has come so far.
     #[must_use]
-    pub fn is_reached(self, job: &ExportJob, polled: bool) -> bool {
+    pub fn is_reached(self, job: &ExportJob) -> bool {
         match self {
             Self::Accepted => job.operation().is_some(),
-            Self::Polled => {
-                let is_named = job.facts().is_some_and(|facts| facts.status.is_some());
-                polled && (is_named || job.phase() == Phase::Fetch)
-            }
+            Self::Polled => job.facts().is_some(),
             Self::Done => false,
         }
-    }
-
-    /// Whether a job that waits after a poll has come so far: the answer had no word for the
-    /// state. A failure would wait for a back-off.
-    #[must_use]
-    pub fn is_reached_by(self, why: Why, polled: bool) -> bool {
-        self == Self::Polled && polled && why == Why::Pace
     }
 }
 

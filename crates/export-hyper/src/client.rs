@@ -50,6 +50,21 @@ impl Client {
         Export::new(Arc::clone(&self.0), job)
     }
 
+    /// Goes on with the export whose checkpoint is stored under `key`, and keeps it there.
+    /// `None` if there is none: it was never begun, or has its file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the client has no place for checkpoints, or if this one cannot be read.
+    pub async fn resume_key(&self, key: &str) -> Result<Option<Export>, ExportError> {
+        let store = self.0.checkpoints.as_ref().ok_or(ExportError::NoStore)?;
+        let loaded = store
+            .load(key)
+            .await
+            .map_err(|error| ExportError::Store { key: key.into(), error: Arc::new(error) })?;
+        Ok(loaded.map(|checkpoint| self.resume(checkpoint).with_key(key)))
+    }
+
     /// Takes over an operation that was started elsewhere, by its id or URL.
     pub fn attach(&self, operation: &str) -> Export {
         let job = ExportJob::attach(operation, &self.0.config).map_err(ExportError::Attach);

@@ -7,7 +7,7 @@ use export_core::{
     Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step,
     Stream, Transmit,
 };
-use export_host::{SYNC_EVERY, Until, Watch};
+use export_host::{ExportError, SYNC_EVERY, Until, Watch};
 use http::{Request, Response};
 use tokio::time::Instant;
 
@@ -44,26 +44,26 @@ impl Driver {
         sink: &mut impl Sink,
         until: Until,
     ) -> Left {
-        let mut polled = false;
         loop {
             self.watch.observe(|| job.next_event());
             if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()).await {
                 job.stop(failure);
             }
-            if until.is_reached(job, polled) {
+            if until.is_reached(job) {
                 return Left::Reached;
             }
             match job.step(self.client.clock.now()) {
                 Step::Done(Err(error)) => return Left::Done(Err(error)),
                 Step::Done(Ok(artifact)) => return Left::Done(finish(sink, artifact).await),
-                Step::Wait(wait) if until.is_reached_by(wait.why, polled) => return Left::Reached,
                 Step::Wait(wait) => self.client.clock.wait_until(wait.until).await,
-                Step::Transmit(transmit) => {
-                    polled = transmit.phase() == Phase::Poll;
-                    self.exchange(transmit, sink).await;
-                }
+                Step::Transmit(transmit) => self.exchange(transmit, sink).await,
             }
         }
+    }
+
+    /// Forgets the job's checkpoint.
+    pub(crate) async fn forget(&self) -> Result<(), ExportError> {
+        self.keeper.remove().await
     }
 
     /// One request and its answer.
@@ -121,7 +121,11 @@ impl Driver {
         }
     }
 
-    async fn collect(&self, answer: Collect<'_>, body: Body, give_up_at: Instant) {
+    async fn collect(&mut self, answer: Collect<'_>, body: Body, give_up_at: Instant) {
+        let stored = self.keeper.store(answer.revision(), || answer.checkpoint()).await;
+        if let Err(failure) = stored {
+            return answer.handle_failure(self.client.clock.now(), failure);
+        }
         match collect(body, answer.limit(), give_up_at).await {
             Ok(body) => answer.handle_body(self.client.clock.now(), &body),
             Err(failure) => answer.handle_failure(self.client.clock.now(), failure),

@@ -23,7 +23,7 @@ pub(crate) struct FileSink {
     finished: Option<PathBuf>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Place {
     File(PathBuf),
     /// A folder, for a file that the service names.
@@ -64,12 +64,11 @@ impl FileSink {
 
     async fn open(&mut self, operation: &str) -> io::Result<&mut PartFile> {
         if matches!(self.part, Part::Closed) {
-            let target = match &self.place {
-                Place::File(path) => path.clone(),
-                Place::Folder(folder) => folder.join(UNNAMED),
+            let (place, operation) = (self.place.clone(), operation.to_owned());
+            let open = move || match place {
+                Place::File(target) => PartFile::open(&target, &operation, LOCK_PATIENCE),
+                Place::Folder(folder) => PartFile::open_unnamed(&folder, &operation, LOCK_PATIENCE),
             };
-            let operation = operation.to_owned();
-            let open = move || PartFile::open(&target, &operation, LOCK_PATIENCE);
             self.part = Part::Open(spawn_blocking(open).await.map_err(io::Error::other)??);
         }
         self.idle().await
@@ -106,9 +105,6 @@ impl FileSink {
     }
 }
 
-/// The name of a part until the service names the file.
-const UNNAMED: &str = "export";
-
 impl Sink for FileSink {
     async fn have(&mut self, operation: &str) -> io::Result<u64> {
         self.open(operation).await?;
@@ -123,11 +119,13 @@ impl Sink for FileSink {
             Place::File(_) => None,
             Place::Folder(folder) => Some(folder.join(artifact.file_name())),
         };
-        let part = self.open(artifact.operation()).await?;
-        if let Some(target) = named {
-            part.retarget(&target)?;
-        }
-        self.on_the_side(move |part| part.cut(offset));
+        self.open(artifact.operation()).await?;
+        self.on_the_side(move |part| {
+            if let Some(target) = named {
+                part.retarget(&target)?;
+            }
+            part.cut(offset)
+        });
         self.idle().await.map(|_| ())
     }
 

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use export_core::{Checkpoint, Failure, FailureKind};
+use export_host::ExportError;
 
 /// A place where checkpoints outlive the process.
 ///
@@ -17,14 +18,18 @@ use export_core::{Checkpoint, Failure, FailureKind};
 /// [`Blocking`] makes one of a store that blocks, such as
 /// [`CheckpointFolder`](crate::CheckpointFolder).
 pub trait CheckpointStore: fmt::Debug + Send + Sync {
-    /// Replaces what is under this key.
+    /// The checkpoint under this key; `None` if there is none. Fails if that cannot be found out.
+    fn load<'a>(&'a self, key: &'a str) -> Storing<'a, Option<Checkpoint>>;
+
+    /// Replaces what is under this key. Fails if it is not safe there.
     fn store<'a>(&'a self, key: &'a str, checkpoint: Checkpoint) -> Storing<'a>;
+
+    /// Forgets what is under this key, if anything is. Fails if it is still there.
+    fn remove<'a>(&'a self, key: &'a str) -> Storing<'a>;
 }
 
 /// A store at work.
-///
-/// It fails if the checkpoint is not safe.
-pub type Storing<'a> = Pin<Box<dyn Future<Output = io::Result<()>> + Send + 'a>>;
+pub type Storing<'a, T = ()> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
 /// A store that blocks, kept off the threads that must not be blocked.
 #[derive(Debug)]
@@ -39,12 +44,30 @@ impl<S: export_host::CheckpointStore + 'static> Blocking<S> {
 }
 
 impl<S: export_host::CheckpointStore + 'static> CheckpointStore for Blocking<S> {
+    fn load<'a>(&'a self, key: &'a str) -> Storing<'a, Option<Checkpoint>> {
+        self.at(key, S::load)
+    }
+
     fn store<'a>(&'a self, key: &'a str, checkpoint: Checkpoint) -> Storing<'a> {
+        self.at(key, move |store, key| store.store(key, &checkpoint))
+    }
+
+    fn remove<'a>(&'a self, key: &'a str) -> Storing<'a> {
+        self.at(key, S::remove)
+    }
+}
+
+impl<S: export_host::CheckpointStore + 'static> Blocking<S> {
+    /// Does something with the store where it may block.
+    fn at<T: Send + 'static>(
+        &self,
+        key: &str,
+        work: impl FnOnce(&S, &str) -> io::Result<T> + Send + 'static,
+    ) -> Storing<'static, T> {
         let (store, key) = (Arc::clone(&self.0), key.to_owned());
         Box::pin(async move {
-            tokio::task::spawn_blocking(move || store.store(&key, &checkpoint))
-                .await
-                .map_err(io::Error::other)?
+            let done = tokio::task::spawn_blocking(move || work(&store, &key)).await;
+            done.map_err(io::Error::other)?
         })
     }
 }
@@ -84,5 +107,12 @@ impl Keeper {
         let Some((store, key)) = &self.entry else { return Ok(()) };
         let stored = store.store(key, checkpoint).await;
         stored.map_err(|error| Failure::new(FailureKind::Store).with_source(error))
+    }
+
+    /// Forgets the checkpoint: the job has its file.
+    pub(crate) async fn remove(&self) -> Result<(), ExportError> {
+        let Some((store, key)) = &self.entry else { return Ok(()) };
+        let removed = store.remove(key).await;
+        removed.map_err(|error| ExportError::Store { key: key.clone(), error: Arc::new(error) })
     }
 }

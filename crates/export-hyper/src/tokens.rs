@@ -110,9 +110,6 @@ impl Open<'_> {
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.hand_in(|source, now, ticket| {
-            let failure = Failure::new(FailureKind::Unanswered);
-            source.handle_failure(now, ticket, failure.with_detail("whoever asked was dropped"));
-        });
+        self.hand_in(|source, now, ticket| source.abandon(now, ticket));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use export_core::{Failure, FailureKind};
-use export_host::{TunnelError, tls_verdict};
+use export_host::{TunnelError, tls_alert, tls_verdict};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -149,8 +149,8 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
 
 /// What an error of the transport proves about the request.
 fn classify(error: Error) -> Failure {
-    // A verdict may come late, as an alert: then the server has not listened to the request.
-    if let Some(reason) = tls_verdict(&error) {
+    let untrusted = if error.is_connect() { tls_verdict(&error) } else { tls_alert(&error) };
+    if let Some(reason) = untrusted {
         return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
     }
     let kind = if error.is_connect() {

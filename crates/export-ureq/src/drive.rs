@@ -6,7 +6,7 @@ use export_core::{
     Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step, Stream,
     Transmit,
 };
-use export_host::{SYNC_EVERY, Until, Watch};
+use export_host::{ExportError, SYNC_EVERY, Until, Watch};
 use http::{Request, Response};
 
 use crate::client::Shared;
@@ -50,27 +50,27 @@ impl<'a> Driver<'a> {
 
     pub(crate) fn drive(&mut self, job: &mut ExportJob, sink: &mut dyn Sink, until: Until) -> Left {
         let clock = &self.client.clock;
-        let mut polled = false;
         loop {
             self.watch.observe(|| job.next_event());
             if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()) {
                 job.stop(failure);
             }
-            if until.is_reached(job, polled) {
+            if until.is_reached(job) {
                 return Left::Reached;
             }
             match job.step(clock.now()) {
                 Step::Done(Err(error)) => return Left::Done(Err(error)),
                 Step::Done(Ok(artifact)) => return Left::Done(finish(sink, artifact)),
                 _ if self.stopper.is_stopped() => return Left::Stopped,
-                Step::Wait(wait) if until.is_reached_by(wait.why, polled) => return Left::Reached,
                 Step::Wait(wait) => self.stopper.sleep_until(clock.instant(wait.until)),
-                Step::Transmit(transmit) => {
-                    polled = transmit.phase() == Phase::Poll;
-                    self.exchange(transmit, sink);
-                }
+                Step::Transmit(transmit) => self.exchange(transmit, sink),
             }
         }
+    }
+
+    /// Forgets the job's checkpoint.
+    pub(crate) fn forget(&self) -> Result<(), ExportError> {
+        self.keeper.remove()
     }
 
     /// One request and its answer.
@@ -116,10 +116,13 @@ impl<'a> Driver<'a> {
             Err(failure) => return in_flight.handle_failure(clock.now(), failure),
         };
         match in_flight.handle_head(clock.now(), &Response::from_parts(head, ())) {
-            Reply::Collect(answer) => match body.collect(answer.limit()) {
-                Ok(body) => answer.handle_body(clock.now(), &body),
-                Err(failure) => answer.handle_failure(clock.now(), failure),
-            },
+            Reply::Collect(answer) => {
+                let stored = self.keeper.store(answer.revision(), || answer.checkpoint());
+                match stored.and_then(|()| body.collect(answer.limit())) {
+                    Ok(body) => answer.handle_body(clock.now(), &body),
+                    Err(failure) => answer.handle_failure(clock.now(), failure),
+                }
+            }
             Reply::Stream(mut stream) => match self.download(&mut stream, body, sink) {
                 Ok(()) => stream.finish(clock.now()),
                 Err(failure) => stream.handle_failure(clock.now(), failure),

@@ -1,10 +1,11 @@
 //! One export, and where its file goes.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use export_core::{Artifact, ExportJob, Timestamp};
-use export_host::{ExportError, Status, Submitted, Until};
+use export_core::{Artifact, ExportJob, Failure, FailureKind, Timestamp};
+use export_host::{ExportError, PartFile, Status, Submitted, Until};
 
 use crate::client::Shared;
 use crate::download::Download;
@@ -29,8 +30,11 @@ impl Export {
         Self { client, job, key: None, stopper: Stopper::new() }
     }
 
-    /// Stores this job's checkpoints under `key`, in the client's store. Without a key nothing is
-    /// stored, and only an error brings a checkpoint back.
+    /// Stores this job's checkpoints under `key`, in the client's store, until it has its file.
+    /// Without a key nothing is stored, and only an error brings a checkpoint back.
+    ///
+    /// What is under the key already is replaced: to go on with it instead, use
+    /// [`Client::resume_key`](crate::Client::resume_key).
     pub fn with_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
@@ -49,7 +53,8 @@ impl Export {
     ///
     /// Fails if the export does, or if the file cannot be written.
     pub fn to_file(self, path: impl AsRef<Path>) -> Result<Artifact, ExportError> {
-        self.to_sink(&mut FileSink::to_file(path.as_ref()))
+        let checked = PartFile::check(path.as_ref());
+        self.unless(checked).to_sink(&mut FileSink::to_file(path.as_ref()))
     }
 
     /// Exports to a folder, under the name that the service gives the file, made safe. Returns
@@ -60,7 +65,8 @@ impl Export {
     /// Fails if the export does, or if the file cannot be written.
     pub fn to_dir(self, folder: impl AsRef<Path>) -> Result<(PathBuf, Artifact), ExportError> {
         let mut sink = FileSink::to_folder(folder.as_ref());
-        let artifact = self.to_sink(&mut sink)?;
+        let checked = PartFile::check_folder(folder.as_ref());
+        let artifact = self.unless(checked).to_sink(&mut sink)?;
         let path = sink.finished().unwrap_or_else(|| folder.as_ref().join(artifact.file_name()));
         Ok((path, artifact))
     }
@@ -84,8 +90,11 @@ impl Export {
     pub fn to_sink(self, sink: &mut dyn Sink) -> Result<Artifact, ExportError> {
         let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
         let (mut job, keeper) = self.begin()?;
-        let left = Driver::new(&client, keeper, &stopper).drive(&mut job, sink, Until::Done);
-        ended(&job, left)
+        let mut driver = Driver::new(&client, keeper, &stopper);
+        let left = driver.drive(&mut job, sink, Until::Done);
+        let artifact = ended(&job, left)?;
+        driver.forget()?;
+        Ok(artifact)
     }
 
     /// Exports to whoever reads: returns when the first byte is there to be read. A download that
@@ -133,6 +142,14 @@ impl Export {
             ended(&job, left)?;
         }
         Ok((job, client.clock.now()))
+    }
+
+    /// Stops the job before it asks for anything if its file could not be written.
+    fn unless(mut self, checked: io::Result<()>) -> Self {
+        if let (Ok(job), Err(error)) = (&mut self.job, checked) {
+            job.stop(Failure::new(FailureKind::Sink).with_source(error));
+        }
+        self
     }
 
     fn begin(self) -> Result<(ExportJob, Keeper), ExportError> {

@@ -27,9 +27,6 @@ enum Place {
 /// Another process may be about to end.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The name of a part until the service names the file.
-const UNNAMED: &str = "export";
-
 impl FileSink {
     pub(crate) fn to_file(path: &Path) -> Self {
         Self { place: Place::File(path.into()), part: None, finished: None }
@@ -47,13 +44,10 @@ impl FileSink {
     fn open(&mut self, operation: &str) -> io::Result<&mut PartFile> {
         let part = match self.part.take() {
             Some(part) => part,
-            None => {
-                let target = match &self.place {
-                    Place::File(path) => path.clone(),
-                    Place::Folder(folder) => folder.join(UNNAMED),
-                };
-                PartFile::open(&target, operation, LOCK_PATIENCE)?
-            }
+            None => match &self.place {
+                Place::File(target) => PartFile::open(target, operation, LOCK_PATIENCE)?,
+                Place::Folder(folder) => PartFile::open_unnamed(folder, operation, LOCK_PATIENCE)?,
+            },
         };
         Ok(self.part.insert(part))
     }

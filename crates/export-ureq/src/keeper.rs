@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use export_core::{Checkpoint, Failure, FailureKind};
-use export_host::CheckpointStore;
+use export_host::{CheckpointStore, ExportError};
 
 /// One job's entry in a store, if it has one.
 #[derive(Debug)]
@@ -39,5 +39,12 @@ impl Keeper {
         let Some((store, key)) = &self.entry else { return Ok(()) };
         let stored = store.store(key, checkpoint);
         stored.map_err(|error| Failure::new(FailureKind::Store).with_source(error))
+    }
+
+    /// Forgets the checkpoint: the job has its file.
+    pub(crate) fn remove(&self) -> Result<(), ExportError> {
+        let Some((store, key)) = &self.entry else { return Ok(()) };
+        let removed = store.remove(key);
+        removed.map_err(|error| ExportError::Store { key: key.clone(), error: Arc::new(error) })
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
             "1",
             &format!(r#"[{}, {{"fault": "retry_after", "value": 7200}}]"#, says(r#""started""#)),
         )
-        .ends("was last seen started; the service asks to come back at TIME1"),
+        .ends("the service asks to come back at TIME1"),
         poll("503-retry-after-0", "1", &status_retry_after(503, "0")),
         poll("500", r#"{"to": 3}"#, &status(500)),
         poll("500-for-good", EVERY, &status(500))

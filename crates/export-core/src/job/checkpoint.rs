@@ -122,6 +122,7 @@ impl Checkpoint {
             file_name: self.file_name.as_deref().and_then(safe_file_name),
             media_type: self.media_type.clone(),
             reached: self.offset,
+            highest: self.offset,
             durable: self.offset,
             ..Download::NONE
         }))
@@ -130,10 +131,7 @@ impl Checkpoint {
     /// Freezes a job. Resuming asks for a fresh URL of the artifact, so a fetch is stored as a
     /// poll that must wait for whichever of the two is due later.
     pub(super) fn of(job: &ExportJob) -> Self {
-        let state = match &job.state {
-            State::Done(ended) => &ended.last,
-            state => state,
-        };
+        let state = job.state.last();
         let operation = state.operation();
         let submits = match state {
             State::Submitting(submitting) => submitting.sends,
@@ -141,6 +139,7 @@ impl Checkpoint {
         };
         let next_poll = operation.map_or(Timestamp::EPOCH, |operation| operation.next_poll);
         let download = operation.map_or(&Download::NONE, Operation::download);
+        let wait = job.schedule.length + next_poll.since(job.schedule.not_before);
         Self {
             version: VERSION,
             dialect: job.dialect.name().into(),
@@ -152,7 +151,7 @@ impl Checkpoint {
             retry_after_ms: operation
                 .and_then(|operation| u64::try_from(operation.retry_after?.as_millis()).ok()),
             not_before: job.schedule.not_before.max(next_poll),
-            wait_ms: u64::try_from(job.schedule.length.as_millis()).unwrap_or(u64::MAX),
+            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             offset: if download.etag.is_some() { download.durable } else { 0 },
             etag: download.etag.clone(),
             length: download.length,

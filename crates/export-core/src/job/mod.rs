@@ -190,16 +190,18 @@ impl ExportJob {
         self.state.phase()
     }
 
-    /// The URL of the operation, once the export was accepted and until the job is over.
+    /// The URL of the operation, once the export was accepted.
     #[must_use]
     pub fn operation(&self) -> Option<&Uri> {
-        self.state.operation().map(|operation| operation.target.uri())
+        self.state.last().operation().map(|operation| operation.target.uri())
     }
 
-    /// What the service said of the operation when it was last asked.
+    /// What the service has said of the operation since this job was made; `None` if it was not
+    /// asked yet, or did not answer.
     #[must_use]
     pub fn facts(&self) -> Option<&OperationFacts<'static>> {
-        self.state.operation().map(|operation| &operation.facts)
+        let operation = self.state.last().operation()?;
+        operation.is_known.then_some(&operation.facts)
     }
 
     /// The announced end of the endpoint that the job uses, and how far away it is.

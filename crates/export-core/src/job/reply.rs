@@ -38,6 +38,19 @@ impl<'a> Collect<'a> {
         Self { job, asked, question }
     }
 
+    /// See [`ExportJob::revision`]. Store the checkpoint before reading: an export that was
+    /// accepted must not be forgotten over a body that does not come.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.job.revision()
+    }
+
+    /// See [`ExportJob::checkpoint`].
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.job.checkpoint()
+    }
+
     /// How many **bytes** of it may be kept. One more is a
     /// [`FailureKind::TooLong`](crate::FailureKind::TooLong).
     #[must_use]

@@ -62,6 +62,8 @@ pub(super) struct Operation {
     pub(super) accepted: Option<Timestamp>,
     /// The service's last wish for the time between polls.
     pub(super) retry_after: Option<Duration>,
+    /// Whether a poll was answered, by this job.
+    pub(super) is_known: bool,
     /// What the last poll said of it.
     pub(super) facts: OperationFacts<'static>,
     /// Since when it is completed without a URL.
@@ -133,6 +135,14 @@ impl State {
         }
     }
 
+    /// The phase, or the one in which the job ended.
+    pub(super) fn last(&self) -> &Self {
+        match self {
+            Self::Done(ended) => &ended.last,
+            phase => phase,
+        }
+    }
+
     /// Where the next request goes; `None` for a submit.
     pub(super) fn target(&self) -> Option<&Target> {
         match self {
@@ -170,6 +180,7 @@ impl Operation {
             submits,
             accepted,
             retry_after: None,
+            is_known: false,
             facts: OperationFacts::default(),
             nowhere_since: None,
             next_poll: Timestamp::EPOCH,

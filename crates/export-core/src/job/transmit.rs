@@ -1,6 +1,7 @@
 //! From the permission to send to the head of the answer: [`Transmit`], then [`InFlight`].
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, IF_RANGE, RANGE};
 use http::{HeaderValue, Method, Request, Response, Uri};
@@ -13,6 +14,7 @@ use super::state::State;
 use crate::dialect::{Head, Phase, Repeat};
 use crate::failure::Failure;
 use crate::origin::Access;
+use crate::redact::Redacted;
 use crate::time::Timestamp;
 use crate::token::{Token, TokenId, TokenNeed};
 
@@ -66,7 +68,9 @@ impl<'a> Transmit<'a> {
     /// just closed would leave open if the request arrived, and this one must not be sent twice.
     #[must_use]
     pub fn wants_fresh_connection(&self) -> bool {
-        self.phase() == Phase::Submit && self.job.dialect.repeat() == Repeat::SideEffect
+        let twice_is_harmless =
+            self.job.may_repeat() && self.job.dialect.repeat() == Repeat::Harmless;
+        self.phase() == Phase::Submit && !twice_is_harmless
     }
 
     /// Writes the request, and writes down that it may have been sent.
@@ -104,13 +108,18 @@ impl<'a> Transmit<'a> {
 }
 
 /// What a request asked for.
-#[derive(Debug)]
 pub(super) struct Asked {
     pub(super) phase: Phase,
     pub(super) uri: Uri,
     /// The first byte that was asked for; 0 is the whole.
     pub(super) offset: u64,
     pub(super) token: Option<TokenId>,
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} from byte {}", self.phase, Redacted(&self.uri), self.offset)
+    }
 }
 
 /// A request that may be on its way.

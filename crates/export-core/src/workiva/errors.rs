@@ -60,10 +60,14 @@ fn notice(head: &Head<'_>, text: &[u8]) -> ApiError {
     const MOST_SHOWN: usize = 200;
     let shown = String::from_utf8_lossy(&text[..text.len().min(MOST_READ)]);
     let is_html = head.media_type().is_some_and(|media| media.eq_ignore_ascii_case("text/html"));
-    if is_html || begins_a_page(text) || text.starts_with(b"<") {
-        return ApiError::new(Speaker::Gateway)
-            .with_code(element(&shown, "Code"))
-            .with_message(element(&shown, "title").or_else(|| element(&shown, "Message")));
+    let code = element(&shown, "Code");
+    if is_html || begins_a_page(text) || (text.starts_with(b"<") && code.is_none()) {
+        return ApiError::new(Speaker::Gateway).with_message(element(&shown, "title"));
+    }
+    if text.starts_with(b"<") {
+        // An object store that refuses a signed URL: nobody stands in its place.
+        let message = element(&shown, "Message");
+        return ApiError::new(Speaker::Nobody).with_code(code).with_message(message);
     }
     if text.starts_with(b"{") || text.starts_with(b"[") {
         // Data that was not asked for is not shown: there may be a token in it.

@@ -41,6 +41,7 @@ fn a_transmit_tells_what_it_is_and_where_it_goes() {
         assert!(transmit.token_by() >= start() + Duration::from_secs(3_600));
         let (_, in_flight) = transmit.start(world.now, None, 0);
         assert_eq!(in_flight.phase(), phase);
+        assert!(!format!("{in_flight:?}").contains("s3cret"), "{in_flight:?}");
         let attempt = in_flight.give_up_at(world.now).since(world.now);
         assert_eq!(attempt, Duration::from_secs(30));
     }

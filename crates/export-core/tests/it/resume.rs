@@ -24,6 +24,7 @@ fn scripts() -> Vec<Vec<Reply>> {
         vec![accepted().header("retry-after", "30"), pending(), completed(), artifact()],
         vec![accepted(), completed(), artifact().cut_at(8), rest(8)],
         vec![accepted(), Reply::lost(FailureKind::Unanswered), completed(), artifact()],
+        vec![accepted(), completed().header("retry-after", "30"), artifact()],
     ]
 }
 
@@ -37,7 +38,10 @@ fn after_every_revision_a_new_process_comes_to_the_same_end() {
             while world.stores <= stop_after && world.turn(&mut job).is_none() {}
             let Some((_, checkpoint)) = world.stored.clone() else { continue };
             let accepted_before = checkpoint.operation().is_some();
-            let not_before = world.wait_until;
+            let not_before: Timestamp = serde_json::from_value(
+                serde_json::to_value(&checkpoint).unwrap()["not_before"].take(),
+            )
+            .unwrap();
 
             // The new process: what was not synced is lost, and the answer in flight too.
             world.sink.truncate(usize::try_from(checkpoint.offset()).unwrap());
@@ -233,6 +237,28 @@ fn another_version_of_the_file_is_written_down_before_its_first_byte() {
     let run = world.run(job);
     assert_eq!(run.sent[4].header("range"), "");
     assert_eq!(run.sink, PDF.as_bytes());
+}
+
+#[test]
+fn an_export_that_was_accepted_is_written_down_before_the_rest_of_the_answer() {
+    let mut world = World::new([accepted()]);
+    world.drop_body = true;
+    world.turn(&mut mailing_job());
+    let (_, stored) = world.stored.clone().unwrap();
+    assert!(stored.operation().is_some());
+}
+
+#[test]
+fn a_download_that_was_resumed_has_to_come_further_too() {
+    let mut world = World::new([accepted(), completed(), artifact().cut_at(8)]);
+    let mut job = job();
+    while world.sent.len() < 3 {
+        world.turn(&mut job);
+    }
+    let checkpoint = job.checkpoint();
+    world.rewind(vec![completed()]);
+    let run = world.then_forever(rest(8).cut_at(0)).run(resumed(&checkpoint));
+    assert_eq!(run.sent.len(), 3 + 1 + 2, "{}", run.log);
 }
 
 #[test]

@@ -121,6 +121,18 @@ fn a_wait_beyond_the_deadline_ends_the_job_and_says_when_to_come_back() {
 }
 
 #[test]
+fn a_wish_of_the_service_is_not_undercut_because_the_time_is_over() {
+    let limits = Limits { job: Duration::from_secs(100), ..Limits::default() };
+    let config = config().with_limits(limits);
+    let sticky = || accepted().header("retry-after", "60");
+    for last in [pending(), status(500), Reply::lost(FailureKind::Unanswered)] {
+        let run = World::new([sticky(), last]).run(job_with(&config));
+        assert_eq!(run.sent.len(), 2, "{}", run.log);
+        assert!(run.log.contains("come back at 2026-03-01T00:02:00Z"), "{}", run.log);
+    }
+}
+
+#[test]
 fn an_operation_may_be_invisible_for_a_moment() {
     let script = [accepted(), refusal(404), refusal(404), pending(), completed(), artifact()];
     assert_snapshot!(run(script).log);
@@ -160,6 +172,8 @@ fn whoever_says_never_gets_one_submit() {
     let config = config().with_resubmit(Resubmit::Never);
     let run = World::new([status(500)]).run(job_with(&config));
     assert_snapshot!(run.log);
+    let run = World::new([status(503)]).run(job_with(&config));
+    assert_eq!(run.sent.len(), 1, "{}", run.log);
 }
 
 #[test]

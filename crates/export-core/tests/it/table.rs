@@ -14,9 +14,10 @@ use crate::service::{
 };
 use crate::world::{Reply, World, status};
 
-const COLUMNS: [(&str, Start); 5] = [
+const COLUMNS: [(&str, Start); 6] = [
     ("submit", Start { mails: false, script: || vec![], age: 0 }),
     ("submit with a side effect", Start { mails: true, script: || vec![], age: 0 }),
+    ("first poll", Start { mails: false, script: || vec![accepted()], age: 0 }),
     ("poll", Start { mails: false, script: || vec![accepted(), pending()], age: 40 }),
     ("fetch", Start { mails: false, script: || vec![accepted(), completed()], age: 0 }),
     (
@@ -36,7 +37,8 @@ struct Start {
 fn situations() -> Vec<(&'static str, Vec<Reply>)> {
     let elsewhere = "https://elsewhere.example/x";
     let lost = |kind| vec![Reply::lost(kind)];
-    let cut = |kind| artifact().broken(9, kind);
+    let cut = |kind| vec![artifact().broken(9, kind)];
+    let cut_json = |kind| vec![json(200, "{}").broken(1, kind)];
     vec![
         ("not sent", lost(FailureKind::NotSent)),
         ("perhaps sent, no answer", lost(FailureKind::Unanswered)),
@@ -77,11 +79,13 @@ fn situations() -> Vec<(&'static str, Vec<Reply>)> {
         ("200, `failed`", vec![operation("failed")]),
         ("200, the artifact", vec![artifact()]),
         ("200, the artifact, compressed", vec![artifact().header("content-encoding", "gzip")]),
-        ("200, body cut", vec![cut(FailureKind::Cut)]),
-        ("200, body stalled", vec![cut(FailureKind::Stalled)]),
-        ("200, body too long", vec![json(200, "{}").broken(2, FailureKind::TooLong)]),
-        ("200, the sink fails", vec![cut(FailureKind::Sink)]),
-        ("200, the store fails", vec![cut(FailureKind::Store)]),
+        ("200, JSON that is cut", cut_json(FailureKind::Cut)),
+        ("200, JSON that stalls", cut_json(FailureKind::Stalled)),
+        ("200, the artifact, cut", cut(FailureKind::Cut)),
+        ("200, the artifact, stalled", cut(FailureKind::Stalled)),
+        ("200, JSON that is too long", vec![json(200, "{}").broken(2, FailureKind::TooLong)]),
+        ("200, the artifact, and the sink fails", cut(FailureKind::Sink)),
+        ("200, the artifact, and the store fails", cut(FailureKind::Store)),
         ("201", vec![json(201, "{}")]),
         ("202 with Location", vec![accepted()]),
         ("202 without", vec![json(202, "{}")]),

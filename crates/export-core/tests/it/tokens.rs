@@ -148,6 +148,21 @@ fn a_ticket_that_is_lost_holds_nobody_up_for_ever() {
 }
 
 #[test]
+fn a_ticket_that_is_abandoned_is_no_failure() {
+    let mut source = source();
+    let mut now = start();
+    for _ in 0..50 {
+        let ticket = ask(&mut source, now, TokenNeed::any());
+        source.abandon(now, ticket);
+        match source.step(now, TokenNeed::any()) {
+            TokenStep::Wait(until) => assert_eq!(until.since(now), Duration::from_secs(1)),
+            other => panic!("{other:?}"),
+        }
+        now = now + Duration::from_secs(1);
+    }
+}
+
+#[test]
 fn a_fixed_token_is_all_there_is() {
     let mut source = TokenSource::fixed(Token::fixed("t").unwrap());
     let id = ready(&mut source, start(), TokenNeed::any());

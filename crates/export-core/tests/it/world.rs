@@ -108,6 +108,8 @@ pub struct World {
     pub chunk: usize,
     /// Drops the next request after it was started.
     pub drop_next: bool,
+    /// Drops the next answer before its body.
+    pub drop_body: bool,
     /// Drops the next download before its first byte.
     pub drop_stream: bool,
     /// Keeps the events that are told.
@@ -145,6 +147,7 @@ impl World {
             wait_until: Timestamp::EPOCH,
             chunk: 4,
             drop_next: false,
+            drop_body: false,
             drop_stream: false,
             keep_events: false,
             events: Vec::new(),
@@ -233,6 +236,12 @@ impl World {
             Some((at, kind)) => (&reply.body[..at.min(reply.body.len())], Some(kind)),
             None => (&reply.body[..], None),
         };
+        if let Answer::Collect(collect) = &answer {
+            self.store(collect.revision(), || collect.checkpoint());
+            if std::mem::take(&mut self.drop_body) {
+                return;
+            }
+        }
         match answer {
             Answer::Collect(collect) if whole.len() > collect.limit() => {
                 collect.handle_failure(self.now, Failure::new(FailureKind::TooLong));

@@ -44,9 +44,7 @@ pub(crate) fn client(server: &Server) -> Client {
 
 /// The service: accepts, is done at once, and serves the file by `fetch`, which gets the number
 /// of the fetch and the request.
-pub(crate) async fn service(
-    fetch: impl Fn(usize, &str) -> Act + Send + Sync + 'static,
-) -> Server {
+pub(crate) async fn service(fetch: impl Fn(usize, &str) -> Act + Send + Sync + 'static) -> Server {
     let fetches = AtomicUsize::new(0);
     Server::start(move |_, request| match request.lines().next().unwrap() {
         line if line.starts_with("POST /platform/v1/documents/d1/export ") => accepted(),

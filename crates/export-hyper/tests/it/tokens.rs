@@ -1,13 +1,14 @@
 //! One source of tokens for all jobs of a client.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use export_hyper::{Client, Credentials, Error, ExportError, Status};
 use tokio::task::JoinSet;
 
 use crate::server::{Act, Server, answer, json};
-use crate::service::builder;
+use crate::service::{builder, quick};
 
 fn with_credentials(server: &Server) -> Client {
     builder(server).credentials(Credentials::client("id", "s3cret")).build().unwrap()
@@ -61,8 +62,10 @@ async fn a_hundred_jobs_whose_token_is_refused_at_once_cause_one_request_for_ano
     .await;
     let client = with_credentials(&server);
     client.attach("first").status().await.unwrap();
-    // By then a refusal means that the token is over, and not that it never was any good.
-    tokio::time::sleep(std::time::Duration::from_millis(1_010)).await;
+    // From now on a refusal means that the token is over, and not that it never was any good.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::resume();
     for status in ask(&client, 100).await {
         status.unwrap();
     }
@@ -96,6 +99,7 @@ async fn whoever_asks_for_all_may_be_dropped() {
     })
     .await;
     let client = with_credentials(&server);
+    let begun = Instant::now();
     let asking = tokio::spawn({
         let client = client.clone();
         async move { client.attach("op1").status().await }
@@ -110,6 +114,8 @@ async fn whoever_asks_for_all_may_be_dropped() {
     for status in statuses {
         status.unwrap();
     }
+    // Nobody waited until the time of the first request was over.
+    assert!(begun.elapsed() < quick().attempt / 2);
     let tokens = server.lines().iter().filter(|line| line.starts_with("POST")).count();
     assert_eq!(tokens, 2);
 }

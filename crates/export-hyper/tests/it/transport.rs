@@ -8,6 +8,7 @@ use export_hyper::{
     CaBundle, Client, ClientBuilder, Credentials, DocumentExport, Error, ExportError, ExportSpec,
     FailureKind, Limits, ProxySettings,
 };
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use crate::server::{Act, Authority, Callers, Server, json};
@@ -104,9 +105,9 @@ async fn a_handshake_that_is_reset_was_not_sent() {
 #[tokio::test]
 async fn a_handshake_that_nobody_answers_was_not_sent() {
     let quick = |it: ClientBuilder<Client>| it.limits(Limits { attempt: SHORT, ..limits() });
-    let hang = async |stream: tokio::net::TcpStream| {
+    let hang = async |mut stream: tokio::net::TcpStream| {
         // Until the client hangs up.
-        while stream.readable().await.is_ok() && stream.try_read(&mut [0; 4096]).unwrap() > 0 {}
+        while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {}
     };
     let text = only(FailureKind::NotSent, submit_to("https", quick, hang).await);
     assert!(text.contains("it took too long"), "{text}");
@@ -145,7 +146,8 @@ async fn a_head_that_drips_does_not_outlive_the_attempt() {
 
 #[tokio::test]
 async fn half_a_head_is_no_answer() {
-    let server = Server::start(|_, _| Act::SayAndClose(b"HTTP/1.1 200 OK\r\ncontent-".into())).await;
+    let server =
+        Server::start(|_, _| Act::SayAndClose(b"HTTP/1.1 200 OK\r\ncontent-".into())).await;
     only(FailureKind::Unanswered, poll(builder(&server.url())).await);
 }
 
@@ -287,6 +289,35 @@ async fn a_connection_that_was_closed_while_it_was_idle_was_not_sent_over() {
         server.ended(connections).await;
     }
     assert_eq!(server.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_poll_looks_like_this_on_the_wire() {
+    let server =
+        Server::start(|_, _| Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)))
+            .await;
+    let client = builder(&server.url())
+        .headers(|headers| {
+            headers.insert("traceparent", "00-1-2-01".parse().unwrap());
+        })
+        .build()
+        .unwrap();
+    client.attach("op1").status().await.unwrap();
+    let request = server.requests().remove(0).replace(&server.address.to_string(), "HOST");
+    let (line, headers) = request.trim_end().split_once("\r\n").unwrap();
+    let mut headers: Vec<_> = headers.lines().collect();
+    headers.sort_unstable();
+    assert_eq!(line, "GET /platform/v1/operations/op1 HTTP/1.1");
+    assert_eq!(
+        headers,
+        [
+            "accept: application/json",
+            "authorization: Bearer t0ken",
+            "host: HOST",
+            "traceparent: 00-1-2-01",
+            "x-version: 2022-01-01",
+        ]
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use export_core::{Failure, FailureKind};
-use export_host::{TlsError, TunnelError, tls_verdict};
+use export_host::{TlsError, TunnelError, tls_alert, tls_verdict};
 use ureq::Error;
 
 use super::attempt::Stage;
@@ -17,7 +17,7 @@ pub(crate) fn without_answer(error: Error, stage: Stage) -> Failure {
             let kind = match error {
                 Error::LargeResponseHeader(..) => FailureKind::TooLong,
                 // An alert that came late: the server has not listened to the request.
-                _ if verdict(&error).is_some() => FailureKind::Untrusted,
+                _ if cause(&error).and_then(tls_alert).is_some() => FailureKind::Untrusted,
                 _ => FailureKind::Unanswered,
             };
             return Failure::new(kind).with_detail(words(&error));

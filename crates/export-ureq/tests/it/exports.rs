@@ -196,3 +196,29 @@ fn a_submit_that_must_not_be_sent_twice_goes_over_a_connection_of_its_own() {
     assert_eq!(connections_of(ExportSpec::file("f1", FileExport::folder(mail))), 2);
     assert_eq!(connections_of(spec()), 1);
 }
+
+#[test]
+fn a_key_finds_the_job_again_until_it_has_its_file() {
+    let server = service(|_, _| whole());
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(CheckpointFolder::new(folder.path()));
+    let client = builder(&server).checkpoints(store).build().unwrap();
+    assert!(client.resume_key("q3").unwrap().is_none());
+    client.export(spec()).with_key("q3").submit().unwrap();
+    let (_, bytes) = client.resume_key("q3").unwrap().unwrap().bytes(1_000).unwrap();
+    assert_eq!(bytes, FILE.as_bytes());
+    assert!(client.resume_key("q3").unwrap().is_none());
+    assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_noticed_before_anything_is_sent() {
+    let server = service(|_, _| whole());
+    for failed in [
+        client(&server).export(spec()).to_file("/nowhere/report.pdf").unwrap_err(),
+        client(&server).export(spec()).to_dir("/nowhere").unwrap_err(),
+    ] {
+        assert!(failed.to_string().contains("there is no such folder: /nowhere"), "{failed}");
+    }
+    assert_eq!(server.lines().len(), 0);
+}

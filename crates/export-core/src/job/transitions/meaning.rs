@@ -10,7 +10,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, ETAG, LOCATION};
 
 use crate::api_error::{Speaker, printable};
 use crate::artifact::{Artifact, Facts};
-use crate::dialect::{Head, OperationFacts, Phase, Reading, Repeat};
+use crate::dialect::{Head, OperationFacts, Phase, Reading};
 use crate::error::{Error, Trouble};
 use crate::headers::{self, ContentRange};
 use crate::job::ExportJob;
@@ -135,6 +135,7 @@ impl ExportJob {
         let own = self.own_interval(now);
         self.replace(|state| match state {
             State::Polling(Polling { mut operation, .. }) => {
+                operation.nowhere_since = None;
                 operation.retry_after = retry_after.or(operation.retry_after);
                 operation.next_poll = now + operation.retry_after.unwrap_or_default().max(own);
                 State::Fetching(Fetching { operation, resource: Box::new(target), via: None })
@@ -176,7 +177,11 @@ impl ExportJob {
                 self.start_over(now, status);
                 return Next::Drain;
             }
-            (asked.offset, range.total.or(download.length))
+            let Some(length) = range.total.or(download.length) else {
+                self.protocol(status, "it does not say how long the whole file is");
+                return Next::Drain;
+            };
+            (asked.offset, Some(length))
         } else {
             let length = headers::content_length(headers);
             if etag.is_none() || etag != download.etag {
@@ -264,12 +269,12 @@ impl ExportJob {
         let spoken = answer.retry_after.is_some() || speaker == Speaker::Service;
         let trouble = Trouble::Answer(status, Box::new(reason));
         match (phase, status.as_u16()) {
-            (Phase::Submit, 503) if spoken || self.dialect.repeat() == Repeat::Harmless => {
+            (Phase::Submit, 503) if spoken || self.may_repeat() => {
                 self.not_accepted();
                 self.back_off(now, trouble, answer.retry_after);
             }
             (_, 408 | 500..=599) => self.perhaps_sent(now, trouble, answer.retry_after),
-            (Phase::Submit, _) if speaker == Speaker::Gateway => self.end_with(trouble),
+            (Phase::Submit, _) if speaker == Speaker::Gateway => self.submit_intercepted(trouble),
             (Phase::Submit, 404 | 410) if self.is_switched_off(now) => {
                 self.switched_off(now, status)
             }

@@ -90,11 +90,15 @@ impl ExportJob {
 
     fn back_off_uncounted(&mut self, now: Timestamp, retry_after: Option<Duration>) {
         let mut own = self.schedule.back_off(self.config.limits(), self.config.jitter());
+        let mut retry_after = retry_after;
         match &mut self.state {
             State::Polling(polling) => {
                 polling.via = None;
                 // The time between polls that the service asked for outlives a failed one.
-                own = own.max(self.schedule.not_before.since(now));
+                let left = self.schedule.not_before.since(now);
+                own = own.max(left);
+                let asked = polling.operation.retry_after.unwrap_or_default();
+                retry_after = retry_after.max(Some(asked.min(left)).filter(|left| !left.is_zero()));
             }
             State::Fetching(fetching) => fetching.via = None,
             State::Submitting(_) | State::Done(_) => {}
@@ -202,14 +206,13 @@ impl ExportJob {
         };
         self.schedule.set(now, wait, why);
         self.touch();
-        let until = self.schedule.not_before;
         let end = match (&self.state, self.schedule.budget) {
             (State::Fetching(_), _) | (_, None) => now + self.config.limits().job,
             (_, Some(budget)) => budget.deadline,
         };
-        if until > end {
-            match why {
-                Why::RetryAfter => return self.out_of_time(Some(until)),
+        if self.schedule.not_before > end {
+            match retry_after.map(|asked| now + asked) {
+                Some(allowed) if allowed > end => return self.out_of_time(Some(allowed)),
                 _ if now >= end => return self.out_of_time(None),
                 _ => self.schedule.cut_to(now, end),
             }
@@ -265,6 +268,7 @@ impl ExportJob {
 
     pub(super) fn learn(&mut self, now: Timestamp, news: &OperationFacts<'_>) {
         let Some(operation) = self.state.operation_mut() else { return };
+        operation.is_known = true;
         if operation.facts.learn(news) {
             if let Some(status) = operation.facts.status.as_deref().map(String::from) {
                 self.events.push(Event::Status { at: now, status });
@@ -342,9 +346,18 @@ impl ExportJob {
     ) {
         let trouble = Trouble::Answer(status, Box::new(ApiError::new(Speaker::Gateway)));
         match self.phase() {
-            Phase::Submit => self.end_with(trouble),
+            Phase::Submit => self.submit_intercepted(trouble),
             Phase::Poll | Phase::Fetch => self.back_off(now, trouble, retry_after),
         }
+    }
+
+    /// Something on the way answered a submit. Whether the service heard of it too, nobody knows.
+    pub(super) fn submit_intercepted(&mut self, last: Trouble) {
+        if self.may_repeat() {
+            return self.end_with(last);
+        }
+        let sends = self.sends();
+        self.end(Err(Error::SubmitUnconfirmed { sends, last }));
     }
 
     pub(super) fn protocol(&mut self, status: impl Into<Option<StatusCode>>, what: &'static str) {

@@ -1,0 +1,234 @@
+//! Downloads that break off, and the places that they go to.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use export_hyper::{Artifact, CaBundle, Download, Error, ExportError, FailureKind, Limits, Sink};
+
+use crate::server::{Act, Authority, Server, answer};
+use crate::service::{
+    FILE, accepted, builder, client, completed, failures, first, header, quick, rest, service,
+    spec, whole,
+};
+
+#[tokio::test]
+async fn a_download_that_breaks_off_goes_on_where_it_ended() {
+    let server = service(|fetch, request| match fetch {
+        0 => Act::SayAndClose(first(4)),
+        _ => rest(request),
+    })
+    .await;
+    let (client, failures) = failures(builder(&server));
+    let (_, bytes) = client.export(spec()).bytes(1_000).await.unwrap();
+    assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
+    assert_eq!(*failures.lock().unwrap(), [FailureKind::Cut]);
+    let last = server.requests().pop().unwrap();
+    assert_eq!(header(&last, "range").as_deref(), Some("bytes=4-"));
+    assert_eq!(header(&last, "if-range").as_deref(), Some("\"v1\""));
+}
+
+#[tokio::test]
+async fn a_download_that_stalls_is_asked_for_again() {
+    let server = service(|fetch, request| match fetch {
+        0 => Act::SayAndHang(first(4)),
+        _ => rest(request),
+    })
+    .await;
+    let limits = Limits { stall: Duration::from_millis(200), ..quick() };
+    let (client, failures) = failures(builder(&server).limits(limits));
+    let (_, bytes) = client.export(spec()).bytes(1_000).await.unwrap();
+    assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
+    assert_eq!(*failures.lock().unwrap(), [FailureKind::Stalled]);
+}
+
+#[tokio::test]
+async fn tls_that_ends_without_saying_so_is_not_the_end_of_a_file_without_a_length() {
+    let ours = Authority::new();
+    let server = Server::tls(ours.server("localhost"), |number, _| match number {
+        0 => accepted(),
+        1 => completed(),
+        2 => Act::SayAndClose(b"HTTP/1.1 200 OK\r\netag: \"v0\"\r\n\r\n%PDF-1.7 and".into()),
+        _ => whole(),
+    })
+    .await;
+    let url = format!("https://localhost:{}", server.address.port());
+    let there = builder(&server).base_url(url).ca_bundle(CaBundle::pem(ours.pem));
+    let (client, failures) = failures(there);
+    let (_, bytes) = client.export(spec()).bytes(1_000).await.unwrap();
+    assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
+    assert_eq!(*failures.lock().unwrap(), [FailureKind::Cut]);
+}
+
+#[tokio::test]
+async fn a_file_without_a_length_ends_with_its_connection() {
+    let server =
+        service(|_, _| Act::SayAndClose(format!("HTTP/1.1 200 OK\r\n\r\n{FILE}").into_bytes()));
+    let server = server.await;
+    let (artifact, bytes) = client(&server).export(spec()).bytes(1_000).await.unwrap();
+    assert_eq!(bytes, FILE.as_bytes());
+    assert_eq!(artifact.length(), Some(FILE.len() as u64));
+}
+
+#[tokio::test]
+async fn a_file_that_is_larger_than_allowed_is_not_kept() {
+    let server = service(|_, _| whole()).await;
+    let error = client(&server).export(spec()).bytes(FILE.len() - 1).await.unwrap_err();
+    assert!(matches!(error.job(), Some(Error::Local { .. })), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("the file is longer than the 28 bytes allowed"), "{text}");
+    let chunked = service(|_, _| {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        Act::Say(format!("{head}{:x}\r\n{FILE}\r\n0\r\n\r\n", FILE.len()).into_bytes())
+    })
+    .await;
+    let error = client(&chunked).export(spec()).bytes(FILE.len() - 1).await.unwrap_err();
+    assert!(matches!(error.job(), Some(Error::Local { .. })), "{error}");
+    let (_, bytes) = client(&chunked).export(spec()).bytes(FILE.len()).await.unwrap();
+    assert_eq!(bytes.len(), FILE.len());
+}
+
+#[tokio::test]
+async fn a_download_is_read_while_it_comes() {
+    let server = service(|fetch, request| match fetch {
+        0 => Act::SayAndClose(first(4)),
+        _ => rest(request),
+    })
+    .await;
+    let mut download = client(&server).export(spec()).open().await.unwrap();
+    assert_eq!(download.artifact().file_name(), "report.pdf");
+    assert_eq!(download.artifact().length(), Some(FILE.len() as u64));
+    let (text, end) = read(&mut download).await;
+    end.unwrap();
+    assert_eq!(text, FILE);
+    assert!(download.chunk().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_download_that_fails_never_looks_complete() {
+    let server = service(|fetch, _| match fetch {
+        0 => Act::SayAndClose(first(4)),
+        _ => Act::Say(answer("500 Internal Server Error", &[], "")),
+    })
+    .await;
+    let limits = Limits { failures: 1, ..quick() };
+    let client = builder(&server).limits(limits).build().unwrap();
+    let mut download = client.export(spec()).open().await.unwrap();
+    let (text, end) = read(&mut download).await;
+    assert_eq!(text, FILE[..4]);
+    assert!(end.unwrap_err().checkpoint().is_some());
+    assert!(!matches!(download.chunk().await, Ok(None)));
+}
+
+/// All that comes, and how it ends.
+async fn read(download: &mut Download) -> (String, Result<(), ExportError>) {
+    let mut text = String::new();
+    loop {
+        match download.chunk().await {
+            Ok(Some(chunk)) => text.push_str(std::str::from_utf8(&chunk).unwrap()),
+            Ok(None) => return (text, Ok(())),
+            Err(error) => return (text, Err(error)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_nobody_reads_any_more_hangs_up() {
+    let server = service(|_, _| Act::SayAndHang(first(4))).await;
+    let download = client(&server).export(spec()).open().await.unwrap();
+    drop(download);
+    server.ended(1).await;
+}
+
+#[tokio::test]
+async fn an_export_that_fails_does_not_open() {
+    let server = Server::start(|_, _| Act::Say(answer("403 Forbidden", &[], ""))).await;
+    let error = client(&server).export(spec()).open().await.unwrap_err();
+    assert!(matches!(error.job(), Some(Error::Refused { .. })), "{error}");
+}
+
+#[tokio::test]
+async fn a_failed_download_goes_on_from_what_was_synced() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("report.pdf");
+    let server = service(|fetch, request| match fetch {
+        0 => Act::SayAndClose(first(9)),
+        1 => Act::Say(answer("500 Internal Server Error", &[], "")),
+        _ => rest(request),
+    })
+    .await;
+    let limits = Limits { failures: 1, ..quick() };
+    let client = builder(&server).limits(limits).build().unwrap();
+    let error = client.export(spec()).to_file(&target).await.unwrap_err();
+    assert!(!target.exists());
+    let checkpoint = error.checkpoint().unwrap().clone();
+    assert_eq!(checkpoint.offset(), 9);
+    client.resume(checkpoint).to_file(&target).await.unwrap();
+    assert_eq!(fs::read_to_string(&target).unwrap(), FILE);
+    let last = server.requests().pop().unwrap();
+    assert_eq!(header(&last, "range").as_deref(), Some("bytes=9-"));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_missing_is_found_out_before_the_download() {
+    let server = service(|_, _| whole()).await;
+    let error = client(&server).export(spec()).to_file("/no/such/folder/f").await.unwrap_err();
+    assert!(error.to_string().contains("there is no such folder: /no/such/folder"), "{error}");
+    assert!(!server.lines().iter().any(|line| line.contains("/file")));
+}
+
+/// A sink that passes on what it gets, and fails as it is told.
+#[derive(Default)]
+struct Pipe {
+    passed_on: Vec<u8>,
+    is_full: bool,
+}
+
+impl Sink for Pipe {
+    async fn have(&mut self, _operation: &str) -> io::Result<u64> {
+        Ok(self.passed_on.len() as u64)
+    }
+
+    async fn begin(&mut self, _artifact: &Artifact, offset: u64) -> io::Result<()> {
+        match offset == self.passed_on.len() as u64 {
+            true => Ok(()),
+            false => Err(io::Error::other("what is gone is gone")),
+        }
+    }
+
+    async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        if self.is_full {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "no room left"));
+        }
+        self.passed_on.extend_from_slice(&chunk);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_sink_that_fails_ends_the_job_with_its_words() {
+    let server = service(|_, _| whole()).await;
+    let mut full = Pipe { is_full: true, ..Pipe::default() };
+    let error = client(&server).export(spec()).to_sink(&mut full).await.unwrap_err();
+    assert!(error.to_string().contains("no room left"), "{error}");
+    assert!(error.checkpoint().is_some());
+}
+
+#[tokio::test]
+async fn what_was_passed_on_is_not_passed_on_twice() {
+    // Without an ETag, nobody knows whether the rest would be of the same file.
+    let server = service(|fetch, _| match fetch {
+        0 => {
+            let mut part = answer("200 OK", &["content-type: application/pdf"], FILE);
+            part.truncate(part.len() - 20);
+            Act::SayAndClose(part)
+        }
+        _ => whole(),
+    })
+    .await;
+    let mut pipe = Pipe::default();
+    let error = client(&server).export(spec()).to_sink(&mut pipe).await.unwrap_err();
+    assert!(error.to_string().contains("what is gone is gone"), "{error}");
+    assert_eq!(pipe.passed_on, &FILE.as_bytes()[..9]);
+}

@@ -1,0 +1,192 @@
+//! Futures that are dropped at any of their awaits, and what is left then.
+
+use std::collections::HashMap;
+use std::fs;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use export_hyper::{
+    ArchiveOptions, Checkpoint, CheckpointStore, Client, ClientBuilder, Credentials,
+    DocumentExport, Error, Event, ExportSpec, FileExport, Limits, Pace, ProxySettings, Storing,
+};
+use export_sim::{Config, Endpoint, Server};
+
+/// A store that is as slow as a store may be, and as safe.
+#[derive(Debug, Default)]
+struct Memory(Mutex<HashMap<String, Checkpoint>>);
+
+impl CheckpointStore for Memory {
+    fn load<'a>(&'a self, key: &'a str) -> Storing<'a, Option<Checkpoint>> {
+        Box::pin(async move { Ok(self.of(key)) })
+    }
+
+    fn remove<'a>(&'a self, key: &'a str) -> Storing<'a> {
+        Box::pin(async move {
+            self.0.lock().unwrap().remove(key);
+            Ok(())
+        })
+    }
+
+    fn store<'a>(&'a self, key: &'a str, checkpoint: Checkpoint) -> Storing<'a> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.0.lock().unwrap().insert(key.to_owned(), checkpoint);
+            tokio::task::yield_now().await;
+            Ok(())
+        })
+    }
+}
+
+impl Memory {
+    fn of(&self, key: &str) -> Option<Checkpoint> {
+        self.0.lock().unwrap().get(key).cloned()
+    }
+}
+
+/// Polls a future so many times, and then drops it.
+async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = times;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+const LENGTH: u64 = 3_000_000;
+
+fn config() -> Config {
+    Config::default()
+        .with_client("id", "s3cret")
+        .with_retry_after(0)
+        .with_operations_rate(0.0)
+        .with_artifact_size(LENGTH)
+}
+
+async fn server() -> Server {
+    Server::start(config()).await.unwrap()
+}
+
+fn client(server: &Server, store: &Arc<Memory>) -> Client {
+    builder(server, store).build().unwrap()
+}
+
+fn builder(server: &Server, store: &Arc<Memory>) -> ClientBuilder<Client> {
+    let soon = Duration::from_millis(1);
+    let limits = Limits { min_interval: soon, backoff_base: soon, ..Limits::default() };
+    Client::builder()
+        .credentials(Credentials::client("id", "s3cret"))
+        .base_url(server.url())
+        .proxy(ProxySettings::Off)
+        .limits(limits)
+        .pace(Pace::Exact)
+        .checkpoints(Arc::clone(store) as Arc<dyn CheckpointStore>)
+}
+
+fn submits(server: &Server) -> usize {
+    server.requests().iter().filter(|it| it.endpoint() == Endpoint::Submit).count()
+}
+
+#[tokio::test]
+async fn wherever_a_future_is_dropped_the_job_goes_on_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drops = 0;
+    loop {
+        let (server, store) = (server().await, Arc::new(Memory::default()));
+        let client = client(&server, &store);
+        let path = folder.path().join(drops.to_string());
+        let spec = ExportSpec::document("d1", DocumentExport::pdf());
+        let first = client.export(spec.clone()).with_key("job").to_file(&path);
+        let ended = poll_times(first, drops).await;
+        let before = submits(&server);
+        let (stored, is_whole) = (store.of("job"), path.exists());
+        let is_accepted = stored.as_ref().is_some_and(|it| it.operation().is_some());
+        // The file is there, and nothing is left to be gone on with: only the last word is missing.
+        let is_done = is_whole && stored.is_none();
+        if ended.is_none() && !is_done {
+            let second = match stored {
+                Some(checkpoint) => client.resume(checkpoint),
+                None => client.export(spec),
+            };
+            second.with_key("job").to_file(&path).await.unwrap();
+        }
+        let bytes = fs::read(&path).unwrap();
+        let exports = server.exports();
+        let served = exports.last().unwrap().content().to_bytes().unwrap();
+        assert_eq!(bytes.len() as u64, LENGTH, "{drops}");
+        assert!(bytes == served, "{drops}");
+        if is_accepted {
+            assert_eq!(submits(&server), before, "{drops}: accepted, and submitted again");
+        }
+        if is_whole {
+            assert!(is_accepted || is_done, "{drops}: a file from nowhere");
+        }
+        fs::remove_file(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{drops}: a part is left");
+        assert!(store.of("job").is_none(), "{drops}: a checkpoint is left");
+        if ended.is_some() {
+            break;
+        }
+        drops += 1;
+    }
+    assert!(drops > 10, "{drops}");
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_stored_before_the_first_wait() {
+    let server = Server::start(config().with_retry_after(3_000)).await.unwrap();
+    let store = Arc::new(Memory::default());
+    let (waiting, waits) = std::sync::mpsc::channel();
+    let client = builder(&server, &store).on_event(move |event| {
+        if let Event::Waiting { .. } = event {
+            waiting.send(()).unwrap();
+        }
+    });
+    let spec = ExportSpec::document("d1", DocumentExport::pdf());
+    let export = client.build().unwrap().export(spec).with_key("job").bytes(1);
+    let running = tokio::spawn(export);
+    while waits.try_recv().is_err() {
+        tokio::task::yield_now().await;
+    }
+    // It is in the store's hands, which take two steps, or it waits for nearly an hour.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    running.abort();
+    assert!(store.of("job").unwrap().operation().is_some());
+}
+
+#[tokio::test]
+async fn wherever_a_future_is_dropped_at_most_one_mail_is_sent() {
+    let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    let spec = ExportSpec::file("f1", FileExport::folder(mail));
+    let (mut drops, mut unconfirmed) = (0, 0);
+    loop {
+        let (server, store) = (server().await, Arc::new(Memory::default()));
+        let client = client(&server, &store);
+        let first = client.export(spec.clone()).with_key("job").submit();
+        let ended = poll_times(first, drops).await;
+        if ended.is_some() {
+            break;
+        }
+        let second = match store.of("job") {
+            Some(checkpoint) => client.resume(checkpoint),
+            None => client.export(spec.clone()),
+        };
+        if let Err(error) = second.with_key("job").submit().await {
+            assert!(matches!(error.job(), Some(Error::SubmitUnconfirmed { .. })), "{error}");
+            unconfirmed += 1;
+        }
+        let mails = server.exports().iter().filter(|it| it.mails()).count();
+        assert!(mails <= 1, "{drops}: {mails} mails");
+        drops += 1;
+    }
+    assert!(unconfirmed > 0, "no drop hit the submit among {drops}");
+}

@@ -1,0 +1,145 @@
+//! Whole exports: what is sent over which connection, and what is on disk by then.
+
+use std::fs;
+use std::sync::Arc;
+
+use export_hyper::{
+    ArchiveOptions, Blocking, Checkpoint, CheckpointFolder, Credentials, Error, ExportError,
+    ExportSpec, FileExport,
+};
+
+use crate::server::{Act, Server, answer, json};
+use crate::service::{FILE, accepted, builder, client, completed, service, spec, whole};
+
+#[tokio::test]
+async fn a_file_is_exported_over_one_connection() {
+    let server = Server::start(|number, _| match number {
+        0 => Act::Say(json("200 OK", &[], r#"{"access_token":"t1","expires_in":3600}"#)),
+        1 => accepted(),
+        2 => completed(),
+        _ => whole(),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("my.pdf");
+    let client = builder(&server).credentials(Credentials::client("id", "s3cret")).build().unwrap();
+    let artifact = client.export(spec()).to_file(&path).await.unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), FILE);
+    assert_eq!(artifact.length(), Some(FILE.len() as u64));
+    assert_eq!(
+        server.lines(),
+        [
+            "POST /iam/v1/oauth2/token HTTP/1.1",
+            "POST /platform/v1/documents/d1/export HTTP/1.1",
+            "GET /platform/v1/operations/op1 HTTP/1.1",
+            "GET /file HTTP/1.1",
+        ]
+    );
+    assert_eq!(server.connections(), 1);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_folder_gets_the_file_under_the_service_s_name_made_safe() {
+    for (name, safe) in [("report.pdf", "report.pdf"), ("../../etc/re:port.pdf", "re_port.pdf")] {
+        let server = service(move |_, _| {
+            let disposition = format!("content-disposition: attachment; filename=\"{name}\"");
+            Act::Say(answer("200 OK", &["content-type: application/pdf", &disposition], FILE))
+        })
+        .await;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, _) = client(&server).export(spec()).to_dir(folder.path()).await.unwrap();
+        assert_eq!(path, folder.path().join(safe));
+        assert_eq!(fs::read_to_string(&path).unwrap(), FILE);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_submitted_is_gone_on_with_from_its_checkpoint() {
+    let server = service(|_, _| whole()).await;
+    let submitted = client(&server).export(spec()).submit().await.unwrap();
+    assert_eq!(server.lines().len(), 1);
+    let status = client(&server).resume(submitted.checkpoint).status().await.unwrap();
+    assert!(status.is_ready);
+    assert_eq!(server.lines().len(), 2);
+    let (_, bytes) = client(&server).resume(status.checkpoint).bytes(1_000).await.unwrap();
+    assert_eq!(bytes, FILE.as_bytes());
+    assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_status_is_asked_for_until_the_service_gives_one() {
+    let server = Server::start(|number, _| match number {
+        0 => Act::SayAndClose(Vec::new()),
+        1 => Act::Say(answer("429 Too Many Requests", &["retry-after: 0"], "")),
+        2 => Act::Say(json("503 Service Unavailable", &[], "{}")),
+        _ => Act::Say(json("200 OK", &["retry-after: 1"], r#"{"status":"queued"}"#)),
+    })
+    .await;
+    let status = client(&server).attach("op1").status().await.unwrap();
+    assert_eq!(status.facts.status.as_deref(), Some("queued"));
+    assert!(!status.is_ready);
+    assert_eq!(server.lines().len(), 4);
+}
+
+#[tokio::test]
+async fn a_job_with_a_key_is_on_disk_before_it_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = CheckpointFolder::new(folder.path());
+    let file = store.file("q3");
+    let server = Server::start(move |number, _| {
+        let stored: Checkpoint = file.load().unwrap().unwrap();
+        match number {
+            0 => {
+                assert_eq!((stored.submits(), stored.operation()), (1, None));
+                accepted()
+            }
+            1 => {
+                assert!(stored.operation().unwrap().ends_with("/operations/op1"));
+                completed()
+            }
+            _ => whole(),
+        }
+    })
+    .await;
+    let client = builder(&server).checkpoints(Arc::new(Blocking::new(store))).build().unwrap();
+    client.export(spec()).with_key("q3").bytes(1_000).await.unwrap();
+    assert_eq!(server.lines().len(), 3);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_sends_nothing() {
+    let server = service(|_, _| whole()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Blocking::new(CheckpointFolder::new(folder.path().join("missing")));
+    let client = builder(&server).checkpoints(Arc::new(store)).build().unwrap();
+    let error = client.export(spec()).with_key("q3").bytes(1_000).await.unwrap_err();
+    assert!(matches!(error.job(), Some(Error::Local { .. })), "{error}");
+    assert!(error.to_string().contains("the checkpoint could not be stored"), "{error}");
+    assert!(server.lines().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_without_a_store_is_an_error() {
+    let server = service(|_, _| whole()).await;
+    let error = client(&server).export(spec()).with_key("q3").submit().await.unwrap_err();
+    assert!(matches!(error, ExportError::NoStore));
+}
+
+#[tokio::test]
+async fn a_submit_that_must_not_be_sent_twice_goes_over_a_connection_of_its_own() {
+    let connections_of = async |spec: ExportSpec| {
+        let server = Server::start(|number, _| match number {
+            0 => Act::Say(answer("503 Service Unavailable", &["retry-after: 0"], "")),
+            _ => accepted(),
+        })
+        .await;
+        client(&server).export(spec).submit().await.unwrap();
+        assert_eq!(server.lines().len(), 2);
+        server.connections()
+    };
+    let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    assert_eq!(connections_of(ExportSpec::file("f1", FileExport::folder(mail))).await, 2);
+    assert_eq!(connections_of(spec()).await, 1);
+}
