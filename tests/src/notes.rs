@@ -111,8 +111,10 @@ impl Lines {
             lines.push(match name.as_str() {
                 // Of the connection, and not of the request.
                 "host" | "connection" | "content-length" => continue,
-                // It names the adapter.
-                "user-agent" => continue,
+                // Its end is this release's version.
+                "user-agent" => {
+                    format!("user-agent: {}", value.split('/').next().unwrap_or_default())
+                }
                 "authorization" => format!("authorization: {}", self.token(&value)),
                 name => format!("{name}: {value}"),
             });

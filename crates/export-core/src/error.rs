@@ -56,7 +56,7 @@ pub enum Error {
         reason: Box<ApiError>,
     },
     /// Too many failures in a row, of the network or of the service.
-    #[error("{phase} failed {failures} times in a row; the last time: {last}")]
+    #[error("{phase} failed{}: {last}", InARow(*failures))]
     GaveUp {
         /// What was being done.
         phase: Phase,
@@ -285,6 +285,18 @@ impl fmt::Display for Deadline<'_> {
                 write!(f, "; the export goes on at the service and was last seen {status}")
             }
             None => Ok(()),
+        }
+    }
+}
+
+/// How often, if that is more than once.
+struct InARow(u32);
+
+impl fmt::Display for InARow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 | 1 => Ok(()),
+            times => write!(f, " {times} times in a row; the last time"),
         }
     }
 }

@@ -209,6 +209,7 @@ impl<A: FromSettings> ClientBuilder<A> {
     /// Puts headers, such as `User-Agent` or `traceparent`, into the empty map that it is given:
     /// they are added to every request that goes to an origin which may have the token, but for
     /// those that the request has already. Other requests carry nothing that identifies the caller.
+    /// Without a `User-Agent` among them, one that names this client is added.
     pub fn headers(mut self, add: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
         self.hooks.headers = Some(Arc::new(add));
         self

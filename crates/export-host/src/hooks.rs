@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use export_core::{Access, Event};
-use http::{HeaderMap, Request};
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue, Request};
 
 #[cfg(feature = "tracing")]
 use crate::spans::Spans;
@@ -33,11 +34,17 @@ impl Hooks {
     }
 
     /// Adds the caller's headers, where somebody may see them who knows the caller anyway. The
-    /// caller sees none that are there already, the token least of all, and replaces none.
+    /// caller sees none that are there already, the token least of all, and replaces none. There
+    /// is always a `User-Agent`: firewalls turn requests without one away.
     pub fn dress<B>(&self, request: &mut Request<B>, access: Access) {
-        let (Some(add), Access::Trusted) = (&self.headers, access) else { return };
+        if access == Access::Anonymous {
+            return;
+        }
         let mut added = HeaderMap::new();
-        add(&mut added);
+        if let Some(add) = &self.headers {
+            add(&mut added);
+        }
+        added.entry(USER_AGENT).or_insert(HeaderValue::from_static(DEFAULT_USER_AGENT));
         let headers = request.headers_mut();
         for name in added.keys() {
             if !headers.contains_key(name) {
@@ -48,6 +55,8 @@ impl Hooks {
         }
     }
 }
+
+const DEFAULT_USER_AGENT: &str = concat!("wexport-client/", env!("CARGO_PKG_VERSION"));
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -84,7 +84,7 @@ impl FromSettings for Client {
         };
         Ok(Self(Arc::new(Shared {
             config,
-            tokens: Tokens::new(tokens),
+            tokens: Tokens::new(tokens, hooks.clone()),
             transport,
             clock: Clock::start(),
             hooks,

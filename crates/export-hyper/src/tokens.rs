@@ -3,8 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use export_core::{
-    Failure, FailureKind, Ticket, Timestamp, Token, TokenSource, TokenStep, Transmit,
+    Access, Failure, FailureKind, Ticket, Timestamp, Token, TokenSource, TokenStep, Transmit,
 };
+use export_host::Hooks;
 use http::Request;
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
@@ -17,11 +18,12 @@ pub(crate) struct Tokens {
     /// Never locked across an await.
     source: Mutex<TokenSource>,
     handed_in: Notify,
+    hooks: Hooks,
 }
 
 impl Tokens {
-    pub(crate) fn new(source: TokenSource) -> Self {
-        Self { source: Mutex::new(source), handed_in: Notify::new() }
+    pub(crate) fn new(source: TokenSource, hooks: Hooks) -> Self {
+        Self { source: Mutex::new(source), handed_in: Notify::new(), hooks }
     }
 
     /// The token that a request needs; none if it must go without.
@@ -59,11 +61,12 @@ impl Tokens {
 
     async fn ask(
         &self,
-        request: Request<Vec<u8>>,
+        mut request: Request<Vec<u8>>,
         ticket: Ticket,
         transport: &Transport,
         clock: &Clock,
     ) {
+        self.hooks.dress(&mut request, Access::Trusted);
         let give_up_at = clock.instant(ticket.give_up_at());
         let mut open = Open { tokens: self, ticket: Some(ticket), clock };
         let answer = match transport.send(request, Connection::Any, give_up_at).await {

@@ -82,7 +82,7 @@ impl FromSettings for Client {
         }
         Ok(Self(Arc::new(Shared {
             config,
-            tokens: Arc::new(Tokens::new(tokens)),
+            tokens: Arc::new(Tokens::new(tokens, hooks.clone())),
             net: Net { tls, proxies: Arc::new(proxies), own: transport },
             clock: Clock::start(),
             hooks,

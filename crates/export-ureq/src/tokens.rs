@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use export_core::{Failure, FailureKind, Ticket, Token, TokenSource, TokenStep, Transmit};
-use export_host::Clock;
+use export_core::{Access, Failure, FailureKind, Ticket, Token, TokenSource, TokenStep, Transmit};
+use export_host::{Clock, Hooks};
 use http::{Request, Response};
 
 use crate::stopper::Stopper;
@@ -14,6 +14,7 @@ pub(crate) struct Tokens {
     /// Never locked while something is sent.
     source: Mutex<TokenSource>,
     handed_in: Condvar,
+    hooks: Hooks,
 }
 
 /// What came of the wish for a token.
@@ -30,8 +31,8 @@ pub(crate) enum Supply {
 }
 
 impl Tokens {
-    pub(crate) const fn new(source: TokenSource) -> Self {
-        Self { source: Mutex::new(source), handed_in: Condvar::new() }
+    pub(crate) const fn new(source: TokenSource, hooks: Hooks) -> Self {
+        Self { source: Mutex::new(source), handed_in: Condvar::new(), hooks }
     }
 
     /// The token that a request needs.
@@ -74,7 +75,8 @@ impl Tokens {
         }
     }
 
-    fn ask(&self, request: Request<Vec<u8>>, ticket: Ticket, net: &Net, clock: &Clock) {
+    fn ask(&self, mut request: Request<Vec<u8>>, ticket: Ticket, net: &Net, clock: &Clock) {
+        self.hooks.dress(&mut request, Access::Trusted);
         // Tokens are asked for every few minutes: a connection would not be kept as long.
         let sent = Transport::new(net).send(request, clock.instant(ticket.give_up_at()));
         let answer = sent.and_then(|answer| {

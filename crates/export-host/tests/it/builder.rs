@@ -131,6 +131,14 @@ fn a_caller_s_headers_go_where_the_caller_is_known_and_nowhere_else() {
     assert_eq!(request.headers().get_all("tracestate").iter().count(), 2);
     let authorization: Vec<_> = request.headers().get_all("authorization").iter().collect();
     assert_eq!(authorization, ["Bearer t"]);
+    assert!(request.headers()["user-agent"].to_str().unwrap().starts_with("wexport-client/"));
+
+    let named = build(builder().headers(|headers| {
+        headers.insert("user-agent", "nightly/1".parse().unwrap());
+    }));
+    let mut request = Request::new(());
+    named.hooks.dress(&mut request, Access::Trusted);
+    assert_eq!(request.headers()["user-agent"], "nightly/1");
 }
 
 #[test]

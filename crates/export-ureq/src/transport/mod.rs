@@ -55,9 +55,6 @@ const WRITE_BUFFER: usize = 16 * 1024;
 /// Longer heads are refused. Signed URLs make them a few KiB long.
 const LONGEST_HEAD: usize = 256 * 1024;
 
-/// For requests whose caller does not set one.
-const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-
 impl Transport {
     pub(crate) fn new(net: &Net) -> Self {
         let attempt = Arc::new(Attempt::new());
@@ -106,7 +103,7 @@ fn agent(net: &Net, attempt: &Arc<Attempt>) -> Agent {
         .max_redirects(0)
         // Which proxy to use is the connector's business; by default ureq would ask the environment.
         .proxy(None)
-        .user_agent(USER_AGENT)
+        .user_agent("")
         .accept("")
         .accept_encoding("")
         .max_response_header_size(LONGEST_HEAD)

@@ -114,6 +114,7 @@ impl ExportJob {
         let download = operation.download_mut();
         download.idle = if progressed { 0 } else { download.idle + 1 };
         if download.idle >= MOST_IDLE || download.attempts >= most {
+            self.schedule.failures = self.schedule.failures.saturating_add(1);
             let error = self.gave_up(trouble);
             return self.end(Err(error));
         }
