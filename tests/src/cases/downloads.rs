@@ -138,7 +138,7 @@ fn answers() -> Vec<Case> {
             .ends("expected a pdf file, got something else"),
         download("compressed", "1", r#"{"fault": "content_encoding"}"#)
             .ends("its body is compressed"),
-        download("huge-headers", "1", r#"{"fault": "huge_headers"}"#),
+        download("huge-headers", "1", r#"{"fault": "huge_headers", "count": 6}"#),
         Case::new("download-larger-than-allowed")
             .with(|case| case.goal = Goal::File(1205))
             .ends("the 1205 bytes"),

@@ -76,7 +76,7 @@ pub(super) fn cases() -> Vec<Case> {
         poll("login-redirect", "1", LOGIN),
         poll("403", EVERY, &status(403)).ends("poll was refused with 403"),
         poll("409", EVERY, &status(409)).ends("poll was refused with 409"),
-        poll("huge-headers", "1", r#"{"fault": "huge_headers"}"#),
+        poll("huge-headers", "1", r#"{"fault": "huge_headers", "count": 6}"#),
         poll("chunked", "1", r#"{"fault": "chunked"}"#),
         Case::new("status-of-an-unknown-operation")
             .with(|case| case.goal = Goal::Status("op1"))

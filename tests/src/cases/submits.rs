@@ -62,7 +62,7 @@ fn harmless() -> Vec<Case> {
         submit("407", EVERY, &status_body(407, "empty"))
             .ends("a proxy on the way wants credentials (407)"),
         submit("409", EVERY, &status(409)).ends("submit was refused with 409"),
-        submit("huge-headers", "1", r#"{"fault": "huge_headers"}"#),
+        submit("huge-headers", "1", r#"{"fault": "huge_headers", "count": 6}"#),
         submit("endless-headers", "1", r#"{"fault": "huge_headers", "count": 100, "bytes": 9000}"#)
             .ends("its head does not end"),
     ]

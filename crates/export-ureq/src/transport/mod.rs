@@ -46,14 +46,15 @@ pub(crate) struct Transport {
 const LONGEST_IDLE: Duration = Duration::from_secs(50);
 
 /// Large enough that reading is not about system calls, small enough for a cache, and larger than
-/// a head may be, which has to fit as a whole.
-pub(crate) const READ_BUFFER: usize = LONGEST_HEAD + 64 * 1024;
+/// a head may be, which has to fit as a whole. Twice as much at once is slower: the other side
+/// then waits for this one to be done.
+pub(crate) const READ_BUFFER: usize = LONGEST_HEAD + 1024;
 
 /// API requests are small.
 const WRITE_BUFFER: usize = 16 * 1024;
 
 /// Longer heads are refused. Signed URLs make them a few KiB long.
-const LONGEST_HEAD: usize = 256 * 1024;
+const LONGEST_HEAD: usize = 64 * 1024;
 
 impl Transport {
     pub(crate) fn new(net: &Net) -> Self {
