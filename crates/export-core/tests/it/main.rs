@@ -4,6 +4,7 @@
 
 mod dialects;
 mod events;
+mod exhaustive;
 mod handles;
 mod resume;
 mod scenarios;
