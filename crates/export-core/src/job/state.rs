@@ -135,7 +135,7 @@ impl State {
         }
     }
 
-    /// The phase, or the one in which the job ended.
+    /// This state, or the one that a job was in when it ended.
     pub(super) fn last(&self) -> &Self {
         match self {
             Self::Done(ended) => &ended.last,

@@ -1,12 +1,20 @@
 //! Whole exports: what is sent over which connection, and what is on disk by then.
 
 use std::fs;
+use std::future::{Ready, ready};
+use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use bytes::Bytes;
 use export_hyper::{
     ArchiveOptions, Blocking, Checkpoint, CheckpointFolder, Credentials, Error, ExportError,
-    ExportSpec, FileExport,
+    ExportSpec, FailureKind, FileExport, Limits, OwnTransport,
 };
+use http::{Request, Response};
+use http_body_util::Full;
+use tower_service::Service;
 
 use crate::server::{Act, Server, answer, json};
 use crate::service::{FILE, accepted, builder, client, completed, service, spec, whole};
@@ -142,4 +150,77 @@ async fn a_submit_that_must_not_be_sent_twice_goes_over_a_connection_of_its_own(
     let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
     assert_eq!(connections_of(ExportSpec::file("f1", FileExport::folder(mail))).await, 2);
     assert_eq!(connections_of(spec()).await, 1);
+}
+
+#[tokio::test]
+async fn a_key_finds_the_job_again_until_it_has_its_file() {
+    let server = service(|_, _| whole()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Blocking::new(CheckpointFolder::new(folder.path()));
+    let client = builder(&server).checkpoints(Arc::new(store)).build().unwrap();
+    assert!(client.resume_key("q3").await.unwrap().is_none());
+    client.export(spec()).with_key("q3").submit().await.unwrap();
+    let again = client.resume_key("q3").await.unwrap().unwrap();
+    assert_eq!(again.bytes(1_000).await.unwrap().1, FILE.as_bytes());
+    assert!(client.resume_key("q3").await.unwrap().is_none());
+    assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_noticed_before_anything_is_sent() {
+    let server = service(|_, _| whole()).await;
+    for failed in [
+        client(&server).export(spec()).to_file("/nowhere/report.pdf").await.unwrap_err(),
+        client(&server).export(spec()).to_dir("/nowhere").await.unwrap_err(),
+    ] {
+        assert!(failed.to_string().contains("there is no such folder: /nowhere"), "{failed}");
+    }
+    assert!(server.lines().is_empty());
+}
+
+/// A transport of the caller's: it makes an export of its own, or none at all.
+#[derive(Clone)]
+struct Own {
+    works: bool,
+}
+
+impl Service<Request<Full<Bytes>>> for Own {
+    type Response = Response<Full<Bytes>>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        let answer = match (self.works, request.uri().path()) {
+            (false, _) => return ready(Err(io::ErrorKind::HostUnreachable.into())),
+            (true, "/op") => Response::new(r#"{"status":"completed","resourceUrl":"/file"}"#),
+            (true, "/file") => Response::new(FILE),
+            (true, _) => {
+                Response::builder().status(202).header("location", "/op").body("").unwrap()
+            }
+        };
+        ready(Ok(answer.map(Full::from)))
+    }
+}
+
+#[tokio::test]
+async fn a_transport_of_the_callers_is_used_and_judged_by_the_caller() {
+    let server = service(|_, _| whole()).await;
+    let limits = Limits { submits: 1, failures: 0, ..Limits::default() };
+    let by = |transport| builder(&server).limits(limits).transport(transport).build().unwrap();
+    let soon = Limits { min_interval: Duration::from_millis(1), ..limits };
+    let works = builder(&server).limits(soon).transport(OwnTransport::new(Own { works: true }));
+    let (_, bytes) = works.build().unwrap().export(spec()).bytes(1_000).await.unwrap();
+    assert_eq!(bytes, FILE.as_bytes());
+
+    let error =
+        by(OwnTransport::new(Own { works: false })).export(spec()).submit().await.unwrap_err();
+    assert!(matches!(error.job(), Some(Error::SubmitUnconfirmed { .. })), "{error}");
+    let sure = OwnTransport::with_classify(Own { works: false }, |_| FailureKind::NotSent);
+    let error = by(sure).export(spec()).submit().await.unwrap_err();
+    assert!(matches!(error.job(), Some(Error::GaveUp { .. })), "{error}");
+    assert!(server.lines().is_empty(), "nothing went past it");
 }
