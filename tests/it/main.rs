@@ -2,5 +2,7 @@
 
 mod answers;
 mod cases;
+mod crashes;
 mod layers;
+mod soak;
 mod wire;

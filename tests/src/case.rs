@@ -35,6 +35,8 @@ pub struct Case {
     pub secret: &'static str,
     /// The client's budgets.
     pub limits: Limits,
+    /// Whether a person gets a mail for each export.
+    pub mails: bool,
     /// When the client sends a submit again.
     pub resubmit: Resubmit,
     /// How it ends: the last line of what is written down.
@@ -75,6 +77,7 @@ impl Case {
             token_lifetime: Duration::from_secs(3_600),
             secret: SECRET,
             limits: quick(),
+            mails: false,
             resubmit: Resubmit::IfHarmless,
             ends: FILE,
         }
@@ -84,6 +87,7 @@ impl Case {
     pub(crate) fn mails(mut self) -> Self {
         let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
         self.spec = ExportSpec::file("f1", FileExport::folder(mail));
+        self.mails = true;
         self
     }
 

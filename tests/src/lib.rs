@@ -8,6 +8,7 @@
 mod adapter;
 mod case;
 mod cases;
+pub mod lab;
 mod leaks;
 mod notes;
 mod transcript;

@@ -7,6 +7,7 @@ mod packages;
 mod samples;
 mod shell;
 mod snapshots;
+mod soak;
 
 use std::env;
 use std::process::ExitCode;
@@ -22,6 +23,9 @@ Usage: cargo xtask <command>
                          --accept writes them anew and removes the orphans
   samples                runs the vendor's request samples (curl, httpie, wget, requests)
                          against the simulator
+  soak [--schedules N] [--seed S] [--replay SEED]
+                         plays a million exports (or N) in virtual time, each with other faults,
+                         crashes and failures; --replay prints all that happens in one
   bench [core|download]  measures the core, and downloads against curl
 ";
 
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         ["snapshots"] => snapshots::check(),
         ["snapshots", "--accept"] => snapshots::accept(),
         ["samples"] => samples::check(),
+        ["soak", words @ ..] => soak::run(words),
         ["bench"] => bench::core().and_then(|()| bench::download()),
         ["bench", "core"] => bench::core(),
         ["bench", "download"] => bench::download(),

@@ -10,13 +10,15 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
 pub(crate) struct ContentRange {
     /// Offset of the first byte.
     pub(crate) first: u64,
+    /// Offset behind the last byte.
+    pub(crate) end: u64,
     /// Length of the whole file, if the server knows it.
     pub(crate) total: Option<u64>,
 }
 
 impl ContentRange {
     /// Reads `bytes first-last/total` (RFC 9110, 14.4). `None` for every other form, and where
-    /// the three numbers contradict one another.
+    /// the three numbers contradict one another or the length of the body.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim();
         let (unit, rest) = value.split_once(' ')?;
@@ -24,9 +26,12 @@ impl ContentRange {
         let (first, last) = range.split_once('-')?;
         let (first, last) = (number(first)?, number(last)?);
         let total = if total == "*" { None } else { Some(number(total)?) };
-        let fits = first <= last && total.is_none_or(|total| last < total);
-        // The end is not kept: it is the length of the body that tells whether all of it came.
-        (unit.eq_ignore_ascii_case("bytes") && fits).then_some(Self { first, total })
+        let fits = first <= last
+            && total.is_none_or(|total| last < total)
+            && content_length(headers)
+                .is_none_or(|length| length.checked_sub(1) == Some(last - first));
+        let end = last.checked_add(1)?;
+        (unit.eq_ignore_ascii_case("bytes") && fits).then_some(Self { first, end, total })
     }
 }
 
@@ -61,8 +66,8 @@ mod tests {
     #[test]
     fn a_range_is_read_with_and_without_a_total() {
         let read = |value| ContentRange::of(&headers(CONTENT_RANGE, value));
-        assert_eq!(read("bytes 5-9/10"), Some(ContentRange { first: 5, total: Some(10) }));
-        assert_eq!(read("Bytes 0-0/*"), Some(ContentRange { first: 0, total: None }));
+        assert_eq!(read("bytes 5-9/10"), Some(ContentRange { first: 5, end: 10, total: Some(10) }));
+        assert_eq!(read("Bytes 0-0/*"), Some(ContentRange { first: 0, end: 1, total: None }));
     }
 
     #[test]
@@ -81,6 +86,15 @@ mod tests {
             "",
         ] {
             assert_eq!(ContentRange::of(&headers(CONTENT_RANGE, value)), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_that_is_not_as_long_as_the_body_is_none() {
+        for (length, agrees) in [("5", true), ("4", false), ("6", false), ("0", false)] {
+            let mut both = headers(CONTENT_RANGE, "bytes 5-9/10");
+            both.insert(CONTENT_LENGTH, HeaderValue::from_static(length));
+            assert_eq!(ContentRange::of(&both).is_some(), agrees, "{length}");
         }
     }
 

@@ -74,6 +74,8 @@ impl<'a> Collect<'a> {
 pub(super) struct Download {
     pub(super) status: StatusCode,
     pub(super) offset: u64,
+    /// The offset behind the last byte of this answer, if it is announced.
+    pub(super) end: Option<u64>,
     pub(super) artifact: Artifact,
 }
 
@@ -157,7 +159,7 @@ impl<'a> Stream<'a> {
         }
         let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         let end = self.position.saturating_add(length);
-        self.refused |= self.download.artifact.length().is_some_and(|length| end > length);
+        self.refused |= self.download.end.is_some_and(|announced| end > announced);
         if self.refused { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -184,8 +186,10 @@ impl<'a> Stream<'a> {
         let contradiction = if whole { self.contradiction() } else { None };
         let ended = Ended {
             status: self.download.status,
+            offset: self.download.offset,
             position: self.position,
-            progressed: self.position > self.highest,
+            is_short: self.download.end.is_some_and(|end| self.position < end),
+            highest: self.highest,
             too_long: self.refused && contradiction.is_none(),
         };
         self.job.downloaded(now, self.download.artifact, &ended, contradiction);
@@ -201,9 +205,12 @@ impl<'a> Stream<'a> {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) status: StatusCode,
+    pub(super) offset: u64,
     pub(super) position: u64,
-    /// It came further than any attempt before.
-    pub(super) progressed: bool,
+    /// There are fewer bytes than announced.
+    pub(super) is_short: bool,
+    /// How far any attempt had come before.
+    pub(super) highest: u64,
     /// There are more bytes than announced.
     pub(super) too_long: bool,
 }

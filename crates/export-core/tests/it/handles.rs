@@ -110,7 +110,20 @@ fn a_body_that_ends_early_has_to_bring_the_download_further() {
     let run = World::new(start()).then_forever(short(8, 8)).run(job());
     assert!(run.log.ends_with("the last time: the answer broke off: the connection ended before all announced bytes came\n"), "{}", run.log);
     assert_eq!(run.sent.len(), 5);
-    let steps = (8..PDF.len()).map(|offset| short(offset, offset + 1));
-    let run = World::new(start().into_iter().chain(steps)).run(job());
+}
+
+#[test]
+fn a_part_that_ends_in_good_order_and_too_early_is_not_kept() {
+    let odd = rest(8).body("something else");
+    let run = World::new([accepted(), completed(), artifact().cut_at(8), odd, rest(8)]).run(job());
     assert_eq!(run.sink, PDF.as_bytes(), "{}", run.log);
+    assert_eq!(run.sent.last().unwrap().header("range"), "bytes=8-");
+}
+
+#[test]
+fn a_part_whose_length_contradicts_its_range_is_refused() {
+    let odd = rest(8).header("content-length", "14").body("something else");
+    let run = World::new([accepted(), completed(), artifact().cut_at(8), odd]).run(job());
+    assert!(matches!(run.outcome, Err(Error::Protocol { .. })), "{}", run.log);
+    assert_eq!(run.sink, &PDF.as_bytes()[..8]);
 }

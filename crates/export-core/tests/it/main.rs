@@ -6,6 +6,7 @@ mod dialects;
 mod events;
 mod exhaustive;
 mod handles;
+mod losses;
 mod resume;
 mod scenarios;
 mod service;

@@ -23,6 +23,9 @@ use crate::time::Timestamp;
 impl ExportJob {
     /// The first step, and every one after a handle was dropped.
     pub(in crate::job) fn begin(&mut self, now: Timestamp) {
+        if matches!(self.state, State::Done(_)) {
+            return;
+        }
         if self.schedule.budget.is_none() {
             self.schedule.begin(now, self.config.limits());
             self.announce_sunset(now);
@@ -32,13 +35,17 @@ impl ExportJob {
                 self.end(Err(Error::SubmitUnconfirmed { sends, last: unheard() }));
             }
         }
+        // What a former process was asked to wait, or an answer whose handle was dropped.
+        if self.schedule.not_before > self.end_of_time(now) {
+            self.out_of_time(Some(self.schedule.not_before));
+        }
         if mem::take(&mut self.in_flight) && self.phase() == Phase::Submit {
             self.perhaps_sent(now, unheard(), None);
         }
     }
 
     /// A request is about to be sent: what a crash must not forget is written down first.
-    pub(in crate::job) fn started(&mut self, now: Timestamp) {
+    pub(in crate::job) fn started(&mut self, now: Timestamp, have: u64) {
         self.in_flight = true;
         match &mut self.state {
             State::Submitting(submitting) => {
@@ -52,8 +59,12 @@ impl ExportJob {
                 self.touch();
             }
             State::Fetching(fetching) => {
-                let attempts = &mut fetching.operation.download_mut().attempts;
-                *attempts = attempts.saturating_add(1);
+                let download = fetching.operation.download_mut();
+                if download.attempts == 0 {
+                    // Progress is counted from what is there, not from what once was.
+                    download.highest = download.highest.min(have);
+                }
+                download.attempts = download.attempts.saturating_add(1);
             }
             State::Done(_) => {}
         }
@@ -116,7 +127,9 @@ impl ExportJob {
             (Phase::Submit | Phase::Poll, 200..=299) | (Phase::Poll, 303) => {
                 let reading = self.dialect.read(asked.phase, head, None);
                 match (asked.phase, reading) {
-                    (_, Reading::NeedBody) => return ask(Question::Meaning, head, retry_after),
+                    (_, Reading::NeedBody) => {
+                        return self.ask(now, Question::Meaning, head, retry_after);
+                    }
                     (Phase::Poll, Reading::ReadyHere) => {
                         return self.artifact_comes(now, head, asked);
                     }
@@ -128,13 +141,31 @@ impl ExportJob {
                 let reason = ApiError::new(Speaker::Service).with_message(Some("not ready yet"));
                 self.back_off(now, Trouble::Answer(status, Box::new(reason)), retry_after);
             }
-            (Phase::Fetch, 416) if asked.offset > 0 => self.start_over(now, status),
+            (Phase::Fetch, 416) if asked.offset > 0 => {
+                self.start_over(now, status, retry_after);
+            }
             (_, 300..=399) => self.redirected(now, head, asked, retry_after),
-            (_, 400..=599) => return ask(Question::Verdict, head, retry_after),
+            (_, 400..=599) => return self.ask(now, Question::Verdict, head, retry_after),
             _ => self.protocol(status, "the status is not one of this request's"),
         }
         self.in_flight = false;
         Next::Drain
+    }
+
+    /// The body has to say what the answer means. What the service asks for in the head holds even
+    /// if the body never comes.
+    fn ask<'h>(
+        &mut self,
+        now: Timestamp,
+        question: fn(Answer<'h>) -> Question<'h>,
+        head: &Head<'h>,
+        retry_after: Option<Duration>,
+    ) -> Next<'h> {
+        if let Some(wait) = retry_after.filter(|wait| now + *wait > self.schedule.not_before) {
+            self.schedule.set(now, wait, Why::RetryAfter);
+            self.touch();
+        }
+        Next::Ask(question(Answer { head: *head, retry_after }))
     }
 
     /// The body came.
@@ -168,19 +199,19 @@ impl ExportJob {
         failure: Failure,
     ) {
         self.events.push(Event::Failed { at: now, phase: asked.phase, kind: failure.kind() });
-        match question {
-            Question::None => {}
-            Question::Verdict(answer) => self.judged(now, asked, &answer, b""),
-            Question::Meaning(answer) => {
+        let is_over = matches!(self.state, State::Done(_));
+        match (question, Error::of_final_failure(asked.phase, &failure)) {
+            // The head has said how it ends, and the body takes nothing back.
+            _ if is_over => {}
+            (_, Some(error)) => self.end(Err(error)),
+            (Question::None, None) => {}
+            (Question::Verdict(answer), None) => self.judged(now, asked, &answer, b""),
+            (Question::Meaning(answer), None) => {
                 self.in_flight = false;
-                match (failure.kind(), Error::of_final_failure(asked.phase, &failure)) {
-                    (_, Some(error)) => self.end(Err(error)),
-                    (FailureKind::TooLong, None) => {
-                        self.protocol(answer.head.status(), "its body is longer than allowed");
-                    }
-                    (_, None) => {
-                        self.perhaps_sent(now, Trouble::Failure(failure), answer.retry_after);
-                    }
+                if failure.kind() == FailureKind::TooLong {
+                    self.protocol(answer.head.status(), "its body is longer than allowed");
+                } else {
+                    self.perhaps_sent(now, Trouble::Failure(failure), answer.retry_after);
                 }
             }
         }
@@ -232,10 +263,13 @@ impl ExportJob {
         if ended.too_long {
             return self.protocol(ended.status, "its body is longer than it announced");
         }
-        if artifact.length().is_some_and(|length| ended.position < length) {
+        let is_part = artifact.length().is_some_and(|length| ended.position < length);
+        if ended.is_short || is_part {
+            let is_odd = self.distrust(ended);
+            let progressed = ended.position > ended.highest && !is_odd;
             let cut = Failure::new(FailureKind::Cut)
                 .with_detail("the connection ended before all announced bytes came");
-            return self.attempt_failed(now, ended.progressed, Trouble::Failure(cut));
+            return self.attempt_failed(now, progressed, Trouble::Failure(cut));
         }
         self.end(Ok(artifact.with_length(ended.position)));
     }
@@ -257,12 +291,4 @@ impl ExportJob {
 fn unheard() -> Trouble {
     let failure = Failure::new(FailureKind::Unanswered);
     Trouble::Failure(failure.with_detail("this side stopped before an answer came"))
-}
-
-fn ask<'h>(
-    question: fn(Answer<'h>) -> Question<'h>,
-    head: &Head<'h>,
-    retry_after: Option<Duration>,
-) -> Next<'h> {
-    Next::Ask(question(Answer { head: *head, retry_after }))
 }

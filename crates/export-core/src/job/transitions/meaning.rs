@@ -164,7 +164,7 @@ impl ExportJob {
             self.protocol(status, "its body is compressed, though that was not asked for");
             return Next::Drain;
         }
-        let (offset, length) = if status == StatusCode::PARTIAL_CONTENT {
+        let (offset, end, length) = if status == StatusCode::PARTIAL_CONTENT {
             let range = ContentRange::of(headers);
             let Some(range) = range.filter(|range| asked.offset > 0 && range.first == asked.offset)
             else {
@@ -174,14 +174,16 @@ impl ExportJob {
             let other_version = headers.contains_key(ETAG) && etag != download.etag;
             let other_length = range.total.is_some() && range.total != download.length;
             if other_version || (other_length && download.length.is_some()) {
-                self.start_over(now, status);
+                self.start_over(now, status, None);
                 return Next::Drain;
             }
             let Some(length) = range.total.or(download.length) else {
                 self.protocol(status, "it does not say how long the whole file is");
                 return Next::Drain;
             };
-            (asked.offset, Some(length))
+            // What the disk has lost since is not there, whatever the checkpoint says.
+            download.durable = download.durable.min(asked.offset);
+            (asked.offset, Some(range.end), Some(length))
         } else {
             let length = headers::content_length(headers);
             if etag.is_none() || etag != download.etag {
@@ -191,7 +193,7 @@ impl ExportJob {
             download.etag = etag;
             download.file_name = None;
             download.media_type = None;
-            (0, length)
+            (0, length, length)
         };
         download.length = length;
         let named = headers.get(CONTENT_DISPOSITION).and_then(headers::file_name);
@@ -213,7 +215,7 @@ impl ExportJob {
         self.touch();
         self.in_flight = true;
         self.events.push(Event::Downloading { at: now, offset, length });
-        Next::Stream(Download { status, offset, artifact })
+        Next::Stream(Download { status, offset, end, artifact })
     }
 
     /// 3xx. The core follows, never the transport: each hop is judged like a first request.
@@ -284,7 +286,9 @@ impl ExportJob {
             (Phase::Poll, _) if speaker == Speaker::Gateway => {
                 self.back_off(now, trouble, answer.retry_after);
             }
-            (Phase::Fetch, 401 | 403 | 404 | 410) => self.ask_for_fresh_url(now, trouble),
+            (Phase::Fetch, 401 | 403 | 404 | 410) => {
+                self.ask_for_fresh_url(now, trouble, answer.retry_after);
+            }
             (Phase::Fetch, _) if speaker == Speaker::Gateway => {
                 self.back_off(now, trouble, answer.retry_after);
             }

@@ -1,4 +1,4 @@
-//! The rules that several answers share: try again, wait, ask anew, end.
+//! The rules that several answers share: try again, wait, ask anew.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -8,19 +8,18 @@ use core::time::Duration;
 use http::StatusCode;
 
 use crate::api_error::{ApiError, Speaker};
-use crate::artifact::{Artifact, SunsetNotice};
+use crate::artifact::SunsetNotice;
 use crate::dialect::{Head, OperationFacts, Phase};
 use crate::error::{Error, Trouble};
 use crate::headers::{self, RetryAfter};
 use crate::job::ExportJob;
 use crate::job::event::Event;
+use crate::job::reply::Ended;
 use crate::job::schedule::{Why, interval};
-use crate::job::state::{Download, Ended, Fetching, Polling, State, Submitting};
+use crate::job::state::{Download, Fetching, Polling, State, Submitting};
 use crate::origin::Access;
-use crate::redact::redact_text;
 use crate::sunset::Sunset;
 use crate::time::Timestamp;
-use crate::url::UrlError;
 
 // Trying again.
 
@@ -89,14 +88,15 @@ impl ExportJob {
     }
 
     fn back_off_uncounted(&mut self, now: Timestamp, retry_after: Option<Duration>) {
-        let mut own = self.schedule.back_off(self.config.limits(), self.config.jitter());
+        let own = self.schedule.back_off(self.config.limits(), self.config.jitter());
+        // The time between polls that the service asked for outlives a failed one, and so does
+        // what an answer asked for that was lost after its head.
+        let left = self.schedule.not_before.since(now);
+        let own = own.max(left);
         let mut retry_after = retry_after;
         match &mut self.state {
             State::Polling(polling) => {
                 polling.via = None;
-                // The time between polls that the service asked for outlives a failed one.
-                let left = self.schedule.not_before.since(now);
-                own = own.max(left);
                 let asked = polling.operation.retry_after.unwrap_or_default();
                 retry_after = retry_after.max(Some(asked.min(left)).filter(|left| !left.is_zero()));
             }
@@ -134,16 +134,40 @@ impl ExportJob {
         }
     }
 
+    /// Forgets a part that ended in good order and is not as long as it said: it may be anything.
+    /// A whole that is too short is a beginning of the file, which its first bytes vouch for.
+    pub(super) fn distrust(&mut self, ended: &Ended) -> bool {
+        let is_odd = ended.is_short && ended.status == StatusCode::PARTIAL_CONTENT;
+        if let (true, Some(operation)) = (is_odd, self.state.operation_mut()) {
+            let download = operation.download_mut();
+            download.reached = download.reached.min(ended.offset);
+            download.durable = download.durable.min(ended.offset);
+            download.highest = ended.highest;
+            self.touch();
+        }
+        is_odd
+    }
+
     /// The file is another one than before.
-    pub(super) fn start_over(&mut self, now: Timestamp, status: StatusCode) {
+    pub(super) fn start_over(
+        &mut self,
+        now: Timestamp,
+        status: StatusCode,
+        retry_after: Option<Duration>,
+    ) {
         self.forget_download();
         let reason = ApiError::new(Speaker::Service)
             .with_message(Some("the file has changed since its first part was sent"));
-        self.back_off(now, Trouble::Answer(status, Box::new(reason)), None);
+        self.back_off(now, Trouble::Answer(status, Box::new(reason)), retry_after);
     }
 
     /// The URL of the artifact may have expired: the operation knows a fresh one.
-    pub(super) fn ask_for_fresh_url(&mut self, now: Timestamp, trouble: Trouble) {
+    pub(super) fn ask_for_fresh_url(
+        &mut self,
+        now: Timestamp,
+        trouble: Trouble,
+        retry_after: Option<Duration>,
+    ) {
         let grace = self.config.limits().grace;
         match self.state.operation_mut() {
             Some(operation) if !operation.download().asked_again => {
@@ -159,7 +183,7 @@ impl ExportJob {
                 if let Some(budget) = &mut self.schedule.budget {
                     budget.deadline = budget.deadline.max(next_poll.max(now) + grace);
                 }
-                self.wait(now, next_poll.since(now), None, Why::Pace);
+                self.wait(now, next_poll.since(now), retry_after, Why::Pace);
             }
             _ => self.end_with(trouble),
         }
@@ -207,10 +231,7 @@ impl ExportJob {
         };
         self.schedule.set(now, wait, why);
         self.touch();
-        let end = match (&self.state, self.schedule.budget) {
-            (State::Fetching(_), _) | (_, None) => now + self.config.limits().job,
-            (_, Some(budget)) => budget.deadline,
-        };
+        let end = self.end_of_time(now);
         if self.schedule.not_before > end {
             match retry_after.map(|asked| now + asked) {
                 Some(allowed) if allowed > end => return self.out_of_time(Some(allowed)),
@@ -221,6 +242,15 @@ impl ExportJob {
         let until = self.schedule.not_before;
         if until > now {
             self.events.push(Event::Waiting { at: now, until, why });
+        }
+    }
+
+    /// Until when the job may wait for the next request. A download has no deadline, only an end to
+    /// what a single wait may be.
+    pub(super) fn end_of_time(&self, now: Timestamp) -> Timestamp {
+        match (&self.state, self.schedule.budget) {
+            (State::Fetching(_), _) | (_, None) => now + self.config.limits().job,
+            (_, Some(budget)) => budget.deadline,
         }
     }
 
@@ -304,86 +334,9 @@ impl ExportJob {
     }
 }
 
-// Ending.
+// Moving on.
 
 impl ExportJob {
-    pub(in crate::job) fn end(&mut self, outcome: Result<Artifact, Error>) {
-        self.in_flight = false;
-        self.replace(|last| State::Done(Box::new(Ended { outcome, last })));
-    }
-
-    /// The answer is the last word.
-    pub(super) fn end_with(&mut self, trouble: Trouble) {
-        let phase = self.phase();
-        let error = match trouble {
-            Trouble::Answer(status, reason) if reason.speaker() == Speaker::Gateway => {
-                Error::Gateway { phase, status, reason }
-            }
-            Trouble::Answer(StatusCode::UNAUTHORIZED, _) => {
-                Error::Unauthorized { phase, reason: trouble }
-            }
-            Trouble::Answer(status, reason) => Error::Refused { phase, status, reason },
-            Trouble::Failure(_) => self.gave_up(trouble),
-        };
-        self.end(Err(error));
-    }
-
-    pub(super) fn gave_up(&self, last: Trouble) -> Error {
-        let phase = self.phase();
-        match last {
-            Trouble::Answer(status, reason) if reason.speaker() == Speaker::Gateway => {
-                Error::Gateway { phase, status, reason }
-            }
-            last => Error::GaveUp { phase, failures: self.schedule.failures.max(1), last },
-        }
-    }
-
-    /// Something on the way answered in the service's place.
-    pub(super) fn foreign(
-        &mut self,
-        now: Timestamp,
-        status: StatusCode,
-        retry_after: Option<Duration>,
-    ) {
-        let trouble = Trouble::Answer(status, Box::new(ApiError::new(Speaker::Gateway)));
-        match self.phase() {
-            Phase::Submit => self.submit_intercepted(trouble),
-            Phase::Poll | Phase::Fetch => self.back_off(now, trouble, retry_after),
-        }
-    }
-
-    /// Something on the way answered a submit. Whether the service heard of it too, nobody knows.
-    pub(super) fn submit_intercepted(&mut self, last: Trouble) {
-        if self.may_repeat() {
-            return self.end_with(last);
-        }
-        let sends = self.sends();
-        self.end(Err(Error::SubmitUnconfirmed { sends, last }));
-    }
-
-    pub(super) fn protocol(&mut self, status: impl Into<Option<StatusCode>>, what: &'static str) {
-        let status = status.into();
-        self.end(Err(Error::Protocol { phase: self.phase(), status, what }));
-    }
-
-    pub(super) fn untrusted_url(&mut self, phase: Phase, url: &str, reason: UrlError) {
-        self.end(Err(Error::UntrustedUrl { phase, url: redact_text(url), reason }));
-    }
-
-    pub(super) fn switched_off(&mut self, now: Timestamp, status: StatusCode) {
-        if let Some(SunsetNotice { sunset, .. }) = self.sunset_notice(now) {
-            self.not_accepted();
-            self.end(Err(Error::SwitchedOff { sunset, status }));
-        }
-    }
-
-    fn out_of_time(&mut self, come_back: Option<Timestamp>) {
-        let operation = self.state.operation();
-        let status = operation.and_then(|operation| operation.facts.status.as_deref());
-        let status = status.map(String::from);
-        self.end(Err(Error::Deadline { phase: self.phase(), status, come_back }));
-    }
-
     /// A resume would act differently from here on.
     pub(super) const fn touch(&mut self) {
         self.revision += 1;
