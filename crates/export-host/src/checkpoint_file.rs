@@ -1,13 +1,14 @@
 //! A checkpoint on disk.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::part_file::{explain, folder_of, sync_folder_of};
+use crate::part_file::{PartFile, explain};
 
 /// One file that holds one checkpoint, as JSON.
 ///
@@ -31,6 +32,9 @@ use crate::part_file::{explain, folder_of, sync_folder_of};
 pub struct CheckpointFile {
     path: PathBuf,
 }
+
+/// Another process may be about to end.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 impl CheckpointFile {
     /// The checkpoint at this path. Nothing is read or written yet.
@@ -69,12 +73,13 @@ impl CheckpointFile {
     /// Fails if the folder is missing, may not be written, or its disk is full; the old file is
     /// still there then.
     pub fn store<T: Serialize + ?Sized>(&self, checkpoint: &T) -> io::Result<()> {
-        let fail = |error: io::Error| explain("cannot write", &self.path, &error);
-        let text = serde_json::to_vec(checkpoint).map_err(|error| fail(error.into()))?;
-        let mut file = tempfile::NamedTempFile::new_in(folder_of(&self.path)).map_err(fail)?;
-        file.write_all(&text).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
-        file.persist(&self.path).map_err(|error| fail(error.error))?;
-        sync_folder_of(&self.path)
+        let text = serde_json::to_vec(checkpoint)
+            .map_err(|error| explain("cannot write", &self.path, &error.into()))?;
+        // Always the same name beside it: a process that was killed leaves nothing for good.
+        let mut file = PartFile::open_private(&self.path, "checkpoint", LOCK_PATIENCE)?;
+        file.cut(0)?;
+        file.write_all(&text)?;
+        file.finish().map(drop)
     }
 
     /// Removes the file. It is no error if there is none.

@@ -2,6 +2,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,15 +55,29 @@ impl PartFile {
     /// target exists and is no regular file, and, with [`io::ErrorKind::WouldBlock`], if somebody
     /// else still holds the lock.
     pub fn open(target: &Path, operation: &str, patience: Duration) -> io::Result<Self> {
+        Self::open_for(Readers::AsUsual, target, operation, patience)
+    }
+
+    /// Like [`open`](Self::open), for a file that its owner alone may read.
+    pub(crate) fn open_private(target: &Path, what: &str, patience: Duration) -> io::Result<Self> {
+        Self::open_for(Readers::Owner, target, what, patience)
+    }
+
+    fn open_for(
+        readers: Readers,
+        target: &Path,
+        operation: &str,
+        patience: Duration,
+    ) -> io::Result<Self> {
         let target = real_target(target)?;
         let part = part_path(&target, operation)?;
         let give_up_at = Instant::now() + patience;
         loop {
-            match Self::try_open(&part, &target)? {
+            match Self::try_open(readers, &part, &target)? {
                 Some(file) => return Ok(file),
                 None if Instant::now() < give_up_at => thread::sleep(RETRY_LOCK_EVERY),
                 None => {
-                    let text = format!("another download is writing it: {}", part.display());
+                    let text = format!("another run is writing it: {}", part.display());
                     return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
                 }
             }
@@ -97,14 +113,19 @@ impl PartFile {
         Self::open(&folder.join(UNNAMED), operation, patience)
     }
 
-    fn try_open(part: &Path, target: &Path) -> io::Result<Option<Self>> {
+    fn try_open(readers: Readers, part: &Path, target: &Path) -> io::Result<Option<Self>> {
         let fail = |error| explain("cannot write", part, &error);
         if fs::symlink_metadata(part).is_ok_and(|found| !found.is_file()) {
             let text = format!("in the way, and no regular file: {}", part.display());
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
         }
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(part);
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        if let Readers::Owner = readers {
+            options.mode(0o600);
+        }
+        let file = options.open(part);
         let mut file = file.map_err(fail)?;
         match FileExt::try_lock(&file) {
             Ok(()) => {}
@@ -223,6 +244,15 @@ impl PartFile {
     }
 }
 
+/// Who may read a file that is new. Systems other than Unix make no difference here.
+#[derive(Clone, Copy, Debug)]
+enum Readers {
+    /// Whoever the umask lets.
+    AsUsual,
+    /// Its owner alone.
+    Owner,
+}
+
 /// What a file is called until its name is known. Nothing else is called that.
 const UNNAMED: &str = ".unnamed-export";
 
@@ -233,12 +263,12 @@ const RETRY_LOCK_EVERY: Duration = Duration::from_millis(20);
 const LONGEST_NAME: usize = 255;
 
 /// The folder of a path, `.` if it names none.
-pub(crate) fn folder_of(path: &Path) -> &Path {
+fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 /// Makes a rename in this folder last. Windows has no such call and does not need it.
-pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = folder_of(path);
     if cfg!(unix) {
         let synced = File::open(folder).and_then(|folder| folder.sync_all());

@@ -1,7 +1,9 @@
 use std::fs;
 use std::io::ErrorKind;
+use std::thread;
+use std::time::Duration;
 
-use export_host::{CheckpointFile, CheckpointFolder};
+use export_host::{CheckpointFile, CheckpointFolder, PartFile};
 
 #[test]
 fn a_checkpoint_is_replaced_in_one_step_and_leaves_nothing_behind() {
@@ -52,7 +54,43 @@ fn something_else_in_the_file_is_named_with_its_path() {
     let nowhere = CheckpointFile::new(folder.path().join("missing/job.json"));
     let error = nowhere.store(&1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().contains("job.json"), "{error}");
+    assert!(error.to_string().ends_with("/missing"), "{error}");
+}
+
+#[test]
+fn a_store_that_was_cut_short_leaves_nothing_behind_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = CheckpointFile::new(folder.path().join("job.json"));
+    file.store(&1).unwrap();
+    // What a process leaves that was killed in the middle of a store.
+    let mut torn = PartFile::open(file.path(), "checkpoint", Duration::ZERO).unwrap();
+    torn.write_all(b"\"a long one that is not whole").unwrap();
+    drop(torn);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    assert_eq!(file.load::<u32>().unwrap(), Some(1));
+    file.store(&2).unwrap();
+    assert_eq!(file.load::<u32>().unwrap(), Some(2));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn of_many_who_store_at_once_each_stores_a_whole_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = CheckpointFile::new(folder.path().join("job.json"));
+    file.store("").unwrap();
+    thread::scope(|scope| {
+        for letter in ["a", "b", "c"] {
+            let file = &file;
+            scope.spawn(move || {
+                for length in (1..40).rev() {
+                    file.store(&letter.repeat(length * 500)).unwrap();
+                    let read: String = file.load().unwrap().unwrap();
+                    assert!(read.chars().all(|c| read.starts_with(c)), "{read}");
+                }
+            });
+        }
+    });
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn a_part_that_is_being_written_is_left_alone() {
     first.write_all(b"kept").unwrap();
     let (kind, text) = refused(&target);
     assert_eq!(kind, ErrorKind::WouldBlock);
-    assert!(text.starts_with("another download is writing it: "), "{text}");
+    assert!(text.starts_with("another run is writing it: "), "{text}");
     assert_eq!(fs::read(first.part()).unwrap(), b"kept");
 }
 
