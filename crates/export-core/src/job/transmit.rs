@@ -95,7 +95,7 @@ impl<'a> Transmit<'a> {
             method: request.method().clone(),
             url: EventUrl(asked.uri.clone()),
         });
-        self.job.started(now, have);
+        self.job.started(now, offset);
         (request, InFlight { job: self.job, asked })
     }
 

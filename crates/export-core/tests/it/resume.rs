@@ -262,6 +262,21 @@ fn a_download_that_was_resumed_has_to_come_further_too() {
 }
 
 #[test]
+fn bytes_that_the_disk_lost_may_be_loaded_piece_by_piece_again() {
+    let mut world = World::new([accepted(), completed(), artifact().cut_at(16)]);
+    let mut job = job();
+    while world.sent.len() < 3 {
+        world.turn(&mut job);
+    }
+    let checkpoint = job.checkpoint();
+    assert_eq!(checkpoint.offset(), 16);
+    world.sink.clear();
+    world.rewind(vec![completed(), artifact().cut_at(8), rest(8).cut_at(8), rest(16)]);
+    let run = world.run(resumed(&checkpoint));
+    assert_eq!(run.sink, PDF.as_bytes(), "{}", run.log);
+}
+
+#[test]
 fn a_gateways_page_does_not_prove_that_a_submit_did_not_arrive() {
     let mut world = World::new([page(403)]);
     let mut job = mailing_job();

@@ -45,7 +45,8 @@ impl ExportJob {
     }
 
     /// A request is about to be sent: what a crash must not forget is written down first.
-    pub(in crate::job) fn started(&mut self, now: Timestamp, have: u64) {
+    /// `offset` is where a download goes on.
+    pub(in crate::job) fn started(&mut self, now: Timestamp, offset: u64) {
         self.in_flight = true;
         match &mut self.state {
             State::Submitting(submitting) => {
@@ -61,8 +62,9 @@ impl ExportJob {
             State::Fetching(fetching) => {
                 let download = fetching.operation.download_mut();
                 if download.attempts == 0 {
-                    // Progress is counted from what is there, not from what once was.
-                    download.highest = download.highest.min(have);
+                    // A former process may have come further than its disk shows now: what is lost
+                    // is loaded again, and that is progress.
+                    download.highest = download.highest.min(offset);
                 }
                 download.attempts = download.attempts.saturating_add(1);
             }
