@@ -4,5 +4,6 @@ mod answers;
 mod cases;
 mod crashes;
 mod layers;
+mod processes;
 mod soak;
 mod wire;

@@ -1,0 +1,126 @@
+//! A job that a timer starts each night: it goes on with the export that an earlier run did not
+//! live to finish, or begins one. It is here to be killed, and uses what any program could use.
+//!
+//! ```text
+//! nightly hyper|ureq BASE_URL FILE CHECKPOINTS document|mailed if-harmless|always
+//! ```
+//!
+//! The client's secret is in `EXPORT_SECRET`. What is in `EXPORT_RUN` goes along with each request,
+//! so that the service can tell the runs apart.
+
+use std::env;
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use export_core::{
+    ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, Limits, Pace, Resubmit,
+};
+use export_host::{CheckpointFolder, ClientBuilder, Credentials, FromSettings, ProxySettings};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let [adapter, base, file, checkpoints, spec, resubmit] = words.as_slice() else {
+        return Err("six words are needed".into());
+    };
+    let (file, checkpoints) = (Path::new(file), CheckpointFolder::new(checkpoints));
+    let spec = match *spec {
+        "document" => ExportSpec::document("d1", DocumentExport::pdf()),
+        "mailed" => {
+            let mail =
+                ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+            ExportSpec::file("f1", FileExport::folder(mail))
+        }
+        other => return Err(format!("nothing to export is called {other}").into()),
+    };
+    let resubmit = match *resubmit {
+        "if-harmless" => Resubmit::IfHarmless,
+        "always" => Resubmit::Always,
+        other => return Err(format!("{other} is no rule for submits").into()),
+    };
+    match *adapter {
+        "hyper" => Ok(hyper(base, resubmit, spec, file, checkpoints)?),
+        "ureq" => Ok(ureq(base, resubmit, spec, file, checkpoints)?),
+        other => Err(format!("no adapter is called {other}").into()),
+    }
+}
+
+const KEY: &str = "nightly";
+
+fn hyper(
+    base: &str,
+    resubmit: Resubmit,
+    spec: ExportSpec,
+    file: &Path,
+    checkpoints: CheckpointFolder,
+) -> Result<(), Box<dyn Error>> {
+    let store = Arc::new(export_hyper::Blocking::new(checkpoints));
+    let client = settings(export_hyper::Client::builder(), base, resubmit);
+    let client = client.checkpoints(store).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let export = match client.resume_key(KEY).await? {
+            Some(begun) => begun,
+            None => client.export(spec).with_key(KEY),
+        };
+        export.to_file(file).await?;
+        Ok(())
+    })
+}
+
+fn ureq(
+    base: &str,
+    resubmit: Resubmit,
+    spec: ExportSpec,
+    file: &Path,
+    checkpoints: CheckpointFolder,
+) -> Result<(), Box<dyn Error>> {
+    let client = settings(export_ureq::Client::builder(), base, resubmit);
+    let client = client.checkpoints(Arc::new(checkpoints)).build()?;
+    let export = match client.resume_key(KEY)? {
+        Some(begun) => begun,
+        None => client.export(spec).with_key(KEY),
+    };
+    export.to_file(file)?;
+    Ok(())
+}
+
+/// What both clients have in common. The waits are short, so that a night lasts half a second.
+fn settings<A: FromSettings>(
+    builder: ClientBuilder<A>,
+    base: &str,
+    resubmit: Resubmit,
+) -> ClientBuilder<A> {
+    let limits = Limits {
+        min_interval: Duration::from_millis(30),
+        backoff_base: Duration::from_millis(5),
+        ..Limits::default()
+    };
+    let secret = env::var("EXPORT_SECRET").unwrap_or_default();
+    builder
+        .credentials(Credentials::client("nightly", secret))
+        .base_url(base)
+        .proxy(ProxySettings::Off)
+        .api_version(ApiVersion::V2026_01_01)
+        .limits(limits)
+        .pace(Pace::Exact)
+        .resubmit(resubmit)
+        .headers(|headers| {
+            if let Some(run) = env::var("EXPORT_RUN").ok().and_then(|run| run.parse().ok()) {
+                headers.insert("x-run", run);
+            }
+        })
+}
