@@ -4,6 +4,7 @@ mod answers;
 mod cases;
 mod crashes;
 mod layers;
+#[cfg(unix)]
 mod processes;
 mod soak;
 mod wire;

@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod here;
 mod killed;
 mod place;
+mod things;
+mod torn;

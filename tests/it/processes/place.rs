@@ -13,8 +13,11 @@ use export_host::CheckpointFolder;
 use export_sim::{Config, Endpoint, RecordedRequest, Server};
 use tempfile::TempDir;
 
+/// The key of the job.
+pub(super) const KEY: &str = "nightly";
+
 /// The secret of the one client that the service knows.
-const SECRET: &str = "s3cret-of-the-nightly-job";
+pub(super) const SECRET: &str = "s3cret-of-the-nightly-job";
 
 /// What stood there before.
 pub(super) const OLD: &[u8] = b"the file of the night before";
@@ -82,7 +85,7 @@ impl Place {
 
     /// The checkpoint that is on disk. Whatever happened, it is a whole one.
     pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
-        CheckpointFolder::new(self.checkpoints()).file("nightly").load().unwrap()
+        CheckpointFolder::new(self.checkpoints()).file(KEY).load().unwrap()
     }
 
     /// Whether the export is known to be accepted by whoever starts now.
