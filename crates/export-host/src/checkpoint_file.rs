@@ -77,8 +77,12 @@ impl CheckpointFile {
             .map_err(|error| explain("cannot write", &self.path, &error.into()))?;
         // Always the same name beside it: a process that was killed leaves nothing for good.
         let mut file = PartFile::open_private(&self.path, "checkpoint", LOCK_PATIENCE)?;
-        file.cut(0)?;
-        file.write_all(&text)?;
+        let written = file.cut(0).and_then(|()| file.write_all(&text)).and_then(|()| file.sync());
+        if let Err(error) = written {
+            // It is this error that tells what is wrong.
+            let _ = file.discard();
+            return Err(error);
+        }
         file.finish().map(drop)
     }
 
