@@ -47,7 +47,7 @@ pub struct PartFile {
 impl PartFile {
     /// Opens the part for `target`, or makes it, and locks it, trying for `patience`.
     ///
-    /// A target that is a symbolic link to a file stays one: the file it leads to is replaced.
+    /// A target that is a symbolic link stays one: the file that it leads to is replaced, or made.
     ///
     /// # Errors
     ///
@@ -89,16 +89,21 @@ impl PartFile {
     ///
     /// # Errors
     ///
-    /// Fails as `open` does if the folder is missing, or the target exists and is no regular file.
+    /// Fails as `open` does if the folder is missing or may not be written, or if the target
+    /// exists and is no regular file.
     pub fn check(target: &Path) -> io::Result<()> {
-        real_target(target).map(drop)
+        let target = real_target(target)?;
+        let folder = folder_of(&target);
+        // A file without a name: none is left, even if this process ends here.
+        let tried = tempfile::tempfile_in(folder);
+        tried.map(drop).map_err(|error| explain("cannot write in", folder, &error))
     }
 
     /// The same for a folder into which a file is to go whose name is not known yet.
     ///
     /// # Errors
     ///
-    /// Fails if it is missing, or no folder.
+    /// Fails if it is missing, or no folder, or may not be written.
     pub fn check_folder(folder: &Path) -> io::Result<()> {
         Self::check(&folder.join(UNNAMED))
     }
@@ -284,23 +289,39 @@ pub(crate) fn explain(what: &str, path: &Path, error: &io::Error) -> io::Error {
 
 /// The target with its links followed, if it may be replaced.
 fn real_target(target: &Path) -> io::Result<PathBuf> {
-    let refuse =
-        |kind, text: &str| Err(io::Error::new(kind, format!("{text}: {}", target.display())));
+    let refuse = |kind, text: &str, path: &Path| {
+        Err(io::Error::new(kind, format!("{text}: {}", path.display())))
+    };
     if target.file_name().is_none() {
-        return refuse(io::ErrorKind::InvalidInput, "not the name of a file");
+        return refuse(io::ErrorKind::InvalidInput, "not the name of a file", target);
     }
     let folder = folder_of(target);
-    if !folder.is_dir() {
-        let text = format!("there is no such folder: {}", folder.display());
-        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => return refuse(io::ErrorKind::NotADirectory, "it is no folder", folder),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return refuse(error.kind(), "there is no such folder", folder);
+        }
+        Err(error) => return Err(explain("cannot write in", folder, &error)),
     }
     match fs::metadata(target) {
-        Ok(found) if found.is_dir() => refuse(io::ErrorKind::IsADirectory, "it is a folder"),
+        Ok(found) if found.is_dir() => {
+            refuse(io::ErrorKind::IsADirectory, "it is a folder", target)
+        }
         Ok(found) if !found.is_file() => {
-            refuse(io::ErrorKind::AlreadyExists, "in the way, and no regular file")
+            refuse(io::ErrorKind::AlreadyExists, "in the way, and no regular file", target)
         }
         Ok(_) if target.is_symlink() => fs::canonicalize(target),
-        _ => Ok(target.into()),
+        Ok(_) => Ok(target.into()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(explain("cannot write", target, &error))
+        }
+        // A link to a file that is yet to be made. Links in a circle are another error, so this
+        // ends.
+        Err(_) => match fs::read_link(target) {
+            Ok(to) => real_target(&folder.join(to)),
+            Err(_) => Ok(target.into()),
+        },
     }
 }
 

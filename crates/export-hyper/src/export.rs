@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use export_core::{Artifact, ExportJob, Failure, FailureKind, Timestamp};
 use export_host::{ExportError, PartFile, Status, Submitted, Until};
+use tokio::task::{JoinError, spawn_blocking};
 
 use crate::client::Shared;
 use crate::download::Download;
@@ -46,7 +47,8 @@ impl Export {
     ///
     /// Fails if the export does, or if the file cannot be written.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<Artifact, ExportError> {
-        let checked = PartFile::check(path.as_ref());
+        let target = path.as_ref().to_owned();
+        let checked = spawn_blocking(move || PartFile::check(&target)).await;
         self.unless(checked).to_sink(&mut FileSink::to_file(path.as_ref())).await
     }
 
@@ -61,7 +63,8 @@ impl Export {
         folder: impl AsRef<Path>,
     ) -> Result<(PathBuf, Artifact), ExportError> {
         let mut sink = FileSink::to_folder(folder.as_ref());
-        let checked = PartFile::check_folder(folder.as_ref());
+        let target = folder.as_ref().to_owned();
+        let checked = spawn_blocking(move || PartFile::check_folder(&target)).await;
         let artifact = self.unless(checked).to_sink(&mut sink).await?;
         let path = sink.finished().unwrap_or_else(|| folder.as_ref().join(artifact.file_name()));
         Ok((path, artifact))
@@ -135,7 +138,8 @@ impl Export {
     }
 
     /// Stops the job before it asks for anything if its file could not be written.
-    fn unless(mut self, checked: io::Result<()>) -> Self {
+    fn unless(mut self, checked: Result<io::Result<()>, JoinError>) -> Self {
+        let checked = checked.map_err(io::Error::other).and_then(|checked| checked);
         if let (Ok(job), Err(error)) = (&mut self.job, checked) {
             job.stop(Failure::new(FailureKind::Sink).with_source(error));
         }

@@ -164,6 +164,24 @@ fn what_cannot_be_written_is_named() {
 }
 
 #[test]
+fn a_check_refuses_what_open_would_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |target: &Path| PartFile::check(target).map_err(|error| error.to_string());
+    assert_eq!(check(&folder.path().join("f")), Ok(()));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let file = folder.path().join("file");
+    fs::write(&file, "old").unwrap();
+    assert_eq!(check(&file), Ok(()));
+    assert_eq!(check(folder.path()), Err(format!("it is a folder: {}", folder.path().display())));
+    assert_eq!(check(&file.join("f")), Err(format!("it is no folder: {}", file.display())));
+    // Not after an hour, when it is renamed.
+    let long = folder.path().join("n".repeat(300));
+    let told = format!("cannot write: {}: ", long.display());
+    assert!(check(&long).is_err_and(|error| error.starts_with(&told)));
+    assert_eq!(fs::read(&file).unwrap(), b"old");
+}
+
+#[test]
 fn a_file_may_get_its_name_late() {
     let folder = tempfile::tempdir().unwrap();
     let mut part = open(&folder.path().join("export"));
@@ -223,6 +241,32 @@ mod on_unix {
         part.finish().unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_link_to_a_file_that_is_not_there_yet_is_followed_to_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let real = elsewhere.path().join("real");
+        let link = folder.path().join("link");
+        symlink(&real, &link).unwrap();
+        let mut part = open(&link);
+        assert_eq!(part.part().parent(), Some(elsewhere.path()));
+        part.write_all(b"new").unwrap();
+        part.finish().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), b"new");
+        // Whoever has forgotten to mount what it leads to is told so.
+        let missing = elsewhere.path().join("missing");
+        fs::remove_file(&link).unwrap();
+        symlink(missing.join("real"), &link).unwrap();
+        let text = format!("there is no such folder: {}", missing.display());
+        assert_eq!(refused(&link), (ErrorKind::NotFound, text));
+        // Two links that lead to each other lead nowhere.
+        fs::remove_file(&link).unwrap();
+        symlink(folder.path().join("other"), &link).unwrap();
+        symlink(&link, folder.path().join("other")).unwrap();
+        assert!(refused(&link).1.starts_with("cannot write: "), "{:?}", refused(&link));
     }
 
     #[test]
