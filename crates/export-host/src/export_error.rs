@@ -1,5 +1,6 @@
 //! How an export ends without a file, for a caller who has a client.
 
+use std::fmt;
 use std::sync::Arc;
 
 use export_core::{Checkpoint, Error, Fault, ResumeError, SpecError, UrlError};
@@ -12,7 +13,7 @@ pub enum ExportError {
     #[error("the operation is not followed: {0}")]
     Attach(UrlError),
     /// The job ended.
-    #[error("{error}")]
+    #[error("{error}{}", Aftermath { error, checkpoint })]
     Job {
         /// Why.
         error: Box<Error>,
@@ -45,6 +46,37 @@ pub enum ExportError {
     /// There is no thread to drive the job: the system gives none, or it is gone.
     #[error("no thread to download with: {0}")]
     Thread(Arc<std::io::Error>),
+}
+
+/// What an error on this side has not cost, and how to go on after it.
+struct Aftermath<'a> {
+    error: &'a Error,
+    checkpoint: &'a Checkpoint,
+}
+
+impl fmt::Display for Aftermath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !matches!(self.error, Error::Local { .. }) {
+            return Ok(());
+        }
+        match (self.checkpoint.operation(), self.checkpoint.submits()) {
+            (None, 0) => f.write_str(
+                "; no export was asked for, so it is safe to run this again once that is mended",
+            ),
+            (None, _) => f.write_str(
+                "; an export may have been asked for: once that is mended, resume this one",
+            ),
+            (Some(operation), _) => {
+                // Nobody knows what a service puts into the query of a URL.
+                let operation = operation.split('?').next().unwrap_or_default();
+                write!(
+                    f,
+                    "; nothing is lost: once that is mended, resume the export, which goes on at \
+                     the service as {operation}"
+                )
+            }
+        }
+    }
 }
 
 impl ExportError {
