@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -147,7 +147,7 @@ impl Story {
                 self.may_submit.push(run);
             }
             let before = self.place.server.requests().len();
-            let mut child = self.place.night(run, "if-harmless").spawn().unwrap();
+            let mut child = self.night(run, "if-harmless").spawn().unwrap();
             if run < kills && self.kill(&mut child, before) {
                 child.wait().unwrap();
                 let doing = self.doing(before);
@@ -156,7 +156,7 @@ impl Story {
                 self.check();
                 if doing == Doing::Finishing && self.place.checkpoint().is_none() {
                     // It had done all, and only not said so. Another run would begin anew.
-                    return self.check_the_end();
+                    return self.place.check_all_is_done();
                 }
                 continue;
             }
@@ -164,10 +164,16 @@ impl Story {
             tally.lock().unwrap().went_on += usize::from(self.went_on(before));
             self.check();
             if end.is_success {
-                return self.check_the_end();
+                return self.place.check_all_is_done();
             }
             return self.check_unconfirmed(run, &end.text);
         }
+    }
+
+    fn night(&self, run: usize, resubmit: &str) -> Command {
+        let mut night = self.place.night();
+        night.env("EXPORT_RUN", run.to_string()).env("EXPORT_RESUBMIT", resubmit);
+        night
     }
 
     /// Kills a process at a random moment; `false` if it was too late for that.
@@ -262,13 +268,6 @@ impl Story {
         assert!(self.place.server.exports().len() <= all);
     }
 
-    /// What holds when a run says that all is done.
-    fn check_the_end(&self) {
-        assert!(self.place.file().unwrap() == self.place.served());
-        assert_eq!(Place::names(&self.place.files()), ["report"]);
-        assert_eq!(Place::names(&self.place.checkpoints()), [""; 0]);
-    }
-
     /// Killed while a submit was perhaps on its way, once if somebody would notice a second
     /// export, else three times: then a person has to decide.
     fn check_unconfirmed(mut self, run: usize, text: &str) {
@@ -280,14 +279,14 @@ impl Story {
         assert_eq!(self.place.file().as_deref(), self.old);
         // It stays so, however often it is started.
         let submits = self.place.submits().len();
-        let again = end(self.place.night(run + 1, "if-harmless").spawn().unwrap());
+        let again = end(self.night(run + 1, "if-harmless").spawn().unwrap());
         assert_eq!((again.is_success, again.text.as_str()), (false, text));
         assert_eq!(self.place.submits().len(), submits);
         // The person has looked, and says that it shall be sent again.
         self.may_submit.push(run + 2);
-        let decided = end(self.place.night(run + 2, "always").spawn().unwrap());
+        let decided = end(self.night(run + 2, "always").spawn().unwrap());
         assert!(decided.is_success, "{}", decided.text);
-        self.check_the_end();
+        self.place.check_all_is_done();
     }
 }
 

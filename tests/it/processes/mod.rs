@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod crowded;
 mod here;
 mod killed;
+mod means;
 mod place;
+mod starved;
+mod targets;
 mod things;
 mod torn;

@@ -2,11 +2,12 @@
 //! live to finish, or begins one. It is here to be killed, and uses what any program could use.
 //!
 //! ```text
-//! nightly hyper|ureq BASE_URL FILE CHECKPOINTS document|mailed if-harmless|always
+//! nightly hyper|ureq BASE_URL document|mailed FILE CHECKPOINTS
 //! ```
 //!
-//! The client's secret is in `EXPORT_SECRET`. What is in `EXPORT_RUN` goes along with each request,
-//! so that the service can tell the runs apart.
+//! The client's secret is in `EXPORT_SECRET`. `EXPORT_RESUBMIT=always` sends a submit again of which
+//! nobody knows if it arrived. What is in `EXPORT_RUN` goes along with each request, so that the
+//! service can tell the runs apart.
 
 use std::env;
 use std::error::Error;
@@ -33,8 +34,8 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let [adapter, base, file, checkpoints, spec, resubmit] = words.as_slice() else {
-        return Err("six words are needed".into());
+    let [adapter, base, spec, file, checkpoints] = words.as_slice() else {
+        return Err("five words are needed".into());
     };
     let (file, checkpoints) = (Path::new(file), CheckpointFolder::new(checkpoints));
     let spec = match *spec {
@@ -46,14 +47,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
         other => return Err(format!("nothing to export is called {other}").into()),
     };
-    let resubmit = match *resubmit {
-        "if-harmless" => Resubmit::IfHarmless,
-        "always" => Resubmit::Always,
-        other => return Err(format!("{other} is no rule for submits").into()),
-    };
     match *adapter {
-        "hyper" => Ok(hyper(base, resubmit, spec, file, checkpoints)?),
-        "ureq" => Ok(ureq(base, resubmit, spec, file, checkpoints)?),
+        "hyper" => Ok(hyper(base, spec, file, checkpoints)?),
+        "ureq" => Ok(ureq(base, spec, file, checkpoints)?),
         other => Err(format!("no adapter is called {other}").into()),
     }
 }
@@ -62,13 +58,12 @@ const KEY: &str = "nightly";
 
 fn hyper(
     base: &str,
-    resubmit: Resubmit,
     spec: ExportSpec,
     file: &Path,
     checkpoints: CheckpointFolder,
 ) -> Result<(), Box<dyn Error>> {
     let store = Arc::new(export_hyper::Blocking::new(checkpoints));
-    let client = settings(export_hyper::Client::builder(), base, resubmit);
+    let client = settings(export_hyper::Client::builder(), base);
     let client = client.checkpoints(store).build()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -83,12 +78,11 @@ fn hyper(
 
 fn ureq(
     base: &str,
-    resubmit: Resubmit,
     spec: ExportSpec,
     file: &Path,
     checkpoints: CheckpointFolder,
 ) -> Result<(), Box<dyn Error>> {
-    let client = settings(export_ureq::Client::builder(), base, resubmit);
+    let client = settings(export_ureq::Client::builder(), base);
     let client = client.checkpoints(Arc::new(checkpoints)).build()?;
     let export = match client.resume_key(KEY)? {
         Some(begun) => begun,
@@ -99,11 +93,7 @@ fn ureq(
 }
 
 /// What both clients have in common. The waits are short, so that a night lasts half a second.
-fn settings<A: FromSettings>(
-    builder: ClientBuilder<A>,
-    base: &str,
-    resubmit: Resubmit,
-) -> ClientBuilder<A> {
+fn settings<A: FromSettings>(builder: ClientBuilder<A>, base: &str) -> ClientBuilder<A> {
     let limits = Limits {
         min_interval: Duration::from_millis(30),
         backoff_base: Duration::from_millis(5),
@@ -117,7 +107,10 @@ fn settings<A: FromSettings>(
         .api_version(ApiVersion::V2026_01_01)
         .limits(limits)
         .pace(Pace::Exact)
-        .resubmit(resubmit)
+        .resubmit(match env::var("EXPORT_RESUBMIT").as_deref() {
+            Ok("always") => Resubmit::Always,
+            _ => Resubmit::IfHarmless,
+        })
         .headers(|headers| {
             if let Some(run) = env::var("EXPORT_RUN").ok().and_then(|run| run.parse().ok()) {
                 headers.insert("x-run", run);
