@@ -33,6 +33,25 @@ fn a_blocking_export_that_is_killed_again_and_again_ends_in_one_whole_file() {
     kill_again_and_again(Adapter::Ureq);
 }
 
+#[test]
+fn an_export_is_on_disk_as_accepted_before_it_is_first_waited_for() {
+    for adapter in Adapter::ALL {
+        let rules = rule("submit", r#"{"fault": "retry_after", "value": 1}"#);
+        let scenario = Scenario::from_json(&format!(r#"{{"rules": [{rules}]}}"#)).unwrap();
+        let place = Place::new(adapter, "mailed", Config::default().with_scenario(scenario));
+        let mut night = place.night().spawn().unwrap();
+        let polls = || {
+            let requests = place.server.requests().into_iter();
+            requests.filter(|request| request.endpoint() == Endpoint::Operation).count()
+        };
+        place.wait_until(|| place.is_accepted_on_disk() || polls() > 0);
+        night.kill().unwrap();
+        night.wait().unwrap();
+        assert_eq!(polls(), 0, "it was asked after before it was stored");
+        place.succeeds_with_one_submit();
+    }
+}
+
 /// What a process was doing when it was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Doing {
