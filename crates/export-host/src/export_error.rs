@@ -1,6 +1,7 @@
 //! How an export ends without a file, for a caller who has a client.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use export_core::{Checkpoint, Error, Fault, ResumeError, SpecError, UrlError};
@@ -41,11 +42,11 @@ pub enum ExportError {
         /// The key of the job.
         key: String,
         /// What the store said.
-        error: Arc<std::io::Error>,
+        error: Arc<io::Error>,
     },
     /// There is no thread to drive the job: the system gives none, or it is gone.
     #[error("no thread to download with: {0}")]
-    Thread(Arc<std::io::Error>),
+    Thread(Arc<io::Error>),
 }
 
 /// What an error on this side has not cost, and how to go on after it.
@@ -80,6 +81,16 @@ impl fmt::Display for Aftermath<'_> {
 }
 
 impl ExportError {
+    /// The artifact is where it belongs, and the checkpoint under `key` could not be removed.
+    #[must_use]
+    pub fn not_forgotten(key: &str, error: &io::Error) -> Self {
+        let text = format!(
+            "the export is complete, but this is still here and another run would load the file \
+             again: {error}"
+        );
+        Self::Store { key: key.into(), error: Arc::new(io::Error::new(error.kind(), text)) }
+    }
+
     /// Where the job can go on, if it can.
     #[must_use]
     pub fn checkpoint(&self) -> Option<&Checkpoint> {

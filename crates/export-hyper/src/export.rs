@@ -35,6 +35,9 @@ impl Export {
     ///
     /// What is under the key already is replaced: to go on with it instead, use
     /// [`Client::resume_key`](crate::Client::resume_key).
+    ///
+    /// The checkpoint is removed last of all, when the file is in its place: a process that is
+    /// killed between the two loads the file once more when it resumes.
     pub fn with_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
@@ -45,7 +48,8 @@ impl Export {
     ///
     /// # Errors
     ///
-    /// Fails if the export does, or if the file cannot be written.
+    /// Fails if the export does, or if the file cannot be written. A target that is out of the
+    /// question, because of its folder, say, is told before an export is asked for.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<Artifact, ExportError> {
         let target = path.as_ref().to_owned();
         let checked = spawn_blocking(move || PartFile::check(&target)).await;

@@ -45,6 +45,6 @@ impl Keeper {
     pub(crate) fn remove(&self) -> Result<(), ExportError> {
         let Some((store, key)) = &self.entry else { return Ok(()) };
         let removed = store.remove(key);
-        removed.map_err(|error| ExportError::Store { key: key.clone(), error: Arc::new(error) })
+        removed.map_err(|error| ExportError::not_forgotten(key, &error))
     }
 }

@@ -1,6 +1,5 @@
 //! Several processes at once that write the same file.
 
-use std::fs;
 use std::thread;
 
 use conformance::Adapter;
@@ -32,7 +31,7 @@ fn a_second_run_of_the_same_job_waits_for_the_first() {
         let service = Config::default().with_artifact_size(2_000_000).with_scenario(slow());
         let place = Place::new(adapter, "document", service);
         let first = place.night().spawn().unwrap();
-        wait_for_part(&place);
+        place.wait_for_part();
         let second = place.night().spawn().unwrap();
         for end in [first, second].map(end) {
             assert!(end.is_success, "{}", end.text);
@@ -57,7 +56,7 @@ fn hang(adapter: Adapter) {
     let service = Config::default().with_artifact_size(2_000_000).with_scenario(scenario);
     let place = Place::new(adapter, "document", service);
     let mut first = place.night().spawn().unwrap();
-    wait_for_part(&place);
+    place.wait_for_part();
     let text = place.fails(place.night());
     let told = "the file could not be written: another run is writing it: \
                 [folder]/files/.report.[hash].part; nothing is lost: ";
@@ -66,16 +65,6 @@ fn hang(adapter: Adapter) {
     first.kill().unwrap();
     first.wait().unwrap();
     place.succeeds_with_one_submit();
-}
-
-/// Waits until a part file is there that a process has begun to fill.
-fn wait_for_part(place: &Place) {
-    let has_begun = || {
-        let names = Place::names(&place.files());
-        let lengths = names.iter().map(|name| fs::metadata(place.files().join(name)));
-        lengths.flatten().any(|found| found.len() > 0)
-    };
-    place.wait_until(has_begun);
 }
 
 fn slow() -> Scenario {

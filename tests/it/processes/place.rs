@@ -157,6 +157,15 @@ impl Place {
         self.wait_until(|| self.server.requests().iter().any(is_meant));
     }
 
+    /// Waits until a part file is there that a process has begun to fill.
+    pub(super) fn wait_for_part(&self) {
+        self.wait_until(|| {
+            let names = Self::names(&self.files());
+            let mut found = names.iter().map(|name| fs::metadata(self.files().join(name)));
+            found.any(|found| found.is_ok_and(|found| found.len() > 0))
+        });
+    }
+
     pub(super) fn wait_until(&self, is_so: impl Fn() -> bool) {
         let give_up_at = Instant::now() + BOUND;
         while !is_so() {

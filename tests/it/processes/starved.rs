@@ -3,7 +3,7 @@
 use std::fs;
 
 use conformance::Adapter;
-use export_sim::{Config, Endpoint};
+use export_sim::{Config, Endpoint, Scenario};
 
 use super::means::{in_a_namespace, no_file_beyond, not_shown, powerless, set_mode};
 use super::place::{Place, assert_snapshot, end, late, with_both};
@@ -119,5 +119,29 @@ fn an_export_whose_acceptance_could_not_be_stored_is_named() {
         let again = place.fails(place.night());
         assert!(again.starts_with("the submit request may have started an export"), "{again}");
         assert_eq!(place.submits().len(), 1);
+    }
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_removed_leaves_a_whole_file_and_is_told() {
+    for adapter in Adapter::ALL {
+        let Some(powerless) = powerless() else { return not_shown("root writes everywhere") };
+        let stall = r#"{"fault": "stall", "at": {"byte": 1500000}, "for": "500ms"}"#;
+        let rule = format!(r#"{{"match": {{"endpoint": "download"}}, "then": {stall}}}"#);
+        let scenario = Scenario::from_json(&format!(r#"{{"rules": [{rule}]}}"#)).unwrap();
+        let service = Config::default().with_artifact_size(2_000_000).with_scenario(scenario);
+        let place = Place::new(adapter, "document", service);
+        let night = place.night_with(powerless).spawn().unwrap();
+        place.wait_for_part();
+        set_mode(&place.checkpoints(), 0o555);
+        let end = end(night);
+        set_mode(&place.checkpoints(), 0o755);
+        assert!(!end.is_success);
+        let told = "the checkpoint under \"nightly\": the export is complete, but this is still here \
+                    and another run would load the file again: cannot remove: [folder]/checkpoints/";
+        let text = place.without_paths(&end.text);
+        assert!(text.starts_with(told), "{text}");
+        assert!(place.file().unwrap() == place.served());
+        place.succeeds_with_one_submit();
     }
 }
