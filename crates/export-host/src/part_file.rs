@@ -2,8 +2,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-#[cfg(unix)]
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -126,10 +124,7 @@ impl PartFile {
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        if let Readers::Owner = readers {
-            options.mode(0o600);
-        }
+        readers.restrict(&mut options);
         let file = options.open(part);
         let mut file = file.map_err(fail)?;
         match FileExt::try_lock(&file) {
@@ -249,13 +244,27 @@ impl PartFile {
     }
 }
 
-/// Who may read a file that is new. Systems other than Unix make no difference here.
+/// Who may read a file that is new.
 #[derive(Clone, Copy, Debug)]
 enum Readers {
     /// Whoever the umask lets.
     AsUsual,
     /// Its owner alone.
     Owner,
+}
+
+impl Readers {
+    #[cfg(unix)]
+    fn restrict(self, options: &mut OpenOptions) {
+        use std::os::unix::fs::OpenOptionsExt;
+        if let Self::Owner = self {
+            options.mode(0o600);
+        }
+    }
+
+    /// Other systems have no such modes: a file has the rights of its folder.
+    #[cfg(not(unix))]
+    fn restrict(self, _options: &mut OpenOptions) {}
 }
 
 /// What a file is called until its name is known. Nothing else is called that.
