@@ -217,18 +217,19 @@ impl Story {
     fn kill(&mut self, child: &mut Child, before: usize) -> bool {
         // Some moments are counted from the start, most from something that was seen: so each
         // phase is hit, on a machine that is slow as on one that is fast.
-        let (sign, within) = match self.random.below(10) {
-            0 | 1 => (Sign::Start, 250_000),
-            2..=4 => (Sign::Request(Endpoint::Submit), 70_000),
-            5 | 6 => (Sign::Request(Endpoint::Operation), 100_000),
-            7 | 8 => (Sign::FirstByte, 150_000),
-            _ => (Sign::File, 2_000),
+        let later = if self.place.is_accepted_on_disk() { 6 } else { 0 };
+        let (sign, within) = match later + self.random.below(10) {
+            2..=5 => (Sign::Request(Endpoint::Submit), 80_000),
+            6..=8 => (Sign::Request(Endpoint::Operation), 100_000),
+            9..=12 => (Sign::FirstByte, 150_000),
+            13 => (Sign::File, 2_000),
+            _ => (Sign::Start, 250_000),
         };
         while !self.is_seen(sign, before) {
             if child.try_wait().unwrap().is_some() {
                 return false;
             }
-            thread::sleep(Duration::from_micros(200));
+            thread::sleep(Duration::from_millis(1));
         }
         thread::sleep(Duration::from_micros(self.random.below(within)));
         child.try_wait().unwrap().is_none() && child.kill().is_ok()
@@ -330,7 +331,7 @@ impl Story {
 /// Everything takes a while, so that there is something to be killed in.
 fn scenario(random: &mut Random) -> Scenario {
     let mut rules = vec![
-        rule("submit", r#"{"fault": "stall", "at": "before_head", "for": "20ms"}"#),
+        rule("submit", r#"{"fault": "stall", "at": "before_head", "for": "30ms"}"#),
         rule("operation", r#"{"fault": "stall", "at": "before_head", "for": "5ms"}"#),
     ];
     // Most downloads break off now and then: what came is synced, and gone on with.
