@@ -192,7 +192,7 @@ impl<A: FromSettings> ClientBuilder<A> {
 
     /// Is told of everything that happens. It must not block.
     pub fn on_event(mut self, observe: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.hooks.event = Some(Arc::new(observe));
+        self.hooks = self.hooks.with_event(observe);
         self
     }
 
@@ -202,7 +202,7 @@ impl<A: FromSettings> ClientBuilder<A> {
         mut self,
         observe: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
     ) -> Self {
-        self.hooks.progress = Some(Arc::new(observe));
+        self.hooks = self.hooks.with_progress(observe);
         self
     }
 

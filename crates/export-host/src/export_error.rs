@@ -20,6 +20,8 @@ pub enum ExportError {
         error: Box<Error>,
         /// Where the job can go on, if [`Error::is_resumable`].
         checkpoint: Box<Checkpoint>,
+        /// The id by which the service's support finds the request, if the service said it.
+        original_request: Option<String>,
     },
     /// A job with a key has nowhere to keep its checkpoint.
     #[error("the export has a key, but the client has no place for checkpoints")]
@@ -95,7 +97,7 @@ impl ExportError {
     #[must_use]
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
         match self {
-            Self::Job { error, checkpoint } if error.is_resumable() => Some(checkpoint),
+            Self::Job { error, checkpoint, .. } if error.is_resumable() => Some(checkpoint),
             Self::Stopped { checkpoint } => Some(checkpoint),
             _ => None,
         }
@@ -106,6 +108,15 @@ impl ExportError {
     pub fn job(&self) -> Option<&Error> {
         match self {
             Self::Job { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The id by which the service's support finds the request, if the service said it.
+    #[must_use]
+    pub fn original_request(&self) -> Option<&str> {
+        match self {
+            Self::Job { original_request, .. } => original_request.as_deref(),
             _ => None,
         }
     }

@@ -23,6 +23,23 @@ pub(crate) type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
 pub(crate) type AddHeaders = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
 
 impl Hooks {
+    /// The same functions, but that events go to this one alone.
+    #[must_use]
+    pub fn with_event(mut self, observe: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.event = Some(Arc::new(observe));
+        self
+    }
+
+    /// The same functions, but that the progress of downloads goes to this one alone.
+    #[must_use]
+    pub fn with_progress(
+        mut self,
+        observe: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
+    ) -> Self {
+        self.progress = Some(Arc::new(observe));
+        self
+    }
+
     /// The functions at work on one job.
     #[must_use]
     pub fn watch(&self) -> Watch {

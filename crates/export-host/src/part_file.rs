@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use fs4::{FileExt, TryLockError};
 
+use crate::if_exists::{IfExists, put_in_place};
 use crate::stable_hash::stable_hash;
 
 /// A download on its way to a file.
@@ -226,12 +227,24 @@ impl PartFile {
     /// # Errors
     ///
     /// Fails if the disk does, or if the target became a folder; the part stays then.
-    pub fn finish(mut self) -> io::Result<PathBuf> {
+    pub fn finish(self) -> io::Result<PathBuf> {
+        self.finish_unless(IfExists::Replace)
+    }
+
+    /// The same, with a rule for a file that stands there already. Returns the name that the file
+    /// got.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`finish`](Self::finish) does, and, with [`io::ErrorKind::AlreadyExists`], if the
+    /// rule is to [`Refuse`](IfExists::Refuse) and there is a file. The part stays then.
+    pub fn finish_unless(mut self, rule: IfExists) -> io::Result<PathBuf> {
         self.sync()?;
-        let renamed = fs::rename(&self.part, &self.target);
-        renamed.map_err(|error| explain("cannot put the file in place", &self.target, &error))?;
-        sync_folder_of(&self.target)?;
-        Ok(self.target)
+        let placed = put_in_place(&self.part, &self.target, rule);
+        let placed = placed
+            .map_err(|error| explain("cannot put the file in place", &self.target, &error))?;
+        sync_folder_of(&placed)?;
+        Ok(placed)
     }
 
     /// Removes the part, and leaves the target as it is.

@@ -34,8 +34,8 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(client: Arc<Shared>, keeper: Keeper) -> Self {
-        Self { watch: client.hooks.watch(), client, keeper }
+    pub(crate) const fn new(client: Arc<Shared>, watch: Watch, keeper: Keeper) -> Self {
+        Self { client, watch, keeper }
     }
 
     pub(crate) async fn drive(

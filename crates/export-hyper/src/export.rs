@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use export_core::{Artifact, ExportJob, Failure, FailureKind, Timestamp};
-use export_host::{ExportError, PartFile, Status, Submitted, Until};
+use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
+use export_host::{ExportError, Hooks, PartFile, Status, Submitted, Until};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::client::Shared;
@@ -23,11 +23,13 @@ pub struct Export {
     client: Arc<Shared>,
     job: Result<ExportJob, ExportError>,
     key: Option<String>,
+    hooks: Hooks,
 }
 
 impl Export {
     pub(crate) fn new(client: Arc<Shared>, job: Result<ExportJob, ExportError>) -> Self {
-        Self { client, job, key: None }
+        let hooks = client.hooks.clone();
+        Self { client, job, key: None, hooks }
     }
 
     /// Stores this job's checkpoints under `key`, in the client's store, until it has its file.
@@ -40,6 +42,23 @@ impl Export {
     /// killed between the two loads the file once more when it resumes.
     pub fn with_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
+        self
+    }
+
+    /// Is told of everything that happens to this export, in place of the client's
+    /// [`on_event`](crate::ClientBuilder::on_event). It must not block.
+    pub fn on_event(mut self, observe: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.hooks = self.hooks.with_event(observe);
+        self
+    }
+
+    /// Is told how far this download is, in place of the client's
+    /// [`on_progress`](crate::ClientBuilder::on_progress). It must not block.
+    pub fn on_progress(
+        mut self,
+        observe: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks = self.hooks.with_progress(observe);
         self
     }
 
@@ -70,8 +89,8 @@ impl Export {
         let target = folder.as_ref().to_owned();
         let checked = spawn_blocking(move || PartFile::check_folder(&target)).await;
         let artifact = self.unless(checked).to_sink(&mut sink).await?;
-        let path = sink.finished().unwrap_or_else(|| folder.as_ref().join(artifact.file_name()));
-        Ok((path, artifact))
+        let path = sink.finished().map(PathBuf::from);
+        Ok((path.unwrap_or_else(|| folder.as_ref().join(artifact.file_name())), artifact))
     }
 
     /// Exports to memory, as long as it is not larger than `limit` bytes.
@@ -156,7 +175,8 @@ impl Export {
             (Some(_), None) => return Err(ExportError::NoStore),
             (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
-        Ok((self.job?, Driver::new(self.client, Keeper::new(entry))))
+        let watch = self.hooks.watch();
+        Ok((self.job?, Driver::new(self.client, watch, Keeper::new(entry))))
     }
 }
 
@@ -165,7 +185,10 @@ fn ended(job: &ExportJob, left: Left) -> Result<Artifact, ExportError> {
     match left {
         Left::Done(Ok(artifact)) => Ok(artifact),
         Left::Done(Err(error)) => {
-            Err(ExportError::Job { error: Box::new(error), checkpoint: checkpoint() })
+            let original_request =
+                job.facts().and_then(|facts| facts.original_request.as_deref().map(String::from));
+            let (error, checkpoint) = (Box::new(error), checkpoint());
+            Err(ExportError::Job { error, checkpoint, original_request })
         }
         Left::Reached => Err(ExportError::Stopped { checkpoint: checkpoint() }),
     }

@@ -1,33 +1,54 @@
-//! A sink that is a file: complete under its name, or not there at all.
+//! A sink that is a file.
 
+use std::fmt;
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use export_core::Artifact;
-use export_host::PartFile;
+use export_host::{IfExists, PartFile};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::sink::Sink;
 
-/// Writes to a part file beside its target, on a thread that may block, while the next bytes are
-/// on their way.
+/// A sink that is a file: complete under its name, or not there at all.
+///
+/// It writes to a part file beside its target, `.NAME.<hash>.part`, on a thread that may block,
+/// while the next bytes are on their way. A later export of the same operation to the same place
+/// goes on with the part.
+///
+/// [`Export::to_file`](crate::Export::to_file) and [`to_dir`](crate::Export::to_dir) use it, and
+/// are shorter to write; by itself it takes a rule for the file's name, and one for a file that
+/// stands there already.
 #[derive(Debug)]
-pub(crate) struct FileSink {
+pub struct FileSink {
     place: Place,
+    rule: IfExists,
     part: Part,
     batch: Vec<Bytes>,
     batched: usize,
     finished: Option<PathBuf>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Place {
     File(PathBuf),
-    /// A folder, for a file that the service names.
-    Folder(PathBuf),
+    /// A folder, for a file whose name is chosen when its first byte comes.
+    Folder(PathBuf, Choose),
+}
+
+type Choose = Arc<dyn Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync>;
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Folder(path, _) => write!(f, "{}/", path.display()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -45,21 +66,45 @@ const BATCH: usize = 1_048_576;
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 impl FileSink {
-    pub(crate) fn to_file(path: &Path) -> Self {
+    /// A file at this path.
+    pub fn to_file(path: impl Into<PathBuf>) -> Self {
         Self::new(Place::File(path.into()))
     }
 
-    pub(crate) fn to_folder(path: &Path) -> Self {
-        Self::new(Place::Folder(path.into()))
+    /// A file in this folder, under the name that the service gives it, made safe.
+    pub fn to_folder(path: impl Into<PathBuf>) -> Self {
+        let folder = path.into();
+        let named = folder.clone();
+        Self::to_chosen(folder, move |artifact| Ok(named.join(artifact.file_name())))
+    }
+
+    /// A file at the path that `choose` makes of what the service says of it, when its first byte
+    /// comes. Until then it is a part in `folder`, which has to be on the same disk. `choose` may
+    /// block; if it fails, so does the export.
+    pub fn to_chosen(
+        folder: impl Into<PathBuf>,
+        choose: impl Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(Place::Folder(folder.into(), Arc::new(choose)))
+    }
+
+    /// Chooses what becomes of a file that stands there already when this one is complete. It is
+    /// **replaced** by default.
+    #[must_use]
+    pub fn if_exists(mut self, rule: IfExists) -> Self {
+        self.rule = rule;
+        self
     }
 
     /// Where the file is, once it is complete.
-    pub(crate) fn finished(self) -> Option<PathBuf> {
-        self.finished
+    #[must_use]
+    pub fn finished(&self) -> Option<&Path> {
+        self.finished.as_deref()
     }
 
     fn new(place: Place) -> Self {
-        Self { place, part: Part::Closed, batch: Vec::new(), batched: 0, finished: None }
+        let (rule, part) = (IfExists::default(), Part::Closed);
+        Self { place, rule, part, batch: Vec::new(), batched: 0, finished: None }
     }
 
     async fn open(&mut self, operation: &str) -> io::Result<&mut PartFile> {
@@ -67,7 +112,9 @@ impl FileSink {
             let (place, operation) = (self.place.clone(), operation.to_owned());
             let open = move || match place {
                 Place::File(target) => PartFile::open(&target, &operation, LOCK_PATIENCE),
-                Place::Folder(folder) => PartFile::open_unnamed(&folder, &operation, LOCK_PATIENCE),
+                Place::Folder(folder, _) => {
+                    PartFile::open_unnamed(&folder, &operation, LOCK_PATIENCE)
+                }
             };
             self.part = Part::Open(spawn_blocking(open).await.map_err(io::Error::other)??);
         }
@@ -115,14 +162,11 @@ impl Sink for FileSink {
     async fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
         self.batch.clear();
         self.batched = 0;
-        let named = match &self.place {
-            Place::File(_) => None,
-            Place::Folder(folder) => Some(folder.join(artifact.file_name())),
-        };
+        let (place, artifact) = (self.place.clone(), artifact.clone());
         self.open(artifact.operation()).await?;
         self.on_the_side(move |part| {
-            if let Some(target) = named {
-                part.retarget(&target)?;
+            if let Place::Folder(_, choose) = place {
+                part.retarget(&choose(&artifact)?)?;
             }
             part.cut(offset)
         });
@@ -146,7 +190,8 @@ impl Sink for FileSink {
         self.flush().await?;
         self.idle().await?;
         if let Part::Open(part) = mem::replace(&mut self.part, Part::Closed) {
-            let finished = spawn_blocking(move || part.finish()).await;
+            let rule = self.rule;
+            let finished = spawn_blocking(move || part.finish_unless(rule)).await;
             self.finished = Some(finished.map_err(io::Error::other)??);
         }
         Ok(())

@@ -41,9 +41,10 @@ pub use download::Download;
 pub use export::Export;
 pub use export_core::*;
 pub use export_host::{
-    BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, ProxyError,
-    ProxySettings, Status, Submitted, TlsError,
+    BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, IfExists,
+    ProxyError, ProxySettings, Status, Submitted, TlsError,
 };
+pub use file::FileSink;
 pub use keeper::{Blocking, CheckpointStore, Storing};
 pub use own_transport::OwnTransport;
 pub use sink::Sink;

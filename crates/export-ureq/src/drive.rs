@@ -38,14 +38,13 @@ pub(crate) struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    pub(crate) fn new(client: &'a Shared, keeper: Keeper, stopper: &'a Stopper) -> Self {
-        Self {
-            client,
-            watch: client.hooks.watch(),
-            keeper,
-            stopper,
-            transport: Transport::new(&client.net),
-        }
+    pub(crate) fn new(
+        client: &'a Shared,
+        watch: Watch,
+        keeper: Keeper,
+        stopper: &'a Stopper,
+    ) -> Self {
+        Self { client, watch, keeper, stopper, transport: Transport::new(&client.net) }
     }
 
     pub(crate) fn drive(&mut self, job: &mut ExportJob, sink: &mut dyn Sink, until: Until) -> Left {

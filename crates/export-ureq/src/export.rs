@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use export_core::{Artifact, ExportJob, Failure, FailureKind, Timestamp};
-use export_host::{ExportError, PartFile, Status, Submitted, Until};
+use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
+use export_host::{ExportError, Hooks, PartFile, Status, Submitted, Until};
 
 use crate::client::Shared;
 use crate::download::Download;
@@ -22,12 +22,14 @@ pub struct Export {
     client: Arc<Shared>,
     job: Result<ExportJob, ExportError>,
     key: Option<String>,
+    hooks: Hooks,
     stopper: Stopper,
 }
 
 impl Export {
     pub(crate) fn new(client: Arc<Shared>, job: Result<ExportJob, ExportError>) -> Self {
-        Self { client, job, key: None, stopper: Stopper::new() }
+        let hooks = client.hooks.clone();
+        Self { client, job, key: None, hooks, stopper: Stopper::new() }
     }
 
     /// Stores this job's checkpoints under `key`, in the client's store, until it has its file.
@@ -46,6 +48,23 @@ impl Export {
     /// Lets `stopper` end it from another thread, with [`ExportError::Stopped`].
     pub fn with_stopper(mut self, stopper: &Stopper) -> Self {
         self.stopper = stopper.child();
+        self
+    }
+
+    /// Is told of everything that happens to this export, in place of the client's
+    /// [`on_event`](crate::ClientBuilder::on_event). It must not block.
+    pub fn on_event(mut self, observe: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.hooks = self.hooks.with_event(observe);
+        self
+    }
+
+    /// Is told how far this download is, in place of the client's
+    /// [`on_progress`](crate::ClientBuilder::on_progress). It must not block.
+    pub fn on_progress(
+        mut self,
+        observe: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks = self.hooks.with_progress(observe);
         self
     }
 
@@ -93,8 +112,9 @@ impl Export {
     /// Fails if the export does, or the sink.
     pub fn to_sink(self, sink: &mut dyn Sink) -> Result<Artifact, ExportError> {
         let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
+        let watch = self.hooks.watch();
         let (mut job, keeper) = self.begin()?;
-        let mut driver = Driver::new(&client, keeper, &stopper);
+        let mut driver = Driver::new(&client, watch, keeper, &stopper);
         let left = driver.drive(&mut job, sink, Until::Done);
         let artifact = ended(&job, left)?;
         driver.forget()?;
@@ -139,9 +159,11 @@ impl Export {
     /// Drives the job no further than its first byte, so that its sink does not matter.
     fn until(self, until: Until) -> Result<(ExportJob, Timestamp), ExportError> {
         let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
+        let watch = self.hooks.watch();
         let (mut job, keeper) = self.begin()?;
         let mut nowhere = Memory { bytes: Vec::new(), limit: 0 };
-        let left = Driver::new(&client, keeper, &stopper).drive(&mut job, &mut nowhere, until);
+        let left =
+            Driver::new(&client, watch, keeper, &stopper).drive(&mut job, &mut nowhere, until);
         if !matches!(left, Left::Reached) {
             ended(&job, left)?;
         }
@@ -171,7 +193,10 @@ fn ended(job: &ExportJob, left: Left) -> Result<Artifact, ExportError> {
     match left {
         Left::Done(Ok(artifact)) => Ok(artifact),
         Left::Done(Err(error)) => {
-            Err(ExportError::Job { error: Box::new(error), checkpoint: checkpoint() })
+            let original_request =
+                job.facts().and_then(|facts| facts.original_request.as_deref().map(String::from));
+            let (error, checkpoint) = (Box::new(error), checkpoint());
+            Err(ExportError::Job { error, checkpoint, original_request })
         }
         Left::Stopped | Left::Reached => Err(ExportError::Stopped { checkpoint: checkpoint() }),
     }

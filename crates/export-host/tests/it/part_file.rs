@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use export_host::PartFile;
+use export_host::{IfExists, PartFile, numbered};
 
 const OPERATION: &str = "https://api.example.com/operations/1";
 
@@ -282,4 +282,44 @@ mod on_unix {
         assert_eq!(refused(&target).0, ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&victim).unwrap(), b"mine");
     }
+}
+
+#[test]
+fn a_file_that_stands_there_stays_if_the_rule_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("report.tar.gz");
+    fs::write(&target, "old").unwrap();
+    let finish = |rule| {
+        let mut part = open(&target);
+        part.write_all(b"new").unwrap();
+        part.finish_unless(rule)
+    };
+    let second = numbered(&target, 2);
+    assert_eq!(second.file_name().unwrap(), "report (2).tar.gz");
+    assert_eq!(finish(IfExists::Rename).unwrap(), second);
+    assert_eq!(finish(IfExists::Rename).unwrap(), numbered(&target, 3));
+    let error = finish(IfExists::Refuse).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(&target).unwrap(), b"old");
+    assert_eq!(fs::read(&second).unwrap(), b"new");
+    // The part that was refused is still there; it gives way to the rule that replaces.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+    let mut part = open(&target);
+    part.cut(0).unwrap();
+    assert_eq!(part.finish_unless(IfExists::Replace).unwrap(), target);
+    assert_eq!(fs::read(&target).unwrap(), b"");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn a_new_file_takes_its_own_name_under_every_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, rule) in [("a", IfExists::Replace), ("b", IfExists::Rename), ("c", IfExists::Refuse)]
+    {
+        let target = folder.path().join(name);
+        let mut part = open(&target);
+        part.write_all(b"x").unwrap();
+        assert_eq!(part.finish_unless(rule).unwrap(), target);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }

@@ -4,13 +4,14 @@ use std::fs;
 use std::future::{Ready, ready};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use export_hyper::{
-    ArchiveOptions, Blocking, Checkpoint, CheckpointFolder, Credentials, Error, ExportError,
-    ExportSpec, FailureKind, FileExport, Limits, OwnTransport,
+    ArchiveOptions, Blocking, Checkpoint, CheckpointFolder, Credentials, Error, Event, ExportError,
+    ExportSpec, FailureKind, FileExport, FileSink, IfExists, Limits, OwnTransport,
 };
 use http::{Request, Response};
 use http_body_util::Full;
@@ -223,4 +224,46 @@ async fn a_transport_of_the_callers_is_used_and_judged_by_the_caller() {
     let error = by(sure).export(spec()).submit().await.unwrap_err();
     assert!(matches!(error.job(), Some(Error::GaveUp { .. })), "{error}");
     assert!(server.lines().is_empty(), "nothing went past it");
+}
+
+#[tokio::test]
+async fn an_export_is_watched_by_its_own_functions_in_place_of_the_client_s() {
+    let server = service(|_, _| whole()).await;
+    let (seen, others) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let count = |counter: &Arc<AtomicU64>| {
+        let counter = Arc::clone(counter);
+        move |_: &Event| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    let bytes = Arc::new(AtomicU64::new(0));
+    let told = Arc::clone(&bytes);
+    let client = builder(&server).on_event(count(&others)).build().unwrap();
+    let export = client
+        .export(spec())
+        .on_event(count(&seen))
+        .on_progress(move |position, _| told.store(position, Ordering::SeqCst));
+    export.bytes(1_000).await.unwrap();
+    assert!(seen.load(Ordering::SeqCst) > 5);
+    assert_eq!(others.load(Ordering::SeqCst), 0);
+    assert_eq!(bytes.load(Ordering::SeqCst), FILE.len() as u64);
+}
+
+#[tokio::test]
+async fn a_file_gets_the_name_that_is_chosen_when_its_first_byte_comes() {
+    let server = service(|_, _| whole()).await;
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("2026")).unwrap();
+    let target = folder.path().join("2026").join("chosen.pdf");
+    for expected in [target.clone(), folder.path().join("2026").join("chosen (2).pdf")] {
+        let chosen = target.clone();
+        let mut sink = FileSink::to_chosen(folder.path(), move |artifact| {
+            assert_eq!(artifact.file_name(), "report.pdf");
+            Ok(chosen.clone())
+        })
+        .if_exists(IfExists::Rename);
+        client(&server).export(spec()).to_sink(&mut sink).await.unwrap();
+        assert_eq!(sink.finished(), Some(&*expected));
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }

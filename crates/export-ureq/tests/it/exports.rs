@@ -1,6 +1,7 @@
 //! Whole exports: what is sent over which connection, and what is on disk by then.
 
 use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -221,4 +222,27 @@ fn a_folder_that_is_not_there_is_noticed_before_anything_is_sent() {
         assert!(failed.to_string().contains("there is no such folder: /nowhere"), "{failed}");
     }
     assert_eq!(server.lines().len(), 0);
+}
+
+#[test]
+fn an_export_is_watched_by_its_own_functions_in_place_of_the_client_s() {
+    let server = service(|_, _| whole());
+    let (seen, others) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let count = |counter: &Arc<AtomicU64>| {
+        let counter = Arc::clone(counter);
+        move |_: &Event| {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    let bytes = Arc::new(AtomicU64::new(0));
+    let told = Arc::clone(&bytes);
+    let client = builder(&server).on_event(count(&others)).build().unwrap();
+    let export = client
+        .export(spec())
+        .on_event(count(&seen))
+        .on_progress(move |position, _| told.store(position, Ordering::SeqCst));
+    export.bytes(1_000).unwrap();
+    assert!(seen.load(Ordering::SeqCst) > 5);
+    assert_eq!(others.load(Ordering::SeqCst), 0);
+    assert_eq!(bytes.load(Ordering::SeqCst), FILE.len() as u64);
 }

@@ -1,0 +1,70 @@
+//! What becomes of a file that stands where another is to go.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What becomes of a file that stands where another is to go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "one of the two files gives way, or neither")]
+pub enum IfExists {
+    /// It is replaced, in one step: whoever opens it meets the old file or the new one.
+    #[default]
+    Replace,
+    /// It stays, and the new file gets a name beside it: `report (2).pdf`.
+    Rename,
+    /// It stays, and the new file is not put there.
+    Refuse,
+}
+
+/// The last number that is tried before a folder counts as full.
+const LAST_NUMBER: u32 = 9_999;
+
+/// Gives a complete file its name, and says which one that became.
+pub(crate) fn put_in_place(part: &Path, target: &Path, rule: IfExists) -> io::Result<PathBuf> {
+    let exists = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+    match rule {
+        IfExists::Replace => fs::rename(part, target).map(|()| target.into()),
+        IfExists::Refuse => move_to_new(part, target).map(|()| target.into()),
+        IfExists::Rename => {
+            let numbered = (2..=LAST_NUMBER).map(|number| numbered(target, number));
+            for name in std::iter::once(target.into()).chain(numbered) {
+                match move_to_new(part, &name) {
+                    Err(error) if exists(&error) => {}
+                    Err(error) => return Err(error),
+                    Ok(()) => return Ok(name),
+                }
+            }
+            Err(io::ErrorKind::AlreadyExists.into())
+        }
+    }
+}
+
+/// The same name with a number before its extension; `.tar.gz` is one.
+///
+/// ```
+/// use std::path::Path;
+///
+/// let second = export_host::numbered(Path::new("out/report.tar.gz"), 2);
+/// assert_eq!(second, Path::new("out/report (2).tar.gz"));
+/// ```
+#[must_use]
+pub fn numbered(path: &Path, number: u32) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = Path::new(&*name).file_stem().and_then(OsStr::to_str).unwrap_or(&name);
+    let stem = stem.strip_suffix(".tar").filter(|stem| !stem.is_empty()).unwrap_or(stem);
+    let extension = name.strip_prefix(stem).unwrap_or_default();
+    path.with_file_name(format!("{stem} ({number}){extension}"))
+}
+
+/// Moves a file to a name that nobody has. A link fails where somebody has it, which a rename
+/// does not; where there are no links, a look has to do.
+fn move_to_new(part: &Path, target: &Path) -> io::Result<()> {
+    match fs::hard_link(part, target) {
+        Ok(()) => fs::remove_file(part),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) if fs::symlink_metadata(target).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(part, target),
+    }
+}
