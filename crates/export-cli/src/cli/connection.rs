@@ -1,0 +1,80 @@
+//! Where the service is, and how patient to be with it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use export_hyper::{ApiVersion, Region};
+
+use super::span::Span;
+
+/// Flags of the connection. Each beats its environment variable, which beats the config file.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectionArgs {
+    /// Where the workspace lives: us, eu or apac [env: WEXPORT_REGION] [default: us]
+    #[arg(long, value_name = "NAME", conflicts_with = "base_url")]
+    pub(crate) region: Option<Region>,
+
+    /// Another API host, such as a sandbox's [env: WEXPORT_BASE_URL]
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    pub(crate) base_url: Option<String>,
+
+    /// Let --base-url be plain http beyond this machine: the token crosses the network in
+    /// the clear
+    #[arg(long, hide_short_help = true)]
+    pub(crate) allow_plain_http: bool,
+
+    /// Let the token go to this origin too; may be repeated
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    pub(crate) allow_origin: Vec<String>,
+
+    /// Generation of the API: 2026-01-01 or 2022-01-01 [env: WEXPORT_API_VERSION]
+    /// [default: 2026-01-01]
+    #[arg(long, value_name = "DATE", hide_short_help = true)]
+    pub(crate) api_version: Option<ApiVersion>,
+
+    /// Fail, before anything is sent, if the endpoint has an announced end
+    #[arg(long, hide_short_help = true)]
+    pub(crate) deny_deprecated: bool,
+
+    /// Proxy for everything, http://USER:PASSWORD@HOST:PORT, or `none`
+    /// [env: WEXPORT_PROXY] [default: HTTPS_PROXY and NO_PROXY]
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    pub(crate) proxy: Option<String>,
+
+    /// PEM file of certificate authorities to believe besides the system's; may be repeated
+    /// [env: WEXPORT_CA_BUNDLE, SSL_CERT_FILE]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) ca_bundle: Vec<PathBuf>,
+
+    /// Give up if the export is not made within this time [env: WEXPORT_TIMEOUT]
+    /// [default: 1h]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    pub(crate) timeout: Option<Span>,
+
+    /// Break off a download of which nothing comes for this time, and go on with it anew
+    /// [env: WEXPORT_STALL_TIMEOUT] [default: 60s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    pub(crate) stall_timeout: Option<Span>,
+
+    /// Wait this long for the answer to one request [env: WEXPORT_REQUEST_TIMEOUT]
+    /// [default: 30s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    pub(crate) request_timeout: Option<Span>,
+
+    /// Shortest wait between two polls [env: WEXPORT_POLL_INTERVAL] [default: 1s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    pub(crate) poll_interval: Option<Span>,
+
+    /// Give up after this many failures in a row [env: WEXPORT_RETRIES] [default: 10]
+    #[arg(long, value_name = "COUNT", hide_short_help = true)]
+    pub(crate) retries: Option<u32>,
+
+    /// Config file [env: WEXPORT_CONFIG] [default: the platform's place]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Profile of the config file [env: WEXPORT_PROFILE]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub(crate) profile: Option<String>,
+}

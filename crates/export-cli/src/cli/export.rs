@@ -1,0 +1,209 @@
+//! The commands that ask for an export.
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::place::PlaceArgs;
+use super::session::Session;
+use crate::spec::{AnyFile, Archive, Choices, Document, Presentation, Spreadsheet};
+
+/// One export of a kind: what, how, and where its file goes.
+#[derive(Debug, Args)]
+pub(crate) struct Export<W: Args> {
+    #[command(flatten)]
+    pub(crate) what: W,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+/// `wexport document`.
+#[derive(Debug, Args)]
+pub(crate) struct DocumentArgs {
+    /// The document
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Format; taken from the name after -o if it is left out
+    #[arg(short, long, value_parser = ["pdf", "docx", "xhtml"])]
+    pub(crate) format: Option<String>,
+    #[command(flatten)]
+    pub(crate) choices: Choices<Document>,
+}
+
+/// `wexport spreadsheet`.
+#[derive(Debug, Args)]
+pub(crate) struct SpreadsheetArgs {
+    /// The spreadsheet
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Format; taken from the name after -o if it is left out. The whole spreadsheet as csv
+    /// is a zip with a csv for each sheet
+    #[arg(short, long, value_parser = ["xlsx", "csv", "pdf"])]
+    pub(crate) format: Option<String>,
+    #[command(flatten)]
+    pub(crate) choices: Choices<Spreadsheet>,
+}
+
+/// `wexport presentation`.
+#[derive(Debug, Args)]
+pub(crate) struct PresentationArgs {
+    /// The presentation
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Format; taken from the name after -o if it is left out
+    #[arg(short, long, value_parser = ["pptx", "pdf"])]
+    pub(crate) format: Option<String>,
+    #[command(flatten)]
+    pub(crate) choices: Choices<Presentation>,
+}
+
+/// `wexport file`.
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
+    /// The file
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// What it is: Document, Spreadsheet, Presentation, SupportingDocument (as uploaded),
+    /// Folder or Workiva (a .tar.gz in Workiva's own form)
+    #[arg(short, long, value_enum, ignore_case = true, hide_possible_values = true)]
+    #[arg(required_unless_present = "body")]
+    pub(crate) kind: Option<FileKind>,
+    /// Format, of a kind that has several; left to the service if it is left out
+    #[arg(short, long, value_parser = ["pdf", "docx", "xhtml", "xlsx", "csv", "pptx"])]
+    pub(crate) format: Option<String>,
+    #[command(flatten)]
+    pub(crate) choices: Choices<AnyFile>,
+}
+
+/// What a file is, in the API's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum FileKind {
+    Document,
+    Spreadsheet,
+    Presentation,
+    SupportingDocument,
+    Folder,
+    Workiva,
+}
+
+/// `wexport container`.
+#[derive(Debug, Args)]
+pub(crate) struct ContainerArgs {
+    /// The container
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) choices: Choices<Archive>,
+}
+
+/// `wexport folder`.
+#[derive(Debug, Args)]
+pub(crate) struct FolderArgs {
+    /// The folder
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) choices: Choices<Archive>,
+}
+
+/// `wexport style-guide`.
+#[derive(Debug, Args)]
+pub(crate) struct StyleGuideArgs {
+    /// The style guide
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// A revision of it [default: the latest]
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) revision: Option<String>,
+}
+
+/// `wexport graph-report`.
+#[derive(Debug, Args)]
+pub(crate) struct GraphReportArgs {
+    /// The report
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+/// `wexport test-form`.
+#[derive(Debug, Args)]
+pub(crate) struct TestFormArgs {
+    /// The test form
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+/// `wexport attachment`.
+#[derive(Debug, Args)]
+pub(crate) struct AttachmentArgs {
+    /// The attachment
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// The test form that it belongs to
+    #[arg(long, value_name = "ID")]
+    pub(crate) test_form: String,
+    /// The test phase that it belongs to
+    #[arg(long, value_name = "ID")]
+    pub(crate) test_phase: String,
+    /// The matrix of the phase, if it belongs to one
+    #[arg(long, value_name = "ID")]
+    pub(crate) matrix: Option<String>,
+    /// The sample of the matrix, if it belongs to one
+    #[arg(long, value_name = "ID", requires = "matrix")]
+    pub(crate) sample: Option<String>,
+}
+
+/// Flags of the request itself.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Request")]
+pub(crate) struct RequestArgs {
+    /// Body of a request that a script has already: @FILE, - for stdin, or JSON. It is
+    /// checked, and fields that this release does not know are named
+    #[arg(long, value_name = "BODY", hide_short_help = true)]
+    pub(crate) body: Option<String>,
+
+    /// Set a field of the body, such as pdfOptions.newFlag=true; may be repeated
+    #[arg(long = "option", value_name = "PATH=JSON", hide_short_help = true)]
+    pub(crate) options: Vec<String>,
+
+    /// Print the exact request, without the token, and send nothing: as http or curl
+    #[arg(long, value_name = "AS", value_enum, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "http", hide_possible_values = true)]
+    pub(crate) dry_run: Option<DryRun>,
+
+    /// Whether a submit that may have arrived is sent again: if-harmless (unless it mails
+    /// somebody), never or always [default: if-harmless]
+    #[arg(long, value_name = "RULE", value_enum)]
+    #[arg(hide_short_help = true, hide_possible_values = true)]
+    pub(crate) resubmit: Option<ResubmitWord>,
+}
+
+/// How a request is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DryRun {
+    Http,
+    Curl,
+}
+
+/// When a submit is sent again that may have arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ResubmitWord {
+    IfHarmless,
+    Never,
+    Always,
+}
+
+impl From<ResubmitWord> for export_hyper::Resubmit {
+    fn from(word: ResubmitWord) -> Self {
+        match word {
+            ResubmitWord::IfHarmless => Self::IfHarmless,
+            ResubmitWord::Never => Self::Never,
+            ResubmitWord::Always => Self::Always,
+        }
+    }
+}

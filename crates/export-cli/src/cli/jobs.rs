@@ -1,0 +1,71 @@
+//! The jobs of this machine.
+
+use clap::{Args, Subcommand};
+
+use super::export::ResubmitWord;
+use super::session::{Session, StateArgs};
+use super::span::Span;
+
+/// `wexport jobs`.
+#[derive(Debug, Args)]
+pub(crate) struct JobsArgs {
+    #[command(subcommand)]
+    pub(crate) command: JobsCommand,
+}
+
+/// What to do with them.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(crate) enum JobsCommand {
+    /// List the jobs, the latest last
+    List {
+        /// Only those that ended without their file, or were cut off
+        #[arg(long)]
+        failed: bool,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Show what happened to a job: each request, answer and wait, in UTC
+    Show {
+        /// The job's id, or as much of its beginning or end as names it
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The events as they were recorded, one JSON object a line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Go on with a job that was cut off or gave up
+    Resume(Box<ResumeArgs>),
+    /// Forget jobs that are over
+    Clean {
+        /// Those that began longer ago than this
+        #[arg(long, value_name = "TIME", default_value = "30d")]
+        older_than: Span,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+}
+
+/// `wexport jobs resume`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The job's id, or as much of its beginning or end as names it
+    #[arg(value_name = "ID", required_unless_present = "failed", conflicts_with = "failed")]
+    pub(crate) id: Option<String>,
+
+    /// Every job that was cut off or gave up, one after the other
+    #[arg(long)]
+    pub(crate) failed: bool,
+
+    /// Whether a submit that may have arrived is sent again: if-harmless, never or always
+    #[arg(long, value_name = "RULE", value_enum, hide_possible_values = true)]
+    pub(crate) resubmit: Option<ResubmitWord>,
+
+    #[command(flatten)]
+    pub(crate) session: Session,
+}

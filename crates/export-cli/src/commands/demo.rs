@@ -1,0 +1,119 @@
+//! `wexport demo`: a simulated service inside the program, and a real file of each kind.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use export_hyper::{
+    ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, PresentationExport,
+    SpreadsheetExport, StyleGuideExport, TestAttachment,
+};
+
+use crate::cli::{ConnectionArgs, DemoArgs, IfExistsWord, Session, ShowArgs, Span, StateArgs};
+use crate::clock;
+use crate::place::{Delivered, Order};
+use crate::report::{Exit, Problem};
+use crate::run::{Outcome, Plan, Runner, Start};
+use crate::settings::Settings;
+use crate::show::{Watcher, display, print, size};
+use crate::spec::What;
+
+/// Exports everything there is, through both generations of the API.
+pub(super) async fn run(command: &DemoArgs) -> Result<(), Problem> {
+    let config = export_sim::Config::default()
+        .with_client("demo", "secret")
+        .with_complete_after(Duration::from_millis(100))
+        .with_retry_after(0)
+        .with_operations_rate(0.0);
+    let server = export_sim::Server::start_blocking(config)
+        .map_err(|error| Problem::local("the simulated service cannot be started", &error))?;
+    print(&format!("A simulated service listens on {}.\n", server.url()))?;
+    for version in [ApiVersion::V2026_01_01, ApiVersion::V2022_01_01] {
+        let folder = command.folder.join(version.as_str());
+        std::fs::create_dir_all(&folder).map_err(|error| {
+            Problem::local(format!("cannot make the folder {}", folder.display()), &error)
+        })?;
+        print(&format!("\nAPI version {version}, into {}:\n", folder.display()))?;
+        generation(server.url(), version, &folder).await?;
+    }
+    print(
+        "\nWith credentials, the same for a document of yours:\n  \
+         export WORKIVA_CLIENT_ID=... WORKIVA_CLIENT_SECRET=...\n  \
+         wexport document ID --format pdf -o report.pdf\n",
+    )
+}
+
+async fn generation(url: &str, version: ApiVersion, folder: &Path) -> Result<(), Problem> {
+    let settings = Settings::resolve_without_file(&session(url, version), &credentials)?;
+    let config = settings.config()?;
+    let runner = Runner::open(settings, &mut |_| {})?;
+    for (kind, id, spec) in exports() {
+        let what = What { kind: kind.into(), id: id.into(), ..What::default() };
+        if export_hyper::ExportJob::new(spec.clone(), &config).is_err() {
+            print(&format!("  {kind:<18} not in this version\n"))?;
+            continue;
+        }
+        let place = Order {
+            output: None,
+            folder: folder.into(),
+            if_exists: IfExistsWord::Replace,
+            at: clock::now(),
+        };
+        let quiet = ShowArgs { quiet: true, json: false };
+        let watcher = Arc::new(Watcher::new(display(quiet, true)));
+        let plan = Plan { start: Start::Spec(Box::new(spec)), what, place };
+        match runner.export(plan, &watcher).await? {
+            Outcome::Delivered(Delivered::File(path), artifact) => {
+                let length = size(artifact.length().unwrap_or_default());
+                print(&format!("  {kind:<18} {} ({length})\n", path.display()))?;
+            }
+            _ => return Err(Problem::new(Exit::Failed, format!("{kind}: no file"))),
+        }
+    }
+    Ok(())
+}
+
+/// The settings of the demonstration: its own service, and nothing of the user's.
+fn session(url: &str, version: ApiVersion) -> Session {
+    let connection = ConnectionArgs {
+        base_url: Some(url.into()),
+        api_version: Some(version),
+        proxy: Some("none".into()),
+        poll_interval: Some(Span(Duration::from_millis(50))),
+        ..ConnectionArgs::default()
+    };
+    let state = StateArgs { no_state: true, folder: None };
+    Session { connection, state, ..Session::default() }
+}
+
+/// An environment with the simulated service's client in it.
+fn credentials(name: &str) -> Option<String> {
+    match name {
+        "WORKIVA_CLIENT_ID" => Some("demo".into()),
+        "WORKIVA_CLIENT_SECRET" => Some("secret".into()),
+        _ => None,
+    }
+}
+
+/// One of each kind and format.
+fn exports() -> Vec<(&'static str, &'static str, ExportSpec)> {
+    let (report, figures, show) = ("annual-report", "figures", "roadshow");
+    let attachment = TestAttachment::new("sox-404", "phase-1", "evidence");
+    vec![
+        ("document pdf", report, ExportSpec::document(report, DocumentExport::pdf())),
+        ("document docx", report, ExportSpec::document(report, DocumentExport::docx())),
+        ("document xhtml", report, ExportSpec::document(report, DocumentExport::xhtml())),
+        ("spreadsheet xlsx", figures, ExportSpec::spreadsheet(figures, SpreadsheetExport::xlsx())),
+        ("spreadsheet csv", figures, ExportSpec::spreadsheet(figures, SpreadsheetExport::csv())),
+        ("spreadsheet pdf", figures, ExportSpec::spreadsheet(figures, SpreadsheetExport::pdf())),
+        ("presentation pptx", show, ExportSpec::presentation(show, PresentationExport::pptx())),
+        ("presentation pdf", show, ExportSpec::presentation(show, PresentationExport::pdf())),
+        ("file", "letter", ExportSpec::file("letter", FileExport::supporting_document())),
+        ("folder", "board", ExportSpec::file("board", FileExport::folder(None))),
+        ("container", "space", ExportSpec::container("space", ArchiveOptions::default())),
+        ("style guide", "style", ExportSpec::style_guide("style", StyleGuideExport::latest())),
+        ("graph report", "controls", ExportSpec::graph_report("controls")),
+        ("test form", "sox-404", ExportSpec::test_form("sox-404")),
+        ("attachment", "evidence", ExportSpec::test_attachment(attachment)),
+    ]
+}

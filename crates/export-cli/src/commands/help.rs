@@ -1,0 +1,96 @@
+//! `wexport help`: a command's help, or a topic's.
+
+use std::fmt::Write;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, HelpArgs, TOPICS};
+use crate::place::PLACEHOLDERS;
+use crate::report::{Problem, table};
+use crate::show::print;
+
+/// Prints help.
+pub(super) fn run(command: &HelpArgs) -> Result<(), Problem> {
+    let words: Vec<&str> = command.topic.iter().map(String::as_str).collect();
+    match &words[..] {
+        ["exit-codes"] => print(&exit_codes()),
+        ["templates"] => print(&templates()),
+        ["environment"] => print(ENVIRONMENT),
+        ["json"] => print(JSON),
+        words => print(&of_command(words)?),
+    }
+}
+
+fn of_command(words: &[&str]) -> Result<String, Problem> {
+    let mut command = Cli::command();
+    // Usage lines name the whole command.
+    command.build();
+    let mut found = &mut command;
+    for word in words {
+        found = found.find_subcommand_mut(word).ok_or_else(|| {
+            Problem::usage(format!("there is no command or topic {word:?}"))
+                .advise(format!("the topics are: {}", TOPICS.join(", ")))
+        })?;
+    }
+    Ok(found.render_long_help().to_string())
+}
+
+fn exit_codes() -> String {
+    format!("Exit codes of wexport:\n\n{}", table())
+}
+
+fn templates() -> String {
+    let mut text = String::from("What may stand in braces after -o:\n\n");
+    for (name, meaning) in PLACEHOLDERS {
+        let _ = writeln!(text, "  {:<12} {meaning}", format!("{{{name}}}"));
+    }
+    text.push_str(
+        "\nFolders are made as they are needed. Each part is made safe for every system; {{ and }}\n\
+         are braces. For example: -o 'reports/{date}/{id}-{name}.{ext}'\n",
+    );
+    text
+}
+
+const ENVIRONMENT: &str = "\
+Variables of the environment; a flag beats its variable, which beats the config file.
+
+Credentials
+  WORKIVA_CLIENT_ID, WORKIVA_CLIENT_SECRET   an OAuth client
+  WORKIVA_CLIENT_SECRET_FILE                 a file with its secret
+  WORKIVA_TOKEN, WORKIVA_TOKEN_FILE          a bearer token; beats a client
+Connection
+  WEXPORT_REGION, WEXPORT_BASE_URL, WEXPORT_API_VERSION
+  WEXPORT_PROXY, or else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY
+  WEXPORT_CA_BUNDLE, or else SSL_CERT_FILE
+  WEXPORT_TIMEOUT, WEXPORT_STALL_TIMEOUT, WEXPORT_REQUEST_TIMEOUT
+  WEXPORT_POLL_INTERVAL, WEXPORT_RETRIES
+Places
+  WEXPORT_STATE_DIR                          the state of jobs
+  WEXPORT_CONFIG, WEXPORT_PROFILE            the config file, and its profile
+";
+
+const JSON: &str = "\
+With --json, every line is an object with v (1), at (RFC 3339, UTC), event, job (if its
+state is kept), and the members of the event:
+
+  started       what {kind, id, format}, api_version, base_url, resumed
+  sending       phase (submit, poll, fetch), method, url
+  answered      phase, status, retry_after_seconds, request_id
+  no_answer     phase, why
+  accepted      operation
+  status        status
+  waiting       seconds, until, why (retry_after, pace, back_off, resumed)
+  downloading   offset, length
+  progress      bytes, length
+  sunset        endpoint, date, days_left, successor
+  ignored       what
+  warning       message
+  operation     operation, status, is_ready, created, updated, original_request
+  done          file, bytes, media_type, operation, original_request
+  skipped       file
+  interrupted   exit_code
+  error         exit_code, what, phase, status, code, message, details, request_id,
+                original_request, operation, advice, again
+
+Members without a value are left out. Later releases add events and members.
+";

@@ -1,0 +1,67 @@
+//! `wexport status`: how far an operation is.
+
+use std::fmt::Write;
+
+use super::environment;
+use crate::cli::StatusArgs;
+use crate::report::{Context, Exit, Problem, explain};
+use crate::settings::Settings;
+use crate::show::{Happening, Watcher, display, print};
+
+/// Asks once.
+pub(super) async fn run(command: StatusArgs) -> Exit {
+    let show = command.session.show;
+    let watcher = Watcher::new(display(show, false));
+    match status(&command, &watcher).await {
+        Ok(answer) => {
+            let printed = if show.json { Ok(()) } else { print(&text(&answer)) };
+            watcher.tell(answer);
+            printed.map_or_else(|problem| problem.exit, |()| Exit::Done)
+        }
+        Err(problem) => {
+            watcher.failed(&problem);
+            problem.print();
+            problem.exit
+        }
+    }
+}
+
+async fn status(command: &StatusArgs, watcher: &Watcher) -> Result<Happening, Problem> {
+    let settings = Settings::resolve(&command.session, &environment)?;
+    let credentials = settings.credentials.load(&mut |warning| watcher.warn(warning))?;
+    let client = settings.client(credentials, None)?;
+    let asked = client.attach(&command.operation).status().await;
+    let status = asked.map_err(|error| explain(&error, &Context::default()))?;
+    let text = |fact: &Option<std::borrow::Cow<'_, str>>| fact.as_deref().map(String::from);
+    Ok(Happening::Operation {
+        operation: status.checkpoint.operation().unwrap_or_default().into(),
+        status: text(&status.facts.status),
+        is_ready: status.is_ready,
+        created: text(&status.facts.created),
+        updated: text(&status.facts.updated),
+        original_request: text(&status.facts.original_request),
+    })
+}
+
+fn text(answer: &Happening) -> String {
+    let Happening::Operation { operation, status, is_ready, created, updated, original_request } =
+        answer
+    else {
+        return String::new();
+    };
+    let mut text = String::new();
+    let ready = Some(if *is_ready { "yes" } else { "no" });
+    for (name, fact) in [
+        ("operation", Some(operation.as_str())),
+        ("status", status.as_deref()),
+        ("file is ready", ready),
+        ("created", created.as_deref()),
+        ("updated", updated.as_deref()),
+        ("original request", original_request.as_deref()),
+    ] {
+        if let Some(fact) = fact {
+            let _ = writeln!(text, "{name:<17} {fact}");
+        }
+    }
+    text
+}

@@ -1,0 +1,97 @@
+//! What `-o` means.
+
+use std::path::{Path, PathBuf};
+
+use export_hyper::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::template::Template;
+use crate::cli::{IfExistsWord, PlaceArgs};
+use crate::report::{Exit, Problem};
+
+/// Where a file is to go, as it was asked for: enough for another process to find the place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// What stood after `-o`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<String>,
+    /// The folder in which the command was given.
+    pub(crate) folder: PathBuf,
+    pub(crate) if_exists: IfExistsWord,
+    /// When the command was given.
+    pub(crate) at: Timestamp,
+}
+
+/// Where a file is to go.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Target {
+    /// A file, under this name.
+    File(PathBuf),
+    /// A folder, under the service's name.
+    Folder(PathBuf),
+    /// A name that is made of what is known of the export.
+    Template(Template),
+    /// Standard output.
+    Stdout,
+}
+
+impl Order {
+    /// What was asked for, in the current folder.
+    pub(crate) fn new(place: &PlaceArgs, at: Timestamp) -> Result<Self, Problem> {
+        let folder = std::env::current_dir()
+            .map_err(|error| Problem::local("there is no current folder", &error))?;
+        let if_exists = place.if_exists.unwrap_or_default();
+        Ok(Self { output: place.output.clone(), folder, if_exists, at })
+    }
+
+    /// The place that is meant.
+    pub(crate) fn target(&self) -> Result<Target, Problem> {
+        let Some(output) = self.output.as_deref() else {
+            return Ok(Target::Folder(self.folder.clone()));
+        };
+        if output.is_empty() {
+            return Err(Problem::usage("-o names nothing").advise("use - for standard output"));
+        }
+        if output == "-" {
+            return self.only_replacing(Target::Stdout);
+        }
+        if let Some(scheme) = scheme_of(output) {
+            return Err(Problem::new(
+                Exit::Usage,
+                format!("-o: {scheme}:// is not a place that this program knows"),
+            ));
+        }
+        if output.contains(['{', '}']) {
+            return Template::parse(output, &self.folder).map(Target::Template);
+        }
+        let path = self.folder.join(output);
+        let names_folder = output.ends_with(['/', std::path::MAIN_SEPARATOR]);
+        Ok(if names_folder || path.is_dir() { Target::Folder(path) } else { Target::File(path) })
+    }
+
+    fn only_replacing(&self, target: Target) -> Result<Target, Problem> {
+        if self.if_exists == IfExistsWord::Replace {
+            return Ok(target);
+        }
+        Err(Problem::usage("--if-exists is for files, and this goes to standard output"))
+    }
+
+    /// Whether the file itself goes to standard output.
+    pub(crate) fn is_stdout(&self) -> bool {
+        self.output.as_deref() == Some("-")
+    }
+}
+
+/// The scheme of a URL. A single letter is a drive.
+fn scheme_of(output: &str) -> Option<&str> {
+    let (scheme, _) = output.split_once("://")?;
+    let legal = scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    legal.then_some(scheme)
+}
+
+/// A path as people read it: relative where it is under the current folder.
+pub(super) fn shown(path: &Path) -> String {
+    let current = std::env::current_dir().ok();
+    let inside = current.and_then(|current| path.strip_prefix(current).ok().map(PathBuf::from));
+    inside.unwrap_or_else(|| path.into()).display().to_string()
+}

@@ -1,0 +1,199 @@
+//! Names that are made of what is known of the export: `'{date}/{id}-{name}.{ext}'`.
+
+use std::path::{Path, PathBuf};
+
+use export_hyper::{Artifact, Timestamp, safe_file_name};
+
+use crate::report::Problem;
+use crate::spec::What;
+
+/// What may stand in braces, and what it becomes.
+pub(crate) const PLACEHOLDERS: [(&str, &str); 8] = [
+    ("date", "the day on which the command was given, in UTC: 2026-11-23"),
+    ("time", "the time of day, in UTC: 021500"),
+    ("id", "the id of what is exported"),
+    ("kind", "document, spreadsheet, graph-report, ..."),
+    ("format", "the format, or the extension if none was named"),
+    ("name", "the service's name for the file, without its extension"),
+    ("ext", "the extension of that name: pdf, tar.gz, ..."),
+    ("operation", "the id of the operation"),
+];
+
+/// A name with places to fill in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Template {
+    folder: PathBuf,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Text(String),
+    Place(&'static str),
+}
+
+impl Template {
+    /// A template whose relative names are in `folder`.
+    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, Problem> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, brace) = rest.split_at(at);
+            push(&mut parts, before);
+            rest = if let Some(after) =
+                brace.strip_prefix("{{").or_else(|| brace.strip_prefix("}}"))
+            {
+                push(&mut parts, &brace[..1]);
+                after
+            } else {
+                let (name, after) = brace
+                    .strip_prefix('{')
+                    .and_then(|inside| inside.split_once('}'))
+                    .ok_or_else(|| unbalanced(text))?;
+                let known = PLACEHOLDERS.iter().find(|(known, _)| *known == name);
+                let (known, _) = known.ok_or_else(|| unknown(name))?;
+                parts.push(Part::Place(known));
+                after
+            };
+        }
+        push(&mut parts, rest);
+        Ok(Self { folder: folder.into(), parts })
+    }
+
+    /// The folder that is known before anything was sent: parts of files lie there meanwhile.
+    pub(super) fn known_folder(&self, known: &Known<'_>) -> PathBuf {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Place(name) => match known.value(name) {
+                    Some(value) => text.push_str(&value),
+                    None => break,
+                },
+            }
+        }
+        let inside = text.rfind(['/', std::path::MAIN_SEPARATOR]).map_or("", |end| &text[..=end]);
+        self.folder.join(inside)
+    }
+
+    /// The whole path, now that the service has named the file.
+    pub(super) fn path(&self, known: &Known<'_>, artifact: &Artifact) -> PathBuf {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Place(name) => {
+                    let value = known.value(name).or_else(|| of_artifact(name, artifact));
+                    text.push_str(&value.unwrap_or_default());
+                }
+            }
+        }
+        self.folder.join(text)
+    }
+}
+
+/// What is known of an export before anything was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Known<'a> {
+    pub(super) what: &'a What,
+    pub(super) at: Timestamp,
+}
+
+impl Known<'_> {
+    fn value(&self, name: &str) -> Option<String> {
+        let at = self.at.to_string();
+        let (date, time) = at.split_once('T').unwrap_or((&at, ""));
+        match name {
+            "date" => Some(date.into()),
+            "time" => Some(time.chars().filter(char::is_ascii_digit).take(6).collect()),
+            "id" => Some(segment(&self.what.id)),
+            "kind" => Some(self.what.kind.replace(' ', "-")),
+            "format" => self.what.format.clone(),
+            _ => None,
+        }
+    }
+}
+
+fn of_artifact(name: &str, artifact: &Artifact) -> Option<String> {
+    let (stem, extension) = split(artifact.file_name());
+    match name {
+        "name" => Some(stem.into()),
+        "ext" | "format" => Some(extension.into()),
+        "operation" => artifact.operation().rsplit('/').next().map(segment),
+        _ => None,
+    }
+}
+
+/// A text from elsewhere as one part of a path.
+fn segment(text: &str) -> String {
+    safe_file_name(&text.replace(['/', '\\'], "_")).unwrap_or_else(|| "_".into())
+}
+
+/// A name before and after the dot of its extension; `tar.gz` is one.
+fn split(name: &str) -> (&str, &str) {
+    let Some((stem, extension)) = name.rsplit_once('.') else { return (name, "") };
+    match stem.strip_suffix(".tar") {
+        Some(shorter) if !shorter.is_empty() => (shorter, &name[shorter.len() + 1..]),
+        _ => (stem, extension),
+    }
+}
+
+fn push(parts: &mut Vec<Part>, text: &str) {
+    match parts.last_mut() {
+        Some(Part::Text(last)) => last.push_str(text),
+        _ => parts.push(Part::Text(text.into())),
+    }
+}
+
+fn unbalanced(text: &str) -> Problem {
+    Problem::usage(format!("-o {text:?}: a brace is open or closed alone"))
+        .advise("write {{ and }} for braces that are part of the name")
+}
+
+fn unknown(name: &str) -> Problem {
+    let known: Vec<String> = PLACEHOLDERS.iter().map(|(known, _)| format!("{{{known}}}")).collect();
+    Problem::usage(format!("-o: {{{name}}} is not known"))
+        .advise(format!("use {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder_of(text: &str) -> PathBuf {
+        let what = What { kind: "graph report".into(), id: "../a/b".into(), ..What::default() };
+        let at = Timestamp::from_date(2026, 11, 23);
+        let template = Template::parse(text, Path::new("/here")).unwrap();
+        template.known_folder(&Known { what: &what, at })
+    }
+
+    #[test]
+    fn the_folder_is_known_as_far_as_the_service_has_no_say() {
+        assert_eq!(folder_of("{date}/{id}-{name}.{ext}"), Path::new("/here/2026-11-23/"));
+        assert_eq!(folder_of("{kind}/{name}/x"), Path::new("/here/graph-report/"));
+        assert_eq!(folder_of("/there/{name}"), Path::new("/there/"));
+        assert_eq!(folder_of("{name}"), Path::new("/here/"));
+    }
+
+    #[test]
+    fn an_id_never_leads_elsewhere() {
+        assert_eq!(folder_of("{id}/{name}"), Path::new("/here/_a_b/"));
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_filled_is_refused() {
+        for (text, said) in [("{nmae}", "{nmae} is not known"), ("a}b", "alone"), ("{a", "alone")] {
+            let problem = Template::parse(text, Path::new("/")).unwrap_err();
+            assert!(problem.what.contains(said), "{problem}");
+        }
+        assert!(Template::parse("{{x}}", Path::new("/")).is_ok());
+    }
+
+    #[test]
+    fn a_name_is_split_before_its_extension() {
+        assert_eq!(split("a.b.pdf"), ("a.b", "pdf"));
+        assert_eq!(split("a.tar.gz"), ("a", "tar.gz"));
+        assert_eq!(split(".tar.gz"), (".tar", "gz"));
+        assert_eq!(split("a"), ("a", ""));
+    }
+}

@@ -1,0 +1,155 @@
+//! Runs exports.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use export_hyper::{Blocking, CheckpointStore, Client, Export};
+
+use super::ending::Ending;
+use super::plan::{Outcome, Plan, Start};
+use crate::clock;
+use crate::place::{Claims, Delivery, Opened};
+use crate::report::{Exit, Problem};
+use crate::settings::Settings;
+use crate::show::{Happening, Watcher};
+use crate::signals;
+use crate::state::{Description, Job, JobCheckpoints, Lock, Standing, State, VERSION};
+
+/// What any number of exports share: connections and tokens, the state, the names given away.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    client: Client,
+    settings: Settings,
+    state: Option<State>,
+    claims: Claims,
+}
+
+impl Runner {
+    /// Gets everything ready. Nothing is sent yet.
+    pub(crate) fn open(settings: Settings, warn: &mut dyn FnMut(String)) -> Result<Self, Problem> {
+        let state = settings.state.as_ref().map(|folder| State::open(&folder.value)).transpose()?;
+        let checkpoints = state.as_ref().map(|state| {
+            let store = Blocking::new(JobCheckpoints::new(state));
+            Arc::new(store) as Arc<dyn CheckpointStore>
+        });
+        let credentials = settings.credentials.load(warn)?;
+        let client = settings.client(credentials, checkpoints)?;
+        Ok(Self { client, settings, state, claims: Claims::default() })
+    }
+
+    /// Runs an export to its end.
+    pub(crate) async fn export(
+        &self,
+        plan: Plan,
+        watcher: &Arc<Watcher>,
+    ) -> Result<Outcome, Problem> {
+        let delivery = match Delivery::open(&plan.place, &plan.what, &self.claims)? {
+            Opened::Sink(delivery) => delivery,
+            Opened::Skip(path) => return Ok(skipped(watcher, &path)),
+        };
+        let description = Description {
+            version: VERSION,
+            began: clock::now(),
+            what: plan.what,
+            place: plan.place,
+            base_url: self.settings.service.value.base_url().into(),
+            api_version: self.settings.api_version.value.to_string(),
+            ending: None,
+        };
+        let kept = match &self.state {
+            None => None,
+            Some(state) => {
+                let job = state.create(&description)?;
+                let lock = attend(&job, watcher)?;
+                Some((job, lock))
+            }
+        };
+        watcher.tell(started(&description, false));
+        let export = match plan.start {
+            Start::Spec(spec) => self.client.export(*spec),
+            Start::Operation(operation) => self.client.attach(&operation),
+        };
+        self.finish(export, delivery, description, kept, watcher).await
+    }
+
+    /// Goes on with a job.
+    pub(crate) async fn resume(
+        &self,
+        job: Job,
+        mut description: Description,
+        watcher: &Arc<Watcher>,
+    ) -> Result<Outcome, Problem> {
+        let fail = |error| Problem::local(format!("job {} cannot be read", job.id()), &error);
+        let lock = attend(&job, watcher)?;
+        let Some(checkpoint) = job.checkpoint().map_err(fail)? else {
+            return Err(nothing_to_resume(&job, &description));
+        };
+        let delivery = match Delivery::open(&description.place, &description.what, &self.claims)? {
+            Opened::Sink(delivery) => delivery,
+            Opened::Skip(path) => return Ok(skipped(watcher, &path)),
+        };
+        description.ending = None;
+        job.describe(&description).map_err(fail)?;
+        watcher.tell(started(&description, true));
+        let export = self.client.resume(checkpoint);
+        self.finish(export, delivery, description, Some((job, lock)), watcher).await
+    }
+
+    /// Drives an export until it is over or somebody stops the program, and writes down how that
+    /// was.
+    async fn finish(
+        &self,
+        mut export: Export,
+        mut delivery: Delivery,
+        description: Description,
+        kept: Option<(Job, Lock)>,
+        watcher: &Arc<Watcher>,
+    ) -> Result<Outcome, Problem> {
+        if let Some((job, _)) = &kept {
+            export = export.with_key(job.id());
+        }
+        let (events, progress) = (Arc::clone(watcher), Arc::clone(watcher));
+        let export = export
+            .on_event(move |event| events.event(event))
+            .on_progress(move |bytes, length| progress.progress(bytes, length));
+        let ended = signals::interruptible(export.to_sink(&mut delivery)).await;
+        let job = kept.as_ref().map(|(job, _)| job);
+        Ending { job, description, watcher }.conclude(ended, &delivery)
+    }
+}
+
+/// Takes a job for this process, and lets the watcher write its log.
+fn attend(job: &Job, watcher: &Watcher) -> Result<Lock, Problem> {
+    let fail = |error| Problem::local(format!("cannot keep the state of job {}", job.id()), &error);
+    let lock = job
+        .lock()
+        .map_err(fail)?
+        .ok_or_else(|| Problem::usage(format!("job {} is running in another process", job.id())))?;
+    watcher.attend(job.id().into(), job.log().map_err(fail)?);
+    Ok(lock)
+}
+
+fn started(description: &Description, resumed: bool) -> Happening {
+    Happening::Started {
+        what: description.what.clone(),
+        api_version: description.api_version.clone(),
+        base_url: description.base_url.clone(),
+        resumed,
+    }
+}
+
+fn skipped(watcher: &Watcher, path: &Path) -> Outcome {
+    watcher.tell(Happening::Skipped { file: path.display().to_string() });
+    Outcome::Skipped
+}
+
+fn nothing_to_resume(job: &Job, description: &Description) -> Problem {
+    let id = job.id();
+    match (description.standing(), &description.ending) {
+        (Standing::Done, Some(ending)) => {
+            Problem::new(Exit::No, format!("job {id} is done: {}", ending.text))
+        }
+        _ => Problem::new(Exit::No, format!("job {id} never sent anything"))
+            .advise("run the command again"),
+    }
+}

@@ -1,0 +1,76 @@
+//! A client of the settings.
+
+use std::sync::Arc;
+
+use export_hyper::{CheckpointStore, Client, Config, Credentials, UrlError};
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue};
+
+use super::{Service, Settings};
+use crate::report::Problem;
+
+/// How the program calls itself.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("wexport/", env!("CARGO_PKG_VERSION")));
+
+/// Adds the program's own headers to a request.
+pub(crate) fn dress(headers: &mut HeaderMap) {
+    headers.insert(USER_AGENT, AGENT);
+}
+
+impl Settings {
+    /// The core's settings, by which a request can be made and checked without a client.
+    pub(crate) fn config(&self) -> Result<Config, Problem> {
+        let config = match &self.service.value {
+            Service::Region(region) => Ok(Config::for_region(*region)),
+            Service::BaseUrl(url) => Config::new(url),
+            Service::PlainHttp(url) => Config::with_plain_http(url),
+        };
+        let config = config.map_err(|error| self.wrong_base_url(&error))?;
+        let allowed = &self.allowed_origins;
+        let config = allowed.value.iter().try_fold(config, |config, origin| {
+            let fail = |error| Problem::usage(format!("{} {origin}: {error}", allowed.from));
+            config.with_allowed_origin(origin).map_err(fail)
+        })?;
+        Ok(config
+            .with_api_version(self.api_version.value)
+            .with_limits(self.limits())
+            .with_resubmit(self.resubmit))
+    }
+
+    /// A client for these settings.
+    pub(crate) fn client(
+        &self,
+        credentials: Credentials,
+        checkpoints: Option<Arc<dyn CheckpointStore>>,
+    ) -> Result<Client, Problem> {
+        let mut builder = Client::builder()
+            .credentials(credentials)
+            .api_version(self.api_version.value)
+            .limits(self.limits())
+            .resubmit(self.resubmit)
+            .proxy(self.proxy.value.clone())
+            .headers(dress);
+        builder = match &self.service.value {
+            Service::Region(region) => builder.region(*region),
+            Service::BaseUrl(url) => builder.base_url(url),
+            Service::PlainHttp(url) => builder.plain_http_base_url(url),
+        };
+        for origin in &self.allowed_origins.value {
+            builder = builder.allow_origin(origin);
+        }
+        for path in &self.ca_bundles.value {
+            builder = builder.ca_bundle(path.clone());
+        }
+        if let Some(checkpoints) = checkpoints {
+            builder = builder.checkpoints(checkpoints);
+        }
+        builder.build().map_err(|error| Problem::usage(error.to_string()))
+    }
+
+    fn wrong_base_url(&self, error: &UrlError) -> Problem {
+        // Not the URL itself: there may be a password in it.
+        let from = &self.service.from;
+        let problem = Problem::usage(format!("{from}: the base URL cannot be used: {error}"));
+        problem.advise("an API's base URL is https, such as https://api.eu.wdesk.com")
+    }
+}

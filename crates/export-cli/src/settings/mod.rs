@@ -1,0 +1,141 @@
+//! What was set, and where: a flag beats the environment, which beats the config file.
+
+mod client;
+mod credentials;
+mod file;
+mod names;
+mod permissions;
+mod sources;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use export_hyper::{ApiVersion, Limits, ProxySettings, Region, Resubmit};
+
+pub(crate) use self::client::dress;
+pub(crate) use self::credentials::CredentialPlan;
+use self::sources::Sources;
+pub(crate) use self::sources::{Environment, Sourced};
+use crate::cli::{Session, Span};
+use crate::report::Problem;
+
+/// The settings of a run, each with its origin.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) service: Sourced<Service>,
+    pub(crate) allowed_origins: Sourced<Vec<String>>,
+    pub(crate) api_version: Sourced<ApiVersion>,
+    pub(crate) proxy: Sourced<ProxySettings>,
+    pub(crate) ca_bundles: Sourced<Vec<PathBuf>>,
+    pub(crate) timeout: Sourced<Span>,
+    pub(crate) stall_timeout: Sourced<Span>,
+    pub(crate) request_timeout: Sourced<Span>,
+    pub(crate) poll_interval: Sourced<Span>,
+    pub(crate) retries: Sourced<u32>,
+    pub(crate) credentials: CredentialPlan,
+    /// `None` if no state is kept.
+    pub(crate) state: Option<Sourced<PathBuf>>,
+    pub(crate) deny_deprecated: bool,
+    pub(crate) resubmit: Resubmit,
+}
+
+/// Where the service is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Service {
+    Region(Region),
+    BaseUrl(String),
+    /// One that may be plain http beyond this machine.
+    PlainHttp(String),
+}
+
+impl Service {
+    pub(crate) fn base_url(&self) -> &str {
+        match self {
+            Self::Region(region) => region.base_url(),
+            Self::BaseUrl(url) | Self::PlainHttp(url) => url,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the flags, the environment and the config file.
+    pub(crate) fn resolve(
+        session: &Session,
+        environment: Environment<'_>,
+    ) -> Result<Self, Problem> {
+        Self::of(session, &Sources::open(&session.connection, environment)?)
+    }
+
+    /// The same without the config file.
+    #[cfg(feature = "demo")]
+    pub(crate) fn resolve_without_file(
+        session: &Session,
+        environment: Environment<'_>,
+    ) -> Result<Self, Problem> {
+        Self::of(session, &Sources::without_file(environment))
+    }
+
+    fn of(session: &Session, sources: &Sources<'_>) -> Result<Self, Problem> {
+        let Session { connection: flags, credentials, state, .. } = session;
+        let limits = Limits::default();
+        let span = |value: Duration| Span(value);
+        Ok(Self {
+            service: sources.service(flags)?,
+            allowed_origins: sources.list(&flags.allow_origin, &names::ALLOW_ORIGIN)?,
+            api_version: sources.pick(
+                flags.api_version,
+                &names::API_VERSION,
+                ApiVersion::V2026_01_01,
+            )?,
+            proxy: sources.proxy(flags.proxy.as_ref())?,
+            ca_bundles: sources.paths(&flags.ca_bundle, &names::CA_BUNDLE)?,
+            timeout: sources.pick(flags.timeout, &names::TIMEOUT, span(limits.job))?,
+            stall_timeout: sources.pick(
+                flags.stall_timeout,
+                &names::STALL_TIMEOUT,
+                span(limits.stall),
+            )?,
+            request_timeout: sources.pick(
+                flags.request_timeout,
+                &names::REQUEST_TIMEOUT,
+                span(limits.attempt),
+            )?,
+            poll_interval: sources.pick(
+                flags.poll_interval,
+                &names::POLL_INTERVAL,
+                span(limits.min_interval),
+            )?,
+            retries: sources.pick(flags.retries, &names::RETRIES, limits.failures)?,
+            credentials: CredentialPlan::resolve(credentials, sources)?,
+            state: sources.state(state)?,
+            deny_deprecated: flags.deny_deprecated,
+            resubmit: Resubmit::default(),
+        })
+    }
+
+    /// Goes to the service that a job belongs to, whatever is set for new ones.
+    pub(crate) fn serve(&mut self, base_url: &str) {
+        if self.service.value.base_url().trim_end_matches('/') != base_url.trim_end_matches('/') {
+            let known = [Region::Us, Region::Eu, Region::Apac];
+            let region = known.into_iter().find(|region| region.base_url() == base_url);
+            self.service.value =
+                region.map_or_else(|| Service::BaseUrl(base_url.into()), Service::Region);
+        }
+    }
+
+    /// The budgets.
+    pub(crate) fn limits(&self) -> Limits {
+        let poll_interval = self.poll_interval.value.0;
+        let defaults = Limits::default();
+        Limits {
+            job: self.timeout.value.0,
+            stall: self.stall_timeout.value.0,
+            attempt: self.request_timeout.value.0,
+            min_interval: poll_interval,
+            max_interval: defaults.max_interval.max(poll_interval),
+            backoff_base: defaults.backoff_base.min(poll_interval),
+            failures: self.retries.value,
+            ..defaults
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Three places in which a setting may stand, asked in their order.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use etcetera::BaseStrategy;
+use export_hyper::{ProxySettings, Region};
+
+use super::Service;
+use super::file::ConfigFile;
+use super::names::{self, Name};
+use crate::cli::{ConnectionArgs, StateArgs};
+use crate::report::Problem;
+
+/// How a variable of the environment is looked up.
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A value, and where it was set.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sourced<T> {
+    pub(crate) value: T,
+    pub(crate) from: From,
+}
+
+/// Where a value was set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    Flag(&'static str),
+    Environment(&'static str),
+    /// The config file, and the table in it.
+    File(String),
+    Default,
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) | Self::Environment(name) => f.write_str(name),
+            Self::File(place) => f.write_str(place),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// The three places.
+pub(super) struct Sources<'a> {
+    environment: Environment<'a>,
+    file: ConfigFile,
+}
+
+impl<'a> Sources<'a> {
+    pub(super) fn open(
+        flags: &ConnectionArgs,
+        environment: Environment<'a>,
+    ) -> Result<Self, Problem> {
+        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let profile = flags.profile.clone().or_else(|| set(names::PROFILE));
+        let named = flags.config.clone().or_else(|| set(names::CONFIG).map(PathBuf::from));
+        let file = match named {
+            Some(path) => ConfigFile::read(&path, profile.as_deref())?,
+            None => ConfigFile::read_default(profile.as_deref())?,
+        };
+        Ok(Self { environment, file })
+    }
+
+    /// Flags and environment alone.
+    #[cfg(feature = "demo")]
+    pub(super) fn without_file(environment: Environment<'a>) -> Self {
+        Self { environment, file: ConfigFile::default() }
+    }
+
+    /// A variable; an empty one counts as not set.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.environment)(name).filter(|value| !value.is_empty())
+    }
+
+    /// A value that a flag may have, or else a variable or the file.
+    pub(super) fn pick<T>(
+        &self,
+        flag: Option<T>,
+        name: &Name,
+        default: T,
+    ) -> Result<Sourced<T>, Problem>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let found = self.find(flag, name)?;
+        Ok(found.unwrap_or(Sourced { value: default, from: From::Default }))
+    }
+
+    pub(super) fn find<T>(
+        &self,
+        flag: Option<T>,
+        name: &Name,
+    ) -> Result<Option<Sourced<T>>, Problem>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        if let Some(value) = flag {
+            return Ok(Some(Sourced { value, from: From::Flag(name.flag) }));
+        }
+        Ok(match self.text(name)? {
+            None => None,
+            Some(Sourced { value, from }) => match value.parse() {
+                Ok(value) => Some(Sourced { value, from }),
+                Err(error) => return Err(Problem::usage(format!("{from}: {error}"))),
+            },
+        })
+    }
+
+    /// A text in the environment, or else in the file.
+    fn text(&self, name: &Name) -> Result<Option<Sourced<String>>, Problem> {
+        let variables = name.variables.iter().copied();
+        let set =
+            variables.filter_map(|variable| Some((variable, self.variable(variable)?))).next();
+        match set {
+            Some((variable, value)) => {
+                Ok(Some(Sourced { value, from: From::Environment(variable) }))
+            }
+            None => self.file.text(name.key),
+        }
+    }
+
+    /// A list: of a flag that is repeated, of a variable with one value, of an array in the file.
+    pub(super) fn list(
+        &self,
+        flag: &[String],
+        name: &Name,
+    ) -> Result<Sourced<Vec<String>>, Problem> {
+        if !flag.is_empty() {
+            return Ok(Sourced { value: flag.to_vec(), from: From::Flag(name.flag) });
+        }
+        for &variable in name.variables {
+            if let Some(value) = self.variable(variable) {
+                return Ok(Sourced { value: vec![value], from: From::Environment(variable) });
+            }
+        }
+        let found = self.file.list(name.key)?;
+        Ok(found.unwrap_or(Sourced { value: Vec::new(), from: From::Default }))
+    }
+
+    pub(super) fn paths(
+        &self,
+        flag: &[PathBuf],
+        name: &Name,
+    ) -> Result<Sourced<Vec<PathBuf>>, Problem> {
+        if !flag.is_empty() {
+            return Ok(Sourced { value: flag.to_vec(), from: From::Flag(name.flag) });
+        }
+        let Sourced { value, from } = self.list(&[], name)?;
+        Ok(Sourced { value: value.into_iter().map(PathBuf::from).collect(), from })
+    }
+
+    /// The region or the base URL, whichever stands in the stronger place.
+    pub(super) fn service(&self, flags: &ConnectionArgs) -> Result<Sourced<Service>, Problem> {
+        let plain = flags.allow_plain_http
+            || self.find(None::<bool>, &names::ALLOW_PLAIN_HTTP)?.is_some_and(|set| set.value);
+        let url = |url: String| if plain { Service::PlainHttp(url) } else { Service::BaseUrl(url) };
+        let region = self.find(flags.region, &names::REGION)?;
+        let base = self.find(flags.base_url.clone(), &names::BASE_URL)?;
+        Ok(match (region, base) {
+            (None, None) => Sourced { value: Service::Region(Region::Us), from: From::Default },
+            (Some(region), None) => {
+                Sourced { value: Service::Region(region.value), from: region.from }
+            }
+            (None, Some(base)) => Sourced { value: url(base.value), from: base.from },
+            (Some(region), Some(base)) if region.from.rank() == base.from.rank() => {
+                return Err(Problem::usage(format!(
+                    "both a region ({}) and a base URL ({}) are set",
+                    region.from, base.from
+                ))
+                .advise("leave one of them out"));
+            }
+            (Some(region), Some(base)) if region.from.rank() < base.from.rank() => {
+                Sourced { value: Service::Region(region.value), from: region.from }
+            }
+            (Some(_), Some(base)) => Sourced { value: url(base.value), from: base.from },
+        })
+    }
+
+    pub(super) fn proxy(&self, flag: Option<&String>) -> Result<Sourced<ProxySettings>, Problem> {
+        let found = self.find(flag.cloned(), &names::PROXY)?;
+        Ok(match found {
+            None => Sourced { value: ProxySettings::Environment, from: From::Default },
+            Some(Sourced { value, from }) => {
+                let value =
+                    if value == "none" { ProxySettings::Off } else { ProxySettings::Url(value) };
+                Sourced { value, from }
+            }
+        })
+    }
+
+    /// The folder of the state; `None` if none is to be kept.
+    pub(super) fn state(&self, flags: &StateArgs) -> Result<Option<Sourced<PathBuf>>, Problem> {
+        if flags.no_state {
+            return Ok(None);
+        }
+        let found = self.find(flags.folder.clone(), &names::STATE)?;
+        found.map_or_else(default_state, |found| Ok(Some(found)))
+    }
+
+    /// The words of a command in the file, and where they stand.
+    pub(super) fn command(&self) -> Result<Option<Sourced<Vec<String>>>, Problem> {
+        self.file.list(names::CREDENTIAL_COMMAND.key)
+    }
+}
+
+impl From {
+    /// The stronger place has the lower number.
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Flag(_) => 0,
+            Self::Environment(_) => 1,
+            Self::File(_) => 2,
+            Self::Default => 3,
+        }
+    }
+}
+
+fn default_state() -> Result<Option<Sourced<PathBuf>>, Problem> {
+    let strategy = etcetera::choose_base_strategy().map_err(|error| {
+        Problem::usage(format!("there is no place for the state of jobs: {error}"))
+            .advise("name a folder with --state or WEXPORT_STATE_DIR, or run with --no-state")
+    })?;
+    let folder = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
+    Ok(Some(Sourced { value: folder.join("wexport"), from: From::Default }))
+}

@@ -1,0 +1,16 @@
+//! Text on standard output.
+
+use std::io::{self, Write};
+
+use crate::report::Problem;
+
+/// Prints text. A reader that has seen enough is no error.
+pub(crate) fn print(text: &str) -> Result<(), Problem> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Problem::local("cannot write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}

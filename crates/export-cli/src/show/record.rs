@@ -1,0 +1,210 @@
+//! An event as it is printed by `--json` and kept in a job's log: the documented schema.
+//!
+//! Every line is an object with `v` (1), `at` (RFC 3339, UTC), `event`, and the members of that
+//! event. Lengths of time are in seconds, sizes in bytes. Members are added in later releases and
+//! never change their meaning; readers ignore what they do not know.
+
+use export_hyper::{Event, FailureKind, Timestamp, Why};
+use serde::{Deserialize, Serialize};
+
+use crate::report::Problem;
+use crate::spec::What;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// The version of the schema.
+    pub(crate) v: u32,
+    /// When it happened: RFC 3339, UTC.
+    pub(crate) at: String,
+    /// The job, if its state is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<String>,
+    #[serde(flatten)]
+    pub(crate) what: Happening,
+}
+
+/// The version of the schema.
+const VERSION: u32 = 1;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Happening {
+    /// A run begins, or goes on with a job.
+    Started { what: What, api_version: String, base_url: String, resumed: bool },
+    /// A request is about to be sent; the values of the URL's query are hidden.
+    Sending { phase: String, method: String, url: String },
+    /// The head of an answer came.
+    Answered {
+        phase: String,
+        status: u16,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_seconds: Option<f64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+    },
+    /// No answer came, or half of one.
+    NoAnswer { phase: String, why: String },
+    /// The service accepted the export.
+    Accepted { operation: String },
+    /// The operation has a new state, in the service's own word.
+    Status { status: String },
+    /// The next request waits: `retry_after`, `pace`, `back_off` or `resumed`.
+    Waiting { seconds: f64, until: String, why: String },
+    /// The file begins to come, or goes on at an offset.
+    Downloading {
+        offset: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        length: Option<u64>,
+    },
+    /// How far the download is; about once a second, and not in the log.
+    Progress {
+        bytes: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        length: Option<u64>,
+    },
+    /// The endpoint in use has an announced end.
+    Sunset { endpoint: String, date: String, days_left: i64, successor: String },
+    /// The service sent something that was ignored.
+    Ignored { what: String },
+    /// Something to know that stops nothing.
+    Warning { message: String },
+    /// The file is where it should be; `file` is `-` for standard output.
+    Done {
+        file: String,
+        bytes: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media_type: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operation: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        original_request: Option<String>,
+    },
+    /// What `wexport status` was answered.
+    Operation {
+        operation: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<String>,
+        is_ready: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        created: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        updated: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        original_request: Option<String>,
+    },
+    /// There is a file already, and it was to be left.
+    Skipped { file: String },
+    /// Somebody stopped the program.
+    Interrupted { exit_code: u8 },
+    /// It ended without its file.
+    Error(Failure),
+}
+
+/// How it ended without its file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    /// The program's exit code.
+    pub(crate) exit_code: u8,
+    /// What failed, in one sentence.
+    pub(crate) what: String,
+    #[serde(flatten)]
+    pub(crate) facts: crate::report::Facts,
+    /// What to do about it, most likely first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) advice: Vec<String>,
+    /// Whether it is safe to try again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) again: Option<String>,
+}
+
+impl Record {
+    pub(crate) fn new(at: Timestamp, job: Option<String>, what: Happening) -> Self {
+        Self { v: VERSION, at: at.to_string(), job, what }
+    }
+}
+
+impl Happening {
+    /// An event of the library; `None` for one that this release does not know.
+    pub(crate) fn of(event: &Event) -> Option<(Timestamp, Self)> {
+        Some(match event {
+            Event::Sending { at, phase, method, url } => (
+                *at,
+                Self::Sending {
+                    phase: phase.to_string(),
+                    method: method.to_string(),
+                    url: url.to_string(),
+                },
+            ),
+            Event::Answered { at, phase, status, retry_after, request_id } => (
+                *at,
+                Self::Answered {
+                    phase: phase.to_string(),
+                    status: status.as_u16(),
+                    retry_after_seconds: retry_after.map(|wait| wait.as_secs_f64()),
+                    request_id: request_id
+                        .as_ref()
+                        .and_then(|id| id.to_str().ok().map(String::from)),
+                },
+            ),
+            Event::Failed { at, phase, kind } => {
+                (*at, Self::NoAnswer { phase: phase.to_string(), why: words(*kind) })
+            }
+            Event::Accepted { at, operation } => {
+                (*at, Self::Accepted { operation: operation.to_string() })
+            }
+            Event::Status { at, status } => (*at, Self::Status { status: status.clone() }),
+            Event::Waiting { at, until, why } => (
+                *at,
+                Self::Waiting {
+                    seconds: until.since(*at).as_secs_f64(),
+                    until: until.to_string(),
+                    why: reason(*why).into(),
+                },
+            ),
+            Event::Downloading { at, offset, length } => {
+                (*at, Self::Downloading { offset: *offset, length: *length })
+            }
+            Event::Sunset { at, notice } => {
+                let date = notice.sunset.sunset.to_string();
+                let day = date.split('T').next().unwrap_or(&date);
+                let sunset = Self::Sunset {
+                    endpoint: notice.sunset.endpoint.into(),
+                    date: day.into(),
+                    days_left: notice.days_left,
+                    successor: notice.sunset.successor.into(),
+                };
+                (*at, sunset)
+            }
+            Event::Ignored { at, what } => (*at, Self::Ignored { what: (*what).into() }),
+            _ => return None,
+        })
+    }
+}
+
+impl From<&Problem> for Failure {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            exit_code: problem.exit.code(),
+            what: problem.what.clone(),
+            facts: (*problem.facts).clone(),
+            advice: problem.advice.clone(),
+            again: problem.again.clone(),
+        }
+    }
+}
+
+fn words(kind: FailureKind) -> String {
+    export_hyper::Failure::new(kind).to_string()
+}
+
+const fn reason(why: Why) -> &'static str {
+    match why {
+        Why::RetryAfter => "retry_after",
+        Why::Pace => "pace",
+        Why::BackOff => "back_off",
+        Why::Resumed => "resumed",
+        _ => "other",
+    }
+}

@@ -1,0 +1,35 @@
+//! The ways of showing events.
+
+use super::json::{Json, Stream};
+use super::plain::Plain;
+use super::record::{Happening, Record};
+use crate::cli::ShowArgs;
+
+/// A way of showing events. It must not block for long: the export waits for it.
+pub(crate) trait Display: Send {
+    /// Shows an event.
+    fn show(&mut self, record: &Record);
+}
+
+/// The way that was asked for. `stdout_carries_file` keeps everything else away from there.
+pub(crate) fn display(args: ShowArgs, stdout_carries_file: bool) -> Box<dyn Display> {
+    if args.json {
+        let stream = if stdout_carries_file { Stream::Error } else { Stream::Output };
+        Box::new(Json::new(stream))
+    } else if args.quiet {
+        Box::new(Quiet)
+    } else {
+        Box::new(Plain::default())
+    }
+}
+
+/// Warnings alone. Errors are told by whoever ends the program.
+struct Quiet;
+
+impl Display for Quiet {
+    fn show(&mut self, record: &Record) {
+        if let Happening::Warning { .. } = record.what {
+            Plain::default().show(record);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Every option of every export, once: its flag, its field, and where the field belongs.
+//!
+//! The flags of all commands, their help, the refusals and the fields of the body are made of
+//! this table. A flag is the service's name for its field, as flags are written.
+
+use self::Home::{
+    DocumentDocx, DocumentPdf, DocumentXhtml, PresentationPdf, PresentationPptx, SpreadsheetCsv,
+    SpreadsheetPdf, SpreadsheetXlsx,
+};
+use self::Takes::{Ids, Inches, Switch, Word};
+
+/// One option.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// Its flag, without dashes.
+    pub(crate) flag: &'static str,
+    /// Its field, as the service spells it.
+    pub(crate) field: &'static str,
+    pub(crate) takes: Takes,
+    /// Where the field belongs.
+    pub(crate) homes: &'static [Home],
+    /// Whether the short help shows it.
+    pub(crate) is_common: bool,
+    pub(crate) help: &'static str,
+}
+
+/// What follows the flag.
+#[derive(Debug)]
+pub(crate) enum Takes {
+    /// Nothing: the flag itself is a yes.
+    Switch,
+    /// A length in inches.
+    Inches,
+    /// One of these: the flag's word, and the service's.
+    Word(&'static [(&'static str, &'static str)]),
+    /// Ids, separated by commas.
+    Ids,
+}
+
+/// What is exported, as far as options go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Document,
+    Spreadsheet,
+    Presentation,
+    Archive,
+    /// It has no options at all.
+    SupportingDocument,
+}
+
+/// An object of a body that has options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    Archive,
+    Document,
+    DocumentDocx,
+    DocumentPdf,
+    DocumentXhtml,
+    Presentation,
+    PresentationPdf,
+    PresentationPptx,
+    Spreadsheet,
+    SpreadsheetCsv,
+    SpreadsheetPdf,
+    SpreadsheetXlsx,
+}
+
+const ALL_PDF: &[Home] = &[DocumentPdf, SpreadsheetPdf, PresentationPdf];
+const ARCHIVE: &[Home] = &[Home::Archive];
+const SHEET_PDF: &[Home] = &[SpreadsheetPdf];
+const SHOWN: bool = true;
+const LONG: bool = false;
+
+/// **Source:** Workiva's API reference, as of 2026-11.
+#[rustfmt::skip]
+pub(crate) const ROWS: &[Row] = &[
+    row("sections", "sections", Ids, &[Home::Document], SHOWN, "Export these sections only, separated by commas [default: all]"),
+    row("sheets", "sheets", Ids, &[Home::Spreadsheet], SHOWN, "Export these sheets only, separated by commas [default: all]; csv takes one"),
+    row("slides", "slides", Ids, &[Home::Presentation], SHOWN, "Export these slides only, separated by commas [default: all]"),
+
+    row("include-comments", "includeComments", Switch, &[DocumentPdf, SpreadsheetPdf, PresentationPdf, Home::Archive], SHOWN, "The comments"),
+    row("include-hyperlinks", "includeHyperlinks", Switch, ALL_PDF, SHOWN, "Links that can be followed"),
+    row("include-draft-watermark", "includeDraftWatermark", Switch, ALL_PDF, SHOWN, "A watermark that says \"draft\""),
+    row("include-track-changes", "includeTrackChanges", Switch, &[DocumentPdf, SpreadsheetPdf], LONG, "The changes that were tracked"),
+    row("include-leader-dots", "includeLeaderDots", Switch, &[DocumentPdf, DocumentDocx, SpreadsheetPdf, PresentationPdf], LONG, "Dots that lead from a table of contents to its page numbers"),
+    row("include-alternate-row-fill", "includeAlternateRowFill", Switch, &[DocumentPdf, PresentationPdf], LONG, "The fill of every other table row"),
+    row("include-attachment-labels", "includeAttachmentLabels", Switch, &[DocumentPdf], LONG, "The labels of attachments"),
+    row("remove-space-from-partial-export", "removeSpaceFromPartialExport", Switch, &[DocumentPdf], LONG, "No gaps where --sections leaves something out"),
+    row("tag-for-web-accessibility", "tagForWebAccessibility", Switch, &[DocumentPdf, PresentationPdf], LONG, "Tags that make the pdf accessible"),
+    row("use-cmyk-colorspace", "useCmykColorspace", Switch, ALL_PDF, LONG, "Colours for print (CMYK) rather than for screens"),
+
+    row("show-table-cell-shading", "showTableCellShading", Switch, &[DocumentDocx], LONG, "The shading of table cells"),
+    row("editable-xhtml", "editableXhtml", Switch, &[DocumentXhtml], LONG, "Xhtml that is meant to be edited: the service's choice where no option for xhtml is given; excludes the others"),
+    row("editable-simple", "editableSimple", Switch, &[DocumentXhtml], LONG, "Simple xhtml that is meant to be edited; excludes the others"),
+    row("include-external-hyperlinks", "includeExternalHyperlinks", Switch, &[DocumentXhtml], LONG, "Links that lead out of the document"),
+    row("include-headers-and-footers", "includeHeadersAndFooters", Switch, &[DocumentXhtml], LONG, "Headers and footers"),
+
+    row("export-as-formulas", "exportAsFormulas", Switch, &[SpreadsheetCsv, SpreadsheetXlsx], SHOWN, "Formulas rather than their values"),
+    row("export-precision", "exportPrecision", Word(PRECISIONS), &[SpreadsheetXlsx], SHOWN, "Digits of numbers: full-precision, rounded or displayed [default: full-precision]"),
+    row("page-orientation", "pageOrientation", Word(ORIENTATIONS), SHEET_PDF, SHOWN, "portrait or landscape [default: portrait]"),
+    row("page-scale", "pageScale", Word(SCALES), SHEET_PDF, SHOWN, "actual-size or fit-to-width [default: actual-size]"),
+    row("page-width", "pageWidth", Inches, SHEET_PDF, LONG, "Width of a page in inches, 3 to 100 [default: 8.5]"),
+    row("page-height", "pageHeight", Inches, SHEET_PDF, LONG, "Height of a page in inches, 3 to 100 [default: 11]"),
+    row("only-export-print-areas", "onlyExportPrintAreas", Switch, SHEET_PDF, LONG, "The print areas only"),
+    row("show-cell-fills", "showCellFills", Switch, SHEET_PDF, LONG, "The fill of cells"),
+    row("show-gridlines", "showGridlines", Switch, SHEET_PDF, LONG, "The lines between cells"),
+
+    row("include-unused-layout-slides", "includeUnusedLayoutSlides", Switch, &[PresentationPptx], LONG, "Slides of the layout that no slide uses"),
+
+    row("email-on-complete", "emailOnComplete", Switch, ARCHIVE, SHOWN, "Have a mail sent when it is ready; then a submit that may have arrived is never repeated"),
+    row("include-attachments", "includeAttachments", Switch, ARCHIVE, SHOWN, "The attachments"),
+    row("include-custom-field-values", "includeCustomFieldValues", Switch, ARCHIVE, LONG, "The values of custom fields"),
+    row("include-document-markup", "includeDocumentMarkup", Switch, ARCHIVE, LONG, "The markup of documents"),
+    row("include-input-cell-values", "includeInputCellValues", Switch, ARCHIVE, LONG, "The values of input cells"),
+    row("include-outline-labels", "includeOutlineLabels", Switch, ARCHIVE, LONG, "The labels of outlines"),
+    row("include-smart-link-metadata", "includeSmartLinkMetadata", Switch, ARCHIVE, LONG, "The metadata of smart links"),
+    row("include-wdata-incoming-connections", "includeWdataIncomingConnections", Switch, ARCHIVE, LONG, "Connections through which Wdata comes in"),
+    row("include-wdata-outgoing-connections", "includeWdataOutgoingConnections", Switch, ARCHIVE, LONG, "Connections through which Wdata goes out"),
+    row("include-xbrl", "includeXBRL", Switch, ARCHIVE, SHOWN, "XBRL"),
+    row("include-xbrl-disconnected", "includeXBRLDisconnected", Switch, ARCHIVE, LONG, "XBRL that is disconnected"),
+    row("keep-input-mode-enabled", "keepInputModeEnabled", Switch, ARCHIVE, LONG, "Leave input mode on"),
+    row("remove-grc-links", "removeGRCLinks", Switch, ARCHIVE, LONG, "Remove links to governance, risk and compliance"),
+    row("remove-links", "removeLinks", Switch, ARCHIVE, LONG, "Remove links"),
+];
+
+const PRECISIONS: &[(&str, &str)] =
+    &[("full-precision", "fullPrecision"), ("rounded", "rounded"), ("displayed", "displayed")];
+const ORIENTATIONS: &[(&str, &str)] = &[("portrait", "portrait"), ("landscape", "landscape")];
+const SCALES: &[(&str, &str)] = &[("actual-size", "actualSize"), ("fit-to-width", "fitToWidth")];
+
+const fn row(
+    flag: &'static str,
+    field: &'static str,
+    takes: Takes,
+    homes: &'static [Home],
+    is_common: bool,
+    help: &'static str,
+) -> Row {
+    Row { flag, field, takes, homes, is_common, help }
+}
+
+impl Takes {
+    /// Whether it chooses parts of what is exported.
+    pub(crate) const fn is_selection(&self) -> bool {
+        matches!(self, Ids)
+    }
+}
+
+impl Kind {
+    pub(crate) const fn plural(self) -> &'static str {
+        match self {
+            Self::Document => "documents",
+            Self::Spreadsheet => "spreadsheets",
+            Self::Presentation => "presentations",
+            Self::Archive => "folders and Workiva files",
+            Self::SupportingDocument => "files as they were uploaded",
+        }
+    }
+
+    pub(crate) const fn article(self) -> &'static str {
+        match self {
+            Self::Document => "a document",
+            Self::Spreadsheet => "a spreadsheet",
+            Self::Presentation => "a presentation",
+            Self::Archive => "an archive",
+            Self::SupportingDocument => "a file as it was uploaded",
+        }
+    }
+
+    /// The flag that chooses parts of it.
+    pub(crate) const fn selection(self) -> Option<&'static str> {
+        match self {
+            Self::Document => Some("sections"),
+            Self::Spreadsheet => Some("sheets"),
+            Self::Presentation => Some("slides"),
+            Self::Archive | Self::SupportingDocument => None,
+        }
+    }
+}
+
+impl Home {
+    pub(crate) const fn kind(self) -> Kind {
+        match self {
+            Self::Archive => Kind::Archive,
+            Self::Document | DocumentDocx | DocumentPdf | DocumentXhtml => Kind::Document,
+            Self::Presentation | PresentationPdf | PresentationPptx => Kind::Presentation,
+            Self::Spreadsheet | SpreadsheetCsv | SpreadsheetPdf | SpreadsheetXlsx => {
+                Kind::Spreadsheet
+            }
+        }
+    }
+
+    /// The format that the options are for; `None` if they are for every one.
+    pub(crate) const fn format(self) -> Option<&'static str> {
+        match self {
+            Self::Archive | Self::Document | Self::Presentation | Self::Spreadsheet => None,
+            DocumentDocx => Some("docx"),
+            DocumentPdf | PresentationPdf | SpreadsheetPdf => Some("pdf"),
+            DocumentXhtml => Some("xhtml"),
+            PresentationPptx => Some("pptx"),
+            SpreadsheetCsv => Some("csv"),
+            SpreadsheetXlsx => Some("xlsx"),
+        }
+    }
+
+    /// The name of the object; empty if the options stand beside the format.
+    pub(crate) const fn object(self) -> &'static str {
+        match self {
+            Self::Archive | Self::Document | Self::Presentation | Self::Spreadsheet => "",
+            DocumentDocx => "docxOptions",
+            DocumentPdf | PresentationPdf | SpreadsheetPdf => "pdfOptions",
+            DocumentXhtml => "xhtmlOptions",
+            PresentationPptx => "pptxOptions",
+            SpreadsheetCsv => "csvOptions",
+            SpreadsheetXlsx => "xlsxOptions",
+        }
+    }
+}
