@@ -1,6 +1,7 @@
 //! A sink that is a file.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,24 @@ impl FileSink {
         self.finished.as_deref()
     }
 
+    /// Removes what was downloaded so far, for an export that will not be gone on with. It is no
+    /// error if there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder may not be written.
+    pub async fn discard(&mut self) -> io::Result<()> {
+        if let Part::Busy(_) = self.part {
+            self.idle().await?;
+        }
+        match mem::replace(&mut self.part, Part::Closed) {
+            Part::Open(part) => {
+                spawn_blocking(move || part.discard()).await.map_err(io::Error::other)?
+            }
+            Part::Closed | Part::Busy(_) => Ok(()),
+        }
+    }
+
     fn new(place: Place) -> Self {
         let (rule, part) = (IfExists::default(), Part::Closed);
         Self { place, rule, part, batch: Vec::new(), batched: 0, finished: None }
@@ -166,7 +185,9 @@ impl Sink for FileSink {
         self.open(artifact.operation()).await?;
         self.on_the_side(move |part| {
             if let Place::Folder(_, choose) = place {
-                part.retarget(&choose(&artifact)?)?;
+                let chosen = choose(&artifact).and_then(|target| part.retarget(&target));
+                // Bytes that get no name are of no use to anybody.
+                chosen.inspect_err(|_| drop(fs::remove_file(part.part())))?;
             }
             part.cut(offset)
         });

@@ -11,8 +11,8 @@ use super::span::Span;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
-    /// Where the workspace lives: us, eu or apac [env: WEXPORT_REGION] [default: us]
-    #[arg(long, value_name = "NAME", conflicts_with = "base_url")]
+    /// us, eu or apac [env: WEXPORT_REGION] [default: us]
+    #[arg(long, value_name = "NAME", conflicts_with = "base_url", help_heading = None)]
     pub(crate) region: Option<Region>,
 
     /// Another API host, such as a sandbox's [env: WEXPORT_BASE_URL]
@@ -37,8 +37,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, hide_short_help = true)]
     pub(crate) deny_deprecated: bool,
 
-    /// Proxy for everything, http://USER:PASSWORD@HOST:PORT, or `none`
-    /// [env: WEXPORT_PROXY] [default: HTTPS_PROXY and NO_PROXY]
+    /// Proxy for everything, or `none` [env: WEXPORT_PROXY, which may hold a password:
+    /// http://USER:PASSWORD@HOST:PORT] [default: HTTPS_PROXY and NO_PROXY]
     #[arg(long, value_name = "URL", hide_short_help = true)]
     pub(crate) proxy: Option<String>,
 
@@ -66,7 +66,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "TIME", hide_short_help = true)]
     pub(crate) poll_interval: Option<Span>,
 
-    /// Give up after this many failures in a row [env: WEXPORT_RETRIES] [default: 10]
+    /// Try again after a failure, up to so many times in a row [env: WEXPORT_RETRIES]
+    /// [default: 10]
     #[arg(long, value_name = "COUNT", hide_short_help = true)]
     pub(crate) retries: Option<u32>,
 

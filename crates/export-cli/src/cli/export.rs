@@ -26,8 +26,8 @@ pub(crate) struct DocumentArgs {
     /// The document
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// Format; taken from the name after -o if it is left out
-    #[arg(short, long, value_parser = ["pdf", "docx", "xhtml"])]
+    /// pdf, docx or xhtml [default: the ending of -o]
+    #[arg(short, long, value_parser = ["pdf", "docx", "xhtml"], hide_possible_values = true)]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) choices: Choices<Document>,
@@ -39,9 +39,11 @@ pub(crate) struct SpreadsheetArgs {
     /// The spreadsheet
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// Format; taken from the name after -o if it is left out. The whole spreadsheet as csv
-    /// is a zip with a csv for each sheet
-    #[arg(short, long, value_parser = ["xlsx", "csv", "pdf"])]
+    /// xlsx, csv or pdf [default: the ending of -o]
+    ///
+    /// The whole spreadsheet as csv is a zip with a csv for each sheet. A pdf is made of up to
+    /// 250,000 cells.
+    #[arg(short, long, value_parser = ["xlsx", "csv", "pdf"], hide_possible_values = true)]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) choices: Choices<Spreadsheet>,
@@ -53,8 +55,8 @@ pub(crate) struct PresentationArgs {
     /// The presentation
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// Format; taken from the name after -o if it is left out
-    #[arg(short, long, value_parser = ["pptx", "pdf"])]
+    /// pptx or pdf [default: the ending of -o]
+    #[arg(short, long, value_parser = ["pptx", "pdf"], hide_possible_values = true)]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) choices: Choices<Presentation>,
@@ -66,13 +68,16 @@ pub(crate) struct FileArgs {
     /// The file
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// What it is: Document, Spreadsheet, Presentation, SupportingDocument (as uploaded),
-    /// Folder or Workiva (a .tar.gz in Workiva's own form)
+    /// Document, Spreadsheet, SupportingDocument, ...
+    ///
+    /// Document, Spreadsheet, Presentation, SupportingDocument (a file as it was uploaded),
+    /// Folder, or Workiva (a .tar.gz in Workiva's own form).
     #[arg(short, long, value_enum, ignore_case = true, hide_possible_values = true)]
     #[arg(required_unless_present = "body")]
     pub(crate) kind: Option<FileKind>,
-    /// Format, of a kind that has several; left to the service if it is left out
-    #[arg(short, long, value_parser = ["pdf", "docx", "xhtml", "xlsx", "csv", "pptx"])]
+    /// Of a kind that has several [default: the service's choice]
+    #[arg(short, long, hide_possible_values = true)]
+    #[arg(value_parser = ["pdf", "docx", "xhtml", "xlsx", "csv", "pptx"])]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) choices: Choices<AnyFile>,
@@ -170,9 +175,11 @@ pub(crate) struct RequestArgs {
     #[arg(long = "option", value_name = "PATH=JSON", hide_short_help = true)]
     pub(crate) options: Vec<String>,
 
-    /// Print the exact request, without the token, and send nothing: as http or curl
+    /// Print the request, as http or curl, and send nothing
+    ///
+    /// Exactly as it would be sent, but without the token.
     #[arg(long, value_name = "AS", value_enum, num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "http", hide_possible_values = true)]
+    #[arg(default_missing_value = "http", hide_possible_values = true, help_heading = None)]
     pub(crate) dry_run: Option<DryRun>,
 
     /// Whether a submit that may have arrived is sent again: if-harmless (unless it mails

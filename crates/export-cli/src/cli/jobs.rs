@@ -30,7 +30,7 @@ pub(crate) enum JobsCommand {
     },
     /// Show what happened to a job: each request, answer and wait, in UTC
     Show {
-        /// The job's id, or as much of its beginning or end as names it
+        /// The job's id, or enough of its beginning or end
         #[arg(value_name = "ID")]
         id: String,
         /// The events as they were recorded, one JSON object a line
@@ -54,7 +54,7 @@ pub(crate) enum JobsCommand {
 /// `wexport jobs resume`.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
-    /// The job's id, or as much of its beginning or end as names it
+    /// The job's id, or enough of its beginning or end
     #[arg(value_name = "ID", required_unless_present = "failed", conflicts_with = "failed")]
     pub(crate) id: Option<String>,
 

@@ -5,20 +5,23 @@ use serde::{Deserialize, Serialize};
 
 /// Flags of the file.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "File")]
 pub(crate) struct PlaceArgs {
-    /// A path, a folder, a template such as '{date}/{id}-{name}.{ext}', or - for stdout
-    /// [default: the service's name, here]
-    #[arg(short, long, value_name = "PLACE")]
+    /// File, folder, '{template}' or - [default: ./ITS-NAME]
+    ///
+    /// A path, a folder (under the service's name for the file), a template such as
+    /// '{date}/{id}-{name}.{ext}' (see `wexport help templates`), or - for standard output,
+    /// which gets nothing before the whole file has arrived.
+    #[arg(short, long, value_name = "PLACE", help_heading = None)]
     pub(crate) output: Option<String>,
 
-    /// What to do if the file exists [default: replace, in one step]
-    #[arg(long, value_name = "RULE", value_enum, hide_possible_values = true, help = IF_EXISTS)]
+    /// replace, skip, rename or error [default: replace]
+    ///
+    /// What to do if the file exists: replace it, in one step, when the new one is complete;
+    /// skip the export; give the new one a name beside it, `report (2).pdf`; or fail.
+    #[arg(long, value_name = "RULE", value_enum, help_heading = None)]
+    #[arg(hide_possible_values = true)]
     pub(crate) if_exists: Option<IfExistsWord>,
 }
-
-const IF_EXISTS: &str =
-    "If the file exists: replace (in one step), skip, rename or error [default: replace]";
 
 /// What becomes of a file that exists already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

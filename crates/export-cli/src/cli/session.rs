@@ -22,14 +22,15 @@ pub(crate) struct Session {
 
 /// What one sees.
 #[derive(Clone, Copy, Debug, Default, Args)]
-#[command(next_help_heading = "Display")]
 pub(crate) struct ShowArgs {
     /// Say nothing unless something is wrong
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = None)]
     pub(crate) quiet: bool,
 
-    /// One JSON event a line, on stdout; on stderr if stdout carries the file
-    #[arg(long, conflicts_with = "quiet")]
+    /// One JSON event a line (see `wexport help json`)
+    ///
+    /// On standard output; on standard error if standard output carries the file.
+    #[arg(long, conflicts_with = "quiet", help_heading = None)]
     pub(crate) json: bool,
 }
 

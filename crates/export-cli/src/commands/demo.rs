@@ -9,13 +9,13 @@ use export_hyper::{
     SpreadsheetExport, StyleGuideExport, TestAttachment,
 };
 
-use crate::cli::{ConnectionArgs, DemoArgs, IfExistsWord, Session, ShowArgs, Span, StateArgs};
+use crate::cli::{ConnectionArgs, DemoArgs, IfExistsWord, Session, Span, StateArgs};
 use crate::clock;
 use crate::place::{Delivered, Order};
 use crate::report::{Exit, Problem};
 use crate::run::{Outcome, Plan, Runner, Start};
 use crate::settings::Settings;
-use crate::show::{Watcher, display, print, size};
+use crate::show::{Silent, Watcher, print, size};
 use crate::spec::What;
 
 /// Exports everything there is, through both generations of the API.
@@ -59,8 +59,7 @@ async fn generation(url: &str, version: ApiVersion, folder: &Path) -> Result<(),
             if_exists: IfExistsWord::Replace,
             at: clock::now(),
         };
-        let quiet = ShowArgs { quiet: true, json: false };
-        let watcher = Arc::new(Watcher::new(display(quiet, true)));
+        let watcher = Arc::new(Watcher::new(Box::new(Silent)));
         let plan = Plan { start: Start::Spec(Box::new(spec)), what, place };
         match runner.export(plan, &watcher).await? {
             Outcome::Delivered(Delivered::File(path), artifact) => {

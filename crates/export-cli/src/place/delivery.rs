@@ -88,6 +88,14 @@ impl Delivery {
         self.skipped.get().cloned()
     }
 
+    /// Removes what has arrived so far: nobody will go on with it.
+    pub(crate) async fn discard(&mut self) {
+        if let Kind::File(sink) = &mut self.sink {
+            // It is hidden, and in nobody's way.
+            let _ = sink.discard().await;
+        }
+    }
+
     /// Where the file is, once it is complete.
     pub(crate) fn delivered(&self) -> Option<Delivered> {
         match &self.sink {

@@ -113,6 +113,11 @@ impl Runner {
             .on_event(move |event| events.event(event))
             .on_progress(move |bytes, length| progress.progress(bytes, length));
         let ended = signals::interruptible(export.to_sink(&mut delivery)).await;
+        if let Ok(Err(error)) = &ended
+            && error.checkpoint().is_none()
+        {
+            delivery.discard().await;
+        }
         let job = kept.as_ref().map(|(job, _)| job);
         Ending { job, description, watcher }.conclude(ended, &delivery)
     }

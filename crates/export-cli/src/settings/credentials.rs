@@ -59,6 +59,9 @@ impl fmt::Debug for Who {
     }
 }
 
+/// What a variable holds.
+type InVariable = fn(Zeroizing<String>) -> Who;
+
 /// What a credential command may print in place of a bare token.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -91,7 +94,7 @@ impl CredentialPlan {
 
     fn of_environment(sources: &Sources<'_>) -> Option<(Who, From)> {
         let secret = |text| Zeroizing::new(text);
-        let places: [(&'static str, fn(Zeroizing<String>) -> Who); 4] = [
+        let places: [(&'static str, InVariable); 4] = [
             (names::TOKEN, Who::Token),
             ("WORKIVA_TOKEN_FILE", |path| Who::TokenFile(PathBuf::from(&*path))),
             (names::CLIENT_SECRET, Who::Secret),

@@ -180,6 +180,10 @@ impl<'a> Sources<'a> {
     }
 
     pub(super) fn proxy(&self, flag: Option<&String>) -> Result<Sourced<ProxySettings>, Problem> {
+        if flag.is_some_and(|url| url.contains('@')) {
+            let what = "--proxy holds a user name: others can read a command line";
+            return Err(Problem::usage(what).advise("set WEXPORT_PROXY or HTTPS_PROXY instead"));
+        }
         let found = self.find(flag.cloned(), &names::PROXY)?;
         Ok(match found {
             None => Sourced { value: ProxySettings::Environment, from: From::Default },

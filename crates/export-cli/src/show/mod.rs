@@ -8,7 +8,11 @@ mod sink;
 mod watcher;
 
 pub(crate) use self::out::print;
-pub(crate) use self::plain::{line, size};
+pub(crate) use self::plain::line;
+#[cfg(feature = "demo")]
+pub(crate) use self::plain::size;
 pub(crate) use self::record::{Happening, Record};
+#[cfg(feature = "demo")]
+pub(crate) use self::sink::Silent;
 pub(crate) use self::sink::display;
 pub(crate) use self::watcher::Watcher;

@@ -23,6 +23,15 @@ pub(crate) fn display(args: ShowArgs, stdout_carries_file: bool) -> Box<dyn Disp
     }
 }
 
+/// Nothing at all, for whoever tells by other means.
+#[cfg(feature = "demo")]
+pub(crate) struct Silent;
+
+#[cfg(feature = "demo")]
+impl Display for Silent {
+    fn show(&mut self, _record: &Record) {}
+}
+
 /// Warnings alone. Errors are told by whoever ends the program.
 struct Quiet;
 

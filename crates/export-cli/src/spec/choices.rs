@@ -123,7 +123,8 @@ impl<S: Shelf> Args for Choices<S> {
         ROWS.iter().fold(command, |command, row| {
             let homes = row.homes.iter().filter(|home| S::KINDS.contains(&home.kind()));
             let homes: Vec<Home> = homes.copied().collect();
-            let arg = arg(row).hide(homes.is_empty());
+            let is_short = row.is_common && S::KINDS.len() == 1;
+            let arg = arg(row).hide(homes.is_empty()).hide_short_help(!is_short);
             command.arg(arg.help_heading(heading(&homes, S::KINDS)))
         })
     }
@@ -149,7 +150,7 @@ impl<S: Shelf> FromArgMatches for Choices<S> {
 }
 
 fn arg(row: &'static Row) -> Arg {
-    let arg = Arg::new(row.flag).long(row.flag).help(row.help).hide_short_help(!row.is_common);
+    let arg = Arg::new(row.flag).long(row.flag).help(row.help);
     match row.takes {
         Takes::Switch => arg.action(ArgAction::SetTrue),
         Takes::Inches => arg.value_name("INCHES").value_parser(value_parser!(f64)),
@@ -183,17 +184,18 @@ fn value_of(row: &Row, matches: &ArgMatches) -> Option<Value> {
 }
 
 /// Under what an option stands in the help: its formats, or its kinds where there are several.
-fn heading(homes: &[Home], kinds: &[Kind]) -> &'static str {
+fn heading(homes: &[Home], kinds: &[Kind]) -> Option<&'static str> {
     let formats: Vec<&str> = homes.iter().filter_map(|home| home.format()).collect();
-    match (kinds, &formats[..]) {
+    Some(match (kinds, &formats[..]) {
         (_, []) if homes.iter().all(|home| home.kind() == Kind::Archive) => "In the archive",
-        (_, []) => "Parts",
+        (_, []) => return None,
         ([_], ["pdf"]) => "For pdf",
         ([_], ["docx"]) => "For docx",
         ([_], ["xhtml"]) => "For xhtml",
         ([_], ["xlsx"]) => "For xlsx",
         ([_], ["pptx"]) => "For pptx",
-        ([_], [_, _]) => "For two formats",
+        ([_], ["pdf", "docx"]) => "For pdf and docx",
+        ([_], ["csv", "xlsx"]) => "For csv and xlsx",
         _ => "By kind and format",
-    }
+    })
 }

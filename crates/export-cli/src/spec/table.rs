@@ -74,9 +74,9 @@ const LONG: bool = false;
 /// **Source:** Workiva's API reference, as of 2026-11.
 #[rustfmt::skip]
 pub(crate) const ROWS: &[Row] = &[
-    row("sections", "sections", Ids, &[Home::Document], SHOWN, "Export these sections only, separated by commas [default: all]"),
-    row("sheets", "sheets", Ids, &[Home::Spreadsheet], SHOWN, "Export these sheets only, separated by commas [default: all]; csv takes one"),
-    row("slides", "slides", Ids, &[Home::Presentation], SHOWN, "Export these slides only, separated by commas [default: all]"),
+    row("sections", "sections", Ids, &[Home::Document], SHOWN, "These sections only, as ID,ID,... [default: all]"),
+    row("sheets", "sheets", Ids, &[Home::Spreadsheet], SHOWN, "These sheets only, as ID,ID,...; csv takes one"),
+    row("slides", "slides", Ids, &[Home::Presentation], SHOWN, "These slides only, as ID,ID,... [default: all]"),
 
     row("include-comments", "includeComments", Switch, &[DocumentPdf, SpreadsheetPdf, PresentationPdf, Home::Archive], SHOWN, "The comments"),
     row("include-hyperlinks", "includeHyperlinks", Switch, ALL_PDF, SHOWN, "Links that can be followed"),
@@ -95,10 +95,10 @@ pub(crate) const ROWS: &[Row] = &[
     row("include-external-hyperlinks", "includeExternalHyperlinks", Switch, &[DocumentXhtml], LONG, "Links that lead out of the document"),
     row("include-headers-and-footers", "includeHeadersAndFooters", Switch, &[DocumentXhtml], LONG, "Headers and footers"),
 
-    row("export-as-formulas", "exportAsFormulas", Switch, &[SpreadsheetCsv, SpreadsheetXlsx], SHOWN, "Formulas rather than their values"),
-    row("export-precision", "exportPrecision", Word(PRECISIONS), &[SpreadsheetXlsx], SHOWN, "Digits of numbers: full-precision, rounded or displayed [default: full-precision]"),
-    row("page-orientation", "pageOrientation", Word(ORIENTATIONS), SHEET_PDF, SHOWN, "portrait or landscape [default: portrait]"),
-    row("page-scale", "pageScale", Word(SCALES), SHEET_PDF, SHOWN, "actual-size or fit-to-width [default: actual-size]"),
+    row("export-as-formulas", "exportAsFormulas", Switch, &[SpreadsheetCsv, SpreadsheetXlsx], LONG, "Formulas rather than their values"),
+    row("export-precision", "exportPrecision", Word(PRECISIONS), &[SpreadsheetXlsx], LONG, "full-precision (default), rounded or displayed"),
+    row("page-orientation", "pageOrientation", Word(ORIENTATIONS), SHEET_PDF, LONG, "portrait (default) or landscape"),
+    row("page-scale", "pageScale", Word(SCALES), SHEET_PDF, LONG, "actual-size (default) or fit-to-width"),
     row("page-width", "pageWidth", Inches, SHEET_PDF, LONG, "Width of a page in inches, 3 to 100 [default: 8.5]"),
     row("page-height", "pageHeight", Inches, SHEET_PDF, LONG, "Height of a page in inches, 3 to 100 [default: 11]"),
     row("only-export-print-areas", "onlyExportPrintAreas", Switch, SHEET_PDF, LONG, "The print areas only"),
@@ -107,7 +107,7 @@ pub(crate) const ROWS: &[Row] = &[
 
     row("include-unused-layout-slides", "includeUnusedLayoutSlides", Switch, &[PresentationPptx], LONG, "Slides of the layout that no slide uses"),
 
-    row("email-on-complete", "emailOnComplete", Switch, ARCHIVE, SHOWN, "Have a mail sent when it is ready; then a submit that may have arrived is never repeated"),
+    row("email-on-complete", "emailOnComplete", Switch, ARCHIVE, SHOWN, "Mail somebody when it is ready"),
     row("include-attachments", "includeAttachments", Switch, ARCHIVE, SHOWN, "The attachments"),
     row("include-custom-field-values", "includeCustomFieldValues", Switch, ARCHIVE, LONG, "The values of custom fields"),
     row("include-document-markup", "includeDocumentMarkup", Switch, ARCHIVE, LONG, "The markup of documents"),

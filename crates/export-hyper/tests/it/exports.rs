@@ -267,3 +267,21 @@ async fn a_file_gets_the_name_that_is_chosen_when_its_first_byte_comes() {
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+#[tokio::test]
+async fn a_file_that_gets_no_name_or_is_given_up_leaves_nothing() {
+    let server = service(|_, _| whole()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let refuse = |_: &export_hyper::Artifact| Err(io::Error::other("no"));
+    let mut sink = FileSink::to_chosen(folder.path(), refuse);
+    client(&server).export(spec()).to_sink(&mut sink).await.unwrap_err();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let server = service(|_, _| Act::SayAndClose(answer("200 OK", &[], "a page"))).await;
+    let mut sink = FileSink::to_file(folder.path().join("a.pdf"));
+    let error = client(&server).export(spec()).to_sink(&mut sink).await.unwrap_err();
+    assert!(matches!(error.job(), Some(Error::OtherKind { .. })), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    sink.discard().await.unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}

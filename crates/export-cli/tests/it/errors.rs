@@ -1,0 +1,100 @@
+//! Errors as people want them, and the exit code of each.
+
+use std::net::TcpListener;
+
+use export_sim::{BodyKind, Endpoint, Fault, Nth, Rule, Scenario};
+
+use crate::world::{Ran, World, quick};
+
+/// A submit that is accepted, and yet there is nowhere to ask.
+const NOWHERE: &str = r#"[{"fault": "headers", "remove": ["location"]},
+    {"fault": "json", "remove": ["operationLocation"]}]"#;
+
+/// Runs an export into a scenario.
+fn into(scenario: &str, more: &[&str]) -> (World, Ran) {
+    let world = World::with(quick().with_scenario(Scenario::from_json(scenario).unwrap()));
+    let line = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--quiet", "--retries", "1"];
+    let ran = world.run(&[&line, more].concat());
+    (world, ran)
+}
+
+fn one(endpoint: &str, fault: &str) -> String {
+    format!(r#"{{"rules": [{{"match": {{"endpoint": "{endpoint}"}}, "then": {fault}}}]}}"#)
+}
+
+#[test]
+fn each_end_has_its_code_and_says_what_to_do() {
+    let mut said = String::new();
+    for (name, code, endpoint, fault) in [
+        ("refused", 3, "submit", r#"{"fault": "status", "status": 400}"#),
+        ("no scope", 4, "submit", r#"{"fault": "status", "status": 403}"#),
+        ("not there", 3, "submit", r#"{"fault": "status", "status": 404}"#),
+        ("wrong secret", 4, "token", r#"{"fault": "status", "status": 401}"#),
+        ("failed", 5, "operation", r#"{"fault": "end_operation"}"#),
+        ("gave up", 75, "operation", r#"{"fault": "status", "status": 503}"#),
+        ("gateway", 6, "submit", r#"{"fault": "status", "status": 403, "body": "html"}"#),
+        ("protocol", 5, "submit", NOWHERE),
+        ("gone", 3, "download", r#"{"fault": "status", "status": 404}"#),
+    ] {
+        let (world, ran) = into(&one(endpoint, fault), &[]);
+        assert_eq!(ran.code, Some(code), "{name}: {}", ran.err);
+        assert!(!ran.err.contains("a-secret"), "{}", ran.err);
+        said.push_str(&format!("--- {name}: {code}\n{}", world.masked(&ran.err)));
+        assert_eq!(world.names(""), [""; 0], "{name}");
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn a_service_that_is_not_there_is_a_matter_of_the_network() {
+    let world = World::new();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let base = format!("http://{address}");
+    let line = ["document", "d1", "-f", "pdf", "--quiet", "--retries", "1", "--base-url", &base];
+    let ran = world.run(&line);
+    assert_eq!(ran.code, Some(6), "{}", ran.err);
+    assert!(ran.err.contains("could not be sent"), "{}", ran.err);
+    assert!(ran.err.contains("wexport jobs resume"), "{}", ran.err);
+}
+
+#[test]
+fn a_submit_that_may_have_mailed_somebody_is_not_sent_blindly() {
+    let lost = Fault::Close { at: export_sim::Moment::BeforeHead };
+    let rule = Rule::new(Endpoint::Submit, lost).on(Nth::Only(1));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(rule)));
+    let ran = world.run(&["folder", "f1", "--email-on-complete", "--quiet"]);
+    assert_eq!(ran.code, Some(6), "{}", ran.err);
+    assert!(ran.err.contains("not blindly"), "{}", ran.err);
+    assert_eq!(world.submits(), 1);
+
+    let job = world.done(&["jobs", "list"]).out;
+    let id = job.split(' ').next().unwrap();
+    let ran = world.run(&["jobs", "resume", id, "--quiet"]);
+    assert_eq!((ran.code, world.submits()), (Some(6), 1), "{}", ran.err);
+    world.done(&["jobs", "resume", id, "--resubmit", "always"]);
+    assert_eq!(world.submits(), 2);
+}
+
+#[test]
+fn an_endpoint_that_was_switched_off_is_called_that() {
+    let scenario = r#"{"rules": [{"match": {"endpoint": "submit"}, "then": [
+        {"fault": "status", "status": 404},
+        {"fault": "headers", "set": {"sunset": "Sat, 31 Jan 2026 00:00:00 GMT"}}
+    ]}]}"#;
+    let world = World::with(quick().with_scenario(Scenario::from_json(scenario).unwrap()));
+    let line = ["file", "f1", "--kind", "Folder", "--api-version", "2022-01-01"];
+    let ran = world.run(&line);
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert!(ran.err.contains("was switched off on 2026-01-31"), "{}", ran.err);
+    assert!(ran.err.contains("use --api-version 2026-01-01"), "{}", ran.err);
+}
+
+#[test]
+fn a_page_in_place_of_a_file_is_no_file() {
+    let page = Rule::new(Endpoint::Download, Fault::Body { body: BodyKind::Html });
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(page)));
+    let ran = world.run(&["document", "d1", "-f", "pdf", "--retries", "1", "--quiet"]);
+    assert_eq!(ran.code, Some(6), "{}", ran.err);
+    // What is left is hidden, and for a resume.
+    assert!(world.names("").iter().all(|name| name.starts_with('.')));
+}

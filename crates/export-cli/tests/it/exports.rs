@@ -1,0 +1,154 @@
+//! Every kind of export, from the command line to the file.
+
+use crate::world::World;
+
+/// Runs a line and gives the request's body and the name of the file.
+fn exported(line: &[&str]) -> String {
+    let world = World::new();
+    let ran = world.done(line);
+    let submit = world.server.requests().into_iter().find(|r| r.target().ends_with("/export"));
+    let submit = submit.unwrap();
+    let name = ran.out.trim().rsplit('/').next().unwrap().to_owned();
+    assert!(world.read(&name) == world.exported(), "{line:?}");
+    let body = String::from_utf8(submit.body().to_vec()).unwrap();
+    format!("{} {body} -> {name}", submit.target())
+}
+
+#[test]
+fn each_command_asks_for_its_kind() {
+    let lines: [&[&str]; 13] = [
+        &["document", "d1", "--format", "pdf"],
+        &["document", "d1", "-f", "docx", "--sections", "a,b", "--include-leader-dots"],
+        &["document", "d1", "-f", "xhtml", "--editable-simple"],
+        &["spreadsheet", "s1", "-f", "xlsx", "--export-precision", "rounded"],
+        &["spreadsheet", "s1", "-f", "csv", "--sheets", "x"],
+        &["presentation", "p1", "-f", "pptx", "--include-unused-layout-slides"],
+        &["file", "f1", "--kind", "SupportingDocument"],
+        &["file", "f1", "--kind", "document", "-f", "pdf", "--include-comments"],
+        &["folder", "f1", "--include-attachments", "--remove-grc-links"],
+        &["style-guide", "g1", "--revision", "r7"],
+        &["graph-report", "r1"],
+        &["test-form", "t1"],
+        &["attachment", "a1", "--test-form", "t", "--test-phase", "p", "--matrix", "m"],
+    ];
+    let asked: Vec<String> = lines.into_iter().map(exported).collect();
+    insta::assert_snapshot!(asked.join("\n"));
+}
+
+#[test]
+fn the_older_generation_has_its_own_paths_and_a_warning() {
+    let world = World::new();
+    let line = ["file", "f1", "--kind", "Folder", "--api-version", "2022-01-01"];
+    let ran = world.done(&line);
+    assert!(ran.err.contains("is switched off on 2027-01-31"), "{}", ran.err);
+    assert!(ran.err.contains("--api-version 2026-01-01"), "{}", ran.err);
+    assert_eq!(ran.err.matches("warning:").count(), 1, "{}", ran.err);
+    assert_eq!(world.requests()[1], "POST /prototype/platform/files/f1/export 202");
+
+    let ran = world.done(&["container", "c1", "--api-version", "2022-01-01", "--quiet"]);
+    assert_eq!(ran.err.matches("warning:").count(), 1, "{}", ran.err);
+    assert_eq!(ran.out, "");
+}
+
+#[test]
+fn denied_deprecated_endpoints_are_not_asked() {
+    let world = World::new();
+    let ran = world.run(&[
+        "file",
+        "f1",
+        "--kind",
+        "Folder",
+        "--api-version",
+        "2022-01-01",
+        "--deny-deprecated",
+    ]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("ends on 2027-01-31"), "{}", ran.err);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_dry_run_prints_the_request_and_sends_nothing() {
+    let world = World::new();
+    let line = ["document", "d 1", "-f", "pdf", "--include-comments", "--dry-run"];
+    insta::assert_snapshot!(world.masked(&world.done(&line).out));
+    let line = ["document", "it's", "-f", "pdf", "--dry-run=curl"];
+    insta::assert_snapshot!(world.masked(&world.done(&line).out));
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_dry_run_needs_no_credentials() {
+    let world = World::new();
+    let mut command = world.command(&["test-form", "t1", "--dry-run"]);
+    let output = command.env_remove("WORKIVA_CLIENT_SECRET").output().unwrap();
+    assert!(output.status.success());
+}
+
+#[test]
+fn a_body_that_a_script_has_is_sent_as_it_is() {
+    let world = World::new();
+    std::fs::write(
+        world.work().join("old.json"),
+        r#"{"kind": "Document", "documentExport": {"format": "docx"}, "asOf": "today"}"#,
+    )
+    .unwrap();
+    let line = ["file", "f1", "--body", "@old.json", "--option", "later.flag=true", "--dry-run"];
+    let ran = world.done(&line);
+    assert!(ran.err.contains("asOf is not known to this release"), "{}", ran.err);
+    assert!(ran.err.contains("later is not known to this release"), "{}", ran.err);
+    let (_, body) = ran.out.split_once("\n\n").unwrap();
+    let sent: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(
+        sent,
+        serde_json::json!({
+            "kind": "Document",
+            "documentExport": {"format": "docx"},
+            "asOf": "today",
+            "later": {"flag": true}
+        })
+    );
+}
+
+#[test]
+fn the_format_is_taken_from_the_name_of_the_file() {
+    let world = World::new();
+    world.done(&["document", "d1", "-o", "report.DOCX"]);
+    assert_eq!(world.server.requests()[1].body(), r#"{"format":"docx"}"#);
+    assert!(world.read("report.DOCX").starts_with(b"PK"));
+}
+
+#[test]
+fn an_operation_that_was_started_elsewhere_is_asked_after_and_fetched() {
+    let world = World::new();
+    world.done(&["document", "d1", "-f", "pdf", "-o", "one.pdf"]);
+    let url = world.requests()[2].split(' ').nth(1).unwrap().to_owned();
+    let id = url.rsplit('/').next().unwrap();
+    for operation in [id, &format!("{}{url}", world.server.url())] {
+        let status = world.done(&["status", operation]);
+        assert!(status.out.contains("status            completed"), "{}", status.out);
+        assert!(status.out.contains("file is ready     yes"), "{}", status.out);
+        world.done(&["fetch", operation, "-o", "two.pdf"]);
+        assert_eq!(world.read("one.pdf"), world.read("two.pdf"));
+    }
+    assert_eq!(world.submits(), 1);
+}
+
+#[cfg(feature = "demo")]
+#[test]
+fn the_demonstration_needs_nothing_and_leaves_real_files() {
+    let world = World::new();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_wexport"))
+        .arg("demo")
+        .current_dir(world.work())
+        .env_clear()
+        .output()
+        .unwrap();
+    let ran = world.ran(output);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(ran.err, "");
+    assert_eq!(world.names("wexport-demo"), ["2022-01-01", "2026-01-01"]);
+    assert_eq!(world.names("wexport-demo/2026-01-01").len(), 14);
+    assert_eq!(world.names("wexport-demo/2022-01-01").len(), 11);
+    assert!(world.read("wexport-demo/2026-01-01/annual-report.pdf").starts_with(b"%PDF-"));
+}

@@ -1,0 +1,149 @@
+//! Jobs: what is kept of a run, and going on with one.
+
+use std::fs;
+
+use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
+
+use crate::world::{World, quick};
+
+const PDF: [&str; 6] = ["document", "d1", "-f", "pdf", "-o", "a.pdf"];
+
+fn id(world: &World) -> String {
+    let listed = world.done(&["jobs", "list"]).out;
+    listed.lines().last().unwrap().split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_run_leaves_its_story() {
+    let world = World::new();
+    world.done(&PDF);
+    let list = world.done(&["jobs", "list"]).out;
+    insta::assert_snapshot!(world.masked(&list));
+    let show = world.done(&["jobs", "show", &id(&world)]).out;
+    insta::assert_snapshot!(world.masked(&show));
+    assert_eq!(world.done(&["jobs", "list", "--failed"]).out, "");
+}
+
+#[test]
+fn nothing_secret_is_kept() {
+    let world = World::with(quick().with_downloads(export_sim::Downloads::Signed));
+    world.done(&PDF);
+    let folder = world.home().join(".local/state/wexport/jobs").join(id(&world));
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains("a-secret") && !text.contains("Bearer"), "{text}");
+        for signature in text.split("signature=").skip(1) {
+            assert!(signature.starts_with("***"), "{text}");
+        }
+        seen += 1;
+    }
+    assert!(seen >= 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_look_at_the_state() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    world.done(&[&PDF[..], &["--state", "kept"]].concat());
+    for folder in ["kept", "kept/jobs"] {
+        let mode = fs::metadata(world.work().join(folder)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{folder}");
+    }
+}
+
+#[test]
+fn a_job_that_gave_up_is_gone_on_with_by_name_and_only_then() {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Between(1, 2));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
+    let ran = world.run(&[&PDF[..], &["--retries", "1"]].concat());
+    assert_eq!(ran.code, Some(75), "{}", ran.err);
+    let id = id(&world);
+    assert!(ran.err.contains(&format!("wexport jobs resume {id}")), "{}", ran.err);
+    assert!(world.done(&["jobs", "list", "--failed"]).out.contains("failed"));
+
+    // The same line again is an export of its own.
+    world.done(&PDF);
+    assert_eq!(world.submits(), 2);
+    world.done(&["jobs", "resume", &id[id.len() - 4..]]);
+    assert_eq!(world.submits(), 2);
+    assert!(world.read("a.pdf").starts_with(b"%PDF-"));
+
+    let ran = world.run(&["jobs", "resume", &id]);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.err.contains("is done"), "{}", ran.err);
+}
+
+#[test]
+fn all_that_failed_is_gone_on_with_at_once() {
+    let broken = Rule::new(Endpoint::Download, Fault::Close { at: Moment::Byte(10) });
+    let rule = broken.on(Nth::Between(1, 2));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(rule)));
+    for name in ["a.pdf", "b.pdf"] {
+        let line = ["document", "d1", "-f", "pdf", "-o", name, "--retries", "0", "-q"];
+        assert_eq!(world.run(&line).code, Some(75));
+    }
+    world.done(&["jobs", "resume", "--failed"]);
+    assert_eq!(world.names(""), ["a.pdf", "b.pdf"]);
+    assert_eq!(world.submits(), 2);
+    assert_eq!(world.done(&["jobs", "list", "--failed"]).out, "");
+}
+
+#[test]
+fn a_resumed_job_writes_where_it_was_told_from_whichever_folder() {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
+    assert_eq!(world.run(&[&PDF[..], &["--retries", "0"]].concat()).code, Some(75));
+    let mut command = world.command(&["jobs", "resume", &id(&world)]);
+    assert!(command.current_dir(world.home()).status().unwrap().success());
+    assert_eq!(world.names(""), ["a.pdf"]);
+}
+
+#[test]
+fn the_same_line_on_two_nights_replaces_the_file_and_keeps_both_stories() {
+    let world = World::new();
+    for night in 1..=2 {
+        world.done(&[&PDF[..], &["--quiet"]].concat());
+        assert_eq!(world.submits(), night);
+    }
+    assert_eq!(world.names(""), ["a.pdf"]);
+    assert_eq!(world.done(&["jobs", "list"]).out.lines().count(), 2);
+    world.done(&["jobs", "clean", "--older-than", "1d"]);
+    assert_eq!(world.done(&["jobs", "list"]).out.lines().count(), 2);
+    assert_eq!(world.done(&["jobs", "clean", "--older-than", "0s"]).out, "forgot 2 jobs\n");
+    assert_eq!(world.done(&["jobs", "list"]).out, "");
+}
+
+#[test]
+fn without_state_nothing_is_kept_and_a_way_on_is_named_all_the_same() {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
+    let ran = world.run(&[&PDF[..], &["--retries", "0", "--no-state"]].concat());
+    assert_eq!(ran.code, Some(75));
+    assert!(ran.err.contains("wexport fetch"), "{}", ran.err);
+    assert!(fs::read_dir(world.home()).unwrap().next().is_none());
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_is_a_clear_message() {
+    let world = World::new();
+    let blocked = world.home().join(".local");
+    fs::write(&blocked, "in the way").unwrap();
+    let ran = world.run(&PDF);
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    assert!(ran.err.contains("cannot keep the state of jobs in"), "{}", ran.err);
+    assert!(ran.err.contains("--no-state"), "{}", ran.err);
+    assert!(world.requests().is_empty());
+    world.done(&[&PDF[..], &["--state", "elsewhere"]].concat());
+}
+
+#[test]
+fn a_job_that_is_not_there_is_told() {
+    let world = World::new();
+    for words in [["jobs", "show", "nonsense"], ["jobs", "resume", "nonsense"]] {
+        let ran = world.run(&words);
+        assert_eq!(ran.code, Some(1), "{}", ran.err);
+        assert!(ran.err.contains("there is no job"), "{}", ran.err);
+    }
+}

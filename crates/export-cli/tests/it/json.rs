@@ -1,0 +1,73 @@
+//! Events for scripts.
+
+use export_sim::{Endpoint, Fault, Nth, RetryAfter, Rule, Scenario};
+use serde_json::Value;
+
+use crate::world::{World, quick};
+
+fn events(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+#[test]
+fn the_schema_of_the_events_of_an_export() {
+    let busy = Fault::Status {
+        status: http_status(429),
+        retry_after: Some(RetryAfter::Seconds(0)),
+        body: Default::default(),
+    };
+    let scenario =
+        Scenario::default().with_rule(Rule::new(Endpoint::Operation, busy).on(Nth::Only(1)));
+    let world = World::with(quick().with_scenario(scenario));
+    let ran = world.done(&["document", "d1", "-f", "pdf", "--json", "--poll-interval", "1ms"]);
+    assert!(events(&ran.out).iter().all(|event| event["v"] == 1));
+    assert_eq!(ran.err, "");
+    // The length of a back-off is a matter of chance.
+    insta::assert_snapshot!(world.masked(&without_waits(&ran.out)));
+}
+
+#[test]
+fn an_error_is_an_event_too() {
+    let refused = Rule::new(Endpoint::Submit, Fault::status(403));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(refused)));
+    let ran = world.run(&["document", "d1", "-f", "pdf", "--json"]);
+    assert_eq!(ran.code, Some(4));
+    let last = ran.out.lines().last().unwrap();
+    insta::assert_snapshot!(world.masked(last));
+    assert!(ran.err.starts_with("error: "), "{}", ran.err);
+
+    let ran = world.run(&["document", "d1", "-f", "pdf", "--json", "-o", ""]);
+    let last = events(&ran.out).pop().unwrap();
+    assert_eq!((&last["event"], &last["exit_code"]), (&"error".into(), &2.into()));
+}
+
+#[test]
+fn where_the_file_has_standard_output_the_events_are_on_the_other_stream() {
+    let world = World::new();
+    let output = world.command(&["document", "d1", "-f", "pdf", "--json", "-o", "-"]).output();
+    let output = output.unwrap();
+    assert_eq!(output.stdout, world.exported());
+    let events = events(&String::from_utf8(output.stderr).unwrap());
+    assert_eq!(events.last().unwrap()["event"], "done");
+
+    let ran = world.run(&["document", "d1", "--body", "{", "--json", "-o", "-"]);
+    assert_eq!(ran.out, "");
+    assert_eq!(self::events(&ran.err).len(), 1);
+}
+
+/// Waits, with their length taken out.
+fn without_waits(text: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        if let Some(seconds) = event.get_mut("seconds") {
+            *seconds = "SECONDS".into();
+        }
+        lines.push(event.to_string());
+    }
+    lines.join("\n")
+}
+
+fn http_status(code: u16) -> http::StatusCode {
+    http::StatusCode::from_u16(code).unwrap()
+}

@@ -1,0 +1,39 @@
+//! What differs from run to run, taken out of texts that are compared.
+
+/// Times become `TIME`, ids of jobs `JOB`.
+pub(crate) fn mask(text: &str) -> String {
+    let text = mask_pattern(text, "dddd-dd-ddTdd:dd:dd", "TIME");
+    let text = mask_pattern(&text, "dddddddd-dddddd-xxxx", "JOB");
+    text.replace(concat!("wexport/", env!("CARGO_PKG_VERSION")), "wexport/VERSION")
+}
+
+/// `d` stands for a digit, `x` for a hexadecimal one. A time may have milliseconds and ends in Z.
+fn mask_pattern(text: &str, pattern: &str, name: &str) -> String {
+    let mut masked = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if fits(rest, pattern) {
+            masked.push_str(name);
+            rest = &rest[pattern.len()..];
+            if name == "TIME" {
+                rest = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+                rest = rest.strip_prefix('Z').unwrap_or(rest);
+            }
+        } else {
+            masked.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    masked
+}
+
+fn fits(text: &str, pattern: &str) -> bool {
+    let mut text = text.chars();
+    pattern.chars().all(|wanted| {
+        text.next().is_some_and(|c| match wanted {
+            'd' => c.is_ascii_digit(),
+            'x' => c.is_ascii_hexdigit(),
+            exact => c == exact,
+        })
+    })
+}

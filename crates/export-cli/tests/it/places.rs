@@ -1,0 +1,123 @@
+//! Where the file goes.
+
+use std::fs;
+
+use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
+
+use crate::world::{World, quick};
+
+const PDF: [&str; 4] = ["document", "d1", "-f", "pdf"];
+
+fn line<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    PDF.into_iter().chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn a_file_a_folder_and_a_template_are_told_apart() {
+    let world = World::new();
+    fs::create_dir(world.work().join("there")).unwrap();
+    world.done(&line(&["-o", "a.pdf"]));
+    world.done(&line(&["-o", "there"]));
+    let ran = world.done(&line(&["-o", "new/{kind}/{id}-{name}.{ext}"]));
+    assert_eq!(world.names(""), ["a.pdf", "new", "there"]);
+    assert_eq!(world.names("there"), ["d1.pdf"]);
+    assert_eq!(world.names("new/document"), ["d1-d1.pdf"]);
+    assert!(ran.out.trim_end().ends_with("work/new/document/d1-d1.pdf"), "{}", ran.out);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_before_anything_is_sent() {
+    let world = World::new();
+    for place in ["nowhere/a.pdf", "nowhere/"] {
+        let ran = world.run(&line(&["-o", place]));
+        assert_eq!(ran.code, Some(7), "{}", ran.err);
+        assert!(ran.err.contains("there is no such folder"), "{}", ran.err);
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_place_that_is_not_known_is_refused() {
+    let world = World::new();
+    for (place, said) in [("ftp://x/y", "ftp://"), ("{nmae}", "{nmae}"), ("", "names nothing")] {
+        let ran = world.run(&line(&["-o", place]));
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn yesterday_s_file_is_replaced_left_kept_beside_or_an_error() {
+    let world = World::new();
+    let write = |text| fs::write(world.work().join("a.pdf"), text).unwrap();
+    write("yesterday");
+    world.done(&line(&["-o", "a.pdf"]));
+    assert!(world.read("a.pdf").starts_with(b"%PDF-"));
+
+    write("yesterday");
+    let sent = world.requests().len();
+    let ran = world.done(&line(&["-o", "a.pdf", "--if-exists", "skip"]));
+    assert!(ran.err.contains("skipped"), "{}", ran.err);
+    let ran = world.run(&line(&["-o", "a.pdf", "--if-exists", "error"]));
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    assert!(ran.err.contains("a.pdf exists"), "{}", ran.err);
+    assert_eq!(world.requests().len(), sent);
+
+    let ran = world.done(&line(&["-o", "a.pdf", "--if-exists", "rename"]));
+    assert!(ran.out.trim_end().ends_with("a (2).pdf"), "{}", ran.out);
+    assert_eq!(world.read("a.pdf"), b"yesterday");
+    assert_eq!(world.names(""), ["a (2).pdf", "a.pdf"]);
+}
+
+#[test]
+fn the_same_rules_hold_for_a_name_that_the_service_chooses() {
+    let world = World::new();
+    fs::write(world.work().join("d1.pdf"), "yesterday").unwrap();
+    let ran = world.done(&line(&["--if-exists", "skip"]));
+    assert!(ran.err.contains("skipped"), "{}", ran.err);
+    let ran = world.run(&line(&["--if-exists", "error"]));
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    assert!(ran.err.contains("d1.pdf exists"), "{}", ran.err);
+    assert_eq!(world.read("d1.pdf"), b"yesterday");
+    assert_eq!(world.names(""), ["d1.pdf"]);
+    world.done(&line(&["--if-exists", "rename"]));
+    assert_eq!(world.names(""), ["d1 (2).pdf", "d1.pdf"]);
+    world.done(&line(&[]));
+    assert!(world.read("d1.pdf").starts_with(b"%PDF-"));
+}
+
+#[test]
+fn a_name_from_the_service_stays_in_its_folder() {
+    let world = World::with(quick().with_file_name("../../CON:a\u{202e}b"));
+    world.done(&line(&[]));
+    assert_eq!(world.names(""), ["CON_ab.pdf"]);
+}
+
+#[test]
+fn standard_output_gets_the_whole_file_and_nothing_else() {
+    let world = World::new();
+    let output = world.command(&line(&["-o", "-"])).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(output.stdout, world.exported());
+    assert_eq!(world.names(""), [""; 0]);
+}
+
+#[test]
+fn standard_output_gets_nothing_of_a_file_that_does_not_arrive() {
+    let broken = Rule::new(Endpoint::Download, Fault::Close { at: Moment::Byte(100) });
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
+    let output = world.command(&line(&["-o", "-", "--retries", "0"])).output().unwrap();
+    assert_eq!(output.status.code(), Some(75));
+    assert_eq!(output.stdout, b"");
+}
+
+#[test]
+fn a_download_that_breaks_off_goes_on_and_comes_whole_to_standard_output() {
+    let broken = Rule::new(Endpoint::Download, Fault::Close { at: Moment::Byte(100) });
+    let scenario = Scenario::default().with_rule(broken.on(Nth::Only(1)));
+    let world = World::with(quick().with_scenario(scenario));
+    let output = world.command(&line(&["-o", "-"])).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(output.stdout, world.exported());
+}

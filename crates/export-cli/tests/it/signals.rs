@@ -1,0 +1,92 @@
+//! Ctrl-C and SIGTERM in each phase, and going on afterwards.
+#![cfg(unix)]
+
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
+
+use crate::world::{Ran, World, quick};
+
+const LENGTH: u64 = 3_000_000;
+
+const PDF: [&str; 6] = ["document", "d1", "-f", "pdf", "-o", "a.pdf"];
+
+fn signal(world: &World, child: Child, name: &str) -> Ran {
+    let pid = child.id().to_string();
+    let sent = Instant::now();
+    assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    let ran = world.ran(child.wait_with_output().unwrap());
+    assert!(sent.elapsed() < Duration::from_secs(5));
+    ran
+}
+
+/// A request that hangs at a moment, the first time.
+fn hanging(endpoint: Endpoint, at: Moment) -> World {
+    let stall = Rule::new(endpoint, Fault::Stall { at, time: None }).on(Nth::Only(1));
+    World::with(
+        quick().with_artifact_size(LENGTH).with_scenario(Scenario::default().with_rule(stall)),
+    )
+}
+
+#[test]
+fn stopped_in_any_phase_it_says_how_to_go_on_and_does() {
+    for (name, endpoint, at, code) in [
+        ("-INT", Endpoint::Token, Moment::BeforeHead, 130),
+        ("-TERM", Endpoint::Submit, Moment::BeforeHead, 143),
+        ("-INT", Endpoint::Operation, Moment::BeforeHead, 130),
+        ("-TERM", Endpoint::Operation, Moment::AfterHead, 143),
+        ("-INT", Endpoint::Download, Moment::Byte(1_500_000), 130),
+        ("-TERM", Endpoint::Download, Moment::Byte(1_500_000), 143),
+    ] {
+        let world = hanging(endpoint, at);
+        let asked = |world: &World| {
+            world.server.requests().iter().any(|request| request.endpoint() == endpoint)
+        };
+        let child = world.start_until(&PDF, asked);
+        let ran = signal(&world, child, name);
+        assert_eq!(ran.code, Some(code), "{endpoint:?}: {}", ran.err);
+        let way = ran.err.lines().find(|line| line.contains("wexport jobs resume")).unwrap();
+        let id = way.rsplit(' ').next().unwrap();
+        assert!(!world.work().join("a.pdf").exists());
+        assert!(world.done(&["jobs", "list"]).out.contains("interrupted"), "{endpoint:?}");
+
+        world.done(&["jobs", "resume", id]);
+        assert!(world.read("a.pdf") == world.exported(), "{endpoint:?}");
+        assert_eq!(world.names(""), ["a.pdf"], "{endpoint:?}");
+        // A submit that may have arrived is sent again, since it asks for no side effect.
+        let submits = if endpoint == Endpoint::Submit { 2 } else { 1 };
+        assert_eq!(world.submits(), submits, "{endpoint:?}");
+    }
+}
+
+#[test]
+fn a_job_that_was_killed_is_found_and_gone_on_with() {
+    let world = hanging(Endpoint::Download, Moment::Byte(1_500_000));
+    let part = |world: &World| {
+        world.names("").iter().any(|name| {
+            std::fs::metadata(world.work().join(name)).is_ok_and(|part| part.len() > 1_000_000)
+        })
+    };
+    let mut child = world.start_until(&PDF, part);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(world.done(&["jobs", "list", "--failed"]).out.contains("interrupted"));
+    world.done(&["jobs", "resume", "--failed"]);
+    assert!(world.read("a.pdf") == world.exported());
+    assert_eq!(world.submits(), 1);
+}
+
+#[test]
+fn a_job_that_runs_is_not_run_twice() {
+    let world = hanging(Endpoint::Operation, Moment::BeforeHead);
+    let asked = |world: &World| world.requests().iter().any(|line| line.contains("/operations/"));
+    let child = world.start_until(&PDF, asked);
+    let list = world.done(&["jobs", "list"]).out;
+    assert!(list.contains("running"), "{list}");
+    let ran = world.run(&["jobs", "resume", list.split(' ').next().unwrap()]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("is running in another process"), "{}", ran.err);
+    assert_eq!(world.done(&["jobs", "clean", "--older-than", "0s"]).out, "forgot 0 jobs\n");
+    assert_eq!(signal(&world, child, "-INT").code, Some(130));
+}

@@ -1,0 +1,114 @@
+//! What cannot be is refused before anything is sent, in the words of the flags.
+
+use crate::world::World;
+
+/// What is said about a command line that is refused.
+fn refusals(world: &World, lines: &[&[&str]]) -> String {
+    let mut said = String::new();
+    for line in lines {
+        let ran = world.run(line);
+        assert_eq!(ran.code, Some(2), "{line:?}: {}", ran.err);
+        said.push_str(&format!("$ wexport {}\n{}", line.join(" "), world.masked(&ran.err)));
+    }
+    assert!(world.requests().is_empty());
+    said
+}
+
+#[test]
+fn options_that_do_not_belong_together_are_refused_by_their_flags() {
+    let world = World::new();
+    insta::assert_snapshot!(refusals(
+        &world,
+        &[
+            &["document", "d1"],
+            &["document", "d1", "-f", "xlsx"],
+            &["document", "", "-f", "pdf"],
+            &["spreadsheet", "s1", "-f", "pdf", "--sections", "a"],
+            &["spreadsheet", "s1", "-f", "pdf", "--page-width", "2"],
+            &["spreadsheet", "s1", "-f", "csv", "--page-width", "9"],
+            &["spreadsheet", "s1", "-f", "csv", "--sheets", "a,b"],
+            &["document", "d1", "-f", "docx", "--include-comments"],
+            &[
+                "document",
+                "d1",
+                "-f",
+                "xhtml",
+                "--editable-simple",
+                "--include-headers-and-footers",
+            ],
+            &["presentation", "p1", "-f", "pptx", "--remove-links"],
+            &["file", "f1"],
+            &["file", "f1", "--kind", "Folder", "-f", "pdf"],
+            &["file", "f1", "--kind", "Document", "--include-comments"],
+            &["file", "f1", "--kind", "SupportingDocument", "--include-comments"],
+            &["attachment", "a", "--test-form", "t", "--test-phase", "p", "--sample", "s"],
+            &["graph-report", "r1", "--api-version", "2022-01-01"],
+            &["container", "c1"],
+        ]
+    ));
+}
+
+#[test]
+fn a_body_or_an_option_that_cannot_be_read_is_refused() {
+    let world = World::new();
+    insta::assert_snapshot!(refusals(
+        &world,
+        &[
+            &["document", "d1", "--body", "{"],
+            &["document", "d1", "--body", "{\"format\":\"pdf\"}", "--include-comments"],
+            &["document", "d1", "--body", "{\"format\":\"pdf\"}", "-f", "pdf"],
+            &["document", "d1", "--body", "{\"format\":\"odt\"}"],
+            &["document", "d1", "-f", "pdf", "--option", "nonsense"],
+            &["document", "d1", "-f", "pdf", "--option", "pdfOptions.includeComments=7"],
+        ]
+    ));
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_where_they_stand() {
+    let world = World::new();
+    let pdf = ["document", "d1", "-f", "pdf"];
+    let mut said = String::new();
+    for (variable, value) in [
+        ("WEXPORT_REGION", "mars"),
+        ("WEXPORT_BASE_URL", "http://user:hunter2@example.com"),
+        ("WEXPORT_BASE_URL", "ftp://example.com"),
+        ("WEXPORT_TIMEOUT", "soon"),
+        ("WEXPORT_RETRIES", "-1"),
+        ("WEXPORT_API_VERSION", "2024-01-01"),
+        ("WEXPORT_PROXY", "socks5://user:hunter2@proxy"),
+        ("WORKIVA_CLIENT_ID", ""),
+        ("WORKIVA_TOKEN", "two words"),
+    ] {
+        let mut command = world.command(&pdf);
+        if variable == "WEXPORT_REGION" {
+            command.env_remove("WEXPORT_BASE_URL");
+        }
+        let ran = world.ran(command.env(variable, value).output().unwrap());
+        assert_eq!(ran.code, Some(2), "{variable}: {}", ran.err);
+        assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+        said.push_str(&format!("{variable}={value}\n{}", ran.err));
+    }
+    let said = said.replace("user:hunter2@", "USER@");
+    insta::assert_snapshot!(said);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_proxy_s_password_is_no_argument() {
+    let world = World::new();
+    let line = ["document", "d1", "-f", "pdf", "--proxy", "http://me:hunter2@proxy:3128"];
+    let ran = world.run(&line);
+    assert_eq!(ran.code, Some(2));
+    assert!(!ran.err.contains("hunter2") && ran.err.contains("WEXPORT_PROXY"), "{}", ran.err);
+}
+
+#[test]
+fn nobody_asks_without_credentials() {
+    let world = World::new();
+    let mut command = world.command(&["document", "d1", "-f", "pdf"]);
+    let output = command.env_remove("WORKIVA_CLIENT_SECRET").output().unwrap();
+    let ran = world.ran(output);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET"), "{}", ran.err);
+}

@@ -1,0 +1,143 @@
+//! A machine with a home of its own, and a simulated service.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use export_sim::{Config, RecordedRequest, Server};
+use tempfile::TempDir;
+
+use crate::mask::mask;
+
+/// A machine and a service.
+pub(crate) struct World {
+    pub(crate) server: Server,
+    folder: TempDir,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// A service that is as quick as it can be.
+pub(crate) fn quick() -> Config {
+    Config::default()
+        .with_client("an-id", "a-secret")
+        .with_token("a-token")
+        .with_retry_after(0)
+        .with_operations_rate(0.0)
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(quick())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("home")).unwrap();
+        fs::create_dir(folder.path().join("work")).unwrap();
+        Self { server: Server::start_blocking(config).unwrap(), folder }
+    }
+
+    /// Where commands are given.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// A command in an environment that holds nothing but this world.
+    pub(crate) fn command(&self, line: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wexport"));
+        command
+            .args(line)
+            .current_dir(self.work())
+            .env_clear()
+            .env("HOME", self.home())
+            .env("WEXPORT_BASE_URL", self.server.url())
+            .env("WEXPORT_POLL_INTERVAL", "20ms")
+            .env("WORKIVA_CLIENT_ID", "an-id")
+            .env("WORKIVA_CLIENT_SECRET", "a-secret")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command line to its end.
+    pub(crate) fn run(&self, line: &[&str]) -> Ran {
+        self.ran(self.command(line).output().unwrap())
+    }
+
+    pub(crate) fn ran(&self, output: Output) -> Ran {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Runs a command that is to succeed.
+    pub(crate) fn done(&self, line: &[&str]) -> Ran {
+        let ran = self.run(line);
+        assert_eq!(ran.code, Some(0), "{line:?}: {}{}", ran.out, ran.err);
+        ran
+    }
+
+    /// A text without what differs from run to run.
+    pub(crate) fn masked(&self, text: &str) -> String {
+        let text = text.replace(self.server.storage_url(), "http://STORE");
+        let text = text.replace(self.server.url(), "http://API");
+        let host = |url: &str| url.trim_start_matches("http://").to_owned();
+        let text = text.replace(&host(self.server.url()), "API");
+        mask(&text.replace(&self.folder.path().display().to_string(), "/TMP"))
+    }
+
+    /// Each request as a line: method, path and status.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let line = |request: &RecordedRequest| {
+            let status = request.status().map_or("-".into(), |status| status.as_u16().to_string());
+            format!("{} {} {status}", request.method(), request.target())
+        };
+        self.server.requests().iter().map(line).collect()
+    }
+
+    pub(crate) fn submits(&self) -> usize {
+        self.requests().iter().filter(|line| line.contains("/export ")).count()
+    }
+
+    /// The file names in a folder of the work, hidden ones too.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.work().join(folder)).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn read(&self, path: impl AsRef<Path>) -> Vec<u8> {
+        fs::read(self.work().join(path)).unwrap()
+    }
+
+    /// The content of the export that was started last.
+    pub(crate) fn exported(&self) -> Vec<u8> {
+        self.server.exports().pop().unwrap().content().to_bytes().unwrap().to_vec()
+    }
+
+    /// Starts a command and waits until something is so.
+    pub(crate) fn start_until(&self, line: &[&str], reached: impl Fn(&Self) -> bool) -> Child {
+        let mut child = self.command(line).spawn().unwrap();
+        let give_up_at = Instant::now() + Duration::from_secs(20);
+        while !reached(self) {
+            assert!(Instant::now() < give_up_at, "{:?}", self.requests());
+            assert!(child.try_wait().unwrap().is_none(), "it ended: {:?}", self.requests());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child
+    }
+}
