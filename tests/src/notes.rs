@@ -69,6 +69,7 @@ impl Lines {
             },
             // How many days are left depends on the day.
             Event::Sunset { notice, .. } => format!("sunset of {}", notice.sunset.endpoint),
+            Event::Deprecated { .. } => "deprecated".into(),
             Event::Ignored { what, .. } => format!("ignored: {what}"),
             other => format!("{other:?}"),
         };

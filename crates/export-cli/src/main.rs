@@ -4,6 +4,7 @@ mod cli;
 mod clock;
 mod commands;
 mod place;
+mod receipt;
 mod report;
 mod run;
 mod settings;

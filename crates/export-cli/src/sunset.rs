@@ -7,6 +7,10 @@ use crate::report::{Exit, Problem};
 /// An end that is further away than this many days is not worth a warning.
 const WARN_WITHIN: i64 = 365;
 
+/// What to say of an endpoint that the service calls deprecated.
+pub(crate) const DEPRECATED: &str =
+    "the service calls the endpoint in use deprecated: see its documentation for what follows";
+
 /// What to say of an end, if it is near.
 pub(crate) fn warning(date: &str, days_left: i64, endpoint: &str, api: &str) -> Option<String> {
     if days_left >= WARN_WITHIN {

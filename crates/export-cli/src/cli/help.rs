@@ -26,10 +26,11 @@ Export:
 Go on:
   jobs list, show, resume, clean        what this machine has exported, and how
   status, fetch                         an operation that was started elsewhere
+  verify FILE                           check a file against its --receipt
 More:
   demo                                  see it work: no credentials, no network
-  help COMMAND                          also: help exit-codes, templates,
-                                        environment, json
+  completions SHELL, man [FOLDER]
+  help COMMAND                          or a topic, see `wexport help help`
 
 Credentials: WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET, or WORKIVA_TOKEN.
 

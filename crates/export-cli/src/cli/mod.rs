@@ -10,6 +10,8 @@ mod place;
 mod session;
 mod span;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::connection::ConnectionArgs;
@@ -70,6 +72,24 @@ pub(crate) enum Command {
     Fetch(Box<FetchArgs>),
     /// List, show, resume and clean the jobs of this machine
     Jobs(Box<JobsArgs>),
+    /// Check files against their receipts
+    Verify {
+        /// Files that were exported with --receipt
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Print what a shell needs to complete command lines
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        #[arg(value_name = "SHELL", hide_possible_values = true)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Man {
+        /// Write the pages into this folder
+        #[arg(value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
     /// See it work: a simulated service, a real file of each kind, no credentials
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
@@ -83,5 +103,5 @@ pub(crate) enum Command {
 pub(crate) struct DemoArgs {
     /// Where the files go
     #[arg(value_name = "FOLDER", default_value = "wexport-demo")]
-    pub(crate) folder: std::path::PathBuf,
+    pub(crate) folder: PathBuf,
 }

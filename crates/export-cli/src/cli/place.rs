@@ -21,6 +21,13 @@ pub(crate) struct PlaceArgs {
     #[arg(long, value_name = "RULE", value_enum, help_heading = None)]
     #[arg(hide_possible_values = true)]
     pub(crate) if_exists: Option<IfExistsWord>,
+
+    /// Write FILE.receipt.json beside the file
+    ///
+    /// SHA-256, length, what was asked for, the operation and its times, the client and the
+    /// versions; `wexport verify FILE` checks the file against it.
+    #[arg(long, help_heading = None, hide_short_help = true)]
+    pub(crate) receipt: bool,
 }
 
 /// What becomes of a file that exists already.

@@ -58,6 +58,7 @@ async fn generation(url: &str, version: ApiVersion, folder: &Path) -> Result<(),
             folder: folder.into(),
             if_exists: IfExistsWord::Replace,
             at: clock::now(),
+            receipt: true,
         };
         let watcher = Arc::new(Watcher::new(Box::new(Silent)));
         let plan = Plan { start: Start::Spec(Box::new(spec)), what, place };

@@ -83,6 +83,7 @@ state is kept), and the members of the event:
   downloading   offset, length
   progress      bytes, length
   sunset        endpoint, date, days_left, successor
+  deprecated
   ignored       what
   warning       message
   operation     operation, status, is_ready, created, updated, original_request

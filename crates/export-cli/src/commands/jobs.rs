@@ -94,6 +94,7 @@ fn in_full(what: &Happening) -> Option<String> {
         }
         Happening::Interrupted { exit_code } => format!("stopped by a signal, code {exit_code}"),
         Happening::Error(failure) => format!("error: {}", failure.what),
+        Happening::Deprecated => "the service calls the endpoint deprecated".into(),
         Happening::Ignored { what } => format!("ignored: {what}"),
         Happening::Sunset { endpoint, date, .. } => format!("{endpoint} ends on {date}"),
         other => return line(other),

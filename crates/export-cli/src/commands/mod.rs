@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod export;
@@ -9,6 +10,7 @@ mod help;
 mod jobs;
 mod resume;
 mod status;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,9 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
             JobsCommand::Resume(command) => return resume::run(*command).await.into(),
             JobsCommand::Clean { older_than, state } => jobs::clean(older_than, &state),
         },
+        Command::Verify { files } => verify::run(&files),
+        Command::Completions { shell } => completions::completions(shell),
+        Command::Man { folder } => completions::man(folder.as_deref()),
         #[cfg(feature = "demo")]
         Command::Demo(command) => demo::run(&command).await,
         Command::Help(command) => help::run(&command),

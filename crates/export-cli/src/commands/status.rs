@@ -28,8 +28,8 @@ pub(super) async fn run(command: StatusArgs) -> Exit {
 
 async fn status(command: &StatusArgs, watcher: &Watcher) -> Result<Happening, Problem> {
     let settings = Settings::resolve(&command.session, &environment)?;
-    let credentials = settings.credentials.load(&mut |warning| watcher.warn(warning))?;
-    let client = settings.client(credentials, None)?;
+    let loaded = settings.credentials.load(&mut |warning| watcher.warn(warning))?;
+    let client = settings.client(loaded.credentials, None)?;
     let asked = client.attach(&command.operation).status().await;
     let status = asked.map_err(|error| explain(&error, &Context::default()))?;
     let text = |fact: &Option<std::borrow::Cow<'_, str>>| fact.as_deref().map(String::from);

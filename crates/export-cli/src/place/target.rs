@@ -20,6 +20,9 @@ pub(crate) struct Order {
     pub(crate) if_exists: IfExistsWord,
     /// When the command was given.
     pub(crate) at: Timestamp,
+    /// Whether the file gets a receipt.
+    #[serde(default)]
+    pub(crate) receipt: bool,
 }
 
 /// Where a file is to go.
@@ -41,7 +44,8 @@ impl Order {
         let folder = std::env::current_dir()
             .map_err(|error| Problem::local("there is no current folder", &error))?;
         let if_exists = place.if_exists.unwrap_or_default();
-        Ok(Self { output: place.output.clone(), folder, if_exists, at })
+        let (output, receipt) = (place.output.clone(), place.receipt);
+        Ok(Self { output, folder, if_exists, at, receipt })
     }
 
     /// The place that is meant.
@@ -70,10 +74,14 @@ impl Order {
     }
 
     fn only_replacing(&self, target: Target) -> Result<Target, Problem> {
-        if self.if_exists == IfExistsWord::Replace {
-            return Ok(target);
+        if self.receipt {
+            return Err(Problem::usage("--receipt is for files: it would have nowhere to lie"));
         }
-        Err(Problem::usage("--if-exists is for files, and this goes to standard output"))
+        if self.if_exists != IfExistsWord::Replace {
+            let what = "--if-exists is for files, and this goes to standard output";
+            return Err(Problem::usage(what));
+        }
+        Ok(target)
     }
 
     /// Whether the file itself goes to standard output.

@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use export_hyper::{Blocking, CheckpointStore, Client, Export};
+use export_hyper::{Blocking, Checkpoint, CheckpointStore, Client, Export, ExportJob};
+use serde_json::Value;
 
 use super::ending::Ending;
 use super::plan::{Outcome, Plan, Start};
 use crate::clock;
-use crate::place::{Claims, Delivery, Opened};
+use crate::place::{Claims, Delivered, Delivery, Opened};
+use crate::receipt::{self, Origin};
 use crate::report::{Exit, Problem};
-use crate::settings::Settings;
+use crate::settings::{Loaded, Settings};
 use crate::show::{Happening, Watcher};
 use crate::signals;
 use crate::state::{Description, Job, JobCheckpoints, Lock, Standing, State, VERSION};
@@ -19,6 +21,7 @@ use crate::state::{Description, Job, JobCheckpoints, Lock, Standing, State, VERS
 #[derive(Debug)]
 pub(crate) struct Runner {
     client: Client,
+    client_id: Option<String>,
     settings: Settings,
     state: Option<State>,
     claims: Claims,
@@ -32,9 +35,9 @@ impl Runner {
             let store = Blocking::new(JobCheckpoints::new(state));
             Arc::new(store) as Arc<dyn CheckpointStore>
         });
-        let credentials = settings.credentials.load(warn)?;
+        let Loaded { credentials, client_id } = settings.credentials.load(warn)?;
         let client = settings.client(credentials, checkpoints)?;
-        Ok(Self { client, settings, state, claims: Claims::default() })
+        Ok(Self { client, client_id, settings, state, claims: Claims::default() })
     }
 
     /// Runs an export to its end.
@@ -65,11 +68,16 @@ impl Runner {
             }
         };
         watcher.tell(started(&description, false));
-        let export = match plan.start {
-            Start::Spec(spec) => self.client.export(*spec),
-            Start::Operation(operation) => self.client.attach(&operation),
+        let (export, asked) = match plan.start {
+            Start::Spec(spec) => {
+                let job = ExportJob::new((*spec).clone(), &self.settings.config()?).ok();
+                (self.client.export(*spec), job.map(|job| job.checkpoint()))
+            }
+            Start::Operation(operation) => (self.client.attach(&operation), None),
         };
-        self.finish(export, delivery, description, kept, watcher).await
+        let spec = asked.as_ref().and_then(spec_of);
+        let run = Run { delivery, description, kept, spec };
+        self.finish(export, run, watcher).await
     }
 
     /// Goes on with a job.
@@ -91,8 +99,10 @@ impl Runner {
         description.ending = None;
         job.describe(&description).map_err(fail)?;
         watcher.tell(started(&description, true));
+        let spec = spec_of(&checkpoint);
         let export = self.client.resume(checkpoint);
-        self.finish(export, delivery, description, Some((job, lock)), watcher).await
+        let run = Run { delivery, description, kept: Some((job, lock)), spec };
+        self.finish(export, run, watcher).await
     }
 
     /// Drives an export until it is over or somebody stops the program, and writes down how that
@@ -100,11 +110,10 @@ impl Runner {
     async fn finish(
         &self,
         mut export: Export,
-        mut delivery: Delivery,
-        description: Description,
-        kept: Option<(Job, Lock)>,
+        run: Run,
         watcher: &Arc<Watcher>,
     ) -> Result<Outcome, Problem> {
+        let Run { mut delivery, description, kept, spec } = run;
         if let Some((job, _)) = &kept {
             export = export.with_key(job.id());
         }
@@ -118,9 +127,40 @@ impl Runner {
         {
             delivery.discard().await;
         }
+        let mut receipt = None;
+        if let (Ok(Ok(artifact)), Some(Delivered::File(path)), true) =
+            (&ended, delivery.delivered(), description.place.receipt)
+        {
+            let origin = Origin {
+                what: description.what.clone(),
+                spec,
+                base_url: description.base_url.clone(),
+                api_version: description.api_version.clone(),
+                client_id: self.client_id.clone(),
+                began: description.place.at,
+            };
+            receipt = Some(receipt::write(&path, artifact, origin).await);
+        }
         let job = kept.as_ref().map(|(job, _)| job);
-        Ending { job, description, watcher }.conclude(ended, &delivery)
+        let outcome = Ending { job, description, watcher }.conclude(ended, &delivery);
+        receipt.transpose()?;
+        outcome
     }
+}
+
+/// An export that runs.
+struct Run {
+    delivery: Delivery,
+    description: Description,
+    /// The job on disk, and the right to run it.
+    kept: Option<(Job, Lock)>,
+    /// What was asked for.
+    spec: Option<Value>,
+}
+
+/// What a checkpoint says was asked for.
+fn spec_of(checkpoint: &Checkpoint) -> Option<Value> {
+    serde_json::from_str(checkpoint.spec()).ok()
 }
 
 /// Takes a job for this process, and lets the watcher write its log.

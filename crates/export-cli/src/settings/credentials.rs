@@ -59,6 +59,24 @@ impl fmt::Debug for Who {
     }
 }
 
+/// Credentials that were fetched.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) credentials: Credentials,
+    /// The OAuth client, if it is one that asks.
+    pub(crate) client_id: Option<String>,
+}
+
+impl Loaded {
+    fn token(token: &str) -> Self {
+        Self { credentials: Credentials::token(token), client_id: None }
+    }
+
+    fn client(id: &str, secret: &str) -> Self {
+        Self { credentials: Credentials::client(id, secret), client_id: Some(id.into()) }
+    }
+}
+
 /// What a variable holds.
 type InVariable = fn(Zeroizing<String>) -> Who;
 
@@ -116,20 +134,20 @@ impl CredentialPlan {
     }
 
     /// Fetches the secret. What people should know of it goes to `warn`.
-    pub(crate) fn load(&self, warn: &mut dyn FnMut(String)) -> Result<Credentials, Problem> {
+    pub(crate) fn load(&self, warn: &mut dyn FnMut(String)) -> Result<Loaded, Problem> {
         let Sourced { value, from } = &self.who;
         match value {
             Who::Nobody => Err(Problem::usage("no credentials were given")
                 .advise("set WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET, or WORKIVA_TOKEN")),
-            Who::Token(token) => Ok(Credentials::token(&**token)),
+            Who::Token(token) => Ok(Loaded::token(token)),
             Who::TokenStdin => {
                 let token = read_secret(io::stdin(), "standard input")?;
-                Ok(Credentials::token(&*token))
+                Ok(Loaded::token(&token))
             }
-            Who::TokenFile(path) => Ok(Credentials::token(&*self.secret_of(path, warn)?)),
-            Who::Secret(secret) => Ok(Credentials::client(self.client_id(from)?, &**secret)),
+            Who::TokenFile(path) => Ok(Loaded::token(&self.secret_of(path, warn)?)),
+            Who::Secret(secret) => Ok(Loaded::client(self.client_id(from)?, secret)),
             Who::SecretFile(path) => {
-                Ok(Credentials::client(self.client_id(from)?, &*self.secret_of(path, warn)?))
+                Ok(Loaded::client(self.client_id(from)?, &self.secret_of(path, warn)?))
             }
             Who::Command(words) => self.by_command(words, from),
         }
@@ -162,7 +180,7 @@ impl CredentialPlan {
     }
 
     /// Runs a command and reads what it prints: a token, or JSON with a token or a client.
-    fn by_command(&self, words: &[String], from: &From) -> Result<Credentials, Problem> {
+    fn by_command(&self, words: &[String], from: &From) -> Result<Loaded, Problem> {
         let fail = |what: &str| Problem::new(Exit::Unauthorized, format!("{from}: {what}"));
         let mut command = match words {
             [] => return Err(fail("credential_command is empty")),
@@ -185,13 +203,13 @@ impl CredentialPlan {
         }
         let printed = printed.transpose()?.unwrap_or_default();
         if !printed.starts_with('{') {
-            return Ok(Credentials::token(&*printed));
+            return Ok(Loaded::token(&printed));
         }
         match serde_json::from_str(&printed) {
             Ok(Printed::Client { client_id, client_secret }) => {
-                Ok(Credentials::client(client_id, &*client_secret))
+                Ok(Loaded::client(&client_id, &client_secret))
             }
-            Ok(Printed::Token { token }) => Ok(Credentials::token(&*token)),
+            Ok(Printed::Token { token }) => Ok(Loaded::token(&token)),
             // Not the error: it may quote what it could not read.
             Err(_) => Err(fail("credential_command printed JSON of another form")
                 .advise(r#"expected {"client_id": .., "client_secret": ..} or {"token": ..}"#)),

@@ -60,24 +60,24 @@ impl ConfigFile {
             // Not the error's own text: it quotes the line, and there might be a secret in it.
             fail(&format!("{} {}", error.message(), line_of(text, error.span())))
         })?;
-        let mut profiles = match all.remove("profile") {
-            None => Table::new(),
-            Some(Value::Table(profiles)) => profiles,
-            Some(_) => return Err(fail("profile has to be a table: write [profile.NAME]")),
-        };
+        let mut profiles = profiles_of(all.remove("profile"))
+            .ok_or_else(|| fail("a profile has to be a table: write [profile.NAME]"))?;
         let mut tables = Vec::new();
         if let Some(name) = profile {
-            let known: Vec<String> = profiles.keys().cloned().collect();
-            let Some(Value::Table(table)) = profiles.remove(name) else {
+            let Some(index) = profiles.iter().position(|(known, _)| known == name) else {
+                let known: Vec<&str> = profiles.iter().map(|(known, _)| known.as_str()).collect();
                 let known = if known.is_empty() { "none".into() } else { known.join(", ") };
                 return Err(fail(&format!("there is no profile {name:?}"))
                     .advise(format!("the profiles there are: {known}")));
             };
-            tables.push((Some(name.to_owned()), table));
+            let (name, table) = profiles.swap_remove(index);
+            tables.push((Some(name), table));
         }
         tables.push((None, all));
-        let keys = tables.iter().flat_map(|(_, table)| table.keys());
-        match keys.into_iter().find(|key| !KEYS.contains(&key.as_str())) {
+        // A mistake in a profile that is not in use today is one all the same.
+        let used = tables.iter().map(|(_, table)| table);
+        let others = profiles.iter().map(|(_, table)| table);
+        match used.chain(others).flat_map(Table::keys).find(|key| !KEYS.contains(&key.as_str())) {
             Some(key) if key.contains("secret") || key.contains("token") => {
                 Err(fail(&format!("{key:?} is not a key of the config file")).advise(
                     "secrets do not belong here: use client_secret_file, token_file or \
@@ -122,12 +122,26 @@ impl ConfigFile {
         self.tables.iter().find_map(|(profile, table)| {
             let place = self.path.display();
             let from = match profile {
-                Some(profile) => format!("{place} [profile.{profile}]"),
-                None => place.to_string(),
+                Some(profile) => From::Profile(format!("{place} [profile.{profile}]")),
+                None => From::File(place.to_string()),
             };
-            Some((table.get(key)?, From::File(from)))
+            Some((table.get(key)?, from))
         })
     }
+}
+
+/// Each profile; `None` if one is no table.
+fn profiles_of(profiles: Option<Value>) -> Option<Vec<(String, Table)>> {
+    let named = match profiles {
+        None => Table::new(),
+        Some(Value::Table(named)) => named,
+        Some(_) => return None,
+    };
+    let table = |(name, value)| match value {
+        Value::Table(table) => Some((name, table)),
+        _ => None,
+    };
+    named.into_iter().map(table).collect()
 }
 
 fn wrong(key: &str, from: &From, expected: &str) -> Problem {

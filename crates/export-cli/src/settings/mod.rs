@@ -13,7 +13,7 @@ use std::time::Duration;
 use export_hyper::{ApiVersion, Limits, ProxySettings, Region, Resubmit};
 
 pub(crate) use self::client::dress;
-pub(crate) use self::credentials::CredentialPlan;
+pub(crate) use self::credentials::{CredentialPlan, Loaded};
 use self::sources::Sources;
 pub(crate) use self::sources::{Environment, Sourced};
 use crate::cli::{Session, Span};

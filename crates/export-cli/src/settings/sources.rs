@@ -28,7 +28,9 @@ pub(crate) struct Sourced<T> {
 pub(crate) enum From {
     Flag(&'static str),
     Environment(&'static str),
-    /// The config file, and the table in it.
+    /// A profile of the config file.
+    Profile(String),
+    /// The config file, for everybody.
     File(String),
     Default,
 }
@@ -37,7 +39,7 @@ impl fmt::Display for From {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) | Self::Environment(name) => f.write_str(name),
-            Self::File(place) => f.write_str(place),
+            Self::Profile(place) | Self::File(place) => f.write_str(place),
             Self::Default => f.write_str("default"),
         }
     }
@@ -216,8 +218,9 @@ impl From {
         match self {
             Self::Flag(_) => 0,
             Self::Environment(_) => 1,
-            Self::File(_) => 2,
-            Self::Default => 3,
+            Self::Profile(_) => 2,
+            Self::File(_) => 3,
+            Self::Default => 4,
         }
     }
 }

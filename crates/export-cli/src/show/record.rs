@@ -66,6 +66,8 @@ pub(crate) enum Happening {
     },
     /// The endpoint in use has an announced end.
     Sunset { endpoint: String, date: String, days_left: i64, successor: String },
+    /// The service calls the endpoint in use deprecated, and no end of it is known.
+    Deprecated,
     /// The service sent something that was ignored.
     Ignored { what: String },
     /// Something to know that stops nothing.
@@ -177,6 +179,7 @@ impl Happening {
                 };
                 (*at, sunset)
             }
+            Event::Deprecated { at } => (*at, Self::Deprecated),
             Event::Ignored { at, what } => (*at, Self::Ignored { what: (*what).into() }),
             _ => return None,
         })

@@ -110,8 +110,13 @@ impl Watcher {
 impl Inner {
     /// The warning of an endpoint's end: one a run.
     fn sunset(&mut self, what: &Happening) -> Option<String> {
-        let Happening::Sunset { endpoint, date, days_left, .. } = what else { return None };
-        let warning = sunset::warning(date, *days_left, endpoint, &self.api_version)?;
+        let warning = match what {
+            Happening::Sunset { endpoint, date, days_left, .. } => {
+                sunset::warning(date, *days_left, endpoint, &self.api_version)?
+            }
+            Happening::Deprecated => sunset::DEPRECATED.into(),
+            _ => return None,
+        };
         let is_first = !std::mem::replace(&mut self.sunset_told, true);
         is_first.then_some(warning)
     }

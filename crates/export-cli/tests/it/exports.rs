@@ -1,6 +1,8 @@
 //! Every kind of export, from the command line to the file.
 
-use crate::world::World;
+use export_sim::{Endpoint, Fault, Rule, Scenario};
+
+use crate::world::{World, quick};
 
 /// Runs a line and gives the request's body and the name of the file.
 fn exported(line: &[&str]) -> String {
@@ -40,7 +42,7 @@ fn the_older_generation_has_its_own_paths_and_a_warning() {
     let world = World::new();
     let line = ["file", "f1", "--kind", "Folder", "--api-version", "2022-01-01"];
     let ran = world.done(&line);
-    assert!(ran.err.contains("is switched off on 2027-01-31"), "{}", ran.err);
+    assert!(ran.err.contains("switched off on 2027-01-31"), "{}", ran.err);
     assert!(ran.err.contains("--api-version 2026-01-01"), "{}", ran.err);
     assert_eq!(ran.err.matches("warning:").count(), 1, "{}", ran.err);
     assert_eq!(world.requests()[1], "POST /prototype/platform/files/f1/export 202");
@@ -65,6 +67,24 @@ fn denied_deprecated_endpoints_are_not_asked() {
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("ends on 2027-01-31"), "{}", ran.err);
     assert!(world.requests().is_empty());
+}
+
+#[test]
+fn an_end_that_the_service_announces_is_warned_of_once() {
+    for (header, value, said) in [
+        ("sunset", "Sun, 31 Jan 2027 00:00:00 GMT", "the endpoint in use"),
+        ("deprecation", "@1770854400", "calls the endpoint in use deprecated"),
+    ] {
+        let headers = Fault::Headers {
+            set: [(header.to_owned(), value.to_owned())].into(),
+            remove: Vec::new(),
+        };
+        let rule = Rule::new(Endpoint::Submit, headers);
+        let world = World::with(quick().with_scenario(Scenario::default().with_rule(rule)));
+        let ran = world.done(&["document", "d1", "-f", "pdf", "--quiet"]);
+        assert!(ran.err.contains(said), "{header}: {}", ran.err);
+        assert_eq!(ran.err.matches("warning:").count(), 1, "{}", ran.err);
+    }
 }
 
 #[test]
@@ -148,7 +168,8 @@ fn the_demonstration_needs_nothing_and_leaves_real_files() {
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert_eq!(ran.err, "");
     assert_eq!(world.names("wexport-demo"), ["2022-01-01", "2026-01-01"]);
-    assert_eq!(world.names("wexport-demo/2026-01-01").len(), 14);
-    assert_eq!(world.names("wexport-demo/2022-01-01").len(), 11);
+    assert_eq!(world.names("wexport-demo/2026-01-01").len(), 2 * 14);
+    assert_eq!(world.names("wexport-demo/2022-01-01").len(), 2 * 11);
+    world.done(&["verify", "wexport-demo/2026-01-01/annual-report.pdf"]);
     assert!(world.read("wexport-demo/2026-01-01/annual-report.pdf").starts_with(b"%PDF-"));
 }

@@ -6,7 +6,7 @@ use crate::world::World;
 const LINES: usize = 24;
 const COLUMNS: usize = 80;
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 23] = [
     &[],
     &["document"],
     &["spreadsheet"],
@@ -25,6 +25,9 @@ const COMMANDS: [&[&str]; 20] = [
     &["jobs", "show"],
     &["jobs", "resume"],
     &["jobs", "clean"],
+    &["verify"],
+    &["completions"],
+    &["man"],
     &["demo"],
     &["help"],
 ];
@@ -82,4 +85,18 @@ fn topics_fit_the_width_and_a_command_s_help_can_be_asked_for() {
         world.done(&["jobs", "resume", "--help"]).out
     );
     assert_eq!(world.run(&["help", "nonsense"]).code, Some(2));
+}
+
+#[test]
+fn completions_and_manual_pages_are_made_of_the_command_line_itself() {
+    let world = World::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = world.done(&["completions", shell]).out;
+        assert!(script.contains("include-draft-watermark"), "{shell}");
+    }
+    assert!(world.done(&["man"]).out.contains(".TH wexport 1"));
+    world.done(&["man", "pages"]);
+    let pages = world.names("pages");
+    assert!(pages.contains(&"wexport-jobs-resume.1".to_owned()), "{pages:?}");
+    assert_eq!(world.run(&["completions", "tcsh"]).code, Some(2));
 }

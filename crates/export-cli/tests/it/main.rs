@@ -8,6 +8,8 @@ mod jobs;
 mod json;
 mod mask;
 mod places;
+mod receipts;
+mod settings;
 mod signals;
 mod usage;
 mod world;

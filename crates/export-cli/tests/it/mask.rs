@@ -4,7 +4,9 @@
 pub(crate) fn mask(text: &str) -> String {
     let text = mask_pattern(text, "dddd-dd-ddTdd:dd:dd", "TIME");
     let text = mask_pattern(&text, "dddddddd-dddddd-xxxx", "JOB");
-    text.replace(concat!("wexport/", env!("CARGO_PKG_VERSION")), "wexport/VERSION")
+    let text = text.replace(concat!("wexport/", env!("CARGO_PKG_VERSION")), "wexport/VERSION");
+    let version = concat!("\"wexport\": \"", env!("CARGO_PKG_VERSION"), "\"");
+    text.replace(version, "\"wexport\": \"VERSION\"")
 }
 
 /// `d` stands for a digit, `x` for a hexadecimal one. A time may have milliseconds and ends in Z.

@@ -101,7 +101,8 @@ impl World {
     /// Each request as a line: method, path and status.
     pub(crate) fn requests(&self) -> Vec<String> {
         let line = |request: &RecordedRequest| {
-            let status = request.status().map_or("-".into(), |status| status.as_u16().to_string());
+            let status =
+                request.status().map_or_else(|| "-".into(), |status| status.as_u16().to_string());
             format!("{} {} {status}", request.method(), request.target())
         };
         self.server.requests().iter().map(line).collect()

@@ -86,6 +86,11 @@ pub enum Event {
         /// The length of the whole, if it is known.
         length: Option<u64>,
     },
+    /// The service calls the endpoint in use deprecated, and no end of it is known.
+    Deprecated {
+        /// When this was noticed.
+        at: Timestamp,
+    },
     /// The endpoint in use has an announced end.
     Sunset {
         /// When this was noticed.

@@ -100,3 +100,13 @@ fn a_status_word_from_the_network_is_fit_to_be_shown() {
     let told = told(job(), script);
     assert!(told.contains("run [2Jning"), "{told}");
 }
+
+#[test]
+fn an_endpoint_that_is_called_deprecated_without_an_end_is_told() {
+    let deprecated = accepted().header("deprecation", "@1770854400");
+    let script = vec![deprecated.clone(), completed_at("/x"), artifact()];
+    assert_eq!(told(job(), script).matches("Deprecated").count(), 1);
+    // Where an end is known, it says more.
+    let script = vec![deprecated, completed_at("/x"), artifact()];
+    assert!(!told(file_job(), script).contains("Deprecated"));
+}

@@ -294,6 +294,11 @@ impl ExportJob {
             self.sunset = announced;
             self.announce_sunset(now);
         }
+        // RFC 9745. What it says of the past matters less than an end that is known.
+        let is_deprecated = head.headers().contains_key("deprecation") && phase == Phase::Submit;
+        if is_deprecated && self.sunset_notice(now).is_none() {
+            self.events.push(Event::Deprecated { at: now });
+        }
         (status, wait)
     }
 

@@ -1,0 +1,31 @@
+//! `wexport completions` and `wexport man`.
+
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+use crate::report::Problem;
+use crate::show::print;
+
+/// Prints what a shell needs to complete command lines.
+pub(super) fn completions(shell: Shell) -> Result<(), Problem> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "wexport", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+/// Prints the manual page, or writes one for each command into a folder.
+pub(super) fn man(folder: Option<&Path>) -> Result<(), Problem> {
+    let Some(folder) = folder else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Cli::command())
+            .render(&mut page)
+            .map_err(|error| Problem::local("the manual page cannot be made", &error))?;
+        return print(&String::from_utf8_lossy(&page));
+    };
+    std::fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+        .map_err(|error| Problem::local(format!("cannot write to {}", folder.display()), &error))
+}

@@ -1,0 +1,72 @@
+//! Writing a receipt.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use export_host::PartFile;
+use export_hyper::{Artifact, Timestamp};
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use super::digest::digest;
+use super::{Receipt, VERSION, path_of};
+use crate::clock;
+use crate::report::Problem;
+use crate::spec::What;
+
+/// What is known of a file beside what the service says of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) what: What,
+    pub(crate) spec: Option<Value>,
+    pub(crate) base_url: String,
+    pub(crate) api_version: String,
+    pub(crate) client_id: Option<String>,
+    pub(crate) began: Timestamp,
+}
+
+/// Writes the receipt of a file that is in place, beside it.
+pub(crate) async fn write(
+    file: &Path,
+    artifact: &Artifact,
+    origin: Origin,
+) -> Result<PathBuf, Problem> {
+    let receipt = path_of(file);
+    let fail =
+        |error| Problem::local(format!("the file is there, but not {}", receipt.display()), &error);
+    let (path, artifact) = (file.to_path_buf(), artifact.clone());
+    let written = spawn_blocking(move || make(&path, &artifact, origin)).await;
+    written.map_err(io::Error::other).and_then(|written| written).map_err(fail)
+}
+
+fn make(file: &Path, artifact: &Artifact, origin: Origin) -> io::Result<PathBuf> {
+    let (bytes, sha256) = digest(file)?;
+    let text = |fact: Option<&str>| fact.map(String::from);
+    let receipt = Receipt {
+        v: VERSION,
+        file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        bytes,
+        sha256,
+        media_type: text(artifact.media_type()),
+        what: origin.what,
+        spec: origin.spec,
+        base_url: origin.base_url,
+        api_version: origin.api_version,
+        operation: artifact.operation().into(),
+        original_request: text(artifact.original_request()),
+        created: text(artifact.created()),
+        updated: text(artifact.updated()),
+        submits: artifact.submits(),
+        client_id: origin.client_id,
+        wexport: env!("CARGO_PKG_VERSION").into(),
+        began: origin.began.to_string(),
+        finished: clock::now().to_string(),
+    };
+    let mut json = serde_json::to_vec_pretty(&receipt)?;
+    json.push(b'\n');
+    let mut part = PartFile::open(&path_of(file), artifact.operation(), Duration::ZERO)?;
+    part.cut(0)?;
+    part.write_all(&json)?;
+    part.finish()
+}

@@ -1,0 +1,73 @@
+//! Receipts, and checking a file against one.
+
+use std::fs;
+
+use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
+use serde_json::Value;
+
+use crate::world::{World, quick};
+
+const PDF: [&str; 7] = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--receipt"];
+
+#[test]
+fn a_receipt_says_what_the_file_is_and_where_it_came_from() {
+    let world = World::new();
+    world.done(&[&PDF[..], &["--sections", "s1"]].concat());
+    let text = String::from_utf8(world.read("a.pdf.receipt.json")).unwrap();
+    insta::assert_snapshot!(world.masked(&text));
+    assert!(!text.contains("a-secret"));
+    let ran = world.done(&["verify", "a.pdf", "a.pdf.receipt.json"]);
+    assert_eq!(ran.out.matches("as exported, document d1 as pdf").count(), 2, "{}", ran.out);
+}
+
+#[test]
+fn a_file_that_was_changed_is_found_out() {
+    let world = World::new();
+    world.done(&PDF);
+    let whole = world.read("a.pdf");
+    let mut longer = whole.clone();
+    longer.push(b'x');
+    let mut other = whole.clone();
+    other[20] ^= 1;
+    for (bytes, said) in [(longer, "it has 1207 bytes"), (other, "its SHA-256 is")] {
+        fs::write(world.work().join("a.pdf"), bytes).unwrap();
+        let ran = world.run(&["verify", "a.pdf"]);
+        assert_eq!(ran.code, Some(1), "{}", ran.err);
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    fs::write(world.work().join("a.pdf"), whole).unwrap();
+    world.done(&["verify", "a.pdf"]);
+}
+
+#[test]
+fn what_is_no_receipt_is_told() {
+    let world = World::new();
+    fs::write(world.work().join("a.pdf"), "x").unwrap();
+    let ran = world.run(&["verify", "a.pdf"]);
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    fs::write(world.work().join("a.pdf.receipt.json"), "{}").unwrap();
+    let ran = world.run(&["verify", "a.pdf"]);
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    assert!(ran.err.contains("is no receipt"), "{}", ran.err);
+}
+
+#[test]
+fn a_resumed_job_gets_the_receipt_that_was_asked_for() {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
+    assert_eq!(world.run(&[&PDF[..], &["--retries", "0"]].concat()).code, Some(75));
+    assert_eq!(world.names(""), [""; 0]);
+    world.done(&["jobs", "resume", "--failed"]);
+    world.done(&["verify", "a.pdf"]);
+    let receipt: Value = serde_json::from_slice(&world.read("a.pdf.receipt.json")).unwrap();
+    assert_eq!(receipt["spec"]["submit"]["body"]["format"], "pdf");
+    assert_eq!(receipt["client_id"], "an-id");
+}
+
+#[test]
+fn a_receipt_needs_a_file() {
+    let world = World::new();
+    let ran = world.run(&["document", "d1", "-f", "pdf", "-o", "-", "--receipt"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(world.requests().is_empty());
+}

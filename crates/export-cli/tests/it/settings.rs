@@ -1,0 +1,183 @@
+//! Where settings and credentials come from, and which of them counts.
+
+use std::fs;
+
+use crate::world::{Ran, World};
+
+const DRY: [&str; 5] = ["document", "d1", "-f", "pdf", "--dry-run"];
+
+/// The host to which a request would go, with this config file and these variables.
+fn host(config: &str, variables: &[(&str, &str)], flags: &[&str]) -> Ran {
+    let world = World::new();
+    let folder = world.home().join(".config/wexport");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("config.toml"), config).unwrap();
+    let mut command = world.command(&[&DRY[..], flags].concat());
+    command.env_remove("WEXPORT_BASE_URL").envs(variables.iter().copied());
+    world.ran(command.output().unwrap())
+}
+
+fn goes_to(ran: &Ran, host: &str) {
+    assert!(ran.out.contains(&format!("host: {host}\n")), "{host}: {}{}", ran.out, ran.err);
+}
+
+const CONFIG: &str = r#"
+region = "eu"
+timeout = "2h"
+
+[profile.sandbox]
+base_url = "https://api.sandbox.example"
+retries = 3
+
+[profile.asia]
+region = "apac"
+"#;
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_the_profile_which_beats_the_file() {
+    let apac = [("WEXPORT_REGION", "apac")];
+    goes_to(&host("", &[], &[]), "api.app.wdesk.com");
+    goes_to(&host(CONFIG, &[], &[]), "api.eu.wdesk.com");
+    goes_to(&host(CONFIG, &[], &["--profile", "asia"]), "api.apac.wdesk.com");
+    goes_to(&host(CONFIG, &[("WEXPORT_PROFILE", "asia")], &[]), "api.apac.wdesk.com");
+    goes_to(&host(CONFIG, &apac, &["--profile", "sandbox"]), "api.apac.wdesk.com");
+    goes_to(&host(CONFIG, &apac, &["--region", "us"]), "api.app.wdesk.com");
+    goes_to(&host(CONFIG, &apac, &["--base-url", "https://x.example"]), "x.example");
+    goes_to(&host(CONFIG, &[("WEXPORT_REGION", "")], &[]), "api.eu.wdesk.com");
+}
+
+#[test]
+fn a_profile_s_base_url_beats_the_region_for_everybody() {
+    goes_to(&host(CONFIG, &[], &["--profile", "sandbox"]), "api.sandbox.example");
+}
+
+#[test]
+fn a_config_file_that_is_wrong_says_where() {
+    let mut said = String::new();
+    for (config, flags) in [
+        ("region = ", &[][..]),
+        ("region = \"eu\"\nregon = \"us\"", &[]),
+        ("client_secret = \"hunter2\"", &[]),
+        ("a = \"hunter2", &[]),
+        ("retries = [1]", &[]),
+        ("timeout = \"soon\"", &[]),
+        ("[profile]\na = 1", &[]),
+        (CONFIG, &["--profile", "nightly"]),
+        ("", &["--config", "nowhere.toml"]),
+    ] {
+        let ran = host(config, &[], flags);
+        assert!(matches!(ran.code, Some(2 | 7)), "{config}: {}", ran.err);
+        assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+        let home = ran.err.find("/.config").map(|at| ran.err[..at].rfind(' ').unwrap_or(0) + 1);
+        let text = match (home, ran.err.find("/.config")) {
+            (Some(from), Some(to)) => ran.err.replace(&ran.err[from..to], "~"),
+            _ => ran.err,
+        };
+        said.push_str(&format!(
+            "{:?} {}\n{text}",
+            config.replace("hunter2", "..."),
+            flags.join(" ")
+        ));
+    }
+    insta::assert_snapshot!(said);
+}
+
+/// Runs an export with nothing but these credentials.
+fn as_whom(variables: &[(&str, &str)], flags: &[&str], stdin: &str) -> (World, Ran) {
+    let world = World::new();
+    fs::write(world.work().join("stdin"), stdin).unwrap();
+    fs::write(world.work().join("token"), "a-token\n").unwrap();
+    fs::write(world.work().join("secret"), "a-secret\n").unwrap();
+    for file in ["token", "secret"] {
+        make_private(&world, file);
+    }
+    let mut command = world.command(&[&["document", "d1", "-f", "pdf", "-q"], flags].concat());
+    command.env_remove("WORKIVA_CLIENT_ID").env_remove("WORKIVA_CLIENT_SECRET");
+    command.envs(variables.iter().copied());
+    command.stdin(fs::File::open(world.work().join("stdin")).unwrap());
+    let ran = world.ran(command.output().unwrap());
+    (world, ran)
+}
+
+#[cfg(unix)]
+fn make_private(world: &World, file: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(world.work().join(file), fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn make_private(_world: &World, _file: &str) {}
+
+#[test]
+fn credentials_come_from_the_environment_a_file_or_standard_input() {
+    let id = ("WORKIVA_CLIENT_ID", "an-id");
+    for (variables, flags, stdin) in [
+        (&[("WORKIVA_TOKEN", "a-token")][..], &[][..], ""),
+        (&[("WORKIVA_TOKEN_FILE", "token")], &[], ""),
+        (&[id, ("WORKIVA_CLIENT_SECRET", "a-secret")], &[], ""),
+        (&[id, ("WORKIVA_CLIENT_SECRET_FILE", "secret")], &[], ""),
+        (&[], &["--token-file", "token"], ""),
+        (&[], &["--token-stdin"], "a-token\n"),
+        (&[("WORKIVA_TOKEN", "wrong")], &["--token-stdin"], "a-token\n"),
+        (&[], &["--client-id", "an-id", "--client-secret-file", "secret"], ""),
+    ] {
+        let (_, ran) = as_whom(variables, flags, stdin);
+        assert_eq!(ran.code, Some(0), "{variables:?} {flags:?}: {}", ran.err);
+        assert_eq!(ran.err, "", "{variables:?} {flags:?}");
+    }
+    let (_, ran) = as_whom(&[("WORKIVA_TOKEN", "wrong")], &[], "");
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    let (_, ran) = as_whom(&[], &["--token-stdin"], " \n");
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+}
+
+#[test]
+fn a_command_of_the_config_file_prints_the_credentials() {
+    for (command, code) in [
+        (r#""echo a-token""#, 0),
+        (r#"["echo", "a-token"]"#, 0),
+        (r#"["echo", '{"token": "a-token"}']"#, 0),
+        (r#"["echo", '{"client_id": "an-id", "client_secret": "a-secret"}']"#, 0),
+        (r#"["echo", '{"secret": "hunter2"}']"#, 4),
+        (r#""exit 3""#, 4),
+        (r#"["./no-such-program"]"#, 4),
+        (r#""true""#, 2),
+    ] {
+        let config = format!("credential_command = {command}");
+        let world = World::new();
+        fs::write(world.work().join("wexport.toml"), config).unwrap();
+        let line = ["document", "d1", "-f", "pdf", "-q", "--config", "wexport.toml"];
+        let mut run = world.command(&line);
+        run.env_remove("WORKIVA_CLIENT_ID").env_remove("WORKIVA_CLIENT_SECRET");
+        run.env("PATH", "/usr/bin:/bin");
+        let ran = world.ran(run.output().unwrap());
+        assert_eq!(ran.code, Some(code), "{command}: {}", ran.err);
+        assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_s_file_that_others_may_read_is_warned_about_or_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    let path = world.work().join("token");
+    fs::write(&path, "a-token").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let line = ["document", "d1", "-f", "pdf", "-q", "--token-file", "token"];
+    let ran = world.done(&line);
+    assert!(ran.err.contains("warning: others than you may read token"), "{}", ran.err);
+    let ran = world.run(&[&line[..], &["--strict-permissions"]].concat());
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("chmod 600 token"), "{}", ran.err);
+}
+
+#[test]
+fn the_program_says_who_it_is() {
+    let world = World::new();
+    world.done(&["document", "d1", "-f", "pdf"]);
+    let agent = concat!("wexport/", env!("CARGO_PKG_VERSION"));
+    for request in world.server.requests() {
+        assert_eq!(request.header("user-agent"), Some(agent), "{}", request.target());
+    }
+}
