@@ -88,6 +88,16 @@ fn an_end_that_the_service_announces_is_warned_of_once() {
 }
 
 #[test]
+fn an_end_that_is_announced_anew_is_not_warned_of_again() {
+    let set = [("sunset".to_owned(), "Sat, 30 Jan 2027 00:00:00 GMT".to_owned())].into();
+    let rule = Rule::new(Endpoint::Submit, Fault::Headers { set, remove: Vec::new() });
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(rule)));
+    let line = ["file", "f1", "--kind", "Folder", "--api-version", "2022-01-01"];
+    let ran = world.done(&line);
+    assert_eq!(ran.err.matches("warning:").count(), 1, "{}", ran.err);
+}
+
+#[test]
 fn a_dry_run_prints_the_request_and_sends_nothing() {
     let world = World::new();
     let line = ["document", "d 1", "-f", "pdf", "--include-comments", "--dry-run"];

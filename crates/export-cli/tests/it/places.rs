@@ -1,6 +1,7 @@
 //! Where the file goes.
 
 use std::fs;
+use std::time::Duration;
 
 use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
 
@@ -120,4 +121,20 @@ fn a_download_that_breaks_off_goes_on_and_comes_whole_to_standard_output() {
     let output = world.command(&line(&["-o", "-"])).output().unwrap();
     assert!(output.status.success());
     assert_eq!(output.stdout, world.exported());
+}
+
+#[test]
+fn a_file_that_came_in_the_meantime_is_left_if_the_rule_says_so() {
+    for rule in ["skip", "error"] {
+        let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_millis(500)) };
+        let slow = Rule::new(Endpoint::Operation, stall).on(Nth::Only(1));
+        let world = World::with(quick().with_scenario(Scenario::default().with_rule(slow)));
+        let asked =
+            |world: &World| world.requests().iter().any(|line| line.contains("/operations/"));
+        let child = world.start_until(&line(&["-o", "a.pdf", "--if-exists", rule]), asked);
+        fs::write(world.work().join("a.pdf"), "somebody's").unwrap();
+        let ran = world.ran(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(7), "{rule}: {}", ran.err);
+        assert_eq!(world.read("a.pdf"), b"somebody's");
+    }
 }
