@@ -37,8 +37,10 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, hide_short_help = true)]
     pub(crate) deny_deprecated: bool,
 
-    /// Proxy for everything, or `none` [env: WEXPORT_PROXY, which may hold a password:
-    /// http://USER:PASSWORD@HOST:PORT] [default: HTTPS_PROXY and NO_PROXY]
+    /// Proxy for everything, or `none` [env: WEXPORT_PROXY]
+    /// [default: HTTPS_PROXY and NO_PROXY]
+    ///
+    /// One that wants a password belongs in a variable: others can read a command line.
     #[arg(long, value_name = "URL", hide_short_help = true)]
     pub(crate) proxy: Option<String>,
 
