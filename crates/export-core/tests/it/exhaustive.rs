@@ -1,15 +1,18 @@
 //! Every small service there is: all scripts of a few answers and then one answer for ever.
 //!
-//! Up to two answers before the loop in each run of the tests; `EXPORT_CORE_EXHAUSTIVE=3` tries
-//! all that have three.
+//! Up to three answers before the loop in each run of the tests; `EXPORT_CORE_EXHAUSTIVE=4` tries
+//! all that have four.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use export_core::{ExportJob, FailureKind};
 
 use crate::service::{
     SIGNED, accepted, artifact, completed, completed_at, job, mailing_job, operation, page,
-    pending, refusal,
+    pending, refusal, rest,
 };
 use crate::world::{Reply, Run, Sent, World, start, status};
 
@@ -17,7 +20,7 @@ use crate::world::{Reply, Run, Sent, World, start, status};
 /// have been taken.
 type Letter = (&'static str, fn() -> Reply, u64, bool);
 
-const ALPHABET: [Letter; 18] = [
+const ALPHABET: [Letter; 21] = [
     ("accepted", || accepted().header("retry-after", "5"), 5, true),
     ("pending", || pending().header("retry-after", "3"), 3, true),
     ("paused", || operation("paused"), 0, true),
@@ -26,7 +29,10 @@ const ALPHABET: [Letter; 18] = [
     ("completed elsewhere", || completed_at(SIGNED), 0, true),
     ("artifact", artifact, 0, true),
     ("artifact, cut", || artifact().cut_at(9), 0, true),
+    ("the rest", || rest(9), 0, true),
+    ("the rest, cut", || rest(9).cut_at(3), 0, true),
     ("401", || refusal(401), 0, false),
+    ("403", || refusal(403), 0, false),
     ("404", || refusal(404), 0, false),
     ("429", || refusal(429).header("retry-after", "70"), 70, false),
     ("500", || status(500), 0, true),
@@ -41,25 +47,47 @@ const ALPHABET: [Letter; 18] = [
 #[test]
 fn whatever_the_service_answers_the_job_ends_and_breaks_no_promise() {
     let longest = std::env::var("EXPORT_CORE_EXHAUSTIVE")
-        .map_or(2, |length| length.parse().expect("a number of answers"));
-    let mut scripts = 0_u32;
-    let mut prefixes: Vec<Vec<usize>> = vec![vec![]];
-    for _ in 0..=longest {
-        for prefix in &prefixes {
-            for forever in 0..ALPHABET.len() {
-                for (job, mails) in [(job(), false), (mailing_job(), true)] {
-                    play(prefix, forever, job, mails);
-                    scripts += 1;
-                }
+        .map_or(3, |length| length.parse().expect("a number of answers"));
+    let letters = ALPHABET.len() as u64;
+    let (mut scripts, mut tails) = (0, 1);
+    for length in 0..=longest {
+        tails *= letters;
+        scripts += tails;
+        in_parallel(tails, |number| {
+            // The digits of the number in base `letters` spell the script, its loop first.
+            let digit = |place| (number / letters.pow(place) % letters) as usize;
+            let prefix: Vec<usize> = (1..=length).map(digit).collect();
+            play(&prefix, digit(0), job(), false);
+            play(&prefix, digit(0), mailing_job(), true);
+        });
+    }
+    assert!(longest < 3 || scripts >= 204_204, "only {scripts} scripts");
+}
+
+/// Calls `play` with every number below `end`, and tells of a panic as it was.
+fn in_parallel(end: u64, play: impl Fn(u64) + Sync) {
+    const AT_ONCE: u64 = 64;
+    let next = AtomicU64::new(0);
+    let first_panic = Mutex::new(None);
+    thread::scope(|scope| {
+        let work = || loop {
+            let start = next.fetch_add(AT_ONCE, Ordering::Relaxed);
+            (start..end.min(start + AT_ONCE)).for_each(&play);
+            if start >= end {
+                return;
+            }
+        };
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            if let Err(panic) = worker.join() {
+                *first_panic.lock().unwrap() = Some(panic);
             }
         }
-        prefixes = prefixes
-            .iter()
-            .flat_map(|prefix| (0..ALPHABET.len()).map(|next| [&prefix[..], &[next]].concat()))
-            .collect();
+    });
+    if let Some(panic) = first_panic.into_inner().unwrap() {
+        std::panic::resume_unwind(panic);
     }
-    let letters = u32::try_from(ALPHABET.len()).unwrap();
-    assert!(scripts >= 2 * (letters + letters.pow(2) + letters.pow(3)));
 }
 
 fn play(prefix: &[usize], forever: usize, job: ExportJob, mails: bool) {
@@ -75,6 +103,7 @@ fn play(prefix: &[usize], forever: usize, job: ExportJob, mails: bool) {
 
 fn check(run: &Run, mails: bool, letter: impl Fn(usize) -> &'static Letter, fail: impl Fn(&str)) {
     let (mut fetched, mut submit_may_have_arrived) = (false, false);
+    let (mut fresh_urls, mut last, mut highest) = (0, "", 0);
     for (index, sent) in run.sent.iter().enumerate() {
         let class = class(sent);
         fetched |= class == "fetch";
@@ -87,6 +116,20 @@ fn check(run: &Run, mails: bool, letter: impl Fn(usize) -> &'static Letter, fail
         {
             fail("a token elsewhere");
         }
+        // A fresh URL is asked for once, and again only after a byte that is new.
+        fresh_urls += u32::from(last == "fetch" && class == "poll");
+        if fresh_urls > 1 {
+            fail("a second question for a fresh URL");
+        }
+        let reached = match letter(index).0 {
+            "artifact, cut" => 9,
+            "the rest, cut" => 12,
+            _ => 0,
+        };
+        if class == "fetch" && reached > highest {
+            (highest, fresh_urls) = (reached, 0);
+        }
+        last = class;
         if class == "submit" {
             if mails && submit_may_have_arrived {
                 fail("a second submit");
