@@ -53,16 +53,20 @@ impl Answer {
     /// ```
     pub fn play(self) -> io::Result<Seen> {
         let mut took = Duration::ZERO;
-        let mut flow = Flow::new(self.response.body().clone(), self.delivery);
+        let delivery = self.delivery.without_bytes_of_the_head();
+        let is_endless = self.response.body().len() == u64::MAX;
+        let mut flow = Flow::new(self.response.body().clone(), delivery);
         let mut body = Vec::new();
         let mut head = false;
         let ending = loop {
             match flow.step(usize::MAX)? {
                 Step::Head => head = true,
+                Step::Send(_) if is_endless && body.len() >= ENOUGH => break Ending::Endless,
                 Step::Send(bytes) => body.extend_from_slice(&bytes),
                 Step::Pause(pause) => took = took.saturating_add(pause),
                 Step::Hang => break Ending::Hung,
                 Step::Close => break Ending::Closed,
+                Step::Reset => break Ending::Reset,
                 Step::End => break Ending::Complete,
             }
         };
@@ -125,6 +129,9 @@ impl Answer {
     }
 }
 
+/// So much of a body without end is kept.
+const ENOUGH: usize = 4 << 20;
+
 /// A header's value; what cannot stand in one becomes a question mark.
 pub(crate) fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| {
@@ -176,6 +183,10 @@ pub enum Ending {
     Complete,
     /// The connection was closed in the middle.
     Closed,
+    /// The connection was reset in the middle.
+    Reset,
+    /// There is no end; the first few MiB were taken.
+    Endless,
     /// Nothing more comes, and the connection stays open.
     Hung,
 }

@@ -12,10 +12,28 @@ use crate::Payload;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delivery {
     before_head: Vec<Act>,
+    pub(crate) head: HeadPlan,
     /// What happens after so many bytes of the body.
     marks: Vec<(u64, Act)>,
     pace: Option<Pace>,
     surplus: Bytes,
+    /// What happens when all of it is out.
+    end: Option<Act>,
+}
+
+/// What is done to a head on its way, where heads are bytes: in HTTP/1.1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HeadPlan {
+    /// What goes out before it.
+    pub(crate) before: Vec<u8>,
+    /// Lines right behind its first one.
+    pub(crate) lines: Vec<String>,
+    pub(crate) http10: bool,
+    /// What goes out in its place, and that of the body.
+    pub(crate) instead: Option<String>,
+    /// What happens after so many bytes of it.
+    pub(crate) marks: Vec<(usize, Act)>,
+    pub(crate) pace: Option<Pace>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +41,7 @@ pub(crate) enum Act {
     Pause(Duration),
     Hang,
     Close,
+    Reset,
     /// Ends the body as if it were whole.
     End,
 }
@@ -52,9 +71,43 @@ impl Delivery {
         self.surplus = surplus;
     }
 
+    pub(crate) fn at_end(&mut self, act: Act) {
+        self.end = Some(act);
+    }
+
+    /// What happens when all of it is out.
+    pub(crate) fn end(&self) -> Option<Act> {
+        self.end
+    }
+
     /// Whether the client is to see a status at all.
     pub(crate) fn shows_head(&self) -> bool {
-        self.before_head.iter().all(|act| matches!(act, Act::Pause(_)))
+        let passes = |act: &Act| matches!(act, Act::Pause(_));
+        self.before_head.iter().all(passes)
+            && self.head.instead.is_none()
+            && self.head.marks.iter().all(|(_, act)| passes(act))
+    }
+
+    /// Does what befalls the head before it: where a head is no row of bytes, or is not looked at.
+    pub(crate) fn without_bytes_of_the_head(mut self) -> Self {
+        let head = std::mem::take(&mut self.head);
+        self.before_head.extend(head.marks.into_iter().map(|(_, act)| act));
+        if head.instead.is_some() {
+            self.before_head.push(Act::Close);
+        }
+        self
+    }
+}
+
+impl HeadPlan {
+    /// Whether the head goes out as it is.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn at_byte(&mut self, offset: usize, act: Act) {
+        self.marks.push((offset, act));
+        self.marks.sort_by_key(|(offset, _)| *offset);
     }
 }
 
@@ -78,6 +131,7 @@ pub(crate) enum Step {
     Pause(Duration),
     Hang,
     Close,
+    Reset,
     End,
 }
 
@@ -148,6 +202,7 @@ impl From<Act> for Step {
             Act::Pause(time) => Self::Pause(time),
             Act::Hang => Self::Hang,
             Act::Close => Self::Close,
+            Act::Reset => Self::Reset,
             Act::End => Self::End,
         }
     }

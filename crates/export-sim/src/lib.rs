@@ -33,13 +33,16 @@ mod server;
 mod service;
 mod timestamp;
 
+#[doc = include_str!("../SCENARIOS.md")]
+pub mod guide {}
+
 pub use answer::{Answer, Ending, Seen};
 pub use completion::{Completion, ParseCompletionError};
 pub use config::{Certificate, Config, Downloads, Framing};
 pub use documents::Format;
 pub use faults::{
-    BodyKind, End, Fault, LengthClaim, Matches, Moment, Nth, Per, Randomly, RedirectTo, RetryAfter,
-    Role, Rule, Scenario, ScenarioError, UrlForm,
+    BodyKind, ConnectionRule, End, Fault, LengthClaim, Matches, Moment, Nth, Per, Randomly,
+    RedirectTo, Refusal, RetryAfter, Role, Rule, Scenario, ScenarioError, UrlForm,
 };
 pub use payload::Payload;
 pub use record::{Origin, RecordedRequest};

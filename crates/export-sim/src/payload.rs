@@ -20,7 +20,11 @@ enum Source {
     Bytes(Bytes),
     File(Arc<Mutex<File>>),
     Pattern(Pattern),
+    /// These bytes, and spaces from there on.
+    Padded(&'static [u8]),
 }
+
+static SPACES: [u8; 64 * 1024] = [b' '; 64 * 1024];
 
 impl Payload {
     /// How many bytes there are.
@@ -57,6 +61,11 @@ impl Payload {
         match &self.source {
             Source::Bytes(bytes) => Ok(bytes.slice(start as usize..start as usize + len)),
             Source::Pattern(pattern) => Ok(pattern.read_at(start, len)),
+            Source::Padded(text) => {
+                let rest = usize::try_from(start).ok().and_then(|start| text.get(start..));
+                let piece = rest.filter(|rest| !rest.is_empty()).unwrap_or(&SPACES);
+                Ok(Bytes::from_static(&piece[..piece.len().min(len)]))
+            }
             Source::File(file) => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut buffer = vec![0; len];
@@ -88,6 +97,11 @@ impl Payload {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         Ok(Self { source: Source::File(Arc::new(Mutex::new(file))), range: 0..length })
+    }
+
+    /// So many bytes that begin with this text and go on with spaces.
+    pub(crate) fn padded(text: &'static str, length: u64) -> Self {
+        Self { source: Source::Padded(text.as_bytes()), range: 0..length }
     }
 
     pub(crate) fn pattern(pattern: Pattern, length: u64) -> Self {

@@ -15,7 +15,7 @@ use super::values::{BodyKind, LengthClaim, Moment, RedirectTo, RetryAfter, UrlFo
 use crate::answer::header_value;
 use crate::delivery::{Act, Pace};
 use crate::service::errors;
-use crate::{Answer, Endpoint, Timestamp};
+use crate::{Answer, Endpoint, Payload, Timestamp};
 
 /// What a fault may need to know of the request.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) endpoint: Endpoint,
     /// The URL that was asked for.
     pub(crate) url: String,
+    /// Scheme, host and port of the storage origin.
+    pub(crate) storage: String,
     /// A signed URL of the file, if the request is about one.
     pub(crate) signed: Option<String>,
 }
@@ -38,9 +40,14 @@ pub(crate) fn apply(fault: &Fault, mut answer: Answer, context: &Context) -> Ans
         }
         Fault::Redirect { status, to } => {
             answer = Answer::new(final_status(*status));
+            let elsewhere;
             let to = match to {
                 RedirectTo::Storage => context.signed.as_ref().unwrap_or(&context.url),
                 RedirectTo::Itself => &context.url,
+                RedirectTo::OtherPort => {
+                    elsewhere = at(&context.storage, &context.url);
+                    &elsewhere
+                }
                 RedirectTo::Url(url) => url,
             };
             answer.set_header(LOCATION, to);
@@ -73,11 +80,20 @@ pub(crate) fn apply(fault: &Fault, mut answer: Answer, context: &Context) -> Ans
                 }
             }
         }
+        Fault::HeadLines { lines } => answer.delivery.head.lines.extend(lines.iter().cloned()),
+        Fault::Interim { statuses } => {
+            for status in statuses {
+                let line = format!("HTTP/1.1 {status} Not Yet\r\n\r\n");
+                answer.delivery.head.before.extend_from_slice(line.as_bytes());
+            }
+        }
+        Fault::Http10 => answer.delivery.head.http10 = true,
+        Fault::Raw { text } => answer.delivery.head.instead = Some(text.clone()),
         Fault::RetryAfter { value } => set_retry_after(&mut answer, value.as_ref(), context.now),
-        Fault::Location { url } => relocate(&mut answer, url),
+        Fault::Location { url } => relocate(&mut answer, url, &context.storage),
         Fault::ResourceUrl { url } => edit_json(&mut answer, |body| {
             if let Some(resource) = body.get("resourceUrl").and_then(Value::as_str) {
-                match rewrite(url, resource) {
+                match rewrite(url, resource, &context.storage) {
                     Some(changed) => put(body, "resourceUrl", changed),
                     None => take(body, "resourceUrl"),
                 }
@@ -89,11 +105,15 @@ pub(crate) fn apply(fault: &Fault, mut answer: Answer, context: &Context) -> Ans
             answer.headers_mut().remove(CONTENT_LENGTH);
         }
         Fault::Close { at } => act(&mut answer, *at, Act::Close),
+        Fault::Reset { at } => act(&mut answer, *at, Act::Reset),
         Fault::Stall { at, time } => {
             act(&mut answer, *at, time.map_or(Act::Hang, Act::Pause));
         }
         Fault::Slow { bytes, pause } => {
             answer.delivery.at_pace(Pace { bytes: *bytes, pause: *pause });
+        }
+        Fault::SlowHead { bytes, pause } => {
+            answer.delivery.head.pace = Some(Pace { bytes: *bytes, pause: *pause });
         }
         Fault::Truncate { to } => {
             let to = to.unwrap_or(answer.payload().len() / 2);
@@ -108,7 +128,9 @@ pub(crate) fn apply(fault: &Fault, mut answer: Answer, context: &Context) -> Ans
             answer.delivery.add_surplus(Bytes::from(vec![b'+'; by]));
         }
         // These have changed the service, and so the answer.
-        Fault::EndOperation { .. }
+        Fault::Early
+        | Fault::ExpireUrl
+        | Fault::EndOperation { .. }
         | Fault::RevokeToken
         | Fault::ChangeArtifact
         | Fault::IgnoreRange => {}
@@ -165,6 +187,14 @@ fn set_body(answer: &mut Answer, body: &BodyKind) {
             answer.headers_mut().remove(CONTENT_TYPE);
         }
         BodyKind::Garbage => answer.set_body("{\"id\": \"4711\", \"status\": \"comp"),
+        BodyKind::Page(length) => {
+            answer.set_body(Payload::padded("<!DOCTYPE html>\n<html><body>\n", *length));
+            answer.set_header(CONTENT_TYPE, "text/html");
+        }
+        BodyKind::Endless => {
+            answer.headers_mut().remove(CONTENT_LENGTH);
+            answer.set_body(Payload::padded("{\"id\": \"4711\", ", u64::MAX));
+        }
         BodyKind::Text(text) => answer.set_body(text.clone()),
     }
 }
@@ -212,10 +242,10 @@ fn take(body: &mut Value, at: &str) {
     }
 }
 
-fn relocate(answer: &mut Answer, form: &UrlForm) {
+fn relocate(answer: &mut Answer, form: &UrlForm, storage: &str) {
     let location = answer.headers().get(LOCATION).and_then(|it| it.to_str().ok());
     let Some(location) = location.map(str::to_owned) else { return };
-    let changed = rewrite(form, &location);
+    let changed = rewrite(form, &location, storage);
     match (form, &changed) {
         (UrlForm::BodyOnly, _) | (_, None) => {
             answer.headers_mut().remove(LOCATION);
@@ -229,9 +259,9 @@ fn relocate(answer: &mut Answer, form: &UrlForm) {
 }
 
 /// The URL in another form; none if it is to be missing.
-fn rewrite(form: &UrlForm, url: &str) -> Option<Value> {
+fn rewrite(form: &UrlForm, url: &str, storage: &str) -> Option<Value> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
-    let path = rest.find('/').map_or("/", |at| &rest[at..]);
+    let path = path(url);
     Some(Value::String(match form {
         UrlForm::BodyOnly | UrlForm::HeaderOnly => url.to_owned(),
         UrlForm::Missing => return None,
@@ -240,11 +270,23 @@ fn rewrite(form: &UrlForm, url: &str) -> Option<Value> {
         UrlForm::Relative => path.to_owned(),
         UrlForm::SchemeRelative => format!("//{rest}"),
         UrlForm::Foreign => format!("https://exports.example.net{path}"),
+        UrlForm::OtherPort => at(storage, url),
         UrlForm::Http => format!("http://{rest}"),
         UrlForm::ClusterDomain => format!("https://api.${{WORKIVA_CLUSTER_DOMAIN}}{path}"),
         UrlForm::UserInfo => format!("{scheme}://user:password@{rest}"),
         UrlForm::Literal(text) => text.clone(),
     }))
+}
+
+/// The path and query of a URL.
+fn path(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..])
+}
+
+/// The same path at another base.
+fn at(base: &str, url: &str) -> String {
+    format!("{base}{}", path(url))
 }
 
 fn shift_range(answer: &mut Answer, shift: i64) {
@@ -276,7 +318,12 @@ fn encode(answer: &mut Answer, encoding: &str) {
 fn act(answer: &mut Answer, at: Moment, act: Act) {
     match at {
         Moment::BeforeHead => answer.delivery.before_head(act),
+        Moment::HeadByte(offset) => {
+            let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+            answer.delivery.head.at_byte(offset, act);
+        }
         Moment::AfterHead => answer.delivery.at_byte(0, act),
         Moment::Byte(offset) => answer.delivery.at_byte(offset, act),
+        Moment::End => answer.delivery.at_end(act),
     }
 }

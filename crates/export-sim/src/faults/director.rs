@@ -2,15 +2,17 @@ use std::collections::HashMap;
 
 use super::fault::Fault;
 use super::menu::menu;
-use super::scenario::{Per, Role, Scenario};
-use crate::Endpoint;
+use super::scenario::{ConnectionRule, Per, Role, Scenario};
+use super::values::Refusal;
 use crate::random::{Random, hash};
+use crate::{Endpoint, Origin};
 
 /// Counts the requests and chooses what goes wrong with each.
 #[derive(Clone, Debug)]
 pub(crate) struct Director {
     scenario: Scenario,
     counts: HashMap<(Endpoint, Option<String>), u64>,
+    connections: HashMap<Origin, u64>,
 }
 
 /// What goes wrong with one request.
@@ -22,12 +24,44 @@ pub(crate) struct Plan {
 
 impl Director {
     pub(crate) fn new(scenario: Scenario) -> Self {
-        Self { scenario, counts: HashMap::new() }
+        Self { scenario, counts: HashMap::new(), connections: HashMap::new() }
     }
 
+    /// Chooses for the next request.
     pub(crate) fn plan(&mut self, endpoint: Endpoint, operation: Option<&str>) -> Plan {
         let all = self.count(endpoint, None);
         let own = operation.map(|id| self.count(endpoint, Some(id.to_owned())));
+        self.choose(endpoint, all, own)
+    }
+
+    /// Whether the next request will meet this fault.
+    pub(crate) fn is_next(
+        &self,
+        endpoint: Endpoint,
+        operation: Option<&str>,
+        fault: &Fault,
+    ) -> bool {
+        let next = |operation: Option<&str>| {
+            let key = (endpoint, operation.map(str::to_owned));
+            self.counts.get(&key).copied().unwrap_or_default() + 1
+        };
+        let own = operation.map(|id| next(Some(id)));
+        self.choose(endpoint, next(None), own).faults.contains(fault)
+    }
+
+    /// Counts a connection, and chooses what becomes of it.
+    pub(crate) fn connection(&mut self, origin: Origin) -> Option<Refusal> {
+        let count = self.connections.entry(origin).or_default();
+        *count += 1;
+        let matches = |rule: &&ConnectionRule| rule.origin == origin && rule.nth.holds(*count);
+        self.scenario.connections.iter().find(matches).map(|rule| rule.then)
+    }
+
+    pub(crate) fn connections(&self, origin: Origin) -> u64 {
+        self.connections.get(&origin).copied().unwrap_or_default()
+    }
+
+    fn choose(&self, endpoint: Endpoint, all: u64, own: Option<u64>) -> Plan {
         let mut plan = Plan { faults: Vec::new(), role: Role::Acts };
         for rule in &self.scenario.rules {
             let count = match rule.matches.per {

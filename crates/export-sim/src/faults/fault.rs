@@ -73,6 +73,29 @@ pub enum Fault {
         #[serde(default = "eight_kib")]
         bytes: usize,
     },
+    /// Lines in the head, right behind its first one, as they are: a header that is there twice, two lengths that
+    /// contradict each other, or what is no header at all. Nothing over HTTP/2.
+    HeadLines {
+        /// The lines, without their ends.
+        lines: Vec<String>,
+    },
+    /// Informational answers before the true one. Nothing over HTTP/2.
+    Interim {
+        /// Their statuses: 100 and 103 by default.
+        #[serde(default = "continue_and_hints")]
+        statuses: Vec<u16>,
+    },
+    /// The answer is one of HTTP/1.0: it has no chunks, and the connection is closed behind it. Nothing over HTTP/2.
+    Http10,
+    /// Another text in place of the answer, head and all; then the connection is closed. Over HTTP/2 it is closed at
+    /// once.
+    Raw {
+        /// The text.
+        text: String,
+    },
+    /// The answer comes before the body of the request is read, and the connection is closed behind it. The service
+    /// takes that body to be empty.
+    Early,
     /// Another `Retry-After`.
     RetryAfter {
         /// It; none to send none.
@@ -88,6 +111,8 @@ pub enum Fault {
         /// The form.
         url: UrlForm,
     },
+    /// The signed URL in this answer is good no longer. Where files come from the API host, there is none.
+    ExpireUrl,
     /// The operation ends without a file.
     EndOperation {
         /// How it ends: `failed` by default.
@@ -125,6 +150,11 @@ pub enum Fault {
         /// When.
         at: Moment,
     },
+    /// The connection is reset: what the client has not read yet may be lost to it.
+    Reset {
+        /// When.
+        at: Moment,
+    },
     /// Nothing is sent for a while.
     Stall {
         /// When.
@@ -137,6 +167,15 @@ pub enum Fault {
     Slow {
         /// The size of a piece: 1 KiB by default.
         #[serde(default = "one_kib")]
+        bytes: usize,
+        /// The time between two pieces.
+        #[serde(with = "duration::text")]
+        pause: Duration,
+    },
+    /// The head comes in small pieces. Nothing over HTTP/2.
+    SlowHead {
+        /// The size of a piece: 1 byte by default.
+        #[serde(default = "one")]
         bytes: usize,
         /// The time between two pieces.
         #[serde(with = "duration::text")]
@@ -191,9 +230,15 @@ impl Fault {
             Self::Json { .. } => "json",
             Self::Headers { .. } => "headers",
             Self::HugeHeaders { .. } => "huge_headers",
+            Self::HeadLines { .. } => "head_lines",
+            Self::Interim { .. } => "interim",
+            Self::Http10 => "http10",
+            Self::Raw { .. } => "raw",
+            Self::Early => "early",
             Self::RetryAfter { .. } => "retry_after",
             Self::Location { .. } => "location",
             Self::ResourceUrl { .. } => "resource_url",
+            Self::ExpireUrl => "expire_url",
             Self::EndOperation { .. } => "end_operation",
             Self::RevokeToken => "revoke_token",
             Self::ChangeArtifact => "change_artifact",
@@ -202,8 +247,10 @@ impl Fault {
             Self::ContentEncoding { .. } => "content_encoding",
             Self::Chunked => "chunked",
             Self::Close { .. } => "close",
+            Self::Reset { .. } => "reset",
             Self::Stall { .. } => "stall",
             Self::Slow { .. } => "slow",
+            Self::SlowHead { .. } => "slow_head",
             Self::Truncate { .. } => "truncate",
             Self::Overlong { .. } => "overlong",
         }
@@ -232,6 +279,14 @@ mod status {
 
 fn found() -> StatusCode {
     StatusCode::FOUND
+}
+
+fn continue_and_hints() -> Vec<u16> {
+    vec![100, 103]
+}
+
+fn one() -> usize {
+    1
 }
 
 fn ten() -> usize {

@@ -10,5 +10,9 @@ mod values;
 pub(crate) use self::apply::{Context, apply};
 pub(crate) use self::director::{Director, Plan};
 pub use self::fault::Fault;
-pub use self::scenario::{Matches, Nth, Per, Randomly, Role, Rule, Scenario, ScenarioError};
-pub use self::values::{BodyKind, End, LengthClaim, Moment, RedirectTo, RetryAfter, UrlForm};
+pub use self::scenario::{
+    ConnectionRule, Matches, Nth, Per, Randomly, Role, Rule, Scenario, ScenarioError,
+};
+pub use self::values::{
+    BodyKind, End, LengthClaim, Moment, RedirectTo, Refusal, RetryAfter, UrlForm,
+};

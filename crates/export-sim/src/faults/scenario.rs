@@ -2,11 +2,13 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use crate::Endpoint;
+use super::values::Refusal;
+use crate::{Endpoint, Origin};
 
 /// What goes wrong, and when: rules, and a share of all requests at random.
 ///
-/// All rules that match a request apply to it, in their order.
+/// All rules that match a request apply to it, in their order. How one is written as JSON, with all that it can say,
+/// is in [`SCENARIOS.md`](crate::guide).
 ///
 /// ```
 /// use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
@@ -28,6 +30,8 @@ use crate::Endpoint;
 pub struct Scenario {
     #[serde(default)]
     pub(super) rules: Vec<Rule>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) connections: Vec<ConnectionRule>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) random: Option<Randomly>,
 }
@@ -57,6 +61,13 @@ impl Scenario {
     #[must_use]
     pub fn with_rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);
+        self
+    }
+
+    /// Adds a rule for connections.
+    #[must_use]
+    pub fn with_connection(mut self, rule: ConnectionRule) -> Self {
+        self.connections.push(rule);
         self
     }
 
@@ -131,6 +142,20 @@ pub struct Matches {
     /// What the requests are counted by.
     #[serde(default)]
     pub per: Per,
+}
+
+/// Which connections nothing is said on, and what becomes of them. The first rule that matches one applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "it is written out in Rust as it is in JSON")]
+pub struct ConnectionRule {
+    /// Where they lead.
+    pub origin: Origin,
+    /// Which of those there.
+    #[serde(default)]
+    pub nth: Nth,
+    /// What becomes of them.
+    pub then: Refusal,
 }
 
 /// What requests are counted by.

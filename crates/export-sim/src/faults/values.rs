@@ -19,6 +19,10 @@ pub enum BodyKind {
     Empty,
     /// JSON that stops in the middle.
     Garbage,
+    /// A gateway's HTML page of so many bytes, made on the fly.
+    Page(u64),
+    /// JSON that begins and never ends, without a `Content-Length`, made on the fly.
+    Endless,
     /// This text, with the media type that the answer had.
     Text(String),
 }
@@ -73,10 +77,14 @@ impl From<RetryAfter> for Value {
 pub enum Moment {
     /// Before any of it is sent.
     BeforeHead,
+    /// When so many bytes of the head are out. HTTP/2 has no such moment: there it is that before the head.
+    HeadByte(u64),
     /// When the head is out.
     AfterHead,
     /// When so many bytes of the body are out.
     Byte(u64),
+    /// When all of it is out, and the client has what it asked for. Over HTTP/2 nothing happens then.
+    End,
 }
 
 /// Whether `Content-Length` knows of a surplus.
@@ -112,6 +120,8 @@ pub enum UrlForm {
     Empty,
     /// On the host `exports.example.net`, over https.
     Foreign,
+    /// On the same host and another port: that of the storage origin.
+    OtherPort,
     /// The same host over plain http.
     Http,
     /// On the host `api.${WORKIVA_CLUSTER_DOMAIN}`, as it was met.
@@ -131,6 +141,8 @@ pub enum RedirectTo {
     Storage,
     /// To the URL that was asked for: a loop.
     Itself,
+    /// To the path that was asked for, on the same host and another port: that of the storage origin.
+    OtherPort,
     /// To this URL.
     Url(String),
 }
@@ -145,4 +157,19 @@ pub enum End {
     Failed,
     /// `cancelled`.
     Cancelled,
+}
+
+/// What becomes of a connection on which nothing is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It is closed as soon as the client has said something; with TLS that is in the handshake.
+    Close,
+    /// It is reset then.
+    Reset,
+    /// Nothing happens, for good.
+    Hang,
+    /// It is answered in a protocol that is neither HTTP nor TLS, and closed.
+    Babble,
 }

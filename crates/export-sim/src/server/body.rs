@@ -8,7 +8,7 @@ use http_body::{Body, Frame};
 use tokio::time::Sleep;
 
 use super::wire::WireState;
-use crate::delivery::{Flow, Step};
+use crate::delivery::{Act, Flow, Step};
 
 /// The body of an answer on its way out.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Outgoing {
     state: State,
     /// Whether a surplus is to follow the message, for want of room in it.
     behind: bool,
+    /// What happens to the connection when all is out.
+    end: Option<Act>,
 }
 
 #[derive(Debug)]
@@ -43,8 +45,20 @@ enum Ending {
 const CHUNK: usize = 512 * 1024;
 
 impl Outgoing {
-    pub(super) fn new(flow: Flow, wire: Arc<WireState>, behind: bool) -> Self {
-        Self { flow, wire, state: State::Flowing, behind }
+    pub(super) fn new(flow: Flow, wire: Arc<WireState>, behind: bool, end: Option<Act>) -> Self {
+        let mut body = Self { flow, wire, state: State::Flowing, behind, end };
+        // Nobody asks for a body that is empty.
+        body.end_behind();
+        body
+    }
+
+    /// Has the connection end behind this answer, if that is to be and all of it is on its way.
+    fn end_behind(&mut self) {
+        if self.flow.is_through()
+            && let Some(act) = self.end.take()
+        {
+            self.wire.end_behind(act);
+        }
     }
 }
 
@@ -84,12 +98,17 @@ impl Body for Outgoing {
                     if this.behind && this.flow.is_through() {
                         this.wire.send_behind(this.flow.take_surplus());
                     }
+                    this.end_behind();
                     return Poll::Ready(Some(Ok(Frame::data(bytes))));
                 }
                 Ok(Step::Head) => State::Flowing,
                 Ok(Step::Pause(time)) => State::Sleeping(Box::pin(tokio::time::sleep(time))),
                 Ok(Step::Hang) => State::Hanging,
                 Ok(Step::Close) => ending(Ending::Broken),
+                Ok(Step::Reset) => {
+                    this.wire.reset();
+                    ending(Ending::Broken)
+                }
                 Ok(Step::End) if this.flow.is_through() => State::Ended,
                 Ok(Step::End) => ending(Ending::Whole),
                 Err(error) => {

@@ -2,6 +2,7 @@
 
 mod body;
 mod connection;
+mod head;
 mod listener;
 mod shared;
 mod thread;
@@ -134,6 +135,12 @@ impl Server {
         self.shared.service().requests()
     }
 
+    /// How many connections were made to this origin so far, those included on which nothing was said.
+    #[must_use]
+    pub fn connections(&self, origin: Origin) -> u64 {
+        self.shared.service().connections(origin)
+    }
+
     /// The exports started so far, in their order.
     #[must_use]
     pub fn exports(&self) -> Vec<StartedExport> {
@@ -151,7 +158,7 @@ impl Server {
     #[must_use]
     pub fn connect(&self, origin: Origin) -> DuplexStream {
         let (client, server) = tokio::io::duplex(256 * 1024);
-        tokio::spawn(connection::plain(server, origin, self.shared.clone()));
+        tokio::spawn(connection::inside(server, origin, self.shared.clone()));
         client
     }
 

@@ -71,7 +71,7 @@ impl Service {
         };
         let resource = || match self.config.downloads {
             Downloads::ApiHost | Downloads::Redirect(_) => self.urls.download(id),
-            Downloads::Signed => self.signed_url(id, call.now).unwrap_or_default(),
+            Downloads::Signed => self.signed_url(id, call.signed_until).unwrap_or_default(),
         };
         Answer::json(StatusCode::OK, &operation.to_json(call.now, resource))
             .with_retry_after(self.config.poll_retry_after)
@@ -85,7 +85,7 @@ impl Service {
             return errors::not_found("the exported file");
         };
         if let Downloads::Redirect(status) = self.config.downloads
-            && let Some(url) = self.signed_url(id, call.now)
+            && let Some(url) = self.signed_url(id, call.signed_until)
         {
             let status = StatusCode::from_u16(status).ok().filter(StatusCode::is_redirection);
             return Answer::new(status.unwrap_or(StatusCode::FOUND)).with_header(LOCATION, &url);
@@ -115,11 +115,10 @@ impl Service {
     }
 
     /// A URL at the storage origin for the file of an operation.
-    pub(super) fn signed_url(&self, id: &str, now: Timestamp) -> Option<String> {
+    pub(super) fn signed_url(&self, id: &str, expires: Timestamp) -> Option<String> {
         let operation = self.operations.get(id)?;
         let extension = operation.order.format().extension();
         let name = self.config.file_name.as_deref().unwrap_or_else(|| operation.order.name());
-        let expires = now.after(self.config.signed_url_lifetime);
         Some(self.urls.signed(id, &format!("{name}.{extension}"), expires))
     }
 

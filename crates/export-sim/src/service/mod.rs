@@ -20,7 +20,7 @@ use self::route::{Route, Target};
 use self::tokens::Tokens;
 use self::urls::Urls;
 use crate::answer::header_value;
-use crate::faults::{Context, Director, Fault, Plan, Role, apply};
+use crate::faults::{Context, Director, Fault, Plan, Refusal, Role, apply};
 use crate::random::{Random, hash};
 use crate::record::Record;
 use crate::{Answer, Config, Origin, RecordedRequest, Timestamp};
@@ -71,6 +71,8 @@ pub struct Service {
 #[derive(Debug)]
 struct Call {
     now: Timestamp,
+    /// Until when a URL is good that is signed now.
+    signed_until: Timestamp,
     request_id: String,
     parts: Parts,
     body: Bytes,
@@ -94,7 +96,9 @@ impl Service {
     /// Answers a request. Whatever it is, there is an answer, and none of them is a 5xx unless the scenario says so.
     pub fn handle<B: Into<Bytes>>(&mut self, now: Timestamp, request: Request<B>) -> Answer {
         let (parts, body) = request.into_parts();
-        let mut call = Call { now, request_id: self.random.uuid(), parts, body: body.into() };
+        let signed_until = now.after(self.config.signed_url_lifetime);
+        let request_id = self.random.uuid();
+        let mut call = Call { now, signed_until, request_id, parts, body: body.into() };
         let origin = self.origin(&call.parts);
         let route = route::find(origin, call.parts.uri.path());
         let endpoint = route.as_ref().map_or(Endpoint::Other, Route::endpoint);
@@ -116,7 +120,8 @@ impl Service {
             now,
             endpoint,
             url: self.url(origin, &call.parts),
-            signed: about.and_then(|id| self.signed_url(id, now)),
+            storage: self.urls.storage().to_owned(),
+            signed: about.and_then(|id| self.signed_url(id, call.signed_until)),
         };
         for fault in &plan.faults {
             answer = apply(fault, answer, &context);
@@ -138,6 +143,24 @@ impl Service {
             faults: plan.faults.iter().map(Fault::name).collect(),
         });
         answer
+    }
+
+    /// Whether the scenario wants this request, whose body nobody has read yet, to be answered before that.
+    pub(crate) fn answers_early(&self, origin: Origin, path: &str) -> bool {
+        let route = route::find(origin, path);
+        let endpoint = route.as_ref().map_or(Endpoint::Other, Route::endpoint);
+        self.director.is_next(endpoint, route.as_ref().and_then(Route::operation), &Fault::Early)
+    }
+
+    /// What the scenario wants to become of a connection that was just made.
+    pub(crate) fn refuses(&mut self, origin: Origin) -> Option<Refusal> {
+        self.director.connection(origin)
+    }
+
+    /// How many connections were made to this origin so far.
+    #[must_use]
+    pub fn connections(&self, origin: Origin) -> u64 {
+        self.director.connections(origin)
     }
 
     /// The requests received so far, on both origins, in their order.
@@ -163,6 +186,7 @@ impl Service {
         for fault in &plan.faults {
             let operation = about.and_then(|id| self.operations.get_mut(id));
             match (fault, operation) {
+                (Fault::ExpireUrl, _) => call.signed_until = call.now,
                 (Fault::RevokeToken, _) => self.tokens.revoke(&call.parts.headers),
                 (Fault::IgnoreRange, _) => {
                     call.parts.headers.remove(http::header::RANGE);

@@ -82,6 +82,47 @@ fn a_scenario_from_a_file_is_played() {
 }
 
 #[test]
+fn the_ready_scenarios_are_played() {
+    let ready = |name: &str| format!("{}/scenarios/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let post = |address: &str, target: &str, body: &str, headers: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(
+            stream,
+            "POST {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = Vec::new();
+        let ended = stream.read_to_end(&mut answer);
+        ended.map(|_| String::from_utf8_lossy(&answer).into_owned())
+    };
+    let address = |line: &str| line.trim_end().rsplit_once("//").unwrap().1.to_owned();
+    let submit = |address: &str| {
+        let headers = "authorization: Bearer sim-token\r\ncontent-type: application/json\r\n";
+        post(address, "/platform/v1/documents/d1/export", r#"{"format":"pdf"}"#, headers)
+    };
+
+    let (_program, line) = start(&["--scenario", &ready("bad-night")]);
+    let night = address(&line);
+    assert!(submit(&night).is_err(), "the first connection is reset");
+    assert_eq!(submit(&night).unwrap(), "", "the first answer to a submit is lost");
+    assert!(submit(&night).unwrap().starts_with("HTTP/1.1 202"));
+    let answer = post(&night, "/iam/v1/oauth2/token", "", "").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+
+    let (_program, line) = start(&["--scenario", &ready("hostile-urls")]);
+    let hostile = address(&line);
+    let answer = submit(&hostile).unwrap();
+    let location = answer.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+    assert!(!location.contains(&hostile) && location.starts_with("http://127.0.0.1:"), "{answer}");
+
+    let (_program, line) = start(&["--scenario", &ready("one-in-ten")]);
+    let healthy = (0..100).filter_map(|_| submit(&address(&line)).ok());
+    let healthy = healthy.filter(|answer| answer.starts_with("HTTP/1.1 202")).count();
+    assert!((80..100).contains(&healthy), "{healthy} of 100");
+}
+
+#[test]
 fn what_it_cannot_do_it_says() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"{\"rules\": 7}").unwrap();

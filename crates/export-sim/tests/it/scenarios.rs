@@ -1,9 +1,12 @@
 //! Which requests go wrong, and how scenarios are written.
 
-use export_sim::{Endpoint, Fault, Nth, Role, Rule, Scenario, ScenarioError};
+use export_sim::{
+    ConnectionRule, Downloads, Ending, Endpoint, Fault, Nth, Origin, Randomly, Refusal, Role, Rule,
+    Scenario, ScenarioError,
+};
 use serde_json::{Value, json};
 
-use crate::world::{config, get, world};
+use crate::world::{config, get, header, post, world};
 
 #[test]
 fn requests_are_chosen_by_number() {
@@ -37,6 +40,53 @@ fn chance_depends_on_the_seed_and_on_the_rate() {
     assert!((160..240).contains(&share), "{share}");
     assert!(log(1, 0.0).iter().all(Vec::is_empty));
     assert!(log(1, 1.0).iter().all(|faults| !faults.is_empty()));
+}
+
+/// A client that tries again whatever happens: the record of all that it did, with the time of each.
+fn played(scenario: &Scenario) -> Vec<String> {
+    let config = config().with_downloads(Downloads::Redirect(302)).with_artifact_size(2_000);
+    let mut world = world(config.with_scenario(scenario.clone()));
+    let mut left = 60;
+    let mut insist = |request: &dyn Fn() -> http::Request<bytes::Bytes>, until: &[u16]| loop {
+        left -= 1;
+        let seen = world.handle(request()).play().unwrap();
+        world.wait(1_000 + seen.took().as_millis() as u64);
+        let whole = seen.ending() == Ending::Complete;
+        match seen.into_response() {
+            Some(answer) if whole && until.contains(&answer.status().as_u16()) => return answer,
+            _ if left == 0 => return http::Response::default(),
+            _ => {}
+        }
+    };
+    let submit = || post("/documents/d1/export", r#"{"format":"pdf"}"#);
+    let operation = header(&insist(&submit, &[202]), "location").to_owned();
+    let polled = insist(&|| get(&operation), &[200]);
+    let url = serde_json::from_slice::<Value>(polled.body()).unwrap_or_default();
+    let url = url["resourceUrl"].as_str().unwrap_or("/nowhere").to_owned();
+    let signed = header(&insist(&|| get(&url), &[302, 404]), "location").to_owned();
+    let signed = if signed.is_empty() { "/nowhere".to_owned() } else { signed };
+    insist(&|| get(&signed), &[200, 404]);
+    let requests = world.service.requests();
+    requests.iter().map(|request| format!("{request:?}")).collect()
+}
+
+#[test]
+fn a_random_schedule_is_played_again_from_its_seed() {
+    let faults = Fault::examples();
+    for seed in 0..50 {
+        for faults in [Vec::new(), faults.clone()] {
+            let random = |seed| {
+                let faults = faults.clone();
+                Scenario::default().with_random(Randomly { seed, rate: 0.5, faults })
+            };
+            let first = played(&random(seed));
+            assert_eq!(first, played(&random(seed)), "{seed}");
+            // As JSON it is the same schedule.
+            let text = serde_json::to_string(&random(seed)).unwrap();
+            assert_eq!(first, played(&Scenario::from_json(&text).unwrap()), "{seed}");
+            assert_ne!(first, played(&random(seed + 1)), "{seed}");
+        }
+    }
 }
 
 #[test]
@@ -73,6 +123,8 @@ fn a_scenario_that_makes_no_sense_says_where() {
         &rule(r#"{"match": {"endpoint": "submit", "nth": 0}, "then": []}"#),
         "`0` names no requests",
     );
+    check(r#"{"connections": [{"origin": "moon", "then": "close"}]}"#, "unknown variant `moon`");
+    check(r#"{"connections": [{"origin": "api", "then": "sing"}]}"#, "unknown variant `sing`");
     check(&rule(r#"{"match": {"endpoint": "submits"}, "then": []}"#), "unknown variant `submits`");
 }
 
@@ -85,7 +137,12 @@ fn a_scenario_written_as_json_reads_back_the_same() {
                 .and(Fault::ChangeArtifact)
                 .per_operation()
                 .with_service(Role::Idle),
-        );
+        )
+        .with_connection(ConnectionRule {
+            origin: Origin::Storage,
+            nth: Nth::Only(2),
+            then: Refusal::Reset,
+        });
     let text = serde_json::to_string(&scenario).unwrap();
     assert_eq!(Scenario::from_json(&text).unwrap(), scenario);
 }
