@@ -24,8 +24,8 @@ pub(crate) struct Context {
     pub(crate) endpoint: Endpoint,
     /// The URL that was asked for.
     pub(crate) url: String,
-    /// Scheme, host and port of the storage origin.
-    pub(crate) storage: String,
+    /// Scheme, host and port of the origin that was not asked.
+    pub(crate) other: String,
     /// A signed URL of the file, if the request is about one.
     pub(crate) signed: Option<String>,
 }
@@ -45,7 +45,7 @@ pub(crate) fn apply(fault: &Fault, mut answer: Answer, context: &Context) -> Ans
                 RedirectTo::Storage => context.signed.as_ref().unwrap_or(&context.url),
                 RedirectTo::Itself => &context.url,
                 RedirectTo::OtherPort => {
-                    elsewhere = at(&context.storage, &context.url);
+                    elsewhere = at(&context.other, &context.url);
                     &elsewhere
                 }
                 RedirectTo::Url(url) => url,
@@ -90,10 +90,10 @@ pub(crate) fn apply(fault: &Fault, mut answer: Answer, context: &Context) -> Ans
         Fault::Http10 => answer.delivery.head.http10 = true,
         Fault::Raw { text } => answer.delivery.head.instead = Some(text.clone()),
         Fault::RetryAfter { value } => set_retry_after(&mut answer, value.as_ref(), context.now),
-        Fault::Location { url } => relocate(&mut answer, url, &context.storage),
+        Fault::Location { url } => relocate(&mut answer, url, &context.other),
         Fault::ResourceUrl { url } => edit_json(&mut answer, |body| {
             if let Some(resource) = body.get("resourceUrl").and_then(Value::as_str) {
-                match rewrite(url, resource, &context.storage) {
+                match rewrite(url, resource, &context.other) {
                     Some(changed) => put(body, "resourceUrl", changed),
                     None => take(body, "resourceUrl"),
                 }
@@ -242,10 +242,10 @@ fn take(body: &mut Value, at: &str) {
     }
 }
 
-fn relocate(answer: &mut Answer, form: &UrlForm, storage: &str) {
+fn relocate(answer: &mut Answer, form: &UrlForm, other: &str) {
     let location = answer.headers().get(LOCATION).and_then(|it| it.to_str().ok());
     let Some(location) = location.map(str::to_owned) else { return };
-    let changed = rewrite(form, &location, storage);
+    let changed = rewrite(form, &location, other);
     match (form, &changed) {
         (UrlForm::BodyOnly, _) | (_, None) => {
             answer.headers_mut().remove(LOCATION);
@@ -259,7 +259,7 @@ fn relocate(answer: &mut Answer, form: &UrlForm, storage: &str) {
 }
 
 /// The URL in another form; none if it is to be missing.
-fn rewrite(form: &UrlForm, url: &str, storage: &str) -> Option<Value> {
+fn rewrite(form: &UrlForm, url: &str, other: &str) -> Option<Value> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
     let path = path(url);
     Some(Value::String(match form {
@@ -270,7 +270,7 @@ fn rewrite(form: &UrlForm, url: &str, storage: &str) -> Option<Value> {
         UrlForm::Relative => path.to_owned(),
         UrlForm::SchemeRelative => format!("//{rest}"),
         UrlForm::Foreign => format!("https://exports.example.net{path}"),
-        UrlForm::OtherPort => at(storage, url),
+        UrlForm::OtherPort => at(other, url),
         UrlForm::Http => format!("http://{rest}"),
         UrlForm::ClusterDomain => format!("https://api.${{WORKIVA_CLUSTER_DOMAIN}}{path}"),
         UrlForm::UserInfo => format!("{scheme}://user:password@{rest}"),

@@ -141,7 +141,7 @@ pub enum RedirectTo {
     Storage,
     /// To the URL that was asked for: a loop.
     Itself,
-    /// To the path that was asked for, on the same host and another port: that of the storage origin.
+    /// To the path that was asked for, on the same host and another port: that of the other origin.
     OtherPort,
     /// To this URL.
     Url(String),

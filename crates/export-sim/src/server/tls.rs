@@ -8,6 +8,7 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
 use crate::Certificate;
+use crate::random::hash;
 
 /// A certificate authority made for one run, and a server certificate of it.
 #[derive(Debug)]
@@ -52,10 +53,12 @@ type Issued = (String, Vec<rustls::pki_types::CertificateDer<'static>>, PrivateK
 
 fn issue(certificate: Certificate, names: Vec<String>) -> Result<Issued, rcgen::Error> {
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "export-sim CA");
+    let ca_key = KeyPair::generate()?;
+    // Two authorities of the same name would be taken for one whose signatures are wrong.
+    let number = hash(0, ca_key.public_key_raw());
+    params.distinguished_name.push(DnType::CommonName, format!("export-sim CA {number:016x}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let ca_key = KeyPair::generate()?;
     let ca_pem = params.self_signed(&ca_key)?.pem();
     let ca = Issuer::new(params, ca_key);
 

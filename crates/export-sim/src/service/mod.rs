@@ -120,7 +120,12 @@ impl Service {
             now,
             endpoint,
             url: self.url(origin, &call.parts),
-            storage: self.urls.storage().to_owned(),
+            other: self
+                .base(match origin {
+                    Origin::Api => Origin::Storage,
+                    Origin::Storage => Origin::Api,
+                })
+                .to_owned(),
             signed: about.and_then(|id| self.signed_url(id, call.signed_until)),
         };
         for fault in &plan.faults {
@@ -248,12 +253,15 @@ impl Service {
     }
 
     fn url(&self, origin: Origin, parts: &Parts) -> String {
-        let base = match origin {
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        format!("{}{target}", self.base(origin))
+    }
+
+    fn base(&self, origin: Origin) -> &str {
+        match origin {
             Origin::Api => self.urls.api(),
             Origin::Storage => self.urls.storage(),
-        };
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        format!("{base}{target}")
+        }
     }
 
     /// The headers that every answer has.
