@@ -21,7 +21,7 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 /// ```
 #[must_use]
 pub fn tls_verdict(error: &(dyn StdError + 'static)) -> Option<String> {
-    verdict(cause(error)?)
+    tls_unexpected(error).or_else(|| verdict(find(error)?))
 }
 
 /// Like [`tls_verdict`], for a request that was sent already: what the peer itself has said, as an
@@ -29,16 +29,53 @@ pub fn tls_verdict(error: &(dyn StdError + 'static)) -> Option<String> {
 /// plain text in the middle of a connection, does not prove that nobody heard it.
 #[must_use]
 pub fn tls_alert(error: &(dyn StdError + 'static)) -> Option<String> {
-    match cause(error)? {
+    tls_unexpected(error).or_else(|| match find(error)? {
         Error::AlertReceived(alert) => of_alert(*alert),
         _ => None,
+    })
+}
+
+/// The other side answered a request in the clear by TLS: it has understood nothing of it.
+///
+/// ```
+/// use export_host::{UnexpectedTls, tls_alert};
+///
+/// assert!(UnexpectedTls::check(b"HTTP/1").is_ok());
+/// let alert = UnexpectedTls::check(&[21, 3, 3, 0, 2, 2]).expect_err("it is a record of TLS");
+/// let said = tls_alert(&alert).expect("it is a verdict");
+/// assert_eq!(said, "it speaks TLS on this port, and the URL says http");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it speaks TLS on this port, and the URL says http")]
+#[non_exhaustive]
+pub struct UnexpectedTls;
+
+impl UnexpectedTls {
+    /// In so many bytes it shows.
+    pub const SHOWS_IN: usize = 3;
+
+    /// Looks at the first bytes that came over a connection in the clear.
+    ///
+    /// # Errors
+    ///
+    /// Fails if they are those of an alert, or of a handshake, of TLS.
+    pub fn check(first: &[u8]) -> io::Result<()> {
+        // RFC 8446, 5.1: the kind of the record, and a version that begins with 3 for ever.
+        match first {
+            [21 | 22, 3, ..] => Err(io::Error::other(Self)),
+            _ => Ok(()),
+        }
     }
 }
 
-fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+fn tls_unexpected(error: &(dyn StdError + 'static)) -> Option<String> {
+    find::<UnexpectedTls>(error).map(ToString::to_string)
+}
+
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref::<Error>() {
+        if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
         // An io::Error passes over what it wraps when it is asked for its source.

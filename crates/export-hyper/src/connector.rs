@@ -17,6 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::heard_out::HeardOut;
+
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
@@ -51,7 +53,7 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<Stream>;
+    type Response = HeardOut<MaybeHttpsStream<Stream>>;
     type Error = BoxError;
     type Future = Boxed<Self::Response>;
 
@@ -63,7 +65,7 @@ impl Service<Uri> for Connector {
         let connecting = self.0.call(to);
         Box::pin(async move {
             let within = tokio::time::timeout(CONNECT_WITHIN, connecting).await;
-            within.unwrap_or_else(|_| Err(Box::new(TooSlow)))
+            within.unwrap_or_else(|_| Err(Box::new(TooSlow))).map(HeardOut::of)
         })
     }
 }

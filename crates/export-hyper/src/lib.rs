@@ -30,6 +30,7 @@ mod download;
 mod drive;
 mod export;
 mod file;
+mod heard_out;
 mod keeper;
 mod own_transport;
 mod sink;

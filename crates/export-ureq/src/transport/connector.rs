@@ -1,7 +1,6 @@
 //! From a URL to a connection: proxy, TCP, TLS.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use export_host::{Proxy, ProxyRules, TlsError};
@@ -11,12 +10,13 @@ use ureq::Error;
 use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport,
+    ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport,
 };
 
 use super::attempt::Attempt;
 use super::tls::TlsTransport;
 use super::tunnel;
+use super::watched::Watched;
 
 /// Makes connections, and tells the attempt what it is about.
 pub(crate) struct Route {
@@ -40,7 +40,7 @@ impl Connector for Route {
         if details.needs_tls() {
             inner = self.tls(details, inner, details.uri)?;
         }
-        Ok(Some(Watched { inner, attempt: Arc::clone(&self.attempt) }))
+        Ok(Some(Watched::new(inner, Arc::clone(&self.attempt))))
     }
 }
 
@@ -134,58 +134,5 @@ impl Resolver for Addresses {
 impl fmt::Debug for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Addresses").finish_non_exhaustive()
-    }
-}
-
-/// A connection whose limits are the attempt's, and which tells it when something goes out.
-pub(crate) struct Watched {
-    inner: Box<dyn Transport>,
-    attempt: Arc<Attempt>,
-}
-
-impl Transport for Watched {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        self.inner.buffers()
-    }
-
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.attempt.sent();
-        self.inner.transmit_output(amount, self.attempt.timeout(timeout))
-    }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.inner.await_input(self.attempt.timeout(timeout)).map_err(keep_apart)
-    }
-
-    fn is_open(&mut self) -> bool {
-        self.inner.is_open()
-    }
-
-    fn is_tls(&self) -> bool {
-        self.inner.is_tls()
-    }
-}
-
-impl fmt::Debug for Watched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
-
-/// ureq takes a reset connection, and TLS that ends without its closing alert, for the end of a
-/// body without a length. Then half a file would count as a whole one.
-fn keep_apart(error: Error) -> Error {
-    match error {
-        Error::Io(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::UnexpectedEof
-                    | io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::ConnectionReset
-            ) =>
-        {
-            Error::Io(io::Error::other(error))
-        }
-        other => other,
     }
 }

@@ -5,6 +5,7 @@ mod classify;
 mod connector;
 mod tls;
 mod tunnel;
+mod watched;
 
 use std::io::{self, Read};
 use std::sync::Arc;
