@@ -1,15 +1,16 @@
 //! A case, run by an adapter.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use export_core::{Artifact, Pace};
 use export_host::{
     CaBundle, ClientBuilder, Credentials, ExportError, FromSettings, ProxySettings, Status,
 };
-use export_sim::Server;
+use export_sim::{Config, Server};
 
-use crate::case::{Case, Goal};
+use crate::case::{Address, Case, Goal, Login, TOKEN, Trust};
 use crate::leaks;
 use crate::notes::Notes;
 use crate::transcript;
@@ -46,8 +47,13 @@ pub fn run(case: &Case, adapter: Adapter) -> String {
     let server = Arc::new(server.expect("there is a free port on loopback"));
     let notes = Notes::new(&server);
     let clients = Clients { case, server: &server, notes: &notes };
+    let started = Instant::now();
     let outcome = clients.drive(adapter);
-    let text = transcript::write(&server, &notes, &outcome);
+    let took = started.elapsed();
+    let mut text = transcript::write(&server, &notes, &outcome);
+    if took > case.within {
+        text += &format!("and that took {took:?}\n");
+    }
     leaks::check(case, &server, &text);
     text
 }
@@ -88,13 +94,17 @@ impl Clients<'_> {
     }
 
     fn client<A: FromSettings>(&self, builder: ClientBuilder<A>) -> A {
-        let builder = match self.server.ca_pem() {
-            Some(pem) => builder.ca_bundle(CaBundle::pem(pem)),
-            None => builder,
+        let builder = match (self.case.trust, self.server.ca_pem()) {
+            (Trust::ItsAuthority, Some(pem)) => builder.ca_bundle(CaBundle::pem(pem)),
+            (Trust::ItsAuthority, None) => builder,
+            (Trust::Another, _) => builder.ca_bundle(CaBundle::pem(another_authority())),
         };
         let client = builder
-            .credentials(Credentials::client("the-client", self.case.secret))
-            .base_url(self.server.url())
+            .credentials(match self.case.login {
+                Login::Secret(secret) => Credentials::client("the-client", secret),
+                Login::Token => Credentials::token(TOKEN),
+            })
+            .base_url(self.address())
             .proxy(ProxySettings::Off)
             .api_version(self.case.version)
             .limits(self.case.limits)
@@ -105,6 +115,32 @@ impl Clients<'_> {
             .build();
         client.expect("the settings of a case make a client")
     }
+}
+
+impl Clients<'_> {
+    fn address(&self) -> String {
+        let url = self.server.url();
+        match self.case.address {
+            Address::Right => url.to_owned(),
+            Address::OtherScheme => match url.strip_prefix("http://") {
+                Some(rest) => format!("https://{rest}"),
+                None => url.replace("https://", "http://"),
+            },
+            // The first port is for a service that is long forgotten.
+            Address::NobodyThere => "http://127.0.0.1:1".to_owned(),
+            Address::NoSuchName => "https://no-such-host.invalid".to_owned(),
+        }
+    }
+}
+
+/// The certificate of an authority that has nothing to do with the service's.
+fn another_authority() -> &'static str {
+    static PEM: LazyLock<String> = LazyLock::new(|| {
+        let server = Server::start_blocking(Config::default().with_tls());
+        let server = server.expect("there is a free port on loopback");
+        server.ca_pem().unwrap_or_default().to_owned()
+    });
+    &PEM
 }
 
 fn wait<T>(future: impl Future<Output = T>) -> T {

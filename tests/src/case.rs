@@ -21,8 +21,14 @@ pub struct Case {
     pub version: ApiVersion,
     /// The certificate that the service shows, if it speaks TLS.
     pub tls: Option<Certificate>,
+    /// What the client takes for the service's address.
+    pub address: Address,
+    /// Whom the client believes, if it speaks TLS.
+    pub trust: Trust,
     /// What goes wrong: the rules of the simulator's scenario, each in its JSON.
     pub rules: Vec<String>,
+    /// What goes wrong with connections: the scenario's rules for those.
+    pub connections: Vec<String>,
     /// Where the file comes from.
     pub downloads: Downloads,
     /// How a download says where it ends.
@@ -31,8 +37,8 @@ pub struct Case {
     pub scopes: &'static [&'static str],
     /// How long a token lives.
     pub token_lifetime: Duration,
-    /// The client's secret, as the client believes it to be.
-    pub secret: &'static str,
+    /// What the client signs in with.
+    pub login: Login,
     /// The client's budgets.
     pub limits: Limits,
     /// Whether a person gets a mail for each export.
@@ -41,6 +47,42 @@ pub struct Case {
     pub resubmit: Resubmit,
     /// How it ends: the last line of what is written down.
     pub ends: &'static str,
+    /// How long it may take at most, with each adapter.
+    pub within: Duration,
+}
+
+/// What a client takes for the service's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Address {
+    /// What it is.
+    Right,
+    /// The right host and port, spoken to in the clear if it wants TLS, and by TLS if it does not.
+    OtherScheme,
+    /// A port at which nobody listens.
+    NobodyThere,
+    /// A name that nobody has.
+    NoSuchName,
+}
+
+/// Whom a client believes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trust {
+    /// The authority of the service's certificate.
+    ItsAuthority,
+    /// Another one.
+    Another,
+}
+
+/// What a client signs in with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Login {
+    /// The id of the one client that the service knows, and this secret.
+    Secret(&'static str),
+    /// A token that somebody else has obtained.
+    Token,
 }
 
 /// How far a case goes.
@@ -58,6 +100,9 @@ pub enum Goal {
 /// The secret of the one client that the service knows.
 pub(crate) const SECRET: &str = "s3cret-of-the-client";
 
+/// A token that the service knows from the start.
+pub(crate) const TOKEN: &str = "t0ken-from-elsewhere";
+
 /// The end of a case in which all is well.
 pub(crate) const FILE: &str = "the file, whole";
 
@@ -70,16 +115,20 @@ impl Case {
             goal: Goal::File(1 << 20),
             version: ApiVersion::V2026_01_01,
             tls: None,
+            address: Address::Right,
+            trust: Trust::ItsAuthority,
             rules: Vec::new(),
+            connections: Vec::new(),
             downloads: Downloads::ApiHost,
             framing: Framing::Length,
             scopes: &["file:read", "file:write", "graph:read"],
             token_lifetime: Duration::from_secs(3_600),
-            secret: SECRET,
+            login: Login::Secret(SECRET),
             limits: quick(),
             mails: false,
             resubmit: Resubmit::IfHarmless,
             ends: FILE,
+            within: Duration::from_secs(60),
         }
     }
 
@@ -99,6 +148,14 @@ impl Case {
         self
     }
 
+    /// Lets this become of the first connection to the API. The client brings its token along: to
+    /// ask for one would take a connection too.
+    pub(crate) fn first_connection(mut self, then: &str) -> Self {
+        self.login = Login::Token;
+        self.connections.push(format!(r#"{{"origin": "api", "nth": 1, "then": "{then}"}}"#));
+        self
+    }
+
     /// Changes anything else of it.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
@@ -112,11 +169,13 @@ impl Case {
 
     /// The service of this case.
     pub(crate) fn service(&self) -> Config {
-        let scenario = format!(r#"{{"rules": [{}]}}"#, self.rules.join(","));
+        let (rules, connections) = (self.rules.join(","), self.connections.join(","));
+        let scenario = format!(r#"{{"rules": [{rules}], "connections": [{connections}]}}"#);
         let scenario = Scenario::from_json(&scenario)
             .unwrap_or_else(|error| panic!("the case {}: {error}", self.name));
         let config = Config::default()
             .with_client("the-client", SECRET)
+            .with_token(TOKEN)
             .with_scopes(self.scopes.iter().copied())
             .with_token_lifetime(self.token_lifetime)
             .with_retry_after(0)

@@ -2,12 +2,15 @@
 
 use export_sim::{Endpoint, Origin, RecordedRequest, Server};
 
-use crate::case::{Case, SECRET};
+use crate::case::{Case, Login, SECRET, TOKEN};
 
 /// Panics unless the secret and the tokens stayed where they belong.
 pub(crate) fn check(case: &Case, server: &Server, transcript: &str) {
     let requests = server.requests();
-    let mut secrets = vec![SECRET, case.secret];
+    let mut secrets = vec![SECRET, TOKEN];
+    if let Login::Secret(secret) = case.login {
+        secrets.push(secret);
+    }
     secrets.extend(requests.iter().filter_map(token));
     for request in &requests {
         let open = open_parts(request);

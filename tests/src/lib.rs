@@ -14,7 +14,7 @@ mod notes;
 mod transcript;
 
 pub use adapter::{Adapter, run};
-pub use case::{Case, Goal};
+pub use case::{Address, Case, Goal, Login, Trust};
 pub use cases::all;
 
 /// The examples of the README compile.

@@ -101,7 +101,11 @@ impl Lines {
         }
         // The one to the token endpoint holds the secret.
         if !request.body().is_empty() && request.endpoint() != Endpoint::Token {
-            let _ = writeln!(self.text, "    {}", String::from_utf8_lossy(request.body()));
+            let body = String::from_utf8_lossy(request.body());
+            let _ = match request.body_len() {
+                ..1_000 => writeln!(self.text, "    {body}"),
+                long => writeln!(self.text, "    {long} bytes"),
+            };
         }
     }
 

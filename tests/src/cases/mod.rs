@@ -5,7 +5,9 @@ mod plain;
 mod polls;
 mod submits;
 mod tokens;
+mod trust;
 mod urls;
+mod wire;
 
 use crate::case::Case;
 
@@ -18,6 +20,8 @@ pub fn all() -> Vec<Case> {
         submits::cases(),
         polls::cases(),
         urls::cases(),
+        trust::cases(),
+        wire::cases(),
         downloads::cases(),
     ];
     groups.into_iter().flatten().collect()

@@ -6,7 +6,7 @@ use super::{
     CLOSE_BEFORE_HEAD, EVERY, GARBAGE, LOOP, PAGE, close_at, status, status_body,
     status_retry_after,
 };
-use crate::case::Case;
+use crate::case::{Case, Login};
 
 pub(super) fn cases() -> Vec<Case> {
     let token = |name: &str, nth: &str, fault: &str| {
@@ -14,7 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
     };
     vec![
         Case::new("token-of-the-wrong-secret")
-            .with(|case| case.secret = "another-secret")
+            .with(|case| case.login = Login::Secret("another-secret"))
             .ends("the token endpoint refused the credentials: invalid_client"),
         token("429", "1", &status(429)),
         token("429-retry-after-1", "1", &status_retry_after(429, "1")),

@@ -1,8 +1,17 @@
 //! Where a token may go, and where nobody goes.
 
+use std::time::Duration;
+
 use export_sim::Certificate;
 
+use super::EVERY;
 use crate::case::{Case, FILE};
+
+const ELSEWHERE: &str = "it leads to another origin than the base URL's";
+const USER_INFO: &str = "which is not followed: it has a user name in it";
+const NO_URL: &str = "which is not followed: it is not a URL";
+const NO_WEB: &str = "which is not followed: it is neither http nor https";
+const NOT_SENT: &str = "the request could not be sent";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -14,8 +23,10 @@ pub(super) fn cases() -> Vec<Case> {
         ("missing", "", "with no Location header and no operationLocation"),
         ("empty", "", "with no Location header and no operationLocation"),
         ("null", "", "with no Location header and no operationLocation"),
-        ("foreign", "", "it leads to another origin than the base URL's"),
-        ("http", "-over-tls", "it leads to another origin than the base URL's"),
+        ("foreign", "", ELSEWHERE),
+        ("other_port", "", ELSEWHERE),
+        ("other_port", "-over-tls", ELSEWHERE),
+        ("http", "-over-tls", ELSEWHERE),
         ("cluster_domain", "", "a URL holds ${WORKIVA_CLUSTER_DOMAIN}"),
         ("user_info", "", "it has a user name in it"),
     ] {
@@ -36,14 +47,58 @@ pub(super) fn cases() -> Vec<Case> {
         let case = Case::new(name).rule("operation", "1", &fault).ends(ends);
         cases.push(maybe_tls(case, over_tls));
     }
-    cases.extend([
-        Case::new("tls-wrong-name")
-            .with(|case| case.tls = Some(Certificate::WrongName))
-            .ends("its certificate is not for 127.0.0.1 but for wrong-name.example.net"),
-        Case::new("tls-expired")
-            .with(|case| case.tls = Some(Certificate::Expired))
-            .ends("its certificate has expired"),
-    ]);
+    cases.extend(literal());
+    cases
+}
+
+/// URLs that lead out of the web, or to places in it that are nobody's business.
+fn literal() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (name, url, location, resource) in [
+        ("file", "file:///etc/passwd", NO_URL, NO_URL),
+        ("ftp", "ftp://127.0.0.1/f", NO_WEB, NO_WEB),
+        ("data", "data:application/pdf,x", NO_URL, NO_URL),
+        ("spaces", "https://127.0.0.1:1/ /f", ELSEWHERE, NOT_SENT),
+        ("no-host", "https:///f", NO_URL, NO_URL),
+        ("metadata", "http://169.254.169.254/latest/", ELSEWHERE, "it is plain http"),
+        ("loopback-of-others", "http://127.0.0.1:1/f", ELSEWHERE, NOT_SENT),
+    ] {
+        let literal = format!(r#""url": {{"literal": "{url}"}}"#);
+        cases.extend([
+            Case::new(format!("location-{name}"))
+                .rule("submit", "1", &format!(r#"{{"fault": "location", {literal}}}"#))
+                .ends(location),
+            Case::new(format!("resource-{name}"))
+                .rule("operation", EVERY, &format!(r#"{{"fault": "resource_url", {literal}}}"#))
+                .ends(resource),
+        ]);
+    }
+    cases.push(
+        Case::new("resource-other-port")
+            .rule("operation", EVERY, r#"{"fault": "resource_url", "url": "other_port"}"#)
+            .with(|case| case.limits.min_interval = Duration::ZERO)
+            .ends("fetch was refused with 404"),
+    );
+    for (endpoint, named) in [("submit", "submit"), ("operation", "poll"), ("download", "download")]
+    {
+        for (name, to, ends) in [
+            ("other-port", r#""other_port""#, ["gateway", "gateway", "404"]),
+            ("file", r#"{"url": "file:///etc/passwd"}"#, [NO_URL, NO_URL, NO_URL]),
+            (
+                "user-info",
+                r#"{"url": "http://user:password@127.0.0.1:1/f"}"#,
+                [USER_INFO, USER_INFO, USER_INFO],
+            ),
+        ] {
+            let of = ["submit", "operation", "download"].iter().position(|it| *it == endpoint);
+            cases.push(
+                Case::new(format!("{named}-redirect-to-{name}"))
+                    .rule(endpoint, EVERY, &format!(r#"{{"fault": "redirect", "to": {to}}}"#))
+                    .with(|case| case.limits.min_interval = Duration::ZERO)
+                    .ends(of.map_or("", |of| ends[of])),
+            );
+        }
+    }
     cases
 }
 
