@@ -4,7 +4,9 @@ mod answers;
 mod cases;
 mod crashes;
 mod layers;
+mod logs;
 #[cfg(unix)]
 mod processes;
+mod snapshots;
 mod soak;
 mod wire;

@@ -36,13 +36,23 @@ pub(crate) enum Outcome {
     Status(Box<Status>),
 }
 
+/// What a run of a case has left.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Ran {
+    /// All that could be seen from outside, in order, without what is chance.
+    pub transcript: String,
+    /// What nobody may find anywhere else: the client's secret, the tokens, the signatures of URLs.
+    pub secrets: Vec<String>,
+}
+
 /// Runs a case, and writes down what happened.
 ///
 /// # Panics
 ///
 /// Panics if the case cannot be run, or if a secret was seen where it must not be.
 #[must_use]
-pub fn run(case: &Case, adapter: Adapter) -> String {
+pub fn run(case: &Case, adapter: Adapter) -> Ran {
     let server = Server::start_blocking(case.service());
     let server = Arc::new(server.expect("there is a free port on loopback"));
     let notes = Notes::new(&server);
@@ -54,8 +64,9 @@ pub fn run(case: &Case, adapter: Adapter) -> String {
     if took > case.within {
         text += &format!("and that took {took:?}\n");
     }
-    leaks::check(case, &server, &text);
-    text
+    notes.print_outcome(&outcome);
+    let secrets = leaks::check(case, &server, &[&text, &notes.printed()]);
+    Ran { transcript: text, secrets }
 }
 
 /// A client of each adapter, with the same settings.
@@ -68,29 +79,53 @@ struct Clients<'a> {
 impl Clients<'_> {
     fn drive(&self, adapter: Adapter) -> Result<Outcome, ExportError> {
         const LIMIT: usize = 1 << 20;
-        let spec = || self.case.spec.clone();
         let file = |(artifact, bytes)| Outcome::File(Box::new(artifact), bytes);
         let status = |status| Outcome::Status(Box::new(status));
-        let hyper = || self.client(export_hyper::Client::builder());
-        let ureq = || self.client(export_ureq::Client::builder());
         match (self.case.goal, adapter) {
             (Goal::File(limit), Adapter::Hyper) => {
-                wait(async { hyper().export(spec()).bytes(limit).await }).map(file)
+                wait(async { self.hyper_export().bytes(limit).await }).map(file)
             }
-            (Goal::File(limit), Adapter::Ureq) => ureq().export(spec()).bytes(limit).map(file),
+            (Goal::File(limit), Adapter::Ureq) => self.ureq_export().bytes(limit).map(file),
             (Goal::HandedOver, Adapter::Hyper) => {
-                let submitted = wait(async { hyper().export(spec()).submit().await })?;
-                ureq().resume(submitted.checkpoint).bytes(LIMIT).map(file)
+                let submitted = wait(async { self.hyper_export().submit().await })?;
+                self.ureq().resume(submitted.checkpoint).bytes(LIMIT).map(file)
             }
             (Goal::HandedOver, Adapter::Ureq) => {
-                let submitted = ureq().export(spec()).submit()?;
-                wait(async { hyper().resume(submitted.checkpoint).bytes(LIMIT).await }).map(file)
+                let submitted = self.ureq_export().submit()?;
+                wait(async { self.hyper().resume(submitted.checkpoint).bytes(LIMIT).await })
+                    .map(file)
             }
             (Goal::Status(id), Adapter::Hyper) => {
-                wait(async { hyper().attach(id).status().await }).map(status)
+                wait(async { self.hyper().attach(id).status().await }).map(status)
             }
-            (Goal::Status(id), Adapter::Ureq) => ureq().attach(id).status().map(status),
+            (Goal::Status(id), Adapter::Ureq) => self.ureq().attach(id).status().map(status),
         }
+    }
+
+    fn hyper(&self) -> export_hyper::Client {
+        let store: Arc<dyn export_hyper::CheckpointStore> = Arc::new(self.notes.clone());
+        let client = self.client(export_hyper::Client::builder().checkpoints(store));
+        self.notes.print(&client);
+        client
+    }
+
+    fn ureq(&self) -> export_ureq::Client {
+        let store: Arc<dyn export_ureq::CheckpointStore> = Arc::new(self.notes.clone());
+        let client = self.client(export_ureq::Client::builder().checkpoints(store));
+        self.notes.print(&client);
+        client
+    }
+
+    fn hyper_export(&self) -> export_hyper::Export {
+        let export = self.hyper().export(self.case.spec.clone()).with_key("case");
+        self.notes.print(&export);
+        export
+    }
+
+    fn ureq_export(&self) -> export_ureq::Export {
+        let export = self.ureq().export(self.case.spec.clone()).with_key("case");
+        self.notes.print(&export);
+        export
     }
 
     fn client<A: FromSettings>(&self, builder: ClientBuilder<A>) -> A {
@@ -99,11 +134,13 @@ impl Clients<'_> {
             (Trust::ItsAuthority, None) => builder,
             (Trust::Another, _) => builder.ca_bundle(CaBundle::pem(another_authority())),
         };
+        let credentials = match self.case.login {
+            Login::Secret(secret) => Credentials::client("the-client", secret),
+            Login::Token => Credentials::token(TOKEN),
+        };
+        self.notes.print(&credentials);
         let client = builder
-            .credentials(match self.case.login {
-                Login::Secret(secret) => Credentials::client("the-client", secret),
-                Login::Token => Credentials::token(TOKEN),
-            })
+            .credentials(credentials)
             .base_url(self.address())
             .proxy(ProxySettings::Off)
             .api_version(self.case.version)

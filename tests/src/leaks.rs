@@ -4,17 +4,17 @@ use export_sim::{Endpoint, Origin, RecordedRequest, Server};
 
 use crate::case::{Case, Login, SECRET, TOKEN};
 
-/// Panics unless the secret and the tokens stayed where they belong.
-pub(crate) fn check(case: &Case, server: &Server, transcript: &str) {
+/// Panics unless the secret, the tokens and the signatures stayed where they belong; returns them.
+pub(crate) fn check(case: &Case, server: &Server, printed: &[&str]) -> Vec<String> {
     let requests = server.requests();
-    let mut secrets = vec![SECRET, TOKEN];
+    let mut logins = vec![SECRET, TOKEN];
     if let Login::Secret(secret) = case.login {
-        secrets.push(secret);
+        logins.push(secret);
     }
-    secrets.extend(requests.iter().filter_map(token));
+    logins.extend(requests.iter().filter_map(token));
     for request in &requests {
         let open = open_parts(request);
-        for secret in &secrets {
+        for secret in &logins {
             assert!(!open.contains(secret), "{}: a secret went out in {open}", case.name);
         }
         if request.origin() == Origin::Storage {
@@ -23,13 +23,24 @@ pub(crate) fn check(case: &Case, server: &Server, transcript: &str) {
             }
         }
     }
+    let signatures = requests.iter().filter_map(signature);
+    let mut secrets: Vec<_> = logins.into_iter().chain(signatures).map(str::to_owned).collect();
+    secrets.sort_unstable();
+    secrets.dedup();
     for secret in &secrets {
-        assert!(!transcript.contains(secret), "{}: a secret in {transcript}", case.name);
+        for text in printed {
+            assert!(!text.contains(secret), "{}: {secret} in {text}", case.name);
+        }
     }
+    secrets
 }
 
 fn token(request: &RecordedRequest) -> Option<&str> {
     request.header("authorization")?.strip_prefix("Bearer ")
+}
+
+fn signature(request: &RecordedRequest) -> Option<&str> {
+    request.target().split_once("signature=").map(|(_, signature)| signature)
 }
 
 /// Everything of a request but the places that are there for secrets.

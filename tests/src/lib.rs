@@ -13,7 +13,7 @@ mod leaks;
 mod notes;
 mod transcript;
 
-pub use adapter::{Adapter, run};
+pub use adapter::{Adapter, Ran, run};
 pub use case::{Address, Case, Goal, Login, Trust};
 pub use cases::all;
 

@@ -1,16 +1,23 @@
 //! What is noted while a case runs: the requests as they were received, between the events as they
 //! were told.
 
-use std::fmt::Write as _;
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use export_core::Event;
+use export_core::{Checkpoint, Event};
+use export_host::ExportError;
+use export_hyper::Storing;
 use export_sim::{Endpoint, RecordedRequest, Server};
+
+use crate::adapter::Outcome;
 
 /// Lines that grow while a case runs.
 #[derive(Clone)]
 pub(crate) struct Notes {
     lines: Arc<Mutex<Lines>>,
+    printed: Arc<Mutex<String>>,
     server: Arc<Server>,
 }
 
@@ -25,13 +32,50 @@ struct Lines {
 
 impl Notes {
     pub(crate) fn new(server: &Arc<Server>) -> Self {
-        Self { lines: Arc::default(), server: Arc::clone(server) }
+        Self { lines: Arc::default(), printed: Arc::default(), server: Arc::clone(server) }
+    }
+
+    /// Notes a thing as those see it who print it.
+    pub(crate) fn print(&self, thing: &impl fmt::Debug) {
+        let _ = writeln!(self.printed_so_far(), "{thing:?}\n{thing:#?}");
+    }
+
+    /// The same with the outcome, which has a message too, and causes, and a checkpoint.
+    pub(crate) fn print_outcome(&self, outcome: &Result<Outcome, ExportError>) {
+        match outcome {
+            Ok(Outcome::File(artifact, _)) => self.print(artifact),
+            Ok(Outcome::Status(status)) => self.print(status),
+            Err(error) => {
+                let mut cause: Option<&dyn Error> = Some(error);
+                while let Some(error) = cause {
+                    self.print(&error);
+                    self.print(&format_args!("{error}"));
+                    cause = error.source();
+                }
+                self.print(&error.job());
+                let words = error.job().map(ToString::to_string);
+                self.print(&words);
+                self.print(&error.checkpoint().map(serde_json::to_string));
+            }
+        }
+    }
+
+    /// All that was printed.
+    pub(crate) fn printed(&self) -> String {
+        self.printed_so_far().clone()
+    }
+
+    fn printed_so_far(&self) -> MutexGuard<'_, String> {
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is to be called with each event.
     pub(crate) fn taker(&self) -> impl Fn(&Event) + Send + Sync + 'static {
         let notes = self.clone();
-        move |event| notes.lines().event(&notes.server, event)
+        move |event| {
+            notes.print(event);
+            notes.lines().event(&notes.server, event);
+        }
     }
 
     pub(crate) fn text(&self) -> String {
@@ -42,6 +86,43 @@ impl Notes {
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notes")
+    }
+}
+
+/// Every checkpoint that is to be stored is printed as it would be on a disk.
+impl export_ureq::CheckpointStore for Notes {
+    fn load(&self, _key: &str) -> io::Result<Option<Checkpoint>> {
+        Ok(None)
+    }
+
+    fn store(&self, _key: &str, checkpoint: &Checkpoint) -> io::Result<()> {
+        self.print(checkpoint);
+        self.print(&serde_json::to_string(checkpoint)?);
+        Ok(())
+    }
+
+    fn remove(&self, _key: &str) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl export_hyper::CheckpointStore for Notes {
+    fn load<'a>(&'a self, _key: &'a str) -> Storing<'a, Option<Checkpoint>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn store<'a>(&'a self, key: &'a str, checkpoint: Checkpoint) -> Storing<'a> {
+        Box::pin(async move { export_ureq::CheckpointStore::store(self, key, &checkpoint) })
+    }
+
+    fn remove<'a>(&'a self, _key: &'a str) -> Storing<'a> {
+        Box::pin(async { Ok(()) })
     }
 }
 

@@ -1,0 +1,85 @@
+//! No snapshot that is committed holds a secret.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What stands in front of a secret, and all that may follow: stand-ins that no service knows.
+const SLOTS: [(&str, &[&str]); 6] = [
+    ("Bearer ", &["token0", "token1", "token2", "token3", "token4"]),
+    ("client_secret=", &["s%26cret"]),
+    ("access_token\":\"", &["", "a", "t"]),
+    ("signature=", &["_", "***", "s"]),
+    ("sig=", &["***"]),
+    ("-----BEGIN ", &[]),
+];
+
+/// Secrets of the cases, and how tokens begin: those of the simulator, and JSON web tokens.
+const SECRETS: [&str; 6] =
+    ["s3cret-of-the-client", "t0ken-from-elsewhere", "another-secret", "s3cret", "sim.", "eyJ"];
+
+#[test]
+fn no_snapshot_holds_a_secret() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = Vec::new();
+    let mut files = 0;
+    for path in snapshots(&[top.join("crates"), top.join("tests")]) {
+        let text = fs::read_to_string(&path).unwrap();
+        found.extend(secrets(&text).into_iter().map(|it| format!("{}: {it}", path.display())));
+        files += 1;
+    }
+    assert!(files > 400, "{files} snapshots");
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_secret_in_a_snapshot_would_be_found() {
+    for text in [
+        "    authorization: Bearer abc",
+        "client_secret=hunter2&scope=x",
+        r#"{"access_token":"x"}"#,
+        "https://store.example/f?sig=1",
+        "?expires=***&signature=0a1b",
+        "the secret is s3cret-of-the-client",
+        "sim.4efb3741dabc1561fe6340ff96266e6d",
+    ] {
+        assert_eq!(secrets(text).len(), 1, "{text}");
+    }
+    let masked = "Bearer token1\nclient_secret=s%26cret\nsignature=_\nexpires=***&signature=***";
+    assert_eq!(secrets(masked), [""; 0]);
+}
+
+/// The words in a text that are secrets, or stand where one would.
+fn secrets(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for (slot, allowed) in SLOTS {
+        for (at, _) in text.match_indices(slot) {
+            let value = &text[at + slot.len()..];
+            let end = value.find(|it: char| "&\"\\ \n,;".contains(it)).unwrap_or(value.len());
+            if !allowed.contains(&&value[..end]) {
+                found.push(&text[at..at + slot.len() + end]);
+            }
+        }
+    }
+    if found.is_empty() {
+        found.extend(SECRETS.into_iter().find(|secret| text.contains(secret)));
+    }
+    found
+}
+
+fn snapshots(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut folders = folders.to_vec();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "snap") {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
