@@ -5,6 +5,7 @@ mod cases;
 mod crashes;
 mod layers;
 mod logs;
+mod memory;
 #[cfg(unix)]
 mod processes;
 mod snapshots;
