@@ -1,9 +1,11 @@
 //! The async adapter over real sockets, against servers on loopback that do what servers do.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod awaits;
 mod downloads;
 mod dropping;
 mod exports;
+mod inside;
 mod proxied;
 mod server;
 mod service;

@@ -4,6 +4,7 @@
 
 mod downloads;
 mod exports;
+mod moments;
 mod proxied;
 mod server;
 mod service;

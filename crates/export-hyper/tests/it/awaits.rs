@@ -1,0 +1,244 @@
+//! Whole exports that are dropped at every await there is, and gone on with.
+//!
+//! Each step of the transport, the store and the sink lets the caller go before and after it, and
+//! no time passes but what a job waits for: the nth poll is the same in each run.
+
+use std::fs;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use export_hyper::{
+    ArchiveOptions, Client, DocumentExport, Error, Export, ExportError, ExportSpec, FileExport,
+};
+use export_sim::{Config, Downloads, Scenario, Server};
+
+use crate::inside::{Disk, Memory, client, settle, start, submits};
+
+const LENGTH: u64 = 600_000;
+
+/// A service in which every phase goes wrong once.
+fn troubled() -> Config {
+    let scenario = r#"{"rules": [
+        {"match": {"endpoint": "token", "nth": 1}, "then": {"fault": "status", "status": 503}},
+        {"match": {"endpoint": "submit", "nth": 1}, "then": {"fault": "status", "status": 429, "retry_after": 2}},
+        {"match": {"endpoint": "operation", "nth": 1}, "then": {"fault": "close", "at": {"byte": 10}}},
+        {"match": {"endpoint": "download", "nth": 1}, "then": {"fault": "status", "status": 401}},
+        {"match": {"endpoint": "storage", "nth": 1}, "then": {"fault": "close", "at": {"byte": 300000}}}
+    ]}"#;
+    Config::default()
+        .with_artifact_size(LENGTH)
+        .with_downloads(Downloads::Redirect(302))
+        // A token that is refused sooner than half a minute after its issue is not replaced.
+        .with_complete_after(Duration::from_secs(35))
+        .with_retry_after(40)
+        .with_scenario(Scenario::from_json(scenario).unwrap())
+}
+
+/// Polls a future so many times, and then drops it.
+async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = times;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+fn document() -> ExportSpec {
+    ExportSpec::document("d1", DocumentExport::pdf())
+}
+
+/// The export again, from wherever its checkpoint says.
+async fn again(client: &Client) -> Export {
+    match client.resume_key("job").await.unwrap() {
+        Some(export) => export,
+        None => client.export(document()).with_key("job"),
+    }
+}
+
+/// What was stored when a future was dropped: whether the operation was accepted, and how many
+/// submits had been sent.
+struct Dropped {
+    is_accepted: bool,
+    submits: usize,
+}
+
+impl Dropped {
+    fn see(server: &Server, store: &Memory) -> Self {
+        let stored = store.of("job");
+        let is_accepted = stored.is_some_and(|it| it.operation().is_some());
+        Self { is_accepted, submits: submits(server) }
+    }
+
+    fn check(&self, server: &Server, drops: usize) {
+        if self.is_accepted {
+            assert_eq!(submits(server), self.submits, "{drops}: submitted again");
+        }
+    }
+}
+
+fn served(server: &Server) -> Vec<u8> {
+    server.exports().last().unwrap().content().to_bytes().unwrap().into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_right_wherever_its_export_was_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut accepted = 0;
+    for drops in 0.. {
+        let (server, store) = (start(troubled()).await, Arc::new(Memory::default()));
+        let client = client(&server, &store);
+        let path = folder.path().join(drops.to_string());
+        let first = client.export(document()).with_key("job").to_file(&path);
+        let ended = poll_times(first, drops).await;
+        settle().await;
+        let dropped = Dropped::see(&server, &store);
+        accepted += usize::from(dropped.is_accepted);
+        let is_done = path.exists() && store.of("job").is_none();
+        if path.exists() {
+            assert!(fs::read(&path).unwrap() == served(&server), "{drops}: half a file");
+        }
+        if ended.is_none() && !is_done {
+            again(&client).await.to_file(&path).await.unwrap();
+        }
+        assert!(fs::read(&path).unwrap() == served(&server), "{drops}");
+        dropped.check(&server, drops);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{drops}: a part is left");
+        assert!(store.of("job").is_none(), "{drops}: a checkpoint is left");
+        if let Some(outcome) = ended {
+            outcome.unwrap();
+            assert!(drops > 60 && accepted > 30, "{drops} drops, {accepted} after the 202");
+            return;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_gets_every_byte_once_wherever_its_export_was_dropped() {
+    let mut resumed = 0;
+    for drops in 0.. {
+        let (server, store) = (start(troubled()).await, Arc::new(Memory::default()));
+        let client = client(&server, &store);
+        let disk = Disk::default();
+        let mut sink = disk.clone();
+        let first = client.export(document()).with_key("job").to_sink(&mut sink);
+        let ended = poll_times(first, drops).await;
+        let dropped = Dropped::see(&server, &store);
+        // As if the process had died, on every second run.
+        if drops % 2 == 0 && disk.finished().is_none() {
+            disk.crash();
+        }
+        let before = server.requests().len();
+        if ended.is_none() && (disk.finished().is_none() || store.of("job").is_some()) {
+            again(&client).await.to_sink(&mut disk.clone()).await.unwrap();
+        }
+        assert!(disk.finished().unwrap() == served(&server), "{drops}");
+        dropped.check(&server, drops);
+        let later = &server.requests()[before..];
+        resumed += usize::from(later.iter().any(|it| it.header("range").is_some()));
+        if let Some(outcome) = ended {
+            outcome.unwrap();
+            assert!(drops > 60 && resumed > 5, "{drops} drops, {resumed} by a range");
+            return;
+        }
+    }
+}
+
+/// Opens an export and reads it to its end.
+async fn read(export: Export) -> Result<Vec<u8>, ExportError> {
+    let mut download = export.open().await?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = download.chunk().await? {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_that_was_dropped_can_be_opened_again() {
+    for drops in 0.. {
+        let (server, store) = (start(troubled()).await, Arc::new(Memory::default()));
+        let client = client(&server, &store);
+        let first = poll_times(read(client.export(document()).with_key("job")), drops).await;
+        let dropped = Dropped::see(&server, &store);
+        let is_last = first.is_some();
+        let bytes = match first {
+            Some(read) => read.unwrap(),
+            None => read(again(&client).await).await.unwrap(),
+        };
+        assert!(bytes == served(&server), "{drops}");
+        dropped.check(&server, drops);
+        assert!(store.of("job").is_none(), "{drops}: a checkpoint is left");
+        if is_last {
+            assert!(drops > 60, "{drops} drops");
+            return;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_one_mail_is_sent_wherever_a_submit_was_dropped() {
+    let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    let spec = ExportSpec::file("f1", FileExport::folder(mail));
+    let mut unconfirmed = 0;
+    for drops in 0.. {
+        let (server, store) = (start(troubled()).await, Arc::new(Memory::default()));
+        let client = client(&server, &store);
+        let first = client.export(spec.clone()).with_key("job").submit();
+        if poll_times(first, drops).await.is_some() {
+            assert!(drops > 15 && unconfirmed > 0, "{drops} drops, {unconfirmed} unconfirmed");
+            return;
+        }
+        settle().await;
+        let export = match client.resume_key("job").await.unwrap() {
+            Some(export) => export,
+            None => client.export(spec.clone()).with_key("job"),
+        };
+        if let Err(error) = export.submit().await {
+            assert!(matches!(error.job(), Some(Error::SubmitUnconfirmed { .. })), "{error}");
+            unconfirmed += 1;
+        }
+        let mails = server.exports().iter().filter(|it| it.mails()).count();
+        assert!(mails <= 1, "{drops}: {mails} mails");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_dropped_keeps_nobody_else_from_a_token() {
+    for drops in 0.. {
+        let (server, store) = (start(troubled()).await, Arc::new(Memory::default()));
+        let client = client(&server, &store);
+        let mut other = pin!(client.export(document()).submit());
+        // The other one waits for the token that the first one has asked for.
+        let first = poll_times(client.export(document()).submit(), drops);
+        let mut first = pin!(first);
+        let mut submitted = None;
+        let ended = poll_fn(|cx| {
+            let ended = first.as_mut().poll(cx);
+            if submitted.is_none()
+                && let Poll::Ready(outcome) = other.as_mut().poll(cx)
+            {
+                submitted = Some(outcome);
+            }
+            ended
+        })
+        .await;
+        let submitted = match submitted {
+            Some(submitted) => submitted,
+            None => other.await,
+        };
+        submitted.unwrap();
+        if ended.is_some() {
+            assert!(drops > 10, "{drops} drops");
+            return;
+        }
+    }
+}

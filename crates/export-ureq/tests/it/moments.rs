@@ -1,0 +1,320 @@
+//! Whole exports that are stopped at every moment that can be named, and gone on with.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use export_sim::{Config, Downloads, Endpoint, Scenario, Server};
+use export_ureq::{
+    ArchiveOptions, Artifact, Checkpoint, CheckpointStore, Client, Credentials, DocumentExport,
+    Error, Export, ExportError, ExportSpec, FileExport, Limits, ProxySettings, Sink, Stopper,
+    Submitted,
+};
+
+const LENGTH: u64 = 600_000;
+
+/// A service in which every phase goes wrong once.
+fn troubled() -> Server {
+    service(TROUBLE)
+}
+
+const TROUBLE: &str = r#"{"rules": [
+        {"match": {"endpoint": "token", "nth": 1}, "then": {"fault": "status", "status": 503}},
+        {"match": {"endpoint": "submit", "nth": 1}, "then": {"fault": "status", "status": 429}},
+        {"match": {"endpoint": "operation", "nth": 1}, "then": {"fault": "close", "at": {"byte": 10}}},
+        {"match": {"endpoint": "storage", "nth": 1}, "then": {"fault": "close", "at": {"byte": 300000}}}
+    ]}"#;
+
+fn service(scenario: &str) -> Server {
+    let config = Config::default()
+        .with_client("id", "s3cret")
+        .with_artifact_size(LENGTH)
+        .with_downloads(Downloads::Redirect(302))
+        .with_operations_rate(0.0)
+        .with_retry_after(0)
+        .with_scenario(Scenario::from_json(scenario).unwrap());
+    Server::start_blocking(config).unwrap()
+}
+
+/// Counts moments, and stops a job at one of them.
+#[derive(Clone, Default)]
+struct Moments {
+    stopper: Stopper,
+    passed: Arc<AtomicUsize>,
+    stop_at: usize,
+}
+
+impl Moments {
+    fn until(stop_at: usize) -> Self {
+        Self { stop_at, ..Self::default() }
+    }
+
+    fn pass(&self) {
+        if self.passed.fetch_add(1, Ordering::SeqCst) == self.stop_at {
+            self.stopper.stop();
+        }
+    }
+}
+
+/// Each store and each event is a moment.
+#[derive(Clone, Default)]
+struct Memory {
+    stored: Arc<Mutex<HashMap<String, Checkpoint>>>,
+    moments: Moments,
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Memory")
+    }
+}
+
+impl Memory {
+    fn of_job(&self) -> Option<Checkpoint> {
+        self.load("job").unwrap()
+    }
+
+    /// The same entries, and nobody who stops anything.
+    fn without_end(&self) -> Self {
+        Self { stored: Arc::clone(&self.stored), moments: Moments::until(usize::MAX) }
+    }
+}
+
+impl CheckpointStore for Memory {
+    fn load(&self, key: &str) -> io::Result<Option<Checkpoint>> {
+        Ok(self.stored.lock().unwrap().get(key).cloned())
+    }
+
+    fn store(&self, key: &str, checkpoint: &Checkpoint) -> io::Result<()> {
+        self.moments.pass();
+        self.stored.lock().unwrap().insert(key.to_owned(), checkpoint.clone());
+        self.moments.pass();
+        Ok(())
+    }
+
+    fn remove(&self, key: &str) -> io::Result<()> {
+        self.moments.pass();
+        self.stored.lock().unwrap().remove(key);
+        Ok(())
+    }
+}
+
+fn client(server: &Server, memory: &Memory) -> Client {
+    let soon = Duration::from_millis(1);
+    let limits =
+        Limits { min_interval: soon, backoff_base: soon, backoff_cap: soon, ..Limits::default() };
+    let (events, progress) = (memory.moments.clone(), memory.moments.clone());
+    Client::builder()
+        .credentials(Credentials::client("id", "s3cret"))
+        .base_url(server.url())
+        .proxy(ProxySettings::Off)
+        .limits(limits)
+        .checkpoints(Arc::new(memory.clone()))
+        .on_event(move |_| events.pass())
+        .on_progress(move |_, _| progress.pass())
+        .build()
+        .unwrap()
+}
+
+fn document() -> ExportSpec {
+    ExportSpec::document("d1", DocumentExport::pdf())
+}
+
+/// The first attempt, which is stopped.
+fn first(server: &Server, memory: &Memory) -> Export {
+    let export = client(server, memory).export(document());
+    export.with_key("job").with_stopper(&memory.moments.stopper)
+}
+
+/// The next one, from wherever its checkpoint says.
+fn again(server: &Server, memory: &Memory) -> Export {
+    let client = client(server, &memory.without_end());
+    match client.resume_key("job").unwrap() {
+        Some(export) => export,
+        None => client.export(document()).with_key("job"),
+    }
+}
+
+fn submits(server: &Server) -> usize {
+    server.requests().iter().filter(|it| it.endpoint() == Endpoint::Submit).count()
+}
+
+fn served(server: &Server) -> Vec<u8> {
+    server.exports().last().unwrap().content().to_bytes().unwrap().into()
+}
+
+/// Exports to a file, is stopped, and goes on. Says whether it was stopped.
+fn stopped_and_gone_on_with(path: &Path, memory: &Memory, when: &str) -> bool {
+    let server = troubled();
+    let outcome = first(&server, memory).to_file(path);
+    let is_stopped = match &outcome {
+        Ok(_) => false,
+        Err(ExportError::Stopped { .. }) => true,
+        Err(error) => panic!("{when}: {error}"),
+    };
+    assert_eq!(path.exists(), !is_stopped, "{when}: half a file");
+    let before = submits(&server);
+    let is_accepted = memory.of_job().is_some_and(|it| it.operation().is_some());
+    if is_stopped {
+        again(&server, memory).to_file(path).unwrap();
+    }
+    assert!(fs::read(path).unwrap() == served(&server), "{when}");
+    if is_accepted {
+        assert_eq!(submits(&server), before, "{when}: submitted again");
+    }
+    assert!(memory.of_job().is_none(), "{when}: a checkpoint is left");
+    fs::remove_file(path).unwrap();
+    let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
+    assert_eq!(left, 0, "{when}: a part is left");
+    is_stopped
+}
+
+#[test]
+fn a_file_is_right_whenever_its_export_was_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    for moment in 0.. {
+        let memory = Memory { moments: Moments::until(moment), ..Memory::default() };
+        let path = folder.path().join("f.pdf");
+        if !stopped_and_gone_on_with(&path, &memory, &moment.to_string()) {
+            assert!(moment > 50, "{moment} moments");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_file_is_right_whenever_somebody_else_has_stopped_its_export() {
+    let folder = tempfile::tempdir().unwrap();
+    for time in (0..20).map(|number| 2 * number).map(Duration::from_millis) {
+        let memory = Memory { moments: Moments::until(usize::MAX), ..Memory::default() };
+        let stopper = memory.moments.stopper.clone();
+        let stopping = thread::spawn(move || {
+            // Long enough that the job is somewhere else each time.
+            thread::sleep(time);
+            stopper.stop();
+        });
+        stopped_and_gone_on_with(&folder.path().join("f.pdf"), &memory, &format!("{time:?}"));
+        stopping.join().unwrap();
+    }
+}
+
+/// Bytes that outlive whoever brings them, each step of it a moment.
+#[derive(Clone, Default)]
+struct Disk {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    moments: Moments,
+}
+
+impl Sink for Disk {
+    fn have(&mut self, _operation: &str) -> io::Result<u64> {
+        self.moments.pass();
+        Ok(self.bytes.lock().unwrap().len() as u64)
+    }
+
+    fn begin(&mut self, _artifact: &Artifact, offset: u64) -> io::Result<()> {
+        self.moments.pass();
+        self.bytes.lock().unwrap().truncate(offset as usize);
+        Ok(())
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.moments.pass();
+        self.bytes.lock().unwrap().extend_from_slice(chunk);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<u64> {
+        self.moments.pass();
+        Ok(self.bytes.lock().unwrap().len() as u64)
+    }
+}
+
+#[test]
+fn a_sink_gets_every_byte_once_whenever_its_export_was_stopped() {
+    let mut resumed = 0;
+    for moment in 0.. {
+        let server = troubled();
+        let memory = Memory { moments: Moments::until(moment), ..Memory::default() };
+        let mut disk = Disk { moments: memory.moments.clone(), ..Disk::default() };
+        let outcome = first(&server, &memory).to_sink(&mut disk);
+        let (before, requests) = (submits(&server), server.requests().len());
+        let is_accepted = memory.of_job().is_some_and(|it| it.operation().is_some());
+        if outcome.is_err() {
+            disk.moments = Moments::until(usize::MAX);
+            again(&server, &memory).to_sink(&mut disk).unwrap();
+        }
+        assert!(*disk.bytes.lock().unwrap() == served(&server), "{moment}");
+        if is_accepted {
+            assert_eq!(submits(&server), before, "{moment}: submitted again");
+        }
+        let later = &server.requests()[requests..];
+        resumed += usize::from(later.iter().any(|it| it.header("range").is_some()));
+        if outcome.is_ok() {
+            assert!(moment > 50 && resumed > 3, "{moment} moments, {resumed} by a range");
+            return;
+        }
+    }
+}
+
+#[test]
+fn at_most_one_mail_is_sent_whenever_a_submit_was_stopped() {
+    for moment in 0.. {
+        let server = troubled();
+        let memory = Memory { moments: Moments::until(moment), ..Memory::default() };
+        let export = client(&server, &memory).export(mailed()).with_key("job");
+        if export.with_stopper(&memory.moments.stopper).submit().is_ok() {
+            assert!(moment > 8, "{moment} moments");
+            return;
+        }
+        submit_again(&server, &memory).unwrap();
+        assert_eq!(mails(&server), 1, "{moment}");
+    }
+}
+
+#[test]
+fn a_submit_that_was_heard_and_stopped_is_not_sent_again() {
+    let server = service(
+        r#"{"rules": [
+            {"match": {"endpoint": "submit"}, "then": {"fault": "stall", "at": "before_head"}}
+        ]}"#,
+    );
+    let memory = Memory { moments: Moments::until(usize::MAX), ..Memory::default() };
+    let export = client(&server, &memory).export(mailed()).with_key("job");
+    let stopper = memory.moments.stopper.clone();
+    thread::scope(|scope| {
+        let submitting = scope.spawn(|| export.with_stopper(&stopper).submit().unwrap_err());
+        while submits(&server) == 0 {
+            thread::yield_now();
+        }
+        stopper.stop();
+        let error = submitting.join().unwrap();
+        assert!(matches!(error.job(), Some(Error::SubmitUnconfirmed { .. })), "{error}");
+    });
+    let error = submit_again(&server, &memory).unwrap_err();
+    assert!(matches!(error.job(), Some(Error::SubmitUnconfirmed { .. })), "{error}");
+    assert_eq!((submits(&server), mails(&server)), (1, 1));
+}
+
+/// An export of which a person gets a mail.
+fn mailed() -> ExportSpec {
+    let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    ExportSpec::file("f1", FileExport::folder(mail))
+}
+
+fn mails(server: &Server) -> usize {
+    server.exports().iter().filter(|it| it.mails()).count()
+}
+
+fn submit_again(server: &Server, memory: &Memory) -> Result<Submitted, ExportError> {
+    let client = client(server, &memory.without_end());
+    let export = match client.resume_key("job").unwrap() {
+        Some(export) => export,
+        None => client.export(mailed()).with_key("job"),
+    };
+    export.submit()
+}
