@@ -2,6 +2,7 @@
 
 mod answers;
 mod cases;
+mod chance;
 mod crashes;
 mod layers;
 mod logs;

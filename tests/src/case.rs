@@ -5,7 +5,7 @@ use std::time::Duration;
 use export_core::{
     ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, Limits, Resubmit,
 };
-use export_sim::{Certificate, Config, Downloads, Framing, Scenario};
+use export_sim::{Certificate, Config, Downloads, Framing, Randomly, Scenario};
 
 /// What is exported, what goes wrong meanwhile, and how that ends.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Case {
     pub rules: Vec<String>,
     /// What goes wrong with connections: the scenario's rules for those.
     pub connections: Vec<String>,
+    /// What goes wrong at random with everything else.
+    pub random: Option<Randomly>,
     /// Where the file comes from.
     pub downloads: Downloads,
     /// How a download says where it ends.
@@ -119,6 +121,7 @@ impl Case {
             trust: Trust::ItsAuthority,
             rules: Vec::new(),
             connections: Vec::new(),
+            random: None,
             downloads: Downloads::ApiHost,
             framing: Framing::Length,
             scopes: &["file:read", "file:write", "graph:read"],
@@ -130,6 +133,20 @@ impl Case {
             ends: FILE,
             within: Duration::from_secs(60),
         }
+    }
+
+    /// A document is exported over one way of many, and each request may go wrong.
+    #[must_use]
+    pub fn at_random(random: Randomly) -> Self {
+        let ways = [Downloads::ApiHost, Downloads::Redirect(302), Downloads::Signed];
+        let seed = random.seed as usize;
+        Self::new(format!("random-{seed}")).with(|case| {
+            case.downloads = ways[seed % ways.len()];
+            case.random = Some(random);
+            case.limits.attempt = Duration::from_millis(700);
+            case.limits.stall = Duration::from_millis(700);
+            case.limits.grace = Duration::from_millis(100);
+        })
     }
 
     /// Exports something of which a person gets a mail.
@@ -173,6 +190,10 @@ impl Case {
         let scenario = format!(r#"{{"rules": [{rules}], "connections": [{connections}]}}"#);
         let scenario = Scenario::from_json(&scenario)
             .unwrap_or_else(|error| panic!("the case {}: {error}", self.name));
+        let scenario = match self.random.clone() {
+            Some(random) => scenario.with_random(random),
+            None => scenario,
+        };
         let config = Config::default()
             .with_client("the-client", SECRET)
             .with_token(TOKEN)
