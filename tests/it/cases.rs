@@ -61,6 +61,7 @@ fn nobody_logs_a_secret() {
     let mut found = logged.find(&secrets);
     found.retain(|target, _| !KNOWN_AT_TRACE.contains(target));
     assert!(found.is_empty(), "{found:#?}");
+    assert!(logged.dumped().is_empty(), "{:?}", logged.dumped());
 
     // What is known of the lowest level is not so at the next, at which programs may be run.
     logs::keep(LevelFilter::Debug);

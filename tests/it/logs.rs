@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
+use std::thread::{self, ThreadId};
 
+use conformance::{SECRET, TOKEN};
 use log::LevelFilter;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -14,10 +17,18 @@ use tracing::{Event, Metadata, Subscriber};
 
 /// What was logged, by who logged it.
 #[derive(Debug, Default)]
-pub(crate) struct Logged(BTreeMap<String, String>);
+pub(crate) struct Logged {
+    lines: BTreeMap<String, String>,
+    /// The latest bytes that ureq has printed in each thread, and what was found in there.
+    dumps: HashMap<ThreadId, String>,
+    dumped: BTreeSet<&'static str>,
+}
 
-/// Who prints at the lowest level what it should not: every byte of heads and bodies, and the URLs
-/// of requests and of redirects. Both take their level from the program, and a library has no way
+/// What is good for longer than an hour. It is not even in a dump of all bytes.
+const LONG_LIVED: [&str; 2] = [SECRET, TOKEN];
+
+/// Who prints at the lowest level what it should not: every byte of what it sends, but for bodies
+/// and the token, and of what it gets; and the URLs of requests and of redirects. Both take their level from the program, and a library has no way
 /// to keep them silent; the documentation of `export-ureq` says what to do.
 pub(crate) const KNOWN_AT_TRACE: [&str; 2] = ["ureq_proto::util", "ureq::run"];
 
@@ -42,9 +53,32 @@ struct Keeper;
 
 fn note(target: &str, line: &str) {
     let mut logged = LOGGED.lock().unwrap();
-    let lines = logged.0.entry(target.to_owned()).or_default();
+    let lines = logged.lines.entry(target.to_owned()).or_default();
     lines.push_str(line);
     lines.push('\n');
+}
+
+thread_local! {
+    /// How many rows of a dump have come in one piece.
+    static ROWS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What comes behind is the body of an answer, of which there are a hundred megabytes.
+const ROWS_OF_A_HEAD: usize = 500;
+
+/// Notes a row of a dump, which cuts in two whatever is in it.
+fn note_row(row: &str) {
+    const WIDTH: usize = 16;
+    let Some(bytes) = row.len().checked_sub(WIDTH).and_then(|at| row.get(at..)) else { return };
+    let mut logged = LOGGED.lock().unwrap();
+    let Logged { lines, dumps, dumped } = &mut *logged;
+    lines.entry("ureq_proto::util".to_owned()).or_default();
+    let dump = dumps.entry(thread::current().id()).or_default();
+    dump.push_str(bytes);
+    dumped.extend(LONG_LIVED.iter().filter(|secret| dump.contains(**secret)));
+    if dump.len() > 4 * WIDTH {
+        *dump = dump.split_off(WIDTH);
+    }
 }
 
 struct Fields<'a>(&'a mut String);
@@ -94,9 +128,16 @@ impl log::Log for Keeper {
 
     fn log(&self, record: &log::Record<'_>) {
         match record.target() {
-            // A hundred megabytes, in rows that cut every secret in two.
-            "ureq_proto::util" => note(record.target(), ""),
-            target => note(target, &record.args().to_string()),
+            "ureq_proto::util" => {
+                ROWS.set(ROWS.get() + 1);
+                if ROWS.get() < ROWS_OF_A_HEAD {
+                    note_row(&record.args().to_string());
+                }
+            }
+            target => {
+                ROWS.set(0);
+                note(target, &record.args().to_string());
+            }
         }
     }
 
@@ -107,16 +148,21 @@ impl Logged {
     /// Panics unless each of these has logged something.
     pub(crate) fn assert_has(&self, who: &[&str]) {
         for who in who {
-            let has = self.0.keys().any(|target| target.split("::").next() == Some(who));
+            let has = self.lines.keys().any(|target| target.split("::").next() == Some(who));
             assert!(has, "{who} has logged nothing: is it listened to?");
         }
+    }
+
+    /// What was found in dumps of all bytes.
+    pub(crate) fn dumped(&self) -> &BTreeSet<&'static str> {
+        &self.dumped
     }
 
     /// Who has logged one of these, with an example of it.
     pub(crate) fn find(&self, secrets: &BTreeSet<&String>) -> BTreeMap<&str, &str> {
         assert!(secrets.len() > 3, "{secrets:?}");
         let mut found = BTreeMap::new();
-        for (target, lines) in &self.0 {
+        for (target, lines) in &self.lines {
             for secret in secrets {
                 if let Some(at) = lines.find(secret.as_str()) {
                     let start = lines[..at].rfind('\n').map_or(0, |at| at + 1);

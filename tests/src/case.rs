@@ -100,10 +100,10 @@ pub enum Goal {
 }
 
 /// The secret of the one client that the service knows.
-pub(crate) const SECRET: &str = "s3cret-of-the-client";
+pub const SECRET: &str = "s3cret-of-the-client";
 
 /// A token that the service knows from the start.
-pub(crate) const TOKEN: &str = "t0ken-from-elsewhere";
+pub const TOKEN: &str = "t0ken-from-elsewhere";
 
 /// The end of a case in which all is well.
 pub(crate) const FILE: &str = "the file, whole";

@@ -14,7 +14,7 @@ mod notes;
 mod transcript;
 
 pub use adapter::{Adapter, Ran, run};
-pub use case::{Address, Case, Goal, Login, Trust};
+pub use case::{Address, Case, Goal, Login, SECRET, TOKEN, Trust};
 pub use cases::all;
 
 /// The examples of the README compile.

@@ -24,12 +24,13 @@
 //!
 //! # Logs
 //!
-//! Nothing that this crate logs or prints holds a token, a secret, or the signature of a URL. ureq
-//! itself, at the level `trace` of `log` and at no other, prints every byte of heads and of answers
-//! (by the target `ureq_proto`), and URLs in full (`ureq`): tokens and signatures among them. No
-//! library can change the level of the program it is in. A program whose users may turn `trace` on
-//! shuts these two out, by its filter (`trace,ureq=debug,ureq_proto=debug`), or for good and for
-//! all crates by `log = { version = "0.4", features = ["max_level_debug"] }` among its dependencies.
+//! Nothing that this crate logs or prints holds a token, a secret, or the signature of a URL, and
+//! ureq is not told the token: the connection adds it to what goes out. But ureq, at the level
+//! `trace` of `log` and at no other, prints every byte of answers (by the target `ureq_proto`) and
+//! URLs in full (`ureq`): a token as it is issued is among them, and so are signed URLs. No library
+//! can change the level of the program it is in. A program whose users may turn `trace` on shuts
+//! these two out, by its filter (`trace,ureq=debug,ureq_proto=debug`), or for good and for all
+//! crates by `log = { version = "0.4", features = ["max_level_debug"] }` among its dependencies.
 
 mod client;
 mod download;

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use ureq::unversioned::transport::{NextTimeout, time};
 
 /// The request under way: how long it may take, and how far it has come.
@@ -18,6 +19,8 @@ struct State {
     limit: Limit,
     stage: Stage,
     connected_by: Instant,
+    /// What the request says of who sends it, until it is on its way.
+    authorization: Option<HeaderValue>,
 }
 
 /// A server that takes longer to be reached is not reached.
@@ -45,14 +48,20 @@ impl Attempt {
     pub(crate) fn new() -> Self {
         let limit = Limit::Silence(Duration::ZERO);
         let stage = Stage::Connecting(String::new());
-        Self(Mutex::new(State { limit, stage, connected_by: Instant::now() }))
+        let connected_by = Instant::now();
+        Self(Mutex::new(State { limit, stage, connected_by, authorization: None }))
     }
 
     /// A new request begins.
-    pub(crate) fn begin(&self, until: Instant, host: &str) {
+    pub(crate) fn begin(&self, until: Instant, host: &str, authorization: Option<HeaderValue>) {
         let stage = Stage::Connecting(format!("{host}: finding its address"));
         let connected_by = until.min(Instant::now() + CONNECT_WITHIN);
-        *self.state() = State { limit: Limit::Until(until), stage, connected_by };
+        *self.state() = State { limit: Limit::Until(until), stage, connected_by, authorization };
+    }
+
+    /// What the head that goes out next has to say of who sends it.
+    pub(crate) fn take_authorization(&self) -> Option<HeaderValue> {
+        self.state().authorization.take()
     }
 
     pub(crate) fn set_limit(&self, limit: Limit) {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use export_core::{Failure, FailureKind};
 use export_host::{ProxyRules, TlsError};
+use http::header::AUTHORIZATION;
 use http::{Method, Request, Response};
 use rustls::ClientConfig;
 use ureq::{Agent, BodyReader};
@@ -71,15 +72,18 @@ impl Transport {
     /// Sends a request and waits for the head of its answer.
     pub(crate) fn send(
         &self,
-        request: Request<Vec<u8>>,
+        mut request: Request<Vec<u8>>,
         until: Instant,
     ) -> Result<Response<Body>, Failure> {
-        self.attempt.begin(until, request.uri().host().unwrap_or_default());
         let attempt = Arc::clone(&self.attempt);
         if let Some(own) = &self.net.own {
             let answer = own.send(request, until)?;
             return Ok(answer.map(|body| Body { reader: body.into_reader(), attempt }));
         }
+        // ureq logs heads byte by byte at its lowest level. What it does not know it cannot log:
+        // the connection puts the token in.
+        let authorization = request.headers_mut().remove(AUTHORIZATION);
+        self.attempt.begin(until, request.uri().host().unwrap_or_default(), authorization);
         let answer = match *request.method() {
             // An empty body is none here, and not one of length 0.
             Method::GET | Method::HEAD => self.agent.run(request.map(|_| ())),

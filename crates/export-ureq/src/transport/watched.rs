@@ -7,6 +7,7 @@ use std::sync::Arc;
 use export_host::{UnexpectedTls, is_gone};
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
+use zeroize::Zeroizing;
 
 use super::attempt::Attempt;
 
@@ -24,6 +25,24 @@ impl Watched {
     pub(crate) fn new(inner: Box<dyn Transport>, attempt: Arc<Attempt>) -> Self {
         Self { inner, attempt, is_new: true, deaf: None }
     }
+
+    /// Puts the token into the head that is about to go out, behind its first line, and says how
+    /// long the output is then.
+    fn authorize(&mut self, amount: usize) -> Result<usize, Error> {
+        let Some(value) = self.attempt.take_authorization() else { return Ok(amount) };
+        let header = Zeroizing::new([b"authorization: ", value.as_bytes(), b"\r\n"].concat());
+        let output = self.inner.buffers().output();
+        let written = output.get(..amount).unwrap_or_default();
+        let line = written.windows(2).position(|pair| pair == b"\r\n").map(|at| at + 2);
+        let (Some(line), true) = (line, amount + header.len() <= output.len()) else {
+            return Err(Error::BadUri("its head is too long".into()));
+        };
+        output.copy_within(line..amount, line + header.len());
+        if let Some(room) = output.get_mut(line..line + header.len()) {
+            room.copy_from_slice(&header);
+        }
+        Ok(amount + header.len())
+    }
 }
 
 impl Transport for Watched {
@@ -32,6 +51,7 @@ impl Transport for Watched {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let amount = self.authorize(amount)?;
         self.attempt.sent();
         if self.deaf.is_some() {
             return Ok(());
