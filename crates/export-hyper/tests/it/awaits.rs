@@ -13,15 +13,18 @@ use std::time::Duration;
 use export_hyper::{
     ArchiveOptions, Client, DocumentExport, Error, Export, ExportError, ExportSpec, FileExport,
 };
-use export_sim::{Config, Downloads, Scenario, Server};
+use export_sim::{Config, Downloads, Endpoint, Scenario, Server};
+use http::StatusCode;
+use tokio::time::Instant;
 
 use crate::inside::{Disk, Memory, client, settle, start, submits};
 
 const LENGTH: u64 = 600_000;
 
-/// A service in which every phase goes wrong once.
-fn troubled() -> Config {
+/// A service in which every phase goes wrong once, and which says in this way where an operation is.
+fn troubled(location: &str) -> Config {
     let scenario = r#"{"rules": [
+        {"match": {"endpoint": "submit"}, "then": {"fault": "location", "url": "LOCATION"}},
         {"match": {"endpoint": "token", "nth": 1}, "then": {"fault": "status", "status": 503}},
         {"match": {"endpoint": "submit", "nth": 1}, "then": {"fault": "status", "status": 429, "retry_after": 2}},
         {"match": {"endpoint": "operation", "nth": 1}, "then": {"fault": "close", "at": {"byte": 10}}},
@@ -34,7 +37,7 @@ fn troubled() -> Config {
         // A token that is refused sooner than half a minute after its issue is not replaced.
         .with_complete_after(Duration::from_secs(35))
         .with_retry_after(40)
-        .with_scenario(Scenario::from_json(scenario).unwrap())
+        .with_scenario(Scenario::from_json(&scenario.replace("LOCATION", location)).unwrap())
 }
 
 /// Polls a future so many times, and then drops it.
@@ -73,7 +76,15 @@ struct Dropped {
 impl Dropped {
     fn see(server: &Server, store: &Memory) -> Self {
         let stored = store.of("job");
-        let is_accepted = stored.is_some_and(|it| it.operation().is_some());
+        let is_accepted = stored.as_ref().is_some_and(|it| it.operation().is_some());
+        // Time passes only while a job waits, and before it does it stores what it knows.
+        let accepted = server.requests().into_iter().find(|it| {
+            it.endpoint() == Endpoint::Submit && it.status() == Some(StatusCode::ACCEPTED)
+        });
+        if let (Some(accepted), Some(_)) = (accepted, stored) {
+            let is_later = server.now().since(accepted.at()) > Duration::ZERO;
+            assert!(is_accepted || !is_later, "it waits for an operation that is not stored");
+        }
         Self { is_accepted, submits: submits(server) }
     }
 
@@ -93,13 +104,13 @@ async fn a_file_is_right_wherever_its_export_was_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let mut accepted = 0;
     for drops in 0.. {
-        let (server, store) = (start(troubled()).await, Arc::new(Memory::default()));
+        let (server, store) = (start(troubled("relative")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let path = folder.path().join(drops.to_string());
         let first = client.export(document()).with_key("job").to_file(&path);
         let ended = poll_times(first, drops).await;
-        settle().await;
         let dropped = Dropped::see(&server, &store);
+        settle().await;
         accepted += usize::from(dropped.is_accepted);
         let is_done = path.exists() && store.of("job").is_none();
         if path.exists() {
@@ -125,7 +136,7 @@ async fn a_file_is_right_wherever_its_export_was_dropped() {
 async fn a_sink_gets_every_byte_once_wherever_its_export_was_dropped() {
     let mut resumed = 0;
     for drops in 0.. {
-        let (server, store) = (start(troubled()).await, Arc::new(Memory::default()));
+        let (server, store) = (start(troubled("body_only")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let disk = Disk::default();
         let mut sink = disk.clone();
@@ -165,7 +176,7 @@ async fn read(export: Export) -> Result<Vec<u8>, ExportError> {
 #[tokio::test(start_paused = true)]
 async fn a_download_that_was_dropped_can_be_opened_again() {
     for drops in 0.. {
-        let (server, store) = (start(troubled()).await, Arc::new(Memory::default()));
+        let (server, store) = (start(troubled("header_only")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let first = poll_times(read(client.export(document()).with_key("job")), drops).await;
         let dropped = Dropped::see(&server, &store);
@@ -190,7 +201,7 @@ async fn at_most_one_mail_is_sent_wherever_a_submit_was_dropped() {
     let spec = ExportSpec::file("f1", FileExport::folder(mail));
     let mut unconfirmed = 0;
     for drops in 0.. {
-        let (server, store) = (start(troubled()).await, Arc::new(Memory::default()));
+        let (server, store) = (start(troubled("relative")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let first = client.export(spec.clone()).with_key("job").submit();
         if poll_times(first, drops).await.is_some() {
@@ -214,10 +225,11 @@ async fn at_most_one_mail_is_sent_wherever_a_submit_was_dropped() {
 #[tokio::test(start_paused = true)]
 async fn who_is_dropped_keeps_nobody_else_from_a_token() {
     for drops in 0.. {
-        let (server, store) = (start(troubled()).await, Arc::new(Memory::default()));
+        let (server, store) = (start(troubled("relative")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let mut other = pin!(client.export(document()).submit());
-        // The other one waits for the token that the first one has asked for.
+        // The other one waits for the token that the first one has asked for, and no longer.
+        let started = Instant::now();
         let first = poll_times(client.export(document()).submit(), drops);
         let mut first = pin!(first);
         let mut submitted = None;
@@ -236,6 +248,7 @@ async fn who_is_dropped_keeps_nobody_else_from_a_token() {
             None => other.await,
         };
         submitted.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(10), "{drops}: {:?}", started.elapsed());
         if ended.is_some() {
             assert!(drops > 10, "{drops} drops");
             return;

@@ -1,8 +1,10 @@
-//! Whole exports that are stopped at every moment that can be named, and gone on with.
+//! Whole exports that are stopped at every moment that can be named, or die there as if the process
+//! were killed, and are gone on with.
 
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,7 +18,7 @@ use export_ureq::{
     Submitted,
 };
 
-const LENGTH: u64 = 600_000;
+const LENGTH: u64 = 200_000;
 
 /// A service in which every phase goes wrong once.
 fn troubled() -> Server {
@@ -27,7 +29,7 @@ const TROUBLE: &str = r#"{"rules": [
         {"match": {"endpoint": "token", "nth": 1}, "then": {"fault": "status", "status": 503}},
         {"match": {"endpoint": "submit", "nth": 1}, "then": {"fault": "status", "status": 429}},
         {"match": {"endpoint": "operation", "nth": 1}, "then": {"fault": "close", "at": {"byte": 10}}},
-        {"match": {"endpoint": "storage", "nth": 1}, "then": {"fault": "close", "at": {"byte": 300000}}}
+        {"match": {"endpoint": "storage", "nth": 1}, "then": {"fault": "close", "at": {"byte": 100000}}}
     ]}"#;
 
 fn service(scenario: &str) -> Server {
@@ -41,23 +43,53 @@ fn service(scenario: &str) -> Server {
     Server::start_blocking(config).unwrap()
 }
 
-/// Counts moments, and stops a job at one of them.
+/// Counts moments, and ends a job at one of them.
 #[derive(Clone, Default)]
 struct Moments {
     stopper: Stopper,
     passed: Arc<AtomicUsize>,
-    stop_at: usize,
+    last: usize,
+    how: How,
 }
 
+/// How a job ends early.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum How {
+    #[default]
+    Stopped,
+    /// Nothing more is done, by whoever was at work.
+    Dead,
+}
+
+const EITHER: [How; 2] = [How::Stopped, How::Dead];
+
 impl Moments {
-    fn until(stop_at: usize) -> Self {
-        Self { stop_at, ..Self::default() }
+    fn until(last: usize, how: How) -> Self {
+        Self { last, how, ..Self::default() }
+    }
+
+    fn without_end() -> Self {
+        Self::until(usize::MAX, How::Stopped)
     }
 
     fn pass(&self) {
-        if self.passed.fetch_add(1, Ordering::SeqCst) == self.stop_at {
-            self.stopper.stop();
+        if self.passed.fetch_add(1, Ordering::SeqCst) == self.last {
+            match self.how {
+                How::Stopped => self.stopper.stop(),
+                How::Dead => panic::resume_unwind(Box::new(Death)),
+            }
         }
+    }
+}
+
+struct Death;
+
+/// What an export comes to; none if it died.
+fn lived<T>(export: impl FnOnce() -> Result<T, ExportError>) -> Option<Result<T, ExportError>> {
+    match panic::catch_unwind(AssertUnwindSafe(export)) {
+        Ok(outcome) => Some(outcome),
+        Err(death) if death.is::<Death>() => None,
+        Err(panicked) => panic::resume_unwind(panicked),
     }
 }
 
@@ -81,7 +113,7 @@ impl Memory {
 
     /// The same entries, and nobody who stops anything.
     fn without_end(&self) -> Self {
-        Self { stored: Arc::clone(&self.stored), moments: Moments::until(usize::MAX) }
+        Self { stored: Arc::clone(&self.stored), moments: Moments::without_end() }
     }
 }
 
@@ -178,10 +210,10 @@ fn stopped_and_gone_on_with(path: &Path, memory: &Memory, when: &str) -> bool {
 fn a_file_is_right_whenever_its_export_was_stopped() {
     let folder = tempfile::tempdir().unwrap();
     for moment in 0.. {
-        let memory = Memory { moments: Moments::until(moment), ..Memory::default() };
+        let memory = Memory { moments: Moments::until(moment, How::Stopped), ..Memory::default() };
         let path = folder.path().join("f.pdf");
         if !stopped_and_gone_on_with(&path, &memory, &moment.to_string()) {
-            assert!(moment > 50, "{moment} moments");
+            assert!(moment > 40, "{moment} moments");
             return;
         }
     }
@@ -191,7 +223,7 @@ fn a_file_is_right_whenever_its_export_was_stopped() {
 fn a_file_is_right_whenever_somebody_else_has_stopped_its_export() {
     let folder = tempfile::tempdir().unwrap();
     for time in (0..20).map(|number| 2 * number).map(Duration::from_millis) {
-        let memory = Memory { moments: Moments::until(usize::MAX), ..Memory::default() };
+        let memory = Memory { moments: Moments::without_end(), ..Memory::default() };
         let stopper = memory.moments.stopper.clone();
         let stopping = thread::spawn(move || {
             // Long enough that the job is somewhere else each time.
@@ -235,44 +267,56 @@ impl Sink for Disk {
 }
 
 #[test]
-fn a_sink_gets_every_byte_once_whenever_its_export_was_stopped() {
-    let mut resumed = 0;
-    for moment in 0.. {
-        let server = troubled();
-        let memory = Memory { moments: Moments::until(moment), ..Memory::default() };
-        let mut disk = Disk { moments: memory.moments.clone(), ..Disk::default() };
-        let outcome = first(&server, &memory).to_sink(&mut disk);
-        let (before, requests) = (submits(&server), server.requests().len());
-        let is_accepted = memory.of_job().is_some_and(|it| it.operation().is_some());
-        if outcome.is_err() {
-            disk.moments = Moments::until(usize::MAX);
-            again(&server, &memory).to_sink(&mut disk).unwrap();
-        }
-        assert!(*disk.bytes.lock().unwrap() == served(&server), "{moment}");
-        if is_accepted {
-            assert_eq!(submits(&server), before, "{moment}: submitted again");
-        }
-        let later = &server.requests()[requests..];
-        resumed += usize::from(later.iter().any(|it| it.header("range").is_some()));
-        if outcome.is_ok() {
-            assert!(moment > 50 && resumed > 3, "{moment} moments, {resumed} by a range");
-            return;
+fn a_sink_gets_every_byte_once_whenever_its_export_ended() {
+    for how in EITHER {
+        let mut resumed = 0;
+        for moment in 0.. {
+            let server = troubled();
+            let memory = Memory { moments: Moments::until(moment, how), ..Memory::default() };
+            let mut disk = Disk { moments: memory.moments.clone(), ..Disk::default() };
+            let outcome = lived(|| first(&server, &memory).to_sink(&mut disk));
+            let (before, requests) = (submits(&server), server.requests().len());
+            let is_accepted = memory.of_job().is_some_and(|it| it.operation().is_some());
+            let is_done = matches!(outcome, Some(Ok(_)));
+            if !is_done {
+                disk.moments = Moments::without_end();
+                again(&server, &memory).to_sink(&mut disk).unwrap();
+            }
+            assert!(*disk.bytes.lock().unwrap() == served(&server), "{how:?} {moment}");
+            if is_accepted {
+                assert_eq!(submits(&server), before, "{how:?} {moment}: submitted again");
+            }
+            let later = &server.requests()[requests..];
+            resumed += usize::from(later.iter().any(|it| it.header("range").is_some()));
+            if is_done {
+                assert!(moment > 40 && resumed > 3, "{moment} moments, {resumed} by a range");
+                break;
+            }
         }
     }
 }
 
 #[test]
-fn at_most_one_mail_is_sent_whenever_a_submit_was_stopped() {
-    for moment in 0.. {
-        let server = troubled();
-        let memory = Memory { moments: Moments::until(moment), ..Memory::default() };
-        let export = client(&server, &memory).export(mailed()).with_key("job");
-        if export.with_stopper(&memory.moments.stopper).submit().is_ok() {
-            assert!(moment > 8, "{moment} moments");
-            return;
+fn at_most_one_mail_is_sent_whenever_a_submit_ended() {
+    for how in EITHER {
+        let mut unconfirmed = 0;
+        for moment in 0.. {
+            let server = troubled();
+            let memory = Memory { moments: Moments::until(moment, how), ..Memory::default() };
+            let export = client(&server, &memory).export(mailed()).with_key("job");
+            let export = export.with_stopper(&memory.moments.stopper);
+            if matches!(lived(|| export.submit()), Some(Ok(_))) {
+                assert!(moment > 8, "{moment} moments");
+                break;
+            }
+            if let Err(error) = submit_again(&server, &memory) {
+                assert!(matches!(error.job(), Some(Error::SubmitUnconfirmed { .. })), "{error}");
+                unconfirmed += 1;
+            }
+            assert!(mails(&server) <= 1, "{how:?} {moment}");
         }
-        submit_again(&server, &memory).unwrap();
-        assert_eq!(mails(&server), 1, "{moment}");
+        // Who is stopped knows that nothing was sent; who has died does not.
+        assert_eq!(unconfirmed > 0, how == How::Dead, "{how:?}: {unconfirmed} unconfirmed");
     }
 }
 
@@ -283,7 +327,7 @@ fn a_submit_that_was_heard_and_stopped_is_not_sent_again() {
             {"match": {"endpoint": "submit"}, "then": {"fault": "stall", "at": "before_head"}}
         ]}"#,
     );
-    let memory = Memory { moments: Moments::until(usize::MAX), ..Memory::default() };
+    let memory = Memory { moments: Moments::without_end(), ..Memory::default() };
     let export = client(&server, &memory).export(mailed()).with_key("job");
     let stopper = memory.moments.stopper.clone();
     thread::scope(|scope| {
