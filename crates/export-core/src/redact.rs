@@ -6,6 +6,8 @@ use core::fmt;
 
 use http::Uri;
 
+use crate::api_error::printable;
+
 /// A URL as it may be shown: signatures and tokens live in queries, so their values are hidden.
 ///
 /// ```
@@ -48,20 +50,19 @@ impl fmt::Debug for Redacted<'_> {
 
 /// A URL that could not be used, as it may be shown.
 pub(crate) fn redact_text(url: &str) -> String {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    let shown = crate::api_error::printable(Some(shown)).unwrap_or_default();
-    match (shown.split_once("://"), url.contains('?')) {
-        (Some((scheme, rest)), query) => {
-            let (authority, path) =
-                rest.split_once('/').map_or((rest, None), |(a, p)| (a, Some(p)));
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            let path = path.map(|p| format!("/{p}")).unwrap_or_default();
-            format!("{scheme}://{host}{path}{}", if query { "?***" } else { "" })
-        }
-        (None, true) => format!("{shown}?***"),
-        (None, false) => shown,
-    }
+    let open = url.split(['?', '#']).next().unwrap_or_default();
+    // It was refused, perhaps for its form: a user name may be behind any number of slashes.
+    let scheme = open.find(':').filter(|at| !open[..*at].contains(SLASHES)).map_or(0, |at| at + 1);
+    let rest = open[scheme..].trim_start_matches(SLASHES);
+    let front = &open[..open.len() - rest.len()];
+    let (authority, path) = rest.split_at(rest.find(SLASHES).unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let query = if url.contains('?') { "?***" } else { "" };
+    let shown = printable(Some(&format!("{front}{host}{path}"))).unwrap_or_default();
+    format!("{shown}{query}")
 }
+
+const SLASHES: [char; 2] = ['/', '\\'];
 
 #[cfg(test)]
 mod tests {
@@ -73,6 +74,12 @@ mod tests {
     fn a_refused_url_is_shown_without_its_secrets() {
         assert_eq!(redact_text("https://u:p@h.example/x?sig=1#f"), "https://h.example/x?***");
         assert_eq!(redact_text("/x?sig=1"), "/x?***");
+        assert_eq!(redact_text("//u:p@h.example/x"), "//h.example/x");
+        assert_eq!(redact_text("https:\\\\u:p@h.example\\x"), "https:\\\\h.example\\x");
+        assert_eq!(redact_text("https:u:p@h.example"), "https:h.example");
+        assert_eq!(redact_text("/x/a@b"), "/x/a@b");
+        let long = format!("https://{}@h.example/x", "p".repeat(2_000));
+        assert_eq!(redact_text(&long), "https://h.example/x");
         assert_eq!(redact_text("https://h.example"), "https://h.example");
     }
 
