@@ -53,9 +53,14 @@ const fn is_reserved(c: char) -> bool {
 /// **Source:** Microsoft, "Restrictions and limitations in OneDrive and SharePoint": `_vti_`
 /// nowhere in a name.
 fn without_vti(name: &str) -> String {
+    const RESERVED: &str = "_vti_";
+    let lower = name.to_ascii_lowercase();
     let mut name = String::from(name);
-    while let Some(at) = name.to_ascii_lowercase().find("_vti_") {
+    let mut from = 0;
+    // Its last byte may be the first of the next one: that is gone only if this one begins with it.
+    while let Some(at) = lower[from..].find(RESERVED).map(|at| from + at) {
         name.replace_range(at..=at, "-");
+        from = at + RESERVED.len() - 1;
     }
     name
 }
