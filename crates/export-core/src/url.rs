@@ -17,7 +17,7 @@ pub enum UrlError {
     /// It has no host, or one that is not a name, an address and perhaps a port.
     #[error("it has no usable host")]
     Host,
-    /// It is longer than 8,000 bytes.
+    /// It is longer than 8,000 bytes, resolved and encoded.
     #[error("it is longer than {LONGEST_URL} bytes")]
     Long,
     /// It would send plain text over a network. See [`Origins::with_allowed`](crate::Origins::with_allowed).
@@ -43,7 +43,7 @@ pub enum UrlError {
 }
 
 /// Longer URLs are refused. Signed URLs of the large object stores have about 2,000 bytes.
-const LONGEST_URL: usize = 8_000;
+pub(crate) const LONGEST_URL: usize = 8_000;
 
 pub(crate) fn parse(url: &str) -> Result<(Uri, Origin), UrlError> {
     let tidy = tidy(url)?;
@@ -75,7 +75,8 @@ fn to_uri(absolute: &str) -> Result<(Uri, Origin), UrlError> {
     let without_fragment = absolute.split('#').next().unwrap_or_default();
     let uri: Uri = without_fragment.parse().map_err(|_| UrlError::Syntax)?;
     let origin = Origin::of(&uri)?;
-    Ok((uri, origin))
+    // A reference adds to its base, and an encoded byte is three.
+    if length(&uri) > LONGEST_URL { Err(UrlError::Long) } else { Ok((uri, origin)) }
 }
 
 /// Bytes that no URL may hold and that services send all the same. A `\` stays illegal: some
@@ -104,11 +105,16 @@ fn tidy(url: &str) -> Result<Cow<'_, str>, UrlError> {
 
 /// The whole of a URL, written into a buffer that does not grow.
 pub(crate) fn url_text(uri: &Uri) -> String {
-    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
-    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
-    let mut text = String::with_capacity("https://".len() + authority + path);
+    let mut text = String::with_capacity(length(uri));
     write!(text, "{uri}").expect("a string takes everything");
     text
+}
+
+/// As many bytes as it has at most when it is written.
+fn length(uri: &Uri) -> usize {
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let query = uri.query().map_or(0, |query| 1 + query.len());
+    "https://".len() + authority + uri.path().len() + query
 }
 
 #[cfg(test)]
@@ -131,6 +137,11 @@ mod tests {
         assert_eq!(longest.len(), LONGEST_URL);
         assert!(Origin::parse(&longest).is_ok());
         assert_eq!(Origin::parse(&format!("{longest}a")), Err(UrlError::Long));
+        let base = longest.parse().unwrap();
+        assert!(resolve(&base, "/b").is_ok());
+        assert_eq!(resolve(&base, "?b").map(|_| ()), Err(UrlError::Long));
+        let encoded = format!("https://h.example/{}", "|".repeat(3_000));
+        assert_eq!(Origin::parse(&encoded), Err(UrlError::Long));
     }
 
     #[test]

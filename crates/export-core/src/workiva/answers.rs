@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::errors;
 use super::lenient::{Lenient, Text};
 use crate::dialect::{Head, OperationFacts, Phase, Reading};
+use crate::url::LONGEST_URL;
 
 /// The domain that stands for `${WORKIVA_CLUSTER_DOMAIN}`, worked out where it is needed.
 pub(super) type Cluster<'a> = &'a dyn Fn() -> Option<String>;
@@ -194,7 +195,8 @@ pub(super) fn with_cluster<'u>(url: Cow<'u, str>, cluster: Cluster<'_>) -> Optio
     const OPENINGS: [&str; 3] = ["${", "$%7B", "%24%7B"];
     const CLOSINGS: [&str; 2] = ["}", "%7D"];
 
-    if !url.contains(NAME) {
+    // One that is too long is refused as it is, and does not grow before that.
+    if !url.contains(NAME) || url.len() > LONGEST_URL {
         return Some(url);
     }
     let mut done = String::with_capacity(url.len());
