@@ -133,12 +133,13 @@ impl<'a> Head<'a> {
         self.headers.get(name)?.to_str().ok().map(str::trim)
     }
 
-    /// The media type without its parameters, as sent.
+    /// The media type without its parameters, as sent. One of more than 255 bytes is none: type and
+    /// subtype have at most 127 each (RFC 6838, 4.2).
     #[must_use]
     pub fn media_type(&self) -> Option<&'a str> {
         let value = self.text("content-type")?;
         let essence = value.split(';').next().unwrap_or_default().trim();
-        (!essence.is_empty()).then_some(essence)
+        (1..=255).contains(&essence.len()).then_some(essence)
     }
 }
 
@@ -194,9 +195,14 @@ impl OperationFacts<'static> {
     /// Takes over what is new, in a form that may be shown. Says whether the state is another.
     pub(crate) fn learn(&mut self, news: &OperationFacts<'_>) -> bool {
         let replace = |old: &mut Option<Cow<'static, str>>, new: &Option<Cow<'_, str>>| {
-            let changed = new.is_some() && old.as_deref() != new.as_deref();
+            if new.is_none() || old.as_deref() == new.as_deref() {
+                return false;
+            }
+            // A text that cannot be shown as it is differs from what was kept of it.
+            let shown = printable(new.as_deref()).map(Cow::Owned);
+            let changed = shown.is_some() && *old != shown;
             if changed {
-                *old = printable(new.as_deref()).map(Cow::Owned);
+                *old = shown;
             }
             changed
         };

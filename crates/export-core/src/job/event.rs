@@ -42,7 +42,7 @@ pub enum Event {
         status: StatusCode,
         /// How long the service asks to be left alone, if it does.
         retry_after: Option<Duration>,
-        /// The service's id of the request, from `X-Request-ID`.
+        /// The service's id of the request, from `X-Request-ID`; none of more than 256 bytes.
         request_id: Option<HeaderValue>,
     },
     /// No answer came, or half of one.
@@ -121,6 +121,14 @@ impl fmt::Debug for EventUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Redacted(&self.0).fmt(f)
     }
+}
+
+/// A header's value in an event, if it is an id and no essay. A copy: it would otherwise keep the
+/// memory of the head that it came in.
+pub(super) fn short(value: Option<&HeaderValue>) -> Option<HeaderValue> {
+    const LONGEST: usize = 256;
+    let value = value?.as_bytes();
+    if value.len() > LONGEST { None } else { HeaderValue::from_bytes(value).ok() }
 }
 
 /// The events that nobody has taken yet. When nobody ever does, the oldest go.

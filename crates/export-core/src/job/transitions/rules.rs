@@ -13,7 +13,7 @@ use crate::dialect::{Head, OperationFacts, Phase};
 use crate::error::{Error, Trouble};
 use crate::headers::{self, RetryAfter};
 use crate::job::ExportJob;
-use crate::job::event::Event;
+use crate::job::event::{self, Event};
 use crate::job::reply::Ended;
 use crate::job::schedule::{Why, interval};
 use crate::job::state::{Download, Fetching, Polling, State, Submitting};
@@ -282,7 +282,7 @@ impl ExportJob {
         phase: Phase,
     ) -> (StatusCode, Option<Duration>) {
         let (status, retry_after) = (head.status(), RetryAfter::of(now, head.headers()));
-        let request_id = head.headers().get("x-request-id").cloned();
+        let request_id = event::short(head.headers().get("x-request-id"));
         let wait = retry_after.wait();
         self.events.push(Event::Answered { at: now, phase, status, retry_after: wait, request_id });
         if retry_after == RetryAfter::Malformed {
