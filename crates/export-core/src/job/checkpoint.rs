@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ExportJob;
 use super::state::{Download, Operation, State};
+use crate::api_error::printable;
 use crate::config::Config;
 use crate::file_name::safe_file_name;
 use crate::origin::Origin;
@@ -120,7 +121,7 @@ impl Checkpoint {
             etag: Some(etag),
             length: self.length,
             file_name: self.file_name.as_deref().and_then(safe_file_name),
-            media_type: self.media_type.clone(),
+            media_type: printable(self.media_type.as_deref()),
             reached: self.offset,
             highest: self.offset,
             durable: self.offset,

@@ -105,7 +105,7 @@ impl Schedule {
         let half = (wait / 2).as_millis();
         // A fraction of 2^32: never more than the half itself.
         let more = (half * u128::from(chance)) >> 32;
-        wait + Duration::from_millis(u64::try_from(more).unwrap_or(u64::MAX))
+        wait.saturating_add(Duration::from_millis(u64::try_from(more).unwrap_or(u64::MAX)))
     }
 }
 
