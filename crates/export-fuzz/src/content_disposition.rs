@@ -1,0 +1,38 @@
+//! `Content-Disposition`, as the artifact's answer brings it.
+
+use export_core::{Config, ExportJob, Region, Reply, Step, Timestamp, Token, safe_file_name};
+use http::{HeaderValue, Response};
+
+use crate::world::assert_safe;
+
+/// The bytes are the value of the header.
+pub(crate) fn check(data: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(data) else { return };
+    let mut file = Response::new(());
+    file.headers_mut().insert("content-disposition", value.clone());
+
+    let config = Config::for_region(Region::Us);
+    let mut job = ExportJob::attach("op1", &config).unwrap();
+    let now = Timestamp::from_date(2026, 3, 1);
+    let token = Token::fixed("token").unwrap();
+    let completed = Response::new(());
+    for head in [&completed, &file] {
+        let Step::Transmit(transmit) = job.step(now) else { panic!("nothing is waited for") };
+        let (_, in_flight) = transmit.start(now, Some(&token), 0);
+        match in_flight.handle_head(now, head) {
+            Reply::Collect(collect) => {
+                collect.handle_body(now, br#"{"status":"completed","resourceUrl":"/f"}"#);
+            }
+            Reply::Stream(stream) => {
+                let name = stream.artifact().file_name();
+                assert_safe(name);
+                assert_eq!(safe_file_name(name).as_deref(), Some(name), "{value:?}");
+                // A name of this machine's making, or one of which every letter was sent.
+                let sent = data.iter().filter(|b| b.is_ascii_alphanumeric()).count();
+                assert!(name == "export" || sent > 0 || !name.is_ascii(), "{name:?} of {value:?}");
+                stream.finish(now);
+            }
+        }
+    }
+    assert!(matches!(job.step(now), Step::Done(Ok(_))), "a name ended the job: {value:?}");
+}

@@ -1,0 +1,143 @@
+//! URLs that the service names: where they lead, and who is told what.
+
+use export_core::{Config, Error, ExportJob, FailureKind, Origin, Phase};
+use http::{HeaderValue, Response, StatusCode};
+use url::Url;
+
+use crate::origin::Allowed;
+use crate::script::{Answer, Turn, lines};
+use crate::world::{Sent, TOKEN, World, gives_away};
+
+/// Base URLs, and what else is allowed by name.
+const SETTINGS: [(&str, &[&str]); 5] = [
+    ("https://api.app.wdesk.com", &[]),
+    ("https://api.app.wdesk.com:8443/wk", &["https://files.example.com"]),
+    ("https://[2001:db8::1]/", &["http://192.0.2.7:8080"]),
+    ("http://127.0.0.1:8080", &[]),
+    ("https://wk.example/a/b", &[]),
+];
+
+/// Where the service puts the URL.
+const PLACES: [&str; 4] = ["location", "redirect of a poll", "resource", "redirect of a download"];
+
+/// The first line is the number of a setting, the second the URL.
+pub(crate) fn check(data: &[u8]) {
+    if gives_away(TOKEN, data) {
+        return;
+    }
+    let mut lines = lines(data);
+    let number = lines.next().unwrap_or_default().first().copied().unwrap_or_default();
+    let (base, also) = SETTINGS[usize::from(number) % SETTINGS.len()];
+    let url = lines.next().unwrap_or_default();
+    let mut config = Config::new(base).unwrap();
+    for origin in also {
+        config = config.with_allowed_origin(origin).unwrap();
+    }
+    let allowed = Allowed::new(&[&[base], also].concat());
+    if let Ok(text) = std::str::from_utf8(url) {
+        check_origin(&config, &allowed, text);
+    }
+    for place in PLACES {
+        check_place(&config, &allowed, url, place);
+    }
+}
+
+/// An origin is trusted only if another reader of URLs would come to the same one.
+fn check_origin(config: &Config, allowed: &Allowed, text: &str) {
+    let Ok(origin) = Origin::parse(text) else { return };
+    let again = Origin::parse(&origin.to_string());
+    assert_eq!(again.as_ref(), Ok(&origin), "an origin is not its own origin");
+    if config.origins().trusts(&origin) {
+        assert!(allowed.has(text.trim_matches(' ')), "{text:?} is trusted as {origin}");
+    }
+}
+
+fn check_place(config: &Config, allowed: &Allowed, url: &[u8], place: &str) {
+    let Ok(value) = HeaderValue::from_bytes(url) else { return };
+    let text = String::from_utf8_lossy(url);
+    let answer = |status: u16, location: Option<&HeaderValue>, body| {
+        let mut head = Response::new(());
+        *head.status_mut() = StatusCode::from_u16(status).unwrap();
+        head.headers_mut().extend(location.map(|url| (http::header::LOCATION, url.clone())));
+        Turn::Answer(Answer { head, body, after: Default::default(), ends: None, left: false })
+    };
+    let quoted = serde_json::to_string(&text).unwrap();
+    let at_url = format!(r#"{{"status":"completed","resourceUrl":{quoted}}}"#);
+    let usual = HeaderValue::from_static("/operations/op1");
+    let accepted = answer(202, Some(if place == "location" { &value } else { &usual }), b"");
+    let moved = answer(307, Some(&value), b"");
+    let completed = match place {
+        "resource" => answer(200, None, at_url.as_bytes()),
+        _ => answer(200, None, br#"{"status":"completed","resourceUrl":"/f"}"#),
+    };
+    let file = answer(200, None, b"%PDF-1.7");
+    let gone = Turn::Lost(FailureKind::Sink);
+
+    let spec = export_core::ExportSpec::document("d1", export_core::DocumentExport::pdf());
+    let job = ExportJob::new(spec, config).unwrap();
+    let mut world = World::new(config, allowed, false);
+    // The request whose answer names the URL, and the one that goes there.
+    let (mut from, mut to) = (None, None);
+    let outcome = world.run(job, |index, sent| {
+        let is_first = from.is_none();
+        let names = match sent.phase {
+            Phase::Submit => place == "location",
+            Phase::Poll => place == "resource" || place == "redirect of a poll",
+            Phase::Fetch => place == "redirect of a download",
+        };
+        match (names && is_first, from.is_some() && to.is_none()) {
+            (true, _) => from = Some(sent.url.clone()),
+            (false, true) => to = Some((sent.url.clone(), is_trusted(sent))),
+            _ => {}
+        }
+        match sent.phase {
+            _ if index > 8 => &gone,
+            Phase::Submit => &accepted,
+            Phase::Poll | Phase::Fetch if names && is_first && place.starts_with("redirect") => {
+                &moved
+            }
+            Phase::Poll => &completed,
+            Phase::Fetch => &file,
+        }
+    });
+    if let (Some(from), Some((to, true))) = (&from, &to) {
+        // A poll that is sent to somebody's login page is sent once more to where it was.
+        if from != to {
+            assert_same(allowed, from, &text, to);
+        }
+    }
+    if let Err(error @ Error::UntrustedUrl { .. }) = &outcome {
+        assert_hidden(&text, &error.to_string());
+    }
+}
+
+fn is_trusted(sent: &Sent) -> bool {
+    sent.headers.contains_key("authorization")
+}
+
+/// The token went to `to`: a browser would have gone to an allowed origin as well.
+fn assert_same(allowed: &Allowed, from: &str, text: &str, to: &str) {
+    assert!(allowed.has(to), "a token to {to}");
+    if text.contains("WORKIVA_CLUSTER_DOMAIN") {
+        return;
+    }
+    let elsewhere = Url::parse(from).unwrap().join(text);
+    let same = elsewhere.as_ref().is_ok_and(|url| allowed.has_url(url));
+    assert!(same, "a token to {to}, where others read {elsewhere:?} in {text:?}");
+}
+
+/// What signs a URL, and the user in it, are not shown.
+fn assert_hidden(text: &str, shown: &str) {
+    let text = text.trim();
+    let open = text.split(['?', '#']).next().unwrap_or_default();
+    let behind = text.get(open.len() + 1..).unwrap_or_default();
+    let authority = open.split_once("//").map_or("", |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    for secret in [behind, user] {
+        let is_secret = secret.len() > 8 && secret.bytes().all(|b| b.is_ascii_alphanumeric());
+        // What stands in the open as well is none.
+        let is_open = open.replacen(user, "", 1).contains(secret);
+        assert!(!is_secret || is_open || !shown.contains(secret), "{secret} in {shown}");
+    }
+}
