@@ -1,12 +1,13 @@
 //! Everything that has to hold.
 
 use crate::shell::{self, Done, cargo};
-use crate::{packages, samples, snapshots};
+use crate::{deny, packages, samples, snapshots};
 
 /// In the order of how soon each tells that something is wrong.
 pub(crate) fn run() -> Done {
     shell::run(&mut cargo(&["fmt", "--all", "--check"]))?;
     packages::check()?;
+    deny::check()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     shell::run(&mut cargo(&lints))?;
     let docs = ["doc", "--workspace", "--no-deps", "--locked"];

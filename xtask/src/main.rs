@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod deny;
 mod packages;
 mod samples;
 mod shell;
@@ -16,7 +17,9 @@ const HELP: &str = "\
 Usage: cargo xtask <command>
 
   ci                     everything that has to hold: format, lints, docs, tests, snapshots,
-                         the vendor's samples, the number of packages
+                         the vendor's samples, the packages that come along
+  deny                   licences, banned and doubled packages, sources, known vulnerabilities;
+                         installs cargo-deny if it is missing
   demo [FOLDER]          starts the simulator and exports one document of each kind through both
                          adapters and both generations of the API, into ./export-demo
   snapshots [--accept]   runs the snapshot tests; fails on missing, changed and orphaned ones;
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["demo"] => demo::run("export-demo"),
         ["demo", folder] => demo::run(folder),
+        ["deny"] => deny::check(),
         ["snapshots"] => snapshots::check(),
         ["snapshots", "--accept"] => snapshots::accept(),
         ["samples"] => samples::check(),
