@@ -5,6 +5,8 @@
 //! writes down all that could be seen as text. For each case, the text has to be the same for all
 //! adapters, and the same as yesterday.
 
+#![forbid(unsafe_code)]
+
 mod adapter;
 mod case;
 mod cases;

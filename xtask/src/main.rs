@@ -1,5 +1,7 @@
 //! The project's chores: `cargo xtask <command>`.
 
+#![forbid(unsafe_code)]
+
 mod bench;
 mod ci;
 mod demo;

@@ -120,6 +120,7 @@
 //! with each, and every budget is finite ([`Limits`]).
 //!
 #![doc = include_str!("transitions.md")]
+#![forbid(unsafe_code)]
 #![no_std]
 
 extern crate alloc;

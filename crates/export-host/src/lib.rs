@@ -10,6 +10,8 @@
 //! Nothing here is async and nothing sends a request. Programs use an adapter instead of this
 //! crate; whoever writes an adapter of their own may find it useful.
 
+#![forbid(unsafe_code)]
+
 #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
 compile_error!("TLS needs the feature `aws-lc-rs` (the default) or `ring`");
 

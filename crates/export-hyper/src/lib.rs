@@ -23,6 +23,8 @@
 //! [`export_core`], whose public types are here too. The blocking twin of this crate,
 //! `export-ureq`, has the same names without `.await` and does the same on the same answers.
 
+#![forbid(unsafe_code)]
+
 mod client;
 mod clock;
 mod connector;

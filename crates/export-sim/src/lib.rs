@@ -19,6 +19,8 @@
 //! # Ok::<_, std::io::Error>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod answer;
 mod completion;
 mod config;

@@ -1,5 +1,7 @@
 //! Workiva's export API, simulated: the program.
 
+#![forbid(unsafe_code)]
+
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;

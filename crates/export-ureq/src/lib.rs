@@ -32,6 +32,8 @@
 //! these two out, by its filter (`trace,ureq=debug,ureq_proto=debug`), or for good and for all
 //! crates by `log = { version = "0.4", features = ["max_level_debug"] }` among its dependencies.
 
+#![forbid(unsafe_code)]
+
 mod client;
 mod download;
 mod drive;
