@@ -4,6 +4,7 @@ mod answers;
 mod cases;
 mod chance;
 mod crashes;
+mod documents;
 mod layers;
 mod logs;
 mod memory;

@@ -1,0 +1,99 @@
+//! What the documents say of the tests.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The texts of a document that are set as code.
+fn code(document: &str) -> Vec<String> {
+    let text = fs::read_to_string(top().join(document)).unwrap();
+    text.split('`').skip(1).step_by(2).map(String::from).collect()
+}
+
+/// Every source below a folder, with its path.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut sources = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources.extend(self::sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            sources.push((path, text));
+        }
+    }
+    sources
+}
+
+/// The sources of a crate of ours.
+fn sources_of_crate(name: &str) -> Vec<(PathBuf, String)> {
+    match name {
+        "conformance" => sources(&top().join("tests")),
+        _ => sources(&top().join("crates").join(name)),
+    }
+}
+
+/// Whether a file is a module of this name, or in the folder of one.
+fn is_module(path: &Path, name: &str) -> bool {
+    path.with_extension("").iter().any(|part| part == name)
+}
+
+/// Whether a source has a test whose name is this, or begins so where it ends in `..`.
+fn has_test(source: &str, name: &str) -> bool {
+    let declared = match name.strip_suffix("..") {
+        Some(begins) => format!("fn {begins}"),
+        None => format!("fn {name}("),
+    };
+    source.match_indices(&declared).any(|(at, _)| {
+        let before = source[..at].trim_end().trim_end_matches("async").trim_end();
+        let attribute = before.lines().rev().take_while(|line| !line.trim().is_empty());
+        let mut attribute = attribute.map(str::trim).take_while(|line| line.starts_with('#'));
+        attribute.any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+    })
+}
+
+#[test]
+fn every_test_that_is_named_in_the_security_policy_is_there() {
+    let text = fs::read_to_string(top().join("SECURITY.md")).unwrap();
+    let (_, promises) = text.split_once("## What is promised").unwrap();
+    for promise in promises.split("\n- ").skip(1) {
+        let named: Vec<_> =
+            promise.split('`').skip(1).step_by(2).filter(|word| word.contains("::")).collect();
+        assert!(!named.is_empty(), "nothing holds it: {promise}");
+        for name in named {
+            let parts: Vec<_> = name.split("::").collect();
+            let [of, module, test] = parts[..] else { panic!("{name} is no crate::module::test") };
+            let found = sources_of_crate(of)
+                .iter()
+                .any(|(path, source)| is_module(path, module) && has_test(source, test));
+            assert!(found, "there is no test {name}");
+        }
+    }
+}
+
+#[test]
+fn every_test_that_is_named_in_the_architecture_is_there() {
+    let mut all = sources(&top().join("crates"));
+    all.extend(sources(&top().join("tests")));
+    let mut tests = 0;
+    for name in code("ARCHITECTURE.md") {
+        let is_sentence = name.matches('_').count() > 2;
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b"_-:.".contains(&b);
+        if !name.bytes().all(is_name) || !(is_sentence || name.contains("::")) {
+            continue;
+        }
+        for part in name.split("::").filter(|part| !part.is_empty()) {
+            let is_there = part == "conformance"
+                || all.iter().any(|(path, source)| is_module(path, part) || has_test(source, part))
+                || all.iter().any(|(_, source)| source.contains(&format!("mod {part} {{")));
+            assert!(is_there, "there is no {part}, of {name}");
+        }
+        tests += usize::from(is_sentence);
+    }
+    assert!(tests > 10, "the document names {tests} tests");
+}
