@@ -39,7 +39,7 @@ pub(crate) fn check(data: &[u8]) {
     let ends = |turn: &&Turn<'_>| !matches!(turn, Turn::Crash | Turn::Drop);
     let Some(forever) = script.turns.iter().rev().find(ends) else { return };
     let allowed = Allowed::new(&["https://api.app.wdesk.com"]);
-    let mut world = World::new(&config, &allowed, true);
+    let mut world = World::new(&config, &allowed);
     let mut submits = Submits { repeats: !(mails || script.says("never")), ..Submits::default() };
     let _ = world.run(job, |index, sent| {
         let turn = script.turns.get(index).unwrap_or(forever);

@@ -1,13 +1,13 @@
 //! Where a URL leads, by a reading that is not the core's.
 
-use url::{Origin, Url};
+use url::{Host, Origin, Url};
 
-/// The origins that a token may go to.
-pub(crate) struct Allowed(Vec<Origin>);
+/// The origins that a token may go to, the base URL's first.
+pub(crate) struct Allowed(Vec<Url>);
 
 impl Allowed {
     pub(crate) fn new(urls: &[&str]) -> Self {
-        Self(urls.iter().map(|url| Url::parse(url).unwrap().origin()).collect())
+        Self(urls.iter().map(|url| Url::parse(url).unwrap()).collect())
     }
 
     /// Whether a token may be sent with a request to this URL.
@@ -17,6 +17,27 @@ impl Allowed {
 
     /// The same for a URL that was read already.
     pub(crate) fn has_url(&self, url: &Url) -> bool {
-        url.username().is_empty() && url.password().is_none() && self.0.contains(&url.origin())
+        url.username().is_empty()
+            && url.password().is_none()
+            && self.origins().any(|origin| origin == url.origin())
+    }
+
+    /// Whether anything at all may be asked for at this URL: over https, where the token goes, and
+    /// on this machine if the service is here too.
+    pub(crate) fn may_be_asked(&self, url: &str) -> bool {
+        let url = Url::parse(url).unwrap();
+        let is_here = |url: &Url| match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        let base = &self.0[0];
+        let both_are_here = base.scheme() == "http" && is_here(base) && is_here(&url);
+        url.scheme() == "https" || self.has_url(&url) || both_are_here
+    }
+
+    fn origins(&self) -> impl Iterator<Item = Origin> {
+        self.0.iter().map(Url::origin)
     }
 }

@@ -54,6 +54,13 @@ pub(crate) struct Answer<'a> {
     pub(crate) left: bool,
 }
 
+impl<'a> Answer<'a> {
+    /// One that comes at once and whole.
+    pub(crate) fn new(head: Response<()>, body: &'a [u8]) -> Self {
+        Self { head, body, after: Duration::ZERO, ends: None, left: false }
+    }
+}
+
 /// As many turns are read of one script.
 const MOST_TURNS: usize = 64;
 

@@ -27,7 +27,7 @@ pub(crate) fn check(data: &[u8]) {
     }
     let mut lines = lines(data);
     let number = lines.next().unwrap_or_default().first().copied().unwrap_or_default();
-    let (base, also) = SETTINGS[usize::from(number) % SETTINGS.len()];
+    let (base, also) = SETTINGS[usize::from(number.wrapping_sub(b'0')) % SETTINGS.len()];
     let url = lines.next().unwrap_or_default();
     let mut config = Config::new(base).unwrap();
     for origin in also {
@@ -59,7 +59,7 @@ fn check_place(config: &Config, allowed: &Allowed, url: &[u8], place: &str) {
         let mut head = Response::new(());
         *head.status_mut() = StatusCode::from_u16(status).unwrap();
         head.headers_mut().extend(location.map(|url| (http::header::LOCATION, url.clone())));
-        Turn::Answer(Answer { head, body, after: Default::default(), ends: None, left: false })
+        Turn::Answer(Answer::new(head, body))
     };
     let quoted = serde_json::to_string(&text).unwrap();
     let at_url = format!(r#"{{"status":"completed","resourceUrl":{quoted}}}"#);
@@ -75,7 +75,7 @@ fn check_place(config: &Config, allowed: &Allowed, url: &[u8], place: &str) {
 
     let spec = export_core::ExportSpec::document("d1", export_core::DocumentExport::pdf());
     let job = ExportJob::new(spec, config).unwrap();
-    let mut world = World::new(config, allowed, false);
+    let mut world = World::new(config, allowed);
     // The request whose answer names the URL, and the one that goes there.
     let (mut from, mut to) = (None, None);
     let outcome = world.run(job, |index, sent| {

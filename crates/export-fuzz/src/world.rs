@@ -37,8 +37,6 @@ const MOST_REQUESTS: usize = 20_000;
 pub(crate) struct World<'a> {
     pub(crate) config: &'a Config,
     pub(crate) allowed: &'a Allowed,
-    /// Whether https is all that anything is sent over.
-    pub(crate) only_https: bool,
     pub(crate) now: Timestamp,
     pub(crate) sent: Vec<Sent>,
     pub(crate) sink: Vec<u8>,
@@ -62,11 +60,10 @@ pub(crate) struct Sent {
 }
 
 impl<'a> World<'a> {
-    pub(crate) fn new(config: &'a Config, allowed: &'a Allowed, only_https: bool) -> Self {
+    pub(crate) fn new(config: &'a Config, allowed: &'a Allowed) -> Self {
         Self {
             config,
             allowed,
-            only_https,
             now: Timestamp::from_date(2026, 3, 1),
             sent: Vec::new(),
             sink: Vec::new(),
@@ -141,7 +138,8 @@ impl<'a> World<'a> {
             .any(|name| headers.contains_key(*name));
         assert_eq!(identifies, !is_bare, "{url}");
         assert!(is_bare || self.allowed.has(&url), "a token to {url}");
-        assert!(!self.only_https || url.starts_with("https://"), "plain text to {url}");
+        assert!(!is_bare || phase == Phase::Fetch, "{phase} elsewhere: {url}");
+        assert!(self.allowed.may_be_asked(&url), "plain text to {url}");
         for (name, value) in headers {
             let hides = name == "authorization" || !contains(value.as_bytes(), TOKEN);
             assert!(hides, "the token in {name}");
