@@ -35,8 +35,13 @@ pub(crate) fn check(data: &[u8]) {
     };
     let job = ExportJob::new(spec, &config).unwrap();
 
-    // A process that dies for ever gets new budgets for ever.
-    let ends = |turn: &&Turn<'_>| !matches!(turn, Turn::Crash | Turn::Drop);
+    // Neither a process that dies for ever nor a driver that never waits for an answer comes to an
+    // end, and it is not the machine's doing.
+    let ends = |turn: &&Turn<'_>| match turn {
+        Turn::Answer(answer) => !answer.left,
+        Turn::Lost(_) => true,
+        Turn::Crash | Turn::Drop => false,
+    };
     let Some(forever) = script.turns.iter().rev().find(ends) else { return };
     let allowed = Allowed::new(&["https://api.app.wdesk.com"]);
     let mut world = World::new(&config, &allowed);
