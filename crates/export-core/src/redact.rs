@@ -48,21 +48,17 @@ impl fmt::Debug for Redacted<'_> {
     }
 }
 
-/// A URL that could not be used, as it may be shown.
+/// A URL that could not be used, as it may be shown. Perhaps it was refused for its form: whatever
+/// stands before an `@` may be a user name, wherever it is.
 pub(crate) fn redact_text(url: &str) -> String {
     let open = url.split(['?', '#']).next().unwrap_or_default();
-    // It was refused, perhaps for its form: a user name may be behind any number of slashes.
-    let scheme = open.find(':').filter(|at| !open[..*at].contains(SLASHES)).map_or(0, |at| at + 1);
-    let rest = open[scheme..].trim_start_matches(SLASHES);
-    let front = &open[..open.len() - rest.len()];
-    let (authority, path) = rest.split_at(rest.find(SLASHES).unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let query = if url.contains('?') { "?***" } else { "" };
-    let shown = printable(Some(&format!("{front}{host}{path}"))).unwrap_or_default();
-    format!("{shown}{query}")
+    let parts = open.split_inclusive(['/', '\\']).flat_map(|part| match part.rsplit_once('@') {
+        Some((_, shown)) => ["***@", shown],
+        None => ["", part],
+    });
+    let shown = printable(Some(&parts.collect::<String>())).unwrap_or_default();
+    format!("{shown}{}", if url.contains('?') { "?***" } else { "" })
 }
-
-const SLASHES: [char; 2] = ['/', '\\'];
 
 #[cfg(test)]
 mod tests {
@@ -72,15 +68,20 @@ mod tests {
 
     #[test]
     fn a_refused_url_is_shown_without_its_secrets() {
-        assert_eq!(redact_text("https://u:p@h.example/x?sig=1#f"), "https://h.example/x?***");
-        assert_eq!(redact_text("/x?sig=1"), "/x?***");
-        assert_eq!(redact_text("//u:p@h.example/x"), "//h.example/x");
-        assert_eq!(redact_text("https:\\\\u:p@h.example\\x"), "https:\\\\h.example\\x");
-        assert_eq!(redact_text("https:u:p@h.example"), "https:h.example");
-        assert_eq!(redact_text("/x/a@b"), "/x/a@b");
+        for (url, shown) in [
+            ("https://u:p@h.example/x?sig=1#f", "https://***@h.example/x?***"),
+            ("/x?sig=1", "/x?***"),
+            ("https://h.example", "https://h.example"),
+            ("//u:p@h.example/x", "//***@h.example/x"),
+            ("https:\\\\u:p@h.example\\x", "https:\\\\***@h.example\\x"),
+            ("https:u:p@h.example", "***@h.example"),
+            ("https:.//u:p@h@example", "https:.//***@example"),
+            ("/x/a@b/c", "/x/***@b/c"),
+        ] {
+            assert_eq!(redact_text(url), shown);
+        }
         let long = format!("https://{}@h.example/x", "p".repeat(2_000));
-        assert_eq!(redact_text(&long), "https://h.example/x");
-        assert_eq!(redact_text("https://h.example"), "https://h.example");
+        assert_eq!(redact_text(&long), "https://***@h.example/x");
     }
 
     #[test]

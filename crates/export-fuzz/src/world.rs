@@ -101,16 +101,13 @@ impl<'a> World<'a> {
                 }
                 Step::Transmit(transmit) => {
                     let need = transmit.token_need();
-                    let token = need.map(|_| Token::fixed(TOKEN).unwrap());
-                    // A driver that gives a token to everybody is not listened to.
-                    let any = Token::fixed(TOKEN).unwrap();
+                    // This driver gives its token to everybody, and is not listened to.
+                    let token = Token::fixed(TOKEN).unwrap();
                     let have = self.sink.len() as u64;
                     let phase = transmit.phase();
-                    let given = token.as_ref().unwrap_or(&any);
-                    let (request, in_flight) = transmit.start(self.now, Some(given), have);
+                    let (request, in_flight) = transmit.start(self.now, Some(&token), have);
                     self.store(in_flight.revision(), || in_flight.checkpoint());
-                    let is_bare = need.is_none();
-                    self.send(phase, &request, is_bare);
+                    self.send(phase, &request, need.is_none());
                     let turn = next(self.sent.len() - 1, self.sent.last().unwrap());
                     match turn {
                         Turn::Drop => drop(in_flight),
