@@ -3,7 +3,7 @@
 use export_core::{Checkpoint, Config, ExportJob, Phase, Region, Resubmit};
 use http::{Response, StatusCode};
 
-use crate::origin::Allowed;
+use crate::origin::{Allowed, US};
 use crate::script::{Answer, Turn};
 use crate::world::{TOKEN, World, gives_away};
 
@@ -36,7 +36,7 @@ fn go_on(saved: Checkpoint, resubmit: Resubmit) {
     let was_accepted = saved.operation().is_some();
     let Ok(job) = ExportJob::resume(saved, &config) else { return };
     assert_eq!(job.operation().is_some(), was_accepted);
-    let allowed = Allowed::new(&["https://api.app.wdesk.com", "https://files.example.com:8443"]);
+    let allowed = Allowed::new(&[US[0], US[1], "https://files.example.com:8443"]);
     let accepted = answer(202, [("location", "/operations/op2".into())], b"");
     let completed = answer(200, [], COMPLETED);
     let whole = answer(200, [("etag", ETAG.into())], FILE);

@@ -2,6 +2,9 @@
 
 use url::{Host, Origin, Url};
 
+/// Where a token of the region in the United States may go.
+pub(crate) const US: [&str; 2] = ["https://api.app.wdesk.com", "https://app.wdesk.com"];
+
 /// The origins that a token may go to, the base URL's first.
 pub(crate) struct Allowed(Vec<Url>);
 
