@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// What stands in front of a secret, and all that may follow: stand-ins that no service knows.
 const SLOTS: [(&str, &[&str]); 6] = [
-    ("Bearer ", &["token0", "token1", "token2", "token3", "token4"]),
+    ("Bearer ", &["token0", "token1", "token2", "token3", "token4", "***", "$WORKIVA_TOKEN"]),
     ("client_secret=", &["s%26cret"]),
     ("access_token\":\"", &["", "a", "t"]),
     ("signature=", &["_", "***", "s"]),

@@ -1,5 +1,7 @@
 //! `wexport`: exports files from Workiva, at a shell, in a script, in a nightly job.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod clock;
 mod commands;
