@@ -93,7 +93,7 @@ fn every_test_that_is_named_in_the_architecture_is_there() {
                 || all.iter().any(|(_, source)| source.contains(&format!("mod {part} {{")));
             assert!(is_there, "there is no {part}, of {name}");
         }
-        tests += usize::from(is_sentence);
+        tests += 1;
     }
-    assert!(tests > 10, "the document names {tests} tests");
+    assert!(tests > 20, "the document names {tests} tests");
 }
