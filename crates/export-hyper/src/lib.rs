@@ -33,6 +33,7 @@ mod drive;
 mod export;
 mod file;
 mod heard_out;
+mod http_sender;
 mod keeper;
 mod own_transport;
 mod sink;
@@ -48,6 +49,7 @@ pub use export_host::{
     ProxyError, ProxySettings, Status, Submitted, TlsError,
 };
 pub use file::FileSink;
+pub use http_sender::HttpSender;
 pub use keeper::{Blocking, CheckpointStore, Storing};
 pub use own_transport::OwnTransport;
 pub use sink::Sink;

@@ -10,6 +10,7 @@ use export_host::{TunnelError, tls_alert, tls_verdict};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Body as HttpBody;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -54,19 +55,24 @@ const LARGEST_HEAD: usize = 65_536;
 
 impl Pools {
     pub(crate) fn new(connector: Connector) -> Self {
-        let build = |idle: usize| {
-            Client::builder(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(Duration::from_secs(60))
-                .pool_max_idle_per_host(idle)
-                .http1_read_buf_exact_size(LARGEST_HEAD)
-                .http2_max_header_list_size(LARGEST_HEAD as u32)
-                .http2_adaptive_window(true)
-                .build(connector.clone())
-        };
-        Self { any: build(usize::MAX), fresh: build(0) }
+        Self { any: pool(connector.clone(), usize::MAX), fresh: pool(connector, 0) }
     }
+}
+
+/// A pool that keeps so many idle connections to each host.
+pub(crate) fn pool<B>(connector: Connector, idle: usize) -> Client<Connector, B>
+where
+    B: HttpBody<Data: Send> + Send,
+{
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_max_idle_per_host(idle)
+        .http1_read_buf_exact_size(LARGEST_HEAD)
+        .http2_max_header_list_size(LARGEST_HEAD as u32)
+        .http2_adaptive_window(true)
+        .build(connector)
 }
 
 impl Transport {
@@ -148,7 +154,7 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
 }
 
 /// What an error of the transport proves about the request.
-fn classify(error: Error) -> Failure {
+pub(crate) fn classify(error: Error) -> Failure {
     let untrusted = if error.is_connect() { tls_verdict(&error) } else { tls_alert(&error) };
     if let Some(reason) = untrusted {
         return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
