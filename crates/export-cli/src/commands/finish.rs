@@ -31,10 +31,15 @@ impl Readers {
     }
 
     fn name_file(self, outcome: Option<&Outcome>) -> Result<(), Problem> {
-        let Some(Outcome::Delivered(Delivered::File(path), _)) = outcome else { return Ok(()) };
+        let name = match outcome {
+            Some(Outcome::Delivered(Delivered::File(path), _)) => path.display().to_string(),
+            #[cfg(feature = "store")]
+            Some(Outcome::Uploaded(url)) => url.clone(),
+            _ => return Ok(()),
+        };
         if self.show.quiet || self.show.json {
             return Ok(());
         }
-        print(&format!("{}\n", path.display()))
+        print(&format!("{name}\n"))
     }
 }

@@ -82,6 +82,7 @@ state is kept), and the members of the event:
   waiting       seconds, until, why (retry_after, pace, back_off, resumed)
   downloading   offset, length
   progress      bytes, length
+  uploading     url, length
   sunset        endpoint, date, days_left, successor
   deprecated
   ignored       what

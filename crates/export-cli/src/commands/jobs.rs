@@ -101,21 +101,44 @@ fn in_full(what: &Happening) -> Option<String> {
     })
 }
 
-/// Forgets jobs that are over, or that nobody went on with for so long.
-pub(super) fn clean(older_than: Span, flags: &StateArgs) -> Result<(), Problem> {
+/// Forgets jobs that are over, or that nobody went on with for so long. A job is kept if what it
+/// left in an object store cannot be taken back.
+pub(super) async fn clean(older_than: Span, flags: &StateArgs) -> Result<(), Problem> {
     let now = clock::now();
-    let mut forgotten = 0_u32;
+    let (mut forgotten, mut kept) = (0_u32, Ok(()));
     for job in state_of(flags)?.jobs()? {
         let Ok(description) = job.description() else { continue };
         let is_old = now.since(description.began) >= older_than.0;
         if is_old && job.standing(&description) != Standing::Running {
+            #[cfg(feature = "store")]
+            if let Err(problem) = take_back(&job, &description, flags).await {
+                kept = kept.and(Err(problem));
+                continue;
+            }
             job.remove().map_err(|error| {
                 Problem::local(format!("cannot remove {}", job.path().display()), &error)
             })?;
             forgotten += 1;
         }
     }
-    print(&format!("forgot {forgotten} {}\n", if forgotten == 1 { "job" } else { "jobs" }))
+    print(&format!("forgot {forgotten} {}\n", if forgotten == 1 { "job" } else { "jobs" }))?;
+    kept
+}
+
+/// Takes back the upload that a job began, if it did.
+#[cfg(feature = "store")]
+async fn take_back(
+    job: &Job,
+    description: &Description,
+    flags: &StateArgs,
+) -> Result<(), Problem> {
+    let session = Session { state: flags.clone(), ..Session::default() };
+    let settings = Settings::resolve(&session, &environment)?;
+    let taken_back = crate::place::abandon(job.path(), &description.place, &settings).await;
+    taken_back.map_err(|mut problem| {
+        problem.what = format!("job {} is kept: {}", job.id(), problem.what);
+        problem
+    })
 }
 
 fn state_of(flags: &StateArgs) -> Result<State, Problem> {

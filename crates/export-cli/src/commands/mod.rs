@@ -36,7 +36,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
             JobsCommand::List { failed, json, state } => jobs::list(failed, json, &state),
             JobsCommand::Show { id, json, state } => jobs::show(&id, json, &state),
             JobsCommand::Resume(command) => return resume::run(*command).await.into(),
-            JobsCommand::Clean { older_than, state } => jobs::clean(older_than, &state),
+            JobsCommand::Clean { older_than, state } => jobs::clean(older_than, &state).await,
         },
         Command::Verify { files } => verify::run(&files),
         Command::Completions { shell } => completions::completions(shell),

@@ -13,12 +13,16 @@ pub(crate) struct Claims(Arc<Mutex<HashSet<String>>>);
 impl Claims {
     /// Takes this path, or the first one beside it that nobody has taken.
     pub(crate) fn claim(&self, path: &Path) -> PathBuf {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let beside = (2..).map(|number| numbered(path, number));
         let mut names = std::iter::once(path.to_path_buf()).chain(beside);
         // Capitals make no difference on many systems.
-        let free = names.find(|name| taken.insert(name.to_string_lossy().to_lowercase()));
+        let free = names.find(|name| self.take(name.to_string_lossy().to_lowercase()));
         free.unwrap_or_else(|| path.into())
+    }
+
+    /// Takes a name; false if somebody has it.
+    pub(super) fn take(&self, name: String) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name)
     }
 }
 

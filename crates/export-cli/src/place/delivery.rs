@@ -1,6 +1,8 @@
 //! One file on its way to its place: the seam between the download and all kinds of places.
 
 use std::io;
+#[cfg(feature = "store")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -10,9 +12,14 @@ use export_hyper::{Artifact, FileSink, Sink};
 use super::claims::Claims;
 use super::file::Rules;
 use super::spool::Spool;
+#[cfg(feature = "store")]
+use super::store::{Inbox, Upload};
 use super::target::{Order, Target};
 use super::template::Known;
+#[cfg(feature = "store")]
+use crate::receipt::Origin;
 use crate::report::Problem;
+use crate::settings::Settings;
 use crate::spec::What;
 
 /// A place that takes a file.
@@ -25,6 +32,8 @@ pub(crate) struct Delivery {
 #[derive(Debug)]
 enum Kind {
     File(Box<FileSink>),
+    #[cfg(feature = "store")]
+    Object(Box<Inbox>),
     Stdout(Spool),
 }
 
@@ -46,10 +55,15 @@ pub(crate) enum Delivered {
 
 impl Delivery {
     /// Looks at the place, before anything is sent.
-    pub(crate) fn open(
+    #[cfg_attr(
+        not(feature = "store"),
+        expect(unused_variables, clippy::unused_async, reason = "a disk answers at once")
+    )]
+    pub(crate) async fn open(
         order: &Order,
         what: &What,
         claims: &Claims,
+        settings: &Settings,
     ) -> Result<Opened<Self>, Problem> {
         let skipped = Arc::new(OnceLock::new());
         let rules = Rules {
@@ -60,6 +74,15 @@ impl Delivery {
         let opened = match order.target()? {
             Target::Stdout => {
                 return Ok(Opened::Sink(Self { sink: Kind::Stdout(Spool::default()), skipped }));
+            }
+            #[cfg(feature = "store")]
+            Target::Object(address) => {
+                return Ok(match Inbox::open(address, order, claims, settings).await? {
+                    Opened::Sink(inbox) => {
+                        Opened::Sink(Self { sink: Kind::Object(Box::new(inbox)), skipped })
+                    }
+                    Opened::Skip(url) => Opened::Skip(url),
+                });
             }
             Target::File(path) => rules.open_file(&path)?,
             Target::Folder(folder) => {
@@ -83,6 +106,24 @@ impl Delivery {
         })
     }
 
+    /// Learns of the job, if one is kept: a file that is to go further waits in its folder.
+    #[cfg(feature = "store")]
+    pub(crate) fn settle(&mut self, job: Option<&Path>, origin: &Origin) -> Result<(), Problem> {
+        match &mut self.sink {
+            Kind::Object(inbox) => inbox.settle(job, origin.clone()),
+            Kind::File(_) | Kind::Stdout(_) => Ok(()),
+        }
+    }
+
+    /// What is left to do once the file has arrived here, if it is to go further.
+    #[cfg(feature = "store")]
+    pub(crate) fn upload(&mut self) -> Option<Upload> {
+        match &mut self.sink {
+            Kind::Object(inbox) => inbox.upload(),
+            Kind::File(_) | Kind::Stdout(_) => None,
+        }
+    }
+
     /// The file because of which this one was left out, if that is how it ended.
     pub(crate) fn skipped(&self) -> Option<PathBuf> {
         self.skipped.get().cloned()
@@ -90,16 +131,21 @@ impl Delivery {
 
     /// Removes what has arrived so far: nobody will go on with it.
     pub(crate) async fn discard(&mut self) {
-        if let Kind::File(sink) = &mut self.sink {
-            // It is hidden, and in nobody's way.
-            let _ = sink.discard().await;
-        }
+        // It is hidden, and in nobody's way.
+        let _ = match &mut self.sink {
+            Kind::File(sink) => sink.discard().await,
+            #[cfg(feature = "store")]
+            Kind::Object(inbox) => inbox.discard().await,
+            Kind::Stdout(_) => Ok(()),
+        };
     }
 
     /// Where the file is, once it is complete.
     pub(crate) fn delivered(&self) -> Option<Delivered> {
         match &self.sink {
             Kind::File(sink) => sink.finished().map(|path| Delivered::File(path.into())),
+            #[cfg(feature = "store")]
+            Kind::Object(_) => None,
             Kind::Stdout(_) => Some(Delivered::Stdout),
         }
     }
@@ -109,6 +155,8 @@ impl Sink for Delivery {
     async fn have(&mut self, operation: &str) -> io::Result<u64> {
         match &mut self.sink {
             Kind::File(sink) => sink.have(operation).await,
+            #[cfg(feature = "store")]
+            Kind::Object(inbox) => inbox.have(operation).await,
             Kind::Stdout(sink) => sink.have(operation).await,
         }
     }
@@ -116,6 +164,8 @@ impl Sink for Delivery {
     async fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
         match &mut self.sink {
             Kind::File(sink) => sink.begin(artifact, offset).await,
+            #[cfg(feature = "store")]
+            Kind::Object(inbox) => inbox.begin(artifact, offset).await,
             Kind::Stdout(sink) => sink.begin(artifact, offset).await,
         }
     }
@@ -123,6 +173,8 @@ impl Sink for Delivery {
     async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
         match &mut self.sink {
             Kind::File(sink) => sink.write(chunk).await,
+            #[cfg(feature = "store")]
+            Kind::Object(inbox) => inbox.write(chunk).await,
             Kind::Stdout(sink) => sink.write(chunk).await,
         }
     }
@@ -130,6 +182,8 @@ impl Sink for Delivery {
     async fn sync(&mut self) -> io::Result<u64> {
         match &mut self.sink {
             Kind::File(sink) => sink.sync().await,
+            #[cfg(feature = "store")]
+            Kind::Object(inbox) => inbox.sync().await,
             Kind::Stdout(sink) => sink.sync().await,
         }
     }
@@ -137,6 +191,8 @@ impl Sink for Delivery {
     async fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
         match &mut self.sink {
             Kind::File(sink) => sink.finish(artifact).await,
+            #[cfg(feature = "store")]
+            Kind::Object(inbox) => inbox.finish(artifact).await,
             Kind::Stdout(sink) => sink.finish(artifact).await,
         }
     }

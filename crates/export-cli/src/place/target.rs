@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use export_hyper::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::scheme::Scheme;
+#[cfg(feature = "store")]
+use super::store::Address;
 use super::template::Template;
 use crate::cli::{IfExistsWord, PlaceArgs};
-use crate::report::{Exit, Problem};
+use crate::report::Problem;
 
 /// Where a file is to go, as it was asked for: enough for another process to find the place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub(crate) enum Target {
     Folder(PathBuf),
     /// A name that is made of what is known of the export.
     Template(Template),
+    /// An object in a store.
+    #[cfg(feature = "store")]
+    Object(Address),
     /// Standard output.
     Stdout,
 }
@@ -59,11 +65,8 @@ impl Order {
         if output == "-" {
             return self.only_replacing(Target::Stdout);
         }
-        if let Some(scheme) = scheme_of(output) {
-            return Err(Problem::new(
-                Exit::Usage,
-                format!("-o: {scheme}:// is not a place that this program knows"),
-            ));
+        if let Some((word, rest)) = split_url(output) {
+            return object(word, rest);
         }
         if output.contains(['{', '}']) {
             return Template::parse(output, &self.folder).map(Target::Template);
@@ -90,11 +93,25 @@ impl Order {
     }
 }
 
-/// The scheme of a URL. A single letter is a drive.
-fn scheme_of(output: &str) -> Option<&str> {
-    let (scheme, _) = output.split_once("://")?;
+/// An object in a store that this program knows.
+#[cfg_attr(not(feature = "store"), expect(unused_variables, reason = "no store reads it"))]
+fn object(word: &str, rest: &str) -> Result<Target, Problem> {
+    let scheme = Scheme::of(word).ok_or_else(|| {
+        Problem::usage(format!("-o: {word}:// is not a place that this program knows"))
+            .advise("name a file, a folder, or an object as s3://BUCKET/KEY")
+    })?;
+    #[cfg(feature = "store")]
+    if scheme.is_compiled_in() {
+        return Address::parse(scheme, rest).map(Target::Object);
+    }
+    Err(scheme.missing())
+}
+
+/// The scheme of a URL, and what follows it. A single letter is a drive.
+fn split_url(output: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = output.split_once("://")?;
     let legal = scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    legal.then_some(scheme)
+    legal.then_some((scheme, rest))
 }
 
 /// A path as people read it: relative where it is under the current folder.

@@ -78,6 +78,11 @@ impl Template {
 
     /// The whole path, now that the service has named the file.
     pub(super) fn path(&self, known: &Known<'_>, artifact: &Artifact) -> PathBuf {
+        self.folder.join(self.fill(known, artifact))
+    }
+
+    /// The same as a text, without the folder of relative names.
+    pub(super) fn fill(&self, known: &Known<'_>, artifact: &Artifact) -> String {
         let mut text = String::new();
         for part in &self.parts {
             match part {
@@ -88,7 +93,7 @@ impl Template {
                 }
             }
         }
-        self.folder.join(text)
+        text
     }
 }
 

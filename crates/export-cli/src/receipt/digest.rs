@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 const PIECE: usize = 256 * 1024;
 
 /// The length of a file, and its SHA-256 in hexadecimal digits.
-pub(super) fn digest(path: &Path) -> io::Result<(u64, String)> {
+pub(crate) fn digest(path: &Path) -> io::Result<(u64, String)> {
     let (mut file, mut length) = (File::open(path)?, 0);
     let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE]);
     loop {

@@ -41,32 +41,49 @@ pub(crate) async fn write(
 }
 
 fn make(file: &Path, artifact: &Artifact, origin: Origin) -> io::Result<PathBuf> {
-    let (bytes, sha256) = digest(file)?;
-    let text = |fact: Option<&str>| fact.map(String::from);
-    let receipt = Receipt {
-        v: VERSION,
-        file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        bytes,
-        sha256,
-        media_type: text(artifact.media_type()),
-        what: origin.what,
-        spec: origin.spec,
-        base_url: origin.base_url,
-        api_version: origin.api_version,
-        operation: artifact.operation().into(),
-        original_request: text(artifact.original_request()),
-        created: text(artifact.created()),
-        updated: text(artifact.updated()),
-        submits: artifact.submits(),
-        client_id: origin.client_id,
-        wexport: env!("CARGO_PKG_VERSION").into(),
-        began: origin.began.to_string(),
-        finished: clock::now().to_string(),
-    };
-    let mut json = serde_json::to_vec_pretty(&receipt)?;
-    json.push(b'\n');
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let receipt = Receipt::new(name, digest(file)?, artifact, origin);
     let mut part = PartFile::open(&path_of(file), artifact.operation(), Duration::ZERO)?;
     part.cut(0)?;
-    part.write_all(&json)?;
+    part.write_all(&receipt.to_json()?)?;
     part.finish()
+}
+
+impl Receipt {
+    /// The receipt of a file that is in place now, with its length and SHA-256.
+    pub(crate) fn new(
+        name: String,
+        (bytes, sha256): (u64, String),
+        artifact: &Artifact,
+        origin: Origin,
+    ) -> Self {
+        let text = |fact: Option<&str>| fact.map(String::from);
+        Self {
+            v: VERSION,
+            file: name,
+            bytes,
+            sha256,
+            media_type: text(artifact.media_type()),
+            what: origin.what,
+            spec: origin.spec,
+            base_url: origin.base_url,
+            api_version: origin.api_version,
+            operation: artifact.operation().into(),
+            original_request: text(artifact.original_request()),
+            created: text(artifact.created()),
+            updated: text(artifact.updated()),
+            submits: artifact.submits(),
+            client_id: origin.client_id,
+            wexport: env!("CARGO_PKG_VERSION").into(),
+            began: origin.began.to_string(),
+            finished: clock::now().to_string(),
+        }
+    }
+
+    /// What stands in its file.
+    pub(crate) fn to_json(&self) -> io::Result<Vec<u8>> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        Ok(json)
+    }
 }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+#[cfg(feature = "store")]
+pub(crate) use self::digest::digest;
 pub(crate) use self::make::{Origin, write};
 pub(crate) use self::verify::verify;
 use crate::spec::What;
@@ -57,7 +59,8 @@ pub(crate) struct Receipt {
 
 const VERSION: u32 = 1;
 
-const ENDING: &str = ".receipt.json";
+/// What follows the name of a file in that of its receipt.
+pub(crate) const ENDING: &str = ".receipt.json";
 
 /// Where the receipt of a file is.
 fn path_of(file: &Path) -> PathBuf {

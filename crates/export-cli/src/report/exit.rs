@@ -28,7 +28,7 @@ const EXITS: [(Exit, &str); 11] = [
     (Exit::Unauthorized, "not authorised: the credentials are wrong or lack a scope"),
     (Exit::Failed, "failed at the service, or its answer was of no use"),
     (Exit::Network, "network: the service was not reached, or its peer is not trusted"),
-    (Exit::Local, "local: a file or the state folder cannot be read or written"),
+    (Exit::Local, "local: a file, an object or the state folder cannot be read or written"),
     (Exit::GaveUp, "gave up within its budgets; go on with `wexport jobs resume ID`"),
     (Exit::Interrupted, "stopped by Ctrl-C; go on with `wexport jobs resume ID`"),
     (Exit::Terminated, "stopped by SIGTERM; go on with `wexport jobs resume ID`"),

@@ -24,7 +24,7 @@ pub(crate) struct Problem {
 /// What is known of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Facts {
-    /// `submit`, `poll` or `fetch`.
+    /// `submit`, `poll` or `fetch`; `upload` for the way into an object store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) phase: Option<String>,
     /// The status of the answer.
@@ -39,7 +39,7 @@ pub(crate) struct Facts {
     /// The service's words on single fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) details: Vec<String>,
-    /// `X-Request-ID` of the answer.
+    /// `X-Request-ID` of the answer, or the store's id of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) request_id: Option<String>,
     /// The id that the service's support asks for.

@@ -8,6 +8,8 @@ use export_hyper::{Artifact, ExportError};
 use super::plan::Outcome;
 use crate::clock;
 use crate::place::{Delivered, Delivery};
+#[cfg(feature = "store")]
+use crate::receipt::Receipt;
 use crate::report::{Context, Exit, Problem, explain};
 use crate::show::{Happening, Watcher};
 use crate::state::{self, Description, Job};
@@ -53,15 +55,46 @@ impl Ending<'_> {
         Outcome::Delivered(place, Box::new(artifact))
     }
 
-    fn skipped(self, path: &Path) -> Outcome {
+    #[cfg(feature = "store")]
+    pub(super) fn uploaded(self, url: String, receipt: &Receipt) -> Outcome {
+        self.watcher.tell(Happening::Done {
+            file: url.clone(),
+            bytes: receipt.bytes,
+            media_type: receipt.media_type.clone(),
+            operation: Some(receipt.operation.clone()),
+            original_request: receipt.original_request.clone(),
+        });
+        self.forget_checkpoint();
+        self.write_down(Exit::Done, url.clone());
+        Outcome::Uploaded(url)
+    }
+
+    /// The file is here, and did not reach its place.
+    #[cfg(feature = "store")]
+    pub(super) fn not_uploaded(self, mut problem: Problem, receipt: &Receipt) -> Problem {
+        problem.facts.operation = Some(receipt.operation.clone());
+        problem.facts.original_request.clone_from(&receipt.original_request);
+        problem.again = Some(match self.job {
+            Some(job) => format!("yes, only the upload: wexport jobs resume {}", job.id()),
+            None => "yes: wexport fetch with the operation above".into(),
+        });
+        self.write_down(problem.exit, problem.what.clone());
+        problem
+    }
+
+    pub(super) fn skipped(self, path: &Path) -> Outcome {
         let file = path.display().to_string();
         self.watcher.tell(Happening::Skipped { file: file.clone() });
-        if let Some(job) = self.job {
-            // What is left behind is a checkpoint that nobody goes on from.
-            let _ = job.checkpoint_file().remove();
-        }
+        self.forget_checkpoint();
         self.write_down(Exit::Done, format!("skipped: {file} exists"));
         Outcome::Skipped
+    }
+
+    /// Removes what may be left behind: a checkpoint that nobody goes on from.
+    fn forget_checkpoint(&self) {
+        if let Some(job) = self.job {
+            let _ = job.checkpoint_file().remove();
+        }
     }
 
     fn failed(self, error: &ExportError) -> Problem {
@@ -76,7 +109,7 @@ impl Ending<'_> {
         problem
     }
 
-    fn interrupted(self, signal: Exit) -> Problem {
+    pub(super) fn interrupted(self, signal: Exit) -> Problem {
         let operation = self.watcher.operation();
         self.watcher.tell(Happening::Interrupted { exit_code: signal.code() });
         let mut problem = Problem::new(signal, "stopped");

@@ -3,6 +3,8 @@
 mod ending;
 mod plan;
 mod runner;
+#[cfg(feature = "store")]
+mod upload;
 
 pub(crate) use self::plan::{Outcome, Plan, Start};
 pub(crate) use self::runner::Runner;

@@ -27,6 +27,9 @@ pub(crate) enum Start {
 pub(crate) enum Outcome {
     /// The file is there.
     Delivered(Delivered, Box<Artifact>),
+    /// The file is in an object store, at this URL.
+    #[cfg(feature = "store")]
+    Uploaded(String),
     /// Another file is there, and was to be left.
     Skipped,
 }

@@ -8,8 +8,12 @@ use serde_json::Value;
 
 use super::ending::Ending;
 use super::plan::{Outcome, Plan, Start};
+#[cfg(feature = "store")]
+use super::upload::bring;
 use crate::clock;
 use crate::place::{Claims, Delivered, Delivery, Opened};
+#[cfg(feature = "store")]
+use crate::place::{Depot, Upload};
 use crate::receipt::{self, Origin};
 use crate::report::{Exit, Problem};
 use crate::settings::{Loaded, Settings};
@@ -46,7 +50,8 @@ impl Runner {
         plan: Plan,
         watcher: &Arc<Watcher>,
     ) -> Result<Outcome, Problem> {
-        let delivery = match Delivery::open(&plan.place, &plan.what, &self.claims)? {
+        let opened = Delivery::open(&plan.place, &plan.what, &self.claims, &self.settings).await?;
+        let delivery = match opened {
             Opened::Sink(delivery) => delivery,
             Opened::Skip(path) => return Ok(skipped(watcher, &path)),
         };
@@ -89,10 +94,21 @@ impl Runner {
     ) -> Result<Outcome, Problem> {
         let fail = |error| Problem::local(format!("job {} cannot be read", job.id()), &error);
         let lock = attend(&job, watcher)?;
+        #[cfg(feature = "store")]
+        if let Some(pending) = Depot::of_job(job.path()).load().map_err(fail)? {
+            let (depot, place) = (Depot::of_job(job.path()), &description.place);
+            let resumed = Upload::resume(depot, pending, place, &self.claims, &self.settings);
+            let upload = resumed.await?;
+            description.ending = None;
+            job.describe(&description).map_err(fail)?;
+            watcher.tell(started(&description, true));
+            return bring(upload, Ending { job: Some(&job), description, watcher }).await;
+        }
         let Some(checkpoint) = job.checkpoint().map_err(fail)? else {
             return Err(nothing_to_resume(&job, &description));
         };
-        let delivery = match Delivery::open(&description.place, &description.what, &self.claims)? {
+        let (place, what) = (&description.place, &description.what);
+        let delivery = match Delivery::open(place, what, &self.claims, &self.settings).await? {
             Opened::Sink(delivery) => delivery,
             Opened::Skip(path) => return Ok(skipped(watcher, &path)),
         };
@@ -117,6 +133,16 @@ impl Runner {
         if let Some((job, _)) = &kept {
             export = export.with_key(job.id());
         }
+        let origin = Origin {
+            what: description.what.clone(),
+            spec,
+            base_url: description.base_url.clone(),
+            api_version: description.api_version.clone(),
+            client_id: self.client_id.clone(),
+            began: description.place.at,
+        };
+        #[cfg(feature = "store")]
+        delivery.settle(kept.as_ref().map(|(job, _)| job.path()), &origin)?;
         let (events, progress) = (Arc::clone(watcher), Arc::clone(watcher));
         let export = export
             .on_event(move |event| events.event(event))
@@ -131,18 +157,15 @@ impl Runner {
         if let (Ok(Ok(artifact)), Some(Delivered::File(path)), true) =
             (&ended, delivery.delivered(), description.place.receipt)
         {
-            let origin = Origin {
-                what: description.what.clone(),
-                spec,
-                base_url: description.base_url.clone(),
-                api_version: description.api_version.clone(),
-                client_id: self.client_id.clone(),
-                began: description.place.at,
-            };
             receipt = Some(receipt::write(&path, artifact, origin).await);
         }
         let job = kept.as_ref().map(|(job, _)| job);
-        let outcome = Ending { job, description, watcher }.conclude(ended, &delivery);
+        let ending = Ending { job, description, watcher };
+        #[cfg(feature = "store")]
+        if let (Ok(Ok(_)), Some(upload)) = (&ended, delivery.upload()) {
+            return bring(upload, ending).await;
+        }
+        let outcome = ending.conclude(ended, &delivery);
         receipt.transpose()?;
         outcome
     }

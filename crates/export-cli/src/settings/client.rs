@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "store")]
+use export_host::TlsOptions;
 use export_hyper::{CheckpointStore, Client, Config, Credentials, UrlError};
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};
@@ -65,6 +67,13 @@ impl Settings {
             builder = builder.checkpoints(checkpoints);
         }
         builder.build().map_err(|error| Problem::usage(error.to_string()))
+    }
+
+    /// Whom to believe, for requests that go elsewhere.
+    #[cfg(feature = "store")]
+    pub(crate) fn tls(&self) -> TlsOptions {
+        let bundles = self.ca_bundles.value.iter();
+        bundles.fold(TlsOptions::new(), |options, path| options.with_ca_bundle(path.clone()))
     }
 
     fn wrong_base_url(&self, error: &UrlError) -> Problem {

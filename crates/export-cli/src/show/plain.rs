@@ -51,6 +51,7 @@ pub(crate) fn line(what: &Happening) -> Option<String> {
                 _ => format!("going on with the download at {}{of}", size(*offset)),
             }
         }
+        Happening::Uploading { url, length } => format!("uploading {} to {url}", size(*length)),
         Happening::Warning { message } => format!("warning: {message}"),
         Happening::Done { file, bytes, .. } => {
             let place = if file == "-" { "standard output" } else { file };

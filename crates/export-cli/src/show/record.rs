@@ -64,6 +64,8 @@ pub(crate) enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         length: Option<u64>,
     },
+    /// The whole file is here, and goes on into an object store. `progress` starts again at 0.
+    Uploading { url: String, length: u64 },
     /// The endpoint in use has an announced end.
     Sunset { endpoint: String, date: String, days_left: i64, successor: String },
     /// The service calls the endpoint in use deprecated, and no end of it is known.
@@ -72,7 +74,7 @@ pub(crate) enum Happening {
     Ignored { what: String },
     /// Something to know that stops nothing.
     Warning { message: String },
-    /// The file is where it should be; `file` is `-` for standard output.
+    /// The file is where it should be; `file` is `-` for standard output, or a URL.
     Done {
         file: String,
         bytes: u64,
