@@ -14,6 +14,7 @@ use crate::mask::mask;
 pub(crate) struct World {
     pub(crate) server: Server,
     folder: TempDir,
+    environment: Vec<(&'static str, String)>,
 }
 
 /// How a run ended.
@@ -42,7 +43,14 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("home")).unwrap();
         fs::create_dir(folder.path().join("work")).unwrap();
-        Self { server: Server::start_blocking(config).unwrap(), folder }
+        let server = Server::start_blocking(config).unwrap();
+        Self { server, folder, environment: Vec::new() }
+    }
+
+    /// Sets a variable for all commands from now on.
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.environment.retain(|(other, _)| *other != name);
+        self.environment.push((name, value.into()));
     }
 
     /// Where commands are given.
@@ -66,6 +74,7 @@ impl World {
             .env("WEXPORT_POLL_INTERVAL", "20ms")
             .env("WORKIVA_CLIENT_ID", "an-id")
             .env("WORKIVA_CLIENT_SECRET", "a-secret")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -60,7 +60,7 @@ impl Inbox {
                 Ok(Some(_)) => return Ok(Opened::Skip(PathBuf::from(url))),
                 // Whoever may only write finds out by writing.
                 Err(trouble) if trouble.is_forbidden() => {}
-                Err(trouble) => return Err(trouble.explain(&format!("the look at {url}"))),
+                Err(trouble) => return Err(trouble.explain(&format!("looking for {url}"))),
             }
         }
         let (order, claims) = (order.clone(), claims.clone());

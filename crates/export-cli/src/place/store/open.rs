@@ -52,7 +52,17 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
     use object_store::{ClientConfigKey, ClientOptions};
 
-    let settings = AmazonS3Builder::from_env()
+    let mut settings = AmazonS3Builder::new();
+    for (name, value) in std::env::vars_os() {
+        let (name, value) = (name.to_string_lossy().to_ascii_lowercase(), value.into_string());
+        // An empty variable counts as none, as everywhere.
+        if let (true, Ok(key), Ok(value)) = (name.starts_with("aws_"), name.parse(), value)
+            && !value.is_empty()
+        {
+            settings = settings.with_config(key, value);
+        }
+    }
+    let settings = settings
         .with_bucket_name(bucket)
         .with_http_connector(transport)
         .with_retry(retry);
@@ -62,9 +72,15 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     if signs.as_deref() != Some("true") {
         found(Scheme::S3, ask(credentials.get_credential()).await)?;
     }
-    // A client all of whose requests have the condition, for the one request that is to have it.
+    let endpoints = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];
+    let endpoint = endpoints.iter().find_map(|key| settings.get_config_value(key));
     let allows_http = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
     let allows_http = settings.get_config_value(&allows_http).as_deref() == Some("true");
+    if !allows_http && endpoint.is_some_and(|url| url.starts_with("http://")) {
+        let what = "AWS_ENDPOINT_URL is plain http: the file would cross the network in the clear";
+        return Err(Problem::usage(what).advise("allow it with AWS_ALLOW_HTTP=true"));
+    }
+    // A client all of whose requests have the condition, for the one request that is to have it.
     let condition = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
     let options =
         ClientOptions::new().with_allow_http(allows_http).with_default_headers(condition);

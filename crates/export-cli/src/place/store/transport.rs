@@ -92,7 +92,7 @@ impl Transport {
         let (mut head, body) = request.into_parts();
         dress(&mut head.headers);
         if head.uri.scheme_str() != Some("https") && !self.allow_plain_http {
-            let detail = "it is plain http, which AWS_ALLOW_HTTP=true allows";
+            let detail = "it speaks plain http, and that was not allowed";
             return Err(Failure::new(FailureKind::Untrusted).with_detail(detail));
         }
         let sender = if is_link_local(&head.uri) { &self.direct } else { &self.sender };
