@@ -10,6 +10,13 @@ pub(crate) fn run() -> Done {
     deny::check()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     shell::run(&mut cargo(&lints))?;
+    // The program with no object store, and with all of them.
+    for features in ["--no-default-features --features aws-lc-rs", "--features gs,az"] {
+        let mut words = vec!["clippy", "--package", "export-cli", "--all-targets", "--locked"];
+        words.extend(features.split(' '));
+        words.extend(["--", "-D", "warnings"]);
+        shell::run(&mut cargo(&words))?;
+    }
     let docs = ["doc", "--workspace", "--no-deps", "--locked"];
     shell::run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
     snapshots::check()?;

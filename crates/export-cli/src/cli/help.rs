@@ -5,13 +5,13 @@ use clap::Args;
 /// `wexport help`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct HelpArgs {
-    /// A command, or one of: exit-codes, templates, environment, json
+    /// A command, or one of: exit-codes, templates, stores, environment, json
     #[arg(value_name = "COMMAND|TOPIC", num_args = 0..)]
     pub(crate) topic: Vec<String>,
 }
 
 /// The topics that are no commands.
-pub(crate) const TOPICS: [&str; 4] = ["exit-codes", "templates", "environment", "json"];
+pub(crate) const TOPICS: [&str; 5] = ["exit-codes", "templates", "stores", "environment", "json"];
 
 /// What `wexport --help` says. clap would list all commands alike, and nobody needs all alike.
 pub(super) const OVERVIEW: &str = "\

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 /// Flags of the file.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PlaceArgs {
-    /// File, folder, '{template}' or - [default: ./ITS-NAME]
+    /// File, folder, '{template}', s3://BUCKET/KEY or - [default: ./ITS-NAME]
     ///
     /// A path, a folder (under the service's name for the file), a template such as
-    /// '{date}/{id}-{name}.{ext}' (see `wexport help templates`), or - for standard output,
-    /// which gets nothing before the whole file has arrived.
+    /// '{date}/{id}-{name}.{ext}' (see `wexport help templates`), an object in a store (see
+    /// `wexport help stores`), or - for standard output, which gets nothing before the whole
+    /// file has arrived.
     #[arg(short, long, value_name = "PLACE", help_heading = None)]
     pub(crate) output: Option<String>,
 

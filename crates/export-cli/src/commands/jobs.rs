@@ -105,7 +105,9 @@ fn in_full(what: &Happening) -> Option<String> {
 /// left in an object store cannot be taken back.
 pub(super) async fn clean(older_than: Span, flags: &StateArgs) -> Result<(), Problem> {
     let now = clock::now();
-    let (mut forgotten, mut kept) = (0_u32, Ok(()));
+    let mut forgotten = 0_u32;
+    #[cfg_attr(not(feature = "store"), expect(unused_mut, reason = "no job left anything there"))]
+    let mut kept = Ok(());
     for job in state_of(flags)?.jobs()? {
         let Ok(description) = job.description() else { continue };
         let is_old = now.since(description.began) >= older_than.0;
@@ -127,11 +129,7 @@ pub(super) async fn clean(older_than: Span, flags: &StateArgs) -> Result<(), Pro
 
 /// Takes back the upload that a job began, if it did.
 #[cfg(feature = "store")]
-async fn take_back(
-    job: &Job,
-    description: &Description,
-    flags: &StateArgs,
-) -> Result<(), Problem> {
+async fn take_back(job: &Job, description: &Description, flags: &StateArgs) -> Result<(), Problem> {
     let session = Session { state: flags.clone(), ..Session::default() };
     let settings = Settings::resolve(&session, &environment)?;
     let taken_back = crate::place::abandon(job.path(), &description.place, &settings).await;

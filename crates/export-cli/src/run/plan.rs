@@ -26,7 +26,14 @@ pub(crate) enum Start {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The file is there.
-    Delivered(Delivered, Box<Artifact>),
+    Delivered(
+        Delivered,
+        #[cfg_attr(
+            not(feature = "demo"),
+            expect(dead_code, reason = "the demonstration reads it")
+        )]
+        Box<Artifact>,
+    ),
     /// The file is in an object store, at this URL.
     #[cfg(feature = "store")]
     Uploaded(String),

@@ -21,7 +21,10 @@ pub(super) async fn bring(mut upload: Upload, ending: Ending<'_>) -> Result<Outc
         Ok(Ok(Arrived::Left(url))) => Ok(ending.skipped(Path::new(&url))),
         Ok(Err(problem)) => Err(ending.not_uploaded(problem, upload.receipt())),
         Err(signal) => {
-            // A second signal ends this too.
+            if upload.has_begun() {
+                let what = "taking back what is in the store already; stop again to leave it there";
+                ending.watcher.warn(what);
+            }
             if let Ok(Err(left)) = signals::interruptible(upload.take_back()).await {
                 let advice = left.advice.join("; ");
                 ending.watcher.warn(format!("{}: {advice}", left.what));

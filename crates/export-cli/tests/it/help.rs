@@ -74,7 +74,7 @@ fn the_overview_names_every_command() {
 fn topics_fit_the_width_and_a_command_s_help_can_be_asked_for() {
     let world = World::new();
     let mut all = String::new();
-    for topic in ["exit-codes", "templates", "environment", "json"] {
+    for topic in ["exit-codes", "templates", "stores", "environment", "json"] {
         let ran = world.done(&["help", topic]);
         assert!(ran.out.lines().all(|line| line.chars().count() <= 88), "{}", ran.out);
         all.push_str(&format!("$ wexport help {topic}\n{}\n", ran.out));

@@ -1,8 +1,12 @@
 //! Files that go into an object store, against a server that speaks S3.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 use export_sim::{Config, Endpoint, Fault, Moment, Nth, Rule, Scenario};
 use serde_json::Value;
@@ -63,6 +67,17 @@ fn signal(world: &World, child: Child, name: &str) -> Ran {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     world.ran(child.wait_with_output().unwrap())
+}
+
+fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+}
+
+/// Waits until the program says something.
+fn assert_told(child: &mut Child, what: &str) {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains(what)), "{what}");
 }
 
 /// Lets everything pass but the bytes after so many.
@@ -181,7 +196,8 @@ fn an_object_that_comes_at_the_last_moment_is_not_replaced_unless_it_is_to_be() 
             let bucket = moto().bucket();
             let (moment, rival) = (moment.replace("BUCKET", &bucket), format!("/{bucket}/a.pdf"));
             let relay = Relay::start(moto().address, move |bytes, _| {
-                if bytes.starts_with(moment.as_bytes()) && moto().ask("HEAD", &rival, b"").status == 404
+                if bytes.starts_with(moment.as_bytes())
+                    && moto().ask("HEAD", &rival, b"").status == 404
                 {
                     moto().ask("PUT", &rival, b"somebody's");
                 }
@@ -192,7 +208,10 @@ fn an_object_that_comes_at_the_last_moment_is_not_replaced_unless_it_is_to_be() 
             assert_eq!(ran.code, Some(code), "{rule}: {}", ran.err);
             assert_eq!(moto().object(&bucket, "a.pdf").unwrap().body, b"somebody's", "{rule}");
             let second = moto().object(&bucket, "a%20(2).pdf");
-            assert_eq!(second.is_some_and(|found| found.body == world.exported()), rule == "rename");
+            assert_eq!(
+                second.is_some_and(|found| found.body == world.exported()),
+                rule == "rename"
+            );
             assert_eq!(moto().uploads(&bucket), [""; 0], "{rule}");
         }
     }
@@ -259,44 +278,61 @@ fn what_cannot_be_taken_back_at_once_is_taken_back_later() {
 #[test]
 fn stopped_while_it_uploads_it_takes_back_what_it_began() {
     for (name, code) in [("-INT", 130), ("-TERM", 143)] {
-        // In the middle of a part, and while the store is asked to begin.
-        for held in [10_000_000, 1] {
-            let bucket = moto().bucket();
-            let relay = Relay::start(moto().address, only(held, Act::Hold));
-            let world = world(large(), relay.address);
-            let child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |_| {
-                relay.seen().len() >= held
-            });
-            let ran = signal(&world, child, name);
-            assert_eq!(ran.code, Some(code), "{}", ran.err);
-            assert_eq!(moto().keys(&bucket), [""; 0]);
-            assert_eq!(moto().uploads(&bucket), [""; 0]);
-            world.done(&["jobs", "resume", "--failed"]);
-            assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
-            assert_eq!((moto().uploads(&bucket).len(), world.submits()), (0, 1));
-        }
+        let bucket = moto().bucket();
+        let relay = Relay::start(moto().address, only(10_000_000, Act::Hold));
+        let world = world(large(), relay.address);
+        let child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |_| {
+            relay.seen().len() >= 10_000_000
+        });
+        let ran = signal(&world, child, name);
+        assert_eq!(ran.code, Some(code), "{}", ran.err);
+        assert_eq!(moto().keys(&bucket), [""; 0]);
+        assert_eq!(moto().uploads(&bucket), [""; 0]);
+        world.done(&["jobs", "resume", "--failed"]);
+        assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
+        assert_eq!((moto().uploads(&bucket).len(), world.submits()), (0, 1));
     }
+}
+
+#[test]
+fn a_store_that_does_not_answer_keeps_nobody_who_stops_twice() {
+    let bucket = moto().bucket();
+    let relay = Relay::start(moto().address, only(1, Act::Hold));
+    let world = world(large(), relay.address);
+    let asked = |_: &World| !relay.seen().is_empty();
+    let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), asked);
+    let stopped = Instant::now();
+    interrupt(&child);
+    assert_told(&mut child, "stop again to leave it");
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(stopped.elapsed() < Duration::from_secs(4), "{:?}", stopped.elapsed());
+    world.done(&["jobs", "resume", "--failed"]);
+    assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
 }
 
 #[test]
 fn an_upload_whose_beginning_nobody_waited_for_is_taken_back() {
     let bucket = moto().bucket();
-    let begun = format!("/{bucket}?uploads");
     let asked = format!("POST /{bucket}/a.pdf?uploads");
-    // The answer to the beginning comes when the program has been told to stop.
+    // The store begins when the program has been told to stop.
+    let (stopped, wait) = channel();
+    let wait = Mutex::new(wait);
     let relay = Relay::start(moto().address, move |bytes, _| {
         if bytes.starts_with(asked.as_bytes()) {
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            wait.lock().unwrap().recv().unwrap();
         }
         Act::Pass
     });
     let world = world(large(), relay.address);
-    let child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |_| {
-        relay.seen().contains("?uploads")
-    });
-    assert_eq!(signal(&world, child, "-INT").code, Some(130));
-    assert_eq!(elements(&moto().ask("GET", &begun, b""), "UploadId"), [""; 0]);
+    let asked = |_: &World| relay.seen().contains("?uploads");
+    let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), asked);
+    interrupt(&child);
+    assert_told(&mut child, "taking back");
+    stopped.send(()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(relay.seen().contains("DELETE /"), "it had begun");
+    assert_eq!(moto().uploads(&bucket), [""; 0]);
 }
 
 #[test]

@@ -50,7 +50,9 @@ impl Address {
         let refuse = |reason| Problem::usage(format!("-o {word}://{rest}: {reason}"));
         match &key {
             Key::Under(prefix) if prefix.is_empty() => {}
-            Key::Under(prefix) => check(prefix.trim_end_matches('/')).map_err(refuse)?,
+            Key::Under(prefix) => {
+                check(prefix.strip_suffix('/').unwrap_or(prefix)).map_err(refuse)?
+            }
             Key::Named(key) => check(key).map_err(refuse)?,
             Key::Template(_) => {}
         }
@@ -102,7 +104,9 @@ mod tests {
 
     #[test]
     fn a_bucket_and_a_key_are_told_apart() {
-        let key = |rest| Address::parse(Scheme::S3, rest).map(|address| address.key);
+        fn key(rest: &str) -> Result<Key, Problem> {
+            Address::parse(Scheme::S3, rest).map(|address| address.key)
+        }
         assert_eq!(key("b/a/x y.pdf").unwrap(), Key::Named("a/x y.pdf".into()));
         assert_eq!(key("b").unwrap(), Key::Under(String::new()));
         assert_eq!(key("b/a/").unwrap(), Key::Under("a/".into()));

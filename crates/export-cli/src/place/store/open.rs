@@ -62,10 +62,8 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
             settings = settings.with_config(key, value);
         }
     }
-    let settings = settings
-        .with_bucket_name(bucket)
-        .with_http_connector(transport)
-        .with_retry(retry);
+    let settings =
+        settings.with_bucket_name(bucket).with_http_connector(transport).with_retry(retry);
     let store = settings.clone().build().map_err(|error| unusable(Scheme::S3, &error))?;
     let credentials = Arc::clone(store.credentials());
     let signs = settings.get_config_value(&AmazonS3ConfigKey::SkipSignature);
@@ -82,16 +80,11 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     }
     // A client all of whose requests have the condition, for the one request that is to have it.
     let condition = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
-    let options =
-        ClientOptions::new().with_allow_http(allows_http).with_default_headers(condition);
+    let options = ClientOptions::new().with_allow_http(allows_http).with_default_headers(condition);
     let if_new = settings.with_credentials(credentials).with_client_options(options).build();
     let if_new = if_new.map_err(|error| unusable(Scheme::S3, &error))?;
     let store = Arc::new(store);
-    Ok(Bucket {
-        by_id: Some(Arc::clone(&store) as _),
-        by_id_if_new: Some(Arc::new(if_new)),
-        store,
-    })
+    Ok(Bucket { by_id: Some(Arc::clone(&store) as _), by_id_if_new: Some(Arc::new(if_new)), store })
 }
 
 #[cfg(feature = "gs")]

@@ -9,7 +9,12 @@ use crate::report::{Exit, Problem};
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// It said no.
-    Refused { status: u16, code: Option<String>, message: Option<String>, request_id: Option<String> },
+    Refused {
+        status: u16,
+        code: Option<String>,
+        message: Option<String>,
+        request_id: Option<String>,
+    },
     /// It was not reached, or gave no answer.
     Failed(Failure),
     /// Nothing was sent, or the answer makes no sense.

@@ -106,6 +106,11 @@ impl Upload {
         self.address.url(&self.pending.key)
     }
 
+    /// Whether there may be something to take back.
+    pub(crate) const fn has_begun(&self) -> bool {
+        !matches!(self.transfer, Transfer::Nothing) || self.pending.begun.is_some()
+    }
+
     /// Uploads the file. `sent` is told how many bytes are there. Whatever fails, nothing is left
     /// in the store.
     pub(crate) async fn bring(&mut self, sent: &Sent<'_>) -> Result<Arrived, Problem> {
@@ -137,7 +142,8 @@ impl Upload {
         };
         let left = match (&self.pending.begun, self.depot.lasts()) {
             (Some(_), true) => {
-                "parts of it may be left there: `jobs resume` and `jobs clean` take them back".into()
+                "parts of it may be left there: `jobs resume` and `jobs clean` take them back"
+                    .into()
             }
             (Some(Begun { id, .. }), false) => {
                 format!("parts of it may be left there: abort the multipart upload {id}")
