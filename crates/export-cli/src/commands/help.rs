@@ -53,34 +53,35 @@ fn templates() -> String {
 }
 
 const STORES: &str = "\
-Object stores: -o s3://BUCKET/KEY; a KEY that ends in / gets the service's name for the
-file, and braces are filled in as in other names (see `wexport help templates`). gs:// and
-az:// are there if wexport was built with the cargo features `gs` and `az`.
+Object stores: -o s3://BUCKET/KEY. A KEY that ends in / gets the service's name for
+the file, and braces are filled in (see `wexport help templates`). gs:// and az:// are
+there if wexport was built with the cargo features `gs` and `az`.
 
 The file is downloaded into the folder of its job first, which needs room for it, and
-uploaded when it is complete. Until then nothing is visible in the store. An upload that
-fails is repeated by `wexport jobs resume`, without another export.
+uploaded when it is complete; until then nothing is visible in the store. An upload
+that fails is repeated by `wexport jobs resume`, without another export.
 
-Credentials and settings, as other tools read them
+Credentials and settings
   s3   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
        AWS_ENDPOINT_URL, AWS_ALLOW_HTTP=true for an endpoint without TLS; else a web
-       identity, or what the container or the machine gives out. Profiles are not read:
+       identity, or what the container or machine gives out. Profiles are not read:
        eval \"$(aws configure export-credentials --format env)\"
   gs   GOOGLE_APPLICATION_CREDENTIALS, or what the machine gives out
   az   AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or a client's
 --proxy, NO_PROXY, --ca-bundle, --retries and --stall-timeout hold for stores too.
 
 Each object has its media type, and as metadata: sha256, bytes, operation,
-originalrequest, created, updated, submits, wexport. --receipt writes KEY.receipt.json
-beside it.
+originalrequest, created, updated, submits, wexport. --receipt writes
+KEY.receipt.json beside it.
 
---if-exists is a condition that S3 itself checks, in one step with the upload. So does gs
-and az up to 8 MiB; beyond that wexport looks just before, and a rival may slip between.
+--if-exists is checked by S3 itself, in one step with the upload. So it is by gs and
+az up to 8 MiB; beyond that wexport looks just before, and a rival may slip between.
 
-Files beyond 8 MiB go in parts. Parts of an upload that failed or was stopped are taken
-back at once; those of one that was killed, by `jobs resume` and `jobs clean`. A kill
-in the one moment between the store's answer and the disk leaves an upload without parts
-that nobody knows of: give the bucket a lifecycle rule (AbortIncompleteMultipartUpload).
+Files beyond 8 MiB go in parts. Parts of an upload that failed or was stopped are
+taken back at once; those of one that was killed, by `jobs resume` and `jobs clean`.
+A kill in the one moment between the store's answer and the disk leaves an upload
+without parts that nobody knows of: for that, give the bucket a lifecycle rule
+(AbortIncompleteMultipartUpload).
 ";
 
 const ENVIRONMENT: &str = "\
