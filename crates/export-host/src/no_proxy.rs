@@ -26,6 +26,11 @@ impl NoProxy {
         Self { entries: entries.map(Entry::new).collect() }
     }
 
+    /// Names the hosts of another list too.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+    }
+
     /// Whether `host`, as it stands in a URL, is named.
     pub(crate) fn names(&self, host: &str) -> bool {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);

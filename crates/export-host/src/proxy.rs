@@ -107,6 +107,23 @@ impl ProxyRules {
         })
     }
 
+    /// Reaches the hosts of a list without a proxy too; it has the form of `NO_PROXY`.
+    ///
+    /// ```
+    /// use export_host::ProxySettings;
+    ///
+    /// let rules = ProxySettings::Url("http://proxy.example:3128".into()).rules()?;
+    /// let rules = rules.with_direct("169.254.0.0/16");
+    /// assert!(rules.for_url(&"http://169.254.169.254/".parse()?).is_none());
+    /// assert!(rules.for_url(&"http://example.com/".parse()?).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_direct(mut self, list: &str) -> Self {
+        self.direct.extend(NoProxy::new(list));
+        self
+    }
+
     /// The proxy for this URL; `None` if it is reached directly.
     #[must_use]
     pub fn for_url(&self, url: &Uri) -> Option<&Proxy> {

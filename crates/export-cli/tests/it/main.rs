@@ -7,15 +7,15 @@ mod help;
 mod jobs;
 mod json;
 mod mask;
-#[cfg(feature = "s3")]
+#[cfg(all(unix, feature = "s3"))]
 mod moto;
 mod places;
 mod receipts;
-#[cfg(feature = "s3")]
+#[cfg(all(unix, feature = "s3"))]
 mod relay;
 mod settings;
 mod signals;
-#[cfg(feature = "s3")]
+#[cfg(all(unix, feature = "s3"))]
 mod stores;
 mod usage;
 mod world;

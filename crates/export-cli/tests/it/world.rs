@@ -48,7 +48,7 @@ impl World {
     }
 
     /// Sets a variable for all commands from now on.
-    #[cfg(feature = "s3")]
+    #[cfg(all(unix, feature = "s3"))]
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.environment.retain(|(other, _)| *other != name);
         self.environment.push((name, value.into()));

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -12,9 +11,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use export_host::ProxyRules;
 use export_hyper::{Failure, FailureKind, HttpSender};
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use object_store::client::{
@@ -31,10 +29,7 @@ use crate::settings::{Settings, dress};
 /// The program's own way to send requests, for a store's client.
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
-    /// Directly or through a proxy, as is set.
     sender: HttpSender<Paced>,
-    /// Never through a proxy.
-    direct: HttpSender<Paced>,
     stall: Duration,
     allow_plain_http: bool,
 }
@@ -80,9 +75,9 @@ impl Transport {
         let refuse = |error: &dyn fmt::Display| Problem::usage(error.to_string());
         let tls = settings.tls();
         let rules = settings.proxy.value.rules().map_err(|error| refuse(&error))?;
+        let rules = rules.with_direct(OF_THIS_MACHINE);
         Ok(Self {
             sender: HttpSender::new(&tls, rules).map_err(|error| refuse(&error))?,
-            direct: HttpSender::new(&tls, ProxyRules::default()).map_err(|error| refuse(&error))?,
             stall: settings.stall_timeout.value.0,
             allow_plain_http: false,
         })
@@ -95,10 +90,9 @@ impl Transport {
             let detail = "it speaks plain http, and that was not allowed";
             return Err(Failure::new(FailureKind::Untrusted).with_detail(detail));
         }
-        let sender = if is_link_local(&head.uri) { &self.direct } else { &self.sender };
         let pace = Pace::default();
         let request = Request::from_parts(head, Paced { body, pace: pace.clone() });
-        let response = self.while_moving(&pace, sender.send(request)).await?;
+        let response = self.while_moving(&pace, self.sender.send(request)).await?;
         let (head, body) = response.into_parts();
         let body = self.collect(body).await?;
         let request_id = REQUEST_IDS.iter().find_map(|name| head.headers.get(*name));
@@ -151,21 +145,11 @@ impl Transport {
     }
 }
 
+/// Where machines give out credentials of their own: no proxy stands before them.
+const OF_THIS_MACHINE: &str = "169.254.0.0/16,fe80::/10,fd00:ec2::/32,metadata.google.internal";
+
 /// Where the stores say by which id their support finds a request.
 const REQUEST_IDS: [&str; 3] = ["x-amz-request-id", "x-guploader-uploadid", "x-ms-request-id"];
-
-/// Whether this is a machine's own metadata service, which no proxy stands before.
-fn is_link_local(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    match host.parse() {
-        Ok(IpAddr::V4(address)) => address.is_link_local(),
-        // Amazon's, which is of another kind.
-        Ok(IpAddr::V6(address)) => {
-            address.is_unicast_link_local() || address.segments()[..2] == [0xfd00, 0xec2]
-        }
-        Err(_) => host == "metadata.google.internal",
-    }
-}
 
 fn note(last: Last) {
     // Nobody may be asking: a client renews its credentials when it likes.

@@ -1,0 +1,239 @@
+//! Cuts, signals and kills on the way into a store.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
+
+use super::{large, line, only, waits, world};
+use crate::moto::moto;
+use crate::relay::{Act, Relay};
+use crate::world::{Ran, World, quick};
+
+fn signal(world: &World, child: Child, name: &str) -> Ran {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    world.ran(child.wait_with_output().unwrap())
+}
+
+fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+}
+
+/// Waits until the program says something.
+fn assert_told(child: &mut Child, what: &str) {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains(what)), "{what}");
+}
+
+#[test]
+fn an_upload_whose_connection_breaks_off_goes_on() {
+    let bucket = moto().bucket();
+    let relay = Relay::start(moto().address, only(10_000_000, Act::Close));
+    let world = world(large(), relay.address);
+    world.done(&line(&format!("s3://{bucket}/a.pdf"), &[]));
+    assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
+    assert_eq!(moto().uploads(&bucket), [""; 0]);
+}
+
+#[test]
+fn an_upload_that_fails_leaves_nothing_and_is_repeated_without_the_service() {
+    let bucket = moto().bucket();
+    let relay = Relay::start(moto().address, only(10_000_000, Act::Close));
+    let world = world(large(), relay.address);
+    let ran = world.run(&line(&format!("s3://{bucket}/a.pdf"), &["--retries", "0", "--receipt"]));
+    assert_eq!(ran.code, Some(75), "{}", ran.err);
+    for said in ["phase:            upload", "yes, only the upload: wexport jobs resume"] {
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    assert_eq!(moto().keys(&bucket), [""; 0]);
+    assert_eq!(moto().uploads(&bucket), [""; 0]);
+    assert!(waits(&world));
+
+    let asked = world.requests().len();
+    world.done(&["jobs", "resume", "--failed"]);
+    assert_eq!(world.requests().len(), asked);
+    assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
+    assert_eq!(moto().keys(&bucket), ["a.pdf", "a.pdf.receipt.json"]);
+    assert!(!waits(&world));
+}
+
+#[test]
+fn what_cannot_be_taken_back_at_once_is_taken_back_later() {
+    for words in [&["jobs", "resume", "--failed"][..], &["jobs", "clean", "--older-than", "0s"]] {
+        let bucket = moto().bucket();
+        // From some byte on, the store is gone.
+        let gone = |_: &[u8], before| if before < 10_000_000 { Act::Pass } else { Act::Close };
+        let relay = Relay::start(moto().address, gone);
+        let mut world = world(large(), relay.address);
+        let ran = world.run(&line(&format!("s3://{bucket}/a.pdf"), &["--retries", "0"]));
+        assert_eq!(ran.code, Some(75), "{}", ran.err);
+        assert!(ran.err.contains("parts of it may be left there"), "{}", ran.err);
+        assert_eq!(moto().uploads(&bucket).len(), 1);
+
+        // Nobody forgets a job while the store cannot be told.
+        let ran = world.run(&["jobs", "clean", "--older-than", "0s"]);
+        assert_ne!(ran.code, Some(0), "{}", ran.err);
+        assert!(ran.err.contains("is kept"), "{}", ran.err);
+        world.set("AWS_ENDPOINT_URL", format!("http://{}", moto().address));
+        world.done(words);
+        assert_eq!(moto().uploads(&bucket), [""; 0]);
+        let there = moto().object(&bucket, "a.pdf");
+        assert_eq!(there.is_some_and(|found| found.body == world.exported()), words[1] == "resume");
+        assert!(!waits(&world));
+    }
+}
+
+#[test]
+fn stopped_while_it_uploads_it_takes_back_what_it_began() {
+    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+        let bucket = moto().bucket();
+        let relay = Relay::start(moto().address, only(10_000_000, Act::Hold));
+        let world = world(large(), relay.address);
+        let child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |_| {
+            relay.seen().len() >= 10_000_000
+        });
+        let ran = signal(&world, child, name);
+        assert_eq!(ran.code, Some(code), "{}", ran.err);
+        assert_eq!(moto().keys(&bucket), [""; 0]);
+        assert_eq!(moto().uploads(&bucket), [""; 0]);
+        world.done(&["jobs", "resume", "--failed"]);
+        assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
+        assert_eq!((moto().uploads(&bucket).len(), world.submits()), (0, 1));
+    }
+}
+
+#[test]
+fn a_store_that_does_not_answer_keeps_nobody_who_stops_twice() {
+    let bucket = moto().bucket();
+    let relay = Relay::start(moto().address, only(1, Act::Hold));
+    let world = world(large(), relay.address);
+    let asked = |_: &World| !relay.seen().is_empty();
+    let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), asked);
+    let stopped = Instant::now();
+    interrupt(&child);
+    assert_told(&mut child, "stop again to leave it");
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(stopped.elapsed() < Duration::from_secs(4), "{:?}", stopped.elapsed());
+    world.done(&["jobs", "resume", "--failed"]);
+    assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
+}
+
+#[test]
+fn an_upload_whose_beginning_nobody_waited_for_is_taken_back() {
+    let bucket = moto().bucket();
+    let asked = format!("POST /{bucket}/a.pdf?uploads");
+    // The store begins when the program has been told to stop.
+    let (stopped, wait) = channel();
+    let wait = Mutex::new(wait);
+    let relay = Relay::start(moto().address, move |bytes, _| {
+        if bytes.starts_with(asked.as_bytes()) {
+            wait.lock().unwrap().recv().unwrap();
+        }
+        Act::Pass
+    });
+    let world = world(large(), relay.address);
+    let asked = |_: &World| relay.seen().contains("?uploads");
+    let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), asked);
+    interrupt(&child);
+    assert_told(&mut child, "taking back");
+    stopped.send(()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(relay.seen().contains("DELETE /"), "it had begun");
+    assert_eq!(moto().uploads(&bucket), [""; 0]);
+}
+
+#[test]
+fn killed_while_it_uploads_it_leaves_nothing_visible_and_is_gone_on_with() {
+    for words in [&["jobs", "resume", "--failed"][..], &["jobs", "clean", "--older-than", "0s"]] {
+        let bucket = moto().bucket();
+        let relay = Relay::start(moto().address, only(10_000_000, Act::Hold));
+        let world = world(large(), relay.address);
+        let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |_| {
+            relay.seen().len() >= 10_000_000
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(moto().keys(&bucket), [""; 0]);
+        assert_eq!(moto().uploads(&bucket).len(), 1);
+        assert!(world.done(&["jobs", "list", "--failed"]).out.contains("interrupted"));
+        world.done(words);
+        let there = moto().object(&bucket, "a.pdf");
+        assert_eq!(there.is_some_and(|found| found.body == world.exported()), words[1] == "resume");
+        assert_eq!((moto().uploads(&bucket).len(), world.submits()), (0, 1));
+        assert!(!waits(&world));
+    }
+}
+
+#[test]
+fn killed_while_it_downloads_it_goes_on_where_it_was_and_nothing_was_in_the_store() {
+    let cut = Rule::new(Endpoint::Download, Fault::Close { at: Moment::Byte(15_000_000) });
+    let stall = Fault::Stall { at: Moment::BeforeHead, time: None };
+    let stall = Rule::new(Endpoint::Download, stall).on(Nth::Only(2));
+    let scenario = Scenario::default().with_rule(cut.on(Nth::Only(1))).with_rule(stall);
+    let bucket = moto().bucket();
+    let relay = Relay::start(moto().address, |_, _| Act::Pass);
+    let world = world(large().with_scenario(scenario), relay.address);
+    let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |world| {
+        world.requests().iter().filter(|line| line.contains("/content")).count() == 2
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(relay.seen(), "");
+    world.done(&["jobs", "resume", "--failed"]);
+    assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
+    assert!(world.requests().iter().any(|line| line.ends_with(" 206")), "{:?}", world.requests());
+}
+
+#[test]
+fn an_answer_that_was_lost_is_no_reason_to_take_the_object_for_somebody_else_s() {
+    for (config, moment) in [(quick(), "PUT /"), (large(), "POST /BUCKET/a.pdf?uploadId=")] {
+        let bucket = moto().bucket();
+        let moment = moment.replace("BUCKET", &bucket);
+        let relay = Relay::start(moto().address, move |bytes, _| {
+            if bytes.starts_with(moment.as_bytes()) { Act::LoseAnswer } else { Act::Pass }
+        });
+        let mut world = world(config, relay.address);
+        let place = format!("s3://{bucket}/a.pdf");
+        let words = ["--if-exists", "error", "--retries", "0", "--receipt"];
+        let ran = world.run(&line(&place, &words));
+        assert_eq!(ran.code, Some(75), "{}", ran.err);
+        world.set("AWS_ENDPOINT_URL", format!("http://{}", moto().address));
+        let ran = world.done(&["jobs", "resume", "--failed"]);
+        assert_eq!(ran.out, format!("{place}\n"));
+        assert_eq!(moto().keys(&bucket), ["a.pdf", "a.pdf.receipt.json"]);
+    }
+}
+
+#[test]
+fn a_store_that_falls_silent_is_asked_again() {
+    let bucket = moto().bucket();
+    let relay = Relay::start(moto().address, only(10_000_000, Act::Hold));
+    let world = world(large(), relay.address);
+    world.done(&line(&format!("s3://{bucket}/a.pdf"), &["--stall-timeout", "1s"]));
+    assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
+}
+
+#[test]
+fn an_answer_without_end_is_not_read_to_its_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let sent = thread::spawn(move || {
+        let mut client = listener.accept().unwrap().0;
+        client.read_exact(&mut [0; 4]).unwrap();
+        client.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").unwrap();
+        let filler = [b'x'; 65_536];
+        (0..1_000).take_while(|_| client.write_all(&filler).is_ok()).count()
+    });
+    let ran = world(quick(), address).run(&line("s3://b/a.pdf", &["--retries", "0"]));
+    assert_eq!(ran.code, Some(75), "{}", ran.err);
+    assert!(ran.err.contains("the answer is too long"), "{}", ran.err);
+    assert!(sent.join().unwrap() < 1_000);
+}
