@@ -69,6 +69,9 @@ const LAST_NUMBER: u32 = 9_999;
 /// Somebody who stops the program waits no longer than this for an upload to be taken back.
 const TAKEN_BACK_WITHIN: Duration = Duration::from_secs(5);
 
+/// A store that fails by itself has longer: nobody waits at the keyboard, and a signal ends it.
+const TAKEN_BACK_AT_LEISURE: Duration = Duration::from_secs(30);
+
 impl Upload {
     pub(super) fn new(
         bucket: Bucket,
@@ -121,7 +124,7 @@ impl Upload {
                 })?;
                 Ok(arrived)
             }
-            Err(problem) => Err(match self.take_back().await {
+            Err(problem) => Err(match self.take_back_within(TAKEN_BACK_AT_LEISURE).await {
                 Ok(()) => problem,
                 Err(left) => left.advice.into_iter().fold(problem, Problem::advise),
             }),
@@ -134,7 +137,11 @@ impl Upload {
     ///
     /// Says what may be left in the store.
     pub(crate) async fn take_back(&mut self) -> Result<(), Problem> {
-        let taken_back = timeout(TAKEN_BACK_WITHIN, self.abort()).await;
+        self.take_back_within(TAKEN_BACK_WITHIN).await
+    }
+
+    async fn take_back_within(&mut self, time: Duration) -> Result<(), Problem> {
+        let taken_back = timeout(time, self.abort()).await;
         let trouble = match taken_back {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(trouble)) => trouble,
