@@ -133,6 +133,7 @@ mod error;
 mod failure;
 mod file_name;
 mod headers;
+mod intercepted;
 mod job;
 mod origin;
 mod redact;
@@ -159,7 +160,7 @@ pub use redact::Redacted;
 pub use sunset::Sunset;
 pub use time::Timestamp;
 pub use token::{InvalidToken, Token, TokenId, TokenNeed};
-pub use token_source::{Ticket, TokenSource, TokenStep};
+pub use token_source::{Ticket, TokenGrant, TokenSource, TokenStep};
 pub use url::UrlError;
 pub use workiva::{
     ApiVersion, ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions,

@@ -8,10 +8,12 @@ use core::time::Duration;
 
 use http::{Request, Response};
 
+use crate::api_error::{ApiError, Speaker, printable};
 use crate::config::Config;
 use crate::dialect::Head;
 use crate::failure::{Failure, FailureKind};
 use crate::headers::RetryAfter;
+use crate::intercepted::Intercepted;
 use crate::time::Timestamp;
 use crate::token::{InvalidToken, Secret, Token, TokenId, TokenNeed};
 use crate::workiva::token::{TokenReading, read_token, token_request};
@@ -59,6 +61,17 @@ struct Issued {
     at: Timestamp,
     lifetime: Duration,
     usable_until: Timestamp,
+    grant: TokenGrant,
+}
+
+/// What the answer to a request for a token said of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenGrant {
+    /// How long the token is good for, from when it was given; `None` if that was not told.
+    pub lifetime: Option<Duration>,
+    /// The scopes that it has, as sent, separated by spaces; `None` if that was not told.
+    pub scope: Option<String>,
 }
 
 /// A request for a token that is under way, and until when it is waited for.
@@ -146,8 +159,13 @@ impl TokenSource {
     #[must_use]
     pub fn fixed(token: Token) -> Self {
         let forever = Timestamp::from_millis(u64::MAX);
-        let issued =
-            Issued { token, at: Timestamp::EPOCH, lifetime: Duration::MAX, usable_until: forever };
+        let issued = Issued {
+            token,
+            at: Timestamp::EPOCH,
+            lifetime: Duration::MAX,
+            usable_until: forever,
+            grant: TokenGrant::default(),
+        };
         Self { current: Some(issued), ..Self::empty() }
     }
 
@@ -182,6 +200,12 @@ impl TokenSource {
             failures: 0,
             last_number: 0,
         }
+    }
+
+    /// What was said of the token that this source gives out now, if it has one.
+    #[must_use]
+    pub fn grant(&self) -> Option<&TokenGrant> {
+        self.current.as_ref().map(|issued| &issued.grant)
     }
 
     /// Says how to come by a token at `now`.
@@ -254,22 +278,20 @@ impl TokenSource {
             read_token(&head, body)
         };
         match (head.status().as_u16(), reading) {
-            (200, TokenReading::Issued { text, expires_in }) => self.issued(now, &text, expires_in),
+            (200, TokenReading::Issued { text, expires_in, scope }) => {
+                self.issued(now, &text, expires_in, scope.as_deref());
+            }
             (408 | 429 | 500..=599, _) | (_, TokenReading::Busy) => {
                 let what = format!("the token endpoint answered {}", head.status());
                 let failure = Failure::new(FailureKind::Unanswered).with_detail(what);
                 self.retry(now, failure, retry_after);
             }
-            (status, TokenReading::Foreign) | (status @ 300..=399, _) => {
-                let what = format!(
-                    "the answer ({}) to the request for a token is that of a gateway or proxy on the way",
-                    head.status()
-                );
-                let failure = Failure::new(FailureKind::Unanswered).with_detail(what);
-                match status {
-                    300..=399 => drop(self.fail(now, failure)),
-                    _ => self.retry(now, failure, retry_after),
-                }
+            (300..=399, _) => {
+                let page = ApiError::new(Speaker::Gateway);
+                self.fail(now, Intercepted::new(head.status(), page).into());
+            }
+            (_, TokenReading::Foreign(page)) => {
+                self.retry(now, Intercepted::new(head.status(), page).into(), retry_after);
             }
             (_, TokenReading::Refused(reason)) => {
                 let what = format!("the token endpoint refused the credentials: {reason}");
@@ -314,7 +336,7 @@ impl TokenSource {
         self.asking.take_if(|asking| asking.number == ticket.number).is_some()
     }
 
-    fn issued(&mut self, now: Timestamp, text: &str, expires_in: Option<u64>) {
+    fn issued(&mut self, now: Timestamp, text: &str, expires_in: Option<u64>, scope: Option<&str>) {
         let Some(client) = &self.client else { return };
         let Ok(token) = Token::numbered(TokenId(self.last_number), text) else {
             self.fail(now, unauthorized(&format!("the token endpoint answered: {InvalidToken}")));
@@ -324,7 +346,8 @@ impl TokenSource {
         let lifetime = told.unwrap_or(ASSUMED_LIFETIME).min(LONGEST_LIFETIME);
         let margin = client.config.limits().token_margin.min(lifetime / 2);
         let usable_until = now + (lifetime - margin).max(LEAST_USE);
-        self.current = Some(Issued { token, at: now, lifetime, usable_until });
+        let grant = TokenGrant { lifetime: told, scope: printable(scope) };
+        self.current = Some(Issued { token, at: now, lifetime, usable_until, grant });
         self.failures = 0;
     }
 

@@ -24,8 +24,8 @@ pub(super) fn cases() -> Vec<Case> {
         token("unanswered", "1", CLOSE_BEFORE_HEAD),
         token("cut", "1", &close_at(10)),
         token("garbage", EVERY, GARBAGE).ends("the token endpoint's answer is not a JSON object"),
-        token("page", EVERY, PAGE).ends("is that of a gateway or proxy on the way"),
-        token("redirect", EVERY, LOOP).ends("is that of a gateway or proxy on the way"),
+        token("page", EVERY, PAGE).ends("that of a gateway or proxy on the way"),
+        token("redirect", EVERY, LOOP).ends("that of a gateway or proxy on the way"),
         token("missing", EVERY, r#"{"fault": "json", "remove": ["access_token"]}"#)
             .ends("the token endpoint's answer has no access_token"),
         token("without-lifetime", EVERY, r#"{"fault": "json", "remove": ["expires_in"]}"#),

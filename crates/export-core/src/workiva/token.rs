@@ -71,12 +71,13 @@ fn form(fields: &[(&str, Option<&str>)]) -> Vec<u8> {
 /// What the answer of a token endpoint means.
 #[derive(Debug)]
 pub(crate) enum TokenReading<'a> {
-    /// A token; in `expires_in` its lifetime in **seconds**, where the answer tells.
-    Issued { text: Cow<'a, str>, expires_in: Option<u64> },
+    /// A token; in `expires_in` its lifetime in **seconds** and in `scope` what it is good for,
+    /// where the answer tells.
+    Issued { text: Cow<'a, str>, expires_in: Option<u64>, scope: Option<Cow<'a, str>> },
     /// The endpoint asks to come back later.
     Busy,
-    /// This is not the service speaking.
-    Foreign,
+    /// This is not the service speaking, but whoever says this.
+    Foreign(ApiError),
     /// The credentials are refused, in the service's own words.
     Refused(ApiError),
     /// The answer breaks the protocol; the text says how.
@@ -85,8 +86,8 @@ pub(crate) enum TokenReading<'a> {
 
 /// Reads an answer, liberally but for the token itself.
 ///
-/// **Source:** RFC 6749, 5.1 and 5.2. The scope is not read: it may differ from what was asked
-/// for, and what it lacks is told by the request that needs it.
+/// **Source:** RFC 6749, 5.1 and 5.2. The scope is not compared with what was asked for: it may
+/// differ, and what it lacks is told by the request that needs it.
 pub(crate) fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -95,6 +96,7 @@ pub(crate) fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a
         access_token: Text<'a>,
         expires_in: Number,
         token_type: Text<'a>,
+        scope: Text<'a>,
     }
 
     match head.status() {
@@ -105,11 +107,11 @@ pub(crate) fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a
         _ => return refusal(errors::read(head, body)),
     }
     if answers::speaks_other_than_json(head) {
-        return TokenReading::Foreign;
+        return TokenReading::Foreign(page(head, body));
     }
     let answer = match answers::json::<Answer<'_>>(body) {
         Ok(answer) => answer,
-        Err(NotJson::Page) => return TokenReading::Foreign,
+        Err(NotJson::Page) => return TokenReading::Foreign(page(head, body)),
         Err(NotJson::Broken(_)) => {
             return TokenReading::Malformed("the token endpoint's answer is not a JSON object");
         }
@@ -124,13 +126,26 @@ pub(crate) fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a
         Some(text) if !text.bytes().all(|b| b.is_ascii_graphic()) => TokenReading::Malformed(
             "the token endpoint gave a token with bytes that no token may have",
         ),
-        Some(text) => TokenReading::Issued { text, expires_in: answer.expires_in.whole() },
+        Some(text) => TokenReading::Issued {
+            text,
+            expires_in: answer.expires_in.whole(),
+            scope: answer.scope.into_inner(),
+        },
+    }
+}
+
+/// What a page says that stands where a token belongs, and in whose words: not the service's.
+fn page(head: &Head<'_>, body: &[u8]) -> ApiError {
+    let read = errors::read(head, body);
+    match read.speaker() {
+        Speaker::Gateway => read,
+        Speaker::Service | Speaker::Nobody => ApiError::new(Speaker::Gateway),
     }
 }
 
 fn refusal(error: ApiError) -> TokenReading<'static> {
     match (error.speaker(), error.code()) {
-        (Speaker::Gateway, _) => TokenReading::Foreign,
+        (Speaker::Gateway, _) => TokenReading::Foreign(error),
         (_, Some("server_error" | "temporarily_unavailable")) => TokenReading::Busy,
         _ => TokenReading::Refused(error),
     }
@@ -148,9 +163,9 @@ mod tests {
         let headers = HeaderMap::new();
         let head = Head::new(StatusCode::from_u16(status).unwrap(), &headers);
         match read_token(&head, body.as_bytes()) {
-            TokenReading::Issued { text, expires_in } => format!("{text} {expires_in:?}"),
+            TokenReading::Issued { text, expires_in, .. } => format!("{text} {expires_in:?}"),
             TokenReading::Busy => "busy".into(),
-            TokenReading::Foreign => "foreign".into(),
+            TokenReading::Foreign(page) => format!("foreign: {page}"),
             TokenReading::Refused(error) => error.to_string(),
             TokenReading::Malformed(what) => what.into(),
         }
@@ -207,7 +222,8 @@ mod tests {
             ("", not_json),
             ("[]", not_json),
             (r#"{"access_token":"t""#, not_json),
-            ("<html>", "foreign"),
+            ("<html>", "foreign: a page that is not the service's"),
+            ("<title>Sign in</title>", "foreign: Sign in"),
             ("{}", missing),
             (r#"{"access_token":" "}"#, missing),
             (r#"{"access_token":7}"#, missing),
@@ -229,7 +245,7 @@ mod tests {
         assert_eq!(read(401, invalid), "invalid_client: unknown client");
         assert_eq!(read(400, r#"{"error":"temporarily_unavailable"}"#), "busy");
         assert_eq!(read(400, r#"{"error":"server_error"}"#), "busy");
-        assert_eq!(read(403, "<html>no</html>"), "foreign");
+        assert_eq!(read(403, "<title>no</title>"), "foreign: no");
         assert_eq!(read(401, ""), "no reason was given");
     }
 

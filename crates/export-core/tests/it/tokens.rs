@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use export_core::{
-    Config, Failure, FailureKind, Limits, Region, Ticket, Timestamp, Token, TokenId, TokenNeed,
-    TokenSource, TokenStep,
+    Config, Error, ExportJob, Failure, FailureKind, Limits, Region, Step, Ticket, Timestamp, Token,
+    TokenId, TokenNeed, TokenSource, TokenStep,
 };
 use http::Response;
 use insta::assert_snapshot;
@@ -67,6 +67,33 @@ fn a_hundred_refusals_at_once_are_one_request() {
     for _ in 0..99 {
         assert_eq!(ready(&mut source, now, TokenNeed::other_than(old)), fresh);
     }
+}
+
+#[test]
+fn what_a_token_is_good_for_is_told_as_it_was_said() {
+    let grant = |said: &str| {
+        let (source, _) = issued(said);
+        let grant = source.grant().unwrap();
+        (grant.lifetime.map(|lifetime| lifetime.as_secs()), grant.scope.clone())
+    };
+    let scope = Some("file:read graph:read".into());
+    assert_eq!(grant(r#","expires_in":599,"scope":"file:read graph:read""#), (Some(599), scope));
+    assert_eq!(grant(r#","expires_in":0"#), (None, None));
+    assert_eq!(grant(r#","scope":"a\u001b[2J""#), (None, Some("a [2J".into())));
+    assert_eq!(source().grant(), None);
+}
+
+#[test]
+fn a_page_in_place_of_a_token_is_called_that() {
+    let mut source = source();
+    let ticket = ask(&mut source, start(), TokenNeed::any());
+    answer(&mut source, start(), ticket, 302, "");
+    let TokenStep::Failed(failure) = source.step(start(), TokenNeed::any()) else { panic!() };
+    let mut job = ExportJob::attach("op1", &Config::for_region(Region::Us)).unwrap();
+    let Step::Transmit(transmit) = job.step(start()) else { panic!() };
+    transmit.decline(start(), failure);
+    let Step::Done(Err(error)) = job.step(start()) else { panic!() };
+    assert!(matches!(error, Error::Gateway { .. }), "{error:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::artifact::Artifact;
 use crate::dialect::{Contradiction, Head, Phase, Reading};
 use crate::error::{Error, Trouble};
 use crate::failure::{Failure, FailureKind};
+use crate::intercepted::Intercepted;
 use crate::job::ExportJob;
 use crate::job::event::Event;
 use crate::job::reply::{Answer, Ended, Next, Question};
@@ -75,8 +76,15 @@ impl ExportJob {
     /// The request was not made.
     pub(in crate::job) fn declined(&mut self, now: Timestamp, failure: Failure) {
         self.events.push(Event::Failed { at: now, phase: self.phase(), kind: failure.kind() });
-        let error = Error::of_final_failure(self.phase(), &failure);
-        self.end(Err(error.unwrap_or_else(|| self.gave_up(Trouble::Failure(failure)))));
+        let error = Error::of_final_failure(self.phase(), &failure).unwrap_or_else(|| {
+            self.gave_up(match Intercepted::behind(&failure) {
+                Some(Intercepted { status, page }) => {
+                    Trouble::Answer(*status, Box::new(page.clone()))
+                }
+                None => Trouble::Failure(failure),
+            })
+        });
+        self.end(Err(error));
     }
 
     /// No answer came.
