@@ -37,7 +37,12 @@ impl Credentials {
         self
     }
 
-    pub(crate) fn source(&self, config: &Config) -> Result<TokenSource, InvalidToken> {
+    /// The source of tokens for whoever drives jobs without a client.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the token cannot stand in a header.
+    pub fn source(&self, config: &Config) -> Result<TokenSource, InvalidToken> {
         Ok(match &self.0 {
             Kind::Token(token) => TokenSource::fixed(Token::fixed(token)?),
             Kind::Client { id, secret, scope } => {

@@ -33,6 +33,7 @@ mod stable_hash;
 mod status;
 mod tls;
 mod tls_verdict;
+mod tls_witness;
 mod tunnel;
 mod until;
 
@@ -50,5 +51,6 @@ pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
 pub use status::{Status, Submitted};
 pub use tls::{CaBundle, TlsError, TlsOptions};
 pub use tls_verdict::{UnexpectedTls, tls_alert, tls_verdict};
+pub use tls_witness::{Authority, Shown, Witness};
 pub use tunnel::{Tunnel, TunnelError};
 pub use until::{SYNC_EVERY, Until};

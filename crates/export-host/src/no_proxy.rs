@@ -9,7 +9,8 @@ use std::net::IpAddr;
 /// a network as `address/bits`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NoProxy {
-    entries: Vec<Entry>,
+    /// Each entry, and how it was written.
+    entries: Vec<(Entry, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl NoProxy {
     /// Reads a list. Entries that make no sense match nothing.
     pub(crate) fn new(list: &str) -> Self {
         let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        Self { entries: entries.map(Entry::new).collect() }
+        Self { entries: entries.map(|entry| (Entry::new(entry), entry.into())).collect() }
     }
 
     /// Names the hosts of another list too.
@@ -31,16 +32,16 @@ impl NoProxy {
         self.entries.extend(other.entries);
     }
 
-    /// Whether `host`, as it stands in a URL, is named.
-    pub(crate) fn names(&self, host: &str) -> bool {
+    /// The entry that names `host`, as it stands in a URL, if one does.
+    pub(crate) fn entry(&self, host: &str) -> Option<&str> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        match bare.parse() {
-            Ok(address) => self.entries.iter().any(|entry| entry.holds_address(address)),
-            Err(_) => {
-                let host = bare.trim_end_matches('.').to_ascii_lowercase();
-                self.entries.iter().any(|entry| entry.holds_name(&host))
-            }
-        }
+        let (name, address) = (bare.trim_end_matches('.').to_ascii_lowercase(), bare.parse().ok());
+        let mut entries = self.entries.iter();
+        let found = entries.find(|(entry, _)| match address {
+            Some(address) => entry.holds_address(address),
+            None => entry.holds_name(&name),
+        });
+        found.map(|(_, text)| text.as_str())
     }
 }
 

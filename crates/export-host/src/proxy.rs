@@ -132,7 +132,25 @@ impl ProxyRules {
             "http" => self.http.as_ref()?,
             _ => return None,
         };
-        (!self.direct.names(url.host()?)).then_some(proxy)
+        self.exempted_by(url).is_none().then_some(proxy)
+    }
+
+    /// The entry of `NO_PROXY` that names the host of this URL, if one does.
+    ///
+    /// ```
+    /// use export_host::ProxyRules;
+    ///
+    /// let rules = ProxyRules::from_environment(|name| match name {
+    ///     "no_proxy" => Some("localhost,.example.org".into()),
+    ///     _ => None,
+    /// })?;
+    /// let entry = rules.exempted_by(&"https://files.example.org/".parse()?);
+    /// assert_eq!(entry, Some(".example.org"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn exempted_by(&self, url: &Uri) -> Option<&str> {
+        self.direct.entry(url.host()?)
     }
 }
 
@@ -141,6 +159,7 @@ impl ProxyRules {
 pub struct Proxy {
     uri: Uri,
     authorization: Option<HeaderValue>,
+    named_by: String,
 }
 
 impl Proxy {
@@ -150,7 +169,7 @@ impl Proxy {
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let scheme = scheme.to_ascii_lowercase();
         if scheme != "http" && scheme != "https" {
-            return fail("only http and https proxies are known");
+            return fail("only http and https proxies are known, and no SOCKS");
         }
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (user, host) = match authority.rsplit_once('@') {
@@ -163,13 +182,19 @@ impl Proxy {
         if uri.host().is_none_or(str::is_empty) {
             return fail("it names no host");
         }
-        Ok(Self { uri, authorization: user.map(basic) })
+        Ok(Self { uri, authorization: user.map(basic), named_by: source.into() })
     }
 
     /// Scheme, host and port, without a user name.
     #[must_use]
     pub const fn uri(&self) -> &Uri {
         &self.uri
+    }
+
+    /// What named it: a variable of the environment, such as `HTTPS_PROXY`, or `the proxy's URL`.
+    #[must_use]
+    pub fn named_by(&self) -> &str {
+        &self.named_by
     }
 
     /// The value of `Proxy-Authorization`, if the URL held a user name.
@@ -205,4 +230,12 @@ pub struct ProxyError {
     // The value stays out of the text: there may be a password in it.
     variable: String,
     reason: &'static str,
+}
+
+impl ProxyError {
+    /// What is wrong with it, without what named it.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        self.reason
+    }
 }

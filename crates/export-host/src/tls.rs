@@ -4,11 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 use rustls_platform_verifier::Verifier;
+
+use crate::tls_witness::Witness;
 
 /// Which certificate authorities a client believes.
 ///
@@ -58,30 +61,62 @@ impl TlsOptions {
     /// Fails if a bundle cannot be read or holds no certificate, and if there is no certificate
     /// authority at all to believe.
     pub fn client_config(&self) -> Result<ClientConfig, TlsError> {
+        let provider = Arc::new(provider());
+        let verifier = self.verifier(&self.bundles, &provider)?;
+        Ok(config(provider, verifier))
+    }
+
+    /// The same settings, and a witness of what servers show: for whoever has to explain why one
+    /// is not believed. It remembers the last handshake, so that one connection at a time is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`client_config`](Self::client_config).
+    pub fn witnessed_client_config(&self) -> Result<(ClientConfig, Witness), TlsError> {
+        let provider = Arc::new(provider());
+        let verifier = self.verifier(&self.bundles, &provider)?;
+        // Without authorities of its own, the system knows nobody.
+        let system = self.verifier(&[], &provider).ok();
+        let (verifier, witness) = Witness::beside(verifier, system);
+        Ok((config(provider, Arc::new(verifier)), witness))
+    }
+
+    fn verifier(
+        &self,
+        bundles: &[CaBundle],
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
         let mut extra = Vec::new();
-        for bundle in &self.bundles {
+        for bundle in bundles {
             extra.extend(bundle.certificates()?);
         }
-        let provider = Arc::new(provider());
-        let builder = builder(&provider);
         #[cfg(feature = "webpki-roots")]
         if self.compiled_in {
             let mut roots = rustls::RootCertStore::empty();
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
             roots.add_parsable_certificates(extra);
-            return Ok(builder.with_root_certificates(roots).with_no_client_auth());
+            let builder = rustls::client::WebPkiServerVerifier::builder_with_provider(
+                Arc::new(roots),
+                Arc::clone(provider),
+            );
+            let verifier = builder.build();
+            return verifier
+                .map(|verifier| verifier as Arc<dyn ServerCertVerifier>)
+                .map_err(|error| TlsError::NoRoots(error.to_string()));
         }
-        let verifier = Verifier::new_with_extra_roots(extra, provider).map_err(TlsError::roots)?;
-        // "Dangerous" is rustls' word for any verifier of one's own; this one is the system's.
-        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
-        Ok(builder.with_no_client_auth())
+        let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(provider));
+        Ok(Arc::new(verifier.map_err(|error| TlsError::NoRoots(error.to_string()))?))
     }
 }
 
-fn builder(provider: &Arc<CryptoProvider>) -> ConfigBuilder<ClientConfig, WantsVerifier> {
-    ClientConfig::builder_with_provider(Arc::clone(provider))
+fn config(provider: Arc<CryptoProvider>, verifier: Arc<dyn ServerCertVerifier>) -> ClientConfig {
+    ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("each provider knows the versions that rustls calls safe")
+        // "Dangerous" is rustls' word for any verifier of one's own; this one is the system's.
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth()
 }
 
 #[cfg(feature = "aws-lc-rs")]
@@ -180,11 +215,4 @@ pub enum TlsError {
          called ca-certificates), name a file of them in SSL_CERT_FILE, or give a CA bundle"
     )]
     NoRoots(String),
-}
-
-impl TlsError {
-    #[expect(clippy::needless_pass_by_value, reason = "it is an argument of map_err")]
-    fn roots(error: rustls::Error) -> Self {
-        Self::NoRoots(error.to_string())
-    }
 }

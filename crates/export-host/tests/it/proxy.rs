@@ -56,11 +56,14 @@ fn a_machine_s_own_address_goes_through_the_proxy_unless_exempted() {
 fn a_proxy_that_cannot_be_used_is_an_error_that_does_not_repeat_its_password() {
     let error = |value| try_rules(&[("https_proxy", value)]).unwrap_err();
     let socks = error("socks5://me:secret@h");
-    assert_eq!(socks, "https_proxy: only http and https proxies are known");
+    assert_eq!(socks, "https_proxy: only http and https proxies are known, and no SOCKS");
     assert_eq!(error("http://me:secret@ho st"), "https_proxy: it is not a URL");
     assert_eq!(error("http://me:secret@:80"), "https_proxy: it names no host");
     let explicit = ProxySettings::Url("ftp://h".into()).rules().unwrap_err();
-    assert_eq!(explicit.to_string(), "the proxy's URL: only http and https proxies are known");
+    assert_eq!(
+        explicit.to_string(),
+        "the proxy's URL: only http and https proxies are known, and no SOCKS"
+    );
 }
 
 #[test]
@@ -146,4 +149,23 @@ fn a_trailing_dot_does_not_change_the_host() {
     let exempted = rules(&[("all_proxy", "http://p:1"), ("no_proxy", "example.com.")]);
     assert_eq!(chosen(&exempted, "https://example.com/"), "direct");
     assert_eq!(chosen(&exempted, "https://www.example.com./"), "direct");
+}
+
+#[test]
+fn a_proxy_says_what_named_it_and_an_exempted_host_by_which_entry() {
+    let rules = rules(&[
+        ("HTTPS_PROXY", "http://proxy.example:3128"),
+        ("all_proxy", "http://other.example:3128"),
+        ("NO_PROXY", "localhost, 10.0.0.0/8 ,.example.org"),
+    ]);
+    let named = |url: &str| rules.for_url(&url.parse().unwrap()).map(|proxy| proxy.named_by());
+    assert_eq!(named("https://api.app.wdesk.com/"), Some("HTTPS_PROXY"));
+    assert_eq!(named("http://api.app.wdesk.com/"), Some("all_proxy"));
+    let entry = |url: &str| rules.exempted_by(&url.parse().unwrap());
+    assert_eq!(entry("https://api.app.wdesk.com/"), None);
+    assert_eq!(entry("https://10.1.2.3/"), Some("10.0.0.0/8"));
+    assert_eq!(entry("https://files.example.org/"), Some(".example.org"));
+    let by_url = ProxySettings::Url("http://proxy.example".into()).rules().unwrap();
+    let named_by = by_url.for_url(&"https://h.example/".parse().unwrap()).unwrap().named_by();
+    assert_eq!(named_by, "the proxy's URL");
 }

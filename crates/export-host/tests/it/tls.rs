@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 
-use export_host::{CaBundle, TlsOptions, tls_verdict};
+use export_host::{Authority as Knows, CaBundle, TlsOptions, tls_verdict};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
@@ -133,6 +133,29 @@ fn what_is_wrong_with_a_certificate_is_said_in_plain_words() {
         said(early, "localhost"),
         "its certificate is not valid yet; this machine's clock may be wrong"
     );
+}
+
+#[test]
+fn a_witness_tells_what_was_shown_whether_it_was_believed_or_not() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let options = TlsOptions::new().with_ca_bundle(ours.bundle());
+    let expired = ours.server(|params| {
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+    });
+    for (server, authority) in [
+        (ours.server(|_| {}), Knows::Bundle),
+        (theirs.server(|_| {}), Knows::Nobody),
+        (expired, Knows::NotAsked),
+    ] {
+        let (config, witness) = options.witnessed_client_config().unwrap();
+        assert!(witness.shown().is_none());
+        let said = outcome(config, server, "localhost");
+        assert_eq!(said == "hello", authority == Knows::Bundle, "{said}");
+        let shown = witness.shown().unwrap();
+        assert_eq!(shown.authority, authority);
+        assert!(shown.certificate.starts_with(&[0x30]), "a sequence, as DER has it");
+    }
 }
 
 #[test]
