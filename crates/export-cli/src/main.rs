@@ -5,6 +5,7 @@
 mod cli;
 mod clock;
 mod commands;
+mod doctor;
 mod place;
 mod receipt;
 mod report;

@@ -13,6 +13,11 @@ pub(crate) const DEPRECATED: &str =
 
 /// What to say of an end, if it is near.
 pub(crate) fn warning(date: &str, days_left: i64, endpoint: &str, api: &str) -> Option<String> {
+    Some(format!("{}: {}", end(date, days_left, endpoint)?, way(api)))
+}
+
+/// When an endpoint ends, if that is near.
+pub(crate) fn end(date: &str, days_left: i64, endpoint: &str) -> Option<String> {
     if days_left >= WARN_WITHIN {
         return None;
     }
@@ -22,13 +27,17 @@ pub(crate) fn warning(date: &str, days_left: i64, endpoint: &str, api: &str) -> 
         1 => format!("is switched off tomorrow, {date}"),
         _ => format!("is switched off on {date}, in {days_left} days"),
     };
+    Some(format!("{endpoint} {when}"))
+}
+
+/// What to do about an end, in this generation of the API.
+pub(crate) fn way(api: &str) -> String {
     let newest = ApiVersion::V2026_01_01.as_str();
-    let way = if api == newest {
+    if api == newest {
         "see the service's documentation for what follows".into()
     } else {
         format!("move with --api-version {newest}, the default")
-    };
-    Some(format!("{endpoint} {when}: {way}"))
+    }
 }
 
 /// Refuses an export through an endpoint with an announced end.

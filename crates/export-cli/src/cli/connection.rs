@@ -46,6 +46,9 @@ pub(crate) struct ConnectionArgs {
 
     /// PEM file of certificate authorities to believe besides the system's; may be repeated
     /// [env: WEXPORT_CA_BUNDLE, SSL_CERT_FILE]
+    ///
+    /// What a company needs whose proxy re-signs TLS. On Linux, SSL_CERT_FILE stands in for the
+    /// system's authorities, as it does for other programs.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) ca_bundle: Vec<PathBuf>,
 

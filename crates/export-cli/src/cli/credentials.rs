@@ -18,10 +18,12 @@ pub(crate) struct CredentialArgs {
 
     /// File with a bearer token [env: WORKIVA_TOKEN_FILE; the token itself: WORKIVA_TOKEN]
     #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(conflicts_with_all = ["client_id", "client_secret_file"])]
     pub(crate) token_file: Option<PathBuf>,
 
     /// Read a bearer token from standard input
-    #[arg(long, hide_short_help = true, conflicts_with_all = ["token_file", "client_secret_file"])]
+    #[arg(long, hide_short_help = true)]
+    #[arg(conflicts_with_all = ["token_file", "client_id", "client_secret_file"])]
     pub(crate) token_stdin: bool,
 
     /// Refuse a secret's file that others may read, in place of warning about it

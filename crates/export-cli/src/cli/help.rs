@@ -28,6 +28,7 @@ Go on:
   status, fetch                         an operation that was started elsewhere
   verify FILE                           check a file against its --receipt
 More:
+  doctor                                what is set, and what is wrong
   demo                                  see it work: no credentials, no network
   completions SHELL, man [FOLDER]
   help COMMAND                          or a topic, see `wexport help help`

@@ -2,6 +2,7 @@
 
 mod connection;
 mod credentials;
+mod doctor;
 mod export;
 mod help;
 mod jobs;
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::connection::ConnectionArgs;
 pub(crate) use self::credentials::CredentialArgs;
+pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::export::{
     AttachmentArgs, ContainerArgs, DocumentArgs, DryRun, Export, FileArgs, FileKind, FolderArgs,
     GraphReportArgs, PresentationArgs, RequestArgs, SpreadsheetArgs, StyleGuideArgs, TestFormArgs,
@@ -78,6 +80,8 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
+    /// Show what is set, and check each step to the service
+    Doctor(Box<DoctorArgs>),
     /// Print what a shell needs to complete command lines
     Completions {
         /// bash, elvish, fish, powershell or zsh

@@ -90,11 +90,16 @@ Variables of the environment; a flag beats its variable, which beats the config 
 Credentials
   WORKIVA_CLIENT_ID, WORKIVA_CLIENT_SECRET   an OAuth client
   WORKIVA_CLIENT_SECRET_FILE                 a file with its secret
-  WORKIVA_TOKEN, WORKIVA_TOKEN_FILE          a bearer token; beats a client
+  WORKIVA_TOKEN, WORKIVA_TOKEN_FILE          a bearer token; beats a client, unless
+                                             --client-id names it
+  credential_command, in the config file     a line for the shell, or a list of words, that
+                                             prints a token, or JSON with client_id and
+                                             client_secret, within --request-timeout
 Connection
   WEXPORT_REGION, WEXPORT_BASE_URL, WEXPORT_API_VERSION
   WEXPORT_PROXY, or else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY
-  WEXPORT_CA_BUNDLE, or else SSL_CERT_FILE
+                                             (a password as http://USER:PASSWORD@HOST:PORT)
+  WEXPORT_CA_BUNDLE, or else SSL_CERT_FILE   (the latter replaces the system's on Linux)
   WEXPORT_TIMEOUT, WEXPORT_STALL_TIMEOUT, WEXPORT_REQUEST_TIMEOUT
   WEXPORT_POLL_INTERVAL, WEXPORT_RETRIES
 Places
@@ -123,6 +128,9 @@ state is kept), and the members of the event:
   warning       message
   operation     operation, status, is_ready, created, updated, original_request
   done          file, bytes, media_type, operation, original_request
+  setting       name, value, from
+  check         name, standing (ok, warning, failed, not_checked), what, advice
+  diagnosis     exit_code
   skipped       file
   interrupted   exit_code
   error         exit_code, what, phase, status, code, message, details, request_id,

@@ -3,6 +3,7 @@
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod export;
 mod fetch;
 mod finish;
@@ -38,6 +39,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
             JobsCommand::Resume(command) => return resume::run(*command).await.into(),
             JobsCommand::Clean { older_than, state } => jobs::clean(older_than, &state).await,
         },
+        Command::Doctor(command) => return doctor::run(*command).await.into(),
         Command::Verify { files } => verify::run(&files),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man { folder } => completions::man(folder.as_deref()),

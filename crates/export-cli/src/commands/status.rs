@@ -29,9 +29,11 @@ pub(super) async fn run(command: StatusArgs) -> Exit {
 async fn status(command: &StatusArgs, watcher: &Watcher) -> Result<Happening, Problem> {
     let settings = Settings::resolve(&command.session, &environment)?;
     let loaded = settings.credentials.load(&mut |warning| watcher.warn(warning))?;
+    let token_from = settings.credentials.token_from(loaded.client_id.as_deref());
     let client = settings.client(loaded.credentials, None)?;
     let asked = client.attach(&command.operation).status().await;
-    let status = asked.map_err(|error| explain(&error, &Context::default()))?;
+    let context = Context { token_from, ..Context::default() };
+    let status = asked.map_err(|error| explain(&error, &context))?;
     let text = |fact: &Option<std::borrow::Cow<'_, str>>| fact.as_deref().map(String::from);
     Ok(Happening::Operation {
         operation: status.checkpoint.operation().unwrap_or_default().into(),

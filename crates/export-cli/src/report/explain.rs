@@ -1,8 +1,12 @@
 //! Why an export ended without its file, and what to do about it.
 
+use std::error::Error as _;
+
+use export_host::TunnelError;
 use export_hyper::{
-    ApiError, Error, ExportError, FailureKind, Phase, ResumeError, SpecError, Trouble,
+    ApiError, Error, ExportError, Failure, FailureKind, Phase, ResumeError, SpecError, Trouble,
 };
+use http::StatusCode;
 
 use super::exit::Exit;
 use super::problem::Problem;
@@ -16,6 +20,8 @@ pub(crate) struct Context {
     pub(crate) job: Option<String>,
     /// The operation, once there is one.
     pub(crate) operation: Option<String>,
+    /// Where the token was given; `None` if a client asks for its tokens.
+    pub(crate) token_from: Option<String>,
 }
 
 /// Explains an error.
@@ -140,18 +146,55 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
                 problem.facts.status = Some(status.as_u16());
                 hear(&mut problem, reason);
             }
+            if let Some(from) = &context.token_from {
+                problem = problem.advise(format!(
+                    "the token of {from} has ended or was never good, and cannot be renewed here: \
+                     give a new one, or a client, whose tokens are renewed"
+                ));
+            }
             problem = problem.advise(
                 "check the credentials, and that they belong to this --region: `wexport doctor`",
             );
         }
-        Error::Untrusted { .. } => {
-            problem = problem
-                .advise("behind a proxy that re-signs TLS, give its authority with --ca-bundle")
-                .advise("`wexport doctor` shows whose certificate was seen");
-        }
+        Error::Untrusted { phase, failure } => match tunnel_error(failure) {
+            Some(error) => {
+                problem.what = format!("{phase}: the proxy opens no way to Workiva: {error}");
+                problem = refused_by_proxy(problem, error);
+            }
+            None => {
+                problem = problem
+                    .advise("behind a proxy that re-signs TLS, give its authority with --ca-bundle")
+                    .advise("`wexport doctor` shows whose certificate was seen");
+            }
+        },
         _ => {}
     }
     problem
+}
+
+/// What a proxy said when it was asked for a connection, if that is what failed.
+fn tunnel_error(failure: &Failure) -> Option<&TunnelError> {
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// What to do about a proxy that refuses.
+pub(crate) fn refused_by_proxy(problem: Problem, error: &TunnelError) -> Problem {
+    match error {
+        TunnelError::Refused(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => problem
+            .advise(
+                "put them into its URL: WEXPORT_PROXY (or HTTPS_PROXY) as \
+                 http://USER:PASSWORD@HOST:PORT, with signs such as @ as %40",
+            )
+            .advise("--proxy takes no USER:PASSWORD: others can read a command line"),
+        _ => problem.advise("ask whoever runs the proxy to allow CONNECT to the API's host"),
+    }
 }
 
 /// A refusal: what the request lacks.

@@ -5,5 +5,5 @@ mod explain;
 mod problem;
 
 pub(crate) use self::exit::{Exit, table};
-pub(crate) use self::explain::{Context, explain};
+pub(crate) use self::explain::{Context, explain, refused_by_proxy};
 pub(crate) use self::problem::{Facts, Problem};

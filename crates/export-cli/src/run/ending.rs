@@ -19,6 +19,8 @@ pub(super) struct Ending<'a> {
     pub(super) job: Option<&'a Job>,
     pub(super) description: Description,
     pub(super) watcher: &'a Arc<Watcher>,
+    /// Where the token was given, if no client asks for it.
+    pub(super) token_from: Option<String>,
 }
 
 impl Ending<'_> {
@@ -103,6 +105,7 @@ impl Ending<'_> {
             scope: (!scope.is_empty()).then(|| scope.clone()),
             job: self.job.map(|job| job.id().into()),
             operation: self.operation(error),
+            token_from: self.token_from.clone(),
         };
         let problem = explain(error, &context);
         self.write_down(problem.exit, problem.what.clone());
@@ -130,7 +133,7 @@ impl Ending<'_> {
 
     /// Keeps how it ended. The file is there or not, whatever becomes of this.
     fn write_down(self, exit: Exit, text: String) {
-        let Self { job: Some(job), mut description, watcher } = self else { return };
+        let Self { job: Some(job), mut description, watcher, .. } = self else { return };
         let ending = state::Ending { at: clock::now(), exit_code: exit.code(), text };
         description.ending = Some(ending);
         if let Err(error) = job.describe(&description) {

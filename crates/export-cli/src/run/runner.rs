@@ -102,7 +102,9 @@ impl Runner {
             description.ending = None;
             job.describe(&description).map_err(fail)?;
             watcher.tell(started(&description, true));
-            return bring(upload, Ending { job: Some(&job), description, watcher }).await;
+            // The service is not asked any more.
+            let ending = Ending { job: Some(&job), description, watcher, token_from: None };
+            return bring(upload, ending).await;
         }
         let Some(checkpoint) = job.checkpoint().map_err(fail)? else {
             return Err(nothing_to_resume(&job, &description));
@@ -160,7 +162,8 @@ impl Runner {
             receipt = Some(receipt::write(&path, artifact, origin).await);
         }
         let job = kept.as_ref().map(|(job, _)| job);
-        let ending = Ending { job, description, watcher };
+        let token_from = self.settings.credentials.token_from(self.client_id.as_deref());
+        let ending = Ending { job, description, watcher, token_from };
         #[cfg(feature = "store")]
         if let (Ok(Ok(_)), Some(upload)) = (&ended, delivery.upload()) {
             return bring(upload, ending).await;

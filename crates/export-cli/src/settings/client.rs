@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-#[cfg(feature = "store")]
 use export_host::TlsOptions;
-use export_hyper::{CheckpointStore, Client, Config, Credentials, UrlError};
+use export_hyper::{
+    BuildError, CheckpointStore, Client, Config, Credentials, ProxyError, ProxySettings, TlsError,
+    UrlError,
+};
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};
 
 use super::{Service, Settings};
-use crate::report::Problem;
+use crate::report::{Exit, Problem};
 
 /// How the program calls itself.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("wexport/", env!("CARGO_PKG_VERSION")));
@@ -66,14 +68,37 @@ impl Settings {
         if let Some(checkpoints) = checkpoints {
             builder = builder.checkpoints(checkpoints);
         }
-        builder.build().map_err(|error| Problem::usage(error.to_string()))
+        builder.build().map_err(|error| match error {
+            BuildError::Tls(error) => self.wrong_tls(&error),
+            BuildError::Proxy(error) => self.wrong_proxy(&error),
+            error => Problem::usage(error.to_string()),
+        })
     }
 
-    /// Whom to believe, for requests that go elsewhere.
-    #[cfg(feature = "store")]
+    /// Whom to believe, for connections that are made without a client.
     pub(crate) fn tls(&self) -> TlsOptions {
         let bundles = self.ca_bundles.value.iter();
-        bundles.fold(TlsOptions::new(), |options, path| options.with_ca_bundle(path.clone()))
+        bundles.fold(TlsOptions::new(), |tls, path| tls.with_ca_bundle(path.as_path()))
+    }
+
+    /// Why there can be no TLS.
+    pub(crate) fn wrong_tls(&self, error: &TlsError) -> Problem {
+        match error {
+            TlsError::Bundle { .. } => Problem::usage(format!("{}: {error}", self.ca_bundles.from))
+                .advise(
+                    "a CA bundle is a PEM file: texts from BEGIN CERTIFICATE to END CERTIFICATE",
+                ),
+            _ => Problem::new(Exit::Local, error.to_string()),
+        }
+    }
+
+    /// Why the proxy that is named cannot be used.
+    pub(crate) fn wrong_proxy(&self, error: &ProxyError) -> Problem {
+        let problem = match &self.proxy.value {
+            ProxySettings::Environment => Problem::usage(error.to_string()),
+            _ => Problem::usage(format!("{}: {}", self.proxy.from, error.reason())),
+        };
+        problem.advise("name an HTTP proxy, http://HOST:PORT, or go without by --proxy none")
     }
 
     fn wrong_base_url(&self, error: &UrlError) -> Problem {

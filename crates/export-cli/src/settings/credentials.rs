@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use export_hyper::Credentials;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::names;
 use super::permissions::is_open_to_others;
+use super::secret::{self, NoSecret};
 use super::sources::{From, Sourced, Sources};
+use super::{command, names};
 use crate::cli::CredentialArgs;
 use crate::report::{Exit, Problem};
 
@@ -20,8 +21,12 @@ use crate::report::{Exit, Problem};
 #[derive(Clone, Debug)]
 pub(crate) struct CredentialPlan {
     pub(crate) who: Sourced<Who>,
-    client_id: Option<Sourced<String>>,
+    pub(crate) client_id: Option<Sourced<String>>,
     strict: bool,
+    /// Variables that hold credentials too, and are not used.
+    unused: Vec<&'static str>,
+    /// How long a command may take.
+    patience: Duration,
 }
 
 /// Where a secret is.
@@ -88,11 +93,13 @@ enum Printed {
     Token { token: Zeroizing<String> },
 }
 
-/// The longest secret that is read, in **bytes**.
-const LONGEST: u64 = 65_536;
-
 impl CredentialPlan {
-    pub(super) fn resolve(flags: &CredentialArgs, sources: &Sources<'_>) -> Result<Self, Problem> {
+    /// `patience` is how long a command may take.
+    pub(super) fn resolve(
+        flags: &CredentialArgs,
+        sources: &Sources<'_>,
+        patience: Duration,
+    ) -> Result<Self, Problem> {
         let client_id = sources.find(flags.client_id.clone(), &names::CLIENT_ID)?;
         let from_flags = if flags.token_stdin {
             Some((Who::TokenStdin, From::Flag("--token-stdin")))
@@ -102,25 +109,38 @@ impl CredentialPlan {
             let secret = flags.client_secret_file.clone().map(Who::SecretFile);
             secret.map(|who| (who, From::Flag(names::CLIENT_SECRET_FILE.flag)))
         };
-        let (value, from) = match from_flags.or_else(|| Self::of_environment(sources)) {
+        let mut unused = Vec::new();
+        let found = match from_flags {
+            Some(found) => Some(found),
+            None => {
+                let mut set = Self::of_environment(flags, sources).into_iter();
+                let first = set.next();
+                unused.extend(set.map(|(variable, _)| variable));
+                first.map(|(variable, who)| (who, From::Environment(variable)))
+            }
+        };
+        let (value, from) = match found {
             Some(found) => found,
             None => Self::of_file(sources)?.unwrap_or((Who::Nobody, From::Default)),
         };
         let who = Sourced { value, from };
-        Ok(Self { who, client_id, strict: flags.strict_permissions })
+        Ok(Self { who, client_id, strict: flags.strict_permissions, unused, patience })
     }
 
-    fn of_environment(sources: &Sources<'_>) -> Option<(Who, From)> {
-        let secret = |text| Zeroizing::new(text);
+    /// Everything that is set, in the order of what counts. A client that a flag names is meant,
+    /// though there be a token.
+    fn of_environment(flags: &CredentialArgs, sources: &Sources<'_>) -> Vec<(&'static str, Who)> {
         let places: [(&'static str, InVariable); 4] = [
             (names::TOKEN, Who::Token),
             ("WORKIVA_TOKEN_FILE", |path| Who::TokenFile(PathBuf::from(&*path))),
             (names::CLIENT_SECRET, Who::Secret),
             ("WORKIVA_CLIENT_SECRET_FILE", |path| Who::SecretFile(PathBuf::from(&*path))),
         ];
-        places.into_iter().find_map(|(variable, who)| {
-            Some((who(secret(sources.variable(variable)?)), From::Environment(variable)))
-        })
+        let tokens = if flags.client_id.is_some() { 2 } else { 0 };
+        let set = places.into_iter().skip(tokens).filter_map(|(variable, who)| {
+            Some((variable, who(Zeroizing::new(sources.variable(variable)?))))
+        });
+        set.collect()
     }
 
     fn of_file(sources: &Sources<'_>) -> Result<Option<(Who, From)>, Problem> {
@@ -136,37 +156,82 @@ impl CredentialPlan {
     /// Fetches the secret. What people should know of it goes to `warn`.
     pub(crate) fn load(&self, warn: &mut dyn FnMut(String)) -> Result<Loaded, Problem> {
         let Sourced { value, from } = &self.who;
+        if !self.unused.is_empty() {
+            let unused = self.unused.join(" and ");
+            warn(format!("{from} is used; {unused} is set too, and is not"));
+        }
         match value {
-            Who::Nobody => Err(Problem::usage("no credentials were given")
-                .advise("set WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET, or WORKIVA_TOKEN")),
-            Who::Token(token) => Ok(Loaded::token(token)),
+            Who::Nobody => Err(self.nobody()),
+            Who::Token(text) => {
+                let token = secret::trimmed(text).and_then(secret::token);
+                Ok(Loaded::token(&token.map_err(|why| refused(&from.to_string(), &why))?))
+            }
             Who::TokenStdin => {
-                let token = read_secret(io::stdin(), "standard input")?;
+                let token = secret::read(io::stdin()).and_then(secret::token);
+                Ok(Loaded::token(&token.map_err(|why| refused("standard input", &why))?))
+            }
+            Who::TokenFile(path) => {
+                let token = self.open(path, warn).and_then(|file| {
+                    let token = secret::read(file).and_then(secret::token);
+                    token.map_err(|why| refused(&path.display().to_string(), &why))
+                })?;
                 Ok(Loaded::token(&token))
             }
-            Who::TokenFile(path) => Ok(Loaded::token(&self.secret_of(path, warn)?)),
-            Who::Secret(secret) => Ok(Loaded::client(self.client_id(from)?, secret)),
-            Who::SecretFile(path) => {
-                Ok(Loaded::client(self.client_id(from)?, &self.secret_of(path, warn)?))
+            Who::Secret(text) => {
+                let id = self.client_id(from)?;
+                let secret = secret::trimmed(text).and_then(secret::one_line);
+                Ok(Loaded::client(id, &secret.map_err(|why| refused(&from.to_string(), &why))?))
             }
-            Who::Command(words) => self.by_command(words, from),
+            Who::SecretFile(path) => {
+                let id = self.client_id(from)?;
+                let secret = secret::read(self.open(path, warn)?).and_then(secret::one_line);
+                let secret = secret.map_err(|why| refused(&path.display().to_string(), &why))?;
+                Ok(Loaded::client(id, &secret))
+            }
+            Who::Command(words) => {
+                let fail = |what: &str| {
+                    let what = format!("{from}: credential_command {what}");
+                    Problem::new(Exit::Unauthorized, what)
+                };
+                let printed = command::printed(words, self.patience).map_err(|what| fail(&what))?;
+                of_printed(printed, fail)
+            }
+        }
+    }
+
+    /// Where the token was given; `None` if it is a client that asks.
+    pub(crate) fn token_from(&self, client_id: Option<&str>) -> Option<String> {
+        match &self.who.value {
+            _ if client_id.is_some() => None,
+            Who::TokenFile(path) => Some(path.display().to_string()),
+            Who::TokenStdin => Some("standard input".into()),
+            Who::Command(_) => Some(format!("credential_command ({})", self.who.from)),
+            _ => Some(self.who.from.to_string()),
+        }
+    }
+
+    fn nobody(&self) -> Problem {
+        match &self.client_id {
+            Some(id) => {
+                Problem::usage(format!("there is a client id ({}), but no secret of it", id.from))
+                    .advise("set WORKIVA_CLIENT_SECRET, or give --client-secret-file")
+            }
+            None => Problem::usage("no credentials were given")
+                .advise("set WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET, or WORKIVA_TOKEN"),
         }
     }
 
     fn client_id(&self, from: &From) -> Result<&str, Problem> {
-        let id = self.client_id.as_ref().map(|id| id.value.as_str());
-        id.ok_or_else(|| {
+        let id = self.client_id.as_ref().map(|id| id.value.trim());
+        id.filter(|id| !id.is_empty()).ok_or_else(|| {
             Problem::usage(format!("there is a client's secret ({from}), but no client id"))
                 .advise("set WORKIVA_CLIENT_ID, or give --client-id")
         })
     }
 
-    fn secret_of(
-        &self,
-        path: &Path,
-        warn: &mut dyn FnMut(String),
-    ) -> Result<Zeroizing<String>, Problem> {
-        let shown = path.display().to_string();
+    /// Opens the file of a secret, if nobody else may.
+    fn open(&self, path: &Path, warn: &mut dyn FnMut(String)) -> Result<File, Problem> {
+        let shown = path.display();
         let fail = |error| Problem::local(format!("cannot read {shown}"), &error);
         let file = File::open(path).map_err(fail)?;
         if is_open_to_others(&file).map_err(fail)? {
@@ -176,65 +241,38 @@ impl CredentialPlan {
             }
             warn(format!("{what}: run chmod 600 {shown}"));
         }
-        read_secret(file, &shown)
-    }
-
-    /// Runs a command and reads what it prints: a token, or JSON with a token or a client.
-    fn by_command(&self, words: &[String], from: &From) -> Result<Loaded, Problem> {
-        let fail = |what: &str| Problem::new(Exit::Unauthorized, format!("{from}: {what}"));
-        let mut command = match words {
-            [] => return Err(fail("credential_command is empty")),
-            [line] => shell(line),
-            [program, arguments @ ..] => {
-                let mut command = Command::new(program);
-                command.args(arguments);
-                command
-            }
-        };
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| fail(&format!("credential_command cannot be run: {error}")))?;
-        let printed = child.stdout.take().map(|out| read_secret(out, "credential_command"));
-        let status = child.wait().map_err(|error| fail(&error.to_string()))?;
-        if !status.success() {
-            return Err(fail(&format!("credential_command failed: {status}")));
-        }
-        let printed = printed.transpose()?.unwrap_or_default();
-        if !printed.starts_with('{') {
-            return Ok(Loaded::token(&printed));
-        }
-        match serde_json::from_str(&printed) {
-            Ok(Printed::Client { client_id, client_secret }) => {
-                Ok(Loaded::client(&client_id, &client_secret))
-            }
-            Ok(Printed::Token { token }) => Ok(Loaded::token(&token)),
-            // Not the error: it may quote what it could not read.
-            Err(_) => Err(fail("credential_command printed JSON of another form")
-                .advise(r#"expected {"client_id": .., "client_secret": ..} or {"token": ..}"#)),
-        }
+        Ok(file)
     }
 }
 
-/// A line for the system's shell.
-fn shell(line: &str) -> Command {
-    let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-    let mut command = Command::new(shell);
-    command.args([flag, line]);
-    command
+/// A bare token, or JSON with a token or a client.
+fn of_printed(
+    printed: Zeroizing<String>,
+    fail: impl Fn(&str) -> Problem,
+) -> Result<Loaded, Problem> {
+    let token = |text| {
+        let token = secret::token(text);
+        token.map_err(|why| fail(&format!("printed no token: {why}")))
+    };
+    if !printed.starts_with('{') {
+        return Ok(Loaded::token(&token(printed)?));
+    }
+    match serde_json::from_str(&printed) {
+        Ok(Printed::Client { client_id, client_secret }) => {
+            Ok(Loaded::client(client_id.trim(), client_secret.trim()))
+        }
+        Ok(Printed::Token { token: text }) => Ok(Loaded::token(&token(text)?)),
+        // Not the error: it may quote what it could not read.
+        Err(_) => Err(fail("printed JSON of another form")
+            .advise(r#"expected {"client_id": .., "client_secret": ..} or {"token": ..}"#)),
+    }
 }
 
-/// Reads a secret, without the blanks and line breaks around it.
-fn read_secret(source: impl Read, what: &str) -> Result<Zeroizing<String>, Problem> {
-    let mut text = Zeroizing::new(String::new());
-    source
-        .take(LONGEST)
-        .read_to_string(&mut text)
-        .map_err(|error| Problem::local(format!("cannot read a secret from {what}"), &error))?;
-    let secret = text.trim();
-    if secret.is_empty() {
-        return Err(Problem::usage(format!("no secret: {what} is empty")));
-    }
-    Ok(Zeroizing::new(secret.into()))
+/// What is wrong with the secret in this place.
+fn refused(place: &str, why: &NoSecret) -> Problem {
+    let exit = match why {
+        NoSecret::Unreadable(_) => Exit::Local,
+        _ => Exit::Usage,
+    };
+    Problem::new(exit, format!("there is no secret of use in {place}: {why}"))
 }

@@ -90,6 +90,11 @@ impl ConfigFile {
         }
     }
 
+    /// Where it is; `None` if there is none.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        (!self.path.as_os_str().is_empty()).then(|| self.path.clone())
+    }
+
     /// A text, a number or a yes, as text.
     pub(super) fn text(&self, key: &str) -> Result<Option<Sourced<String>>, Problem> {
         let Some((value, from)) = self.get(key) else { return Ok(None) };

@@ -1,10 +1,12 @@
 //! What was set, and where: a flag beats the environment, which beats the config file.
 
 mod client;
+mod command;
 mod credentials;
 mod file;
 mod names;
 mod permissions;
+mod secret;
 mod sources;
 
 use std::path::PathBuf;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use export_hyper::{ApiVersion, Limits, ProxySettings, Region, Resubmit};
 
 pub(crate) use self::client::dress;
-pub(crate) use self::credentials::{CredentialPlan, Loaded};
+pub(crate) use self::credentials::{CredentialPlan, Loaded, Who};
 use self::sources::Sources;
 pub(crate) use self::sources::{Environment, Sourced};
 use crate::cli::{Session, Span};
@@ -22,6 +24,9 @@ use crate::report::Problem;
 /// The settings of a run, each with its origin.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// The config file that was read, if there was one.
+    pub(crate) config_file: Sourced<Option<PathBuf>>,
+    pub(crate) profile: Option<Sourced<String>>,
     pub(crate) service: Sourced<Service>,
     pub(crate) allowed_origins: Sourced<Vec<String>>,
     pub(crate) api_version: Sourced<ApiVersion>,
@@ -79,7 +84,12 @@ impl Settings {
         let Session { connection: flags, credentials, state, .. } = session;
         let limits = Limits::default();
         let span = |value: Duration| Span(value);
+        let request_timeout =
+            sources.pick(flags.request_timeout, &names::REQUEST_TIMEOUT, span(limits.attempt))?;
+        let patience = request_timeout.value.0;
         Ok(Self {
+            config_file: sources.config_file(),
+            profile: sources.profile(),
             service: sources.service(flags)?,
             allowed_origins: sources.list(&flags.allow_origin, &names::ALLOW_ORIGIN)?,
             api_version: sources.pick(
@@ -95,18 +105,14 @@ impl Settings {
                 &names::STALL_TIMEOUT,
                 span(limits.stall),
             )?,
-            request_timeout: sources.pick(
-                flags.request_timeout,
-                &names::REQUEST_TIMEOUT,
-                span(limits.attempt),
-            )?,
+            request_timeout,
             poll_interval: sources.pick(
                 flags.poll_interval,
                 &names::POLL_INTERVAL,
                 span(limits.min_interval),
             )?,
             retries: sources.pick(flags.retries, &names::RETRIES, limits.failures)?,
-            credentials: CredentialPlan::resolve(credentials, sources)?,
+            credentials: CredentialPlan::resolve(credentials, sources, patience)?,
             state: sources.state(state)?,
             deny_deprecated: flags.deny_deprecated,
             resubmit: Resubmit::default(),

@@ -1,7 +1,7 @@
 //! Three places in which a setting may stand, asked in their order.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use etcetera::BaseStrategy;
@@ -49,6 +49,9 @@ impl fmt::Display for From {
 pub(super) struct Sources<'a> {
     environment: Environment<'a>,
     file: ConfigFile,
+    /// Where it was said which file to read.
+    file_from: From,
+    profile: Option<Sourced<String>>,
 }
 
 impl<'a> Sources<'a> {
@@ -56,20 +59,40 @@ impl<'a> Sources<'a> {
         flags: &ConnectionArgs,
         environment: Environment<'a>,
     ) -> Result<Self, Problem> {
-        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
-        let profile = flags.profile.clone().or_else(|| set(names::PROFILE));
-        let named = flags.config.clone().or_else(|| set(names::CONFIG).map(PathBuf::from));
-        let file = match named {
-            Some(path) => ConfigFile::read(&path, profile.as_deref())?,
-            None => ConfigFile::read_default(profile.as_deref())?,
+        let set = |flag: Option<String>, name: &'static str, variable: &'static str| {
+            let flag = flag.map(|value| Sourced { value, from: From::Flag(name) });
+            flag.or_else(|| {
+                let value = environment(variable).filter(|value| !value.is_empty())?;
+                Some(Sourced { value, from: From::Environment(variable) })
+            })
         };
-        Ok(Self { environment, file })
+        let profile = set(flags.profile.clone(), "--profile", names::PROFILE);
+        let name = profile.as_ref().map(|profile| profile.value.as_str());
+        let (file, file_from) = match &flags.config {
+            Some(path) => (ConfigFile::read(path, name)?, From::Flag("--config")),
+            None => match set(None, "--config", names::CONFIG) {
+                Some(named) => (ConfigFile::read(Path::new(&named.value), name)?, named.from),
+                None => (ConfigFile::read_default(name)?, From::Default),
+            },
+        };
+        Ok(Self { environment, file, file_from, profile })
     }
 
     /// Flags and environment alone.
     #[cfg(feature = "demo")]
     pub(super) fn without_file(environment: Environment<'a>) -> Self {
-        Self { environment, file: ConfigFile::default() }
+        let (file, file_from) = (ConfigFile::default(), From::Default);
+        Self { environment, file, file_from, profile: None }
+    }
+
+    /// The config file that was read.
+    pub(super) fn config_file(&self) -> Sourced<Option<PathBuf>> {
+        Sourced { value: self.file.path(), from: self.file_from.clone() }
+    }
+
+    /// The profile of the config file that is in use.
+    pub(super) fn profile(&self) -> Option<Sourced<String>> {
+        self.profile.clone()
     }
 
     /// A variable; an empty one counts as not set.

@@ -7,6 +7,7 @@
 use export_hyper::{Event, FailureKind, Timestamp, Why};
 use serde::{Deserialize, Serialize};
 
+use crate::doctor::Standing;
 use crate::report::Problem;
 use crate::spec::What;
 
@@ -98,6 +99,18 @@ pub(crate) enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         original_request: Option<String>,
     },
+    /// A setting, and where it was set (`wexport doctor`).
+    Setting { name: String, value: String, from: String },
+    /// Something that was looked at (`wexport doctor`): `ok`, `warning`, `failed`, `not_checked`.
+    Check {
+        name: String,
+        standing: Standing,
+        what: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        advice: Vec<String>,
+    },
+    /// Everything was looked at (`wexport doctor`).
+    Diagnosis { exit_code: u8 },
     /// There is a file already, and it was to be left.
     Skipped { file: String },
     /// Somebody stopped the program.

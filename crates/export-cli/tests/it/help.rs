@@ -6,7 +6,7 @@ use crate::world::World;
 const LINES: usize = 24;
 const COLUMNS: usize = 80;
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["document"],
     &["spreadsheet"],
@@ -26,6 +26,7 @@ const COMMANDS: [&[&str]; 23] = [
     &["jobs", "resume"],
     &["jobs", "clean"],
     &["verify"],
+    &["doctor"],
     &["completions"],
     &["man"],
     &["demo"],

@@ -141,7 +141,12 @@ fn a_command_of_the_config_file_prints_the_credentials() {
         (r#"["echo", '{"secret": "hunter2"}']"#, 4),
         (r#""exit 3""#, 4),
         (r#"["./no-such-program"]"#, 4),
-        (r#""true""#, 2),
+        (r#""true""#, 4),
+        (r#""printf 'one\ntwo\n'""#, 4),
+        (r#""printf '\\377\\376'""#, 4),
+        (r#""printf 'a token'""#, 4),
+        (r#""printf '{}'""#, 4),
+        (r#"[]"#, 4),
     ] {
         let config = format!("credential_command = {command}");
         let world = World::new();

@@ -106,9 +106,21 @@ fn a_proxy_s_password_is_no_argument() {
 #[test]
 fn nobody_asks_without_credentials() {
     let world = World::new();
-    let mut command = world.command(&["document", "d1", "-f", "pdf"]);
-    let output = command.env_remove("WORKIVA_CLIENT_SECRET").output().unwrap();
-    let ran = world.ran(output);
-    assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET"), "{}", ran.err);
+    for (without, said) in [
+        (&["WORKIVA_CLIENT_SECRET"][..], "a client id (WORKIVA_CLIENT_ID), but no secret"),
+        (&["WORKIVA_CLIENT_ID"], "a client's secret (WORKIVA_CLIENT_SECRET), but no client id"),
+        (
+            &["WORKIVA_CLIENT_ID", "WORKIVA_CLIENT_SECRET"],
+            "WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET",
+        ),
+    ] {
+        let mut command = world.command(&["document", "d1", "-f", "pdf"]);
+        for variable in without {
+            command.env_remove(variable);
+        }
+        let ran = world.ran(command.output().unwrap());
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.err.contains(said), "{without:?}: {}", ran.err);
+    }
+    assert!(world.requests().is_empty());
 }
