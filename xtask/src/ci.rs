@@ -1,7 +1,7 @@
 //! Everything that has to hold.
 
 use crate::shell::{self, Done, cargo};
-use crate::{deny, packages, samples, snapshots};
+use crate::{deny, packages, proxies, samples, snapshots};
 
 /// In the order of how soon each tells that something is wrong.
 pub(crate) fn run() -> Done {
@@ -21,5 +21,6 @@ pub(crate) fn run() -> Done {
     shell::run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
     snapshots::check()?;
     shell::run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
-    samples::check()
+    samples::check()?;
+    proxies::check()
 }

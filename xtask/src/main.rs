@@ -7,6 +7,7 @@ mod ci;
 mod demo;
 mod deny;
 mod packages;
+mod proxies;
 mod samples;
 mod shell;
 mod snapshots;
@@ -19,7 +20,7 @@ const HELP: &str = "\
 Usage: cargo xtask <command>
 
   ci                     everything that has to hold: format, lints, docs, tests, snapshots,
-                         the vendor's samples, the packages that come along
+                         the vendor's samples, a real proxy, the packages that come along
   deny                   licences, banned and doubled packages, sources, known vulnerabilities;
                          installs cargo-deny if it is missing
   demo [FOLDER]          starts the simulator and exports one document of each kind through both
@@ -28,6 +29,8 @@ Usage: cargo xtask <command>
                          --accept writes them anew and removes the orphans
   samples                runs the vendor's request samples (curl, httpie, wget, requests)
                          against the simulator
+  proxies                runs wexport through mitmproxy: one that re-signs TLS, one that wants
+                         a password
   soak [--schedules N] [--seed S] [--replay SEED]
                          plays a million exports (or N) in virtual time, each with other faults,
                          crashes and failures; --replay prints all that happens in one
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         ["snapshots"] => snapshots::check(),
         ["snapshots", "--accept"] => snapshots::accept(),
         ["samples"] => samples::check(),
+        ["proxies"] => proxies::check(),
         ["soak", words @ ..] => soak::run(words),
         ["bench"] => bench::core().and_then(|()| bench::download()),
         ["bench", "core"] => bench::core(),

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::shell::{Done, Simulator, run, target};
+use crate::shell::{self, Done, Simulator};
 
 const BODY: &str = r#"{"kind":"SupportingDocument"}"#;
 
@@ -111,18 +111,9 @@ fn requests(python: &Path, url: &str, body: Option<&str>) -> Command {
 
 /// A Python that has httpie and requests, made on the first run.
 fn python() -> Done<PathBuf> {
-    for tool in ["curl", "wget", "python3"] {
+    for tool in ["curl", "wget"] {
         let found = Command::new(tool).arg("--version").stdout(Stdio::null()).status();
         found.map_err(|_| format!("the samples need {tool}: install it"))?;
     }
-    let home = target("samples-venv");
-    let python = home.join("bin").join("python");
-    let ready = home.join("ready");
-    if !ready.exists() {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        run(Command::new(&python).args(install).args(["httpie==3.2.4", "requests==2.32.5"]))?;
-        std::fs::write(&ready, "").map_err(|error| format!("{}: {error}", ready.display()))?;
-    }
-    Ok(python)
+    shell::python("samples-venv", &["httpie==3.2.4", "requests==2.32.5"])
 }

@@ -1,6 +1,7 @@
 //! Running programs.
 
 use std::env;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -55,6 +56,22 @@ pub(crate) fn output(command: &mut Command) -> Done<String> {
 fn shown(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// A Python with these packages, in a folder of the target's, made on the first run.
+pub(crate) fn python(folder: &str, packages: &[&str]) -> Done<PathBuf> {
+    let found = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
+    found.map_err(|_| "python3 is needed: install it")?;
+    let home = target(folder);
+    let python = home.join("bin").join("python");
+    let (ready, wanted) = (home.join("ready"), packages.join("\n"));
+    if fs::read_to_string(&ready).ok().as_ref() != Some(&wanted) {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        run(Command::new(&python).args(install).args(packages))?;
+        fs::write(&ready, wanted).map_err(|error| format!("{}: {error}", ready.display()))?;
+    }
+    Ok(python)
 }
 
 /// The simulator, running until this is dropped.

@@ -92,13 +92,13 @@ Credentials
   WORKIVA_CLIENT_SECRET_FILE                 a file with its secret
   WORKIVA_TOKEN, WORKIVA_TOKEN_FILE          a bearer token; beats a client, unless
                                              --client-id names it
-  credential_command, in the config file     a line for the shell, or a list of words, that
+  credential_command, in the config file     a shell line, or a list of words, that
                                              prints a token, or JSON with client_id and
                                              client_secret, within --request-timeout
 Connection
   WEXPORT_REGION, WEXPORT_BASE_URL, WEXPORT_API_VERSION
   WEXPORT_PROXY, or else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY
-                                             (a password as http://USER:PASSWORD@HOST:PORT)
+    (one that wants a password: http://USER:PASSWORD@HOST:PORT, never as a flag)
   WEXPORT_CA_BUNDLE, or else SSL_CERT_FILE   (the latter replaces the system's on Linux)
   WEXPORT_TIMEOUT, WEXPORT_STALL_TIMEOUT, WEXPORT_REQUEST_TIMEOUT
   WEXPORT_POLL_INTERVAL, WEXPORT_RETRIES

@@ -26,7 +26,9 @@ pub(super) fn state(settings: &Settings, chart: &mut Chart<'_>) {
     };
     let written = tempfile::tempfile_in(&jobs).and_then(|mut file| file.write_all(b"x"));
     match written.and_then(|()| is_private(&jobs)) {
-        Ok(true) => chart.ok("state", format!("{} can be written", folder.display())),
+        Ok(true) => {
+            chart.ok("state", format!("{} can be written, and by nobody else", folder.display()))
+        }
         Ok(false) => chart.warning(
             "state",
             format!("others may look into {}", jobs.display()),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::secret;
+use super::secret::{self, NoSecret};
 use crate::cli::Span;
 
 /// Runs a command and reads what it prints, without the blanks around it.
@@ -33,6 +33,12 @@ pub(super) fn printed(words: &[String], patience: Duration) -> Result<Zeroizing<
     }
     let text = told.recv_timeout(patience).ok();
     let status = text.as_ref().and_then(|_| ended(&mut child, give_up_at));
+    if let Some(Err(why @ NoSecret::TooLong)) = &text {
+        // It was not let say all, which is why it failed, if it did.
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(useless(why));
+    }
     let (Some(text), Some(status)) = (text, status) else {
         // It may have ended meanwhile; either way it is gone afterwards.
         let _ = child.kill();
@@ -43,7 +49,11 @@ pub(super) fn printed(words: &[String], patience: Duration) -> Result<Zeroizing<
     if !status.success() {
         return Err(format!("failed: {status}"));
     }
-    text.map_err(|why| format!("printed nothing of use: {why}"))
+    text.map_err(|why| useless(&why))
+}
+
+fn useless(why: &NoSecret) -> String {
+    format!("printed nothing of use: {why}")
 }
 
 /// How the command ended, if it does so in time. What it printed is there: it is about to end.

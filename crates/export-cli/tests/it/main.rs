@@ -1,6 +1,8 @@
 //! The program itself, against the simulated service.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
+mod credentials;
+mod doctor;
 mod errors;
 mod exports;
 mod help;
@@ -9,10 +11,13 @@ mod json;
 mod mask;
 #[cfg(all(unix, feature = "s3"))]
 mod moto;
+mod network;
 mod places;
+mod proxy;
 mod receipts;
 #[cfg(all(unix, feature = "s3"))]
 mod relay;
+mod secrets;
 mod settings;
 mod signals;
 #[cfg(all(unix, feature = "s3"))]

@@ -1,6 +1,7 @@
 //! A machine with a home of its own, and a simulated service.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -82,6 +83,27 @@ impl World {
         command
     }
 
+    /// Runs a command line to its end, with these variables; an empty one is taken away.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], line: &[&str]) -> Ran {
+        let mut command = self.command(line);
+        for (name, value) in variables {
+            match *value {
+                "" => command.env_remove(name),
+                value => command.env(name, value),
+            };
+        }
+        self.ran(command.output().unwrap())
+    }
+
+    /// Writes a file into the work, which nobody else may read.
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(self.work().join(name)).unwrap().write_all(text.as_ref()).unwrap();
+    }
+
     /// Runs a command line to its end.
     pub(crate) fn run(&self, line: &[&str]) -> Ran {
         self.ran(self.command(line).output().unwrap())
@@ -103,7 +125,7 @@ impl World {
     pub(crate) fn masked(&self, text: &str) -> String {
         let text = text.replace(self.server.storage_url(), "http://STORE");
         let text = text.replace(self.server.url(), "http://API");
-        let host = |url: &str| url.trim_start_matches("http://").to_owned();
+        let host = |url: &str| url.split("//").nth(1).unwrap().to_owned();
         let text = text.replace(&host(self.server.url()), "API");
         mask(&text.replace(&self.folder.path().display().to_string(), "/TMP"))
     }
