@@ -4,7 +4,7 @@ use crate::cli::ShowArgs;
 use crate::place::Delivered;
 use crate::report::{Exit, Problem};
 use crate::run::Outcome;
-use crate::show::{Watcher, print};
+use crate::show::{Watcher, print, streams_are_one};
 
 /// Who reads what the command prints.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,8 @@ impl Readers {
             Some(Outcome::Uploaded(url)) => url.clone(),
             _ => return Ok(()),
         };
-        if self.show.quiet || self.show.json {
+        // On a terminal that shows both streams, the display has just named it.
+        if self.show.quiet || self.show.json || streams_are_one() {
             return Ok(());
         }
         print(&format!("{name}\n"))

@@ -10,7 +10,7 @@ use crate::cli::{Session, Span, StateArgs};
 use crate::clock;
 use crate::report::Problem;
 use crate::settings::Settings;
-use crate::show::{Happening, Record, line, print};
+use crate::show::{Happening, Record, harmless, print, sentence};
 use crate::state::{Description, Job, Standing, State};
 
 /// One line of `jobs list --json`.
@@ -42,7 +42,7 @@ pub(super) fn list(failed: bool, json: bool, flags: &StateArgs) -> Result<(), Pr
             let ending = description.ending.as_ref().map_or("", |ending| &ending.text);
             let (id, standing) = (job.id(), standing.as_str());
             let line = format!("{id:<21} {standing:<11} {}  {ending}", description.what);
-            let _ = writeln!(text, "{}", line.trim_end());
+            let _ = writeln!(text, "{}", harmless(line.trim_end()));
         }
     }
     print(&text)
@@ -68,13 +68,18 @@ fn timeline(job: &Job, description: &Description, events: &[Record]) -> String {
     let _ = writeln!(text, "job {}: {standing}", job.id());
     let _ = writeln!(text, "{}", description.what);
     if let Some(ending) = &description.ending {
-        let _ =
-            writeln!(text, "ended {} with code {}: {}", ending.at, ending.exit_code, ending.text);
+        let _ = writeln!(
+            text,
+            "ended {} with code {}: {}",
+            ending.at,
+            ending.exit_code,
+            harmless(&ending.text)
+        );
     }
     text.push('\n');
     for record in events {
         if let Some(what) = in_full(&record.what) {
-            let _ = writeln!(text, "{:<24}  {what}", record.at);
+            let _ = writeln!(text, "{:<24}  {}", record.at, harmless(&what));
         }
     }
     text
@@ -97,7 +102,7 @@ fn in_full(what: &Happening) -> Option<String> {
         Happening::Deprecated => "the service calls the endpoint deprecated".into(),
         Happening::Ignored { what } => format!("ignored: {what}"),
         Happening::Sunset { endpoint, date, .. } => format!("{endpoint} ends on {date}"),
-        other => return line(other),
+        other => return sentence(other),
     })
 }
 

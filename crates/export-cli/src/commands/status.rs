@@ -6,7 +6,7 @@ use super::environment;
 use crate::cli::StatusArgs;
 use crate::report::{Context, Exit, Problem, explain};
 use crate::settings::Settings;
-use crate::show::{Happening, Watcher, display, print};
+use crate::show::{Happening, Watcher, display, harmless, print};
 
 /// Asks once.
 pub(super) async fn run(command: StatusArgs) -> Exit {
@@ -62,7 +62,7 @@ fn text(answer: &Happening) -> String {
         ("original request", original_request.as_deref()),
     ] {
         if let Some(fact) = fact {
-            let _ = writeln!(text, "{name:<17} {fact}");
+            let _ = writeln!(text, "{name:<17} {}", harmless(fact));
         }
     }
     text

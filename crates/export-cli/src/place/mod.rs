@@ -14,5 +14,5 @@ pub(crate) use self::claims::Claims;
 pub(crate) use self::delivery::{Delivered, Delivery, Opened};
 #[cfg(feature = "store")]
 pub(crate) use self::store::{Arrived, Depot, Upload, abandon};
-pub(crate) use self::target::Order;
+pub(crate) use self::target::{Order, shown};
 pub(crate) use self::template::PLACEHOLDERS;

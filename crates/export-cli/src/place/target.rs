@@ -115,8 +115,9 @@ fn split_url(output: &str) -> Option<(&str, &str)> {
 }
 
 /// A path as people read it: relative where it is under the current folder.
-pub(super) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: impl AsRef<Path>) -> String {
     let current = std::env::current_dir().ok();
+    let path = path.as_ref();
     let inside = current.and_then(|current| path.strip_prefix(current).ok().map(PathBuf::from));
     inside.unwrap_or_else(|| path.into()).display().to_string()
 }

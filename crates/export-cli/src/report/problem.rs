@@ -1,12 +1,13 @@
 //! What went wrong, as it is told to people and to scripts.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
+use crate::show::say;
 
 /// Something that went wrong, with everything that helps to mend it.
 #[derive(Clone, Debug)]
@@ -73,8 +74,7 @@ impl Problem {
 
     /// Tells people, on standard error.
     pub(crate) fn print(&self) -> ExitCode {
-        // If there is nobody to read it, the code still says it.
-        let _ = write!(io::stderr(), "{self}");
+        say(&self.to_string());
         self.exit.into()
     }
 }

@@ -115,14 +115,15 @@ impl Ending<'_> {
     pub(super) fn interrupted(self, signal: Exit) -> Problem {
         let operation = self.watcher.operation();
         self.watcher.tell(Happening::Interrupted { exit_code: signal.code() });
-        let mut problem = Problem::new(signal, "stopped");
+        let how = if signal == Exit::Interrupted { "Ctrl-C" } else { "SIGTERM" };
+        let mut problem = Problem::new(signal, format!("stopped by {how}"));
         problem.facts.operation.clone_from(&operation);
         problem.again = Some(match (self.job, &operation) {
-            (Some(job), _) => format!("go on with: wexport jobs resume {}", job.id()),
-            (None, Some(operation)) => format!("go on with: wexport fetch {operation}"),
-            (None, None) => "run the command again: the service had accepted nothing yet".into(),
+            (Some(job), _) => format!("yes: wexport jobs resume {}", job.id()),
+            (None, Some(operation)) => format!("yes: wexport fetch {operation}"),
+            (None, None) => "yes: the service had accepted nothing yet".into(),
         });
-        self.write_down(signal, "stopped".into());
+        self.write_down(signal, problem.what.clone());
         problem
     }
 

@@ -59,7 +59,7 @@ pub(crate) enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         length: Option<u64>,
     },
-    /// How far the download is; about once a second, and not in the log.
+    /// How far the download is; about once a second, more often on a terminal, and not in the log.
     Progress {
         bytes: u64,
         #[serde(default, skip_serializing_if = "Option::is_none")]

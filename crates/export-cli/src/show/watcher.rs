@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use export_hyper::Event;
 
@@ -26,9 +26,6 @@ struct Inner {
     sunset_told: bool,
     progressed: Option<Instant>,
 }
-
-/// How often progress is told.
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 impl Watcher {
     pub(crate) fn new(display: Box<dyn Display>) -> Self {
@@ -74,7 +71,8 @@ impl Watcher {
     /// Takes in how far a download is.
     pub(crate) fn progress(&self, bytes: u64, length: Option<u64>) {
         let mut inner = self.inner();
-        if inner.progressed.is_some_and(|last| last.elapsed() < PROGRESS_EVERY) {
+        let every = inner.display.progress_every();
+        if inner.progressed.is_some_and(|last| last.elapsed() < every) {
             return;
         }
         inner.progressed = Some(Instant::now());
