@@ -22,5 +22,6 @@ mod settings;
 mod signals;
 #[cfg(all(unix, feature = "s3"))]
 mod stores;
+mod terminal;
 mod usage;
 mod world;

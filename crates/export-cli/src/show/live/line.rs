@@ -7,6 +7,9 @@ use super::view::{Doing, Pause, View, Why};
 use crate::show::terminal::Colour;
 use crate::show::text::{clip, clock, columns, share, size, span};
 
+/// A name that is cut shorter than this, in columns, is none.
+const SHORTEST: usize = 12;
+
 /// A part of a line.
 struct Part {
     /// What stands between this and what is before it.
@@ -48,7 +51,7 @@ pub(super) fn last(view: &View, now: Duration, how: &str, width: usize) -> Strin
     let how = format!("{how} {}", span(now.saturating_sub(view.began)));
     let room = width.saturating_sub(columns(&how) + 2);
     // A name that cannot be recognised helps nobody; where the file is, does.
-    if room < 3 + 1 {
+    if room < columns(&view.name).min(SHORTEST) {
         return how;
     }
     format!("{}  {how}", clip(&view.name, room))
@@ -191,7 +194,7 @@ mod tests {
     fn what_goes_to_a_store_is_seen_on_its_way() {
         let mut view = View::new(at(0.0), "document d1");
         view.take(at(0.0), &Happening::Uploading { url: "s3://b/k".into(), length: 30_400_000 });
-        assert_eq!(line(&view, at(0.0), 80).0, "document d1  uploading  0%  0 of 29.0 MiB  0:00");
+        assert_eq!(line(&view, at(0.0), 80).0, "document d1  uploading  0%  0.0 of 29.0 MiB  0:00");
         view.take(at(1.0), &Happening::Progress { bytes: 15_200_000, length: None });
         let shown = line(&view, at(1.0), 80).0;
         assert!(shown.starts_with("document d1  uploading  50%  14.5 of 29.0 MiB"), "{shown}");
@@ -257,12 +260,12 @@ mod tests {
     #[test]
     fn the_last_line_keeps_the_place_of_the_file_before_the_name() {
         let view = View::new(at(0.0), ID);
-        let lasts = [79, 60, 46, 30]
+        let lasts = [79, 60, 47, 46]
             .map(|width| last(&view, at(12.0), "done: report.pdf, 2.9 MiB in", width));
         assert_snapshot!(lasts.join("\n"), @r"
         document 124efa2a142f472ba1ceab34ed18915f  done: report.pdf, 2.9 MiB in 12 s
         document 124efa2a142f4...  done: report.pdf, 2.9 MiB in 12 s
-        document...  done: report.pdf, 2.9 MiB in 12 s
+        document ...  done: report.pdf, 2.9 MiB in 12 s
         done: report.pdf, 2.9 MiB in 12 s
         ");
     }
