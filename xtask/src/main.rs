@@ -8,7 +8,7 @@ mod demo;
 mod deny;
 mod packages;
 mod proxies;
-mod recording;
+mod pages;
 mod samples;
 mod shell;
 mod snapshots;
@@ -28,8 +28,8 @@ Usage: cargo xtask <command>
                          adapters and both generations of the API, into ./export-demo
   snapshots [--accept]   runs the snapshot tests; fails on missing, changed and orphaned ones;
                          --accept writes them anew and removes the orphans
-  recording              runs the program on a terminal and writes what one sees of it into
-                         docs/recording.txt and the README
+  pages                  runs the program, on a terminal too, and writes what it prints into the
+                         README and docs/
   samples                runs the vendor's request samples (curl, httpie, wget, requests)
                          against the simulator
   proxies                runs wexport through mitmproxy: one that re-signs TLS, one that wants
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         ["deny"] => deny::check(),
         ["snapshots"] => snapshots::check(),
         ["snapshots", "--accept"] => snapshots::accept(),
-        ["recording"] => recording::write(),
+        ["pages"] => pages::write(),
         ["samples"] => samples::check(),
         ["proxies"] => proxies::check(),
         ["soak", words @ ..] => soak::run(words),

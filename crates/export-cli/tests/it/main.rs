@@ -12,6 +12,7 @@ mod mask;
 #[cfg(all(unix, feature = "s3"))]
 mod moto;
 mod network;
+mod pages;
 mod places;
 mod proxy;
 mod receipts;

@@ -7,6 +7,7 @@ mod recording;
 use export_sim::{Config, Endpoint, Fault, Rule, Scenario};
 
 use self::pty::{Seen, Terminal};
+use crate::pages::without_numbers;
 use crate::world::{World, quick};
 
 const PDF: [&str; 6] = ["document", "124efa2a142f", "-f", "pdf", "-o", "report.pdf"];
@@ -116,7 +117,7 @@ fn an_error_stands_below_what_was_seen_of_the_export() {
     let (code, seen) = Terminal::start(world.command(&PDF), 24, 100).end();
     assert_eq!(code, Some(4));
     assert_clean(&seen);
-    insta::assert_snapshot!(recording::without_numbers(&world.masked(seen.last())));
+    insta::assert_snapshot!(without_numbers(&world.masked(seen.last())));
 }
 
 #[test]
