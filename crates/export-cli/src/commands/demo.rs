@@ -27,7 +27,10 @@ pub(super) async fn run(command: &DemoArgs) -> Result<(), Problem> {
         .with_operations_rate(0.0);
     let server = export_sim::Server::start_blocking(config)
         .map_err(|error| Problem::local("the simulated service cannot be started", &error))?;
-    print(&format!("A simulated service listens on {}.\n", server.url()))?;
+    print(&format!(
+        "No account and no network: a simulated service listens on {}.\n",
+        server.url()
+    ))?;
     for version in [ApiVersion::V2026_01_01, ApiVersion::V2022_01_01] {
         let folder = command.folder.join(version.as_str());
         std::fs::create_dir_all(&folder).map_err(|error| {
@@ -36,11 +39,15 @@ pub(super) async fn run(command: &DemoArgs) -> Result<(), Problem> {
         print(&format!("\nAPI version {version}, into {}:\n", folder.display()))?;
         generation(server.url(), version, &folder).await?;
     }
-    print(
-        "\nWith credentials, the same for a document of yours:\n  \
+    let one = command.folder.join("2026-01-01").join("annual-report.pdf");
+    print(&format!(
+        "\nEach file has a receipt beside it, and can be checked against it:\n  \
+         wexport verify {}\n\
+         With credentials, the same for a document of yours:\n  \
          export WORKIVA_CLIENT_ID=... WORKIVA_CLIENT_SECRET=...\n  \
          wexport document ID --format pdf -o report.pdf\n",
-    )
+        one.display()
+    ))
 }
 
 async fn generation(url: &str, version: ApiVersion, folder: &Path) -> Result<(), Problem> {

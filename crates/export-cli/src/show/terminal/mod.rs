@@ -50,7 +50,7 @@ fn open() -> Screen {
 fn moves_its_cursor(term: Option<&str>) -> bool {
     match term {
         Some(term) => term != "dumb" && !term.is_empty(),
-        // The variable is no custom there.
-        None => cfg!(windows),
+        // Windows has no such variable, and its console learns its codes when it is asked for them.
+        None => cfg!(windows) && Term::stderr().features().colors_supported(),
     }
 }
