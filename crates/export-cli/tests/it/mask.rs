@@ -1,9 +1,10 @@
 //! What differs from run to run, taken out of texts that are compared.
 
-/// Times become `TIME`, ids of jobs `JOB`.
+/// Times become `TIME`, ids of jobs `JOB`, and the simulator's authority loses its number.
 pub(crate) fn mask(text: &str) -> String {
     let text = mask_pattern(text, "dddd-dd-ddTdd:dd:dd", "TIME");
     let text = mask_pattern(&text, "dddddddd-dddddd-xxxx", "JOB");
+    let text = mask_pattern(&text, " CA xxxxxxxxxxxxxxxx", " CA");
     let text = text.replace(concat!("wexport/", env!("CARGO_PKG_VERSION")), "wexport/VERSION");
     let version = concat!("\"wexport\": \"", env!("CARGO_PKG_VERSION"), "\"");
     text.replace(version, "\"wexport\": \"VERSION\"")
