@@ -127,6 +127,7 @@ extern crate alloc;
 
 mod api_error;
 mod artifact;
+mod batch;
 mod config;
 mod dialect;
 mod error;
@@ -136,6 +137,7 @@ mod headers;
 mod intercepted;
 mod job;
 mod origin;
+mod pacer;
 mod redact;
 mod sunset;
 mod time;
@@ -146,6 +148,7 @@ mod workiva;
 
 pub use api_error::{ApiError, ApiErrorDetail, Speaker};
 pub use artifact::{Artifact, SunsetNotice};
+pub use batch::{Batch, BatchLimits, BatchState, BatchStep, Counts, Ended, JobKey, Order, Turn};
 pub use config::{Config, Limits, Pace, Resubmit};
 pub use dialect::{Contradiction, Dialect, Head, OperationFacts, Phase, Reading, Repeat};
 pub use error::{Error, Fault, Trouble};
@@ -156,6 +159,7 @@ pub use job::{
     Transmit, Wait, Why,
 };
 pub use origin::{Access, Origin, Origins};
+pub use pacer::{Pacer, Permit, Rate, Rates, RequestClass};
 pub use redact::Redacted;
 pub use sunset::Sunset;
 pub use time::Timestamp;

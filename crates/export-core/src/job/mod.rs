@@ -190,10 +190,27 @@ impl ExportJob {
         self.state.phase()
     }
 
+    /// When the next request may go, by what the job knows itself; in the past if it is due.
+    ///
+    /// Unlike [`step`](Self::step), this starts no budget: a job that is kept for later is asked
+    /// when to look at it again.
+    #[must_use]
+    pub fn next_due(&self, now: Timestamp) -> Timestamp {
+        match self.schedule.budget {
+            Some(_) => self.schedule.not_before,
+            None => self.schedule.not_before.min(now + self.schedule.length),
+        }
+    }
+
     /// The URL of the operation, once the export was accepted.
     #[must_use]
     pub fn operation(&self) -> Option<&Uri> {
         self.state.last().operation().map(|operation| operation.target.uri())
+    }
+
+    /// When the service accepted the export; `None` if that is not known.
+    pub(crate) fn accepted_at(&self) -> Option<Timestamp> {
+        self.state.last().operation().and_then(|operation| operation.accepted)
     }
 
     /// What the service has said of the operation since this job was made; `None` if it was not

@@ -1,0 +1,54 @@
+//! How much of a batch may be under way at once.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How many jobs may be under way, for each phase.
+///
+/// | limit | default | what it bounds |
+/// |---|---|---|
+/// | `submits` | 8 | requests for an export that are on their way |
+/// | `polls` | 32 | polls that are on their way |
+/// | `downloads` | 8 | files that are being loaded |
+/// | `open` | no number | exports that were accepted and are not completed |
+/// | `ahead` | 30 min | the same, in polls: as many as can be polled once in this time |
+///
+/// `ahead` is what keeps a batch of any size within the budgets of its jobs: an export that was
+/// accepted is asked about within that time, half of the hour that a job may take
+/// ([`Limits::job`](crate::Limits)), and a killed process leaves no more behind than that. It is
+/// not shorter since an export that takes long is to be begun early.
+///
+/// ```
+/// use core::time::Duration;
+/// use export_core::BatchLimits;
+///
+/// let limits = BatchLimits::default();
+/// assert_eq!((limits.submits, limits.polls, limits.downloads), (8, 32, 8));
+/// assert_eq!(limits.open, usize::MAX);
+/// assert_eq!(limits.ahead, Duration::from_secs(1_800));
+///
+/// let few = BatchLimits { open: 100, ..BatchLimits::default() };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "it is written with struct update syntax")]
+#[expect(missing_docs, reason = "the table above says what each one is")]
+pub struct BatchLimits {
+    pub submits: usize,
+    pub polls: usize,
+    pub downloads: usize,
+    pub open: usize,
+    pub ahead: Duration,
+}
+
+impl Default for BatchLimits {
+    fn default() -> Self {
+        Self {
+            submits: 8,
+            polls: 32,
+            downloads: 8,
+            open: usize::MAX,
+            ahead: Duration::from_secs(1_800),
+        }
+    }
+}

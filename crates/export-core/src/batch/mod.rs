@@ -1,0 +1,319 @@
+//! Any number of exports at once, under one pace, without I/O.
+
+mod limits;
+mod order;
+mod queue;
+
+use alloc::boxed::Box;
+
+use serde::{Deserialize, Serialize};
+
+use self::order::{Story, Typical};
+use self::queue::{Queue, Waiting};
+use crate::dialect::Phase;
+use crate::job::{Checkpoint, ExportJob, Step};
+use crate::pacer::{Pacer, Permit, RequestClass};
+use crate::time::Timestamp;
+
+pub use self::limits::BatchLimits;
+pub use self::order::Order;
+
+/// What a caller calls a job of a batch: the number of a row, say. The batch never looks at it.
+pub type JobKey = u64;
+
+/// Any number of exports under one pace.
+///
+/// [`step`](Self::step) hands out the job whose turn it is, with the permit to send its next
+/// request. Whoever drives it does that one step and [puts it back](Self::put_back). A batch is
+/// shared behind a lock that is never held over I/O: a task set or a few threads ask it in turn,
+/// and each works on jobs of its own.
+///
+/// ```
+/// use export_core::{
+///     Batch, BatchStep, Config, DocumentExport, ExportJob, ExportSpec, Pacer, Rates, Region, Step,
+///     Timestamp,
+/// };
+///
+/// let config = Config::for_region(Region::Us);
+/// let now = Timestamp::from_date(2026, 3, 1);
+/// let mut pacer = Pacer::new(Rates::default());
+/// let mut batch = Batch::default();
+/// for key in 0..3 {
+///     let spec = ExportSpec::document(format!("d{key}"), DocumentExport::pdf());
+///     batch.add(now, key, ExportJob::new(spec, &config)?);
+/// }
+///
+/// let BatchStep::Turn(mut turn) = batch.step(now, &mut pacer) else { panic!("one is due") };
+/// let permit = turn.take_permit();
+/// assert!(matches!(turn.job().step(now), Step::Transmit(_)));
+/// // Send it here; then tell the pacer, and put the job back.
+/// pacer.handle_failure(permit.unwrap());
+/// assert!(batch.put_back(now, &mut pacer, turn).is_none());
+///
+/// // One submit a second: the next job has to wait.
+/// let BatchStep::Wait(until) = batch.step(now, &mut pacer) else { panic!("it is too early") };
+/// assert_eq!(until.since(now).as_secs(), 1);
+/// # Ok::<(), export_core::SpecError>(())
+/// ```
+///
+/// # Which job is next
+///
+/// A file that can be loaded is loaded; else an operation is polled that is due by its own
+/// schedule and comes first in the [`Order`]; else another export is submitted. Each of the three
+/// has a rate of its own, so that none of them takes another's turn, and within each, what is
+/// ready is handed out in turn: under [`Order::Unheard`] a job that is due waits for no more turns
+/// of its phase than there are other jobs in it.
+///
+/// # What is stored
+///
+/// A batch is a set of checkpoints and a [`BatchState`]: store each job's checkpoint as ever, and
+/// the state with them. To go on, make [`Batch::resumed`] and [`add`](Self::add) the jobs that
+/// were resumed from their checkpoints.
+#[derive(Debug, Default)]
+pub struct Batch {
+    state: BatchState,
+    submits: Queue,
+    polls: Queue,
+    downloads: Queue,
+    /// Jobs that are handed out, by the phase in which they were.
+    out: Out,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Out {
+    submits: usize,
+    polls: usize,
+    downloads: usize,
+}
+
+/// The settings of a batch, and what it has learnt: all of it that is not in a checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchState {
+    #[serde(default)]
+    limits: BatchLimits,
+    #[serde(default)]
+    order: Order,
+    #[serde(default)]
+    typical: Typical,
+}
+
+/// What a batch wants next.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver handles each of these")]
+pub enum BatchStep {
+    /// This job may do its next step now.
+    Turn(Turn),
+    /// Nothing is to be done before this time, unless a job is put back or added until then.
+    Wait(Timestamp),
+    /// Nothing is to be done before a job is put back.
+    Busy,
+    /// No job is left.
+    Done,
+}
+
+/// A job whose turn it is, with the permit for its next request.
+///
+/// It has to be put back. One that is lost counts as under way for as long as the batch lives;
+/// its checkpoint is where to go on from.
+#[derive(Debug)]
+#[must_use = "the batch waits for the job to be put back"]
+pub struct Turn {
+    waiting: Waiting,
+    phase: Phase,
+    permit: Option<Permit>,
+}
+
+impl Turn {
+    /// What the caller calls the job.
+    #[must_use]
+    pub const fn key(&self) -> JobKey {
+        self.waiting.key
+    }
+
+    /// The job.
+    pub fn job(&mut self) -> &mut ExportJob {
+        &mut self.waiting.job
+    }
+
+    /// The permit for one request, which has been confirmed: it goes back to the pacer with what
+    /// came of the request. One that is left here is released when the job is put back.
+    pub fn take_permit(&mut self) -> Option<Permit> {
+        self.permit.take()
+    }
+}
+
+/// A job that is over.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Ended {
+    /// What the caller calls it.
+    pub key: JobKey,
+    /// The job; stepping it gives the outcome.
+    pub job: Box<ExportJob>,
+}
+
+/// How many jobs are where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Not accepted yet.
+    pub to_submit: usize,
+    /// Accepted, and not known to be completed.
+    pub open: usize,
+    /// Completed, and their file is not here yet.
+    pub to_download: usize,
+    /// Handed out, of all of these.
+    pub under_way: usize,
+}
+
+impl Batch {
+    /// A batch without jobs.
+    #[must_use]
+    pub fn new(limits: BatchLimits, order: Order) -> Self {
+        Self::resumed(BatchState { limits, order, typical: Typical::default() })
+    }
+
+    /// Goes on with a batch whose state was stored.
+    #[must_use]
+    pub fn resumed(state: BatchState) -> Self {
+        Self { state, ..Self::default() }
+    }
+
+    /// What is to be stored beside the checkpoints.
+    #[must_use]
+    pub const fn state(&self) -> BatchState {
+        self.state
+    }
+
+    /// Takes in a job: a new one, or one that was resumed.
+    pub fn add(&mut self, now: Timestamp, key: JobKey, job: impl Into<Box<ExportJob>>) {
+        let job = job.into();
+        let (due, since) = (job.next_due(now), job.accepted_at().unwrap_or(now).min(now));
+        let story = Story { since, heard: since };
+        self.queue(job.phase()).push(due, Waiting { key, story, job });
+    }
+
+    /// Says what to do at `now`.
+    pub fn step(&mut self, now: Timestamp, pacer: &mut Pacer) -> BatchStep {
+        let mut until: Option<Timestamp> = None;
+        for phase in [Phase::Fetch, Phase::Poll, Phase::Submit] {
+            match self.step_in(phase, now, pacer) {
+                Ok(turn) => return BatchStep::Turn(turn),
+                Err(None) => {}
+                Err(Some(later)) => until = Some(until.map_or(later, |until| until.min(later))),
+            }
+        }
+        match until {
+            Some(until) => BatchStep::Wait(until),
+            None if self.is_empty() => BatchStep::Done,
+            None => BatchStep::Busy,
+        }
+    }
+
+    /// The next job of a phase, or when there is one; nothing if that depends on other jobs.
+    fn step_in(
+        &mut self,
+        phase: Phase,
+        now: Timestamp,
+        pacer: &mut Pacer,
+    ) -> Result<Turn, Option<Timestamp>> {
+        let BatchState { order, typical, .. } = self.state;
+        let may_more = self.may_more(phase, pacer);
+        let queue = self.queue(phase);
+        queue.wake(now, |waiting| match phase {
+            Phase::Poll => order.rank(waiting.story, typical.get()),
+            // In the order in which they came.
+            Phase::Submit | Phase::Fetch => Timestamp::EPOCH,
+        });
+        if !may_more {
+            return Err(None);
+        }
+        if !queue.is_ready() {
+            return Err(queue.next_due());
+        }
+        let permit = pacer.take(now, RequestClass::from(phase)).map_err(Some)?;
+        let Some(waiting) = queue.pop() else { return Err(None) };
+        *self.out(phase) += 1;
+        Ok(Turn { waiting, phase, permit: Some(permit) })
+    }
+
+    /// Whether one more job of this phase may be handed out.
+    fn may_more(&self, phase: Phase, pacer: &Pacer) -> bool {
+        let Self { out, state: BatchState { limits, .. }, .. } = self;
+        match phase {
+            Phase::Submit => {
+                let ahead = pacer.fits(RequestClass::Operation, limits.ahead).max(1);
+                let open = self.polls.len() + out.polls + out.submits;
+                out.submits < limits.submits && open < limits.open.max(1).min(ahead)
+            }
+            Phase::Poll => out.polls < limits.polls,
+            Phase::Fetch => out.downloads < limits.downloads,
+        }
+    }
+
+    /// Takes back a job that was handed out, after it did its step. It is given back for good if
+    /// it is over.
+    #[must_use = "a job that is over is not kept"]
+    pub fn put_back(&mut self, now: Timestamp, pacer: &mut Pacer, turn: Turn) -> Option<Ended> {
+        let Turn { mut waiting, phase: was, permit } = turn;
+        if let Some(permit) = permit {
+            pacer.release(permit);
+        }
+        *self.out(was) -= 1;
+        let due = match waiting.job.step(now) {
+            Step::Done(_) => return Some(Ended { key: waiting.key, job: waiting.job }),
+            Step::Wait(wait) => wait.until,
+            Step::Transmit(_) => now,
+        };
+        let phase = waiting.job.phase();
+        match (was, phase) {
+            (Phase::Submit, Phase::Poll) => waiting.story = Story { since: now, heard: now },
+            (Phase::Poll, Phase::Fetch) => {
+                self.state.typical.learn(now.since(waiting.story.since));
+            }
+            _ => waiting.story.heard = now,
+        }
+        self.queue(phase).push(due, waiting);
+        None
+    }
+
+    /// The jobs that are not handed out, as they are now.
+    pub fn checkpoints(&self) -> impl Iterator<Item = (JobKey, Checkpoint)> {
+        let waiting = self.submits.iter().chain(self.polls.iter()).chain(self.downloads.iter());
+        waiting.map(|waiting| (waiting.key, waiting.job.checkpoint()))
+    }
+
+    /// How many jobs are where.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let Self { out, .. } = self;
+        Counts {
+            to_submit: self.submits.len() + out.submits,
+            open: self.polls.len() + out.polls,
+            to_download: self.downloads.len() + out.downloads,
+            under_way: out.submits + out.polls + out.downloads,
+        }
+    }
+
+    /// Whether no job is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts() == Counts::default()
+    }
+
+    const fn queue(&mut self, phase: Phase) -> &mut Queue {
+        match phase {
+            Phase::Submit => &mut self.submits,
+            Phase::Poll => &mut self.polls,
+            Phase::Fetch => &mut self.downloads,
+        }
+    }
+
+    const fn out(&mut self, phase: Phase) -> &mut usize {
+        match phase {
+            Phase::Submit => &mut self.out.submits,
+            Phase::Poll => &mut self.out.polls,
+            Phase::Fetch => &mut self.out.downloads,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The jobs that wait in one phase.
+
+use alloc::boxed::Box;
+use alloc::collections::BinaryHeap;
+use core::cmp::{Ordering, Reverse};
+
+use super::JobKey;
+use super::order::Story;
+use crate::job::ExportJob;
+use crate::time::Timestamp;
+
+/// A job that waits. Its memory is the job's own and, here, a few words.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) key: JobKey,
+    pub(super) story: Story,
+    pub(super) job: Box<ExportJob>,
+}
+
+/// Those that are not due yet, by when they are, and those that are, by who is first.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    asleep: BinaryHeap<Reverse<Ranked>>,
+    ready: BinaryHeap<Reverse<Ranked>>,
+    /// Numbers the jobs as they come, so that equals go in turn.
+    arrivals: u64,
+}
+
+#[derive(Debug)]
+struct Ranked {
+    rank: Timestamp,
+    arrival: u64,
+    waiting: Waiting,
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.asleep.len() + self.ready.len()
+    }
+
+    /// Takes in a job that is due at a time.
+    pub(super) fn push(&mut self, due: Timestamp, waiting: Waiting) {
+        self.arrivals += 1;
+        self.asleep.push(Reverse(Ranked { rank: due, arrival: self.arrivals, waiting }));
+    }
+
+    /// Moves those that have become due to those that may go.
+    pub(super) fn wake(&mut self, now: Timestamp, rank: impl Fn(&Waiting) -> Timestamp) {
+        while self.asleep.peek().is_some_and(|Reverse(first)| first.rank <= now) {
+            let Some(Reverse(mut first)) = self.asleep.pop() else { return };
+            first.rank = rank(&first.waiting);
+            self.ready.push(Reverse(first));
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// When the next one becomes due.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.asleep.peek().map(|Reverse(first)| first.rank)
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        self.ready.pop().map(|Reverse(first)| first.waiting)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.asleep.iter().chain(&self.ready).map(|Reverse(ranked)| &ranked.waiting)
+    }
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.rank, self.arrival).cmp(&(other.rank, other.arrival))
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Ranked {}

@@ -1,0 +1,166 @@
+//! One class of requests: when the next may go.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::learn::Learning;
+use super::rate::{Rate, SECOND};
+use super::{Permit, RequestClass};
+use crate::time::Timestamp;
+
+/// The requests of one class, one after the other.
+///
+/// The generic cell rate algorithm: `next` is when the next request would go if all were evenly
+/// spaced, and one may go sooner than that by the rate's slack. Nothing is stored of a request
+/// but in its [`Permit`], so that any number of them costs nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Lane {
+    rate: Rate,
+    pub(super) learning: Learning,
+    /// When the next request is to go, by those that were sent. In microseconds since the epoch.
+    next: u64,
+    /// The same by those that were promised a time; a process takes its promises along.
+    #[serde(skip)]
+    booked: u64,
+    /// By how much all promises were put off so far.
+    #[serde(skip)]
+    put_off: u64,
+    held_until: Timestamp,
+    /// The quickest answer so far.
+    #[serde(skip)]
+    quickest: Option<Duration>,
+}
+
+/// A lane is not held for longer than this, whatever a `Retry-After` says or whoever sets the
+/// clock back: what it is for are seconds, and a job that has to wait for longer knows it itself.
+const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
+
+/// After a 429, one request in this time goes until one is let through: an outage needs no more
+/// to be noticed.
+const FEELER: u64 = SECOND;
+
+impl Lane {
+    pub(super) fn new(rate: Rate) -> Self {
+        Self {
+            rate,
+            learning: Learning::new(rate),
+            next: 0,
+            booked: 0,
+            put_off: 0,
+            held_until: Timestamp::EPOCH,
+            quickest: None,
+        }
+    }
+
+    pub(super) const fn held_until(&self) -> Timestamp {
+        self.held_until
+    }
+
+    fn slack(&self) -> u64 {
+        self.rate.slack(self.learning.interval)
+    }
+
+    /// When a request that asks now may go.
+    pub(super) fn earliest(&self, now: Timestamp) -> Timestamp {
+        let by_pace = self.next.max(self.booked).saturating_sub(self.slack());
+        now.max(self.held_until.min(now + LONGEST_HOLD)).max(rounded_up(by_pace))
+    }
+
+    pub(super) fn reserve(&mut self, now: Timestamp, class: RequestClass) -> Permit {
+        let at = self.earliest(now);
+        if self.learning.interval > 0 {
+            self.booked = self.next.max(self.booked).max(micros(at)) + self.learning.interval;
+        }
+        Permit { class, at, put_off: self.put_off, sent: None, paced: false }
+    }
+
+    /// Takes the permit into use, or says when to come again.
+    pub(super) fn confirm(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
+        let Learning { interval, .. } = self.learning;
+        let slack = self.slack();
+        let put_off = Duration::from_micros(self.put_off - permit.put_off);
+        let by_pace = self.next.saturating_sub(slack);
+        let due = (permit.at + put_off).max(rounded_up(by_pace));
+        let due = due.max(self.held_until.min(now + LONGEST_HOLD));
+        if now < due {
+            (permit.at, permit.put_off) = (due, self.put_off);
+            return Err(due);
+        }
+        permit.sent = Some(now);
+        // On time is within a quarter of the way to the next one.
+        permit.paced = micros(now) - by_pace <= interval / 4 + 2_000;
+        if interval > 0 {
+            let interval = if self.learning.is_refused() { interval.max(FEELER) } else { interval };
+            self.next = self.next.max(micros(now)) + interval;
+        }
+        Ok(())
+    }
+
+    /// The permit is given back: nothing was sent.
+    pub(super) fn release(&mut self, permit: &Permit) {
+        let interval = self.learning.interval;
+        self.booked = self.booked.saturating_sub(interval);
+        if permit.sent.is_some() {
+            self.next = self.next.saturating_sub(interval);
+        }
+    }
+
+    /// The request was let through, as far as this limit goes.
+    pub(super) fn admitted(&mut self, now: Timestamp, permit: &Permit) {
+        let Some(sent) = permit.sent else { return };
+        let was_refused = self.learning.is_refused();
+        self.learning.admitted(now, sent, permit.paced, self.rate);
+        let interval = self.learning.interval;
+        if interval == 0 {
+            return;
+        }
+        if was_refused {
+            self.next = self.next.min(micros(sent) + interval + self.slack());
+        }
+        // Somewhere between the request and its answer the service has counted it: at the latest
+        // as much later than usual as the answer came later than usual.
+        let took = now.since(sent);
+        let quickest = self.quickest.map_or(took, |quickest| quickest.min(took));
+        self.quickest = Some(quickest);
+        self.next = self.next.max(micros(sent + (took - quickest)) + interval);
+    }
+
+    /// The request was answered 429: everybody waits.
+    pub(super) fn refused(
+        &mut self,
+        now: Timestamp,
+        permit: &Permit,
+        retry_after: Option<Duration>,
+    ) {
+        let sent = permit.sent.unwrap_or(now);
+        let hold = self.learning.refused(now, sent, retry_after).min(LONGEST_HOLD);
+        let until = now + hold;
+        let longer = until.since(self.held_until.max(now));
+        if longer.is_zero() {
+            return;
+        }
+        self.held_until = until;
+        let longer = u64::try_from(longer.as_micros()).unwrap_or(u64::MAX);
+        self.put_off = self.put_off.saturating_add(longer);
+        self.booked = self.booked.saturating_add(longer);
+        // Nothing is left of the limit: what goes next goes one by one.
+        self.next = self.next.max(micros(until).saturating_add(self.slack()));
+    }
+
+    /// A process has come back with what was stored: no time in it is further away than it was
+    /// allowed to be, though the clock may have been set back.
+    pub(super) fn resume(&mut self, now: Timestamp) {
+        self.held_until = self.held_until.min(now + LONGEST_HOLD);
+        self.next = self.next.min(micros(now + LONGEST_HOLD));
+    }
+}
+
+fn micros(time: Timestamp) -> u64 {
+    time.as_millis().saturating_mul(1_000)
+}
+
+/// Never sooner: a request that comes a part of a millisecond too soon is one too many.
+const fn rounded_up(micros: u64) -> Timestamp {
+    Timestamp::from_millis(micros.div_ceil(1_000))
+}

@@ -1,0 +1,157 @@
+//! How often something may be done: what is known of a limit, and what is only assumed.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How often a request of one class may be sent.
+///
+/// ```
+/// use export_core::Rate;
+///
+/// assert_eq!(Rate::per_second(5.0).to_string(), "5 a second");
+/// assert_eq!(Rate::per_minute(90.0).to_string(), "1.5 a second");
+/// assert_eq!(Rate::learnt(1.0).to_string(), "1 a second, and more if that is allowed");
+/// assert_eq!(Rate::unlimited().to_string(), "unlimited");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// Microseconds from one request to the next; 0 without a limit.
+    pub(super) interval: u64,
+    /// How many may go at once after a rest; none if the rate decides.
+    pub(super) burst: Option<u32>,
+    pub(super) is_learnt: bool,
+}
+
+/// The slowest rate there is: one request in ten minutes.
+pub(super) const SLOWEST: u64 = 600 * SECOND;
+
+/// The fastest rate that is learnt: a thousand requests a second.
+pub(super) const FASTEST: u64 = SECOND / 1_000;
+
+pub(super) const SECOND: u64 = 1_000_000;
+
+/// After a rest, as many requests may go at once as make up for this time. Without it, each timer
+/// that is a little late would cost a little of a fast rate for good.
+const CATCH_UP: u64 = SECOND / 10;
+
+impl Rate {
+    /// A limit that is known: it is kept from the first request on, and never exceeded. From one
+    /// in ten minutes to a million a second.
+    ///
+    /// Should the service object to it all the same, less is sent.
+    #[must_use]
+    pub fn per_second(rate: f64) -> Self {
+        Self { interval: interval(rate), burst: None, is_learnt: false }
+    }
+
+    /// The same, per minute.
+    #[must_use]
+    pub fn per_minute(rate: f64) -> Self {
+        Self::per_second(rate / 60.0)
+    }
+
+    /// A limit that nobody has told: this much is sent at first, more once a minute's worth of
+    /// requests was let through, and what the service turns out to allow from then on.
+    #[must_use]
+    pub fn learnt(first: f64) -> Self {
+        Self { interval: interval(first), burst: None, is_learnt: true }
+    }
+
+    /// No limit. A 429 still holds everybody back.
+    #[must_use]
+    pub const fn unlimited() -> Self {
+        Self { interval: 0, burst: None, is_learnt: false }
+    }
+
+    /// How many requests may go at once after a rest. By default, as many as a tenth of a second
+    /// allows, and at least **one**.
+    ///
+    /// It must not be more than the service's own: where that is unknown, leave it.
+    #[must_use]
+    pub const fn with_burst(mut self, requests: u32) -> Self {
+        self.burst = Some(if requests == 0 { 1 } else { requests });
+        self
+    }
+
+    /// How much earlier than evenly spaced a request may be, in microseconds.
+    pub(super) fn slack(self, interval: u64) -> u64 {
+        match self.burst {
+            Some(burst) => interval.saturating_mul(u64::from(burst - 1)),
+            None => CATCH_UP.saturating_sub(interval),
+        }
+    }
+}
+
+/// The time between two requests, in microseconds; rather a little too long than too short.
+fn interval(rate: f64) -> u64 {
+    let time = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
+    let micros = time.as_nanos().div_ceil(1_000);
+    u64::try_from(micros).unwrap_or(SLOWEST).clamp(1, SLOWEST)
+}
+
+/// Requests a second, in whole hundredths: a rate is for people, and nothing is counted with it.
+pub(super) fn per_second(interval: u64) -> f64 {
+    let hundredths = (100 * SECOND + interval / 2) / interval;
+    hundredths as f64 / 100.0
+}
+
+impl core::fmt::Display for Rate {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if self.interval == 0 {
+            return f.write_str("unlimited");
+        }
+        write!(f, "{} a second", per_second(self.interval))?;
+        if self.is_learnt { f.write_str(", and more if that is allowed") } else { Ok(()) }
+    }
+}
+
+/// How often each class of request may be sent.
+///
+/// | class | default | source |
+/// |---|---|---|
+/// | `submit` | learnt, from 1 a second | 60 writes a minute were seen |
+/// | `operations` | learnt, from 1 a second | "as low as 1 request per second", says the service's reference |
+/// | `download` | learnt, from 10 a second | 600 reads a minute were seen |
+/// | `token` | 1 a second, 3 at once | a token lasts for minutes: more than that is an accident |
+///
+/// ```
+/// use export_core::{Rate, Rates};
+///
+/// let rates = Rates::default();
+/// assert_eq!(rates.submit, Rate::learnt(1.0));
+/// assert_eq!(rates.operations, Rate::learnt(1.0));
+/// assert_eq!(rates.download, Rate::learnt(10.0));
+/// assert_eq!(rates.token, Rate::per_second(1.0).with_burst(3));
+///
+/// let told = Rates { operations: Rate::per_second(5.0), ..Rates::default() };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "it is written with struct update syntax")]
+#[expect(missing_docs, reason = "the table above says what each one is")]
+pub struct Rates {
+    pub submit: Rate,
+    pub operations: Rate,
+    pub download: Rate,
+    pub token: Rate,
+}
+
+impl Rates {
+    /// No limits at all; only what the service says holds requests back.
+    #[must_use]
+    pub const fn unlimited() -> Self {
+        let free = Rate::unlimited();
+        Self { submit: free, operations: free, download: free, token: free }
+    }
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            submit: Rate::learnt(1.0),
+            operations: Rate::learnt(1.0),
+            download: Rate::learnt(10.0),
+            token: Rate::per_second(1.0).with_burst(3),
+        }
+    }
+}
