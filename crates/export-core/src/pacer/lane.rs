@@ -58,7 +58,7 @@ impl Lane {
     }
 
     fn slack(&self) -> u64 {
-        self.rate.slack(self.learning.interval)
+        if self.learning.is_even() { 0 } else { self.rate.slack(self.learning.interval()) }
     }
 
     /// When a request that asks now may go.
@@ -69,15 +69,15 @@ impl Lane {
 
     pub(super) fn reserve(&mut self, now: Timestamp, class: RequestClass) -> Permit {
         let at = self.earliest(now);
-        if self.learning.interval > 0 {
-            self.booked = self.next.max(self.booked).max(micros(at)) + self.learning.interval;
+        if self.learning.interval() > 0 {
+            self.booked = self.next.max(self.booked).max(micros(at)) + self.learning.interval();
         }
         Permit { class, at, put_off: self.put_off, sent: None, paced: false }
     }
 
     /// Takes the permit into use, or says when to come again.
     pub(super) fn confirm(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
-        let Learning { interval, .. } = self.learning;
+        let interval = self.learning.interval();
         let slack = self.slack();
         let put_off = Duration::from_micros(self.put_off - permit.put_off);
         let by_pace = self.next.saturating_sub(slack);
@@ -99,7 +99,7 @@ impl Lane {
 
     /// The permit is given back: nothing was sent.
     pub(super) fn release(&mut self, permit: &Permit) {
-        let interval = self.learning.interval;
+        let interval = self.learning.interval();
         self.booked = self.booked.saturating_sub(interval);
         if permit.sent.is_some() {
             self.next = self.next.saturating_sub(interval);
@@ -111,7 +111,7 @@ impl Lane {
         let Some(sent) = permit.sent else { return };
         let was_refused = self.learning.is_refused();
         self.learning.admitted(now, sent, permit.paced, self.rate);
-        let interval = self.learning.interval;
+        let interval = self.learning.interval();
         if interval == 0 {
             return;
         }
@@ -134,7 +134,7 @@ impl Lane {
         retry_after: Option<Duration>,
     ) {
         let sent = permit.sent.unwrap_or(now);
-        let hold = self.learning.refused(now, sent, retry_after).min(LONGEST_HOLD);
+        let hold = self.learning.refused(now, sent, retry_after, self.rate).min(LONGEST_HOLD);
         let until = now + hold;
         let longer = until.since(self.held_until.max(now));
         if longer.is_zero() {

@@ -9,70 +9,68 @@ use crate::time::Timestamp;
 
 /// What has been learnt of the rate at which one class of requests is let through.
 ///
-/// Two things make a service answer 429: this client is too fast, or the service is unwell. The
-/// first is a question of rate. The second is not: it ends by itself, and whoever slowed down for
-/// it crawls long after it is over. What tells them apart is whether anything was let through
-/// since the last 429: a limit lets something through, an outage nothing.
+/// A limit of `R` a second lets through what was saved up, and `R` in each second after that. A
+/// 429 says that nothing is left. So from one 429 to the next, `A` requests later and after a time
+/// `T`, it has let through no more than one request and what it earned: `A <= 1 + R T`. The limit
+/// is at least `(A - 1) / T`, and less than the pace that it refuses. Between these two the pace
+/// climbs, and once they are within 5 % of each other, it stays at the lower one and provokes no
+/// more.
 ///
-/// A service that counts requests tells its limit to whoever counts along. Between two 429s that
-/// a limit caused, it has let through what the limit allowed in that time, no more and no less
-/// than one request: that many over that time *is* the limit.
+/// Not every 429 is about the pace. One with nothing let through since the one before it is an
+/// outage; one that comes at a pace which the count above has shown to be allowed is somebody
+/// else's doing, or chance. Both hold everybody back, and neither slows anybody down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Learning {
-    /// Microseconds from one request to the next, at present.
-    pub(super) interval: u64,
-    /// The shortest that it may become.
-    target: u64,
-    /// How it may become shorter.
-    ascent: Ascent,
-    /// When the target is given up, to see if more is allowed by now.
-    doubtful_at: Option<Timestamp>,
-    /// How often a limit was settled upon.
-    settled: u32,
+    pace: Pace,
+    /// The pace before the last cut, until that has turned out to be right.
+    before: Option<Pace>,
+    /// A pace that the limit allows, by counting: microseconds from one request to the next.
+    proven: Option<u64>,
+    /// No request goes sooner than evenly spaced: there is nothing saved up at the service.
+    is_even: bool,
+    /// How many more 429s are taken for chance, and how often that was found.
+    ignored: u32,
+    surprises: u32,
     /// Requests in a row that were let through at this pace.
     steady: u32,
-    /// When the pace became what it is, and when it last became slower.
+    /// When the pace became what it is, and when the last objection was heeded.
     changed: Timestamp,
-    slowed: Timestamp,
-    /// Requests that were let through, and since when that is counted.
-    admitted: u32,
-    since: Timestamp,
-    /// Whether the count began with a 429, when nothing was left of the limit.
-    from_empty: bool,
+    heeded: Timestamp,
+    count: Count,
     /// 429s in a row, with nothing let through between them.
     streak: u32,
-    /// What to go back to if the 429s turn out to be an outage.
-    before: Option<Before>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Ascent {
-    /// Nothing is known of a limit: twice as fast at each step.
-    Doubling,
-    /// About two percent at each step, up to the target.
-    Creeping,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Before {
+struct Pace {
+    /// Microseconds from one request to the next; 0 without a limit.
     interval: u64,
-    target: u64,
-    ascent: Ascent,
+    /// A shorter one, which the service has objected to.
+    refused: Option<u64>,
+    /// When that is forgotten, to see if more is allowed by now.
     doubtful_at: Option<Timestamp>,
-    settled: u32,
+    /// How often it was confirmed.
+    confirmed: u32,
+}
+
+/// The requests that were let through since the last 429.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Count {
+    admitted: u32,
+    /// When that 429 was; none if there was none.
+    since: Option<Timestamp>,
 }
 
 /// A minute's worth of the documented rate is let through before more is tried.
 const FIRST_STEP: u32 = 60;
 
-/// So many requests at one pace before the next step.
+/// So many requests at one pace before the next doubling.
 const STEP: u32 = 16;
 
-/// A count from one 429 to the next of at least this many is a measurement: within 3 %.
-const MEASURED: u32 = 32;
-
-/// A 429 after this many requests at a pace that was good is no sign of a limit.
-const GOOD: u32 = 256;
+/// So many requests, and so much time, at a pace that may be too fast by a few percent: what is
+/// saved up at the service hides that for a while.
+const TRIAL: u32 = 64;
+const TRIAL_TIME: Duration = Duration::from_secs(10);
 
 /// A limit is believed for this long, twice as long each time that it is confirmed, up to a day.
 const BELIEVED: Duration = Duration::from_secs(3_600);
@@ -84,21 +82,25 @@ const LONGEST_OWN_HOLD: Duration = Duration::from_secs(30);
 
 impl Learning {
     pub(super) fn new(rate: Rate) -> Self {
+        let pace = Pace { interval: rate.interval, refused: None, doubtful_at: None, confirmed: 0 };
         Self {
-            interval: rate.interval,
-            target: if rate.is_learnt { FASTEST } else { rate.interval },
-            ascent: if rate.is_learnt { Ascent::Doubling } else { Ascent::Creeping },
-            doubtful_at: None,
-            settled: 0,
+            pace,
+            before: None,
+            proven: None,
+            is_even: false,
+            ignored: 0,
+            surprises: 0,
             steady: 0,
             changed: Timestamp::EPOCH,
-            slowed: Timestamp::EPOCH,
-            admitted: 0,
-            since: Timestamp::EPOCH,
-            from_empty: false,
+            heeded: Timestamp::EPOCH,
+            count: Count::default(),
             streak: 0,
-            before: None,
         }
+    }
+
+    /// Microseconds from one request to the next; 0 without a limit.
+    pub(super) const fn interval(&self) -> u64 {
+        self.pace.interval
     }
 
     /// Whether the last answer was a 429.
@@ -106,45 +108,50 @@ impl Learning {
         self.streak > 0
     }
 
+    /// Whether the service has objected to requests that came faster than evenly spaced.
+    pub(super) const fn is_even(&self) -> bool {
+        self.is_even
+    }
+
     /// A request that was sent at `sent` was let through. `paced`: it had to wait for its turn, so
     /// that the pace was put to the test.
     pub(super) fn admitted(&mut self, now: Timestamp, sent: Timestamp, paced: bool, rate: Rate) {
         self.streak = 0;
-        self.before = None;
-        if self.admitted == 0 && !self.from_empty {
-            self.since = sent;
-        }
-        self.admitted = self.admitted.saturating_add(1);
-        if !paced || sent < self.changed {
+        self.count.admitted = self.count.admitted.saturating_add(1);
+        if !paced || sent < self.changed || self.pace.interval == 0 {
             return;
         }
-        self.steady += 1;
-        let needed = match self.ascent {
-            Ascent::Doubling if self.interval == rate.interval => FIRST_STEP,
-            _ => STEP,
+        self.steady = self.steady.saturating_add(1);
+        let is_enough = match self.pace.refused {
+            None if self.pace.interval == rate.interval => self.steady >= FIRST_STEP,
+            None => self.steady >= STEP,
+            Some(_) => self.steady >= TRIAL && now.since(self.changed) >= TRIAL_TIME,
         };
-        if self.steady >= needed {
+        if is_enough {
             self.steady = 0;
+            self.before = None;
             self.speed_up(now, rate);
         }
     }
 
     fn speed_up(&mut self, now: Timestamp, rate: Rate) {
-        if self.doubtful_at.is_some_and(|doubtful| now >= doubtful) {
-            self.doubtful_at = None;
-            self.target = if rate.is_learnt { FASTEST } else { rate.interval };
-        }
-        let faster = match self.ascent {
-            Ascent::Doubling => self.interval / 2,
-            Ascent::Creeping => self.interval - self.interval / 51,
-        };
-        let faster = faster.max(self.target);
-        if faster < self.interval {
-            self.interval = faster;
-            self.changed = now;
-            if self.ascent == Ascent::Doubling {
-                (self.admitted, self.from_empty) = (0, false);
+        let Pace { interval, refused, doubtful_at, .. } = self.pace;
+        let fastest = if rate.is_learnt { FASTEST } else { rate.interval };
+        let faster = match refused {
+            None => interval / 2,
+            Some(refused) if interval - refused > interval / 20 => refused.midpoint(interval),
+            // Between the two there is nothing worth a 429, until much may have changed.
+            Some(_) if doubtful_at.is_some_and(|doubtful| now < doubtful) => interval,
+            Some(_) => {
+                let refused = interval - interval / 10;
+                self.pace.refused = Some(refused);
+                refused.midpoint(interval)
             }
+        };
+        let faster = faster.max(fastest);
+        if faster < interval {
+            self.pace.interval = faster;
+            self.changed = now;
         }
     }
 
@@ -154,15 +161,17 @@ impl Learning {
         now: Timestamp,
         sent: Timestamp,
         retry_after: Option<Duration>,
+        rate: Rate,
     ) -> Duration {
-        // One that was on its way already when the pace became slower says nothing new.
-        if self.slowed == Timestamp::EPOCH || sent >= self.slowed {
+        // One that was on its way when another was refused says nothing new.
+        if sent > self.heeded {
             self.streak = self.streak.saturating_add(1);
             match self.streak {
-                1 => self.slow_down(now),
-                2 => self.undo(now),
+                1 => self.object(now, rate),
+                2 => self.undo(),
                 _ => {}
             }
+            (self.changed, self.heeded, self.steady) = (now, now, 0);
         }
         let doublings = self.streak.saturating_sub(2).min(31);
         let own = FIRST_HOLD.saturating_mul(1 << doublings).min(LONGEST_OWN_HOLD);
@@ -172,43 +181,64 @@ impl Learning {
         }
     }
 
-    fn slow_down(&mut self, now: Timestamp) {
-        let Self { interval, target, ascent, doubtful_at, settled, .. } = *self;
+    fn object(&mut self, now: Timestamp, rate: Rate) {
+        let measured = self.count.interval(now);
+        let Pace { interval, .. } = self.pace;
         if interval == 0 {
             return;
         }
-        self.before = Some(Before { interval, target, ascent, doubtful_at, settled });
-        let a_little = interval + interval / 19;
-        let is_known = ascent == Ascent::Creeping && interval >= target;
-        if is_known && self.admitted >= GOOD && target > FASTEST {
-            // Far more was let through than chance allows: it was somebody else, or a bad moment.
-            self.interval = a_little;
-        } else {
-            let counted = now.since(self.since).as_micros();
-            let counted = u64::try_from(counted).unwrap_or(u64::MAX);
-            let measured = counted.checked_div(u64::from(self.admitted.saturating_sub(1)));
-            let slower = measured.unwrap_or(u64::MAX).clamp(a_little, interval * 2);
-            let is_measured = self.from_empty && self.admitted >= MEASURED;
-            self.target = if is_measured { slower } else { interval + interval / 32 };
-            self.interval = slower;
-            self.ascent = Ascent::Creeping;
-            let believed = BELIEVED.saturating_mul(1 << settled.min(5)).min(BELIEVED_AT_MOST);
-            self.doubtful_at = Some(now + believed);
-            self.settled = settled.saturating_add(u32::from(is_measured));
+        if self.ignored > 0 {
+            self.ignored -= 1;
+        } else if self.proven.is_some_and(|proven| interval >= proven) {
+            self.be_surprised();
+        } else if self.count.since.is_some() || rate.is_learnt {
+            self.slow_down(now, measured);
         }
-        self.interval = self.interval.min(SLOWEST);
-        self.target = self.target.min(SLOWEST);
-        (self.changed, self.slowed) = (now, now);
-        (self.steady, self.admitted, self.from_empty, self.since) = (0, 0, true, now);
+        self.count = Count { admitted: 0, since: Some(now) };
     }
 
-    /// A second 429 with nothing between it and the first: it is an outage, and no matter of rate.
-    fn undo(&mut self, now: Timestamp) {
-        if let Some(before) = self.before.take() {
-            let Before { interval, target, ascent, doubtful_at, settled } = before;
-            (self.interval, self.target, self.ascent) = (interval, target, ascent);
-            (self.doubtful_at, self.settled) = (doubtful_at, settled);
-            (self.changed, self.from_empty) = (now, false);
+    fn slow_down(&mut self, now: Timestamp, measured: Option<u64>) {
+        let Pace { interval, confirmed, .. } = self.pace;
+        self.before = Some(self.pace);
+        self.proven = measured;
+        let a_little = interval + interval / 19;
+        let close = measured.filter(|measured| *measured <= a_little);
+        let slower = close.unwrap_or_else(|| {
+            measured.unwrap_or(u64::MAX).clamp(a_little, interval.saturating_mul(2))
+        });
+        let believed = BELIEVED.saturating_mul(1 << confirmed.min(5)).min(BELIEVED_AT_MOST);
+        self.pace = Pace {
+            interval: slower.min(SLOWEST),
+            refused: Some(interval.min(SLOWEST)),
+            doubtful_at: Some(now + believed),
+            confirmed: confirmed.saturating_add(1),
+        };
+    }
+
+    /// A 429 at a pace that is allowed. The first time, it may be that requests came in a bunch.
+    fn be_surprised(&mut self) {
+        self.undo();
+        self.proven = None;
+        if self.is_even {
+            self.surprises = (self.surprises + 1).min(4);
+            self.ignored = 1 << self.surprises;
         }
+        self.is_even = true;
+    }
+
+    /// The last cut was for nothing.
+    fn undo(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.pace = before;
+        }
+    }
+}
+
+impl Count {
+    /// The longest interval, in microseconds, that explains the count: the limit allows it.
+    fn interval(&self, now: Timestamp) -> Option<u64> {
+        let time = u64::try_from(now.since(self.since?).as_micros()).ok()?;
+        let requests = u64::from(self.admitted).checked_sub(1).filter(|requests| *requests > 0)?;
+        Some(time.div_ceil(requests))
     }
 }

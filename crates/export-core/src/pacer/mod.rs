@@ -201,7 +201,7 @@ impl Pacer {
     /// How many requests of a class are sent in a second, at present; `None` without a limit.
     #[must_use]
     pub fn per_second(&self, class: RequestClass) -> Option<f64> {
-        let interval = self.lane(class).learning.interval;
+        let interval = self.lane(class).learning.interval();
         (interval > 0).then(|| per_second(interval))
     }
 
@@ -214,7 +214,7 @@ impl Pacer {
 
     /// How many requests of a class fit into this time at most.
     pub(crate) fn fits(&self, class: RequestClass, time: Duration) -> usize {
-        let interval = u128::from(self.lane(class).learning.interval);
+        let interval = u128::from(self.lane(class).learning.interval());
         time.as_micros()
             .checked_div(interval)
             .map_or(usize::MAX, |fits| usize::try_from(fits).unwrap_or(usize::MAX))

@@ -1,0 +1,123 @@
+//! A service that counts requests, and a client that never has enough.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use export_core::{Pacer, Permit, RequestClass, Timestamp};
+use http::Response;
+
+pub const CLASS: RequestClass = RequestClass::Operation;
+
+pub const START: Timestamp = Timestamp::from_date(2026, 3, 1);
+
+pub fn at(millis: u64) -> Timestamp {
+    START + Duration::from_millis(millis)
+}
+
+pub fn head(status: u16, retry_after: Option<u64>) -> Response<()> {
+    let mut head = Response::builder().status(status);
+    if let Some(seconds) = retry_after {
+        head = head.header("retry-after", seconds.to_string());
+    }
+    head.body(()).unwrap()
+}
+
+/// A token bucket, in millionths of a request.
+#[derive(Clone, Debug)]
+pub struct Limiter {
+    pub per_second: u64,
+    pub burst: u64,
+    left: u64,
+    counted: Timestamp,
+}
+
+impl Limiter {
+    pub fn new(per_second: u64, burst: u64) -> Self {
+        Self { per_second, burst, left: burst * 1_000_000, counted: START }
+    }
+
+    /// The status, and after how many seconds to come again.
+    pub fn answer(&mut self, now: Timestamp) -> (u16, Option<u64>) {
+        let earned = now.since(self.counted).as_millis() as u64 * self.per_second * 1_000;
+        self.left = (self.left + earned).min(self.burst * 1_000_000);
+        self.counted = now;
+        if self.left >= 1_000_000 {
+            self.left -= 1_000_000;
+            return (200, None);
+        }
+        (429, Some((1_000_000 - self.left).div_ceil(self.per_second * 1_000_000).max(1)))
+    }
+}
+
+/// What came of sending as much as the pacer allows.
+#[derive(Debug, Default)]
+pub struct Sent {
+    pub at: Vec<Timestamp>,
+    pub refused: Vec<Timestamp>,
+}
+
+impl Sent {
+    pub fn admitted_between(&self, from: u64, to: u64) -> usize {
+        let within = |list: &[Timestamp]| {
+            list.iter().filter(|time| (at(from)..at(to)).contains(time)).count()
+        };
+        within(&self.at) - within(&self.refused)
+    }
+
+    pub fn refused_after(&self, from: u64) -> usize {
+        self.refused.iter().filter(|time| **time >= at(from)).count()
+    }
+}
+
+/// Sends whatever may be sent for so many milliseconds. `latency` gives, for each request, how
+/// long it is on its way there and back.
+pub fn saturate(
+    pacer: &mut Pacer,
+    from: u64,
+    to: u64,
+    mut latency: impl FnMut(usize) -> (u64, u64),
+    mut answer: impl FnMut(Timestamp) -> (u16, Option<u64>),
+) -> Sent {
+    enum What {
+        Arrives(Permit, u64),
+        IsBack(Permit, u16, Option<u64>),
+    }
+    let mut sent = Sent::default();
+    let mut events: BTreeMap<(Timestamp, usize), What> = BTreeMap::new();
+    let mut now = at(from);
+    let mut number = 0;
+    while now < at(to) {
+        let next = match pacer.take(now, CLASS) {
+            Ok(permit) => {
+                let (there, back) = latency(sent.at.len());
+                sent.at.push(now);
+                number += 1;
+                let time = now + Duration::from_millis(there);
+                events.insert((time, number), What::Arrives(permit, back));
+                now
+            }
+            Err(later) => later,
+        };
+        let Some(entry) = events.first_entry().filter(|entry| entry.key().0 <= next) else {
+            now = next;
+            continue;
+        };
+        // What may be sent next may have changed after this.
+        now = entry.key().0;
+        match entry.remove() {
+            What::Arrives(permit, back) => {
+                let (status, retry_after) = answer(now);
+                if status == 429 {
+                    sent.refused.push(now);
+                }
+                number += 1;
+                let back = now + Duration::from_millis(back);
+                events.insert((back, number), What::IsBack(permit, status, retry_after));
+            }
+            What::IsBack(permit, status, retry_after) => {
+                pacer.handle_head(now, permit, &head(status, retry_after));
+            }
+        }
+    }
+    sent
+}
