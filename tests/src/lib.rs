@@ -10,6 +10,7 @@
 mod adapter;
 mod case;
 mod cases;
+pub mod fleet;
 pub mod lab;
 mod leaks;
 mod notes;

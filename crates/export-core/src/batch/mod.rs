@@ -130,6 +130,12 @@ impl Turn {
         self.waiting.key
     }
 
+    /// The phase for which the job was handed out.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// The job.
     pub fn job(&mut self) -> &mut ExportJob {
         &mut self.waiting.job

@@ -51,6 +51,7 @@ impl Queue {
             first.rank = rank(&first.waiting);
             self.ready.push(Reverse(first));
         }
+        shrink(&mut self.asleep);
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -63,11 +64,21 @@ impl Queue {
     }
 
     pub(super) fn pop(&mut self) -> Option<Waiting> {
-        self.ready.pop().map(|Reverse(first)| first.waiting)
+        let first = self.ready.pop().map(|Reverse(first)| first.waiting);
+        shrink(&mut self.ready);
+        first
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Waiting> {
         self.asleep.iter().chain(&self.ready).map(|Reverse(ranked)| &ranked.waiting)
+    }
+}
+
+/// Gives back the memory of those that have left: a million jobs go from one heap to the next.
+fn shrink(heap: &mut BinaryHeap<Reverse<Ranked>>) {
+    const SMALL: usize = 64;
+    if heap.capacity() > SMALL && heap.len() < heap.capacity() / 4 {
+        heap.shrink_to(heap.len() * 2);
     }
 }
 

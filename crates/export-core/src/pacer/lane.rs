@@ -151,6 +151,7 @@ impl Lane {
     /// A process has come back with what was stored: no time in it is further away than it was
     /// allowed to be, though the clock may have been set back.
     pub(super) fn resume(&mut self, now: Timestamp) {
+        self.learning.resume(now);
         self.held_until = self.held_until.min(now + LONGEST_HOLD);
         self.next = self.next.min(micros(now + LONGEST_HOLD));
     }

@@ -26,6 +26,8 @@ pub(super) struct Learning {
     before: Option<Pace>,
     /// A pace that the limit allows, by counting: microseconds from one request to the next.
     proven: Option<u64>,
+    /// The fastest pace that was kept for a while without an objection.
+    good: Option<u64>,
     /// No request goes sooner than evenly spaced: there is nothing saved up at the service.
     is_even: bool,
     /// How many more 429s are taken for chance, and how often that was found.
@@ -87,6 +89,7 @@ impl Learning {
             pace,
             before: None,
             proven: None,
+            good: None,
             is_even: false,
             ignored: 0,
             surprises: 0,
@@ -96,6 +99,16 @@ impl Learning {
             count: Count::default(),
             streak: 0,
         }
+    }
+
+    /// Another process goes on with it. Nothing lies in the future, though the clock may have been
+    /// set back, and nothing is known of what others did in between.
+    pub(super) fn resume(&mut self, now: Timestamp) {
+        self.count = Count::default();
+        self.changed = self.changed.min(now);
+        self.heeded = self.heeded.min(now);
+        let doubtful_at = self.pace.doubtful_at;
+        self.pace.doubtful_at = doubtful_at.map(|doubtful| doubtful.min(now + BELIEVED_AT_MOST));
     }
 
     /// Microseconds from one request to the next; 0 without a limit.
@@ -136,6 +149,7 @@ impl Learning {
 
     fn speed_up(&mut self, now: Timestamp, rate: Rate) {
         let Pace { interval, refused, doubtful_at, .. } = self.pace;
+        self.good = Some(interval);
         let fastest = if rate.is_learnt { FASTEST } else { rate.interval };
         let faster = match refused {
             None => interval / 2,
@@ -201,11 +215,11 @@ impl Learning {
         let Pace { interval, confirmed, .. } = self.pace;
         self.before = Some(self.pace);
         self.proven = measured;
-        let a_little = interval + interval / 19;
-        let close = measured.filter(|measured| *measured <= a_little);
-        let slower = close.unwrap_or_else(|| {
-            measured.unwrap_or(u64::MAX).clamp(a_little, interval.saturating_mul(2))
-        });
+        // What was good until now is good no longer if it is refused.
+        self.good = self.good.filter(|good| *good > interval);
+        let known = measured.into_iter().chain(self.good).min();
+        let half = interval.saturating_mul(2);
+        let slower = known.map_or(half, |known| known.clamp(interval + 1, half));
         let believed = BELIEVED.saturating_mul(1 << confirmed.min(5)).min(BELIEVED_AT_MOST);
         self.pace = Pace {
             interval: slower.min(SLOWEST),

@@ -22,58 +22,333 @@ fn against(rate: Rate, per_second: u64, burst: u64, seconds: u64) -> Sent {
 }
 
 #[test]
-fn explore() {
-    for (r, b) in [
-        (1, 1),
-        (1, 60),
-        (2, 1),
-        (3, 1),
-        (5, 1),
-        (5, 5),
-        (10, 1),
-        (10, 600),
-        (50, 1),
-        (50, 50),
-        (100, 100),
-        (500, 500),
-    ] {
-        let sent = against(Rate::learnt(1.0), r, b, 1000);
-        let when: Vec<u64> =
-            sent.refused.iter().map(|t| t.since(START).as_millis() as u64).collect();
-        println!(
-            "{r}/s burst {b}: {} sent, refused {:?} {}; 600..1000 s: {:.3} of the limit",
-            sent.at.len(),
-            &when[..when.len().min(12)],
-            when.len(),
-            sent.admitted_between(600_000, 1_000_000) as f64 / (400.0 * r as f64)
-        );
+fn a_limit_that_is_known_is_used_up_and_never_exceeded() {
+    for (per_second, burst) in [(1, 1), (3, 1), (5, 5), (7, 3), (50, 50), (600, 10)] {
+        let rate = Rate::per_second(per_second as f64).with_burst(burst as u32);
+        let sent = against(rate, per_second, burst, 600);
+        assert_eq!(sent.refused, [], "{per_second}/s");
+        // Whole milliseconds between requests cost a little where nothing may be made up for.
+        let expected = burst + per_second * 600;
+        let share = sent.at.len() as f64 / expected as f64;
+        assert!((0.995..=1.0).contains(&share), "{per_second}/s: {share}");
     }
-    for (told, r, b) in
-        [(5.0, 4, 4), (5.0, 4, 1), (50.0, 10, 10), (1.0, 1, 1), (5.0, 5, 5), (50.0, 50, 50)]
+}
+
+/// As fast as it turns out to be allowed, with a few objections on the way and none afterwards.
+#[test]
+fn a_limit_that_nobody_told_is_found_within_a_few_429s() {
+    for (per_second, burst) in
+        [(1, 1), (1, 60), (2, 1), (3, 1), (5, 1), (5, 5), (10, 1), (10, 600), (50, 1), (50, 50)]
     {
-        let sent = against(Rate::per_second(told), r, b, 1000);
-        let when: Vec<u64> =
-            sent.refused.iter().map(|t| t.since(START).as_millis() as u64).collect();
-        println!(
-            "told {told}, is {r}/s burst {b}: {} sent, refused {:?} {}; 600..1000 s: {:.3} of the limit",
-            sent.at.len(),
-            &when[..when.len().min(12)],
-            when.len(),
-            sent.admitted_between(600_000, 1_000_000) as f64 / (400.0 * r as f64)
-        );
+        let sent = against(Rate::learnt(1.0), per_second, burst, 1_000);
+        let name = format!("{per_second}/s, {burst} at once");
+        assert!(sent.refused.len() <= 11, "{name}: {:?}", sent.refused);
+        assert_eq!(sent.refused_after(500_000), 0, "{name}");
+        let share =
+            sent.admitted_between(600_000, 1_000_000) as f64 / (400 * per_second) as f64;
+        assert!(share > 0.95, "{name}: {share}");
     }
 }
 
 #[test]
-fn trace() {
-    let mut limiter = Limiter::new(10, 600);
+fn nothing_is_tried_for_a_minute_and_for_the_first_forty_exports() {
+    let sent = against(Rate::learnt(1.0), 1, 1, 60);
+    assert_eq!((sent.at.len(), sent.refused.len()), (60, 0));
+}
+
+#[test]
+fn whoever_was_told_too_much_finds_the_limit_too() {
+    for (told, per_second, burst) in [(5.0, 4, 4), (5.0, 4, 1), (50.0, 10, 10), (2.0, 1, 1)] {
+        let sent = against(Rate::per_second(told), per_second, burst, 1_000);
+        let name = format!("told {told}, allowed {per_second}");
+        assert!(sent.refused.len() <= 9, "{name}: {:?}", sent.refused);
+        assert_eq!(sent.refused_after(500_000), 0, "{name}");
+        let share =
+            sent.admitted_between(600_000, 1_000_000) as f64 / (400 * per_second) as f64;
+        assert!(share > 0.95, "{name}: {share}");
+    }
+}
+
+#[test]
+fn what_was_learnt_is_tried_again_after_an_hour_then_two_then_four() {
+    let sent = against(Rate::learnt(1.0), 5, 5, 40_000);
+    let hours: Vec<u64> =
+        sent.refused.iter().map(|time| time.since(START).as_secs() / 3_600).collect();
+    let mut tried = hours.clone();
+    tried.dedup();
+    assert!(tried.len() <= 5 && hours.len() <= 16, "{hours:?}");
+    assert!(hours.iter().any(|hour| *hour > 0), "it is tried: {hours:?}");
+}
+
+#[test]
+fn a_limit_that_was_raised_is_used_in_time() {
     let mut pacer = pacer(Rate::learnt(1.0));
-    let sent = saturate(&mut pacer, 0, 78_900, at_once, |now| {
-        let a = limiter.answer(now);
-        if now > at(77_400) {
-            println!("{} {a:?}", now.since(START).as_millis());
-        }
-        a
+    let mut limiter = Limiter::new(2, 2);
+    saturate(&mut pacer, 0, 1_000_000, at_once, |now| limiter.answer(now));
+    assert!(pacer.per_second(CLASS).unwrap() < 2.1);
+    limiter.per_second = 4;
+    saturate(&mut pacer, 1_000_000, 200_000_000, at_once, |now| limiter.answer(now));
+    assert!(pacer.per_second(CLASS).unwrap() > 2.3, "{:?}", pacer.per_second(CLASS));
+}
+
+/// A service that is unwell says so to a few, and not to everybody.
+#[test]
+fn a_storm_is_waited_out_and_leaves_the_pace_as_it_was() {
+    let mut pacer = pacer(Rate::per_second(50.0));
+    let before = pacer.per_second(CLASS);
+    let storm = at(10_000)..at(130_000);
+    let sent = saturate(&mut pacer, 0, 300_000, |_| (40, 40), |now| {
+        if storm.contains(&now) { (429, Some(1)) } else { (200, None) }
     });
-    println!("{pacer:?} {}", sent.at.len());
+    // Those on their way when it began, and then one for each of the ever longer waits.
+    assert!(sent.refused.len() <= 16, "{:?}", sent.refused.len());
+    assert_eq!(pacer.per_second(CLASS), before);
+    let after = sent.admitted_between(200_000, 300_000);
+    assert!(after >= 4_990, "{after} of 5,000");
+}
+
+/// 429s by chance, which no pace avoids.
+#[test]
+fn chance_does_not_slow_anybody_down_for_good() {
+    let mut pacer = pacer(Rate::per_second(20.0));
+    let mut dice = 1_u64;
+    saturate(&mut pacer, 0, 2_000_000, at_once, |_| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if dice >> 33 & 127 == 0 { (429, Some(1)) } else { (200, None) }
+    });
+    assert!(pacer.per_second(CLASS).unwrap() > 15.0, "{:?}", pacer.per_second(CLASS));
+}
+
+#[test]
+fn one_429_holds_back_everybody_and_moves_all_promises() {
+    let mut pacer = pacer(Rate::per_second(1.0));
+    let mut permits: Vec<_> = (0..10).map(|_| pacer.reserve(START, CLASS)).collect();
+    let times: Vec<_> = permits.iter().map(|permit| permit.at().since(START).as_secs()).collect();
+    assert_eq!(times, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+
+    let mut first = permits.remove(0);
+    pacer.confirm(START, &mut first).unwrap();
+    pacer.handle_head(START, first, &head(429, Some(7)));
+    assert_eq!(pacer.held_until(START, CLASS), Some(at(7_000)));
+    let later: Vec<_> = permits
+        .iter_mut()
+        .map(|permit| pacer.confirm(permit.at(), permit).unwrap_err().since(START).as_secs())
+        .collect();
+    // In the order that they had, one by one.
+    assert_eq!(later, [8, 9, 10, 11, 12, 13, 14, 15, 16]);
+
+    // Other classes have a limit of their own.
+    assert_eq!(pacer.earliest(START, RequestClass::Download), START);
+}
+
+#[test]
+fn an_answer_that_was_late_makes_the_next_request_wait_for_it() {
+    let mut pacer = pacer(Rate::per_second(1.0));
+    for (sent, took) in [(0, 50), (1_000, 50)] {
+        let permit = pacer.take(at(sent), CLASS).unwrap();
+        pacer.handle_head(at(sent + took), permit, &head(200, None));
+    }
+    // This one was perhaps counted 300 ms later than usual.
+    let permit = pacer.take(at(2_000), CLASS).unwrap();
+    pacer.handle_head(at(2_350), permit, &head(200, None));
+    assert_eq!(pacer.earliest(at(2_350), CLASS), at(3_300));
+}
+
+/// The whole point of the above: one at a time, over a line that is now slow and now fast.
+#[test]
+fn a_line_that_varies_provokes_no_429() {
+    let mut limiter = Limiter::new(1, 1);
+    let mut dice = 7_u64;
+    let sent = saturate(
+        &mut pacer(Rate::per_second(1.0)),
+        0,
+        600_000,
+        |_| {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (20 + (dice >> 33) % 300, 20 + (dice >> 43) % 300)
+        },
+        |now| limiter.answer(now),
+    );
+    assert_eq!(sent.refused, []);
+    assert!(sent.at.len() > 450, "{}", sent.at.len());
+}
+
+#[test]
+fn a_permit_that_was_not_used_is_given_to_the_next() {
+    let mut pacer = pacer(Rate::per_second(1.0));
+    let permit = pacer.take(START, CLASS).unwrap();
+    assert_eq!(pacer.take(START, CLASS).unwrap_err(), at(1_000));
+    pacer.release(permit);
+    assert!(pacer.take(START, CLASS).is_ok());
+
+    let reserved = pacer.reserve(START, CLASS);
+    assert_eq!(reserved.at(), at(1_000));
+    pacer.release(reserved);
+    assert_eq!(pacer.earliest(START, CLASS), at(1_000));
+}
+
+#[test]
+fn a_permit_that_is_lost_costs_one_turn_and_holds_nobody_up() {
+    let mut pacer = pacer(Rate::per_second(1.0));
+    drop(pacer.reserve(START, CLASS));
+    drop(pacer.take(at(1_000), CLASS).unwrap());
+    let permit = pacer.take(at(2_000), CLASS).unwrap();
+    pacer.handle_failure(permit);
+    assert!(pacer.take(at(3_000), CLASS).is_ok());
+}
+
+#[test]
+fn what_a_service_in_trouble_says_is_no_sign_of_a_limit() {
+    let mut pacer = pacer(Rate::learnt(1.0));
+    let before = pacer.clone();
+    for second in 0..200 {
+        let permit = pacer.take(at(second * 1_000), CLASS).unwrap();
+        pacer.handle_head(at(second * 1_000), permit, &head(503, None));
+    }
+    assert_eq!(pacer.per_second(CLASS), before.per_second(CLASS));
+}
+
+#[test]
+fn what_was_learnt_outlives_the_process_and_a_clock_that_was_set_back() {
+    let mut limiter = Limiter::new(5, 5);
+    let mut pacer = pacer(Rate::learnt(1.0));
+    saturate(&mut pacer, 0, 1_000_000, at_once, |now| limiter.answer(now));
+    let learnt = pacer.per_second(CLASS).unwrap();
+    assert!((4.7..=5.0).contains(&learnt), "{learnt}");
+
+    let stored = serde_json::to_string(&pacer).unwrap();
+    assert!(stored.len() < 4_096, "{} bytes", stored.len());
+    let back: Pacer = serde_json::from_str(&stored).unwrap();
+    let mut back = back.resumed(START);
+    assert_eq!(back.per_second(CLASS), Some(learnt));
+    // A day earlier by the clock: an hour at most.
+    let held = back.earliest(START, CLASS).since(START);
+    assert!(held <= Duration::from_secs(3_600), "{held:?}");
+    let mut limiter = Limiter::new(5, 5);
+    let sent = saturate(&mut back, 4_000_000, 4_300_000, at_once, |now| limiter.answer(now));
+    let share = sent.admitted_between(4_000_000, 4_300_000) as f64 / 1_500.0;
+    assert!(sent.refused.len() <= 4 && share > 0.93, "{:?} {share}", sent.refused);
+}
+
+#[test]
+fn a_retry_after_of_days_holds_for_an_hour() {
+    let mut pacer = pacer(Rate::per_second(1.0));
+    let permit = pacer.take(START, CLASS).unwrap();
+    pacer.handle_head(START, permit, &head(429, Some(u64::MAX / 1_000)));
+    assert_eq!(pacer.earliest(START, CLASS), at(3_600_000));
+}
+
+#[test]
+fn rates_that_make_no_sense_are_slow_and_never_panic() {
+    for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e-300, 1e300] {
+        for rate in [Rate::per_second(rate), Rate::learnt(rate), Rate::per_minute(rate)] {
+            for rate in [rate, rate.with_burst(0), rate.with_burst(u32::MAX)] {
+                let mut pacer = pacer(rate);
+                for time in [0, 1, u64::MAX / 2, u64::MAX] {
+                    let now = Timestamp::from_millis(time);
+                    for status in [200, 429] {
+                        let mut permit = pacer.reserve(now, CLASS);
+                        if pacer.confirm(now, &mut permit).is_ok() {
+                            pacer.handle_head(now, permit, &head(status, Some(1)));
+                        } else {
+                            pacer.release(permit);
+                        }
+                    }
+                    assert!(pacer.earliest(now, CLASS) >= now);
+                }
+                assert!(!rate.to_string().is_empty());
+            }
+        }
+    }
+    assert_eq!(Rate::per_second(f64::NAN), Rate::per_second(1.0 / 600.0));
+}
+
+/// What may happen to a pacer.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Pass(u16),
+    Take,
+    Reserve,
+    Confirm,
+    Hear(u16, Option<u64>),
+    Lose,
+    Release,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        (0..3_000_u16).prop_map(Act::Pass),
+        Just(Act::Take),
+        Just(Act::Reserve),
+        Just(Act::Confirm),
+        (prop_oneof![Just(200_u16), Just(429), Just(503)], proptest::option::of(0..20_u64))
+            .prop_map(|(status, retry_after)| Act::Hear(status, retry_after)),
+        Just(Act::Lose),
+        Just(Act::Release),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is done with it: no request goes while the service wants to be left alone, none
+    /// sooner than the known rate allows, and it always names a time at which one may go.
+    #[test]
+    fn it_keeps_its_promises_whatever_is_done(
+        acts in proptest::collection::vec(act(), 0..200),
+        per_second in 1..20_u32,
+        burst in 1..5_u32,
+    ) {
+        let rate = Rate::per_second(f64::from(per_second)).with_burst(burst);
+        let mut pacer = pacer(rate);
+        let mut now = START;
+        let (mut held, mut reserved, mut sent) = (START, Vec::new(), Vec::new());
+        let (mut times, mut given_back): (Vec<Timestamp>, usize) = (Vec::new(), 0);
+        for act in acts {
+            match act {
+                Act::Pass(millis) => now = now + Duration::from_millis(u64::from(millis)),
+                Act::Take => match pacer.take(now, CLASS) {
+                    Ok(permit) => {
+                        prop_assert!(now >= held, "{now} is before {held}");
+                        times.push(now);
+                        sent.push(permit);
+                    }
+                    Err(later) => prop_assert!(later > now),
+                },
+                Act::Reserve => reserved.push(pacer.reserve(now, CLASS)),
+                Act::Confirm => if let Some(mut permit) = reserved.pop() {
+                    match pacer.confirm(now, &mut permit) {
+                        Ok(()) => {
+                            prop_assert!(now >= held, "{now} is before {held}");
+                            times.push(now);
+                            sent.push(permit);
+                        }
+                        Err(later) => {
+                            prop_assert!(later > now);
+                            reserved.push(permit);
+                        }
+                    }
+                },
+                Act::Hear(status, retry_after) => if let Some(permit) = sent.pop() {
+                    pacer.handle_head(now, permit, &head(status, retry_after));
+                    if let (429, Some(seconds)) = (status, retry_after) {
+                        held = held.max(now + Duration::from_secs(seconds));
+                    }
+                },
+                Act::Lose => drop(sent.pop()),
+                Act::Release => if let Some(permit) = reserved.pop() {
+                    pacer.release(permit);
+                    given_back += 1;
+                },
+            }
+            prop_assert!(pacer.earliest(now, CLASS) >= now.max(held));
+        }
+        let _ = given_back;
+        for (index, from) in times.iter().enumerate() {
+            for (count, to) in times[index..].iter().enumerate() {
+                let earned = to.since(*from).as_secs_f64() * f64::from(per_second);
+                prop_assert!(count as f64 <= earned + f64::from(burst) + 1e-6);
+            }
+        }
+    }
 }

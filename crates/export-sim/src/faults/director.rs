@@ -30,7 +30,10 @@ impl Director {
     /// Chooses for the next request.
     pub(crate) fn plan(&mut self, endpoint: Endpoint, operation: Option<&str>) -> Plan {
         let all = self.count(endpoint, None);
-        let own = operation.map(|id| self.count(endpoint, Some(id.to_owned())));
+        // A million operations are counted only for a rule that asks for it.
+        let is_asked = self.scenario.rules.iter().any(|rule| rule.matches.per == Per::Operation);
+        let own =
+            operation.filter(|_| is_asked).map(|id| self.count(endpoint, Some(id.to_owned())));
         self.choose(endpoint, all, own)
     }
 

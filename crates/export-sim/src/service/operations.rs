@@ -9,9 +9,10 @@ use crate::{End, Timestamp};
 /// The exports that were started, and who has asked for them how often.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Operations {
-    all: HashMap<String, Operation>,
     /// In the order in which they were started.
-    ids: Vec<String>,
+    all: Vec<Operation>,
+    /// Where each is, by its id.
+    places: HashMap<Box<str>, usize>,
     pace: HashMap<String, Allowance>,
 }
 
@@ -38,26 +39,26 @@ pub(crate) enum Fate {
 
 impl Operations {
     pub(crate) fn insert(&mut self, operation: Operation) {
-        self.ids.push(operation.id.clone());
-        self.all.insert(operation.id.clone(), operation);
+        self.places.insert(operation.id.as_str().into(), self.all.len());
+        self.all.push(operation);
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Operation> {
-        self.all.get(id)
+        self.all.get(*self.places.get(id)?)
     }
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Operation> {
-        self.all.get_mut(id)
+        self.all.get_mut(*self.places.get(id)?)
     }
 
     /// The operation that this request started, if it was the last to start one.
     pub(crate) fn started_by(&self, request_id: &str) -> Option<String> {
-        let last = self.get(self.ids.last()?)?;
+        let last = self.all.last()?;
         (last.request_id == request_id).then(|| last.id.clone())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Operation> {
-        self.ids.iter().filter_map(|id| self.all.get(id))
+        self.all.iter()
     }
 
     /// Lets a request of this token pass, or says for how many seconds it has to stay away.
