@@ -9,8 +9,11 @@ use crate::time::Timestamp;
 /// Which of the operations that may be polled is polled first.
 ///
 /// It matters when there are more of them than polls: a poll that finds an operation still at
-/// work is lost to one that is completed. Under each of these no job starves: what a job is
-/// ranked by grows with each poll, so that every other one comes after it in the end.
+/// work is lost to one that is completed.
+///
+/// No job starves. Under [`Unheard`](Self::Unheard), one that is due waits for at most as many
+/// polls as there are other operations. The others prefer some to others, but for no longer than a
+/// minute: after that, it is the same for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Order {
@@ -24,8 +27,7 @@ pub enum Order {
     /// jobs of any age.
     #[default]
     Unheard,
-    /// The one that was submitted first, as far as it was not asked about too lately: what counts
-    /// is the middle between the acceptance and the last poll.
+    /// The older one.
     Oldest,
     /// The one whose completion is expected first, by the time that exports took so far.
     Expected,
@@ -40,16 +42,20 @@ pub(super) struct Story {
     pub(super) heard: Timestamp,
 }
 
+/// The longest time for which one is preferred to another that was not heard of for longer.
+const PREFERENCE: Duration = Duration::from_secs(60);
+
 impl Order {
-    /// A time; the lowest is first.
+    /// A time; the lowest is first. It is the time at which the operation was heard of, moved by
+    /// at most the preference: whatever is polled again comes behind all that waited for longer.
     pub(super) fn rank(self, story: Story, typical: Duration) -> Timestamp {
         let Story { since, heard } = story;
         let age = heard.since(since);
         match self {
-            Self::Unheard => heard,
-            Self::Oldest => since + age / 2,
-            // One that takes longer than usual is taken to be half through with the rest.
-            Self::Expected => since + typical.max(age + age / 2),
+            Self::Unheard => heard + PREFERENCE,
+            Self::Oldest => heard + PREFERENCE.saturating_sub(age),
+            // One that takes longer than usual is taken to be two thirds through.
+            Self::Expected => heard + typical.saturating_sub(age).max(age / 2).min(PREFERENCE),
         }
     }
 }

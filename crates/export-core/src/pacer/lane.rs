@@ -27,10 +27,22 @@ pub(super) struct Lane {
     #[serde(skip)]
     put_off: u64,
     held_until: Timestamp,
-    /// The quickest answer so far.
     #[serde(skip)]
-    quickest: Option<Duration>,
+    line: Line,
 }
+
+/// How long answers take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Line {
+    answers: u32,
+    /// The time of the quickest one; it slowly forgets, since a line may become another one.
+    quickest: Duration,
+    /// How much later than that they usually are.
+    spread: Duration,
+}
+
+/// Of fewer answers than this, nobody can say which one was quick.
+const USUAL: u32 = 8;
 
 /// A lane is not held for longer than this, whatever a `Retry-After` says or whoever sets the
 /// clock back: what it is for are seconds, and a job that has to wait for longer knows it itself.
@@ -49,7 +61,7 @@ impl Lane {
             booked: 0,
             put_off: 0,
             held_until: Timestamp::EPOCH,
-            quickest: None,
+            line: Line::default(),
         }
     }
 
@@ -70,7 +82,8 @@ impl Lane {
     pub(super) fn reserve(&mut self, now: Timestamp, class: RequestClass) -> Permit {
         let at = self.earliest(now);
         if self.learning.interval() > 0 {
-            self.booked = self.next.max(self.booked).max(micros(at)) + self.learning.interval();
+            let booked = self.next.max(self.booked).max(micros(at));
+            self.booked = booked.saturating_add(self.learning.interval());
         }
         Permit { class, at, put_off: self.put_off, sent: None, paced: false }
     }
@@ -92,7 +105,7 @@ impl Lane {
         permit.paced = micros(now) - by_pace <= interval / 4 + 2_000;
         if interval > 0 {
             let interval = if self.learning.is_refused() { interval.max(FEELER) } else { interval };
-            self.next = self.next.max(micros(now)) + interval;
+            self.next = self.next.max(micros(now)).saturating_add(interval);
         }
         Ok(())
     }
@@ -116,14 +129,15 @@ impl Lane {
             return;
         }
         if was_refused {
-            self.next = self.next.min(micros(sent) + interval + self.slack());
+            let one_by_one = interval.saturating_add(self.slack());
+            self.next = self.next.min(micros(sent).saturating_add(one_by_one));
         }
         // Somewhere between the request and its answer the service has counted it: at the latest
         // as much later than usual as the answer came later than usual.
-        let took = now.since(sent);
-        let quickest = self.quickest.map_or(took, |quickest| quickest.min(took));
-        self.quickest = Some(quickest);
-        self.next = self.next.max(micros(sent + (took - quickest)) + interval);
+        // What is usual varies too; a sixty-fourth of the rate is given for that.
+        let late = self.line.lateness(now.since(sent));
+        let late = late + (2 * self.line.spread).min(Duration::from_micros(interval / 64));
+        self.next = self.next.max(micros(sent + late).saturating_add(interval));
     }
 
     /// The request was answered 429: everybody waits.
@@ -142,8 +156,10 @@ impl Lane {
         }
         self.held_until = until;
         let longer = u64::try_from(longer.as_micros()).unwrap_or(u64::MAX);
-        self.put_off = self.put_off.saturating_add(longer);
-        self.booked = self.booked.saturating_add(longer);
+        if self.booked > self.next {
+            self.put_off = self.put_off.saturating_add(longer);
+            self.booked = self.booked.saturating_add(longer);
+        }
         // Nothing is left of the limit: what goes next goes one by one.
         self.next = self.next.max(micros(until).saturating_add(self.slack()));
     }
@@ -154,6 +170,18 @@ impl Lane {
         self.learning.resume(now);
         self.held_until = self.held_until.min(now + LONGEST_HOLD);
         self.next = self.next.min(micros(now + LONGEST_HOLD));
+    }
+}
+
+impl Line {
+    /// By how much an answer was later than the quickest ones.
+    fn lateness(&mut self, took: Duration) -> Duration {
+        let usual = if self.answers == 0 { took } else { self.quickest };
+        let later = took.saturating_sub(usual);
+        self.quickest = usual.min(took) + later / 64;
+        self.spread = self.spread - self.spread / 8 + later / 8;
+        self.answers = self.answers.saturating_add(1);
+        if self.answers < USUAL { took } else { later }
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Learning {
     changed: Timestamp,
     heeded: Timestamp,
     count: Count,
+    /// The longest such count from one 429 to the next.
+    longest: u32,
     /// 429s in a row, with nothing let through between them.
     streak: u32,
 }
@@ -69,8 +71,9 @@ const FIRST_STEP: u32 = 60;
 /// So many requests at one pace before the next doubling.
 const STEP: u32 = 16;
 
-/// So many requests, and so much time, at a pace that may be too fast by a few percent: what is
-/// saved up at the service hides that for a while.
+/// A pace is kept for so many requests, and so much time, before it is taken to be right: what is
+/// saved up at the service hides for a while that it is too fast. If there were more requests than
+/// half of that between two 429s before, twice as many are needed: else chance would pass for it.
 const TRIAL: u32 = 64;
 const TRIAL_TIME: Duration = Duration::from_secs(10);
 
@@ -97,6 +100,7 @@ impl Learning {
             changed: Timestamp::EPOCH,
             heeded: Timestamp::EPOCH,
             count: Count::default(),
+            longest: 0,
             streak: 0,
         }
     }
@@ -138,7 +142,10 @@ impl Learning {
         let is_enough = match self.pace.refused {
             None if self.pace.interval == rate.interval => self.steady >= FIRST_STEP,
             None => self.steady >= STEP,
-            Some(_) => self.steady >= TRIAL && now.since(self.changed) >= TRIAL_TIME,
+            Some(_) => {
+                let trial = self.longest.saturating_mul(2).max(TRIAL);
+                self.steady >= trial && now.since(self.changed) >= TRIAL_TIME
+            }
         };
         if is_enough {
             self.steady = 0;
@@ -208,24 +215,31 @@ impl Learning {
         } else if self.count.since.is_some() || rate.is_learnt {
             self.slow_down(now, measured);
         }
+        if self.count.since.is_some() {
+            self.longest = self.longest.max(self.count.admitted);
+        }
         self.count = Count { admitted: 0, since: Some(now) };
     }
 
     fn slow_down(&mut self, now: Timestamp, measured: Option<u64>) {
-        let Pace { interval, confirmed, .. } = self.pace;
-        self.before = Some(self.pace);
+        let Pace { interval, doubtful_at, confirmed, .. } = self.pace;
+        // If an earlier cut is on trial still, both of them are from now on.
+        self.before.get_or_insert(self.pace);
         self.proven = measured;
         // What was good until now is good no longer if it is refused.
         self.good = self.good.filter(|good| *good > interval);
         let known = measured.into_iter().chain(self.good).min();
         let half = interval.saturating_mul(2);
         let slower = known.map_or(half, |known| known.clamp(interval + 1, half));
-        let believed = BELIEVED.saturating_mul(1 << confirmed.min(5)).min(BELIEVED_AT_MOST);
+        let was_doubted = doubtful_at.is_some_and(|doubtful| now >= doubtful);
+        let believed = BELIEVED
+            .saturating_mul(1 << (confirmed + u32::from(was_doubted)).min(5))
+            .min(BELIEVED_AT_MOST);
         self.pace = Pace {
             interval: slower.min(SLOWEST),
             refused: Some(interval.min(SLOWEST)),
             doubtful_at: Some(now + believed),
-            confirmed: confirmed.saturating_add(1),
+            confirmed: confirmed.saturating_add(u32::from(was_doubted)),
         };
     }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(unreachable_pub, reason = "modules of a test have no outside")]
 
+mod batch;
 mod dialects;
 mod events;
 mod exhaustive;

@@ -1,0 +1,409 @@
+//! A batch against a service that is a table: fairness, limits, and going on from anywhere.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use export_core::{
+    Batch, BatchLimits, BatchState, BatchStep, Checkpoint, Config, Counts, ExportJob, Limits,
+    Order, Pace, Pacer, Phase, Rate, Rates, Reply, Step, Timestamp, Token, Turn,
+};
+use http::Response;
+use proptest::prelude::*;
+
+use crate::limiter::{START, at};
+use crate::service::job_with;
+
+const ORDERS: [Order; 3] = [Order::Unheard, Order::Oldest, Order::Expected];
+
+fn exact() -> Config {
+    crate::service::config().with_pace(Pace::Exact)
+}
+
+/// What the service does: when each export is completed, from its acceptance, in seconds.
+#[derive(Clone, Debug)]
+struct World {
+    takes: Vec<u64>,
+    accepted: BTreeMap<u64, Timestamp>,
+    submits: BTreeMap<u64, u32>,
+    /// Every request, in order.
+    sent: Vec<(Timestamp, u64, Phase)>,
+}
+
+impl World {
+    fn new(takes: impl IntoIterator<Item = u64>) -> Self {
+        let takes = takes.into_iter().collect();
+        Self { takes, accepted: BTreeMap::new(), submits: BTreeMap::new(), sent: Vec::new() }
+    }
+
+    fn answer(&mut self, now: Timestamp, key: u64, phase: Phase) -> Response<Vec<u8>> {
+        self.sent.push((now, key, phase));
+        let answer = Response::builder().header("retry-after", "1");
+        let answer = match phase {
+            Phase::Submit => {
+                *self.submits.entry(key).or_default() += 1;
+                self.accepted.insert(key, now);
+                let url = format!("/platform/v1/operations/op{key}");
+                answer.status(202).header("location", url).body(Vec::new())
+            }
+            Phase::Poll => {
+                let age = now.since(self.accepted[&key]).as_secs();
+                let body = if age >= self.takes[key as usize] {
+                    format!(
+                        r#"{{"status":"completed","resourceUrl":"/platform/v1/downloads/{key}"}}"#
+                    )
+                } else {
+                    r#"{"status":"started","resourceUrl":null}"#.into()
+                };
+                answer.body(body.into_bytes())
+            }
+            Phase::Fetch => answer.body(b"%PDF-1.7".to_vec()),
+        };
+        answer.unwrap()
+    }
+
+    fn polls_of(&self, key: u64) -> Vec<Timestamp> {
+        let polls = self.sent.iter().filter(|(_, of, phase)| *of == key && *phase == Phase::Poll);
+        polls.map(|(at, ..)| *at).collect()
+    }
+}
+
+/// One step of the job whose turn it is. Nothing takes any time.
+fn drive(now: Timestamp, turn: &mut Turn, pacer: &mut Pacer, world: &mut World) {
+    let (key, permit) = (turn.key(), turn.take_permit().unwrap());
+    let token = Token::fixed("t").unwrap();
+    let Step::Transmit(transmit) = turn.job().step(now) else { return pacer.release(permit) };
+    let phase = transmit.phase();
+    let (_, in_flight) = transmit.start(now, Some(&token), 0);
+    let answer = world.answer(now, key, phase);
+    pacer.handle_head(now, permit, &answer);
+    match in_flight.handle_head(now, &answer) {
+        Reply::Collect(collect) => collect.handle_body(now, answer.body()),
+        Reply::Stream(mut stream) => {
+            assert!(stream.check(answer.body()).is_continue());
+            stream.advance(answer.body().len() as u64);
+            stream.finish(now);
+        }
+    }
+    while turn.job().next_event().is_some() {}
+}
+
+/// Runs a batch until a time or its end; gives the keys of the jobs that have their file.
+fn run(
+    batch: &mut Batch,
+    pacer: &mut Pacer,
+    world: &mut World,
+    from: Timestamp,
+    until: Timestamp,
+) -> Vec<u64> {
+    let mut now = from;
+    let mut files = Vec::new();
+    while now < until {
+        match batch.step(now, pacer) {
+            BatchStep::Turn(mut turn) => {
+                drive(now, &mut turn, pacer, world);
+                if let Some(mut ended) = batch.put_back(now, pacer, turn) {
+                    assert!(matches!(ended.job.step(now), Step::Done(Ok(_))), "{ended:?}");
+                    files.push(ended.key);
+                }
+            }
+            BatchStep::Wait(later) => {
+                assert!(later > now, "it waits for the past");
+                now = later;
+            }
+            BatchStep::Busy => panic!("nothing is handed out"),
+            BatchStep::Done => break,
+        }
+    }
+    files
+}
+
+fn batch_of(count: u64, limits: BatchLimits, order: Order, config: &Config) -> Batch {
+    let mut batch = Batch::new(limits, order);
+    for key in 0..count {
+        batch.add(START, key, job_with(config));
+    }
+    batch
+}
+
+fn pacer(polls_a_second: f64) -> Pacer {
+    Pacer::new(Rates { operations: Rate::per_second(polls_a_second), ..Rates::unlimited() })
+}
+
+fn day() -> Timestamp {
+    at(86_400_000)
+}
+
+#[test]
+fn every_export_comes_to_its_end_and_is_submitted_once() {
+    for order in ORDERS {
+        let mut world = World::new((0..100).map(|key| key * 7 % 60));
+        let mut batch = batch_of(100, BatchLimits::default(), order, &exact());
+        let mut pacer = pacer(2.0);
+        let mut files = run(&mut batch, &mut pacer, &mut world, START, day());
+        files.sort_unstable();
+        assert_eq!(files, (0..100).collect::<Vec<_>>());
+        assert!(world.submits.values().all(|submits| *submits == 1));
+        assert!(batch.is_empty() && matches!(batch.step(day(), &mut pacer), BatchStep::Done));
+        // Nobody polls faster than the pacer allows.
+        let polls = world.sent.iter().filter(|(.., phase)| *phase == Phase::Poll);
+        let times: Vec<_> = polls.map(|(at, ..)| *at).collect();
+        assert!(times.windows(2).all(|pair| pair[1].since(pair[0]).as_millis() >= 500));
+    }
+}
+
+/// The bound that the documentation states: with `n` open exports, each has its turn at least
+/// once in `n` polls, under the default order; under the others, in those of a minute more.
+#[test]
+fn no_job_starves() {
+    for (order, minute) in [(Order::Unheard, 0), (Order::Oldest, 60), (Order::Expected, 60)] {
+        for count in [1, 2, 3, 10, 57] {
+            // Half of them are older by a while, and none is ever completed.
+            let mut world = World::new((0..count).map(|_| 1_000_000));
+            let mut batch = batch_of(count / 2, BatchLimits::default(), order, &exact());
+            let mut pacer = pacer(1.0);
+            run(&mut batch, &mut pacer, &mut world, START, at(300_000));
+            for key in count / 2..count {
+                batch.add(at(300_000), key, job_with(&exact()));
+            }
+            run(&mut batch, &mut pacer, &mut world, at(300_000), at(3_000_000));
+            let polls: Vec<u64> = world
+                .sent
+                .iter()
+                .filter(|(at, _, phase)| *phase == Phase::Poll && *at > self::at(310_000))
+                .map(|(_, key, _)| *key)
+                .collect();
+            for key in 0..count {
+                let turns: Vec<usize> = (0..polls.len()).filter(|at| polls[*at] == key).collect();
+                let gaps = turns.windows(2).map(|pair| pair[1] - pair[0]);
+                let longest = gaps.max().unwrap_or(usize::MAX) as u64;
+                assert!(
+                    longest <= count + minute,
+                    "{order:?}, {count} jobs: {key} waits {longest}"
+                );
+            }
+        }
+    }
+}
+
+/// A stream of new exports keeps nobody from being asked about, loaded, or submitted.
+#[test]
+fn those_who_come_later_do_not_push_ahead() {
+    for order in ORDERS {
+        let mut world = World::new(std::iter::once(120).chain((1..2_000).map(|_| 3)));
+        let mut batch = batch_of(1, BatchLimits::default(), order, &exact());
+        let mut pacer = pacer(1.0);
+        let mut files = Vec::new();
+        for key in 1..2_000 {
+            let from = at((key - 1) * 1_000);
+            files.extend(run(&mut batch, &mut pacer, &mut world, from, at(key * 1_000)));
+            batch.add(at(key * 1_000), key, job_with(&exact()));
+        }
+        assert!(files.contains(&0), "{order:?}");
+        let asked = world.polls_of(0);
+        assert!(
+            asked.len() >= 2 && asked.last().unwrap().since(START).as_secs() < 600,
+            "{asked:?}"
+        );
+    }
+}
+
+#[test]
+fn no_more_is_under_way_than_was_allowed() {
+    let limits = BatchLimits { submits: 2, polls: 3, downloads: 1, open: 5, ..Default::default() };
+    let mut batch = batch_of(20, limits, Order::default(), &exact());
+    let mut pacer = Pacer::new(Rates::unlimited());
+    let mut world = World::new([0; 20]);
+
+    let take = |batch: &mut Batch, pacer: &mut Pacer, now| {
+        let mut turns = Vec::new();
+        while let BatchStep::Turn(turn) = batch.step(now, pacer) {
+            turns.push(turn);
+        }
+        turns
+    };
+    let submits = take(&mut batch, &mut pacer, START);
+    assert_eq!(submits.len(), 2);
+    assert!(matches!(batch.step(START, &mut pacer), BatchStep::Busy));
+    for mut turn in submits {
+        drive(START, &mut turn, &mut pacer, &mut world);
+        assert!(batch.put_back(START, &mut pacer, turn).is_none());
+    }
+    // Three more make five open ones, in two goes.
+    for expected in [2, 1, 0] {
+        let submits = take(&mut batch, &mut pacer, START);
+        assert_eq!(submits.len(), expected);
+        for mut turn in submits {
+            drive(START, &mut turn, &mut pacer, &mut world);
+            assert!(batch.put_back(START, &mut pacer, turn).is_none());
+        }
+    }
+    let later = at(5_000);
+    let polls = take(&mut batch, &mut pacer, later);
+    assert!(polls.len() == 3 && polls.iter().all(|turn| turn.phase() == Phase::Poll));
+    for mut turn in polls {
+        drive(later, &mut turn, &mut pacer, &mut world);
+        assert!(batch.put_back(later, &mut pacer, turn).is_none());
+    }
+    // Completed ones make room for others.
+    let turns = take(&mut batch, &mut pacer, later);
+    let count = |phase| turns.iter().filter(|turn| turn.phase() == phase).count();
+    assert_eq!([count(Phase::Fetch), count(Phase::Poll), count(Phase::Submit)], [1, 2, 2]);
+    let counts = batch.counts();
+    assert_eq!(
+        [counts.to_submit, counts.open, counts.to_download, counts.under_way],
+        [15, 2, 3, 5]
+    );
+}
+
+/// An export that was accepted is asked about long before its time is over.
+#[test]
+fn a_batch_of_any_size_stays_within_the_budgets_of_its_jobs() {
+    let budget = Duration::from_secs(600);
+    let config = exact().with_limits(Limits { job: budget, ..Limits::default() });
+    let limits = BatchLimits { ahead: budget / 2, ..BatchLimits::default() };
+    let mut world = World::new((0..5_000).map(|key| key % 40));
+    let mut batch = batch_of(5_000, limits, Order::default(), &config);
+    let mut pacer = pacer(1.0);
+    assert_eq!(run(&mut batch, &mut pacer, &mut world, START, day()).len(), 5_000);
+    for (key, accepted) in &world.accepted {
+        let asked = world.polls_of(*key)[0].since(*accepted);
+        assert!(asked <= budget / 2 + Duration::from_secs(10), "{key} after {asked:?}");
+    }
+}
+
+#[test]
+fn a_permit_that_was_left_goes_to_the_next_job() {
+    let mut batch = batch_of(2, BatchLimits::default(), Order::default(), &exact());
+    let mut pacer = Pacer::new(Rates { submit: Rate::per_second(0.1), ..Rates::unlimited() });
+    let BatchStep::Turn(turn) = batch.step(START, &mut pacer) else { panic!() };
+    assert!(matches!(batch.step(START, &mut pacer), BatchStep::Wait(_)));
+    assert!(batch.put_back(START, &mut pacer, turn).is_none());
+    assert!(matches!(batch.step(START, &mut pacer), BatchStep::Turn(_)));
+}
+
+#[test]
+fn a_job_is_never_sooner_than_it_wants_to_be() {
+    let mut world = World::new([30; 10]);
+    let gentle = crate::service::config();
+    let mut batch = batch_of(10, BatchLimits::default(), Order::default(), &gentle);
+    let mut pacer = Pacer::new(Rates::unlimited());
+    run(&mut batch, &mut pacer, &mut world, START, day());
+    for key in 0..10 {
+        let mut last = START;
+        for poll in world.polls_of(key) {
+            let age = last.since(START);
+            assert!(poll.since(last) >= (age / 10).max(Duration::from_secs(1)), "{key} at {poll}");
+            last = poll;
+        }
+    }
+}
+
+/// What is stored of a batch: its state, and the checkpoint of each job that is not over.
+fn through_text(batch: &Batch, pacer: &Pacer, now: Timestamp, config: &Config) -> (Batch, Pacer) {
+    let state = serde_json::to_string(&batch.state()).unwrap();
+    assert!(state.len() < 512, "{state}");
+    let pacer = serde_json::to_string(pacer).unwrap();
+    let saved: Vec<(u64, String)> = batch
+        .checkpoints()
+        .map(|(key, checkpoint)| (key, serde_json::to_string(&checkpoint).unwrap()))
+        .collect();
+    let state: BatchState = serde_json::from_str(&state).unwrap();
+    let mut back = Batch::resumed(state);
+    for (key, text) in saved {
+        let checkpoint: Checkpoint = serde_json::from_str(&text).unwrap();
+        back.add(now, key, ExportJob::resume(checkpoint, config).unwrap());
+    }
+    let pacer: Pacer = serde_json::from_str(&pacer).unwrap();
+    (back, pacer.resumed(now))
+}
+
+/// Every small batch there is: two exports, each of four durations, two rates, stopped at each
+/// second and gone on with by another process.
+#[test]
+fn a_batch_goes_on_from_any_moment_and_submits_nothing_twice() {
+    let config = exact();
+    for (first, second) in
+        (0..16).map(|number| ([0, 1, 7, 12][number / 4], [0, 1, 7, 12][number % 4]))
+    {
+        for (rate, order) in
+            [0.5, 3.0].into_iter().flat_map(|rate| ORDERS.map(|order| (rate, order)))
+        {
+            for stop in 0..25 {
+                let mut world = World::new([first, second]);
+                let mut batch = batch_of(2, BatchLimits::default(), order, &config);
+                let mut pacer = pacer(rate);
+                let stop = at(stop * 1_000);
+                let mut files = run(&mut batch, &mut pacer, &mut world, START, stop);
+                let (mut batch, mut pacer) = through_text(&batch, &pacer, stop, &config);
+                files.extend(run(&mut batch, &mut pacer, &mut world, stop, day()));
+                files.sort_unstable();
+                assert_eq!(files, [0, 1], "{first} {second} {rate} {order:?} {stop}");
+                assert!(world.submits.values().all(|submits| *submits == 1));
+                for key in [0, 1] {
+                    let polls = world.polls_of(key);
+                    assert!(polls.windows(2).all(|pair| pair[1].since(pair[0]).as_secs() >= 1));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_state_of_an_older_release_is_read() {
+    let state: BatchState = serde_json::from_str("{}").unwrap();
+    assert_eq!(state, BatchState::default());
+    assert_eq!(Batch::resumed(state).counts(), Counts::default());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Any batch, with jobs that are put back whenever, is over once all of its jobs are.
+    #[test]
+    fn whatever_is_handed_out_and_whenever_it_comes_back_all_files_come(
+        takes in proptest::collection::vec(0..50_u64, 1..30),
+        order in proptest::sample::select(ORDERS.to_vec()),
+        delays in proptest::collection::vec(0..4_000_u64, 1..50),
+        limit in 1..6_usize,
+    ) {
+        let limits =
+            BatchLimits { submits: limit, polls: limit, downloads: limit, open: limit * 2, ..Default::default() };
+        let count = takes.len() as u64;
+        let mut world = World::new(takes);
+        let mut batch = batch_of(count, limits, order, &exact());
+        let mut pacer = pacer(5.0);
+        let mut now = START;
+        let mut out: BTreeMap<(Timestamp, u64), Turn> = BTreeMap::new();
+        let (mut files, mut number) = (Vec::new(), 0);
+        loop {
+            prop_assert!(now < day());
+            prop_assert_eq!(batch.counts().under_way, out.len());
+            let until = match batch.step(now, &mut pacer) {
+                BatchStep::Turn(mut turn) => {
+                    drive(now, &mut turn, &mut pacer, &mut world);
+                    number += 1;
+                    let delay = delays[number as usize % delays.len()];
+                    out.insert((now + Duration::from_millis(delay), number), turn);
+                    continue;
+                }
+                BatchStep::Wait(until) => Some(until),
+                BatchStep::Busy => None,
+                BatchStep::Done => break,
+            };
+            match out.first_key_value().map(|((at, _), _)| *at) {
+                Some(back) if until.is_none_or(|until| back <= until) => {
+                    now = now.max(back);
+                    let (_, turn) = out.pop_first().unwrap();
+                    files.extend(batch.put_back(now, &mut pacer, turn).map(|ended| ended.key));
+                }
+                _ => {
+                    prop_assert!(until.is_some_and(|until| until > now), "it is busy with nothing");
+                    now = until.unwrap();
+                }
+            }
+        }
+        prop_assert!(out.is_empty());
+        files.sort_unstable();
+        prop_assert_eq!(files, (0..count).collect::<Vec<_>>());
+    }
+}
