@@ -41,6 +41,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         return Ok(());
     }
+    match words.value("--only") {
+        Some("weather") => return Ok(weather(&words)),
+        Some("orders") => return Ok(orders(&words)),
+        Some("memory") => return Ok(memory()),
+        _ => {}
+    }
     let flights = sizes(&words);
     distributions(&words);
     orders(&words);
@@ -97,15 +103,17 @@ fn distributions(words: &Words) {
     }
 }
 
+/// It matters where there are operations of every age: few are open at once, and each that is
+/// completed makes room for another.
 fn orders(words: &Words) {
-    for (exports, rate, takes) in
-        [(1_000, 5, "~20s"), (1_000, 5, "10s..50s"), (1_000, 5, "~2m"), (10_000, 50, "~2m")]
-    {
+    for (open, takes) in [(100, "10s..50s"), (200, "10s..50s"), (100, "~30s"), (200, "~30s")] {
         let Ok(takes) = takes.parse() else { continue };
-        header(&format!("who is polled first: {exports} at {rate} a second that take {takes}"));
+        header(&format!(
+            "who is polled first: 2,000 at 5 a second, {open} open at once, that take {takes}"
+        ));
         for order in [Order::Unheard, Order::Oldest, Order::Expected] {
             let pilot = Pilot::Together(Knows::TheLimit, order);
-            let fleet = Fleet { pilot, ..words.fleet(exports, rate, takes) };
+            let fleet = Fleet { pilot, open, ..words.fleet(2_000, 5, takes) };
             show(&format!("{order:?}"), &fleet, &fleet.fly());
         }
     }
@@ -116,15 +124,24 @@ fn weather(words: &Words) {
     let calm = words.fleet(1_000, 5, TAKES);
     let millis =
         |range: Range<u64>| Duration::from_millis(range.start)..Duration::from_millis(range.end);
-    let storms = vec![30..60, 100..160];
     let far = Fleet { latency: millis(20..200), ..calm.clone() };
+    let shaky = Fleet { faults: 0.03, ..calm.clone() };
+    let stormy = Fleet { storms: vec![30..60, 100..160], ..calm.clone() };
+    let learns = |fleet: &Fleet| Fleet { pilot: LEARNS, ..fleet.clone() };
+    let all = Fleet { faults: 0.03, storms: stormy.storms.clone(), ..far.clone() };
     for (name, fleet) in [
         ("fair", calm.clone()),
-        ("3 % faults", Fleet { faults: 0.03, ..calm.clone() }),
-        ("two storms of 429", Fleet { storms: storms.clone(), ..calm.clone() }),
+        ("3 % faults", shaky.clone()),
+        ("two storms of 429", stormy.clone()),
         ("20 to 200 ms each way", far.clone()),
-        ("all of it", Fleet { faults: 0.03, storms: storms.clone(), ..far.clone() }),
-        ("all of it, learns", Fleet { faults: 0.03, storms, pilot: LEARNS, ..far }),
+        ("faults and latency", Fleet { faults: 0.03, ..far.clone() }),
+        ("storms and latency", Fleet { storms: stormy.storms.clone(), ..far.clone() }),
+        ("all of it", all.clone()),
+        ("fair, learns", learns(&calm)),
+        ("3 % faults, learns", learns(&shaky)),
+        ("storms, learns", learns(&stormy)),
+        ("latency, learns", learns(&far)),
+        ("all of it, learns", learns(&all)),
     ] {
         show(name, &fleet, &fleet.fly());
     }

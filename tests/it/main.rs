@@ -5,6 +5,7 @@ mod cases;
 mod chance;
 mod crashes;
 mod documents;
+mod fleet;
 mod layers;
 mod logs;
 mod memory;

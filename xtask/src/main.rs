@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod demo;
 mod deny;
+mod fleet;
 mod packages;
 mod pages;
 mod proxies;
@@ -37,6 +38,11 @@ Usage: cargo xtask <command>
   soak [--schedules N] [--seed S] [--replay SEED]
                          plays a million exports (or N) in virtual time, each with other faults,
                          crashes and failures; --replay prints all that happens in one
+  fleet [--exports N] [--rate R] [--takes TIME] [--faults SHARE] [--seed S]
+        [--only weather|orders|memory] [--pictures FOLDER]
+                         exports up to a million at once in virtual time, under a limit of 1, 5
+                         and 50 requests a second, against the least time that they could take
+                         and what people do now; without words all of it, and docs/fleet.svg
   bench [core|download]  measures the core, and downloads against curl
 ";
 
@@ -54,6 +60,7 @@ fn main() -> ExitCode {
         ["samples"] => samples::check(),
         ["proxies"] => proxies::check(),
         ["soak", words @ ..] => soak::run(words),
+        ["fleet", words @ ..] => fleet::run(words),
         ["bench"] => bench::core().and_then(|()| bench::download()),
         ["bench", "core"] => bench::core(),
         ["bench", "download"] => bench::download(),

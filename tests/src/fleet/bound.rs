@@ -103,7 +103,13 @@ pub(super) fn asking(fleet: &Fleet) -> Duration {
 /// The integral of `1 - F` from 0 to `end`, in seconds.
 fn lost(takes: Completion, end: f64) -> f64 {
     const STEPS: u32 = 100_000;
-    let step = end / f64::from(STEPS);
+    // Nobody takes longer than the longest.
+    let longest = match takes {
+        Completion::Fixed(time) | Completion::Uniform(_, time) => time.as_secs_f64(),
+        Completion::Exponential(mean) => mean.as_secs_f64() * 10.0,
+        _ => 0.0,
+    };
+    let step = end.min(longest.max(RETRY_AFTER)) / f64::from(STEPS);
     let middles = (0..STEPS).map(|number| (f64::from(number) + 0.5) * step);
     middles.map(|time| step * (1.0 - found(takes, time))).sum()
 }

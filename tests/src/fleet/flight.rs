@@ -1,5 +1,6 @@
 //! What came of a fleet.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use export_core::{ExportJob, Timestamp};
@@ -44,6 +45,7 @@ pub struct Flight {
 #[derive(Debug)]
 pub(super) struct Log {
     began: Instant,
+    cpu: Duration,
     start: Timestamp,
     ended: Vec<Ended>,
     /// The sum of all times from a completion to its discovery, in milliseconds.
@@ -55,8 +57,9 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn new(fleet: &Fleet) -> Self {
-        let (began, start) = (Instant::now(), fleet.start);
-        Self { began, start, ended: Vec::new(), late: 0, files: 0, failed: 0, last_file: start }
+        let (began, cpu, start) = (Instant::now(), cpu_time(), fleet.start);
+        let ended = Vec::new();
+        Self { began, cpu, start, ended, late: 0, files: 0, failed: 0, last_file: start }
     }
 
     /// A job was found completed.
@@ -88,7 +91,10 @@ impl Log {
     }
 
     pub(super) fn close(mut self, fleet: &Fleet, service: &Service) -> Flight {
-        let work = self.began.elapsed().saturating_sub(service.tally.busy);
+        let (took, cpu) = (self.began.elapsed(), cpu_time().saturating_sub(self.cpu));
+        // What the service took of the time, it took of the processor's.
+        let share = service.tally.busy.as_secs_f64() / took.as_secs_f64().max(1e-9);
+        let in_service = cpu.mul_f64(share.min(1.0));
         let is_over = self.is_over(fleet);
         let found = self.ended.len().max(1) as u64;
         let tally = service.tally;
@@ -105,10 +111,17 @@ impl Log {
             polls: tally.polls,
             refused: tally.refused,
             last_refused: tally.last_refused.map(|last| last.since(self.start)),
-            work,
-            service: tally.busy,
+            work: cpu.saturating_sub(in_service),
+            service: in_service,
         }
     }
+}
+
+/// The processor's time that this thread has used; none where the system does not tell.
+fn cpu_time() -> Duration {
+    let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = told.split_ascii_whitespace().next().and_then(|nanos| nanos.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or_default())
 }
 
 const DAY: u64 = 86_400_000;

@@ -2,7 +2,7 @@
 //! enforces, against the least time that anybody could need for them.
 //!
 //! The exports are the core's own jobs, in a [`Batch`](export_core::Batch) and under a
-//! [`Pacer`](export_core::Pacer); the service is the simulator without its sockets; nothing else
+//! [`Pacer`]; the service is the simulator without its sockets; nothing else
 //! is made up. Beside it fly those who have no pacer: each job at its own pace, and the loop that
 //! asks every two seconds.
 
@@ -48,6 +48,8 @@ pub struct Fleet {
     pub seed: u64,
     /// When the first request may go.
     pub start: Timestamp,
+    /// How many exports may be open at the service at once.
+    pub open: usize,
 }
 
 /// Who decides when a request is sent.
@@ -91,6 +93,7 @@ impl Fleet {
             latency: Duration::ZERO..Duration::ZERO,
             seed: 1,
             start: Timestamp::from_date(2026, 1, 5),
+            open: usize::MAX,
         }
     }
 
@@ -106,8 +109,13 @@ impl Fleet {
 
     /// The pacer as it is in the morning.
     fn pacer(&self, knows: Knows) -> Pacer {
+        // Requests that are on their way for a longer and a shorter time arrive in a bunch: so
+        // many fewer may go at once.
+        let spread = self.latency.end.saturating_sub(self.latency.start).as_secs_f64();
+        let bunch = (spread * f64::from(self.limit)).ceil() as u32;
+        let burst = self.limit.saturating_sub(bunch).max(1);
         let operations = match knows {
-            Knows::TheLimit => Rate::per_second(f64::from(self.limit)).with_burst(self.limit),
+            Knows::TheLimit => Rate::per_second(f64::from(self.limit)).with_burst(burst),
             Knows::SinceYesterday | Knows::Nothing => Rate::learnt(1.0),
         };
         Pacer::new(Rates { operations, ..Rates::unlimited() })

@@ -8,7 +8,7 @@ use export_core::{ApiVersion, Config, DocumentExport, ExportJob, ExportSpec, Fai
 use export_core::{Pace, Timestamp, Token};
 use export_sim::{Ending, Fault, Moment, Randomly, RetryAfter, Scenario};
 use http::header::CONTENT_LENGTH;
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 
 use super::Fleet;
 
@@ -32,10 +32,9 @@ pub(super) struct Service {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
     pub(super) requests: u64,
-    /// Requests for operations, and for files.
+    /// Requests for operations.
     pub(super) polls: u64,
-    pub(super) fetches: u64,
-    /// Answers with 429, and how many of those came after the first tenth of the exports.
+    /// Answers with 429, and when the last of them was.
     pub(super) refused: u64,
     pub(super) last_refused: Option<Timestamp>,
     /// The processor's time that went into answering.
@@ -75,21 +74,19 @@ impl Service {
         let began = Instant::now();
         let heard = self.answer_now(now, request);
         self.tally.busy += began.elapsed();
-        if let Ok(answer) = &heard.answer {
-            if answer.status() == StatusCode::TOO_MANY_REQUESTS {
-                self.tally.refused += 1;
-                self.tally.last_refused = Some(now);
-            }
+        if let Ok(answer) = &heard.answer
+            && answer.status() == StatusCode::TOO_MANY_REQUESTS
+        {
+            self.tally.refused += 1;
+            self.tally.last_refused = Some(now);
         }
         heard
     }
 
     fn answer_now(&mut self, now: Timestamp, request: Request<Vec<u8>>) -> Heard {
         self.tally.requests += 1;
-        let path = request.uri().path();
-        self.tally.polls += u64::from(path.contains("/operations/"));
-        self.tally.fetches += u64::from(path.contains("/downloads/"));
-        let is_poll = request.method() == Method::GET;
+        let is_poll = request.uri().path().contains("/operations/");
+        self.tally.polls += u64::from(is_poll);
         if is_poll && self.storms.iter().any(|storm| storm.contains(&now)) {
             let answer = Response::builder().status(429).header("retry-after", CALM);
             let answer = answer.body(Bytes::new()).expect("all of it is legal");

@@ -37,7 +37,8 @@ pub(super) fn fly(fleet: &Fleet, knows: Knows, order: Order) -> (Flight, Pacer) 
 }
 
 fn fly_with(fleet: &Fleet, mut pacer: Pacer, order: Order) -> (Flight, Pacer) {
-    let mut batch = Batch::new(BatchLimits::default(), order);
+    let limits = BatchLimits { open: fleet.open, ..BatchLimits::default() };
+    let mut batch = Batch::new(limits, order);
     let config = config(Limits::default().job);
     let token = token();
     let mut service = Service::new(fleet);

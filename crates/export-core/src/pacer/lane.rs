@@ -92,7 +92,7 @@ impl Lane {
     pub(super) fn confirm(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
         let interval = self.learning.interval();
         let slack = self.slack();
-        let put_off = Duration::from_micros(self.put_off - permit.put_off);
+        let put_off = Duration::from_micros(self.put_off.saturating_sub(permit.put_off));
         let by_pace = self.next.saturating_sub(slack);
         let due = (permit.at + put_off).max(rounded_up(by_pace));
         let due = due.max(self.held_until.min(now + LONGEST_HOLD));
@@ -148,7 +148,7 @@ impl Lane {
         retry_after: Option<Duration>,
     ) {
         let sent = permit.sent.unwrap_or(now);
-        let hold = self.learning.refused(now, sent, retry_after, self.rate).min(LONGEST_HOLD);
+        let hold = self.learning.refused(now, sent, retry_after).min(LONGEST_HOLD);
         let until = now + hold;
         let longer = until.since(self.held_until.max(now));
         if longer.is_zero() {

@@ -17,8 +17,9 @@ use crate::time::Timestamp;
 /// more.
 ///
 /// Not every 429 is about the pace. One with nothing let through since the one before it is an
-/// outage; one that comes at a pace which the count above has shown to be allowed is somebody
-/// else's doing, or chance. Both hold everybody back, and neither slows anybody down.
+/// outage. One that comes at a pace which the count above has shown to be allowed is somebody
+/// else's doing, or chance: and if that pace was on trial after a cut, the cut was for nothing, and
+/// is taken back. Both hold everybody back, and neither slows anybody down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Learning {
     pace: Pace,
@@ -33,6 +34,8 @@ pub(super) struct Learning {
     /// How many more 429s are taken for chance, and how often that was found.
     ignored: u32,
     surprises: u32,
+    /// How many were taken for chance since nearly everything was let through.
+    tolerated: u32,
     /// Requests in a row that were let through at this pace.
     steady: u32,
     /// When the pace became what it is, and when the last objection was heeded.
@@ -77,6 +80,12 @@ const STEP: u32 = 16;
 const TRIAL: u32 = 64;
 const TRIAL_TIME: Duration = Duration::from_secs(10);
 
+/// A count over this time is a measurement, though no 429 has ended it.
+const LONG: Duration = Duration::from_secs(30);
+
+/// So many 429s are taken for chance if a measurement does not speak for a limit far below.
+const TOLERATED: u32 = 8;
+
 /// A limit is believed for this long, twice as long each time that it is confirmed, up to a day.
 const BELIEVED: Duration = Duration::from_secs(3_600);
 const BELIEVED_AT_MOST: Duration = Duration::from_secs(86_400);
@@ -96,6 +105,7 @@ impl Learning {
             is_even: false,
             ignored: 0,
             surprises: 0,
+            tolerated: 0,
             steady: 0,
             changed: Timestamp::EPOCH,
             heeded: Timestamp::EPOCH,
@@ -109,6 +119,7 @@ impl Learning {
     /// set back, and nothing is known of what others did in between.
     pub(super) fn resume(&mut self, now: Timestamp) {
         self.count = Count::default();
+        self.pace.interval = self.pace.interval.min(SLOWEST);
         self.changed = self.changed.min(now);
         self.heeded = self.heeded.min(now);
         let doubtful_at = self.pace.doubtful_at;
@@ -133,25 +144,42 @@ impl Learning {
     /// A request that was sent at `sent` was let through. `paced`: it had to wait for its turn, so
     /// that the pace was put to the test.
     pub(super) fn admitted(&mut self, now: Timestamp, sent: Timestamp, paced: bool, rate: Rate) {
-        self.streak = 0;
-        self.count.admitted = self.count.admitted.saturating_add(1);
-        if !paced || sent < self.changed || self.pace.interval == 0 {
+        if sent <= self.heeded {
+            // It was let through before the last 429.
             return;
         }
+        self.streak = 0;
+        if !paced {
+            // There was a rest, and something was saved up.
+            self.count = Count::default();
+            return;
+        }
+        self.count.admitted = self.count.admitted.saturating_add(1);
+        if sent < self.changed || self.pace.interval == 0 {
+            return;
+        }
+        if self.count.is_long(now) {
+            self.prove(self.count.interval(now));
+        }
         self.steady = self.steady.saturating_add(1);
-        let is_enough = match self.pace.refused {
-            None if self.pace.interval == rate.interval => self.steady >= FIRST_STEP,
-            None => self.steady >= STEP,
-            Some(_) => {
-                let trial = self.longest.saturating_mul(2).max(TRIAL);
-                self.steady >= trial && now.since(self.changed) >= TRIAL_TIME
-            }
-        };
-        if is_enough {
+        if self.is_tried(now, rate) {
             self.steady = 0;
             self.before = None;
             self.speed_up(now, rate);
         }
+    }
+
+    /// Whether the pace was kept for long enough to be taken for right.
+    fn is_tried(&self, now: Timestamp, rate: Rate) -> bool {
+        let requests = match (self.pace.refused, self.count.since) {
+            (None, None) if self.pace.interval == rate.interval => {
+                return self.steady >= FIRST_STEP;
+            }
+            (None, None) => return self.steady >= STEP,
+            (None, Some(_)) => TRIAL,
+            (Some(_), _) => self.longest.saturating_mul(2).max(TRIAL),
+        };
+        self.steady >= requests && now.since(self.changed) >= TRIAL_TIME
     }
 
     fn speed_up(&mut self, now: Timestamp, rate: Rate) {
@@ -160,7 +188,9 @@ impl Learning {
         let fastest = if rate.is_learnt { FASTEST } else { rate.interval };
         let faster = match refused {
             None => interval / 2,
-            Some(refused) if interval - refused > interval / 20 => refused.midpoint(interval),
+            Some(refused) if interval.saturating_sub(refused) > interval / 20 => {
+                refused.midpoint(interval)
+            }
             // Between the two there is nothing worth a 429, until much may have changed.
             Some(_) if doubtful_at.is_some_and(|doubtful| now < doubtful) => interval,
             Some(_) => {
@@ -182,15 +212,17 @@ impl Learning {
         now: Timestamp,
         sent: Timestamp,
         retry_after: Option<Duration>,
-        rate: Rate,
     ) -> Duration {
         // One that was on its way when another was refused says nothing new.
         if sent > self.heeded {
             self.streak = self.streak.saturating_add(1);
             match self.streak {
-                1 => self.object(now, rate),
-                2 => self.undo(),
-                _ => {}
+                1 => self.object(now),
+                // An outage: what was concluded from its first one is taken back.
+                _ => {
+                    self.undo();
+                    self.count = Count::default();
+                }
             }
             (self.changed, self.heeded, self.steady) = (now, now, 0);
         }
@@ -198,13 +230,16 @@ impl Learning {
         let own = FIRST_HOLD.saturating_mul(1 << doublings).min(LONGEST_OWN_HOLD);
         match retry_after {
             Some(asked) if self.streak < 2 => asked,
-            asked => own.max(asked.unwrap_or_default()),
+            // It is not as it said. But it knows better than we do when it may be over.
+            Some(asked) => asked.max(own.min(asked.saturating_mul(4))),
+            None => own,
         }
     }
 
-    fn object(&mut self, now: Timestamp, rate: Rate) {
+    /// The first 429 after something was let through.
+    fn object(&mut self, now: Timestamp) {
         let measured = self.count.interval(now);
-        let Pace { interval, .. } = self.pace;
+        let interval = self.pace.interval;
         if interval == 0 {
             return;
         }
@@ -212,7 +247,10 @@ impl Learning {
             self.ignored -= 1;
         } else if self.proven.is_some_and(|proven| interval >= proven) {
             self.be_surprised();
-        } else if self.count.since.is_some() || rate.is_learnt {
+        } else if self.tolerated < TOLERATED && self.is_tolerable(measured) {
+            self.tolerated += 1;
+        } else {
+            self.tolerated = 0;
             self.slow_down(now, measured);
         }
         if self.count.since.is_some() {
@@ -221,14 +259,24 @@ impl Learning {
         self.count = Count { admitted: 0, since: Some(now) };
     }
 
+    /// Whether nothing is to be concluded. Without a count, there is nothing to conclude from. And
+    /// where no pace was refused so far, a limit just below this one is far less likely than
+    /// chance: whoever was told the limit was told it for a reason, and whoever doubles the pace
+    /// at each step will know more after the next.
+    fn is_tolerable(&self, measured: Option<u64>) -> bool {
+        let interval = self.pace.interval;
+        let is_close = measured.is_some_and(|measured| measured <= interval + interval / 4);
+        self.count.since.is_none() || (self.pace.refused.is_none() && is_close)
+    }
+
     fn slow_down(&mut self, now: Timestamp, measured: Option<u64>) {
         let Pace { interval, doubtful_at, confirmed, .. } = self.pace;
         // If an earlier cut is on trial still, both of them are from now on.
         self.before.get_or_insert(self.pace);
-        self.proven = measured;
+        self.prove(measured);
         // What was good until now is good no longer if it is refused.
         self.good = self.good.filter(|good| *good > interval);
-        let known = measured.into_iter().chain(self.good).min();
+        let known = self.proven.into_iter().chain(self.good).min();
         let half = interval.saturating_mul(2);
         let slower = known.map_or(half, |known| known.clamp(interval + 1, half));
         let was_doubted = doubtful_at.is_some_and(|doubtful| now >= doubtful);
@@ -241,6 +289,10 @@ impl Learning {
             doubtful_at: Some(now + believed),
             confirmed: confirmed.saturating_add(u32::from(was_doubted)),
         };
+    }
+
+    fn prove(&mut self, measured: Option<u64>) {
+        self.proven = self.proven.into_iter().chain(measured).min();
     }
 
     /// A 429 at a pace that is allowed. The first time, it may be that requests came in a bunch.
@@ -263,6 +315,12 @@ impl Learning {
 }
 
 impl Count {
+    /// Whether it says something before it has ended: what may have been saved up at the service
+    /// all the same, since the 429 was chance, makes little of it.
+    fn is_long(&self, now: Timestamp) -> bool {
+        self.admitted >= TRIAL && self.since.is_some_and(|since| now.since(since) >= LONG)
+    }
+
     /// The longest interval, in microseconds, that explains the count: the limit allows it.
     fn interval(&self, now: Timestamp) -> Option<u64> {
         let time = u64::try_from(now.since(self.since?).as_micros()).ok()?;
