@@ -34,26 +34,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     let takes = words.value("--takes").map_or(Ok(TAKES), str::parse)?;
     if exports.is_some() || rate.is_some() {
         header(&format!("exports that take {takes}"));
-        for rate in rate.map_or(RATES.to_vec(), |rate| vec![rate]) {
-            for exports in exports.map_or(SIZES.to_vec(), |exports| vec![exports]) {
+        for rate in rate.map_or_else(|| RATES.to_vec(), |rate| vec![rate]) {
+            for exports in exports.map_or_else(|| SIZES.to_vec(), |exports| vec![exports]) {
                 everybody(exports, rate, takes, &words);
             }
         }
         return Ok(());
     }
     match words.value("--only") {
-        Some("weather") => return Ok(weather(&words)),
-        Some("orders") => return Ok(orders(&words)),
-        Some("memory") => return Ok(memory()),
-        _ => {}
+        Some("distributions") => distributions(&words),
+        Some("orders") => orders(&words),
+        Some("weather") => weather(&words),
+        Some("memory") => memory(),
+        _ => everything(&words)?,
     }
-    let flights = sizes(&words);
-    distributions(&words);
-    orders(&words);
-    weather(&words);
-    memory();
-    draw(&flights, words.value("--pictures").unwrap_or("docs"))?;
     Ok(())
+}
+
+/// All tables, and the pictures.
+fn everything(words: &Words) -> Result<(), Box<dyn Error>> {
+    let flights = sizes(words);
+    distributions(words);
+    orders(words);
+    weather(words);
+    memory();
+    draw(&flights, words.value("--pictures").unwrap_or("docs"))
 }
 
 /// Every pilot, on one fleet.
@@ -168,7 +173,7 @@ fn memory() {
 fn header(title: &str) {
     println!("\n## {title}\n");
     println!(
-        "{:>9} {:>5}  {:<22} {:>11} {:>11} {:>8} {:>9} {:>9} {:>9} {:>9} {:>8} {:>6} {:>8}",
+        "{:>9} {:>5}  {:<22} {:>11} {:>11} {:>8} {:>9} {:>9} {:>9} {:>9} {:>10} {:>6} {:>8}",
         "exports",
         "limit",
         "",
@@ -187,23 +192,28 @@ fn header(title: &str) {
 
 fn show(name: &str, fleet: &Fleet, flight: &Flight) {
     let bound = flight.bound.as_secs_f64();
-    let (makespan, over) = flight.makespan.map_or(("never".into(), "-".into()), |makespan| {
-        let makespan = makespan.as_secs_f64();
-        (format!("{makespan:.1} s"), format!("{:+.1} %", (makespan / bound - 1.0) * 100.0))
+    let seconds = |time: Option<Duration>| {
+        time.map_or_else(|| "-".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()))
+    };
+    let makespan = seconds(flight.makespan);
+    let over = flight.makespan.map_or_else(String::new, |makespan| {
+        format!("{:+.1} %", (makespan.as_secs_f64() / bound - 1.0) * 100.0)
     });
-    let is_known = fleet.pilot != Pilot::EveryTwoSeconds;
-    let or_not = |text: String| if is_known { text } else { "-".into() };
+    // The loop does not look when an export was completed.
+    let or_not = |text: String| {
+        if fleet.pilot == Pilot::EveryTwoSeconds { "-".to_owned() } else { text }
+    };
     println!(
-        "{:>9} {:>3}/s  {name:<22} {makespan:>11} {:>11} {:>8} {:>9} {:>9} {:>9} {:>9} {:>8} {:>6} {:>8}",
+        "{:>9} {:>3}/s  {name:<22} {makespan:>11} {:>11} {:>8} {:>9} {:>9} {:>9} {:>9} {:>10} {:>6} {:>8}",
         fleet.exports,
         fleet.limit,
-        or_not(format!("{bound:.1} s")),
+        or_not(seconds(Some(flight.bound))),
         or_not(over),
-        or_not(format!("{:.1} s", flight.lateness.as_secs_f64())),
-        or_not(format!("{:.1} s", flight.least_lateness.as_secs_f64())),
+        or_not(seconds(Some(flight.lateness))),
+        or_not(seconds(Some(flight.least_lateness))),
         flight.polls,
         flight.refused,
-        flight.last_refused.map_or("-".into(), |last| format!("{:.0} s", last.as_secs_f64())),
+        seconds(flight.last_refused),
         flight.failed,
         format!("{:.0} us", flight.work.as_secs_f64() * 1e6 / fleet.exports as f64),
     );

@@ -17,7 +17,7 @@ const PILOTS: [Pilot; 4] = [
 ];
 
 fn over(flight: &Flight) -> f64 {
-    flight.makespan.unwrap().as_secs_f64() / flight.bound.as_secs_f64()
+    flight.makespan.expect("it was played to its end").as_secs_f64() / flight.bound.as_secs_f64()
 }
 
 #[test]
@@ -49,10 +49,13 @@ fn no_fleet_is_faster_than_whoever_knows_the_future() {
     for takes in ["0s", "30s", "10s..50s", "~20s"] {
         for pilot in PILOTS {
             for (exports, limit, seed) in [(10, 1, 1), (100, 5, 2), (300, 50, 3), (50, 1, 4)] {
-                let fleet =
-                    Fleet { pilot, seed, ..Fleet::new(exports, limit, takes.parse().unwrap()) };
+                let fleet = Fleet {
+                    pilot,
+                    seed,
+                    ..Fleet::new(exports, limit, takes.parse().expect("it is a time"))
+                };
                 let flight = fleet.fly();
-                let makespan = flight.makespan.unwrap();
+                let makespan = flight.makespan.expect("it was played to its end");
                 // A time is told in whole milliseconds.
                 let least = flight.known_bound.saturating_sub(Duration::from_millis(1));
                 assert!(makespan >= least, "{fleet:?}: {makespan:?} is less than {least:?}");
@@ -80,7 +83,7 @@ fn all_files_come_in_any_weather() {
     let latency = Duration::from_millis(20)..Duration::from_millis(200);
     for fleet in [
         Fleet { faults: 0.1, ..calm.clone() },
-        Fleet { storms: vec![10..70], ..calm.clone() },
+        Fleet { storms: Vec::from([10..70]), ..calm.clone() },
         Fleet { latency: latency.clone(), ..calm.clone() },
         Fleet { faults: 0.03, storms: vec![10..30, 60..90], latency, ..calm },
     ] {
