@@ -83,7 +83,7 @@ fn all_files_come_in_any_weather() {
     let latency = Duration::from_millis(20)..Duration::from_millis(200);
     for fleet in [
         Fleet { faults: 0.1, ..calm.clone() },
-        Fleet { storms: Vec::from([10..70]), ..calm.clone() },
+        Fleet { storms: std::iter::once(10..70).collect(), ..calm.clone() },
         Fleet { latency: latency.clone(), ..calm.clone() },
         Fleet { faults: 0.03, storms: vec![10..30, 60..90], latency, ..calm },
     ] {
