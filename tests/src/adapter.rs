@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use export_core::{Artifact, Pace};
+use export_core::{Artifact, Pace, Pacer, Rates};
 use export_host::{
     CaBundle, ClientBuilder, Credentials, ExportError, FromSettings, ProxySettings, Status,
 };
@@ -143,6 +143,7 @@ impl Clients<'_> {
             .credentials(credentials)
             .base_url(self.address())
             .proxy(ProxySettings::Off)
+            .pacer(Pacer::new(Rates::unlimited()))
             .api_version(self.case.version)
             .limits(self.case.limits)
             .resubmit(self.case.resubmit)

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use export_core::{
-    ApiVersion, Config, Event, InvalidToken, Limits, Pace, Region, Resubmit, TokenSource, UrlError,
+    ApiVersion, Config, Event, InvalidToken, Limits, Pace, Pacer, Region, Resubmit, TokenSource,
+    UrlError,
 };
 use http::HeaderMap;
 
@@ -13,6 +14,7 @@ use crate::credentials::Credentials;
 use crate::hooks::Hooks;
 use crate::proxy::{ProxyError, ProxyRules, ProxySettings};
 use crate::tls::{CaBundle, TlsError, TlsOptions};
+use crate::turns::Turns;
 
 /// An adapter's client, which is made of [`Settings`].
 pub trait FromSettings: Sized {
@@ -38,6 +40,8 @@ pub struct Settings<S: ?Sized, T> {
     pub config: Config,
     /// Where tokens come from.
     pub tokens: TokenSource,
+    /// When requests may go.
+    pub turns: Arc<Turns>,
     /// Whom to believe.
     pub tls: TlsOptions,
     /// Which proxy to use.
@@ -61,6 +65,7 @@ pub struct Settings<S: ?Sized, T> {
 /// | `ca_bundle` | none: the system's certificate authorities alone |
 /// | `proxy` | what the environment says |
 /// | `limits`, `pace`, `resubmit` | [`Limits::default`], [`Pace::Gentle`], [`Resubmit::IfHarmless`] |
+/// | `pacer` | one that has heard nothing yet, with [`Rates::default`](export_core::Rates) |
 /// | `jitter` | another seed for each client |
 /// | `checkpoints` | none: jobs do not outlive the process |
 /// | `on_event`, `on_progress`, `headers` | none |
@@ -74,6 +79,7 @@ pub struct ClientBuilder<A: FromSettings> {
     limits: Limits,
     pace: Pace,
     resubmit: Resubmit,
+    pacer: Pacer,
     jitter: Option<u64>,
     tls: TlsOptions,
     proxy: ProxySettings,
@@ -99,6 +105,7 @@ impl<A: FromSettings> Default for ClientBuilder<A> {
             limits: Limits::default(),
             pace: Pace::default(),
             resubmit: Resubmit::default(),
+            pacer: Pacer::default(),
             jitter: None,
             tls: TlsOptions::new(),
             proxy: ProxySettings::default(),
@@ -161,6 +168,13 @@ impl<A: FromSettings> ClientBuilder<A> {
     /// When a submit is sent again that may have arrived. **If harmless** by default.
     pub fn resubmit(mut self, resubmit: Resubmit) -> Self {
         self.resubmit = resubmit;
+        self
+    }
+
+    /// What keeps the requests of all jobs of the client under the service's limits: limits that
+    /// are known, or what was learnt of them by another process.
+    pub fn pacer(mut self, pacer: Pacer) -> Self {
+        self.pacer = pacer;
         self
     }
 
@@ -251,6 +265,7 @@ impl<A: FromSettings> ClientBuilder<A> {
         A::from_settings(Settings {
             tokens: credentials.source(&config)?,
             config,
+            turns: Arc::new(Turns::new(self.pacer)),
             tls: self.tls,
             proxies: self.proxy.rules()?,
             transport: self.transport,

@@ -4,7 +4,7 @@
 //! does not depend on that difference lives here, once, so that both behave alike: a file that
 //! appears only when it is complete ([`PartFile`]), checkpoints on disk ([`CheckpointFile`]),
 //! TLS with the system's certificate authorities ([`TlsOptions`]), the choice of a proxy
-//! ([`ProxySettings`]), a clock that never goes back ([`Clock`]), and all that can be set about a
+//! ([`ProxySettings`]), one pace for all jobs of a client ([`Turns`]), a clock that never goes back ([`Clock`]), and all that can be set about a
 //! client ([`ClientBuilder`]).
 //!
 //! Nothing here is async and nothing sends a request. Programs use an adapter instead of this
@@ -35,6 +35,7 @@ mod tls;
 mod tls_verdict;
 mod tls_witness;
 mod tunnel;
+mod turns;
 mod until;
 
 pub use builder::{BuildError, ClientBuilder, FromSettings, Settings};
@@ -53,4 +54,5 @@ pub use tls::{CaBundle, TlsError, TlsOptions};
 pub use tls_verdict::{UnexpectedTls, tls_alert, tls_verdict};
 pub use tls_witness::{Authority, Shown, Witness};
 pub use tunnel::{Tunnel, TunnelError};
+pub use turns::{Place, Turns};
 pub use until::{SYNC_EVERY, Until};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use export_core::{Checkpoint, Config, ExportJob, ExportSpec};
-use export_host::{BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings};
+use export_core::{Checkpoint, Config, ExportJob, ExportSpec, Pacer};
+use export_host::{BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings, Turns};
 
 use crate::clock::Clock;
 use crate::connector::Connector;
@@ -13,7 +13,8 @@ use crate::own_transport::OwnTransport;
 use crate::tokens::Tokens;
 use crate::transport::{Pools, Transport};
 
-/// A client of the service. Cheap to clone: clones share connections and tokens.
+/// A client of the service. Cheap to clone: clones share connections, tokens and
+/// one pace: all of their requests together stay under the service's limits.
 ///
 /// It needs tokio with time and I/O, spawns nothing of its own but writes to files on tokio's
 /// threads for blocking work, and does nothing until a future of it is awaited. Dropping such a
@@ -26,6 +27,7 @@ pub struct Client(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) tokens: Tokens,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) transport: Transport,
     pub(crate) clock: Clock,
     pub(crate) hooks: Hooks,
@@ -65,6 +67,12 @@ impl Client {
         Ok(loaded.map(|checkpoint| self.resume(checkpoint).with_key(key)))
     }
 
+    /// What was learnt of the service's limits so far, to be stored and given to the next client.
+    #[must_use]
+    pub fn pacer(&self) -> Pacer {
+        self.0.turns.pacer().clone()
+    }
+
     /// Takes over an operation that was started elsewhere, by its id or URL.
     pub fn attach(&self, operation: &str) -> Export {
         let job = ExportJob::attach(operation, &self.0.config).map_err(ExportError::Attach);
@@ -77,7 +85,8 @@ impl FromSettings for Client {
     type Transport = OwnTransport;
 
     fn from_settings(settings: Settings<Self::Store, OwnTransport>) -> Result<Self, BuildError> {
-        let Settings { config, tokens, tls, proxies, transport, hooks, checkpoints, .. } = settings;
+        let Settings { config, tokens, turns, tls, proxies, transport, hooks, checkpoints, .. } =
+            settings;
         let transport = match transport {
             Some(own) => Transport::Own(own),
             None => Transport::Pools(Box::new(Pools::new(Connector::new(&tls, proxies)?))),
@@ -85,6 +94,7 @@ impl FromSettings for Client {
         Ok(Self(Arc::new(Shared {
             config,
             tokens: Tokens::new(tokens, hooks.clone()),
+            turns,
             transport,
             clock: Clock::start(),
             hooks,

@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use export_core::{
-    Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step,
-    Stream, Transmit,
+    Access, Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply,
+    Step, Stream, Transmit,
 };
-use export_host::{ExportError, SYNC_EVERY, Until, Watch};
+use export_host::{ExportError, Place, SYNC_EVERY, Until, Watch};
 use http::{Request, Response};
 use tokio::time::Instant;
 
@@ -31,11 +31,13 @@ pub(crate) struct Driver {
     client: Arc<Shared>,
     watch: Watch,
     keeper: Keeper,
+    place: Place,
 }
 
 impl Driver {
-    pub(crate) const fn new(client: Arc<Shared>, watch: Watch, keeper: Keeper) -> Self {
-        Self { client, watch, keeper }
+    pub(crate) fn new(client: Arc<Shared>, watch: Watch, keeper: Keeper) -> Self {
+        let place = Place::new(Arc::clone(&client.turns));
+        Self { client, watch, keeper, place }
     }
 
     pub(crate) async fn drive(
@@ -73,6 +75,12 @@ impl Driver {
             Ok(token) => token,
             Err(failure) => return transmit.decline(clock.now(), failure),
         };
+        // What goes elsewhere does not count with the service.
+        if transmit.access() == Access::Trusted {
+            if let Err(later) = self.place.ask(clock.now(), transmit.phase().into()) {
+                return transmit.postpone(clock.now(), later);
+            }
+        }
         let have = match transmit.operation() {
             Some(operation) if transmit.phase() == Phase::Fetch => {
                 sink.have(&operation.to_string()).await
@@ -112,7 +120,9 @@ impl Driver {
             Ok(response) => response.into_parts(),
             Err(failure) => return in_flight.handle_failure(clock.now(), failure),
         };
-        match in_flight.handle_head(clock.now(), &Response::from_parts(head, ())) {
+        let head = Response::from_parts(head, ());
+        self.place.handle_head(clock.now(), &head);
+        match in_flight.handle_head(clock.now(), &head) {
             Reply::Collect(answer) => self.collect(answer, body, give_up_at).await,
             Reply::Stream(mut stream) => match self.download(&mut stream, body, sink).await {
                 Ok(()) => stream.finish(clock.now()),

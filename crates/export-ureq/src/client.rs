@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use export_core::{Checkpoint, Config, ExportJob, ExportSpec};
+use export_core::{Checkpoint, Config, ExportJob, ExportSpec, Pacer};
 use export_host::{
     BuildError, CheckpointStore, ClientBuilder, Clock, ExportError, FromSettings, Hooks, Settings,
+    Turns,
 };
 
 use crate::export::Export;
@@ -12,7 +13,8 @@ use crate::own_agent::OwnAgent;
 use crate::tokens::Tokens;
 use crate::transport::Net;
 
-/// A client of the service. Cheap to clone: clones share tokens and TLS sessions.
+/// A client of the service. Cheap to clone: clones share tokens, TLS sessions
+/// and one pace: all of their requests together stay under the service's limits.
 ///
 /// Everything happens on the thread that asks for it; a thousand exports at once are a thousand
 /// threads that mostly sleep. Stopping one, with a [`Stopper`](crate::Stopper) or by killing the
@@ -25,6 +27,7 @@ pub struct Client(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) net: Net,
     pub(crate) clock: Clock,
     pub(crate) hooks: Hooks,
@@ -63,6 +66,12 @@ impl Client {
         Ok(loaded.map(|checkpoint| self.resume(checkpoint).with_key(key)))
     }
 
+    /// What was learnt of the service's limits so far, to be stored and given to the next client.
+    #[must_use]
+    pub fn pacer(&self) -> Pacer {
+        self.0.turns.pacer().clone()
+    }
+
     /// Takes over an operation that was started elsewhere, by its id or URL.
     pub fn attach(&self, operation: &str) -> Export {
         let job = ExportJob::attach(operation, &self.0.config).map_err(ExportError::Attach);
@@ -75,7 +84,8 @@ impl FromSettings for Client {
     type Transport = OwnAgent;
 
     fn from_settings(settings: Settings<Self::Store, OwnAgent>) -> Result<Self, BuildError> {
-        let Settings { config, tokens, tls, proxies, transport, hooks, checkpoints, .. } = settings;
+        let Settings { config, tokens, turns, tls, proxies, transport, hooks, checkpoints, .. } =
+            settings;
         let tls = tls.client_config().map(Arc::new);
         if let (Err(error), None, true) = (&tls, &transport, config.origins().base().is_https()) {
             return Err(error.clone().into());
@@ -83,6 +93,7 @@ impl FromSettings for Client {
         Ok(Self(Arc::new(Shared {
             config,
             tokens: Arc::new(Tokens::new(tokens, hooks.clone())),
+            turns,
             net: Net { tls, proxies: Arc::new(proxies), own: transport },
             clock: Clock::start(),
             hooks,

@@ -1,12 +1,13 @@
 //! The loop: what every driver of the core does, here with ureq and on the caller's thread.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use export_core::{
-    Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step, Stream,
+    Access, Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step, Stream,
     Transmit,
 };
-use export_host::{ExportError, SYNC_EVERY, Until, Watch};
+use export_host::{ExportError, Place, SYNC_EVERY, Until, Watch};
 use http::{Request, Response};
 
 use crate::client::Shared;
@@ -35,6 +36,7 @@ pub(crate) struct Driver<'a> {
     keeper: Keeper,
     stopper: &'a Stopper,
     transport: Transport,
+    place: Place,
 }
 
 impl<'a> Driver<'a> {
@@ -44,7 +46,8 @@ impl<'a> Driver<'a> {
         keeper: Keeper,
         stopper: &'a Stopper,
     ) -> Self {
-        Self { client, watch, keeper, stopper, transport: Transport::new(&client.net) }
+        let place = Place::new(Arc::clone(&client.turns));
+        Self { client, watch, keeper, stopper, transport: Transport::new(&client.net), place }
     }
 
     pub(crate) fn drive(&mut self, job: &mut ExportJob, sink: &mut dyn Sink, until: Until) -> Left {
@@ -83,6 +86,12 @@ impl<'a> Driver<'a> {
             // Nothing has happened: the request may be made another time.
             Supply::Stopped => return,
         };
+        // What goes elsewhere does not count with the service.
+        if transmit.access() == Access::Trusted {
+            if let Err(later) = self.place.ask(clock.now(), transmit.phase().into()) {
+                return transmit.postpone(clock.now(), later);
+            }
+        }
         let have = match transmit.operation() {
             Some(operation) if transmit.phase() == Phase::Fetch => {
                 sink.have(&operation.to_string())
@@ -114,7 +123,9 @@ impl<'a> Driver<'a> {
             Ok(response) => response.into_parts(),
             Err(failure) => return in_flight.handle_failure(clock.now(), failure),
         };
-        match in_flight.handle_head(clock.now(), &Response::from_parts(head, ())) {
+        let head = Response::from_parts(head, ());
+        self.place.handle_head(clock.now(), &head);
+        match in_flight.handle_head(clock.now(), &head) {
             Reply::Collect(answer) => {
                 let stored = self.keeper.store(answer.revision(), || answer.checkpoint());
                 match stored.and_then(|()| body.collect(answer.limit())) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conformance::Adapter;
-use export_core::{ApiVersion, Artifact, DocumentExport, ExportSpec, Limits, Pace};
+use export_core::{ApiVersion, Artifact, DocumentExport, ExportSpec, Limits, Pace, Pacer, Rates};
 use export_host::{
     CheckpointFolder, ClientBuilder, Credentials, ExportError, FromSettings, ProxySettings,
 };
@@ -62,6 +62,7 @@ fn settings<A: FromSettings>(place: &Place, builder: ClientBuilder<A>) -> Client
         .credentials(Credentials::client("nightly", SECRET))
         .base_url(place.server.url())
         .proxy(ProxySettings::Off)
+        .pacer(Pacer::new(Rates::unlimited()))
         .api_version(ApiVersion::V2026_01_01)
         .limits(Limits { min_interval: soon, backoff_base: soon, ..Limits::default() })
         .pace(Pace::Exact)

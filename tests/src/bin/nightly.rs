@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use export_core::{
-    ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, Limits, Pace, Resubmit,
+    ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, Limits, Pace, Pacer, Rates,
+    Resubmit,
 };
 use export_host::{CheckpointFolder, ClientBuilder, Credentials, FromSettings, ProxySettings};
 
@@ -104,6 +105,7 @@ fn settings<A: FromSettings>(builder: ClientBuilder<A>, base: &str) -> ClientBui
         .credentials(Credentials::client("nightly", secret))
         .base_url(base)
         .proxy(ProxySettings::Off)
+        .pacer(Pacer::new(Rates::unlimited()))
         .api_version(ApiVersion::V2026_01_01)
         .limits(limits)
         .pace(Pace::Exact)

@@ -223,6 +223,7 @@ const fn reason(why: Why) -> &'static str {
         Why::Pace => "pace",
         Why::BackOff => "back_off",
         Why::Resumed => "resumed",
+        Why::Turn => "turn",
         _ => "other",
     }
 }

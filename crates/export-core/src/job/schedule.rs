@@ -17,6 +17,8 @@ pub enum Why {
     BackOff,
     /// The job was resumed within a wait.
     Resumed,
+    /// Other requests of the same client go first.
+    Turn,
 }
 
 /// The time at which the next request may go out, and the time budget.

@@ -99,6 +99,12 @@ impl<'a> Transmit<'a> {
         (request, InFlight { job: self.job, asked })
     }
 
+    /// Waits: other requests of the same client go first, as a [`Pacer`](crate::Pacer) says. A job
+    /// that is not submitted yet has all the time it needs for that; a later one has its deadline.
+    pub fn postpone(self, now: Timestamp, until: Timestamp) {
+        self.job.postponed(now, until);
+    }
+
     /// Ends the job: the request cannot be made, because no token is to be had, say.
     ///
     /// Whoever declines has tried; a job whose token source is only slow waits instead.

@@ -226,6 +226,9 @@ impl Learning {
             }
             (self.changed, self.heeded, self.steady) = (now, now, 0);
         }
+        if self.pace.interval == 0 {
+            return retry_after.unwrap_or_default();
+        }
         let doublings = self.streak.saturating_sub(2).min(31);
         let own = FIRST_HOLD.saturating_mul(1 << doublings).min(LONGEST_OWN_HOLD);
         match retry_after {

@@ -58,7 +58,7 @@ impl Rate {
         Self { interval: interval(first), burst: None, is_learnt: true }
     }
 
-    /// No limit. A 429 still holds everybody back.
+    /// No limit. What a 429 asks for still holds everybody back.
     #[must_use]
     pub const fn unlimited() -> Self {
         Self { interval: 0, burst: None, is_learnt: false }

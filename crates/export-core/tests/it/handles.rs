@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use export_core::{Access, Error, ExportJob, Failure, FailureKind, Phase, Reply as Answer, Step};
+use export_core::{
+    Access, Error, ExportJob, Failure, FailureKind, Phase, Reply as Answer, Step, Wait, Why,
+};
 
 use crate::service::{
     PDF, SIGNED, accepted, artifact, completed, completed_at, job, mailing_job, page, rest,
@@ -45,6 +47,50 @@ fn a_transmit_tells_what_it_is_and_where_it_goes() {
         let attempt = in_flight.give_up_at(world.now).since(world.now);
         assert_eq!(attempt, Duration::from_secs(30));
     }
+}
+
+#[test]
+fn a_request_that_is_postponed_waits_for_its_turn_and_nothing_has_to_be_stored_for_that() {
+    for replies in [vec![], vec![accepted()], vec![accepted(), completed()]] {
+        let mut job = job();
+        let world = about_to_send(&mut job, replies);
+        let (revision, until) = (job.revision(), world.now + Duration::from_secs(7));
+        let Step::Transmit(transmit) = job.step(world.now) else { panic!("it waits") };
+        transmit.postpone(world.now, until);
+        let Step::Wait(wait) = job.step(world.now) else { panic!("it does not wait") };
+        assert_eq!((wait.until, wait.why, job.revision()), (until, Why::Turn, revision));
+        assert!(matches!(job.step(until), Step::Transmit(_)));
+    }
+}
+
+/// Others may take hours, and the time of an export begins when it is asked for.
+#[test]
+fn a_submit_may_be_postponed_for_longer_than_an_export_may_take() {
+    let mut job = job();
+    let mut now = start();
+    for _ in 0..10 {
+        let Step::Transmit(transmit) = job.step(now) else { panic!("it waits") };
+        transmit.postpone(now, now + Duration::from_secs(1_800));
+        now = now + Duration::from_secs(1_800);
+    }
+    assert!(matches!(job.step(now), Step::Transmit(_)));
+}
+
+#[test]
+fn a_poll_that_is_postponed_beyond_the_deadline_is_tried_at_the_deadline_and_not_after_it() {
+    let mut job = job();
+    let world = about_to_send(&mut job, vec![accepted()]);
+    let (deadline, far) =
+        (start() + Duration::from_secs(3_600), start() + Duration::from_secs(9_000));
+    let Step::Transmit(transmit) = job.step(world.now) else { panic!("it waits") };
+    transmit.postpone(world.now, far);
+    let Step::Wait(Wait { until, .. }) = job.step(world.now) else { panic!("it does not wait") };
+    assert_eq!(until, deadline);
+    let Step::Transmit(transmit) = job.step(deadline) else { panic!("it waits") };
+    transmit.postpone(deadline, far);
+    let Step::Done(Err(error)) = job.step(deadline) else { panic!("it is not over") };
+    assert!(matches!(error, Error::Deadline { come_back: Some(at), .. } if at == far), "{error}");
+    assert!(error.is_resumable());
 }
 
 #[test]

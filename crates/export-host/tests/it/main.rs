@@ -10,3 +10,4 @@ mod proxy;
 #[cfg(feature = "tracing")]
 mod spans;
 mod tls;
+mod turns;

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use export_hyper::{
     ArchiveOptions, Checkpoint, CheckpointStore, Client, ClientBuilder, Credentials,
-    DocumentExport, Error, Event, ExportSpec, FileExport, Limits, Pace, ProxySettings, Storing,
+    DocumentExport, Error, Event, ExportSpec, FileExport, Limits, Pace, Pacer, ProxySettings,
+    Rates, Storing,
 };
 use export_sim::{Config, Endpoint, Server};
 
@@ -85,6 +86,7 @@ fn builder(server: &Server, store: &Arc<Memory>) -> ClientBuilder<Client> {
         .credentials(Credentials::client("id", "s3cret"))
         .base_url(server.url())
         .proxy(ProxySettings::Off)
+        .pacer(Pacer::new(Rates::unlimited()))
         .limits(limits)
         .pace(Pace::Exact)
         .checkpoints(Arc::clone(store) as Arc<dyn CheckpointStore>)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use export_hyper::{
     Client, ClientBuilder, Credentials, DocumentExport, Event, ExportSpec, FailureKind, Limits,
-    Pace, ProxySettings,
+    Pace, Pacer, ProxySettings, Rates,
 };
 
 use crate::server::{Act, Server, answer, json};
@@ -34,6 +34,7 @@ pub(crate) fn builder(server: &Server) -> ClientBuilder<Client> {
         .credentials(Credentials::token("t0ken"))
         .base_url(server.url())
         .proxy(ProxySettings::Off)
+        .pacer(Pacer::new(Rates::unlimited()))
         .pace(Pace::Exact)
         .limits(quick())
 }

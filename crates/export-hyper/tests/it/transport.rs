@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use export_hyper::{
     CaBundle, Client, ClientBuilder, Credentials, DocumentExport, Error, ExportError, ExportSpec,
-    FailureKind, Limits, ProxySettings,
+    FailureKind, Limits, Pacer, ProxySettings, Rates,
 };
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -26,6 +26,7 @@ pub(crate) fn builder(url: &str) -> ClientBuilder<Client> {
         .credentials(Credentials::token("t0ken"))
         .base_url(url)
         .proxy(ProxySettings::Off)
+        .pacer(Pacer::new(Rates::unlimited()))
         .limits(limits())
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use export_ureq::{
     CaBundle, Client, ClientBuilder, Credentials, DocumentExport, Error, Event, ExportError,
-    ExportSpec, FailureKind, Limits, ProxySettings, Stopper,
+    ExportSpec, FailureKind, Limits, Pacer, ProxySettings, Rates, Stopper,
 };
 
 use crate::server::{Act, Authority, Server, json};
@@ -30,6 +30,7 @@ pub(crate) fn builder(url: &str) -> ClientBuilder<Client> {
         .credentials(Credentials::token("t0ken"))
         .base_url(url)
         .proxy(ProxySettings::Off)
+        .pacer(Pacer::new(Rates::unlimited()))
         .limits(limits())
 }
 

@@ -245,6 +245,29 @@ impl ExportJob {
         }
     }
 
+    /// Waits for other requests of the client. Nothing is written down: whoever resumes the job
+    /// asks anew.
+    pub(in crate::job) fn postponed(&mut self, now: Timestamp, until: Timestamp) {
+        let wait = until.since(now);
+        if let (State::Submitting(_), Some(budget)) = (&self.state, &mut self.schedule.budget) {
+            budget.deadline = budget.deadline + wait;
+        }
+        let end = self.end_of_time(now);
+        if until > end && now >= end {
+            return self.out_of_time(Some(until));
+        }
+        self.schedule.set(now, wait, Why::Turn);
+        if until > end {
+            self.schedule.cut_to(now, end);
+        }
+        // A moment is not worth telling of.
+        const MOMENT: Duration = Duration::from_millis(100);
+        if wait >= MOMENT {
+            let until = self.schedule.not_before;
+            self.events.push(Event::Waiting { at: now, until, why: Why::Turn });
+        }
+    }
+
     /// Until when the job may wait for the next request. A download has no deadline, only an end to
     /// what a single wait may be.
     pub(super) fn end_of_time(&self, now: Timestamp) -> Timestamp {

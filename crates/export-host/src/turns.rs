@@ -1,0 +1,83 @@
+//! A client's requests take turns: one pacer for all of its jobs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use export_core::{Pacer, Permit, RequestClass, Timestamp};
+use http::Response;
+
+/// The pacer of a client, shared by all of its jobs.
+#[derive(Debug)]
+pub struct Turns(Mutex<Pacer>);
+
+impl Turns {
+    /// Shares a pacer.
+    #[must_use]
+    pub const fn new(pacer: Pacer) -> Self {
+        Self(Mutex::new(pacer))
+    }
+
+    /// The pacer. No call of it blocks; hold it for no longer than such a call.
+    pub fn pacer(&self) -> MutexGuard<'_, Pacer> {
+        // It is consistent between any two of its calls, and none of them panics.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of one job among those that wait for their turn.
+///
+/// Dropped with a job that waits, it makes room for the next one.
+#[derive(Debug)]
+pub struct Place {
+    turns: Arc<Turns>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Nowhere,
+    Waiting(Permit),
+    Sent(Permit),
+}
+
+impl Place {
+    /// A place that nobody has taken yet.
+    #[must_use]
+    pub const fn new(turns: Arc<Turns>) -> Self {
+        Self { turns, state: State::Nowhere }
+    }
+
+    /// Asks to send a request of this class now, and keeps the place for as long as it may not.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the time at which to ask again.
+    pub fn ask(&mut self, now: Timestamp, class: RequestClass) -> Result<(), Timestamp> {
+        let mut pacer = self.turns.pacer();
+        let mut permit = match std::mem::replace(&mut self.state, State::Nowhere) {
+            State::Waiting(permit) if permit.class() == class => permit,
+            State::Waiting(other) => {
+                pacer.release(other);
+                pacer.reserve(now, class)
+            }
+            State::Nowhere | State::Sent(_) => pacer.reserve(now, class),
+        };
+        let answer = pacer.confirm(now, &mut permit);
+        self.state = if answer.is_ok() { State::Sent(permit) } else { State::Waiting(permit) };
+        answer
+    }
+
+    /// Takes in the head of the answer to the request that was sent.
+    pub fn handle_head<B>(&mut self, now: Timestamp, head: &Response<B>) {
+        if let State::Sent(permit) = std::mem::replace(&mut self.state, State::Nowhere) {
+            self.turns.pacer().handle_head(now, permit, head);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let State::Waiting(permit) = std::mem::replace(&mut self.state, State::Nowhere) {
+            self.turns.pacer().release(permit);
+        }
+    }
+}
