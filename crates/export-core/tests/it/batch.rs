@@ -349,6 +349,23 @@ fn a_batch_goes_on_from_any_moment_and_submits_nothing_twice() {
 }
 
 #[test]
+fn a_job_of_every_phase_is_among_the_checkpoints() {
+    let once = Rate::per_second(0.01);
+    let rates = Rates { submit: Rate::unlimited(), download: once, ..Rates::unlimited() };
+    let mut pacer = Pacer::new(rates);
+    let limits = BatchLimits { open: 2, ..BatchLimits::default() };
+    let mut world = World::new([0, 0, 1_000, 1_000, 1_000]);
+    let mut batch = batch_of(5, limits, Order::default(), &exact());
+    let files = run(&mut batch, &mut pacer, &mut world, START, at(30_000));
+    let counts = batch.counts();
+    assert_eq!(files, [0]);
+    assert_eq!([counts.to_submit, counts.open, counts.to_download], [1, 2, 1]);
+    let mut keys: Vec<u64> = batch.checkpoints().map(|(key, _)| key).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, [1, 2, 3, 4]);
+}
+
+#[test]
 fn a_state_of_an_older_release_is_read() {
     let state: BatchState = serde_json::from_str("{}").unwrap();
     assert_eq!(state, BatchState::default());

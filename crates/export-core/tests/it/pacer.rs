@@ -111,6 +111,40 @@ fn a_storm_is_waited_out_and_leaves_the_pace_as_it_was() {
     assert!(after >= 4_990, "{after} of 5,000");
 }
 
+/// The same where the first 429 of the storm was mistaken for a limit: the one before it was close.
+#[test]
+fn what_was_concluded_from_the_first_429_of_a_storm_is_taken_back() {
+    let mut pacer = pacer(Rate::per_second(5.0));
+    let storm = at(12_000)..at(60_000);
+    saturate(&mut pacer, 0, 11_990, at_once, |now| {
+        if (at(10_000)..at(10_190)).contains(&now) { (429, Some(1)) } else { (200, None) }
+    });
+    saturate(&mut pacer, 12_000, 12_900, at_once, |_| (429, Some(1)));
+    let mistaken = pacer.per_second(CLASS).unwrap();
+    assert!(mistaken < 4.0, "{mistaken}");
+    saturate(&mut pacer, 13_000, 90_000, at_once, |now| {
+        if storm.contains(&now) { (429, Some(1)) } else { (200, None) }
+    });
+    assert_eq!(pacer.per_second(CLASS), Some(5.0));
+}
+
+/// One of two answers that were on their way asks for far more than the other.
+#[test]
+fn a_request_that_is_let_through_does_not_end_the_hold_of_another() {
+    for rate in [Rate::per_second(10.0).with_burst(2), Rate::unlimited()] {
+        let mut pacer = pacer(rate);
+        let first = pacer.take(START, CLASS).unwrap();
+        let second = pacer.take(START, CLASS).unwrap();
+        pacer.handle_head(at(10), first, &head(429, Some(1)));
+        let third = pacer.take(at(1_010), CLASS).unwrap();
+        let mut fourth = pacer.reserve(at(1_010), CLASS);
+        pacer.handle_head(at(1_020), second, &head(429, Some(30)));
+        pacer.handle_head(at(1_030), third, &head(200, None));
+        assert!(pacer.confirm(at(5_000), &mut fourth).unwrap_err() >= at(31_020));
+        assert!(pacer.take(at(5_000), CLASS).unwrap_err() >= at(31_020));
+    }
+}
+
 /// 429s by chance, which no pace avoids.
 #[test]
 fn chance_does_not_slow_anybody_down_for_good() {
@@ -225,11 +259,12 @@ fn what_was_learnt_outlives_the_process_and_a_clock_that_was_set_back() {
     let stored = serde_json::to_string(&pacer).unwrap();
     assert!(stored.len() < 4_096, "{} bytes", stored.len());
     let back: Pacer = serde_json::from_str(&stored).unwrap();
-    let mut back = back.resumed(START);
     assert_eq!(back.per_second(CLASS), Some(learnt));
     // A day earlier by the clock: an hour at most.
-    let held = back.earliest(START, CLASS).since(START);
+    let yesterday = Timestamp::from_millis(START.as_millis() - 86_400_000);
+    let held = back.clone().resumed(yesterday).earliest(yesterday, CLASS).since(yesterday);
     assert!(held <= Duration::from_secs(3_600), "{held:?}");
+    let mut back = back.resumed(at(4_000_000));
     let mut limiter = Limiter::new(5, 5);
     let sent = saturate(&mut back, 4_000_000, 4_300_000, at_once, |now| limiter.answer(now));
     let share = sent.admitted_between(4_000_000, 4_300_000) as f64 / 1_500.0;

@@ -12,3 +12,4 @@ mod service;
 mod simulated;
 mod tokens;
 mod transport;
+mod turns;

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use export_hyper::{
     ApiVersion, CaBundle, Client, ClientBuilder, Credentials, DocumentExport, Error, ExportSpec,
-    Limits, Pace, Pacer, ProxySettings, Rate, Rates,
+    Limits, Pace, Pacer, ProxySettings, Rates,
 };
-use export_sim::{Certificate, Config, Downloads, Endpoint, Framing, Origin, Scenario, Server};
+use export_sim::{Certificate, Config, Downloads, Framing, Origin, Scenario, Server};
 
 async fn simulated(config: Config) -> Server {
     let config = config.with_client("id", "s3cret").with_operations_rate(0.0);
     Server::start(config.with_retry_after(0)).await.unwrap()
 }
 
-fn builder(server: &Server) -> ClientBuilder<Client> {
+pub(crate) fn builder(server: &Server) -> ClientBuilder<Client> {
     let soon = Duration::from_millis(1);
     let limits = Limits { min_interval: soon, backoff_base: soon, ..Limits::default() };
     let builder = Client::builder()
@@ -30,7 +30,7 @@ fn builder(server: &Server) -> ClientBuilder<Client> {
     }
 }
 
-fn spec() -> ExportSpec {
+pub(crate) fn spec() -> ExportSpec {
     ExportSpec::document("d1", DocumentExport::pdf())
 }
 
@@ -121,27 +121,4 @@ async fn whatever_goes_wrong_the_file_is_whole_or_not_there() {
     }
     let arrived: u32 = running.join_all().await.into_iter().sum();
     assert!(arrived > 6, "{arrived} of 12");
-}
-
-/// The service lets four polls through in a second, and so four at once at first: all of these
-/// become due at the same time.
-#[tokio::test]
-async fn the_jobs_of_a_client_take_turns() {
-    let config = Config::default().with_client("id", "s3cret").with_retry_after(0);
-    let server = Server::start(config.with_operations_rate(4.0)).await.unwrap();
-    let rates = Rates { operations: Rate::per_second(4.0), ..Rates::unlimited() };
-    let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
-    let mut running = tokio::task::JoinSet::new();
-    for _ in 0..8 {
-        let export = client.export(spec());
-        running.spawn(async move { export.bytes(1 << 20).await.map(drop) });
-    }
-    for ended in running.join_all().await {
-        ended.unwrap();
-    }
-    let requests = server.requests();
-    let refused = requests.iter().filter(|it| it.status().is_some_and(|status| status == 429));
-    assert_eq!(refused.count(), 0);
-    assert_eq!(requests.iter().filter(|it| it.endpoint() == Endpoint::Operation).count(), 8);
-    assert_eq!(requests.iter().filter(|it| it.endpoint() == Endpoint::Token).count(), 1);
 }

@@ -12,3 +12,4 @@ mod simulated;
 mod stopping;
 mod tokens;
 mod transport;
+mod turns;

@@ -5,10 +5,10 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use export_sim::{Certificate, Config, Downloads, Endpoint, Framing, Origin, Scenario, Server};
+use export_sim::{Certificate, Config, Downloads, Framing, Origin, Scenario, Server};
 use export_ureq::{
     ApiVersion, CaBundle, Checkpoint, CheckpointStore, Client, ClientBuilder, Credentials,
-    DocumentExport, Error, ExportSpec, Limits, Pacer, ProxySettings, Rate, Rates,
+    DocumentExport, Error, ExportSpec, Limits, Pacer, ProxySettings, Rates,
 };
 
 fn simulated(config: Config) -> Server {
@@ -16,7 +16,7 @@ fn simulated(config: Config) -> Server {
     Server::start_blocking(config.with_retry_after(0)).unwrap()
 }
 
-fn builder(server: &Server) -> ClientBuilder<Client> {
+pub(crate) fn builder(server: &Server) -> ClientBuilder<Client> {
     let instant = Duration::from_millis(1);
     let limits = Limits { min_interval: instant, backoff_base: instant, ..Limits::default() };
     let builder = Client::builder()
@@ -31,7 +31,7 @@ fn builder(server: &Server) -> ClientBuilder<Client> {
     }
 }
 
-fn spec() -> ExportSpec {
+pub(crate) fn spec() -> ExportSpec {
     ExportSpec::document("d1", DocumentExport::pdf())
 }
 
@@ -140,24 +140,4 @@ fn a_large_download_leaves_a_trail() {
     assert!(trail.len() >= 2, "{stored:?}");
     assert!(trail.is_sorted());
     assert!(*trail[0] >= 64 * MIB || trail.len() > 2, "{stored:?}");
-}
-
-/// The service lets four polls through in a second, and so four at once at first: all of these
-/// become due at the same time.
-#[test]
-fn the_jobs_of_a_client_take_turns() {
-    let config = Config::default().with_client("id", "s3cret").with_retry_after(0);
-    let server = Server::start_blocking(config.with_operations_rate(4.0)).unwrap();
-    let rates = Rates { operations: Rate::per_second(4.0), ..Rates::unlimited() };
-    let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| client.export(spec()).bytes(1 << 20).unwrap());
-        }
-    });
-    let requests = server.requests();
-    let refused = requests.iter().filter(|it| it.status().is_some_and(|status| status == 429));
-    assert_eq!(refused.count(), 0);
-    assert_eq!(requests.iter().filter(|it| it.endpoint() == Endpoint::Operation).count(), 8);
-    assert_eq!(requests.iter().filter(|it| it.endpoint() == Endpoint::Token).count(), 1);
 }

@@ -1,0 +1,71 @@
+//! One pace for all jobs of a client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use export_hyper::{Event, Pacer, Rate, Rates};
+use export_sim::{Config, Endpoint, Fault, Nth, RetryAfter, Rule, Scenario, Server};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::simulated::{builder, spec};
+
+async fn simulated(config: Config) -> Server {
+    let config = config.with_client("id", "s3cret").with_retry_after(0);
+    Server::start(config).await.unwrap()
+}
+
+/// How often these were answered, and how often with 429.
+fn polls(server: &Server) -> (usize, usize) {
+    let requests = server.requests();
+    let polls = || requests.iter().filter(|it| it.endpoint() == Endpoint::Operation);
+    let refused = polls().filter(|it| it.status().is_some_and(|status| status == 429));
+    (polls().count(), refused.count())
+}
+
+/// The service lets four polls through in a second, and so four at once at first: all of these
+/// become due at the same time.
+#[tokio::test]
+async fn the_jobs_of_a_client_take_turns() {
+    let server = simulated(Config::default().with_operations_rate(4.0)).await;
+    let rates = Rates { operations: Rate::per_second(4.0), ..Rates::unlimited() };
+    let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
+    let mut running = JoinSet::new();
+    for _ in 0..8 {
+        let export = client.export(spec());
+        running.spawn(async move { export.bytes(1 << 20).await.map(drop) });
+    }
+    for ended in running.join_all().await {
+        ended.unwrap();
+    }
+    assert_eq!(polls(&server), (8, 0));
+    let tokens = server.requests();
+    assert_eq!(tokens.iter().filter(|it| it.endpoint() == Endpoint::Token).count(), 1);
+}
+
+#[tokio::test]
+async fn a_429_to_one_job_holds_back_the_others() {
+    let busy = Fault::status_with_retry_after(429, RetryAfter::Seconds(1));
+    let rule = Rule::new(Endpoint::Operation, busy).on(Nth::Only(1));
+    let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
+    let server = simulated(config.with_operations_rate(0.0)).await;
+    let refused = Arc::new(Notify::new());
+    let heard = Arc::clone(&refused);
+    let client = builder(&server)
+        .on_event(move |event| {
+            if matches!(event, Event::Answered { status, .. } if *status == 429) {
+                heard.notify_one();
+            }
+        })
+        .build()
+        .unwrap();
+    let mut running = JoinSet::new();
+    let first = client.attach("first");
+    running.spawn(async move { first.status().await.map(drop) });
+    tokio::time::timeout(Duration::from_secs(10), refused.notified()).await.unwrap();
+    // What came of it does not matter: there is no such operation.
+    let _ = client.attach("second").status().await;
+    let requests = server.requests();
+    let polls: Vec<_> = requests.iter().filter(|it| it.endpoint() == Endpoint::Operation).collect();
+    assert!(polls[1].at().since(polls[0].at()) >= Duration::from_secs(1), "{polls:?}");
+}

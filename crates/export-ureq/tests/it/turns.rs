@@ -1,0 +1,67 @@
+//! One pace for all jobs of a client.
+
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use export_sim::{Config, Endpoint, Fault, Nth, RetryAfter, Rule, Scenario, Server};
+use export_ureq::{Event, Pacer, Rate, Rates};
+
+use crate::simulated::{builder, spec};
+
+fn simulated(config: Config) -> Server {
+    let config = config.with_client("id", "s3cret").with_retry_after(0);
+    Server::start_blocking(config).unwrap()
+}
+
+/// How often these were answered, and how often with 429.
+fn polls(server: &Server) -> (usize, usize) {
+    let requests = server.requests();
+    let polls = || requests.iter().filter(|it| it.endpoint() == Endpoint::Operation);
+    let refused = polls().filter(|it| it.status().is_some_and(|status| status == 429));
+    (polls().count(), refused.count())
+}
+
+/// The service lets four polls through in a second, and so four at once at first: all of these
+/// become due at the same time.
+#[test]
+fn the_jobs_of_a_client_take_turns() {
+    let server = simulated(Config::default().with_operations_rate(4.0));
+    let rates = Rates { operations: Rate::per_second(4.0), ..Rates::unlimited() };
+    let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| client.export(spec()).bytes(1 << 20).unwrap());
+        }
+    });
+    assert_eq!(polls(&server), (8, 0));
+    let tokens = server.requests();
+    assert_eq!(tokens.iter().filter(|it| it.endpoint() == Endpoint::Token).count(), 1);
+}
+
+#[test]
+fn a_429_to_one_job_holds_back_the_others() {
+    let busy = Fault::status_with_retry_after(429, RetryAfter::Seconds(1));
+    let rule = Rule::new(Endpoint::Operation, busy).on(Nth::Only(1));
+    let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
+    let server = simulated(config.with_operations_rate(0.0));
+    let (refused, heard) = mpsc::channel();
+    let refused = Mutex::new(refused);
+    let client = builder(&server)
+        .on_event(move |event| {
+            if matches!(event, Event::Answered { status, .. } if *status == 429) {
+                let _ = refused.lock().unwrap().send(());
+            }
+        })
+        .build()
+        .unwrap();
+    thread::scope(|scope| {
+        // What comes of these does not matter: there are no such operations.
+        scope.spawn(|| client.attach("first").status().is_ok());
+        heard.recv_timeout(Duration::from_secs(10)).unwrap();
+        let _ = client.attach("second").status();
+    });
+    let requests = server.requests();
+    let polls: Vec<_> = requests.iter().filter(|it| it.endpoint() == Endpoint::Operation).collect();
+    assert!(polls[1].at().since(polls[0].at()) >= Duration::from_secs(1), "{polls:?}");
+}
