@@ -215,8 +215,16 @@ fn show(name: &str, fleet: &Fleet, flight: &Flight) {
         flight.refused,
         seconds(flight.last_refused),
         flight.failed,
-        format!("{:.0} us", flight.work.as_secs_f64() * 1e6 / fleet.exports as f64),
+        cpu(fleet, flight),
     );
+}
+
+/// The processor's time for each export, where there are enough of them to measure it.
+fn cpu(fleet: &Fleet, flight: &Flight) -> String {
+    if fleet.exports < 1_000 {
+        return "-".to_owned();
+    }
+    format!("{:.0} us", flight.work.as_secs_f64() * 1e6 / fleet.exports as f64)
 }
 
 const fn name(pilot: Pilot) -> &'static str {

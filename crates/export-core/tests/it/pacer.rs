@@ -271,6 +271,20 @@ fn what_was_learnt_outlives_the_process_and_a_clock_that_was_set_back() {
     assert!(sent.refused.len() <= 4 && share > 0.93, "{:?} {share}", sent.refused);
 }
 
+/// What the last process heeded lies in the future then, and must not make this one deaf.
+#[test]
+fn a_process_whose_clock_was_set_back_heeds_what_it_hears() {
+    let mut pacer = pacer(Rate::per_second(5.0));
+    let tomorrow = 86_400_000;
+    saturate(&mut pacer, tomorrow, tomorrow + 20_000, at_once, |now| {
+        if now < at(tomorrow + 100) { (429, Some(1)) } else { (200, None) }
+    });
+    let mut limiter = Limiter::new(2, 2);
+    let mut pacer = pacer.resumed(START);
+    saturate(&mut pacer, 0, 8_000_000, at_once, |now| limiter.answer(now));
+    assert!(pacer.per_second(CLASS).unwrap() < 2.2, "{:?}", pacer.per_second(CLASS));
+}
+
 #[test]
 fn a_retry_after_of_days_holds_for_an_hour() {
     let mut pacer = pacer(Rate::per_second(1.0));
