@@ -170,6 +170,8 @@ impl Lane {
         self.learning.resume(now);
         self.held_until = self.held_until.min(now + LONGEST_HOLD);
         self.next = self.next.min(micros(now + LONGEST_HOLD));
+        // What was promised to others does not count any more.
+        (self.booked, self.put_off, self.line) = (0, 0, Line::default());
     }
 }
 

@@ -405,3 +405,16 @@ proptest! {
         }
     }
 }
+
+/// Somebody else uses the same token now, say.
+#[test]
+fn a_limit_that_was_lowered_is_noticed_at_once() {
+    let mut pacer = pacer(Rate::per_second(5.0));
+    let mut limiter = Limiter::new(5, 5);
+    saturate(&mut pacer, 0, 600_000, at_once, |now| limiter.answer(now));
+    let mut limiter = Limiter::new(2, 2);
+    let sent = saturate(&mut pacer, 600_000, 1_600_000, at_once, |now| limiter.answer(now));
+    assert!(sent.refused.len() <= 6, "{:?}", sent.refused);
+    let share = sent.admitted_between(1_000_000, 1_600_000) as f64 / 1_200.0;
+    assert!(share > 0.95, "{share}");
+}
