@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use export_core::{
-    ApiVersion, ArchiveOptions, DocumentExport, Event, ExportSpec, FileExport, Limits,
-    PresentationExport, SpreadsheetExport, StyleGuideExport, TestAttachment,
+    ApiVersion, ArchiveOptions, DocumentExport, Event, ExportSpec, FileExport, Limits, Pacer,
+    PresentationExport, Rates, SpreadsheetExport, StyleGuideExport, TestAttachment,
 };
 use export_sim::Server;
 
@@ -109,6 +109,7 @@ async fn by_hyper(
         .base_url(server.url())
         .api_version(version)
         .limits(quick())
+        .pacer(Pacer::new(Rates::unlimited()))
         .on_event(show)
         .build()?;
     let (path, artifact) = client.export(spec).to_dir(folder).await?;
@@ -126,6 +127,7 @@ fn by_ureq(
         .base_url(server.url())
         .api_version(version)
         .limits(quick())
+        .pacer(Pacer::new(Rates::unlimited()))
         .on_event(show)
         .build()?;
     let (path, artifact) = client.export(spec).to_dir(folder)?;
