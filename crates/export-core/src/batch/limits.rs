@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 /// `ahead` is what keeps a batch of any size within the budgets of its jobs: an export that was
 /// accepted is asked about within that time, half of the hour that a job may take
 /// ([`Limits::job`](crate::Limits)), and a killed process leaves no more behind than that. It is
-/// not shorter since an export that takes long is to be begun early.
+/// not shorter since an export that takes long is to be begun early: with fewer open than can be
+/// polled in the time that an export takes, polls have nothing to find.
 ///
 /// ```
 /// use core::time::Duration;

@@ -14,6 +14,11 @@ use crate::time::Timestamp;
 /// No job starves. Under [`Unheard`](Self::Unheard), one that is due waits for at most as many
 /// polls as there are other operations. The others prefer some to others, but for no longer than a
 /// minute: after that, it is the same for them.
+///
+/// With the usual [limits](crate::BatchLimits) they come out alike, since nearly every operation is
+/// completed by the time it is polled. Where few are open at once they differ, in simulation:
+/// `Expected` saves up to 6 % of the polls where exports take about the same time, and costs as
+/// much where a few take very long; `Oldest` costs a third more there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Order {
