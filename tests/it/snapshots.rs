@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 /// What stands in front of a secret, and all that may follow: stand-ins that no service knows.
 const SLOTS: [(&str, &[&str]); 6] = [
-    ("Bearer ", &["token0", "token1", "token2", "token3", "token4", "***", "$WORKIVA_TOKEN"]),
+    ("Bearer ", &["token0", "token1", "token2", "token3", "token4"]),
     ("client_secret=", &["s%26cret"]),
     ("access_token\":\"", &["", "a", "t"]),
-    ("signature=", &["_", "***", "s"]),
-    ("sig=", &["***"]),
+    ("signature=", &["_", "s"]),
+    ("sig=", &[]),
     ("-----BEGIN ", &[]),
 ];
 
@@ -50,6 +50,11 @@ fn a_secret_in_a_snapshot_would_be_found() {
     assert_eq!(secrets(masked), [""; 0]);
 }
 
+/// Whether a secret was taken out, or is only spoken of.
+fn is_masked(value: &str) -> bool {
+    value.starts_with("***") || ["$WORKIVA_TOKEN", "in"].contains(&value)
+}
+
 /// The words in a text that are secrets, or stand where one would.
 fn secrets(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -57,7 +62,8 @@ fn secrets(text: &str) -> Vec<&str> {
         for (at, _) in text.match_indices(slot) {
             let value = &text[at + slot.len()..];
             let end = value.find(|it: char| "&\"\\ \n,;".contains(it)).unwrap_or(value.len());
-            if !allowed.contains(&&value[..end]) {
+            let value = &value[..end];
+            if !allowed.contains(&value) && !is_masked(value) {
                 found.push(&text[at..at + slot.len() + end]);
             }
         }

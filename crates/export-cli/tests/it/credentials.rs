@@ -187,7 +187,7 @@ fn ending() -> World {
 fn a_client_goes_on_when_its_token_ends_in_the_middle() {
     let world = World::with(
         quick()
-            .with_token_lifetime(Duration::from_secs(1))
+            .with_token_lifetime(Duration::from_millis(1_500))
             .with_complete_after(Duration::from_millis(2_500)),
     );
     let ran = world.run(&["document", "d1", "-f", "pdf", "-q", "--poll-interval", "200ms"]);
