@@ -14,8 +14,8 @@ use std::time::Duration;
 use export_sim::{Config, Downloads, Endpoint, Scenario, Server};
 use export_ureq::{
     ArchiveOptions, Artifact, Checkpoint, CheckpointStore, Client, Credentials, DocumentExport,
-    Error, Export, ExportError, ExportSpec, FileExport, Limits, ProxySettings, Sink, Stopper,
-    Submitted,
+    Error, Export, ExportError, ExportSpec, FileExport, Limits, Pacer, ProxySettings, Rates, Sink,
+    Stopper, Submitted,
 };
 
 const LENGTH: u64 = 200_000;
@@ -146,6 +146,7 @@ fn client(server: &Server, memory: &Memory) -> Client {
         .base_url(server.url())
         .proxy(ProxySettings::Off)
         .limits(limits)
+        .pacer(Pacer::new(Rates::unlimited()))
         .checkpoints(Arc::new(memory.clone()))
         .on_event(move |_| events.pass())
         .on_progress(move |_, _| progress.pass())
