@@ -36,6 +36,8 @@ pub struct Place {
 enum State {
     Nowhere,
     Waiting(Permit),
+    /// Confirmed, and not sent yet.
+    Granted(Permit),
     Sent(Permit),
 }
 
@@ -46,29 +48,51 @@ impl Place {
         Self { turns, state: State::Nowhere }
     }
 
+    /// Takes a permit that was confirmed by whoever hands out turns.
+    pub fn grant(&mut self, permit: Permit) {
+        self.leave();
+        self.state = State::Granted(permit);
+    }
+
+    /// Makes room for the next one, if nothing was sent.
+    pub fn leave(&mut self) {
+        if let State::Waiting(permit) | State::Granted(permit) = self.take() {
+            self.turns.pacer().release(permit);
+        }
+    }
+
+    const fn take(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Nowhere)
+    }
+
     /// Asks to send a request of this class now, and keeps the place for as long as it may not.
     ///
     /// # Errors
     ///
     /// Fails with the time at which to ask again.
     pub fn ask(&mut self, now: Timestamp, class: RequestClass) -> Result<(), Timestamp> {
-        let mut pacer = self.turns.pacer();
-        let mut permit = match std::mem::replace(&mut self.state, State::Nowhere) {
-            State::Waiting(permit) if permit.class() == class => permit,
-            State::Waiting(other) => {
-                pacer.release(other);
-                pacer.reserve(now, class)
+        let (mut permit, is_granted) = match self.take() {
+            State::Waiting(permit) if permit.class() == class => (permit, false),
+            State::Granted(permit) if permit.class() == class => (permit, true),
+            State::Waiting(other) | State::Granted(other) => {
+                self.turns.pacer().release(other);
+                (self.turns.pacer().reserve(now, class), false)
             }
-            State::Nowhere | State::Sent(_) => pacer.reserve(now, class),
+            State::Nowhere | State::Sent(_) => (self.turns.pacer().reserve(now, class), false),
         };
-        let answer = pacer.confirm(now, &mut permit);
+        let mut pacer = self.turns.pacer();
+        let answer = match is_granted {
+            true => pacer.renew(now, &mut permit),
+            false => pacer.confirm(now, &mut permit),
+        };
+        drop(pacer);
         self.state = if answer.is_ok() { State::Sent(permit) } else { State::Waiting(permit) };
         answer
     }
 
     /// Takes in the head of the answer to the request that was sent.
     pub fn handle_head<B>(&mut self, now: Timestamp, head: &Response<B>) {
-        if let State::Sent(permit) = std::mem::replace(&mut self.state, State::Nowhere) {
+        if let State::Sent(permit) = self.take() {
             self.turns.pacer().handle_head(now, permit, head);
         }
     }
@@ -76,8 +100,6 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let State::Waiting(permit) = std::mem::replace(&mut self.state, State::Nowhere) {
-            self.turns.pacer().release(permit);
-        }
+        self.leave();
     }
 }

@@ -1,15 +1,21 @@
 //! The client: one token source and one set of connections for any number of exports.
 
+use std::future::Future;
+use std::io;
 use std::sync::Arc;
 
-use export_core::{Checkpoint, Config, ExportJob, ExportSpec, Pacer};
+use export_core::{
+    BatchLimits, BatchState, Checkpoint, Config, ExportJob, ExportSpec, JobKey, Pacer,
+};
 use export_host::{BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings, Turns};
 
 use crate::clock::Clock;
 use crate::connector::Connector;
 use crate::export::Export;
+use crate::exports::Exports;
 use crate::keeper::CheckpointStore;
 use crate::own_transport::OwnTransport;
+use crate::sink::Sink;
 use crate::tokens::Tokens;
 use crate::transport::{Pools, Transport};
 
@@ -65,6 +71,34 @@ impl Client {
             .await
             .map_err(|error| ExportError::Store { key: key.into(), error: Arc::new(error) })?;
         Ok(loaded.map(|checkpoint| self.resume(checkpoint).with_key(key)))
+    }
+
+    /// Any number of exports at once. `open` makes the place for the file of each when its download
+    /// begins, and again when one that broke off goes on: a [`FileSink`](crate::FileSink) to the
+    /// same path finds what is there.
+    pub fn exports<S, F>(
+        &self,
+        limits: BatchLimits,
+        open: impl Fn(JobKey) -> F + Send + Sync + 'static,
+    ) -> Exports<S>
+    where
+        S: Sink + 'static,
+        F: Future<Output = io::Result<S>> + Send + 'static,
+    {
+        self.exports_resumed(BatchState::default().with_limits(limits), open)
+    }
+
+    /// The same, with what an earlier process has [learnt](Exports::state).
+    pub fn exports_resumed<S, F>(
+        &self,
+        state: BatchState,
+        open: impl Fn(JobKey) -> F + Send + Sync + 'static,
+    ) -> Exports<S>
+    where
+        S: Sink + 'static,
+        F: Future<Output = io::Result<S>> + Send + 'static,
+    {
+        Exports::new(Arc::clone(&self.0), state, open)
     }
 
     /// What was learnt of the service's limits so far, to be stored and given to the next client.

@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use export_core::{
-    Access, Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply,
-    Step, Stream, Transmit,
+    Access, Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase,
+    Reply, Step, Stream, Transmit,
 };
 use export_host::{ExportError, Place, SYNC_EVERY, Until, Watch};
 use http::{Request, Response};
@@ -47,10 +47,7 @@ impl Driver {
         until: Until,
     ) -> Left {
         loop {
-            self.watch.observe(|| job.next_event());
-            if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()).await {
-                job.stop(failure);
-            }
+            self.keep(job).await;
             if until.is_reached(job) {
                 return Left::Reached;
             }
@@ -60,6 +57,37 @@ impl Driver {
                 Step::Wait(wait) => self.client.clock.wait_until(wait.until).await,
                 Step::Transmit(transmit) => self.exchange(transmit, sink).await,
             }
+        }
+    }
+
+    /// Sends the one request for which the job has its turn, and takes in its answer. `None` if
+    /// there is more to do.
+    pub(crate) async fn turn(
+        &mut self,
+        job: &mut ExportJob,
+        permit: Option<Permit>,
+        sink: &mut impl Sink,
+    ) -> Option<Result<Artifact, Error>> {
+        if let Some(permit) = permit {
+            self.place.grant(permit);
+        }
+        if let Step::Transmit(transmit) = job.step(self.client.clock.now()) {
+            self.exchange(transmit, sink).await;
+        }
+        self.place.leave();
+        self.keep(job).await;
+        match job.step(self.client.clock.now()) {
+            Step::Done(Err(error)) => Some(Err(error)),
+            Step::Done(Ok(artifact)) => Some(finish(sink, artifact).await),
+            Step::Wait(_) | Step::Transmit(_) => None,
+        }
+    }
+
+    /// Tells what has happened to the job, and stores it as it is now.
+    async fn keep(&mut self, job: &mut ExportJob) {
+        self.watch.observe(|| job.next_event());
+        if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()).await {
+            job.stop(failure);
         }
     }
 

@@ -169,7 +169,7 @@ impl Export {
         self
     }
 
-    fn begin(self) -> Result<(ExportJob, Driver), ExportError> {
+    pub(crate) fn begin(self) -> Result<(ExportJob, Driver), ExportError> {
         let entry = match (self.key, &self.client.checkpoints) {
             (None, _) => None,
             (Some(_), None) => return Err(ExportError::NoStore),
@@ -180,7 +180,7 @@ impl Export {
     }
 }
 
-fn ended(job: &ExportJob, left: Left) -> Result<Artifact, ExportError> {
+pub(crate) fn ended(job: &ExportJob, left: Left) -> Result<Artifact, ExportError> {
     let checkpoint = || Box::new(job.checkpoint());
     match left {
         Left::Done(Ok(artifact)) => Ok(artifact),

@@ -1,16 +1,12 @@
 //! A sink that is a file.
 
-use std::fmt;
-use std::fs;
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use export_core::Artifact;
-use export_host::{IfExists, PartFile};
+use export_host::{FilePlace, IfExists, PartFile};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::sink::Sink;
@@ -26,30 +22,12 @@ use crate::sink::Sink;
 /// stands there already.
 #[derive(Debug)]
 pub struct FileSink {
-    place: Place,
+    place: FilePlace,
     rule: IfExists,
     part: Part,
     batch: Vec<Bytes>,
     batched: usize,
     finished: Option<PathBuf>,
-}
-
-#[derive(Clone)]
-enum Place {
-    File(PathBuf),
-    /// A folder, for a file whose name is chosen when its first byte comes.
-    Folder(PathBuf, Choose),
-}
-
-type Choose = Arc<dyn Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync>;
-
-impl fmt::Debug for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Folder(path, _) => write!(f, "{}/", path.display()),
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -63,20 +41,15 @@ enum Part {
 /// Bytes that are written at once: enough to make a system call cheap, and little to hold.
 const BATCH: usize = 1_048_576;
 
-/// A handle that was dropped may still write its last batch.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
-
 impl FileSink {
     /// A file at this path.
     pub fn to_file(path: impl Into<PathBuf>) -> Self {
-        Self::new(Place::File(path.into()))
+        Self::new(FilePlace::file(path))
     }
 
     /// A file in this folder, under the name that the service gives it, made safe.
     pub fn to_folder(path: impl Into<PathBuf>) -> Self {
-        let folder = path.into();
-        let named = folder.clone();
-        Self::to_chosen(folder, move |artifact| Ok(named.join(artifact.file_name())))
+        Self::new(FilePlace::folder(path))
     }
 
     /// A file at the path that `choose` makes of what the service says of it, when its first byte
@@ -86,7 +59,7 @@ impl FileSink {
         folder: impl Into<PathBuf>,
         choose: impl Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(Place::Folder(folder.into(), Arc::new(choose)))
+        Self::new(FilePlace::chosen(folder, choose))
     }
 
     /// Chooses what becomes of a file that stands there already when this one is complete. It is
@@ -121,7 +94,7 @@ impl FileSink {
         }
     }
 
-    fn new(place: Place) -> Self {
+    fn new(place: FilePlace) -> Self {
         let (rule, part) = (IfExists::default(), Part::Closed);
         Self { place, rule, part, batch: Vec::new(), batched: 0, finished: None }
     }
@@ -129,12 +102,7 @@ impl FileSink {
     async fn open(&mut self, operation: &str) -> io::Result<&mut PartFile> {
         if matches!(self.part, Part::Closed) {
             let (place, operation) = (self.place.clone(), operation.to_owned());
-            let open = move || match place {
-                Place::File(target) => PartFile::open(&target, &operation, LOCK_PATIENCE),
-                Place::Folder(folder, _) => {
-                    PartFile::open_unnamed(&folder, &operation, LOCK_PATIENCE)
-                }
-            };
+            let open = move || place.open(&operation);
             self.part = Part::Open(spawn_blocking(open).await.map_err(io::Error::other)??);
         }
         self.idle().await
@@ -184,11 +152,7 @@ impl Sink for FileSink {
         let (place, artifact) = (self.place.clone(), artifact.clone());
         self.open(artifact.operation()).await?;
         self.on_the_side(move |part| {
-            if let Place::Folder(_, choose) = place {
-                let chosen = choose(&artifact).and_then(|target| part.retarget(&target));
-                // Bytes that get no name are of no use to anybody.
-                chosen.inspect_err(|_| drop(fs::remove_file(part.part())))?;
-            }
+            place.name(part, &artifact)?;
             part.cut(offset)
         });
         self.idle().await.map(|_| ())

@@ -31,6 +31,7 @@ mod connector;
 mod download;
 mod drive;
 mod export;
+mod exports;
 mod file;
 mod heard_out;
 mod http_sender;
@@ -48,6 +49,7 @@ pub use export_host::{
     BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, IfExists,
     ProxyError, ProxySettings, Status, Submitted, TlsError,
 };
+pub use exports::{Exports, Finished};
 pub use file::FileSink;
 pub use http_sender::HttpSender;
 pub use keeper::{Blocking, CheckpointStore, Storing};

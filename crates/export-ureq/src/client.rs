@@ -1,15 +1,20 @@
 //! The client: one token source for any number of exports, on any number of threads.
 
+use std::io;
 use std::sync::Arc;
 
-use export_core::{Checkpoint, Config, ExportJob, ExportSpec, Pacer};
+use export_core::{
+    BatchLimits, BatchState, Checkpoint, Config, ExportJob, ExportSpec, JobKey, Pacer,
+};
 use export_host::{
     BuildError, CheckpointStore, ClientBuilder, Clock, ExportError, FromSettings, Hooks, Settings,
     Turns,
 };
 
 use crate::export::Export;
+use crate::exports::Exports;
 use crate::own_agent::OwnAgent;
+use crate::sink::Sink;
 use crate::tokens::Tokens;
 use crate::transport::Net;
 
@@ -64,6 +69,26 @@ impl Client {
             .load(key)
             .map_err(|error| ExportError::Store { key: key.into(), error: Arc::new(error) })?;
         Ok(loaded.map(|checkpoint| self.resume(checkpoint).with_key(key)))
+    }
+
+    /// Any number of exports at once. `open` makes the place for the file of each when its download
+    /// begins, and again when one that broke off goes on: a [`FileSink`](crate::FileSink) to the
+    /// same path finds what is there.
+    pub fn exports<S: Sink + Send + 'static>(
+        &self,
+        limits: BatchLimits,
+        open: impl Fn(JobKey) -> io::Result<S> + Send + Sync + 'static,
+    ) -> Exports<S> {
+        self.exports_resumed(BatchState::default().with_limits(limits), open)
+    }
+
+    /// The same, with what an earlier process has [learnt](Exports::state).
+    pub fn exports_resumed<S: Sink + Send + 'static>(
+        &self,
+        state: BatchState,
+        open: impl Fn(JobKey) -> io::Result<S> + Send + Sync + 'static,
+    ) -> Exports<S> {
+        Exports::new(Arc::clone(&self.0), state, open)
     }
 
     /// What was learnt of the service's limits so far, to be stored and given to the next client.

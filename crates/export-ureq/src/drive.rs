@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use export_core::{
-    Access, Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Phase, Reply, Step, Stream,
-    Transmit,
+    Access, Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase, Reply, Step,
+    Stream, Transmit,
 };
 use export_host::{ExportError, Place, SYNC_EVERY, Until, Watch};
 use http::{Request, Response};
@@ -46,17 +46,25 @@ impl<'a> Driver<'a> {
         keeper: Keeper,
         stopper: &'a Stopper,
     ) -> Self {
+        Self::on(Transport::new(&client.net), client, watch, keeper, stopper)
+    }
+
+    /// One that goes on with a connection.
+    pub(crate) fn on(
+        transport: Transport,
+        client: &'a Shared,
+        watch: Watch,
+        keeper: Keeper,
+        stopper: &'a Stopper,
+    ) -> Self {
         let place = Place::new(Arc::clone(&client.turns));
-        Self { client, watch, keeper, stopper, transport: Transport::new(&client.net), place }
+        Self { client, watch, keeper, stopper, transport, place }
     }
 
     pub(crate) fn drive(&mut self, job: &mut ExportJob, sink: &mut dyn Sink, until: Until) -> Left {
         let clock = &self.client.clock;
         loop {
-            self.watch.observe(|| job.next_event());
-            if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()) {
-                job.stop(failure);
-            }
+            self.keep(job);
             if until.is_reached(job) {
                 return Left::Reached;
             }
@@ -67,6 +75,42 @@ impl<'a> Driver<'a> {
                 Step::Wait(wait) => self.stopper.sleep_until(clock.instant(wait.until)),
                 Step::Transmit(transmit) => self.exchange(transmit, sink),
             }
+        }
+    }
+
+    /// Sends the one request for which the job has its turn, and takes in its answer. `None` if
+    /// there is more to do.
+    pub(crate) fn turn(
+        &mut self,
+        job: &mut ExportJob,
+        permit: Option<Permit>,
+        sink: &mut dyn Sink,
+    ) -> Option<Result<Artifact, Error>> {
+        if let Some(permit) = permit {
+            self.place.grant(permit);
+        }
+        if let Step::Transmit(transmit) = job.step(self.client.clock.now()) {
+            self.exchange(transmit, sink);
+        }
+        self.place.leave();
+        self.keep(job);
+        match job.step(self.client.clock.now()) {
+            Step::Done(Err(error)) => Some(Err(error)),
+            Step::Done(Ok(artifact)) => Some(finish(sink, artifact)),
+            Step::Wait(_) | Step::Transmit(_) => None,
+        }
+    }
+
+    /// What the next driver of this job needs, and the connection for that of another.
+    pub(crate) fn into_parts(self) -> (Watch, Keeper, Transport) {
+        (self.watch, self.keeper, self.transport)
+    }
+
+    /// Tells what has happened to the job, and stores it as it is now.
+    fn keep(&mut self, job: &mut ExportJob) {
+        self.watch.observe(|| job.next_event());
+        if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()) {
+            job.stop(failure);
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
-use export_host::{ExportError, Hooks, PartFile, Status, Submitted, Until};
+use export_host::{ExportError, Hooks, PartFile, Status, Submitted, Until, Watch};
 
 use crate::client::Shared;
 use crate::download::Download;
@@ -90,8 +90,8 @@ impl Export {
         let mut sink = FileSink::to_folder(folder.as_ref());
         let checked = PartFile::check_folder(folder.as_ref());
         let artifact = self.unless(checked).to_sink(&mut sink)?;
-        let path = sink.finished().unwrap_or_else(|| folder.as_ref().join(artifact.file_name()));
-        Ok((path, artifact))
+        let path = sink.finished().map(PathBuf::from);
+        Ok((path.unwrap_or_else(|| folder.as_ref().join(artifact.file_name())), artifact))
     }
 
     /// Exports to memory, as long as it is not larger than `limit` bytes.
@@ -112,8 +112,7 @@ impl Export {
     /// Fails if the export does, or the sink.
     pub fn to_sink(self, sink: &mut dyn Sink) -> Result<Artifact, ExportError> {
         let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
-        let watch = self.hooks.watch();
-        let (mut job, keeper) = self.begin()?;
+        let (mut job, watch, keeper) = self.begin()?;
         let mut driver = Driver::new(&client, watch, keeper, &stopper);
         let left = driver.drive(&mut job, sink, Until::Done);
         let artifact = ended(&job, left)?;
@@ -159,8 +158,7 @@ impl Export {
     /// Drives the job no further than its first byte, so that its sink does not matter.
     fn until(self, until: Until) -> Result<(ExportJob, Timestamp), ExportError> {
         let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
-        let watch = self.hooks.watch();
-        let (mut job, keeper) = self.begin()?;
+        let (mut job, watch, keeper) = self.begin()?;
         let mut nowhere = Memory { bytes: Vec::new(), limit: 0 };
         let left =
             Driver::new(&client, watch, keeper, &stopper).drive(&mut job, &mut nowhere, until);
@@ -178,17 +176,17 @@ impl Export {
         self
     }
 
-    fn begin(self) -> Result<(ExportJob, Keeper), ExportError> {
+    pub(crate) fn begin(self) -> Result<(ExportJob, Watch, Keeper), ExportError> {
         let entry = match (self.key, &self.client.checkpoints) {
             (None, _) => None,
             (Some(_), None) => return Err(ExportError::NoStore),
             (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
-        Ok((self.job?, Keeper::new(entry)))
+        Ok((self.job?, self.hooks.watch(), Keeper::new(entry)))
     }
 }
 
-fn ended(job: &ExportJob, left: Left) -> Result<Artifact, ExportError> {
+pub(crate) fn ended(job: &ExportJob, left: Left) -> Result<Artifact, ExportError> {
     let checkpoint = || Box::new(job.checkpoint());
     match left {
         Left::Done(Ok(artifact)) => Ok(artifact),

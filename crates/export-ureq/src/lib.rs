@@ -38,6 +38,7 @@ mod client;
 mod download;
 mod drive;
 mod export;
+mod exports;
 mod file;
 mod keeper;
 mod own_agent;
@@ -52,8 +53,10 @@ pub use export::Export;
 pub use export_core::*;
 pub use export_host::{
     BuildError, CaBundle, CheckpointFolder, CheckpointStore, ClientBuilder, Credentials,
-    ExportError, ProxyError, ProxySettings, Status, Submitted, TlsError,
+    ExportError, IfExists, ProxyError, ProxySettings, Status, Submitted, TlsError,
 };
+pub use exports::{Exports, Finished};
+pub use file::FileSink;
 pub use own_agent::OwnAgent;
 pub use sink::{Sink, WriteSink};
 pub use stopper::Stopper;

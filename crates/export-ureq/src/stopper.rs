@@ -67,14 +67,19 @@ impl Stopper {
     /// One that is stopped with this one, and can be stopped alone.
     pub(crate) fn child(&self) -> Self {
         let child = Self::new();
+        self.adopt(&child);
+        child
+    }
+
+    /// From now on, the other one is stopped with this one.
+    pub(crate) fn adopt(&self, child: &Self) {
         let mut state = self.state();
+        if state.stopped {
+            drop(state);
+            return child.stop();
+        }
         state.children.retain(|child| child.strong_count() > 0);
         state.children.push(Arc::downgrade(&child.0));
-        if state.stopped {
-            child.state().stopped = true;
-        }
-        drop(state);
-        child
     }
 
     /// Whether it has.

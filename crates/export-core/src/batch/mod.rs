@@ -97,6 +97,22 @@ pub struct BatchState {
     typical: Typical,
 }
 
+impl BatchState {
+    /// The same with these limits.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: BatchLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same with this order.
+    #[must_use]
+    pub const fn with_order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+}
+
 /// What a batch wants next.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver handles each of these")]
@@ -176,7 +192,7 @@ impl Batch {
     /// A batch without jobs.
     #[must_use]
     pub fn new(limits: BatchLimits, order: Order) -> Self {
-        Self::resumed(BatchState { limits, order, typical: Typical::default() })
+        Self::resumed(BatchState::default().with_limits(limits).with_order(order))
     }
 
     /// Goes on with a batch whose state was stored.
@@ -281,6 +297,22 @@ impl Batch {
         }
         self.queue(phase).push(due, waiting);
         None
+    }
+
+    /// Gives back the jobs that are not accepted yet, but for those that are handed out: no more
+    /// is asked for, and what was accepted comes to its end.
+    ///
+    /// Whether one of them was sent, and no answer came, is in its checkpoint.
+    pub fn withdraw(&mut self) -> impl Iterator<Item = (JobKey, Box<ExportJob>)> {
+        let submits = core::mem::take(&mut self.submits);
+        submits.into_iter().map(|Waiting { key, job, .. }| (key, job))
+    }
+
+    /// Gives back all jobs that are not handed out.
+    pub fn drain(&mut self) -> impl Iterator<Item = (JobKey, Box<ExportJob>)> {
+        let others = [core::mem::take(&mut self.polls), core::mem::take(&mut self.downloads)];
+        let others = others.into_iter().flat_map(Queue::into_iter);
+        self.withdraw().chain(others.map(|Waiting { key, job, .. }| (key, job)))
     }
 
     /// The jobs that are not handed out, as they are now.

@@ -69,6 +69,10 @@ impl Queue {
         first
     }
 
+    pub(super) fn into_iter(self) -> impl Iterator<Item = Waiting> {
+        self.asleep.into_iter().chain(self.ready).map(|Reverse(ranked)| ranked.waiting)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Waiting> {
         self.asleep.iter().chain(&self.ready).map(|Reverse(ranked)| &ranked.waiting)
     }

@@ -104,8 +104,28 @@ impl Lane {
         // On time is within a quarter of the way to the next one.
         permit.paced = micros(now) - by_pace <= interval / 4 + 2_000;
         if interval > 0 {
-            let interval = if self.learning.is_refused() { interval.max(FEELER) } else { interval };
-            self.next = self.next.max(micros(now)).saturating_add(interval);
+            self.next = self.next.max(micros(now)).saturating_add(self.spacing());
+        }
+        Ok(())
+    }
+
+    /// How long after a request the next one may go, where none may be made up for.
+    fn spacing(&self) -> u64 {
+        let interval = self.learning.interval();
+        if self.learning.is_refused() { interval.max(FEELER) } else { interval }
+    }
+
+    /// The same later than it was confirmed. Within its own time it is used as it is.
+    pub(super) fn renew(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
+        let interval = self.learning.interval();
+        let end = permit.sent.map(|sent| micros(sent).saturating_add(interval));
+        if interval > 0 && end.is_none_or(|end| micros(now) >= end) {
+            *permit = self.reserve(now, permit.class);
+            return self.confirm(now, permit);
+        }
+        if permit.sent != Some(now) && interval > 0 {
+            (permit.sent, permit.paced) = (Some(now), false);
+            self.next = self.next.max(micros(now).saturating_add(self.spacing()));
         }
         Ok(())
     }

@@ -174,6 +174,17 @@ impl Pacer {
         Ok(permit)
     }
 
+    /// Takes a confirmed permit into use only now: a token had to be waited for, say. One whose time
+    /// is over by now is replaced by another one: else all that waited for the same thing would go
+    /// at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the time at which to [confirm](Self::confirm) it.
+    pub fn renew(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
+        self.lane_mut(permit.class).renew(now, permit)
+    }
+
     /// Takes in the head of the answer to the request that had this permit.
     pub fn handle_head<B>(&mut self, now: Timestamp, permit: Permit, head: &Response<B>) {
         let lane = self.lane_mut(permit.class);

@@ -151,6 +151,39 @@ fn every_export_comes_to_its_end_and_is_submitted_once() {
     }
 }
 
+#[test]
+fn jobs_that_are_not_asked_for_yet_can_be_withdrawn() {
+    let rates = Rates { submit: Rate::per_second(1.0), ..Rates::unlimited() };
+    let mut pacer = Pacer::new(rates);
+    let mut world = World::new((0..10).map(|_| 60));
+    let mut batch = batch_of(10, BatchLimits::default(), Order::default(), &exact());
+    run(&mut batch, &mut pacer, &mut world, START, at(2_500));
+    let withdrawn: Vec<u64> = batch.withdraw().map(|(key, _)| key).collect();
+    assert_eq!(withdrawn.len(), 7);
+    assert_eq!((batch.counts().to_submit, batch.counts().open), (0, 3));
+    let files = run(&mut batch, &mut pacer, &mut world, at(2_500), day());
+    assert_eq!((files.len(), world.submits.len(), batch.is_empty()), (3, 3, true));
+    assert!(files.iter().all(|file| !withdrawn.contains(file)));
+}
+
+#[test]
+fn all_that_wait_can_be_taken_out() {
+    let rates = Rates { submit: Rate::per_second(1.0), ..Rates::unlimited() };
+    let mut pacer = Pacer::new(rates);
+    let mut world = World::new([0, 60, 60, 60, 60, 60]);
+    let mut batch = batch_of(6, BatchLimits::default(), Order::default(), &exact());
+    assert_eq!(run(&mut batch, &mut pacer, &mut world, START, at(2_500)), [0]);
+    let BatchStep::Turn(mut turn) = batch.step(at(3_000), &mut pacer) else { panic!() };
+    let mut drained: Vec<u64> = batch.drain().map(|(key, _)| key).collect();
+    drained.push(turn.key());
+    drained.sort_unstable();
+    assert_eq!(drained, [1, 2, 3, 4, 5]);
+    drive(at(3_000), &mut turn, &mut pacer, &mut world);
+    assert!(batch.put_back(at(3_000), &mut pacer, turn).is_none());
+    assert_eq!(batch.drain().count(), 1);
+    assert!(batch.is_empty());
+}
+
 /// The bound that the documentation states: with `n` open exports, each has its turn at least
 /// once in `n` polls, under the default order; under the others, in those of a minute more.
 #[test]

@@ -418,3 +418,34 @@ fn a_limit_that_was_lowered_is_noticed_at_once() {
     let share = sent.admitted_between(1_000_000, 1_600_000) as f64 / 1_200.0;
     assert!(share > 0.95, "{share}");
 }
+
+/// Ten were confirmed, and then all of them waited for a token.
+#[test]
+fn permits_that_are_used_late_are_spread_out_again() {
+    let mut pacer = pacer(Rate::per_second(10.0));
+    let permits = (0..10).map(|n| pacer.take(at(n * 100), CLASS).unwrap());
+    let mut late: Vec<_> =
+        permits.collect::<Vec<_>>().into_iter().map(|it| (at(930), it)).collect();
+    let mut sent = Vec::new();
+    while let Some((now, mut permit)) = late.pop() {
+        let renewed = match now == at(930) {
+            true => pacer.renew(now, &mut permit),
+            false => pacer.confirm(now, &mut permit),
+        };
+        match renewed {
+            Ok(()) => sent.push(now),
+            Err(later) => late.push((later, permit)),
+        }
+    }
+    // The last one is still within its own tenth of a second.
+    sent.sort_unstable();
+    assert_eq!(sent, (0..10).map(|n| at(930 + n * 100)).collect::<Vec<_>>());
+    assert_eq!(pacer.earliest(at(930), CLASS), at(1_930));
+}
+
+#[test]
+fn without_a_limit_a_permit_is_never_late() {
+    let mut pacer = pacer(Rate::unlimited());
+    let mut permit = pacer.take(START, CLASS).unwrap();
+    assert_eq!(pacer.renew(at(3_600_000), &mut permit), Ok(()));
+}

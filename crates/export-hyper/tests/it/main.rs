@@ -6,6 +6,7 @@ mod downloads;
 mod dropping;
 mod exports;
 mod inside;
+mod many;
 mod proxied;
 mod server;
 mod service;

@@ -4,6 +4,7 @@
 
 mod downloads;
 mod exports;
+mod many;
 mod moments;
 mod proxied;
 mod server;

@@ -1,0 +1,278 @@
+//! Many exports in one future.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use export_hyper::{
+    Artifact, BatchLimits, Blocking, CheckpointFolder, Client, DocumentExport, Error, ExportError,
+    ExportSpec, Exports, FileSink, Pacer, Rate, Rates, Sink,
+};
+use export_sim::{Config, Endpoint, Fault, Nth, Rule, Scenario, Server};
+use http::StatusCode;
+
+use crate::simulated::builder;
+
+async fn simulated(config: Config) -> Server {
+    let config = config.with_client("id", "s3cret").with_retry_after(0);
+    Server::start(config).await.unwrap()
+}
+
+fn spec(key: u64) -> ExportSpec {
+    ExportSpec::document(format!("d{key}"), DocumentExport::pdf())
+}
+
+fn to_files(folder: &Path) -> impl Fn(u64) -> std::future::Ready<io::Result<FileSink>> + use<> {
+    let folder = folder.to_owned();
+    move |key| std::future::ready(Ok(FileSink::to_file(path_of(&folder, key))))
+}
+
+fn path_of(folder: &Path, key: u64) -> PathBuf {
+    folder.join(format!("{key}.pdf"))
+}
+
+fn add_all(exports: &mut Exports<FileSink>, client: &Client, keys: impl IntoIterator<Item = u64>) {
+    for key in keys {
+        exports.add(key, client.export(spec(key)).with_key(key.to_string())).unwrap();
+    }
+}
+
+fn requests_to(server: &Server, endpoint: Endpoint) -> usize {
+    server.requests().iter().filter(|it| it.endpoint() == endpoint).count()
+}
+
+fn refused(server: &Server) -> usize {
+    let too_many = Some(StatusCode::TOO_MANY_REQUESTS);
+    server.requests().iter().filter(|it| it.status() == too_many).count()
+}
+
+#[tokio::test]
+async fn every_file_is_there_and_no_limit_is_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = simulated(Config::default().with_operations_rate(50.0)).await;
+    let rates = Rates { operations: Rate::per_second(50.0), ..Rates::unlimited() };
+    let store = Arc::new(Blocking::new(CheckpointFolder::new(folder.path())));
+    let client = builder(&server).pacer(Pacer::new(rates)).checkpoints(store).build().unwrap();
+    let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
+    add_all(&mut exports, &client, 0..100);
+    let mut files = HashSet::new();
+    while let Some(finished) = exports.next().await {
+        let artifact = finished.outcome.unwrap();
+        let path = path_of(folder.path(), finished.key);
+        assert_eq!(fs::metadata(&path).unwrap().len(), artifact.length().unwrap());
+        assert_eq!(finished.sink.unwrap().finished(), Some(&*path));
+        assert!(files.insert(finished.key));
+    }
+    assert_eq!(files.len(), 100);
+    assert_eq!(server.exports().len(), 100);
+    assert_eq!((refused(&server), requests_to(&server, Endpoint::Token)), (0, 1));
+    // Checkpoints go with their files.
+    let left = fs::read_dir(folder.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
+    assert!(left.iter().all(|path| path.extension().is_some_and(|it| it == "pdf")), "{left:?}");
+}
+
+/// Counts how many downloads there are at once, and takes its time.
+struct Slow {
+    open: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Sink for Slow {
+    async fn have(&mut self, _operation: &str) -> io::Result<u64> {
+        Ok(0)
+    }
+
+    async fn begin(&mut self, _artifact: &Artifact, _offset: u64) -> io::Result<()> {
+        tokio::task::yield_now().await;
+        self.most.fetch_max(self.open.load(Ordering::SeqCst), Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn write(&mut self, _chunk: Bytes) -> io::Result<()> {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_under_way_than_allowed() {
+    let server = simulated(Config::default().with_operations_rate(0.0)).await;
+    let client = builder(&server).build().unwrap();
+    let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, seen) = (Arc::clone(&open), Arc::clone(&most));
+    let limits = BatchLimits { downloads: 3, open: 5, ..BatchLimits::default() };
+    let mut exports = client.exports(limits, move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok(Slow { open: Arc::clone(&counted), most: Arc::clone(&seen) }))
+    });
+    for key in 0..40 {
+        exports.add(key, client.export(spec(key))).unwrap();
+    }
+    let mut ended = 0;
+    while let Some(finished) = exports.next().await {
+        finished.outcome.unwrap();
+        assert!(exports.counts().open <= 5, "{:?}", exports.counts());
+        ended += 1;
+    }
+    assert_eq!((ended, open.load(Ordering::SeqCst)), (40, 0));
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn one_that_fails_is_alone_with_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let failing = Rule::new(Endpoint::Submit, Fault::status(404)).on(Nth::Only(3));
+    let scenario = Scenario::default().with_rule(failing);
+    let server =
+        simulated(Config::default().with_operations_rate(0.0).with_scenario(scenario)).await;
+    let client = builder(&server).build().unwrap();
+    let taken = path_of(folder.path(), 5);
+    fs::create_dir(&taken).unwrap();
+    let mut exports = client.exports(BatchLimits::default(), {
+        let place = to_files(folder.path());
+        move |key| match key {
+            7 => std::future::ready(Err(io::ErrorKind::StorageFull.into())),
+            _ => place(key),
+        }
+    });
+    for key in 0..10 {
+        exports.add(key, client.export(spec(key))).unwrap();
+    }
+    let nothing = ExportSpec::document("", DocumentExport::pdf());
+    let refused = exports.add(11, client.export(nothing));
+    assert!(matches!(refused, Err(ExportError::Spec(_))), "{refused:?}");
+    let mut failed = BTreeMap::new();
+    let mut done = 0;
+    while let Some(finished) = exports.next().await {
+        match finished.outcome {
+            Ok(_) => done += 1,
+            Err(error) => drop(failed.insert(finished.key, error)),
+        }
+    }
+    assert_eq!((done, failed.len()), (7, 3), "{failed:?}");
+    assert!(failed.values().any(|error| matches!(error.job(), Some(Error::Refused { .. }))));
+    for key in [5, 7] {
+        let Some(Error::Local { .. }) = failed[&key].job() else { panic!("{failed:?}") };
+        assert!(failed[&key].checkpoint().is_some_and(|it| it.operation().is_some()));
+    }
+}
+
+/// Polls a future so many times, and then drops it.
+async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = times;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn whoever_does_not_wait_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = simulated(Config::default().with_operations_rate(0.0)).await;
+    let client = builder(&server).build().unwrap();
+    let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
+    for key in 0..20 {
+        exports.add(key, client.export(spec(key))).unwrap();
+    }
+    let mut ended = HashSet::new();
+    loop {
+        match poll_times(exports.next(), 1).await {
+            None => tokio::time::sleep(Duration::from_millis(1)).await,
+            Some(None) => break,
+            Some(Some(finished)) => {
+                finished.outcome.unwrap();
+                assert!(ended.insert(finished.key));
+            }
+        }
+    }
+    assert_eq!((ended.len(), server.exports().len()), (20, 20));
+}
+
+/// The whole batch is dropped after so many ends, or polls of its future, and another process goes
+/// on with what is on the disk.
+#[tokio::test]
+async fn a_batch_that_dies_is_gone_on_with_and_submits_nothing_twice() {
+    for polls in [0, 1, 3, 10, 30, 60, 100, 200] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::default().with_operations_rate(0.0);
+        let server = simulated(config.with_complete_after(Duration::from_millis(5))).await;
+        let store = Arc::new(Blocking::new(CheckpointFolder::new(folder.path())));
+        let client = || builder(&server).checkpoints(Arc::clone(&store) as _).build().unwrap();
+        let first = client();
+        let mut exports = first.exports(BatchLimits::default(), to_files(folder.path()));
+        add_all(&mut exports, &first, 0..12);
+        let mut done = HashSet::new();
+        for _ in 0..polls {
+            match poll_times(exports.next(), 1).await {
+                None => tokio::time::sleep(Duration::from_micros(200)).await,
+                Some(None) => break,
+                Some(Some(finished)) => drop(done.insert(finished.key)),
+            }
+        }
+        let state = exports.state();
+        drop((exports, first));
+
+        let second = client();
+        let mut exports = second.exports_resumed(state, to_files(folder.path()));
+        for key in (0..12).filter(|key| !done.contains(key)) {
+            let export = match second.resume_key(&key.to_string()).await.unwrap() {
+                Some(export) => export,
+                None if path_of(folder.path(), key).exists() => continue,
+                None => second.export(spec(key)).with_key(key.to_string()),
+            };
+            exports.add(key, export).unwrap();
+        }
+        while let Some(finished) = exports.next().await {
+            finished.outcome.unwrap();
+        }
+        for key in 0..12 {
+            assert!(path_of(folder.path(), key).exists(), "{key} after {polls}");
+        }
+        // A submit that was under way when the process died may be sent again; none other is.
+        let again = server.exports().len() - 12;
+        assert!(again <= BatchLimits::default().submits, "{again} after {polls}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_asked_for_can_be_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = simulated(Config::default().with_operations_rate(0.0)).await;
+    let rates = Rates { submit: Rate::per_second(20.0), ..Rates::unlimited() };
+    let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
+    let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
+    for key in 0..1_000 {
+        exports.add(key, client.export(spec(key))).unwrap();
+    }
+    assert!(exports.next().await.is_some());
+    let given_up = exports.withdraw();
+    let mut done = 1;
+    while let Some(finished) = exports.next().await {
+        finished.outcome.unwrap();
+        done += 1;
+    }
+    assert!(given_up.len() > 900, "{}", given_up.len());
+    assert_eq!(done + given_up.len(), 1_000);
+    assert_eq!(server.exports().len(), done);
+}
