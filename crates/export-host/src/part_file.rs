@@ -280,8 +280,8 @@ impl Readers {
     fn restrict(self, _options: &mut OpenOptions) {}
 }
 
-/// What a file is called until its name is known. Nothing else is called that.
-const UNNAMED: &str = ".unnamed-export";
+/// What a file is called until its name is known.
+const UNNAMED: &str = "unnamed-export";
 
 /// How long to wait between two tries to lock.
 const RETRY_LOCK_EVERY: Duration = Duration::from_millis(20);

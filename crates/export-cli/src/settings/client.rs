@@ -62,6 +62,10 @@ impl Settings {
         for origin in &self.allowed_origins.value {
             builder = builder.allow_origin(origin);
         }
+        #[cfg(feature = "webpki-roots")]
+        {
+            builder = builder.compiled_in_roots();
+        }
         for path in &self.ca_bundles.value {
             builder = builder.ca_bundle(path.clone());
         }
@@ -77,8 +81,11 @@ impl Settings {
 
     /// Whom to believe, for connections that are made without a client.
     pub(crate) fn tls(&self) -> TlsOptions {
+        let tls = TlsOptions::new();
+        #[cfg(feature = "webpki-roots")]
+        let tls = tls.with_compiled_in_roots();
         let bundles = self.ca_bundles.value.iter();
-        bundles.fold(TlsOptions::new(), |tls, path| tls.with_ca_bundle(path.as_path()))
+        bundles.fold(tls, |tls, path| tls.with_ca_bundle(path.as_path()))
     }
 
     /// Why there can be no TLS.

@@ -122,3 +122,17 @@ async fn whatever_goes_wrong_the_file_is_whole_or_not_there() {
     let arrived: u32 = running.join_all().await.into_iter().sum();
     assert!(arrived > 6, "{arrived} of 12");
 }
+
+#[tokio::test]
+async fn what_nobody_can_go_on_with_leaves_nothing_in_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = r#"{"rules": [{"match": {"endpoint": "download"}, "then": {"fault": "status", "status": 400}}]}"#;
+    let scenario = Scenario::from_json(gone).unwrap();
+    let server = simulated(Config::default().with_scenario(scenario)).await;
+    let client = builder(&server).build().unwrap();
+    let file = client.export(spec()).to_file(folder.path().join("a.pdf")).await;
+    assert!(file.is_err_and(|error| error.checkpoint().is_none()));
+    assert!(client.export(spec()).to_dir(folder.path()).await.is_err());
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}

@@ -141,3 +141,17 @@ fn a_large_download_leaves_a_trail() {
     assert!(trail.is_sorted());
     assert!(*trail[0] >= 64 * MIB || trail.len() > 2, "{stored:?}");
 }
+
+#[test]
+fn what_nobody_can_go_on_with_leaves_nothing_in_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = r#"{"rules": [{"match": {"endpoint": "download"}, "then": {"fault": "status", "status": 400}}]}"#;
+    let scenario = Scenario::from_json(gone).unwrap();
+    let server = simulated(Config::default().with_scenario(scenario));
+    let client = builder(&server).build().unwrap();
+    let file = client.export(spec()).to_file(folder.path().join("a.pdf"));
+    assert!(file.is_err_and(|error| error.checkpoint().is_none()));
+    assert!(client.export(spec()).to_dir(folder.path()).is_err());
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
