@@ -72,7 +72,7 @@ impl Export {
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<Artifact, ExportError> {
         let target = path.as_ref().to_owned();
         let checked = spawn_blocking(move || PartFile::check(&target)).await;
-        self.unless(checked).to_file_sink(&mut FileSink::to_file(path.as_ref())).await
+        self.unless(checked).into_file_sink(&mut FileSink::to_file(path.as_ref())).await
     }
 
     /// Exports to a folder, under the name that the service gives the file, made safe. Returns
@@ -88,7 +88,7 @@ impl Export {
         let mut sink = FileSink::to_folder(folder.as_ref());
         let target = folder.as_ref().to_owned();
         let checked = spawn_blocking(move || PartFile::check_folder(&target)).await;
-        let artifact = self.unless(checked).to_file_sink(&mut sink).await?;
+        let artifact = self.unless(checked).into_file_sink(&mut sink).await?;
         let path = sink.finished().map(PathBuf::from);
         Ok((path.unwrap_or_else(|| folder.as_ref().join(artifact.file_name())), artifact))
     }
@@ -118,7 +118,7 @@ impl Export {
     }
 
     /// Leaves no part behind that nobody can go on with.
-    async fn to_file_sink(self, sink: &mut FileSink) -> Result<Artifact, ExportError> {
+    async fn into_file_sink(self, sink: &mut FileSink) -> Result<Artifact, ExportError> {
         let outcome = self.to_sink(sink).await;
         if outcome.as_ref().is_err_and(|error| error.checkpoint().is_none()) {
             // It is hidden, and in nobody's way.

@@ -77,7 +77,7 @@ impl Export {
     /// question, because of its folder, say, is told before an export is asked for.
     pub fn to_file(self, path: impl AsRef<Path>) -> Result<Artifact, ExportError> {
         let checked = PartFile::check(path.as_ref());
-        self.unless(checked).to_file_sink(&mut FileSink::to_file(path.as_ref()))
+        self.unless(checked).into_file_sink(&mut FileSink::to_file(path.as_ref()))
     }
 
     /// Exports to a folder, under the name that the service gives the file, made safe. Returns
@@ -89,7 +89,7 @@ impl Export {
     pub fn to_dir(self, folder: impl AsRef<Path>) -> Result<(PathBuf, Artifact), ExportError> {
         let mut sink = FileSink::to_folder(folder.as_ref());
         let checked = PartFile::check_folder(folder.as_ref());
-        let artifact = self.unless(checked).to_file_sink(&mut sink)?;
+        let artifact = self.unless(checked).into_file_sink(&mut sink)?;
         let path = sink.finished().map(PathBuf::from);
         Ok((path.unwrap_or_else(|| folder.as_ref().join(artifact.file_name())), artifact))
     }
@@ -121,7 +121,7 @@ impl Export {
     }
 
     /// Leaves no part behind that nobody can go on with.
-    fn to_file_sink(self, sink: &mut FileSink) -> Result<Artifact, ExportError> {
+    fn into_file_sink(self, sink: &mut FileSink) -> Result<Artifact, ExportError> {
         let outcome = self.to_sink(sink);
         if outcome.as_ref().is_err_and(|error| error.checkpoint().is_none()) {
             // It is hidden, and in nobody's way.
