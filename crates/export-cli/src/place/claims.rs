@@ -1,17 +1,29 @@
 //! Names that this run has given away: two exports of one name never overwrite each other.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use export_host::numbered;
 
-/// The names that were given away. Clones share them.
+/// The names that were given away, and who takes them here. Clones share the names.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Claims(Arc<Mutex<HashSet<String>>>);
+pub(crate) struct Claims {
+    names: Arc<Mutex<HashMap<String, Owner>>>,
+    owner: Owner,
+}
+
+/// Whom a name belongs to: the number of an export.
+type Owner = u64;
 
 impl Claims {
-    /// Takes this path, or the first one beside it that nobody has taken.
+    /// The same names, for one export. What it has taken already is its own: a download that begins
+    /// again keeps its name.
+    pub(crate) fn of(&self, owner: Owner) -> Self {
+        Self { names: Arc::clone(&self.names), owner }
+    }
+
+    /// Takes this path, or the first one beside it that nobody else has taken.
     pub(crate) fn claim(&self, path: &Path) -> PathBuf {
         let beside = (2..).map(|number| numbered(path, number));
         let mut names = std::iter::once(path.to_path_buf()).chain(beside);
@@ -20,9 +32,13 @@ impl Claims {
         free.unwrap_or_else(|| path.into())
     }
 
-    /// Takes a name; false if somebody has it.
-    pub(super) fn take(&self, name: String) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name)
+    /// Takes a name; false if somebody else has it.
+    pub(crate) fn take(&self, name: String) -> bool {
+        *self.names().entry(name).or_insert(self.owner) == self.owner
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashMap<String, Owner>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -33,9 +49,18 @@ mod tests {
     #[test]
     fn a_name_is_given_away_once_whatever_its_capitals() {
         let claims = Claims::default();
-        assert_eq!(claims.claim(Path::new("/a/x.pdf")), Path::new("/a/x.pdf"));
-        assert_eq!(claims.claim(Path::new("/a/X.pdf")), Path::new("/a/X (2).pdf"));
-        assert_eq!(claims.claim(Path::new("/a/x.pdf")), Path::new("/a/x (3).pdf"));
-        assert_eq!(claims.claim(Path::new("/b/x.pdf")), Path::new("/b/x.pdf"));
+        let claim = |owner, path| claims.of(owner).claim(Path::new(path));
+        assert_eq!(claim(1, "/a/x.pdf"), Path::new("/a/x.pdf"));
+        assert_eq!(claim(2, "/a/X.pdf"), Path::new("/a/X (2).pdf"));
+        assert_eq!(claim(3, "/a/x.pdf"), Path::new("/a/x (3).pdf"));
+        assert_eq!(claim(4, "/b/x.pdf"), Path::new("/b/x.pdf"));
+    }
+
+    #[test]
+    fn whoever_comes_again_finds_the_name_that_it_has() {
+        let claims = Claims::default();
+        let claim = |owner| claims.of(owner).claim(Path::new("/a/x.pdf"));
+        let (first, second) = (claim(1), claim(2));
+        assert_eq!((claim(1), claim(2)), (first, second));
     }
 }

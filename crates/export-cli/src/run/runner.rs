@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use export_hyper::{Blocking, Checkpoint, CheckpointStore, Client, Export, ExportJob};
 use serde_json::Value;
@@ -29,6 +30,7 @@ pub(crate) struct Runner {
     settings: Settings,
     state: Option<State>,
     claims: Claims,
+    begun: AtomicU64,
 }
 
 impl Runner {
@@ -41,7 +43,14 @@ impl Runner {
         });
         let Loaded { credentials, client_id } = settings.credentials.load(warn)?;
         let client = settings.client(credentials, checkpoints)?;
-        Ok(Self { client, client_id, settings, state, claims: Claims::default() })
+        Ok(Self {
+            client,
+            client_id,
+            settings,
+            state,
+            claims: Claims::default(),
+            begun: AtomicU64::new(0),
+        })
     }
 
     /// Runs an export to its end.
@@ -50,7 +59,8 @@ impl Runner {
         plan: Plan,
         watcher: &Arc<Watcher>,
     ) -> Result<Outcome, Problem> {
-        let opened = Delivery::open(&plan.place, &plan.what, &self.claims, &self.settings).await?;
+        let claims = self.claims.of(self.begun.fetch_add(1, Ordering::Relaxed));
+        let opened = Delivery::open(&plan.place, &plan.what, &claims, &self.settings).await?;
         let delivery = match opened {
             Opened::Sink(delivery) => delivery,
             Opened::Skip(path) => return Ok(skipped(watcher, &path)),
