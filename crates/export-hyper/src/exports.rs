@@ -11,7 +11,7 @@ use bytes::Bytes;
 use export_core::{
     Artifact, Batch, BatchState, BatchStep, Counts, Failure, FailureKind, JobKey, Phase, Turn,
 };
-use export_host::ExportError;
+use export_host::{ExportError, Finished};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep_until;
@@ -62,18 +62,6 @@ pub struct Exports<S> {
 
 type Open<S> = Box<dyn Fn(JobKey) -> Opening<S> + Send + Sync>;
 type Opening<S> = Pin<Box<dyn Future<Output = io::Result<S>> + Send>>;
-
-/// An export that is over.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Finished<S> {
-    /// What its caller calls it.
-    pub key: JobKey,
-    /// What the service said of the file, or why there is none.
-    pub outcome: Result<Artifact, ExportError>,
-    /// The sink of its last download, if there was one.
-    pub sink: Option<S>,
-}
 
 /// A job after its turn.
 struct Worked<S> {
@@ -208,7 +196,7 @@ impl<S: Sink + 'static> Exports<S> {
         let over =
             self.batch.put_back(self.client.clock.now(), &mut self.client.turns.pacer(), turn);
         match (over, outcome) {
-            (Some(_), Some(outcome)) => Some(Finished { key, outcome, sink }),
+            (Some(_), Some(outcome)) => Some(Finished::new(key, outcome, sink)),
             // The clock has gone on since its turn, and its time is up: the next turn tells.
             (Some(over), None) => {
                 self.batch.add(self.client.clock.now(), key, over.job);

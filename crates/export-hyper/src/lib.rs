@@ -46,10 +46,10 @@ pub use download::Download;
 pub use export::Export;
 pub use export_core::*;
 pub use export_host::{
-    BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, IfExists,
-    ProxyError, ProxySettings, Status, Submitted, TlsError,
+    BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, Finished,
+    IfExists, ProxyError, ProxySettings, Status, Submitted, TlsError,
 };
-pub use exports::{Exports, Finished};
+pub use exports::Exports;
 pub use file::FileSink;
 pub use http_sender::HttpSender;
 pub use keeper::{Blocking, CheckpointStore, Storing};

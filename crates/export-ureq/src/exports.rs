@@ -11,7 +11,7 @@ use export_core::{
     Artifact, Batch, BatchState, BatchStep, Counts, ExportJob, Failure, FailureKind, JobKey, Phase,
     Turn,
 };
-use export_host::{ExportError, Watch};
+use export_host::{ExportError, Finished, Watch};
 
 use crate::client::Shared;
 use crate::drive::{Driver, Left};
@@ -59,18 +59,6 @@ pub struct Exports<S> {
     desk: Arc<Desk<S>>,
     threads: usize,
     running: Vec<JoinHandle<()>>,
-}
-
-/// An export that is over.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Finished<S> {
-    /// What its caller calls it.
-    pub key: JobKey,
-    /// What the service said of the file, or why there is none.
-    pub outcome: Result<Artifact, ExportError>,
-    /// The sink of its last download, if there was one.
-    pub sink: Option<S>,
 }
 
 /// What the threads share.
@@ -364,7 +352,7 @@ impl<S: Sink + Send + 'static> Desk<S> {
         let over = state.batch.put_back(now, &mut self.client.turns.pacer(), turn);
         match (over, outcome) {
             (Some(_), Some(outcome)) => {
-                state.finished.push_back(Finished { key, outcome, sink });
+                state.finished.push_back(Finished::new(key, outcome, sink));
                 return;
             }
             // The clock has gone on since its turn, and its time is up: the next turn tells.
@@ -388,7 +376,7 @@ impl<S> State<S> {
     fn end_all(&mut self, why: impl Fn(&ExportJob) -> ExportError) -> bool {
         let mut is_any = false;
         for (key, job) in self.batch.drain() {
-            self.finished.push_back(Finished { key, outcome: Err(why(&job)), sink: None });
+            self.finished.push_back(Finished::new(key, Err(why(&job)), None));
             self.attendants.remove(&key);
             is_any = true;
         }

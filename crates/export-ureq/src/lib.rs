@@ -53,9 +53,9 @@ pub use export::Export;
 pub use export_core::*;
 pub use export_host::{
     BuildError, CaBundle, CheckpointFolder, CheckpointStore, ClientBuilder, Credentials,
-    ExportError, IfExists, ProxyError, ProxySettings, Status, Submitted, TlsError,
+    ExportError, Finished, IfExists, ProxyError, ProxySettings, Status, Submitted, TlsError,
 };
-pub use exports::{Exports, Finished};
+pub use exports::Exports;
 pub use file::FileSink;
 pub use own_agent::OwnAgent;
 pub use sink::{Sink, WriteSink};

@@ -17,7 +17,7 @@ use export_sim::{Config, Downloads, Endpoint, Scenario, Server};
 use http::StatusCode;
 use tokio::time::Instant;
 
-use crate::inside::{Disk, Memory, client, settle, start, submits};
+use crate::inside::{Disk, Memory, client, poll_times, settle, start, submits};
 
 const LENGTH: u64 = 600_000;
 
@@ -38,20 +38,6 @@ fn troubled(location: &str) -> Config {
         .with_complete_after(Duration::from_secs(35))
         .with_retry_after(40)
         .with_scenario(Scenario::from_json(&scenario.replace("LOCATION", location)).unwrap())
-}
-
-/// Polls a future so many times, and then drops it.
-async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = times;
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(cx).map(Some)
-    })
-    .await
 }
 
 fn document() -> ExportSpec {

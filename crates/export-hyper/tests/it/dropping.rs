@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
 use export_hyper::{
@@ -14,6 +11,8 @@ use export_hyper::{
     Rates, Storing,
 };
 use export_sim::{Config, Endpoint, Server};
+
+use crate::inside::poll_times;
 
 /// A store that is as slow as a store may be, and as safe.
 #[derive(Debug, Default)]
@@ -45,20 +44,6 @@ impl Memory {
     fn of(&self, key: &str) -> Option<Checkpoint> {
         self.0.lock().unwrap().get(key).cloned()
     }
-}
-
-/// Polls a future so many times, and then drops it.
-async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = times;
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(cx).map(Some)
-    })
-    .await
 }
 
 const LENGTH: u64 = 3_000_000;

@@ -1,9 +1,9 @@
 //! A service without sockets, under a paused clock, whose every step can be the last one.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -36,6 +36,20 @@ pub(crate) fn client(server: &Arc<Server>, store: &Arc<Memory>) -> Client {
         .jitter(0)
         .build()
         .unwrap()
+}
+
+/// Polls a future so many times, and then drops it.
+pub(crate) async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = times;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
 }
 
 pub(crate) fn submits(server: &Server) -> usize {

@@ -2,13 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::future::{Future, poll_fn};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +16,7 @@ use export_hyper::{
 use export_sim::{Config, Endpoint, Fault, Nth, Rule, Scenario, Server};
 use http::StatusCode;
 
+use crate::inside::poll_times;
 use crate::simulated::builder;
 
 async fn simulated(config: Config) -> Server {
@@ -170,20 +168,6 @@ async fn one_that_fails_is_alone_with_that() {
         let Some(Error::Local { .. }) = failed[&key].job() else { panic!("{failed:?}") };
         assert!(failed[&key].checkpoint().is_some_and(|it| it.operation().is_some()));
     }
-}
-
-/// Polls a future so many times, and then drops it.
-async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = times;
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(cx).map(Some)
-    })
-    .await
 }
 
 #[tokio::test]
