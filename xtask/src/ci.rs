@@ -11,7 +11,8 @@ pub(crate) fn run() -> Done {
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     shell::run(&mut cargo(&lints))?;
     // The program with no object store, and with all of them.
-    for features in ["--no-default-features --features aws-lc-rs", "--features gs,az"] {
+    for features in ["--no-default-features --features aws-lc-rs", "--features gs,az,webpki-roots"]
+    {
         let mut words = vec!["clippy", "--package", "export-cli", "--all-targets", "--locked"];
         words.extend(features.split(' '));
         words.extend(["--", "-D", "warnings"]);

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod bench;
 mod ci;
 mod demo;
@@ -43,6 +44,10 @@ Usage: cargo xtask <command>
                          exports up to a million at once in virtual time, under a limit of 1, 5
                          and 50 requests a second, against the least time that they could take
                          and what people do now; without words all of it, and docs/fleet.svg
+  batch [--exports N] [--rate R] [--faults SHARE] [--failing N] [--kill SECONDS] [--seed S]
+                         runs wexport batch against the simulator over real sockets, kills it if
+                         told to, goes on, and counts; without words a thousand exports at five
+                         polls a second, the same with kills, and forty at one of which three fail
   bench [core|download]  measures the core, and downloads against curl
 ";
 
@@ -61,6 +66,7 @@ fn main() -> ExitCode {
         ["proxies"] => proxies::check(),
         ["soak", words @ ..] => soak::run(words),
         ["fleet", words @ ..] => fleet::run(words),
+        ["batch", words @ ..] => batch::run(words),
         ["bench"] => bench::core().and_then(|()| bench::download()),
         ["bench", "core"] => bench::core(),
         ["bench", "download"] => bench::download(),

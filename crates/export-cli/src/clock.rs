@@ -4,8 +4,13 @@ use std::time::SystemTime;
 
 use export_hyper::Timestamp;
 
-/// The wall clock; one that stands before 1970 counts as 1970.
+/// The wall clock.
 pub(crate) fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    at(SystemTime::now())
+}
+
+/// A time of this machine; one before 1970 counts as 1970.
+pub(crate) fn at(time: SystemTime) -> Timestamp {
+    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH);
     Timestamp::EPOCH + since_epoch.unwrap_or_default()
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use export_hyper::{ApiVersion, Region};
 
+use super::frequency::Frequency;
 use super::span::Span;
 
 /// Flags of the connection. Each beats its environment variable, which beats the config file.
@@ -70,6 +71,15 @@ pub(crate) struct ConnectionArgs {
     /// Shortest wait between two polls [env: WEXPORT_POLL_INTERVAL] [default: 1s]
     #[arg(long, value_name = "TIME", hide_short_help = true)]
     pub(crate) poll_interval: Option<Span>,
+
+    /// Limits of the service that are known, such as 5/s or 60/m, for polls and for submits
+    /// [env: WEXPORT_POLL_RATE] [default: found out, from 1/s]
+    #[arg(long, value_name = "RATE", hide_short_help = true)]
+    pub(crate) poll_rate: Option<Frequency>,
+
+    /// [env: WEXPORT_SUBMIT_RATE] [default: found out, from 1/s]
+    #[arg(long, value_name = "RATE", hide_short_help = true)]
+    pub(crate) submit_rate: Option<Frequency>,
 
     /// Try again after a failure, up to so many times in a row [env: WEXPORT_RETRIES]
     /// [default: 10]

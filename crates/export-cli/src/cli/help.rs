@@ -5,13 +5,15 @@ use clap::Args;
 /// `wexport help`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct HelpArgs {
-    /// A command, or one of: exit-codes, templates, stores, environment, json
+    /// A command, or one of: exit-codes, templates, batch-files, stores, environment,
+    /// json
     #[arg(value_name = "COMMAND|TOPIC", num_args = 0..)]
     pub(crate) topic: Vec<String>,
 }
 
 /// The topics that are no commands.
-pub(crate) const TOPICS: [&str; 5] = ["exit-codes", "templates", "stores", "environment", "json"];
+pub(crate) const TOPICS: [&str; 6] =
+    ["exit-codes", "templates", "batch-files", "stores", "environment", "json"];
 
 /// What `wexport --help` says. clap would list all commands alike, and nobody needs all alike.
 pub(super) const OVERVIEW: &str = "\
@@ -23,6 +25,7 @@ Export:
   document, spreadsheet, presentation   by id, in a --format
   file                                  any file, by id and --kind
   folder, container, style-guide, graph-report, test-form, attachment
+  batch LIST                            all that a CSV or JSON file lists
 Go on:
   jobs list, show, resume, clean        what this machine has exported, and how
   status, fetch                         an operation that was started elsewhere

@@ -54,11 +54,12 @@ pub(crate) enum JobsCommand {
 /// `wexport jobs resume`.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
-    /// The job's id, or enough of its beginning or end
-    #[arg(value_name = "ID", required_unless_present = "failed", conflicts_with = "failed")]
+    /// The id of a job or a batch, or enough of its beginning or end
+    #[arg(value_name = "ID", required_unless_present = "failed")]
     pub(crate) id: Option<String>,
 
-    /// Every job that was cut off or gave up, one after the other
+    /// Everything that was cut off or gave up, one after the other; of batches, begin those anew
+    /// too that the service refused or failed
     #[arg(long)]
     pub(crate) failed: bool,
 

@@ -1,9 +1,11 @@
 //! The command line: what can be asked for, as types. Nothing here does anything.
 
+mod batch;
 mod connection;
 mod credentials;
 mod doctor;
 mod export;
+mod frequency;
 mod help;
 mod jobs;
 mod operation;
@@ -15,13 +17,16 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use self::batch::BatchArgs;
 pub(crate) use self::connection::ConnectionArgs;
 pub(crate) use self::credentials::CredentialArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::export::{
     AttachmentArgs, ContainerArgs, DocumentArgs, DryRun, Export, FileArgs, FileKind, FolderArgs,
-    GraphReportArgs, PresentationArgs, RequestArgs, SpreadsheetArgs, StyleGuideArgs, TestFormArgs,
+    GraphReportArgs, PresentationArgs, RequestArgs, ResubmitWord, SpreadsheetArgs, StyleGuideArgs,
+    TestFormArgs,
 };
+pub(crate) use self::frequency::Frequency;
 pub(crate) use self::help::{HelpArgs, TOPICS};
 pub(crate) use self::jobs::{JobsArgs, JobsCommand, ResumeArgs};
 pub(crate) use self::operation::{FetchArgs, StatusArgs};
@@ -68,6 +73,8 @@ pub(crate) enum Command {
     TestForm(Box<Export<TestFormArgs>>),
     /// Export an attachment of a test form, as a pdf
     Attachment(Box<Export<AttachmentArgs>>),
+    /// Export everything that a list names, under one limit
+    Batch(Box<BatchArgs>),
     /// Ask once how far an operation is
     Status(Box<StatusArgs>),
     /// Wait for an operation that was started elsewhere, and fetch its file

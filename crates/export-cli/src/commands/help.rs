@@ -15,6 +15,7 @@ pub(super) fn run(command: &HelpArgs) -> Result<(), Problem> {
     match &words[..] {
         ["exit-codes"] => print(&exit_codes()),
         ["templates"] => print(&templates()),
+        ["batch-files"] => print(BATCH_FILES),
         ["stores"] => print(STORES),
         ["environment"] => print(ENVIRONMENT),
         ["json"] => print(JSON),
@@ -51,6 +52,36 @@ fn templates() -> String {
     );
     text
 }
+
+const BATCH_FILES: &str = "\
+Lists for wexport batch: CSV with a first line that names the columns, or JSON lines,
+which is an object on each line. UTF-8, up to 256 MiB and 1,000,000 exports.
+
+  kind,id,format,output,include-comments
+  document,124efa2a142f,pdf,reports/{name}.{ext},yes
+  spreadsheet,8a2c,xlsx,,
+
+  {\"kind\": \"document\", \"id\": \"124efa2a142f\", \"format\": \"pdf\", \"sections\": [\"s1\"]}
+  {\"kind\": \"spreadsheet\", \"id\": \"8a2c\", \"format\": \"xlsx\"}
+
+Columns
+  kind        document, spreadsheet, presentation, file, folder, container,
+              style-guide, graph-report, test-form, attachment
+  id          what is exported
+  file-kind   of a file, what `wexport file` takes as --kind
+  output, if-exists, receipt
+              where its file goes; the flags of the same name stand in for lines
+              that do not say
+  any other flag of the kind's command, without its dashes: format, sections,
+              page-width, option, body, ... (see `wexport document --help`)
+
+A flag without a value takes yes or no, true or false, 1 or 0. Empty cells are as if
+the flag were not given. In JSON, several values are a list, `option` may be an object
+of PATH: VALUE, and `body` the object that is sent. Semicolons may stand for commas in
+all of a CSV file.
+
+Two exports of one name never overwrite each other: the second is called `name (2)`.
+";
 
 const STORES: &str = "\
 Object stores: -o s3://BUCKET/KEY. A KEY that ends in / gets the service's name for
@@ -101,7 +132,7 @@ Connection
     (one that wants a password: http://USER:PASSWORD@HOST:PORT, never as a flag)
   WEXPORT_CA_BUNDLE, or else SSL_CERT_FILE   (the latter replaces the system's on Linux)
   WEXPORT_TIMEOUT, WEXPORT_STALL_TIMEOUT, WEXPORT_REQUEST_TIMEOUT
-  WEXPORT_POLL_INTERVAL, WEXPORT_RETRIES
+  WEXPORT_POLL_INTERVAL, WEXPORT_POLL_RATE, WEXPORT_SUBMIT_RATE, WEXPORT_RETRIES
 Places
   AWS_..., GOOGLE_..., AZURE_...             object stores (see `wexport help stores`)
   WEXPORT_STATE_DIR                          the state of jobs
@@ -110,7 +141,7 @@ Places
 
 const JSON: &str = "\
 With --json, every line is an object with v (1), at (RFC 3339, UTC), event, job (if its
-state is kept), and the members of the event:
+state is kept), row (of a batch), and the members of the event:
 
   started       what {kind, id, format}, api_version, base_url, resumed
   sending       phase (submit, poll, fetch), method, url
@@ -118,7 +149,7 @@ state is kept), and the members of the event:
   no_answer     phase, why
   accepted      operation
   status        status
-  waiting       seconds, until, why (retry_after, pace, back_off, resumed)
+  waiting       seconds, until, why (retry_after, pace, back_off, resumed, turn)
   downloading   offset, length
   progress      bytes, length
   uploading     url, length
@@ -133,8 +164,17 @@ state is kept), and the members of the event:
   diagnosis     exit_code
   skipped       file
   interrupted   exit_code
-  error         exit_code, what, phase, status, code, message, details, request_id,
-                original_request, operation, advice, again
+  error         exit_code, what, export {kind, id, format}, phase, status, code,
+                message, details, request_id, original_request, operation, advice, again
+  batch_started source, exports, done, skipped, failed, left, resumed, api_version,
+                base_url
+  totals        exports, done, skipped, failed, to_submit, open (at the service),
+                to_download, uploading, under_way (requests, for any of these),
+                polls_per_second, held_seconds, held_until, seconds_left
+  batch_done    exports, done, skipped, failed, left, not_begun, seconds, exit_code
+
+In a batch, row is the number of the export in its file, and job is BATCH/ROW; events
+without a row are about the whole batch, and batch_done is the last of them.
 
 Members without a value are left out. Later releases add events and members.
 ";

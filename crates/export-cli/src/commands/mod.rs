@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod batch;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
@@ -31,6 +32,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::GraphReport(command) => return export::run(*command).await.into(),
         Command::TestForm(command) => return export::run(*command).await.into(),
         Command::Attachment(command) => return export::run(*command).await.into(),
+        Command::Batch(command) => return batch::run(*command).await.into(),
         Command::Fetch(command) => return fetch::run(*command).await.into(),
         Command::Status(command) => return status::run(*command).await.into(),
         Command::Jobs(command) => match command.command {

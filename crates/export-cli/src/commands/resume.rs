@@ -4,33 +4,37 @@ use std::sync::Arc;
 
 use export_hyper::ApiVersion;
 
-use super::environment;
 use super::finish::Readers;
+use super::{batch, environment};
 use crate::cli::{ResumeArgs, Session};
 use crate::report::{Exit, Problem};
 use crate::run::{Outcome, Runner};
 use crate::settings::Settings;
 use crate::show::{Watcher, display};
-use crate::state::{Description, Job, State};
+use crate::state::{Batch, Description, Found, Job, Reopen, Standing, State};
 
-/// Goes on with one job, or with every one that can be gone on with. The code is that of the
-/// first that did not come to its end.
+/// Goes on with one job or batch, or with every one that can be gone on with. The code is that of
+/// the first that did not come to its end.
 pub(super) async fn run(command: ResumeArgs) -> Exit {
-    let quietly = Readers { show: command.session.show, stdout_carries_file: false };
-    let jobs = match chosen(&command) {
-        Ok(jobs) => jobs,
+    let chosen =
+        state_of(&command.session).and_then(|state| Ok((chosen(&command, &state)?, state)));
+    let (chosen, state) = match chosen {
+        Ok(chosen) => chosen,
         Err(problem) => {
             let watcher = Watcher::new(display(command.session.show, false));
-            return quietly.finish(Err(problem), &watcher);
+            let readers = Readers { show: command.session.show, stdout_carries_file: false };
+            return readers.finish(Err(problem), &watcher);
         }
     };
     let mut code = Exit::Done;
-    for (job, description) in jobs {
-        let stdout_carries_file = description.place.is_stdout();
-        let readers = Readers { stdout_carries_file, ..quietly };
-        let watcher = Arc::new(Watcher::new(display(command.session.show, stdout_carries_file)));
-        let ended = resume(&command, job, description, &watcher).await;
-        let exit = readers.finish(ended.map(Some), &watcher);
+    for unfinished in chosen {
+        let exit = match unfinished {
+            Unfinished::Job(job, description) => of_job(&command, job, *description).await,
+            Unfinished::Batch(batch, which) => {
+                batch::resume((&batch, state.paces()), which, &command.session, command.resubmit)
+                    .await
+            }
+        };
         if matches!(exit, Exit::Interrupted | Exit::Terminated) {
             return exit;
         }
@@ -41,21 +45,64 @@ pub(super) async fn run(command: ResumeArgs) -> Exit {
     code
 }
 
-fn chosen(command: &ResumeArgs) -> Result<Vec<(Job, Description)>, Problem> {
-    let state = state_of(&command.session)?;
-    let read = |job: Job| {
-        let description = job
-            .description()
-            .map_err(|error| Problem::local(format!("job {} cannot be read", job.id()), &error))?;
-        Ok((job, description))
-    };
+/// Something to go on with.
+enum Unfinished {
+    Job(Job, Box<Description>),
+    Batch(Batch, Reopen),
+}
+
+fn chosen(command: &ResumeArgs, state: &State) -> Result<Vec<Unfinished>, Problem> {
+    let which = if command.failed { Reopen::All } else { Reopen::Unfinished };
     match &command.id {
-        Some(id) => Ok(vec![read(state.find(id)?)?]),
+        Some(id) => Ok(vec![match state.find(id)? {
+            Found::Job(job) => {
+                let description = description_of(&job)?;
+                Unfinished::Job(job, description)
+            }
+            Found::Batch(batch) => Unfinished::Batch(batch, which),
+            Found::Row(batch, _) => {
+                return Err(Problem::usage("exports of a batch are gone on with together")
+                    .advise(format!("wexport jobs resume {}", batch.id())));
+            }
+        }]),
         None => {
-            let readable = state.jobs()?.into_iter().filter_map(|job| read(job).ok());
-            Ok(readable.filter(|(job, described)| job.is_resumable(described)).collect())
+            let mut chosen = Vec::new();
+            for job in state.jobs()? {
+                match description_of(&job) {
+                    Ok(description) if job.is_resumable(&description) => {
+                        chosen.push(Unfinished::Job(job, description));
+                    }
+                    _ => {}
+                }
+            }
+            let batches = state.batches()?.into_iter().filter(is_unfinished);
+            chosen.extend(batches.map(|batch| Unfinished::Batch(batch, which)));
+            Ok(chosen)
         }
     }
+}
+
+fn description_of(job: &Job) -> Result<Box<Description>, Problem> {
+    let fail = |error| Problem::local(format!("job {} cannot be read", job.id()), &error);
+    job.description().map(Box::new).map_err(fail)
+}
+
+/// Whether a batch that does not run has exports without their file. One that cannot be read has
+/// none that could be gone on with.
+fn is_unfinished(batch: &Batch) -> bool {
+    let Ok(book) = batch.read() else { return false };
+    let standing = book.description().map(|description| batch.standing(&description));
+    let is_running = standing.is_ok_and(|standing| standing == Standing::Running);
+    let totals = book.totals().unwrap_or_default();
+    !is_running && totals.waiting + totals.open + totals.failed > 0
+}
+
+async fn of_job(command: &ResumeArgs, job: Job, description: Description) -> Exit {
+    let stdout_carries_file = description.place.is_stdout();
+    let readers = Readers { show: command.session.show, stdout_carries_file };
+    let watcher = Arc::new(Watcher::new(display(command.session.show, stdout_carries_file)));
+    let ended = resume(command, job, description, &watcher).await;
+    readers.finish(ended.map(Some), &watcher)
 }
 
 async fn resume(

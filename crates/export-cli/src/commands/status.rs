@@ -30,7 +30,7 @@ async fn status(command: &StatusArgs, watcher: &Watcher) -> Result<Happening, Pr
     let settings = Settings::resolve(&command.session, &environment)?;
     let loaded = settings.credentials.load(&mut |warning| watcher.warn(warning))?;
     let token_from = settings.credentials.token_from(loaded.client_id.as_deref());
-    let client = settings.client(loaded.credentials, None)?;
+    let client = settings.client(loaded.credentials, None, settings.pacer(None))?;
     let asked = client.attach(&command.operation).status().await;
     let context = Context { token_from, ..Context::default() };
     let status = asked.map_err(|error| explain(&error, &context))?;

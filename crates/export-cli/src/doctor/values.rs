@@ -39,6 +39,10 @@ pub(super) fn of(settings: &Settings) -> Vec<Value> {
     ] {
         values.push(value(name, span, span.value.to_string()));
     }
+    for (name, rate) in [("poll rate", &settings.poll_rate), ("submit rate", &settings.submit_rate)]
+    {
+        values.extend(rate.as_ref().map(|rate| value(name, rate, rate.value.to_string())));
+    }
     values.push(value("retries", &settings.retries, settings.retries.value.to_string()));
     values.push(match &settings.state {
         Some(folder) => value("state", folder, folder.value.display().to_string()),

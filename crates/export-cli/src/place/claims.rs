@@ -1,17 +1,23 @@
 //! Names that this run has given away: two exports of one name never overwrite each other.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use export_host::numbered;
 
 /// The names that were given away, and who takes them here. Clones share the names.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Claims {
     names: Arc<Mutex<HashMap<String, Owner>>>,
     owner: Owner,
+    ledger: Option<Ledger>,
 }
+
+/// Is told of each name that is given away.
+type Ledger = Arc<dyn Fn(Owner, &str) + Send + Sync>;
 
 /// Whom a name belongs to: the number of an export.
 type Owner = u64;
@@ -20,7 +26,12 @@ impl Claims {
     /// The same names, for one export. What it has taken already is its own: a download that begins
     /// again keeps its name.
     pub(crate) fn of(&self, owner: Owner) -> Self {
-        Self { names: Arc::clone(&self.names), owner }
+        Self { owner, ..self.clone() }
+    }
+
+    /// The same names, and whoever writes down which of them are given away from now on.
+    pub(crate) fn with_ledger(self, ledger: impl Fn(Owner, &str) + Send + Sync + 'static) -> Self {
+        Self { ledger: Some(Arc::new(ledger)), ..self }
     }
 
     /// Takes this path, or the first one beside it that nobody else has taken.
@@ -34,11 +45,24 @@ impl Claims {
 
     /// Takes a name; false if somebody else has it.
     pub(crate) fn take(&self, name: String) -> bool {
-        *self.names().entry(name).or_insert(self.owner) == self.owner
+        match self.names().entry(name.clone()) {
+            Entry::Occupied(taken) => return *taken.get() == self.owner,
+            Entry::Vacant(free) => free.insert(self.owner),
+        };
+        if let Some(ledger) = &self.ledger {
+            ledger(self.owner, &name);
+        }
+        true
     }
 
     fn names(&self) -> MutexGuard<'_, HashMap<String, Owner>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims").field("owner", &self.owner).finish_non_exhaustive()
     }
 }
 

@@ -115,6 +115,12 @@ impl Delivery {
         }
     }
 
+    /// Whether the file is to go further, and needs a folder to wait in.
+    #[cfg(feature = "store")]
+    pub(crate) const fn waits_here(&self) -> bool {
+        matches!(self.sink, Kind::Object(_))
+    }
+
     /// What is left to do once the file has arrived here, if it is to go further.
     #[cfg(feature = "store")]
     pub(crate) fn upload(&mut self) -> Option<Upload> {

@@ -87,6 +87,14 @@ impl Order {
         Ok(target)
     }
 
+    /// The path, where it does not depend on what the service says of the file.
+    pub(crate) fn fixed(&self) -> Option<PathBuf> {
+        match self.target() {
+            Ok(Target::File(path)) => Some(path),
+            _ => None,
+        }
+    }
+
     /// Whether the file itself goes to standard output.
     pub(crate) fn is_stdout(&self) -> bool {
         self.output.as_deref() == Some("-")

@@ -36,20 +36,28 @@ pub(crate) async fn write(
     let fail =
         |error| Problem::local(format!("the file is there, but not {}", receipt.display()), &error);
     let (path, artifact) = (file.to_path_buf(), artifact.clone());
-    let written = spawn_blocking(move || make(&path, &artifact, origin)).await;
-    written.map_err(io::Error::other).and_then(|written| written).map_err(fail)
+    let written = spawn_blocking(move || {
+        let receipt = Receipt::of_file(&path, &artifact, origin)?;
+        put_beside(&path, &receipt)
+    });
+    written.await.map_err(io::Error::other).and_then(|written| written).map_err(fail)
 }
 
-fn make(file: &Path, artifact: &Artifact, origin: Origin) -> io::Result<PathBuf> {
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let receipt = Receipt::new(name, digest(file)?, artifact, origin);
-    let mut part = PartFile::open(&path_of(file), artifact.operation(), Duration::ZERO)?;
+/// Puts the receipt of a file beside it.
+pub(crate) fn put_beside(file: &Path, receipt: &Receipt) -> io::Result<PathBuf> {
+    let mut part = PartFile::open(&path_of(file), &receipt.operation, Duration::ZERO)?;
     part.cut(0)?;
     part.write_all(&receipt.to_json()?)?;
     part.finish()
 }
 
 impl Receipt {
+    /// The receipt of a file that is on this disk. Reads all of it.
+    pub(crate) fn of_file(file: &Path, artifact: &Artifact, origin: Origin) -> io::Result<Self> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self::new(name, digest(file)?, artifact, origin))
+    }
+
     /// The receipt of a file that is in place now, with its length and SHA-256.
     pub(crate) fn new(
         name: String,

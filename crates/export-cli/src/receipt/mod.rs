@@ -12,7 +12,7 @@ use serde_json::Value;
 
 #[cfg(feature = "store")]
 pub(crate) use self::digest::digest;
-pub(crate) use self::make::{Origin, write};
+pub(crate) use self::make::{Origin, put_beside, write};
 pub(crate) use self::verify::verify;
 use crate::spec::What;
 

@@ -14,13 +14,14 @@ pub(crate) enum Exit {
     Failed = 5,
     Network = 6,
     Local = 7,
+    Some = 8,
     GaveUp = 75,
     Interrupted = 130,
     Terminated = 143,
 }
 
 /// Each code, and what it means.
-const EXITS: [(Exit, &str); 11] = [
+const EXITS: [(Exit, &str); 12] = [
     (Exit::Done, "done: the file is where it should be, or was there and is to be left"),
     (Exit::No, "no: `verify` found a difference, or what was asked after is not there"),
     (Exit::Usage, "usage: a flag or a setting is wrong; nothing was sent"),
@@ -29,6 +30,7 @@ const EXITS: [(Exit, &str); 11] = [
     (Exit::Failed, "failed at the service, or its answer was of no use"),
     (Exit::Network, "network: the service was not reached, or its peer is not trusted"),
     (Exit::Local, "local: a file, an object or the state folder cannot be read or written"),
+    (Exit::Some, "some: exports of a batch ended without their file; see `wexport jobs show ID`"),
     (Exit::GaveUp, "gave up within its budgets; go on with `wexport jobs resume ID`"),
     (Exit::Interrupted, "stopped by Ctrl-C; go on with `wexport jobs resume ID`"),
     (Exit::Terminated, "stopped by SIGTERM; go on with `wexport jobs resume ID`"),

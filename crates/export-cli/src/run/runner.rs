@@ -42,7 +42,7 @@ impl Runner {
             Arc::new(store) as Arc<dyn CheckpointStore>
         });
         let Loaded { credentials, client_id } = settings.credentials.load(warn)?;
-        let client = settings.client(credentials, checkpoints)?;
+        let client = settings.client(credentials, checkpoints, settings.pacer(None))?;
         Ok(Self {
             client,
             client_id,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use export_host::TlsOptions;
 use export_hyper::{
-    BuildError, CheckpointStore, Client, Config, Credentials, ProxyError, ProxySettings, TlsError,
-    UrlError,
+    BuildError, CheckpointStore, Client, Config, Credentials, Pacer, ProxyError, ProxySettings,
+    TlsError, UrlError,
 };
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};
@@ -46,9 +46,11 @@ impl Settings {
         &self,
         credentials: Credentials,
         checkpoints: Option<Arc<dyn CheckpointStore>>,
+        pacer: Pacer,
     ) -> Result<Client, Problem> {
         let mut builder = Client::builder()
             .credentials(credentials)
+            .pacer(pacer)
             .api_version(self.api_version.value)
             .limits(self.limits())
             .resubmit(self.resubmit)

@@ -12,13 +12,14 @@ mod sources;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use export_hyper::{ApiVersion, Limits, ProxySettings, Region, Resubmit};
+use export_hyper::{ApiVersion, Limits, Pacer, ProxySettings, Rates, Region, Resubmit};
 
 pub(crate) use self::client::dress;
 pub(crate) use self::credentials::{CredentialPlan, Loaded, Who};
 use self::sources::Sources;
 pub(crate) use self::sources::{Environment, Sourced};
-use crate::cli::{Session, Span};
+use crate::cli::{Frequency, Session, Span};
+use crate::clock;
 use crate::report::Problem;
 
 /// The settings of a run, each with its origin.
@@ -36,6 +37,9 @@ pub(crate) struct Settings {
     pub(crate) stall_timeout: Sourced<Span>,
     pub(crate) request_timeout: Sourced<Span>,
     pub(crate) poll_interval: Sourced<Span>,
+    /// Limits that are known.
+    pub(crate) poll_rate: Option<Sourced<Frequency>>,
+    pub(crate) submit_rate: Option<Sourced<Frequency>>,
     pub(crate) retries: Sourced<u32>,
     pub(crate) credentials: CredentialPlan,
     /// `None` if no state is kept.
@@ -111,6 +115,8 @@ impl Settings {
                 &names::POLL_INTERVAL,
                 span(limits.min_interval),
             )?,
+            poll_rate: sources.find(flags.poll_rate, &names::POLL_RATE)?,
+            submit_rate: sources.find(flags.submit_rate, &names::SUBMIT_RATE)?,
             retries: sources.pick(flags.retries, &names::RETRIES, limits.failures)?,
             credentials: CredentialPlan::resolve(credentials, sources, patience)?,
             state: sources.state(state)?,
@@ -126,6 +132,23 @@ impl Settings {
             let region = known.into_iter().find(|region| region.base_url() == base_url);
             self.service.value =
                 region.map_or_else(|| Service::BaseUrl(base_url.into()), Service::Region);
+        }
+    }
+
+    /// The pace to begin with: by what is known of the service's limits, or else by what was learnt
+    /// of them before.
+    pub(crate) fn pacer(&self, learnt: Option<Pacer>) -> Pacer {
+        let known = |rate: &Option<Sourced<Frequency>>| rate.as_ref().map(|it| it.value.rate());
+        match (known(&self.submit_rate), known(&self.poll_rate), learnt) {
+            (None, None, Some(learnt)) => learnt.resumed(clock::now()),
+            (submit, operations, _) => {
+                let rates = Rates::default();
+                Pacer::new(Rates {
+                    submit: submit.unwrap_or(rates.submit),
+                    operations: operations.unwrap_or(rates.operations),
+                    ..rates
+                })
+            }
         }
     }
 

@@ -32,6 +32,8 @@ names! {
     STALL_TIMEOUT = "--stall-timeout", ["WEXPORT_STALL_TIMEOUT"], "stall_timeout";
     REQUEST_TIMEOUT = "--request-timeout", ["WEXPORT_REQUEST_TIMEOUT"], "request_timeout";
     POLL_INTERVAL = "--poll-interval", ["WEXPORT_POLL_INTERVAL"], "poll_interval";
+    POLL_RATE = "--poll-rate", ["WEXPORT_POLL_RATE"], "poll_rate";
+    SUBMIT_RATE = "--submit-rate", ["WEXPORT_SUBMIT_RATE"], "submit_rate";
     RETRIES = "--retries", ["WEXPORT_RETRIES"], "retries";
     STATE = "--state", ["WEXPORT_STATE_DIR"], "state";
     CLIENT_ID = "--client-id", ["WORKIVA_CLIENT_ID"], "client_id";

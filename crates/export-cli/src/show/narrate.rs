@@ -1,5 +1,6 @@
 //! A run in sentences: events go in, and what a person wants to read of them comes out.
 
+use super::batch;
 use super::record::Happening;
 use super::text::{harmless, seconds, share, size, span};
 
@@ -160,6 +161,9 @@ pub(crate) fn sentence(what: &Happening) -> Option<String> {
             format!("done: {place}, {}", size(*bytes))
         }
         Happening::Skipped { file } => format!("skipped: {file} exists"),
+        Happening::BatchStarted(start) => batch::started(start, None),
+        Happening::Totals(totals) => batch::counts(totals),
+        Happening::BatchDone(end) => batch::ended(end),
         _ => return None,
     })
 }

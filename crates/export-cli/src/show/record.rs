@@ -18,9 +18,12 @@ pub(crate) struct Record {
     pub(crate) v: u32,
     /// When it happened: RFC 3339, UTC.
     pub(crate) at: String,
-    /// The job, if its state is kept.
+    /// The job, if its state is kept: `BATCH/ROW` for an export of a batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) job: Option<String>,
+    /// The number of the export in its batch, from 1; none for what is about the whole of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) row: Option<u64>,
     #[serde(flatten)]
     pub(crate) what: Happening,
 }
@@ -51,7 +54,7 @@ pub(crate) enum Happening {
     Accepted { operation: String },
     /// The operation has a new state, in the service's own word.
     Status { status: String },
-    /// The next request waits: `retry_after`, `pace`, `back_off` or `resumed`.
+    /// The next request waits: `retry_after`, `pace`, `back_off`, `resumed` or `turn`.
     Waiting { seconds: f64, until: String, why: String },
     /// The file begins to come, or goes on at an offset.
     Downloading {
@@ -116,7 +119,13 @@ pub(crate) enum Happening {
     /// Somebody stopped the program.
     Interrupted { exit_code: u8 },
     /// It ended without its file.
-    Error(Failure),
+    Error(Box<Failure>),
+    /// A batch begins, or goes on.
+    BatchStarted(BatchStart),
+    /// How a batch stands; at most once a second, and every half a minute in the log.
+    Totals(Totals),
+    /// A batch is over, or was stopped: the last event of a run.
+    BatchDone(BatchEnd),
 }
 
 /// How it ended without its file.
@@ -126,6 +135,9 @@ pub(crate) struct Failure {
     pub(crate) exit_code: u8,
     /// What failed, in one sentence.
     pub(crate) what: String,
+    /// What was to be exported; in a batch, where it may fail before it has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) export: Option<What>,
     #[serde(flatten)]
     pub(crate) facts: crate::report::Facts,
     /// What to do about it, most likely first.
@@ -136,9 +148,95 @@ pub(crate) struct Failure {
     pub(crate) again: Option<String>,
 }
 
+/// How many exports of a batch are over, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    /// Their file is where it should be.
+    pub(crate) done: u64,
+    /// Another file was there, and was to be left.
+    pub(crate) skipped: u64,
+    /// They ended without their file.
+    pub(crate) failed: u64,
+}
+
+/// A batch, as it begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BatchStart {
+    /// The file that lists the exports; `-` for standard input.
+    pub(crate) source: String,
+    /// How many it lists.
+    pub(crate) exports: u64,
+    /// Those that an earlier run has brought to their end.
+    #[serde(flatten)]
+    pub(crate) over: Tally,
+    /// Those that this run is to bring there.
+    pub(crate) left: u64,
+    pub(crate) resumed: bool,
+    pub(crate) api_version: String,
+    pub(crate) base_url: String,
+}
+
+/// Where the exports of a batch are. Each is counted once, except in `under_way`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Totals {
+    pub(crate) exports: u64,
+    #[serde(flatten)]
+    pub(crate) over: Tally,
+    /// Not accepted by the service yet.
+    pub(crate) to_submit: u64,
+    /// Accepted, and not known to be completed.
+    pub(crate) open: u64,
+    /// Completed, and their file is not here yet.
+    pub(crate) to_download: u64,
+    /// Their file is here, and goes on into an object store.
+    pub(crate) uploading: u64,
+    /// Those of all of these that a request is on its way for.
+    pub(crate) under_way: u64,
+    /// How many polls a second there may be at present; none if no limit is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) polls_per_second: Option<f64>,
+    /// For how long, and until when, the service wants to be left alone, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) held_seconds: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) held_until: Option<String>,
+    /// How long it will take from here, if anybody can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds_left: Option<f64>,
+}
+
+/// A batch, as a run of it ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BatchEnd {
+    pub(crate) exports: u64,
+    #[serde(flatten)]
+    pub(crate) over: Tally,
+    /// Those that are not over.
+    pub(crate) left: u64,
+    /// Those of them that the service was never asked for.
+    pub(crate) not_begun: u64,
+    /// How long this run took.
+    pub(crate) seconds: f64,
+    /// The program's exit code.
+    pub(crate) exit_code: u8,
+}
+
+impl Tally {
+    /// How many that are.
+    pub(crate) const fn over(self) -> u64 {
+        self.done.saturating_add(self.skipped).saturating_add(self.failed)
+    }
+}
+
 impl Record {
     pub(crate) fn new(at: Timestamp, job: Option<String>, what: Happening) -> Self {
-        Self { v: VERSION, at: at.to_string(), job, what }
+        Self { v: VERSION, at: at.to_string(), job, row: None, what }
+    }
+
+    /// One of an export of a batch.
+    pub(crate) fn of_row(at: Timestamp, batch: Option<&str>, row: u64, what: Happening) -> Self {
+        let job = batch.map(|batch| format!("{batch}/{row}"));
+        Self { row: Some(row), ..Self::new(at, job, what) }
     }
 }
 
@@ -206,6 +304,7 @@ impl From<&Problem> for Failure {
         Self {
             exit_code: problem.exit.code(),
             what: problem.what.clone(),
+            export: None,
             facts: (*problem.facts).clone(),
             advice: problem.advice.clone(),
             again: problem.again.clone(),

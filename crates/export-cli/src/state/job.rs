@@ -69,10 +69,10 @@ impl Standing {
     }
 }
 
-impl Description {
-    /// How a job with this description stands that does not run.
-    pub(crate) fn standing(&self) -> Standing {
-        match &self.ending {
+impl Ending {
+    /// How a run stands that ended so and does not go on; without an ending, it was killed.
+    pub(super) fn standing(ending: Option<&Self>) -> Standing {
+        match ending {
             Some(ending) if ending.exit_code == Exit::Done.code() => Standing::Done,
             Some(ending)
                 if ending.exit_code != Exit::Interrupted.code()
@@ -82,6 +82,16 @@ impl Description {
             }
             _ => Standing::Interrupted,
         }
+    }
+}
+
+/// The codes of what ended for good: going on from where it ended would end the same way.
+pub(super) const HOPELESS: [u8; 2] = [Exit::Refused.code(), Exit::Failed.code()];
+
+impl Description {
+    /// How a job with this description stands that does not run.
+    pub(crate) fn standing(&self) -> Standing {
+        Ending::standing(self.ending.as_ref())
     }
 }
 
@@ -133,13 +143,12 @@ impl Job {
 
     /// Whether to go on with it may bring its file.
     pub(crate) fn is_resumable(&self, description: &Description) -> bool {
-        let hopeless = [Exit::Refused.code(), Exit::Failed.code()];
         match self.standing(description) {
             Standing::Running | Standing::Done => false,
             Standing::Interrupted | Standing::Failed => !description
                 .ending
                 .as_ref()
-                .is_some_and(|ending| hopeless.contains(&ending.exit_code)),
+                .is_some_and(|ending| HOPELESS.contains(&ending.exit_code)),
         }
     }
 

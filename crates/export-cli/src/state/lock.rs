@@ -1,4 +1,4 @@
-//! A job runs once at a time.
+//! A job, or a batch, runs once at a time.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use fs4::{FileExt, TryLockError};
 
-/// The right to run a job. It ends with the process, however that ends.
+/// The right to run a job or a batch. It ends with the process, however that ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
@@ -15,7 +15,11 @@ pub(crate) struct Lock {
 impl Lock {
     /// Takes the lock; `None` if somebody has it.
     pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
         match FileExt::try_lock(&file) {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),

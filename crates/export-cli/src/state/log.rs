@@ -30,19 +30,36 @@ impl EventLog {
         }
     }
 
-    /// All events. Lines that cannot be read are left out: a crash may have cut one, a later
-    /// release may have added another kind.
+    /// All events.
     pub(super) fn read(path: &Path) -> io::Result<Vec<Record>> {
+        Self::events(path, None)?.collect()
+    }
+
+    /// The events, one by one: all of them, or those of one job. Lines that cannot be read are left
+    /// out: a crash may have cut one, a later release may have added another kind.
+    pub(super) fn events(
+        path: &Path,
+        job: Option<&str>,
+    ) -> io::Result<impl Iterator<Item = io::Result<Record>> + use<>> {
         let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            file => file?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            file => Some(BufReader::new(file?)),
         };
-        let mut records = Vec::new();
-        for line in BufReader::new(file).lines() {
-            if let Ok(record) = serde_json::from_str(&line?) {
-                records.push(record);
+        // To look for the name first is quicker than to understand a million lines of others.
+        let quoted = job.map(|job| format!("{job:?}"));
+        let wanted = job.map(String::from);
+        let lines = file.into_iter().flat_map(|file| file.split(b'\n'));
+        Ok(lines.filter_map(move |line| {
+            let line = match line {
+                Ok(line) => String::from_utf8(line).ok()?,
+                Err(error) => return Some(Err(error)),
+            };
+            if quoted.as_ref().is_some_and(|quoted| !line.contains(quoted)) {
+                return None;
             }
-        }
-        Ok(records)
+            let record: Record = serde_json::from_str(&line).ok()?;
+            let is_wanted = wanted.is_none() || record.job == wanted;
+            is_wanted.then_some(Ok(record))
+        }))
     }
 }

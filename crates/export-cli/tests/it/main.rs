@@ -1,6 +1,7 @@
 //! The program itself, against the simulated service.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
+mod batch;
 mod credentials;
 mod doctor;
 mod errors;

@@ -74,6 +74,8 @@ impl World {
             .env("HOME", self.home())
             .env("WEXPORT_BASE_URL", self.server.url())
             .env("WEXPORT_POLL_INTERVAL", "20ms")
+            .env("WEXPORT_POLL_RATE", "1000/s")
+            .env("WEXPORT_SUBMIT_RATE", "1000/s")
             .env("WORKIVA_CLIENT_ID", "an-id")
             .env("WORKIVA_CLIENT_SECRET", "a-secret")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))

@@ -4,20 +4,12 @@ use std::time::Duration;
 
 use super::rate::Rate;
 use super::view::{Doing, Pause, View, Why};
+use crate::show::parts::{Part, fit, join, more, part};
 use crate::show::terminal::Colour;
 use crate::show::text::{clip, clock, columns, share, size, span};
 
 /// A name that is cut shorter than this, in columns, is none.
 const SHORTEST: usize = 12;
-
-/// A part of a line.
-struct Part {
-    /// What stands between this and what is before it.
-    gap: &'static str,
-    text: String,
-    /// What is left out first, if there is no room, has the highest number; 0 stays.
-    rank: u8,
-}
 
 /// A line of at most so many columns, and its colour.
 pub(super) fn line(view: &View, now: Duration, width: usize) -> (String, Option<Colour>) {
@@ -25,24 +17,11 @@ pub(super) fn line(view: &View, now: Duration, width: usize) -> (String, Option<
     parts.push(part(4, clock(now.saturating_sub(view.began))));
     // The same share at each moment: what stands behind the name does not jump.
     let mut line = clip(&view.name, width / 3).into_owned();
-    let taken = |parts: &[Part]| -> usize {
-        parts.iter().map(|part| columns(&part.text) + part.gap.len()).sum()
-    };
-    while columns(&line) + taken(&parts) > width {
-        let last = parts.iter().map(|part| part.rank).max().unwrap_or_default();
-        if last == 0 {
-            // What happens is worth more than to what.
-            line.clear();
-            break;
-        }
-        parts.retain(|part| part.rank < last);
+    if !fit(&mut parts, width.saturating_sub(columns(&line))) {
+        // What happens is worth more than to what.
+        line.clear();
     }
-    for part in parts {
-        if !line.is_empty() {
-            line.push_str(part.gap);
-        }
-        line.push_str(&part.text);
-    }
+    join(&mut line, &parts);
     (clip(&line, width).into_owned(), colour(view))
 }
 
@@ -55,15 +34,6 @@ pub(super) fn last(view: &View, now: Duration, how: &str, width: usize) -> Strin
         return how;
     }
     format!("{}  {how}", clip(&view.name, room))
-}
-
-fn part(rank: u8, text: impl Into<String>) -> Part {
-    Part { gap: "  ", text: text.into(), rank }
-}
-
-/// More of what is before it.
-fn more(rank: u8, gap: &'static str, text: impl Into<String>) -> Part {
-    Part { gap, text: text.into(), rank }
 }
 
 fn parts(view: &View, now: Duration) -> Vec<Part> {

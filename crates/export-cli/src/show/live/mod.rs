@@ -4,15 +4,15 @@ mod line;
 mod rate;
 mod view;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::line::{last, line};
 use self::view::View;
+use super::living::Living;
 use super::narrate::{Narrator, Told};
 use super::record::{Happening, Record};
 use super::sink::Display;
-use super::terminal::{self, Changing, Colour, Screen};
+use super::terminal::Colour;
 use super::text::size;
 use crate::place::shown;
 
@@ -21,71 +21,48 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// One export on a screen.
 pub(super) struct Live {
-    screen: Arc<Screen>,
-    clock: Clock,
-    /// Shared with the thread that draws, which holds nothing else while it has this.
-    view: Arc<Mutex<Option<View>>>,
-    line: Option<Changing>,
+    line: Living<View>,
     narrator: Narrator,
 }
-
-/// A clock that only goes forward, from any beginning.
-type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 impl Live {
     /// One on the program's own terminal.
     pub(super) fn on_terminal() -> Self {
-        let began = Instant::now();
-        Self::new(Arc::clone(terminal::stderr()), Arc::new(move || began.elapsed()))
+        Self::new(Living::on_terminal())
     }
 
-    fn new(screen: Arc<Screen>, clock: Clock) -> Self {
-        Self { screen, clock, view: Arc::default(), line: None, narrator: Narrator::default() }
-    }
-
-    fn view(&self) -> MutexGuard<'_, Option<View>> {
-        self.view.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A line appears.
-    fn begin(&mut self, name: &str) {
-        *self.view() = Some(View::new((self.clock)(), name));
-        let (view, clock) = (Arc::clone(&self.view), Arc::clone(&self.clock));
-        self.line = self.screen.add(move |columns| {
-            let view = view.lock().unwrap_or_else(PoisonError::into_inner);
-            view.as_ref().map_or_else(Default::default, |view| line(view, clock(), columns))
-        });
+    fn new(line: Living<View>) -> Self {
+        Self { line, narrator: Narrator::default() }
     }
 
     /// The line changes.
     fn change(&self, what: &Happening) {
-        let now = (self.clock)();
-        // Let go of before it is drawn: whoever draws looks at it.
-        if let Some(view) = &mut *self.view() {
-            view.take(now, what);
-        }
+        let now = self.line.now();
+        self.line.change(|view| view.take(now, what));
         // How far a download is can wait for the next frame.
-        if let (Some(line), false) = (&self.line, matches!(what, Happening::Progress { .. })) {
-            line.draw();
+        if !matches!(what, Happening::Progress { .. }) {
+            self.line.draw();
         }
     }
 
     /// The line goes, and the last thing to say of it stays.
     fn end(&mut self, how: &str, colour: Option<Colour>) {
-        let Some(view) = self.view().take() else { return };
-        self.line = None;
-        let text = last(&view, (self.clock)(), how, self.screen.columns());
-        self.screen.say_in(colour, &text);
+        let Some(view) = self.line.end() else { return };
+        let text = last(&view, self.line.now(), how, self.line.screen().columns());
+        self.line.screen().say_in(colour, &text);
     }
 }
 
 impl Display for Live {
     fn show(&mut self, record: &Record) {
         if let Some(Told::Note(text)) = self.narrator.tell(&record.what) {
-            self.screen.say(&text);
+            self.line.screen().say(&text);
         }
         match &record.what {
-            Happening::Started { what, .. } => self.begin(&format!("{} {}", what.kind, what.id)),
+            Happening::Started { what, .. } => {
+                let name = format!("{} {}", what.kind, what.id);
+                self.line.begin(View::new(self.line.now(), &name), line);
+            }
             Happening::Done { file, bytes, .. } => {
                 let place = if file == "-" { "standard output".into() } else { shown(file) };
                 self.end(&format!("done: {place}, {} in", size(*bytes)), None);
@@ -106,37 +83,14 @@ impl Display for Live {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
     use export_hyper::Timestamp;
 
     use super::*;
-    use crate::show::terminal::Glass;
+    use crate::show::stage::Stage;
     use crate::spec::What;
 
-    /// A display on a screen that can be read, and a clock that can be set.
-    struct Stage {
-        glass: Glass,
-        now: Arc<AtomicU64>,
-        screen: Arc<Screen>,
-    }
-
-    impl Stage {
-        fn new(rows: u16, columns: u16) -> Self {
-            let (glass, now) = (Glass::new(rows, columns), Arc::default());
-            let screen = Arc::new(glass.screen());
-            Self { glass, now, screen }
-        }
-
-        fn live(&self) -> Live {
-            let now = Arc::clone(&self.now);
-            let clock = move || Duration::from_millis(now.load(Ordering::Relaxed));
-            Live::new(Arc::clone(&self.screen), Arc::new(clock))
-        }
-
-        fn at(&self, millis: u64) {
-            self.now.store(millis, Ordering::Relaxed);
-        }
+    fn live(stage: &Stage) -> Live {
+        Live::new(stage.living())
     }
 
     fn show(live: &mut Live, what: Happening) {
@@ -162,7 +116,7 @@ mod tests {
     #[test]
     fn what_stays_is_above_what_changes_and_the_last_line_stays_too() {
         let stage = Stage::new(24, 80);
-        let mut live = stage.live();
+        let mut live = live(&stage);
         show(&mut live, started("d1"));
         show(&mut live, status("queued"));
         assert_eq!(stage.glass.text(), "document d1  queued  0:00");
@@ -180,7 +134,7 @@ mod tests {
     #[test]
     fn several_exports_have_a_line_each() {
         let stage = Stage::new(24, 80);
-        let mut lives = [stage.live(), stage.live(), stage.live()];
+        let mut lives = [live(&stage), live(&stage), live(&stage)];
         for (live, id) in lives.iter_mut().zip(["d1", "d2", "d3"]) {
             show(live, started(id));
             show(live, status("queued"));
@@ -201,7 +155,7 @@ mod tests {
     #[test]
     fn more_exports_than_a_screen_has_rows_leave_no_traces() {
         let stage = Stage::new(6, 60);
-        let mut lives: Vec<Live> = (0..20).map(|_| stage.live()).collect();
+        let mut lives: Vec<Live> = (0..20).map(|_| live(&stage)).collect();
         for (index, live) in lives.iter_mut().enumerate() {
             show(live, started(&index.to_string()));
             show(live, status("queued"));

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 
-use vt100::Parser;
+use vt100::{Color, Parser};
 
 use super::screen::Screen;
 
@@ -27,6 +27,11 @@ impl Glass {
         Screen::moving(Box::new(self.clone()), size, false)
     }
 
+    /// The same as a file that is written here: nothing moves.
+    pub(crate) fn page(&self) -> Screen {
+        Screen::unmoved(Box::new(self.clone()))
+    }
+
     pub(crate) fn resize(&self, rows: u16, columns: u16) {
         self.0.lock().unwrap().screen_mut().set_size(nonzero(rows), nonzero(columns));
     }
@@ -34,6 +39,18 @@ impl Glass {
     /// The rows that have text.
     pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap().screen().contents().trim_end().into()
+    }
+
+    /// The text in the terminal's colour of this number.
+    pub(crate) fn text_in(&self, colour: u8) -> String {
+        let parser = self.0.lock().unwrap();
+        let (rows, columns) = parser.screen().size();
+        let cells = (0..rows.get()).flat_map(|row| (0..columns.get()).map(move |at| (row, at)));
+        let cells = cells.filter_map(|(row, column)| parser.screen().cell(row, column));
+        cells
+            .filter(|cell| cell.fgcolor() == Color::Idx(colour))
+            .map(|cell| cell.contents())
+            .collect()
     }
 
     /// What has left the screen at its top as well.

@@ -142,6 +142,7 @@ impl Moving {
         match (colour, folded.split_once(':')) {
             (Some(colour), _) => colour.of(&folded),
             (None, Some(("error", rest))) => format!("{}{rest}", Colour::Red.of("error:")),
+            (None, Some(("failed", rest))) => format!("{}{rest}", Colour::Red.of("failed:")),
             (None, Some(("warning", rest))) => format!("{}{rest}", Colour::Yellow.of("warning:")),
             _ => folded,
         }
@@ -236,6 +237,17 @@ mod tests {
             glass.text(),
             "error: ?[2Jgone\n  what to do:       look for it where it was the last time\n\
              \x20                   it was seen"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_coloured_word_in_front() {
+        let glass = Glass::new(24, 80);
+        let screen = Screen::moving(Box::new(glass.clone()), || (24, 80), true);
+        screen.say("error: one\nfailed: two\nwarning: three\ndone: four");
+        assert_eq!(
+            (glass.text_in(1).as_str(), glass.text_in(3).as_str()),
+            ("error:failed:", "warning:")
         );
     }
 

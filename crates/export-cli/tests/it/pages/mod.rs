@@ -74,8 +74,10 @@ fn here(command: &str) -> Option<String> {
 fn check(path: &str) {
     let world = World::new();
     let mut page = Page::read(path);
-    if let Some(body) = page.blocks("json").first() {
-        fs::write(world.work().join("old.json"), body).unwrap();
+    for (language, name) in [("json", "old.json"), ("csv", "list.csv")] {
+        if let Some(text) = page.blocks(language).first() {
+            fs::write(world.work().join(name), text).unwrap();
+        }
     }
     let examples = page.examples();
     let examples: Vec<_> =
@@ -145,7 +147,7 @@ fn pages_show_the_help_as_the_program_prints_it() {
     }
     topics.sort();
     topics.dedup();
-    assert_eq!(topics, ["environment", "exit-codes", "json", "templates"]);
+    assert_eq!(topics, ["batch-files", "environment", "exit-codes", "json", "templates"]);
 }
 
 #[test]

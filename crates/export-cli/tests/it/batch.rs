@@ -1,0 +1,324 @@
+//! Many exports in one run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::world::{Ran, World, quick};
+
+/// A list of so many documents.
+fn list(count: usize) -> String {
+    let mut list = String::from("kind,id,format\n");
+    for number in 1..=count {
+        list.push_str(&format!("document,d{number},pdf\n"));
+    }
+    list
+}
+
+fn world_with(rule: Rule) -> World {
+    World::with(quick().with_scenario(Scenario::default().with_rule(rule)))
+}
+
+/// Runs a list of so many documents to its end.
+fn batch(world: &World, count: usize, words: &[&str]) -> Ran {
+    world.write("list.csv", list(count));
+    world.run(&[&["batch", "list.csv", "-o", "{id}.{ext}"], words].concat())
+}
+
+/// The id of the only batch.
+fn id(world: &World) -> String {
+    let listed = world.done(&["jobs", "list"]).out;
+    listed.split(' ').next().unwrap().to_owned()
+}
+
+fn results(world: &World) -> Vec<Value> {
+    let text = String::from_utf8(world.read("results.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Each file is what the service has made for it last, and none is left half.
+fn assert_all_there(world: &World, count: usize) {
+    let mut served = BTreeMap::new();
+    for export in world.server.exports() {
+        served.insert(export.source().to_owned(), export.content().to_bytes().unwrap());
+    }
+    for number in 1..=count {
+        let file = world.read(format!("d{number}.pdf"));
+        assert!(file == *served[&format!("d{number}")], "d{number}");
+    }
+    let parts: Vec<_> = world.names("").into_iter().filter(|it| it.ends_with(".part")).collect();
+    assert!(parts.is_empty(), "{parts:?}");
+}
+
+fn tokens(world: &World) -> usize {
+    world.requests().iter().filter(|line| line.contains("oauth2")).count()
+}
+
+#[test]
+fn each_export_of_a_list_gets_its_file_and_a_line_of_results() {
+    let world = World::new();
+    let ran = batch(&world, 12, &["--results", "results.jsonl", "--receipt", "-q"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert_all_there(&world, 12);
+    assert_eq!((world.submits(), tokens(&world)), (12, 1));
+    let mut rows: Vec<u64> = Vec::new();
+    for result in results(&world) {
+        assert_eq!((&result["v"], &result["standing"]), (&1.into(), &"done".into()));
+        let row = result["row"].as_u64().unwrap();
+        assert_eq!(result["line"], row + 1);
+        assert_eq!(result["what"]["id"], format!("d{row}"));
+        let receipt = &result["receipt"];
+        let beside = world.read(format!("d{row}.pdf.receipt.json"));
+        assert_eq!(*receipt, serde_json::from_slice::<Value>(&beside).unwrap());
+        rows.push(row);
+    }
+    rows.sort_unstable();
+    assert!(rows.into_iter().eq(1..=12));
+    world.done(&["verify", "d1.pdf", "d12.pdf"]);
+}
+
+#[test]
+fn nothing_is_sent_if_a_line_is_wrong() {
+    let world = World::new();
+    world.write("list.csv", "kind,id,format,output\ndocument,d1,pdf,\ndocument,d2,docs,\n,,,x\n");
+    let ran = world.run(&["batch", "list.csv"]);
+    assert_eq!(ran.code, Some(2));
+    assert_snapshot!(ran.err, @r#"
+    error: list.csv cannot be used, and nothing was sent: 2 things are wrong
+      list.csv:3: column format: "docs" is not one of pdf, docx, xhtml
+      list.csv:4: it names no kind
+      what to do:       `wexport help batch-files` says how a list is written
+    "#);
+    world.write("list.csv", "kind,id,format,output\ndocument,d1,pdf,no/such/folder/a.pdf\n");
+    let ran = world.run(&["batch", "list.csv"]);
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    assert!(ran.err.contains("line 2: "), "{}", ran.err);
+    assert!(world.requests().is_empty());
+    assert_eq!(world.done(&["jobs", "list"]).out, "");
+}
+
+#[test]
+fn a_dry_run_prints_each_request_and_keeps_nothing() {
+    let world = World::new();
+    world.write("list.jsonl", "{\"kind\":\"document\",\"id\":\"d1\",\"format\":\"pdf\"}\n");
+    let ran = world.done(&["batch", "list.jsonl", "--dry-run"]);
+    assert!(ran.out.starts_with("# line 1: document d1 as pdf\nPOST /documents/d1/export"));
+    assert!(world.requests().is_empty());
+    assert_eq!(world.done(&["jobs", "list"]).out, "");
+}
+
+#[test]
+fn one_that_fails_is_alone_with_that_and_can_be_tried_again() {
+    let failed = serde_json::from_str(r#"{"fault": "end_operation"}"#).unwrap();
+    let scenario = Scenario::default()
+        .with_rule(Rule::new(Endpoint::Operation, failed).on(Nth::Only(3)))
+        .with_rule(Rule::new(Endpoint::Submit, Fault::status(404)).on(Nth::Only(5)));
+    let world = World::with(quick().with_scenario(scenario));
+    let ran = batch(&world, 10, &["--results", "results.jsonl"]);
+    assert_eq!(ran.code, Some(8), "{}", ran.err);
+    let (submits, done) = (world.submits(), |result: &Value| result["standing"] == "done");
+    assert_eq!((submits, results(&world).iter().filter(|it| done(it)).count()), (10, 8));
+    let errors: Vec<Value> = results(&world).into_iter().filter(|it| !done(it)).collect();
+    let mut codes: Vec<&Value> = errors.iter().map(|it| &it["error"]["exit_code"]).collect();
+    codes.sort_by_key(|code| code.as_u64());
+    assert_eq!(codes, [3, 5]);
+    let shown = world.masked(&world.done(&["jobs", "show", &id(&world)]).out);
+    assert!(shown.contains("done           8\n"), "{shown}");
+    assert!(shown.contains(" as pdf: submit was refused with 404"), "{shown}");
+
+    // These two are begun anew only if that is asked for.
+    let id = id(&world);
+    assert_eq!(world.run(&["jobs", "resume", &id]).code, Some(8));
+    assert_eq!(world.submits(), submits);
+    let ran = world.done(&["jobs", "resume", "--failed"]);
+    assert_eq!(world.submits(), submits + 2, "{}", ran.err);
+    assert_all_there(&world, 10);
+    assert!(results(&world).iter().all(done));
+    assert_eq!(results(&world).len(), 10);
+    // And then there is nothing left.
+    world.done(&["jobs", "resume", "--failed"]);
+    assert_eq!(world.submits(), submits + 2);
+}
+
+#[test]
+fn what_would_befall_all_of_them_stops_the_submits() {
+    let refused = || world_with(Rule::new(Endpoint::Token, Fault::status(401)));
+    let world = refused();
+    let ran = batch(&world, 30, &[]);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    assert!(ran.err.contains("are not asked for"), "{}", ran.err);
+    assert_eq!(world.submits(), 0);
+    let id = id(&world);
+    let shown = world.done(&["jobs", "list", "--failed"]).out;
+    assert!(shown.contains(&id), "{shown}");
+
+    let world = refused();
+    let ran = batch(&world, 30, &["--keep-going", "-q"]);
+    assert_eq!(ran.code, Some(8), "{}", ran.err);
+    assert_eq!(ran.err.matches("failed: row ").count(), 30, "{}", ran.err);
+}
+
+#[test]
+fn a_file_that_is_to_be_left_costs_no_request() {
+    let world = World::new();
+    world.write("d2.pdf", "old");
+    let list = "kind,id,format,output\n\
+        document,d1,pdf,d1.pdf\n\
+        document,d2,pdf,d2.pdf\n";
+    world.write("list.csv", list);
+    let ran =
+        world.done(&["batch", "list.csv", "--if-exists", "skip", "--results", "results.jsonl"]);
+    assert_eq!(world.submits(), 1, "{}", ran.err);
+    assert_eq!(world.read("d2.pdf"), b"old");
+    let skipped = results(&world).into_iter().find(|it| it["row"] == 2).unwrap();
+    assert_eq!(skipped["standing"], "skipped");
+}
+
+#[test]
+fn two_exports_of_one_name_get_two_files() {
+    let world = World::new();
+    let list = "kind,id,format,output\n\
+        document,d1,pdf,same.pdf\n\
+        document,d2,pdf,same.pdf\n\
+        document,d3,pdf,{format}/x.{ext}\n\
+        document,d4,pdf,{format}/X.{ext}\n";
+    world.write("list.csv", list);
+    world.done(&["batch", "list.csv", "-q"]);
+    assert_eq!(world.names(""), ["list.csv", "pdf", "same (2).pdf", "same.pdf"]);
+    assert_eq!(world.names("pdf").len(), 2);
+}
+
+#[test]
+fn state_is_what_a_batch_cannot_do_without() {
+    let world = World::new();
+    let ran = batch(&world, 1, &["--no-state"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("--no-state and `batch` exclude each other"), "{}", ran.err);
+}
+
+#[test]
+fn jobs_know_batches() {
+    let world = World::new();
+    batch(&world, 3, &["-q"]);
+    let id = id(&world);
+    let listed = world.masked(&world.done(&["jobs", "list"]).out);
+    assert_snapshot!(listed);
+    assert_snapshot!(world.masked(&world.done(&["jobs", "show", &id]).out));
+    let row = world.done(&["jobs", "show", &format!("{id}/2")]).out;
+    assert!(row.contains("document d2 as pdf"), "{row}");
+    assert!(row.contains("fetch: 200"), "{row}");
+    assert!(!row.contains("d1"), "{row}");
+    let ran = world.run(&["jobs", "resume", &format!("{id}/2")]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    world.done(&["jobs", "clean", "--older-than", "0s"]);
+    assert_eq!(world.done(&["jobs", "list"]).out, "");
+}
+
+#[test]
+fn events_of_a_batch_are_lines_for_scripts_too() {
+    let world = World::new();
+    let ran = batch(&world, 3, &["--json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let events: Vec<Value> =
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events[0]["event"], "batch_started");
+    let last = events.last().unwrap();
+    assert_eq!((&last["event"], &last["done"]), (&"batch_done".into(), &3.into()));
+    let id = id(&world);
+    for row in 1..=3 {
+        let of_row = events.iter().filter(|event| event["row"] == row);
+        let told: Vec<&Value> = of_row.map(|event| &event["event"]).collect();
+        for wanted in ["sending", "accepted", "downloading", "done"] {
+            assert!(told.contains(&&wanted.into()), "{wanted}: {told:?}");
+        }
+        let job = Value::from(format!("{id}/{row}"));
+        assert!(events.iter().any(|event| event["job"] == job));
+    }
+}
+
+/// A batch that is started and killed until nothing is left to do.
+#[cfg(unix)]
+#[test]
+fn a_batch_that_is_killed_again_and_again_submits_nothing_twice() {
+    const COUNT: usize = 60;
+    let config = quick().with_complete_after(Duration::from_millis(300)).with_artifact_size(50_000);
+    let world = World::with(config);
+    world.write("list.csv", list(COUNT));
+    let begin = ["batch", "list.csv", "-o", "{id}.{ext}", "--results", "results.jsonl", "-q"];
+    let mut line = &begin[..];
+    let (mut kills, started) = (0, Instant::now());
+    loop {
+        let mut child = world.command(line).spawn().unwrap();
+        let until = Instant::now() + Duration::from_millis(150 + 40 * (kills % 7));
+        while Instant::now() < until && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            let ran = world.ran(child.wait_with_output().unwrap());
+            assert_eq!(status.code(), Some(0), "{}", ran.err);
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        assert!(started.elapsed() < Duration::from_secs(120));
+        // It may have been killed before it had written down what is to be done.
+        let is_there = !world.done(&["jobs", "list"]).out.is_empty();
+        line = if is_there { &["jobs", "resume", "--failed", "-q"] } else { &begin };
+    }
+    assert!(kills >= 3, "{kills}");
+    assert_all_there(&world, COUNT);
+    assert_eq!(results(&world).len(), COUNT);
+    // Only a submit that was on its way when the process died may have been sent again.
+    let again = world.submits() - COUNT;
+    assert!(again as u64 <= 8 * kills, "{again} after {kills} kills");
+    let mut accepted = BTreeMap::new();
+    for request in world.server.requests() {
+        if request.endpoint() == Endpoint::Operation {
+            // An operation that was asked after is known, and no other one is begun for it.
+            let operation = request.operation().unwrap().to_owned();
+            *accepted.entry(operation).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(accepted.len(), COUNT, "exports that were asked after");
+}
+
+#[cfg(unix)]
+#[test]
+fn one_that_is_stopped_says_how_to_go_on_and_does() {
+    let config = quick().with_complete_after(Duration::from_millis(400));
+    let world = World::with(config);
+    world.write("list.csv", list(20));
+    let line = ["batch", "list.csv", "-o", "{id}.{ext}"];
+    let child = world.start_until(&line, |world| world.submits() > 5);
+    let pid = child.id().to_string();
+    // Meanwhile nobody else may run it.
+    let other = world.run(&["jobs", "resume", &id(&world)]);
+    assert_eq!(other.code, Some(2), "{}", other.err);
+    assert!(other.err.contains("is running in another process"), "{}", other.err);
+    std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    let ran = world.ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(143), "{}", ran.err);
+    let way = ran.err.lines().find(|line| line.contains("wexport jobs resume")).unwrap();
+    world.done(&["jobs", "resume", way.rsplit(' ').next().unwrap()]);
+    assert_all_there(&world, 20);
+}
+
+#[test]
+fn what_is_learnt_of_a_service_is_known_to_the_next_batch() {
+    let world = World::with(quick().with_operations_rate(5.0));
+    let ran = world.run_with(&[("WEXPORT_POLL_RATE", "")], &["doctor"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    world.write("list.csv", list(3));
+    let line = ["batch", "list.csv", "-o", "{id}.{ext}", "-q"];
+    let learning = [("WEXPORT_POLL_RATE", ""), ("WEXPORT_SUBMIT_RATE", "")];
+    let ran = world.run_with(&learning, &line);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let state = world.home().join(".local/state/wexport/pace.json");
+    let paces: Value = serde_json::from_slice(&fs::read(state).unwrap()).unwrap();
+    assert!(paces.get(world.server.url()).is_some(), "{paces}");
+}
