@@ -322,3 +322,28 @@ fn what_is_learnt_of_a_service_is_known_to_the_next_batch() {
     let paces: Value = serde_json::from_slice(&fs::read(state).unwrap()).unwrap();
     assert!(paces.get(world.server.url()).is_some(), "{paces}");
 }
+
+/// Whichever of the two is done first keeps its name when the other one goes on.
+#[test]
+fn one_that_goes_on_takes_no_name_of_another() {
+    for list in [
+        "kind,id,format,output\ndocument,d1,pdf,x.pdf\ndocument,d2,pdf,x.pdf\n",
+        "kind,id,format,output\ndocument,d1,pdf,x.{ext}\ndocument,d2,pdf,x.{ext}\n",
+    ] {
+        for nth in [1, 2] {
+            let refused = Rule::new(Endpoint::Download, Fault::status(400)).on(Nth::Only(nth));
+            let world = world_with(refused);
+            world.write("list.csv", list);
+            assert_eq!(world.run(&["batch", "list.csv"]).code, Some(8));
+            world.done(&["jobs", "resume", "--failed"]);
+            assert_eq!(world.names(""), ["list.csv", "x (2).pdf", "x.pdf"]);
+            let mut served: Vec<Vec<u8>> = Vec::new();
+            for export in world.server.exports() {
+                served.push(export.content().to_bytes().unwrap().to_vec());
+            }
+            let files = [world.read("x.pdf"), world.read("x (2).pdf")];
+            assert!(files[0] != files[1]);
+            assert!(files.iter().all(|file| served.contains(file)));
+        }
+    }
+}

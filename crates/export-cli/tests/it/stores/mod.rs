@@ -1,6 +1,7 @@
 //! Files that go into an object store, against a server that speaks S3.
 
 mod cut;
+mod many;
 mod trust;
 
 use std::fs;
