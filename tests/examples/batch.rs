@@ -96,7 +96,8 @@ impl Night {
         let mut code = self.run(&server, folder.path(), &list, &mut chance, &mut kills);
         let first = (code, files_in(folder.path(), ".pdf"));
         while code != Some(0) && runs < MOST_RUNS {
-            let resume = ["jobs", "resume", "--failed"];
+            // Nobody is mailed: a submit that was cut off again and again does no harm.
+            let resume = ["jobs", "resume", "--failed", "--resubmit", "always"];
             code = self.run(&server, folder.path(), &resume, &mut chance, &mut kills);
             runs += 1;
         }

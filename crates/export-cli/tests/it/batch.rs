@@ -268,7 +268,11 @@ fn a_batch_that_is_killed_again_and_again_submits_nothing_twice() {
         assert!(started.elapsed() < Duration::from_secs(120));
         // It may have been killed before it had written down what is to be done.
         let is_there = !world.done(&["jobs", "list"]).out.is_empty();
-        line = if is_there { &["jobs", "resume", "--failed", "-q"] } else { &begin };
+        // One whose submits were killed too often is asked for again only if somebody says so.
+        line = match is_there {
+            true => &["jobs", "resume", "--failed", "--resubmit", "always", "-q"],
+            false => &begin,
+        };
     }
     assert!(kills >= 3, "{kills}");
     assert_all_there(&world, COUNT);

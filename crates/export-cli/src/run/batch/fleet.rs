@@ -44,7 +44,7 @@ const MOST_CLOSING: usize = 16;
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// What was learnt is kept so often: a process that is killed has it from then on.
-const LEARN_EVERY: Duration = Duration::from_secs(15);
+const LEARN_EVERY: Duration = Duration::from_secs(2);
 
 impl Fleet {
     /// Gets everything ready. Nothing is sent yet.
