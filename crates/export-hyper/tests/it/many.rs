@@ -141,7 +141,9 @@ async fn one_that_fails_is_alone_with_that() {
     let client = builder(&server).build().unwrap();
     let taken = path_of(folder.path(), 5);
     fs::create_dir(&taken).unwrap();
-    let mut exports = client.exports(BatchLimits::default(), {
+    // One after the other, so that the third one is neither of these two.
+    let limits = BatchLimits { submits: 1, ..BatchLimits::default() };
+    let mut exports = client.exports(limits, {
         let place = to_files(folder.path());
         move |key| match key {
             7 => std::future::ready(Err(io::ErrorKind::StorageFull.into())),

@@ -142,7 +142,9 @@ fn one_that_fails_is_alone_with_that() {
     let server = simulated(Config::default().with_operations_rate(0.0).with_scenario(scenario));
     let client = builder(&server).build().unwrap();
     fs::create_dir(path_of(folder.path(), 5)).unwrap();
-    let mut exports = client.exports(BatchLimits::default(), {
+    // One after the other, so that the third one is neither of these two.
+    let limits = BatchLimits { submits: 1, ..BatchLimits::default() };
+    let mut exports = client.exports(limits, {
         let place = to_files(folder.path());
         move |key| match key {
             7 => Err(io::ErrorKind::StorageFull.into()),
