@@ -4,7 +4,9 @@
 mod pty;
 mod recording;
 
-use export_sim::{Config, Endpoint, Fault, Rule, Scenario};
+use std::time::Duration;
+
+use export_sim::{Config, Endpoint, Fault, Nth, Rule, Scenario};
 
 use self::pty::{Seen, Terminal};
 use crate::pages::without_numbers;
@@ -180,4 +182,40 @@ fn who_wants_quiet_or_json_gets_nothing_else_on_a_terminal() {
     let text = String::from_utf8(seen.bytes).unwrap();
     let is_event = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
     assert!(text.lines().all(is_event), "{text}");
+}
+
+/// Twenty exports, one of which the service refuses, and the last of which are stopped.
+#[test]
+fn a_batch_is_one_line_of_totals_with_its_failures_above() {
+    let refused = Rule::new(Endpoint::Submit, Fault::status(404)).on(Nth::Only(2));
+    let config = quick().with_scenario(Scenario::default().with_rule(refused));
+    let world = World::with(config.with_complete_after(Duration::from_secs(1)));
+    let mut list = String::from("kind,id,format\n");
+    for number in 1..=20 {
+        list.push_str(&format!("document,d{number},pdf\n"));
+    }
+    world.write("list.csv", list);
+    for (ending, code) in [(None, Some(8)), (Some(b"\x03"), Some(130))] {
+        let mut command = world.command(&["batch", "list.csv", "-o", "{id}.{ext}"]);
+        command.env("WEXPORT_SUBMIT_RATE", "10/s");
+        let terminal = Terminal::start(command, 24, 80);
+        if let Some(keys) = ending {
+            terminal.wait_for("waiting");
+            terminal.press(keys);
+        }
+        let (ended, seen) = terminal.end();
+        assert_eq!(ended, code, "{}", seen.last());
+        assert_eq!(seen.wrapped, [""; 0]);
+        assert!(!seen.hid_cursor);
+        if ending.is_none() {
+            seen.in_order(&[
+                "failed: row ",
+                " of 20 done, 1 failed  ",
+                "error: some exports ended",
+            ]);
+            assert!(seen.last().contains("wexport jobs resume "), "{}", seen.last());
+        } else {
+            seen.in_order(&[" of 20 done  ", "error: stopped by Ctrl-C"]);
+        }
+    }
 }
