@@ -10,17 +10,12 @@ use crate::report::Exit;
 pub(crate) async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
     tokio::select! {
         biased;
-        signal = asked_to_stop() => Err(signal),
+        signal = asked_to_end() => match signal {
+            Ok(exit) => Err(exit),
+            // Without a handler, the system ends the program by itself.
+            Err(_) => std::future::pending().await,
+        },
         done = work => Ok(done),
-    }
-}
-
-/// Waits until somebody wants the program to end.
-pub(crate) async fn asked_to_stop() -> Exit {
-    match asked_to_end().await {
-        Ok(exit) => exit,
-        // Without a handler, the system ends the program by itself.
-        Err(_) => std::future::pending().await,
     }
 }
 

@@ -58,6 +58,7 @@ impl Fleet {
         let description = book.description()?;
         let book = Arc::new(book);
         let ledger = Arc::clone(&book);
+        // A name that is not written down may be another one after a crash, and the file is whole.
         let claims = claims.with_ledger(move |number, name| drop(ledger.claim(number, name)));
         let results = match &description.options.results {
             Some(path) => Some(Results::begin(path, &book)?),
@@ -102,22 +103,13 @@ impl Fleet {
         resumed: bool,
     ) -> Result<Exit, Problem> {
         self.begin(resumed)?;
-        let stopped = {
-            let signal = signals::asked_to_stop();
-            tokio::pin!(signal);
-            tokio::select! {
-                biased;
-                signal = &mut signal => Some(Ok(signal)),
-                done = self.go(skipped, resumed) => done.err().map(Err),
-            }
-        };
-        let exit = match stopped {
-            None => self.verdict()?,
-            Some(Ok(signal)) => {
+        let exit = match signals::interruptible(self.go(skipped, resumed)).await {
+            Ok(Ok(())) => self.verdict()?,
+            Err(signal) => {
                 self.stop().await;
                 signal
             }
-            Some(Err(problem)) => {
+            Ok(Err(problem)) => {
                 self.stop().await;
                 self.end(problem.exit)?;
                 return Err(problem);
@@ -284,11 +276,7 @@ impl Fleet {
         self.common.is_stopped.send_replace(true);
         let closing = &mut self.closing;
         let closed = async { while closing.next().await.is_some() {} };
-        tokio::select! {
-            biased;
-            _ = signals::asked_to_stop() => {}
-            () = closed => {}
-        }
+        let _ = signals::interruptible(closed).await;
     }
 
     /// The code for what has become of all of them.
