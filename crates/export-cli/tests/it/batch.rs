@@ -1,7 +1,6 @@
 //! Many exports in one run.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::time::{Duration, Instant};
 
 use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
@@ -314,17 +313,17 @@ fn one_that_is_stopped_says_how_to_go_on_and_does() {
 
 #[test]
 fn what_is_learnt_of_a_service_is_known_to_the_next_batch() {
-    let world = World::with(quick().with_operations_rate(5.0));
-    let ran = world.run_with(&[("WEXPORT_POLL_RATE", "")], &["doctor"]);
+    let world = World::new();
+    assert_eq!(batch(&world, 8, &["-q"]).code, Some(0));
+    // Whoever knows nothing submits one a second.
+    let unknown = [("WEXPORT_POLL_RATE", ""), ("WEXPORT_SUBMIT_RATE", "")];
+    let ran = world.run_with(&unknown, &["batch", "list.csv", "-o", "{id}.{ext}", "-q"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    world.write("list.csv", list(3));
-    let line = ["batch", "list.csv", "-o", "{id}.{ext}", "-q"];
-    let learning = [("WEXPORT_POLL_RATE", ""), ("WEXPORT_SUBMIT_RATE", "")];
-    let ran = world.run_with(&learning, &line);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let state = world.home().join(".local/state/wexport/pace.json");
-    let paces: Value = serde_json::from_slice(&fs::read(state).unwrap()).unwrap();
-    assert!(paces.get(world.server.url()).is_some(), "{paces}");
+    let requests = world.server.requests();
+    let submits = requests.iter().filter(|it| it.endpoint() == Endpoint::Submit);
+    let times: Vec<_> = submits.map(|it| it.at()).skip(8).collect();
+    assert_eq!(times.len(), 8);
+    assert!(times[7].since(times[0]) < Duration::from_secs(5), "{times:?}");
 }
 
 /// Whichever of the two is done first keeps its name when the other one goes on.

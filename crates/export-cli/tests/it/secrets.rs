@@ -103,3 +103,25 @@ fn a_token_that_was_given_is_nowhere_either() {
         search(&world, &refused, &format!("refused {display:?}"));
     }
 }
+
+#[test]
+fn a_batch_leaves_no_secret_behind() {
+    for display in DISPLAYS {
+        let refused = Rule::new(Endpoint::Submit, Fault::status(403)).on(Nth::Only(2));
+        let scenario = Scenario::default().with_rule(refused);
+        let world = World::with(quick().with_scenario(scenario));
+        world.write(
+            "list.csv",
+            "kind,id,format\ndocument,d1,pdf\ndocument,d2,pdf\ndocument,d3,pdf\n",
+        );
+        let line = ["batch", "list.csv", "-o", "{id}.{ext}", "--results", "results.jsonl"];
+        let ran = world.run(&[&line[..], display].concat());
+        assert_eq!(ran.code, Some(8), "{}", ran.err);
+        search(&world, &ran, &format!("{display:?}"));
+        let listed = world.done(&["jobs", "list"]).out;
+        let id = listed.split(' ').next().unwrap();
+        for words in [&["jobs", "show", id][..], &["jobs", "show", id, "--json"]] {
+            search(&world, &world.done(words), &format!("{words:?}"));
+        }
+    }
+}

@@ -68,3 +68,22 @@ fn an_upload_of_a_batch_that_fails_is_repeated_without_the_service() {
     assert_eq!(world.requests().len(), asked);
     assert_all_there(&world, &bucket);
 }
+
+#[test]
+fn what_a_batch_has_left_in_a_store_is_taken_back_when_it_is_forgotten() {
+    let bucket = moto().bucket();
+    // From some byte on, the store is gone.
+    let gone = |_: &[u8], before| if before < 10_000_000 { Act::Pass } else { Act::Close };
+    let relay = Relay::start(moto().address, gone);
+    let mut world = world(large(), relay.address);
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+    let place = format!("s3://{bucket}/in/{{id}}.{{ext}}");
+    let ran = world.run(&["batch", "list.csv", "-o", &place, "--retries", "0"]);
+    assert_eq!(ran.code, Some(8), "{}", ran.err);
+    assert_eq!(moto().uploads(&bucket).len(), 1);
+
+    world.set("AWS_ENDPOINT_URL", format!("http://{}", moto().address));
+    world.done(&["jobs", "clean", "--older-than", "0s"]);
+    assert_eq!(moto().uploads(&bucket), [""; 0]);
+    assert_eq!(world.done(&["jobs", "list"]).out, "");
+}
