@@ -10,7 +10,7 @@ const NIGHTS: [&[&str]; 3] = [
 ];
 
 pub(crate) fn run(words: &[&str]) -> Done {
-    shell::run(&mut cargo(&["build", "--release", "--quiet", "--package", "export-cli"]))?;
+    shell::run(&mut cargo(&["build", "--release", "--quiet", "--package", "wexport"]))?;
     if !words.is_empty() {
         return pass(words);
     }

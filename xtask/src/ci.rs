@@ -13,7 +13,7 @@ pub(crate) fn run() -> Done {
     // The program with no object store, and with all of them.
     for features in ["--no-default-features --features aws-lc-rs", "--features gs,az,webpki-roots"]
     {
-        let mut words = vec!["clippy", "--package", "export-cli", "--all-targets", "--locked"];
+        let mut words = vec!["clippy", "--package", "wexport", "--all-targets", "--locked"];
         words.extend(features.split(' '));
         words.extend(["--", "-D", "warnings"]);
         shell::run(&mut cargo(&words))?;

@@ -14,7 +14,7 @@ use crate::shell::{Done, Simulator, cargo, python, run, target};
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn check() -> Done {
-    run(&mut cargo(&["build", "--quiet", "--package", "export-cli"]))?;
+    run(&mut cargo(&["build", "--quiet", "--package", "wexport"]))?;
     let python = python("proxies-venv", &["mitmproxy==11.0.2"])?;
     let folder = target("proxies");
     if folder.exists() {

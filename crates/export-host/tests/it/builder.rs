@@ -131,7 +131,7 @@ fn a_caller_s_headers_go_where_the_caller_is_known_and_nowhere_else() {
     assert_eq!(request.headers().get_all("tracestate").iter().count(), 2);
     let authorization: Vec<_> = request.headers().get_all("authorization").iter().collect();
     assert_eq!(authorization, ["Bearer t"]);
-    assert!(request.headers()["user-agent"].to_str().unwrap().starts_with("wexport-client/"));
+    assert!(request.headers()["user-agent"].to_str().unwrap().starts_with("wwexportent/"));
 
     let named = build(builder().headers(|headers| {
         headers.insert("user-agent", "nightly/1".parse().unwrap());

@@ -322,7 +322,7 @@ fn a_poll_looks_like_this_on_the_wire() {
             "authorization: Bearer t0ken",
             "host: HOST",
             "traceparent: 00-1-2-01",
-            concat!("user-agent: wexport-client/", env!("CARGO_PKG_VERSION")),
+            concat!("user-agent: wwexportent/", env!("CARGO_PKG_VERSION")),
             "x-version: 2022-01-01",
         ]
     );

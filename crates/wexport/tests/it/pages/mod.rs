@@ -1,0 +1,192 @@
+//! The pages that people read: every command on them is run, and prints what they say.
+#![cfg(unix)]
+
+mod page;
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub(crate) use self::page::{Page, are_written, block, without_numbers};
+use crate::mask::mask;
+use crate::world::World;
+
+/// Where the pages believe the service to be.
+const API: &str = "https://api.app.wdesk.com";
+
+/// Where the pages believe the reader to be.
+const HOME: &str = "/home/ada";
+
+/// What stands between two commands in what a shell prints.
+const CUT: &str = "--- cut here ---";
+
+/// Runs a script in a world whose programs include `wexport`: what it prints on both streams.
+fn sh(world: &World, script: &str) -> String {
+    let programs = world.home().join("bin");
+    if !programs.exists() {
+        fs::create_dir(&programs).unwrap();
+        symlink(env!("CARGO_BIN_EXE_wexport"), programs.join("wexport")).unwrap();
+    }
+    let command = world.command(&[]);
+    let environment = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let path = std::env::var("PATH").unwrap();
+    let printed = world.home().join("printed");
+    let mut child = Command::new("sh")
+        .args(["-c", &format!("exec 2>&1\n{script}")])
+        .env_clear()
+        .envs(environment)
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .current_dir(world.work())
+        .stdin(Stdio::null())
+        .stdout(File::create(&printed).unwrap())
+        .spawn()
+        .unwrap();
+    // A script that polls may poll for ever.
+    let give_up_at = Instant::now() + Duration::from_secs(120);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > give_up_at {
+            child.kill().unwrap();
+            panic!("it does not end:\n{script}\n{}", fs::read_to_string(&printed).unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let text = fs::read_to_string(&printed).unwrap();
+    let here = fs::canonicalize(world.work()).unwrap();
+    let text = text.replace(world.server.url(), API);
+    text.replace(&host_of(world.server.url()), &host_of(API))
+        .replace(&*here.to_string_lossy(), HOME)
+}
+
+fn host_of(url: &str) -> String {
+    url.split_once("://").unwrap().1.into()
+}
+
+/// What a command of a page is here; `None` for those of the libraries.
+fn here(command: &str) -> Option<String> {
+    match command.strip_prefix("cargo run --package wexport -- ") {
+        Some(words) => Some(format!("wexport {words}")),
+        None => (!command.starts_with("cargo ")).then(|| command.to_owned()),
+    }
+}
+
+/// Runs the commands of a page, one after the other in one shell.
+fn check(path: &str) {
+    let world = World::new();
+    let mut page = Page::read(path);
+    for (language, name) in [("json", "old.json"), ("csv", "list.csv")] {
+        if let Some(text) = page.blocks(language).first() {
+            fs::write(world.work().join(name), text).unwrap();
+        }
+    }
+    let examples = page.examples();
+    let examples: Vec<_> =
+        examples.into_iter().filter_map(|e| Some((here(&e.command)?, e))).collect();
+    assert!(!examples.is_empty(), "{path}");
+    let mut script = String::new();
+    for (command, _) in &examples {
+        script.push_str(&format!("{command}\necho \"{CUT} $?\"\n"));
+    }
+    let printed = sh(&world, &script);
+    let mut rest = printed.as_str();
+    for (_, example) in &examples {
+        let (output, after) = rest.split_once(CUT).unwrap();
+        let (code, after) = after.split_once('\n').unwrap();
+        rest = after;
+        assert_eq!(code, " 0", "{}: {output}", example.command);
+        if example.output.is_empty() {
+            continue;
+        }
+        if are_written() && mask(&example.output) != mask(output) {
+            page.replace(example, output);
+            continue;
+        }
+        let see = format!("{path}: {}; see `cargo xtask pages`", example.command);
+        assert_eq!(mask(&example.output), mask(output), "{see}");
+    }
+    if are_written() {
+        page.write();
+    }
+}
+
+#[test]
+fn every_command_of_the_readme_runs_and_prints_what_it_says() {
+    check("README.md");
+}
+
+#[test]
+fn every_command_for_people_with_curl_runs_and_prints_what_it_says() {
+    check("docs/from-curl.md");
+}
+
+#[test]
+fn every_command_of_the_reference_runs_and_prints_what_it_says() {
+    check("docs/reference.md");
+}
+
+#[test]
+fn pages_show_the_help_as_the_program_prints_it() {
+    let world = World::new();
+    let mut topics = Vec::new();
+    for path in ["README.md", "docs/reference.md"] {
+        let mut page = Page::read(path);
+        for (name, content) in page.places() {
+            let Some(words) = name.strip_prefix("wexport ") else { continue };
+            let words: Vec<&str> = words.split(' ').collect();
+            let printed = block(&world.done(&words).out);
+            if are_written() {
+                page.fill(&name, &printed);
+            } else {
+                assert_eq!(content, printed, "{path}: {name}; see `cargo xtask pages`");
+            }
+            topics.extend(words.last().map(|topic| (*topic).to_owned()));
+        }
+        if are_written() {
+            page.write();
+        }
+    }
+    topics.sort();
+    topics.dedup();
+    assert_eq!(topics, ["batch-files", "environment", "exit-codes", "json", "templates"]);
+}
+
+#[test]
+fn the_cron_line_of_the_readme_runs_on_two_nights() {
+    let world = World::new();
+    let lines = Page::read("README.md").blocks("cron");
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    let command: Vec<&str> = line.split_whitespace().skip(5).collect();
+    // cron takes it for the end of a line.
+    assert!(!line.contains('%'));
+    let files = "ls reports/*/*";
+    let nights = [0, 1].map(|_| sh(&world, &format!("{}\n{files}", command.join(" "))));
+    assert!(nights[0].lines().all(|line| line.starts_with("reports/")), "{}", nights[0]);
+    assert_eq!(nights[0].lines().count(), 2);
+    // Midnight may have passed between them.
+    assert!(matches!(nights[1].lines().count(), 2 | 4), "{}", nights[1]);
+    assert_eq!(world.submits(), 2);
+}
+
+#[test]
+fn the_script_with_curl_and_the_line_that_replaces_it_load_the_same_file() {
+    let world = World::new();
+    let page = Page::read("docs/from-curl.md");
+    let scripts = page.blocks("sh");
+    let [script] = &scripts[..] else { panic!("{scripts:?}") };
+    fs::write(world.work().join("old.json"), &page.blocks("json")[0]).unwrap();
+    let printed = sh(&world, &script.replace(API, world.server.url()));
+    assert_eq!(printed, "");
+    assert_eq!(world.read("report.pdf"), world.exported());
+    let sent =
+        |world: &World| world.server.requests().into_iter().rev().find(|r| r.method() == "POST");
+    let by_script = sent(&world).unwrap().body().to_vec();
+
+    fs::remove_file(world.work().join("report.pdf")).unwrap();
+    let line = page.examples().remove(0).command;
+    assert_eq!(sh(&world, &line), "");
+    assert_eq!(world.read("report.pdf"), world.exported());
+    let by_line = sent(&world).unwrap();
+    assert_eq!(by_line.target(), "/files/124efa2a142f/export");
+    let json = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap();
+    assert_eq!(json(by_line.body()), json(&by_script));
+}
