@@ -2,30 +2,34 @@
 
 #![forbid(unsafe_code)]
 
-mod cli;
+mod args;
 mod clock;
 mod commands;
 mod doctor;
-mod place;
+mod engine;
+mod event;
+mod explain;
+mod output;
+mod problem;
 mod receipt;
-mod report;
-mod run;
+mod request;
 mod settings;
-mod show;
 mod signals;
-mod spec;
 mod state;
+mod subject;
 mod sunset;
+mod text;
+mod ui;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = args::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return report::Problem::local("cannot start", &error).print(),
+        Err(error) => return ui::print_problem(&problem::Problem::local("cannot start", &error)),
     };
     let code = runtime.block_on(commands::run(cli));
     // Not waited for: a thread may still read standard input, or write to a disk that hangs.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 
-use crate::report::Exit;
+use crate::problem::Exit;
 
 /// Runs `work` until it is done or somebody wants the program to end. What was going on is
 /// dropped then, which every job survives.

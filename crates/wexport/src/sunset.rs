@@ -2,7 +2,7 @@
 
 use export_hyper::{ApiVersion, SunsetNotice};
 
-use crate::report::{Exit, Problem};
+use crate::problem::{Exit, Problem};
 
 /// An end that is further away than this many days is not worth a warning.
 const WARN_WITHIN: i64 = 365;

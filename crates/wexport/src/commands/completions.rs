@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
-use crate::report::Problem;
-use crate::show::print;
+use crate::args::Cli;
+use crate::problem::Problem;
+use crate::ui::print;
 
 /// Prints what a shell needs to complete command lines.
 pub(super) fn completions(shell: Shell) -> Result<(), Problem> {

@@ -1,24 +1,27 @@
-//! `wexport demo`: a simulated service inside the program, and a real file of each kind.
+//! `wexport demo`: a simulated service in the program, and a real file of each kind.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use export_hyper::{
-    ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, PresentationExport,
-    SpreadsheetExport, StyleGuideExport, TestAttachment,
+    ApiVersion, ArchiveOptions, DocumentExport, ExportJob, ExportSpec, FileExport,
+    PresentationExport, SpreadsheetExport, StyleGuideExport, TestAttachment,
 };
 
-use crate::cli::{ConnectionArgs, DemoArgs, IfExistsWord, Session, Span, StateArgs};
+use crate::args::{ConnectionArgs, DemoArgs, DurationArg, IfExistsArg, Session, StateArgs};
 use crate::clock;
-use crate::place::{Delivered, Order};
-use crate::report::{Exit, Problem};
-use crate::run::{Outcome, Plan, Runner, Start};
+use crate::engine::{self, Plan};
+use crate::output::Destination;
+use crate::problem::{Exit, Problem};
+use crate::request::{ExportRequest, ListedExport};
 use crate::settings::Settings;
-use crate::show::{Silent, Watcher, print, size};
-use crate::spec::What;
+use crate::state::RowEnd;
+use crate::subject::Subject;
+use crate::text::size;
+use crate::ui::{Reporter, print};
 
-/// Exports everything there is, through both generations of the API.
+/// Exports one of each kind through both generations of the API.
 pub(super) async fn run(command: &DemoArgs) -> Result<(), Problem> {
     let config = export_sim::Config::default()
         .with_client("demo", "secret")
@@ -53,47 +56,47 @@ pub(super) async fn run(command: &DemoArgs) -> Result<(), Problem> {
 async fn generation(url: &str, version: ApiVersion, folder: &Path) -> Result<(), Problem> {
     let settings = Settings::resolve_without_file(&session(url, version), &credentials)?;
     let config = settings.config()?;
-    let runner = Runner::open(settings, &mut |_| {})?;
     for (kind, id, spec) in exports() {
-        let what = What { kind: kind.into(), id: id.into(), ..What::default() };
-        if export_hyper::ExportJob::new(spec.clone(), &config).is_err() {
+        let Ok(job) = ExportJob::new(spec, &config) else {
             print(&format!("  {kind:<18} not in this version\n"))?;
             continue;
-        }
-        let place = Order {
+        };
+        let subject = Subject { kind: kind.into(), id: id.into(), ..Subject::default() };
+        let destination = Destination {
             output: None,
             folder: folder.into(),
-            if_exists: IfExistsWord::Replace,
+            if_exists: IfExistsArg::Replace,
             at: clock::now(),
             receipt: true,
         };
-        let watcher = Arc::new(Watcher::new(Box::new(Silent)));
-        let plan = Plan { start: Start::Spec(Box::new(spec)), what, place };
-        match runner.export(plan, &watcher).await? {
-            Outcome::Delivered(Delivered::File(path), artifact) => {
-                let length = size(artifact.length().unwrap_or_default());
-                print(&format!("  {kind:<18} {} ({length})\n", path.display()))?;
+        let request = ExportRequest { job: Box::new(job), subject, unknown_fields: Vec::new() };
+        let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
+        let outcome = engine::run(plan, settings.clone(), &Arc::new(Reporter::silent())).await?;
+        match (outcome.end, outcome.problem) {
+            (Some(RowEnd::Done { file, receipt: Some(receipt) }), _) => {
+                print(&format!("  {kind:<18} {file} ({})\n", size(receipt.bytes)))?;
             }
+            (_, Some(problem)) => return Err(problem),
             _ => return Err(Problem::new(Exit::Failed, format!("{kind}: no file"))),
         }
     }
     Ok(())
 }
 
-/// The settings of the demonstration: its own service, and nothing of the user's.
+/// The flags of the demonstration: its own service, and no settings of the user.
 fn session(url: &str, version: ApiVersion) -> Session {
     let connection = ConnectionArgs {
         base_url: Some(url.into()),
         api_version: Some(version),
         proxy: Some("none".into()),
-        poll_interval: Some(Span(Duration::from_millis(50))),
+        poll_interval: Some(DurationArg(Duration::from_millis(50))),
         ..ConnectionArgs::default()
     };
     let state = StateArgs { no_state: true, folder: None };
     Session { connection, state, ..Session::default() }
 }
 
-/// An environment with the simulated service's client in it.
+/// An environment with the credentials of the simulated service.
 fn credentials(name: &str) -> Option<String> {
     match name {
         "WORKIVA_CLIENT_ID" => Some("demo".into()),

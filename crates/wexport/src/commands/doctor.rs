@@ -3,18 +3,19 @@
 use std::fmt::Write;
 
 use super::environment;
-use crate::cli::{DoctorArgs, ShowArgs};
+use crate::args::{DoctorArgs, ShowArgs};
 use crate::clock;
-use crate::doctor::{Finding, Listener, Standing, Value, examine};
-use crate::report::Exit;
-use crate::show::{Happening, Record, print};
+use crate::doctor::{Finding, Listener, Value, examine};
+use crate::event::{CheckStatus, Event, Record};
+use crate::problem::Exit;
+use crate::ui::print;
 
 /// Looks at everything. The code is that of the first thing that is wrong.
 pub(super) async fn run(command: DoctorArgs) -> Exit {
     let mut printer = Printer { show: command.session.show, last: None };
     let exit = examine(&command.session, &environment, &mut printer).await;
     if printer.show.json {
-        printer.line(Happening::Diagnosis { exit_code: exit.code() });
+        printer.line(Event::Diagnosis { exit_code: exit.code() });
     }
     exit
 }
@@ -35,7 +36,7 @@ impl Listener for Printer {
     fn value(&mut self, value: &Value) {
         let Value { name, value, from } = value.clone();
         if self.show.json {
-            self.line(Happening::Setting { name: name.replace(' ', "_"), value, from });
+            self.line(Event::Setting { name: name.replace(' ', "_"), value, from });
         } else if !self.show.quiet {
             self.text(Part::Values, &format!("  {name:<16} {value}  ({from})\n"));
         }
@@ -44,15 +45,15 @@ impl Listener for Printer {
     fn finding(&mut self, finding: &Finding) {
         let Finding { name, standing, what, advice } = finding.clone();
         if self.show.json {
-            self.line(Happening::Check { name: name.replace(' ', "_"), standing, what, advice });
+            self.line(Event::Check { name: name.replace(' ', "_"), standing, what, advice });
             return;
         }
         let mark = match standing {
-            Standing::Ok | Standing::NotChecked if self.show.quiet => return,
-            Standing::Ok => "ok",
-            Standing::Warning => "warning",
-            Standing::Failed => "FAILED",
-            Standing::NotChecked => "-",
+            CheckStatus::Ok | CheckStatus::NotChecked if self.show.quiet => return,
+            CheckStatus::Ok => "ok",
+            CheckStatus::Warning => "warning",
+            CheckStatus::Failed => "FAILED",
+            CheckStatus::NotChecked => "-",
         };
         let mut text = format!("  {mark:<8} {name:<12} {what}\n");
         for advice in advice {
@@ -74,7 +75,7 @@ impl Printer {
         let _ = print(&format!("{title}{text}"));
     }
 
-    fn line(&self, what: Happening) {
+    fn line(&self, what: Event) {
         let record = Record::new(clock::now(), None, what);
         if let Ok(line) = serde_json::to_string(&record) {
             let _ = print(&(line + "\n"));

@@ -1,54 +1,41 @@
-//! `wexport document` and its like.
-
-use std::sync::Arc;
-
-use export_hyper::ExportJob;
+//! `wexport document`, and the other commands that export one file.
 
 use super::environment;
-use super::finish::Readers;
-use crate::cli::Export;
-use crate::place::Order;
-use crate::report::{Exit, Problem};
-use crate::run::{Outcome, Plan, Runner, Start};
-use crate::settings::{Settings, dress};
-use crate::show::{Watcher, display, print};
-use crate::spec::{Asked, Described, describe, dry_run};
-use crate::{clock, sunset};
+use super::single::SingleCommand;
+use crate::args::Export;
+use crate::clock;
+use crate::engine::{self, Plan, RunOutcome};
+use crate::output::Destination;
+use crate::problem::{Exit, Problem};
+use crate::request::{ExportCommand, ExportRequest, ListedExport, dry_run};
+use crate::settings::{Overrides, Settings, apply_headers};
+use crate::ui::print;
 
-/// Asks for an export, waits for it, and puts its file in place.
-pub(super) async fn run<W: Asked>(command: Export<W>) -> Exit {
-    let stdout_carries_file = command.place.output.as_deref() == Some("-");
-    let readers = Readers { show: command.session.show, stdout_carries_file };
-    let watcher = Arc::new(Watcher::new(display(command.session.show, stdout_carries_file)));
-    let ended = export(&command, &watcher).await;
-    readers.finish(ended, &watcher)
+pub(super) async fn run<C: ExportCommand>(export: Export<C>) -> Exit {
+    let stdout_carries_file = export.output.output.as_deref() == Some("-");
+    let command = SingleCommand::new(export.session.show, stdout_carries_file);
+    let outcome = run_export(&export, &command).await;
+    command.finish(outcome)
 }
 
-async fn export<W: Asked>(
-    command: &Export<W>,
-    watcher: &Arc<Watcher>,
-) -> Result<Option<Outcome>, Problem> {
-    let mut settings = Settings::resolve(&command.session, &environment)?;
-    if let Some(word) = command.request.resubmit {
-        settings.resubmit = word.into();
-    }
-    let config = settings.config()?;
-    let Described { spec, what, unknown } = describe(command, &config)?;
-    for field in unknown {
-        watcher.warn(format!("{field} is not known to this release; it is sent as it is"));
+async fn run_export<C: ExportCommand>(
+    export: &Export<C>,
+    command: &SingleCommand,
+) -> Result<Option<RunOutcome>, Problem> {
+    let overrides = Overrides { resubmit: export.request.resubmit, ..Overrides::default() };
+    let settings = Settings::resolve(&export.session, &overrides, &environment)?;
+    let mut request = ExportRequest::new(export, &settings.config()?)?;
+    for field in &request.unknown_fields {
+        command.reporter.warn(format!("{field} is unknown to this release, it is sent unchanged"));
     }
     if settings.deny_deprecated {
-        let job = ExportJob::new(spec.clone(), &config);
-        if let Some(notice) = job.ok().and_then(|job| job.sunset(clock::now())) {
-            return Err(sunset::deny(&notice));
-        }
+        engine::deny_deprecated(&request.job)?;
     }
-    if let Some(form) = command.request.dry_run {
-        print(&dry_run(spec, &config, dress, form)?)?;
+    if let Some(form) = export.request.dry_run {
+        print(&dry_run(&mut request.job, apply_headers, form)?)?;
         return Ok(None);
     }
-    let place = Order::new(&command.place, clock::now())?;
-    let runner = Runner::open(settings, &mut |warning| watcher.warn(warning))?;
-    let plan = Plan { start: Start::Spec(Box::new(spec)), what, place };
-    runner.export(plan, watcher).await.map(Some)
+    let destination = Destination::new(&export.output, clock::now())?;
+    let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
+    engine::run(plan, settings, &command.reporter).await.map(Some)
 }

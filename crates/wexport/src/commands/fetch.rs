@@ -1,32 +1,30 @@
 //! `wexport fetch`: the file of an operation that was started elsewhere.
 
-use std::sync::Arc;
-
 use super::environment;
-use super::finish::Readers;
-use crate::cli::FetchArgs;
+use super::single::SingleCommand;
+use crate::args::FetchArgs;
 use crate::clock;
-use crate::place::Order;
-use crate::report::{Exit, Problem};
-use crate::run::{Outcome, Plan, Runner, Start};
-use crate::settings::Settings;
-use crate::show::{Watcher, display};
-use crate::spec::What;
+use crate::engine::{self, Plan, RunOutcome};
+use crate::output::Destination;
+use crate::problem::{Exit, Problem};
+use crate::request::{ExportRequest, ListedExport};
+use crate::settings::{Overrides, Settings};
+use crate::subject::Subject;
 
-/// Waits for the operation, and puts its file in place.
-pub(super) async fn run(command: FetchArgs) -> Exit {
-    let stdout_carries_file = command.place.output.as_deref() == Some("-");
-    let readers = Readers { show: command.session.show, stdout_carries_file };
-    let watcher = Arc::new(Watcher::new(display(command.session.show, stdout_carries_file)));
-    let ended = fetch(command, &watcher).await;
-    readers.finish(ended.map(Some), &watcher)
+pub(super) async fn run(args: FetchArgs) -> Exit {
+    let stdout_carries_file = args.output.output.as_deref() == Some("-");
+    let command = SingleCommand::new(args.session.show, stdout_carries_file);
+    let outcome = fetch(&args, &command).await;
+    command.finish(outcome.map(Some))
 }
 
-async fn fetch(command: FetchArgs, watcher: &Arc<Watcher>) -> Result<Outcome, Problem> {
-    let settings = Settings::resolve(&command.session, &environment)?;
-    let place = Order::new(&command.place, clock::now())?;
-    let runner = Runner::open(settings, &mut |warning| watcher.warn(warning))?;
-    let id = command.operation.rsplit('/').next().unwrap_or_default();
-    let what = What { kind: "operation".into(), id: id.into(), ..What::default() };
-    runner.export(Plan { start: Start::Operation(command.operation), what, place }, watcher).await
+async fn fetch(args: &FetchArgs, command: &SingleCommand) -> Result<RunOutcome, Problem> {
+    let settings = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
+    let job = engine::attach(&args.operation, &settings.config()?)?;
+    let id = args.operation.rsplit('/').next().unwrap_or_default();
+    let subject = Subject { kind: "operation".into(), id: id.into(), ..Subject::default() };
+    let request = ExportRequest { job, subject, unknown_fields: Vec::new() };
+    let destination = Destination::new(&args.output, clock::now())?;
+    let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
+    engine::run(plan, settings, &command.reporter).await
 }

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use clap::CommandFactory;
 
-use crate::cli::{Cli, HelpArgs, TOPICS};
-use crate::place::PLACEHOLDERS;
-use crate::report::{Problem, table};
-use crate::show::print;
+use crate::args::{Cli, HelpArgs, TOPICS};
+use crate::output::PLACEHOLDERS;
+use crate::problem::{Problem, exit_code_table};
+use crate::ui::print;
 
 /// Prints help.
 pub(super) fn run(command: &HelpArgs) -> Result<(), Problem> {
@@ -38,7 +38,7 @@ fn of_command(words: &[&str]) -> Result<String, Problem> {
 }
 
 fn exit_codes() -> String {
-    format!("Exit codes of wexport:\n\n{}", table())
+    format!("Exit codes of wexport:\n\n{}", exit_code_table())
 }
 
 fn templates() -> String {

@@ -3,39 +3,42 @@
 use std::fmt::Write;
 
 use super::environment;
-use crate::cli::StatusArgs;
-use crate::report::{Context, Exit, Problem, explain};
-use crate::settings::Settings;
-use crate::show::{Happening, Watcher, display, harmless, print};
+use crate::args::StatusArgs;
+use crate::event::Event;
+use crate::explain::{Context, explain};
+use crate::problem::{Exit, Problem};
+use crate::settings::{Overrides, Settings};
+use crate::text::harmless;
+use crate::ui::{Reporter, print, print_problem};
 
-/// Asks once.
+/// Polls the operation once.
 pub(super) async fn run(command: StatusArgs) -> Exit {
     let show = command.session.show;
-    let watcher = Watcher::new(display(show, false));
-    match status(&command, &watcher).await {
+    let reporter = Reporter::of_single(show, false);
+    match status(&command, &reporter).await {
         Ok(answer) => {
             let printed = if show.json { Ok(()) } else { print(&text(&answer)) };
-            watcher.tell(answer);
+            reporter.event(answer);
             printed.map_or_else(|problem| problem.exit, |()| Exit::Done)
         }
         Err(problem) => {
-            watcher.failed(&problem);
-            problem.print();
+            reporter.failed(&problem);
+            print_problem(&problem);
             problem.exit
         }
     }
 }
 
-async fn status(command: &StatusArgs, watcher: &Watcher) -> Result<Happening, Problem> {
-    let settings = Settings::resolve(&command.session, &environment)?;
-    let loaded = settings.credentials.load(&mut |warning| watcher.warn(warning))?;
+async fn status(command: &StatusArgs, reporter: &Reporter) -> Result<Event, Problem> {
+    let settings = Settings::resolve(&command.session, &Overrides::default(), &environment)?;
+    let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
     let token_from = settings.credentials.token_from(loaded.client_id.as_deref());
     let client = settings.client(loaded.credentials, None, settings.pacer(None))?;
     let asked = client.attach(&command.operation).status().await;
     let context = Context { token_from, ..Context::default() };
     let status = asked.map_err(|error| explain(&error, &context))?;
     let text = |fact: &Option<std::borrow::Cow<'_, str>>| fact.as_deref().map(String::from);
-    Ok(Happening::Operation {
+    Ok(Event::Operation {
         operation: status.checkpoint.operation().unwrap_or_default().into(),
         status: text(&status.facts.status),
         is_ready: status.is_ready,
@@ -45,8 +48,8 @@ async fn status(command: &StatusArgs, watcher: &Watcher) -> Result<Happening, Pr
     })
 }
 
-fn text(answer: &Happening) -> String {
-    let Happening::Operation { operation, status, is_ready, created, updated, original_request } =
+fn text(answer: &Event) -> String {
+    let Event::Operation { operation, status, is_ready, created, updated, original_request } =
         answer
     else {
         return String::new();

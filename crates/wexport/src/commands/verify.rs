@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::problem::Problem;
 use crate::receipt;
-use crate::report::Problem;
-use crate::show::print;
+use crate::ui::{print, print_problem};
 
 /// Checks each file against its receipt. All are checked; the first that differs is the answer.
 pub(super) fn run(files: &[PathBuf]) -> Result<(), Problem> {
@@ -13,7 +13,7 @@ pub(super) fn run(files: &[PathBuf]) -> Result<(), Problem> {
         match receipt::verify(file) {
             Ok(text) => print(&text)?,
             Err(problem) if first.is_ok() => first = Err(problem),
-            Err(problem) => drop(problem.print()),
+            Err(problem) => drop(print_problem(&problem)),
         }
     }
     first

@@ -1,29 +1,18 @@
 //! What was found, one line each.
 
-use serde::{Deserialize, Serialize};
-
 use super::Listener;
-use crate::report::{Exit, Problem};
+use crate::event::CheckStatus;
+use crate::problem::{Exit, Problem};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Finding {
     pub(crate) name: &'static str,
-    pub(crate) standing: Standing,
+    pub(crate) standing: CheckStatus,
     /// What was found, in one sentence.
     pub(crate) what: String,
     /// What to do about it, most likely first.
     pub(crate) advice: Vec<String>,
-}
-
-/// How it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Standing {
-    Ok,
-    Warning,
-    Failed,
-    NotChecked,
 }
 
 /// Tells findings, and remembers the first failure.
@@ -38,21 +27,21 @@ impl<'a> Chart<'a> {
     }
 
     pub(super) fn ok(&mut self, name: &'static str, what: impl Into<String>) {
-        self.tell(name, Standing::Ok, what.into(), Vec::new());
+        self.tell(name, CheckStatus::Ok, what.into(), Vec::new());
     }
 
     pub(super) fn warning(&mut self, name: &'static str, what: impl Into<String>, advice: &str) {
-        self.tell(name, Standing::Warning, what.into(), vec![advice.into()]);
+        self.tell(name, CheckStatus::Warning, what.into(), vec![advice.into()]);
     }
 
     pub(super) fn failed(&mut self, name: &'static str, problem: &Problem) {
         self.first.get_or_insert(problem.exit);
-        self.tell(name, Standing::Failed, problem.what.clone(), problem.advice.clone());
+        self.tell(name, CheckStatus::Failed, problem.what.clone(), problem.advice.clone());
     }
 
     pub(super) fn not_checked(&mut self, names: &[&'static str], why: &str) {
         for name in names {
-            self.tell(name, Standing::NotChecked, format!("not checked: {why}"), Vec::new());
+            self.tell(name, CheckStatus::NotChecked, format!("not checked: {why}"), Vec::new());
         }
     }
 
@@ -61,7 +50,13 @@ impl<'a> Chart<'a> {
         self.first.unwrap_or(Exit::Done)
     }
 
-    fn tell(&mut self, name: &'static str, standing: Standing, what: String, advice: Vec<String>) {
+    fn tell(
+        &mut self,
+        name: &'static str,
+        standing: CheckStatus,
+        what: String,
+        advice: Vec<String>,
+    ) {
         self.listener.finding(&Finding { name, standing, what, advice });
     }
 }

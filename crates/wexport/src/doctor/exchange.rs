@@ -10,7 +10,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::walk::{Line, within};
-use crate::settings::dress;
+use crate::settings::apply_headers;
 
 /// As much of a body as is read, in **bytes**.
 const MOST_READ: usize = 65_536;
@@ -53,7 +53,7 @@ pub(super) async fn exchange(
 
 /// The request as it goes over a connection that is made already.
 fn prepared(mut request: Request<Vec<u8>>) -> Request<Full<Bytes>> {
-    dress(request.headers_mut());
+    apply_headers(request.headers_mut());
     let uri = request.uri().clone();
     let host = uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
     request.headers_mut().extend(host.map(|host| (HOST, host)));

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::chart::Chart;
-use crate::report::Problem;
+use crate::problem::Problem;
 use crate::settings::{Loaded, Settings};
-use crate::state::State;
+use crate::state::StateDir;
 
 pub(super) fn config_file(settings: &Settings, chart: &mut Chart<'_>) {
     match &settings.config_file.value {
@@ -20,7 +20,7 @@ pub(super) fn state(settings: &Settings, chart: &mut Chart<'_>) {
     let Some(folder) = settings.state.as_ref().map(|folder| &folder.value) else {
         return chart.ok("state", "none is kept: a run that is cut off cannot be resumed");
     };
-    let jobs = match State::open(folder) {
+    let jobs = match StateDir::open(folder) {
         Ok(state) => state.jobs_folder(),
         Err(problem) => return chart.failed("state", &problem),
     };

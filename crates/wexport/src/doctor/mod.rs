@@ -16,13 +16,13 @@ mod walk;
 
 use std::time::Duration;
 
-pub(crate) use self::chart::{Chart, Finding, Standing};
+pub(crate) use self::chart::{Chart, Finding};
 use self::route::Route;
 pub(crate) use self::values::Value;
 use self::walk::Line;
-use crate::cli::Session;
-use crate::report::Exit;
-use crate::settings::{Environment, Settings};
+use crate::args::Session;
+use crate::problem::Exit;
+use crate::settings::{Environment, Overrides, Settings};
 
 /// Whoever hears what is found, as it is found.
 pub(crate) trait Listener {
@@ -41,7 +41,7 @@ pub(crate) async fn examine(
     environment: Environment<'_>,
     listener: &mut dyn Listener,
 ) -> Exit {
-    let settings = match Settings::resolve(session, environment) {
+    let settings = match Settings::resolve(session, &Overrides::default(), environment) {
         Ok(settings) => settings,
         Err(problem) => {
             let mut chart = Chart::new(listener);

@@ -8,7 +8,7 @@ use http::Uri;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::chart::Chart;
-use crate::report::Problem;
+use crate::problem::Problem;
 use crate::settings::Settings;
 
 /// A way that was chosen and not taken yet.

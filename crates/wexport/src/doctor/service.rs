@@ -9,8 +9,8 @@ use http::{HeaderMap, Request, Response, Uri};
 use super::chart::Chart;
 use super::exchange::exchange;
 use super::walk::{Line, unreachable};
-use crate::cli::Span;
-use crate::report::{Exit, Problem};
+use crate::args::DurationArg;
+use crate::problem::{Exit, Problem};
 
 /// The id of an operation that there is not.
 pub(super) const NOWHERE: &str = "wexport-doctor";
@@ -102,7 +102,7 @@ fn clock(headers: &HeaderMap, here: SystemTime, chart: &mut Chart<'_>) {
         Ok(ahead) => (ahead, "ahead of"),
         Err(behind) => (behind.duration(), "behind"),
     };
-    let shown = Span(Duration::from_secs(apart.as_secs()));
+    let shown = DurationArg(Duration::from_secs(apart.as_secs()));
     let what = format!("this machine's clock is {shown} {direction} the service's");
     if apart <= NO_DIFFERENCE {
         chart.ok("clock", "this machine's clock agrees with the service's");

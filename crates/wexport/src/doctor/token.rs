@@ -11,9 +11,9 @@ use super::chart::Chart;
 use super::exchange::exchange;
 use super::walk::{Line, unreachable};
 use super::{api, service};
-use crate::cli::Span;
+use crate::args::DurationArg;
 use crate::clock;
-use crate::report::{Exit, Problem};
+use crate::problem::{Exit, Problem};
 use crate::settings::Loaded;
 
 /// Gets a token, shows it to the API, and tells what it is good for.
@@ -31,7 +31,7 @@ pub(super) async fn check(line: &Line, loaded: Loaded, config: &Config, chart: &
     };
     let lifetime = match (&loaded.client_id, grant.lifetime) {
         (None, _) => "; it was given, and cannot be renewed here".into(),
-        (Some(_), Some(time)) => format!("; it was got now, good for {}", Span(time)),
+        (Some(_), Some(time)) => format!("; it was got now, good for {}", DurationArg(time)),
         (Some(_), None) => "; it was got now, and nobody says how long it is good".into(),
     };
     chart.ok("token", format!("the API accepts the token{lifetime}"));
@@ -46,7 +46,7 @@ async fn obtain(
     let source = loaded.credentials.source(config);
     let mut source = source.map_err(|error| Problem::usage(error.to_string()))?;
     let mut last = None;
-    // Asked for once, and once more to hear what came of it.
+    // ExportCommand for once, and once more to hear what came of it.
     for _ in 0..2 {
         match source.step(clock::now(), TokenNeed::any()) {
             TokenStep::Ready(token) => {

@@ -18,7 +18,8 @@ use super::certificate::{self, Facts};
 use super::chart::Chart;
 use super::route::{Route, address, is_https};
 use crate::clock;
-use crate::report::{Exit, Problem, refused_by_proxy};
+use crate::explain::refused_by_proxy;
+use crate::problem::{Exit, Problem};
 
 /// A way that was taken once, and can be taken again.
 #[derive(Debug)]

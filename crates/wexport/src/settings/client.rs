@@ -11,13 +11,13 @@ use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};
 
 use super::{Service, Settings};
-use crate::report::{Exit, Problem};
+use crate::problem::{Exit, Problem};
 
 /// How the program calls itself.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("wexport/", env!("CARGO_PKG_VERSION")));
 
 /// Adds the program's own headers to a request.
-pub(crate) fn dress(headers: &mut HeaderMap) {
+pub(crate) fn apply_headers(headers: &mut HeaderMap) {
     headers.insert(USER_AGENT, AGENT);
 }
 
@@ -55,7 +55,7 @@ impl Settings {
             .limits(self.limits())
             .resubmit(self.resubmit)
             .proxy(self.proxy.value.clone())
-            .headers(dress);
+            .headers(apply_headers);
         builder = match &self.service.value {
             Service::Region(region) => builder.region(*region),
             Service::BaseUrl(url) => builder.base_url(url),

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::secret::{self, NoSecret};
-use crate::cli::Span;
+use super::secret::{self, SecretError};
+use crate::args::DurationArg;
 
 /// Runs a command and reads what it prints, without the blanks around it.
 ///
@@ -33,7 +33,7 @@ pub(super) fn printed(words: &[String], patience: Duration) -> Result<Zeroizing<
     }
     let text = told.recv_timeout(patience).ok();
     let status = text.as_ref().and_then(|_| ended(&mut child, give_up_at));
-    if let Some(Err(why @ NoSecret::TooLong)) = &text {
+    if let Some(Err(why @ SecretError::TooLong)) = &text {
         // It was not let say all, which is why it failed, if it did.
         let _ = child.kill();
         let _ = child.wait();
@@ -43,7 +43,7 @@ pub(super) fn printed(words: &[String], patience: Duration) -> Result<Zeroizing<
         // It may have ended meanwhile; either way it is gone afterwards.
         let _ = child.kill();
         let _ = child.wait();
-        let patience = Span(patience);
+        let patience = DurationArg(patience);
         return Err(format!("did not end within {patience}, the time for a request"));
     };
     if !status.success() {
@@ -52,7 +52,7 @@ pub(super) fn printed(words: &[String], patience: Duration) -> Result<Zeroizing<
     text.map_err(|why| useless(&why))
 }
 
-fn useless(why: &NoSecret) -> String {
+fn useless(why: &SecretError) -> String {
     format!("printed nothing of use: {why}")
 }
 

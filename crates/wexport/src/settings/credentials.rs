@@ -11,11 +11,11 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::permissions::is_open_to_others;
-use super::secret::{self, NoSecret};
-use super::sources::{From, Sourced, Sources};
+use super::secret::{self, SecretError};
+use super::sources::{Sourced, Sources, ValueSource};
 use super::{command, names};
-use crate::cli::CredentialArgs;
-use crate::report::{Exit, Problem};
+use crate::args::CredentialArgs;
+use crate::problem::{Exit, Problem};
 
 /// Where the credentials are. Nothing secret was read yet.
 #[derive(Clone, Debug)]
@@ -102,12 +102,12 @@ impl CredentialPlan {
     ) -> Result<Self, Problem> {
         let client_id = sources.find(flags.client_id.clone(), &names::CLIENT_ID)?;
         let from_flags = if flags.token_stdin {
-            Some((Who::TokenStdin, From::Flag("--token-stdin")))
+            Some((Who::TokenStdin, ValueSource::Flag("--token-stdin")))
         } else if let Some(path) = &flags.token_file {
-            Some((Who::TokenFile(path.clone()), From::Flag(names::TOKEN_FILE.flag)))
+            Some((Who::TokenFile(path.clone()), ValueSource::Flag(names::TOKEN_FILE.flag)))
         } else {
             let secret = flags.client_secret_file.clone().map(Who::SecretFile);
-            secret.map(|who| (who, From::Flag(names::CLIENT_SECRET_FILE.flag)))
+            secret.map(|who| (who, ValueSource::Flag(names::CLIENT_SECRET_FILE.flag)))
         };
         let mut unused = Vec::new();
         let found = match from_flags {
@@ -116,12 +116,12 @@ impl CredentialPlan {
                 let mut set = Self::of_environment(flags, sources).into_iter();
                 let first = set.next();
                 unused.extend(set.map(|(variable, _)| variable));
-                first.map(|(variable, who)| (who, From::Environment(variable)))
+                first.map(|(variable, who)| (who, ValueSource::Environment(variable)))
             }
         };
         let (value, from) = match found {
             Some(found) => found,
-            None => Self::of_file(sources)?.unwrap_or((Who::Nobody, From::Default)),
+            None => Self::of_file(sources)?.unwrap_or((Who::Nobody, ValueSource::Default)),
         };
         let who = Sourced { value, from };
         Ok(Self { who, client_id, strict: flags.strict_permissions, unused, patience })
@@ -143,7 +143,7 @@ impl CredentialPlan {
         set.collect()
     }
 
-    fn of_file(sources: &Sources<'_>) -> Result<Option<(Who, From)>, Problem> {
+    fn of_file(sources: &Sources<'_>) -> Result<Option<(Who, ValueSource)>, Problem> {
         if let Some(found) = sources.find(None::<String>, &names::TOKEN_FILE)? {
             return Ok(Some((Who::TokenFile(found.value.into()), found.from)));
         }
@@ -221,7 +221,7 @@ impl CredentialPlan {
         }
     }
 
-    fn client_id(&self, from: &From) -> Result<&str, Problem> {
+    fn client_id(&self, from: &ValueSource) -> Result<&str, Problem> {
         let id = self.client_id.as_ref().map(|id| id.value.trim());
         id.filter(|id| !id.is_empty()).ok_or_else(|| {
             Problem::usage(format!("there is a client's secret ({from}), but no client id"))
@@ -269,9 +269,9 @@ fn of_printed(
 }
 
 /// What is wrong with the secret in this place.
-fn refused(place: &str, why: &NoSecret) -> Problem {
+fn refused(place: &str, why: &SecretError) -> Problem {
     let exit = match why {
-        NoSecret::Unreadable(_) => Exit::Local,
+        SecretError::Unreadable(_) => Exit::Local,
         _ => Exit::Usage,
     };
     Problem::new(exit, format!("there is no secret of use in {place}: {why}"))

@@ -16,8 +16,8 @@ use etcetera::BaseStrategy;
 use toml::{Table, Value};
 
 use super::names::KEYS;
-use super::sources::{From, Sourced};
-use crate::report::{Exit, Problem};
+use super::sources::{Sourced, ValueSource};
+use crate::problem::{Exit, Problem};
 
 /// A config file that was read; empty if there is none.
 #[derive(Debug, Default)]
@@ -123,12 +123,12 @@ impl ConfigFile {
         }
     }
 
-    fn get(&self, key: &str) -> Option<(&Value, From)> {
+    fn get(&self, key: &str) -> Option<(&Value, ValueSource)> {
         self.tables.iter().find_map(|(profile, table)| {
             let place = self.path.display();
             let from = match profile {
-                Some(profile) => From::Profile(format!("{place} [profile.{profile}]")),
-                None => From::File(place.to_string()),
+                Some(profile) => ValueSource::Profile(format!("{place} [profile.{profile}]")),
+                None => ValueSource::File(place.to_string()),
             };
             Some((table.get(key)?, from))
         })
@@ -149,7 +149,7 @@ fn profiles_of(profiles: Option<Value>) -> Option<Vec<(String, Table)>> {
     named.into_iter().map(table).collect()
 }
 
-fn wrong(key: &str, from: &From, expected: &str) -> Problem {
+fn wrong(key: &str, from: &ValueSource, expected: &str) -> Problem {
     Problem::new(Exit::Usage, format!("{from}: {key} has to be {expected}"))
 }
 

@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use export_hyper::{ApiVersion, Limits, Pacer, ProxySettings, Rates, Region, Resubmit};
 
-pub(crate) use self::client::dress;
+pub(crate) use self::client::apply_headers;
 pub(crate) use self::credentials::{CredentialPlan, Loaded, Who};
 use self::sources::Sources;
 pub(crate) use self::sources::{Environment, Sourced};
-use crate::cli::{Frequency, Session, Span};
+use crate::args::{DurationArg, RateArg, ResubmitArg, Session};
 use crate::clock;
-use crate::report::Problem;
+use crate::problem::Problem;
 
 /// The settings of a run, each with its origin.
 #[derive(Clone, Debug)]
@@ -33,13 +33,13 @@ pub(crate) struct Settings {
     pub(crate) api_version: Sourced<ApiVersion>,
     pub(crate) proxy: Sourced<ProxySettings>,
     pub(crate) ca_bundles: Sourced<Vec<PathBuf>>,
-    pub(crate) timeout: Sourced<Span>,
-    pub(crate) stall_timeout: Sourced<Span>,
-    pub(crate) request_timeout: Sourced<Span>,
-    pub(crate) poll_interval: Sourced<Span>,
+    pub(crate) timeout: Sourced<DurationArg>,
+    pub(crate) stall_timeout: Sourced<DurationArg>,
+    pub(crate) request_timeout: Sourced<DurationArg>,
+    pub(crate) poll_interval: Sourced<DurationArg>,
     /// Limits that are known.
-    pub(crate) poll_rate: Option<Sourced<Frequency>>,
-    pub(crate) submit_rate: Option<Sourced<Frequency>>,
+    pub(crate) poll_rate: Option<Sourced<RateArg>>,
+    pub(crate) submit_rate: Option<Sourced<RateArg>>,
     pub(crate) retries: Sourced<u32>,
     pub(crate) credentials: CredentialPlan,
     /// `None` if no state is kept.
@@ -66,13 +66,44 @@ impl Service {
     }
 }
 
+/// What a command sets beside the flags of its session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrides {
+    pub(crate) resubmit: Option<ResubmitArg>,
+    /// The base URL and the API version of a run that is resumed.
+    pub(crate) run: Option<(String, String)>,
+}
+
+impl Overrides {
+    /// The service of the run that is resumed, whatever is set for new ones.
+    fn service(&self, set: Sourced<Service>) -> Sourced<Service> {
+        let Some((base_url, _)) = &self.run else { return set };
+        if set.value.base_url().trim_end_matches('/') == base_url.trim_end_matches('/') {
+            return set;
+        }
+        let known = [Region::Us, Region::Eu, Region::Apac];
+        let region = known.into_iter().find(|region| region.base_url() == base_url);
+        let value = region.map_or_else(|| Service::BaseUrl(base_url.clone()), Service::Region);
+        Sourced { value, ..set }
+    }
+
+    fn api_version(&self, set: Sourced<ApiVersion>) -> Sourced<ApiVersion> {
+        let version = self.run.as_ref().and_then(|(_, version)| version.parse().ok());
+        match version {
+            Some(value) => Sourced { value, ..set },
+            None => set,
+        }
+    }
+}
+
 impl Settings {
     /// Reads the flags, the environment and the config file.
     pub(crate) fn resolve(
         session: &Session,
+        overrides: &Overrides,
         environment: Environment<'_>,
     ) -> Result<Self, Problem> {
-        Self::of(session, &Sources::open(&session.connection, environment)?)
+        Self::from_sources(session, overrides, &Sources::open(&session.connection, environment)?)
     }
 
     /// The same without the config file.
@@ -81,26 +112,30 @@ impl Settings {
         session: &Session,
         environment: Environment<'_>,
     ) -> Result<Self, Problem> {
-        Self::of(session, &Sources::without_file(environment))
+        Self::from_sources(session, &Overrides::default(), &Sources::without_file(environment))
     }
 
-    fn of(session: &Session, sources: &Sources<'_>) -> Result<Self, Problem> {
+    fn from_sources(
+        session: &Session,
+        overrides: &Overrides,
+        sources: &Sources<'_>,
+    ) -> Result<Self, Problem> {
         let Session { connection: flags, credentials, state, .. } = session;
         let limits = Limits::default();
-        let span = |value: Duration| Span(value);
+        let span = |value: Duration| DurationArg(value);
         let request_timeout =
             sources.pick(flags.request_timeout, &names::REQUEST_TIMEOUT, span(limits.attempt))?;
         let patience = request_timeout.value.0;
         Ok(Self {
             config_file: sources.config_file(),
             profile: sources.profile(),
-            service: sources.service(flags)?,
+            service: overrides.service(sources.service(flags)?),
             allowed_origins: sources.list(&flags.allow_origin, &names::ALLOW_ORIGIN)?,
-            api_version: sources.pick(
+            api_version: overrides.api_version(sources.pick(
                 flags.api_version,
                 &names::API_VERSION,
                 ApiVersion::V2026_01_01,
-            )?,
+            )?),
             proxy: sources.proxy(flags.proxy.as_ref())?,
             ca_bundles: sources.paths(&flags.ca_bundle, &names::CA_BUNDLE)?,
             timeout: sources.pick(flags.timeout, &names::TIMEOUT, span(limits.job))?,
@@ -121,24 +156,14 @@ impl Settings {
             credentials: CredentialPlan::resolve(credentials, sources, patience)?,
             state: sources.state(state)?,
             deny_deprecated: flags.deny_deprecated,
-            resubmit: Resubmit::default(),
+            resubmit: overrides.resubmit.map(Into::into).unwrap_or_default(),
         })
-    }
-
-    /// Goes to the service that a job belongs to, whatever is set for new ones.
-    pub(crate) fn serve(&mut self, base_url: &str) {
-        if self.service.value.base_url().trim_end_matches('/') != base_url.trim_end_matches('/') {
-            let known = [Region::Us, Region::Eu, Region::Apac];
-            let region = known.into_iter().find(|region| region.base_url() == base_url);
-            self.service.value =
-                region.map_or_else(|| Service::BaseUrl(base_url.into()), Service::Region);
-        }
     }
 
     /// The pace to begin with: by what is known of the service's limits, or else by what was learnt
     /// of them before.
     pub(crate) fn pacer(&self, learnt: Option<Pacer>) -> Pacer {
-        let known = |rate: &Option<Sourced<Frequency>>| rate.as_ref().map(|it| it.value.rate());
+        let known = |rate: &Option<Sourced<RateArg>>| rate.as_ref().map(|it| it.value.rate());
         match (known(&self.submit_rate), known(&self.poll_rate), learnt) {
             (None, None, Some(learnt)) => learnt.resumed(clock::now()),
             (submit, operations, _) => {

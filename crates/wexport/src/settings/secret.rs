@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// Why a text is no secret. It never says what the text was.
 #[derive(Debug)]
-pub(super) enum NoSecret {
+pub(super) enum SecretError {
     Unreadable(io::Error),
     Binary,
     TooLong,
@@ -18,7 +18,7 @@ pub(super) enum NoSecret {
     Blank,
 }
 
-impl fmt::Display for NoSecret {
+impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => write!(f, "it cannot be read: {error}"),
@@ -36,39 +36,39 @@ impl fmt::Display for NoSecret {
 const LONGEST: u64 = 65_536;
 
 /// Reads a text, without the blanks and line breaks around it.
-pub(super) fn read(source: impl Read) -> Result<Zeroizing<String>, NoSecret> {
+pub(super) fn read(source: impl Read) -> Result<Zeroizing<String>, SecretError> {
     let mut bytes = Zeroizing::new(Vec::new());
-    source.take(LONGEST + 1).read_to_end(&mut bytes).map_err(NoSecret::Unreadable)?;
+    source.take(LONGEST + 1).read_to_end(&mut bytes).map_err(SecretError::Unreadable)?;
     if bytes.len() as u64 > LONGEST {
-        return Err(NoSecret::TooLong);
+        return Err(SecretError::TooLong);
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| NoSecret::Binary)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::Binary)?;
     trimmed(text)
 }
 
 /// The text without what is around it: a file and a variable often end in a line break.
-pub(super) fn trimmed(text: &str) -> Result<Zeroizing<String>, NoSecret> {
+pub(super) fn trimmed(text: &str) -> Result<Zeroizing<String>, SecretError> {
     match text.trim() {
-        "" => Err(NoSecret::Empty),
+        "" => Err(SecretError::Empty),
         text => Ok(Zeroizing::new(text.into())),
     }
 }
 
 /// A secret that is one line.
-pub(super) fn one_line(text: Zeroizing<String>) -> Result<Zeroizing<String>, NoSecret> {
+pub(super) fn one_line(text: Zeroizing<String>) -> Result<Zeroizing<String>, SecretError> {
     match text.lines().count() {
         1 => Ok(text),
-        lines => Err(NoSecret::Lines(lines)),
+        lines => Err(SecretError::Lines(lines)),
     }
 }
 
 /// A line that can be a token.
-pub(super) fn token(text: Zeroizing<String>) -> Result<Zeroizing<String>, NoSecret> {
+pub(super) fn token(text: Zeroizing<String>) -> Result<Zeroizing<String>, SecretError> {
     let text = one_line(text)?;
     match text.split_once(' ') {
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("bearer") => Err(NoSecret::Scheme),
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("bearer") => Err(SecretError::Scheme),
         _ if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text),
-        _ => Err(NoSecret::Blank),
+        _ => Err(SecretError::Blank),
     }
 }
 
@@ -92,8 +92,8 @@ mod tests {
         assert_eq!(token_of(b"\xff\xfe"), "it is no text");
         assert_eq!(token_of(&[b'x'; 65_536]).len(), 65_536);
         assert_eq!(token_of(&[b'x'; 65_537]), "it is longer than 65536 bytes");
-        assert_eq!(token_of(b"bearer a-token"), NoSecret::Scheme.to_string());
-        assert_eq!(token_of(b"a token"), NoSecret::Blank.to_string());
-        assert_eq!(token_of("tök".as_bytes()), NoSecret::Blank.to_string());
+        assert_eq!(token_of(b"bearer a-token"), SecretError::Scheme.to_string());
+        assert_eq!(token_of(b"a token"), SecretError::Blank.to_string());
+        assert_eq!(token_of("tök".as_bytes()), SecretError::Blank.to_string());
     }
 }

@@ -10,8 +10,8 @@ use export_hyper::{ProxySettings, Region};
 use super::Service;
 use super::file::ConfigFile;
 use super::names::{self, Name};
-use crate::cli::{ConnectionArgs, StateArgs};
-use crate::report::Problem;
+use crate::args::{ConnectionArgs, StateArgs};
+use crate::problem::Problem;
 
 /// How a variable of the environment is looked up.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -20,12 +20,12 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sourced<T> {
     pub(crate) value: T,
-    pub(crate) from: From,
+    pub(crate) from: ValueSource,
 }
 
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum ValueSource {
     Flag(&'static str),
     Environment(&'static str),
     /// A profile of the config file.
@@ -35,7 +35,7 @@ pub(crate) enum From {
     Default,
 }
 
-impl fmt::Display for From {
+impl fmt::Display for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) | Self::Environment(name) => f.write_str(name),
@@ -50,7 +50,7 @@ pub(super) struct Sources<'a> {
     environment: Environment<'a>,
     file: ConfigFile,
     /// Where it was said which file to read.
-    file_from: From,
+    file_from: ValueSource,
     profile: Option<Sourced<String>>,
 }
 
@@ -60,19 +60,19 @@ impl<'a> Sources<'a> {
         environment: Environment<'a>,
     ) -> Result<Self, Problem> {
         let set = |flag: Option<String>, name: &'static str, variable: &'static str| {
-            let flag = flag.map(|value| Sourced { value, from: From::Flag(name) });
+            let flag = flag.map(|value| Sourced { value, from: ValueSource::Flag(name) });
             flag.or_else(|| {
                 let value = environment(variable).filter(|value| !value.is_empty())?;
-                Some(Sourced { value, from: From::Environment(variable) })
+                Some(Sourced { value, from: ValueSource::Environment(variable) })
             })
         };
         let profile = set(flags.profile.clone(), "--profile", names::PROFILE);
         let name = profile.as_ref().map(|profile| profile.value.as_str());
         let (file, file_from) = match &flags.config {
-            Some(path) => (ConfigFile::read(path, name)?, From::Flag("--config")),
+            Some(path) => (ConfigFile::read(path, name)?, ValueSource::Flag("--config")),
             None => match set(None, "--config", names::CONFIG) {
                 Some(named) => (ConfigFile::read(Path::new(&named.value), name)?, named.from),
-                None => (ConfigFile::read_default(name)?, From::Default),
+                None => (ConfigFile::read_default(name)?, ValueSource::Default),
             },
         };
         Ok(Self { environment, file, file_from, profile })
@@ -81,7 +81,7 @@ impl<'a> Sources<'a> {
     /// Flags and environment alone.
     #[cfg(feature = "demo")]
     pub(super) fn without_file(environment: Environment<'a>) -> Self {
-        let (file, file_from) = (ConfigFile::default(), From::Default);
+        let (file, file_from) = (ConfigFile::default(), ValueSource::Default);
         Self { environment, file, file_from, profile: None }
     }
 
@@ -111,7 +111,7 @@ impl<'a> Sources<'a> {
         T: FromStr<Err: fmt::Display>,
     {
         let found = self.find(flag, name)?;
-        Ok(found.unwrap_or(Sourced { value: default, from: From::Default }))
+        Ok(found.unwrap_or(Sourced { value: default, from: ValueSource::Default }))
     }
 
     pub(super) fn find<T>(
@@ -123,13 +123,22 @@ impl<'a> Sources<'a> {
         T: FromStr<Err: fmt::Display>,
     {
         if let Some(value) = flag {
-            return Ok(Some(Sourced { value, from: From::Flag(name.flag) }));
+            return Ok(Some(Sourced { value, from: ValueSource::Flag(name.flag) }));
         }
         Ok(match self.text(name)? {
             None => None,
             Some(Sourced { value, from }) => match value.parse() {
                 Ok(value) => Some(Sourced { value, from }),
-                Err(error) => return Err(Problem::usage(format!("{from}: {error}"))),
+                Err(error) => {
+                    let name = match &from {
+                        ValueSource::Profile(_) | ValueSource::File(_) => {
+                            format!("'{}' in {from}", name.key)
+                        }
+                        _ => format!("'{from}'"),
+                    };
+                    let what = format!("invalid value '{value}' for {name}: {error}");
+                    return Err(Problem::usage(what));
+                }
             },
         })
     }
@@ -141,7 +150,7 @@ impl<'a> Sources<'a> {
             variables.filter_map(|variable| Some((variable, self.variable(variable)?))).next();
         match set {
             Some((variable, value)) => {
-                Ok(Some(Sourced { value, from: From::Environment(variable) }))
+                Ok(Some(Sourced { value, from: ValueSource::Environment(variable) }))
             }
             None => self.file.text(name.key),
         }
@@ -154,15 +163,18 @@ impl<'a> Sources<'a> {
         name: &Name,
     ) -> Result<Sourced<Vec<String>>, Problem> {
         if !flag.is_empty() {
-            return Ok(Sourced { value: flag.to_vec(), from: From::Flag(name.flag) });
+            return Ok(Sourced { value: flag.to_vec(), from: ValueSource::Flag(name.flag) });
         }
         for &variable in name.variables {
             if let Some(value) = self.variable(variable) {
-                return Ok(Sourced { value: vec![value], from: From::Environment(variable) });
+                return Ok(Sourced {
+                    value: vec![value],
+                    from: ValueSource::Environment(variable),
+                });
             }
         }
         let found = self.file.list(name.key)?;
-        Ok(found.unwrap_or(Sourced { value: Vec::new(), from: From::Default }))
+        Ok(found.unwrap_or(Sourced { value: Vec::new(), from: ValueSource::Default }))
     }
 
     pub(super) fn paths(
@@ -171,7 +183,7 @@ impl<'a> Sources<'a> {
         name: &Name,
     ) -> Result<Sourced<Vec<PathBuf>>, Problem> {
         if !flag.is_empty() {
-            return Ok(Sourced { value: flag.to_vec(), from: From::Flag(name.flag) });
+            return Ok(Sourced { value: flag.to_vec(), from: ValueSource::Flag(name.flag) });
         }
         let Sourced { value, from } = self.list(&[], name)?;
         Ok(Sourced { value: value.into_iter().map(PathBuf::from).collect(), from })
@@ -185,7 +197,9 @@ impl<'a> Sources<'a> {
         let region = self.find(flags.region, &names::REGION)?;
         let base = self.find(flags.base_url.clone(), &names::BASE_URL)?;
         Ok(match (region, base) {
-            (None, None) => Sourced { value: Service::Region(Region::Us), from: From::Default },
+            (None, None) => {
+                Sourced { value: Service::Region(Region::Us), from: ValueSource::Default }
+            }
             (Some(region), None) => {
                 Sourced { value: Service::Region(region.value), from: region.from }
             }
@@ -211,7 +225,7 @@ impl<'a> Sources<'a> {
         }
         let found = self.find(flag.cloned(), &names::PROXY)?;
         Ok(match found {
-            None => Sourced { value: ProxySettings::Environment, from: From::Default },
+            None => Sourced { value: ProxySettings::Environment, from: ValueSource::Default },
             Some(Sourced { value, from }) => {
                 let value =
                     if value == "none" { ProxySettings::Off } else { ProxySettings::Url(value) };
@@ -235,7 +249,7 @@ impl<'a> Sources<'a> {
     }
 }
 
-impl From {
+impl ValueSource {
     /// The stronger place has the lower number.
     const fn rank(&self) -> u8 {
         match self {
@@ -254,5 +268,5 @@ fn default_state() -> Result<Option<Sourced<PathBuf>>, Problem> {
             .advise("name a folder with --state or WEXPORT_STATE_DIR, or run with --no-state")
     })?;
     let folder = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
-    Ok(Some(Sourced { value: folder.join("wexport"), from: From::Default }))
+    Ok(Some(Sourced { value: folder.join("wexport"), from: ValueSource::Default }))
 }

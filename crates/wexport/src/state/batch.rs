@@ -1,57 +1,30 @@
-//! One batch on disk: the folder around its book.
+//! The folder of a batch.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use export_hyper::Timestamp;
-use serde::{Deserialize, Serialize};
-
-use super::book::{Book, BookError, HeldBook};
-use super::job::{Ending, Standing};
+use super::db::{BatchDb, BatchDbWriter, DbError, Reopen};
 use super::lock::Lock;
 use super::log::EventLog;
-use crate::show::Record;
+use super::pace_file::PaceFile;
+use super::run::{RunDescription, RunStatus};
+use crate::event::Record;
+#[cfg(feature = "store")]
+use crate::output::UploadDir;
 
-/// A batch's folder.
+/// The folder of a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     id: String,
     path: PathBuf,
-}
-
-/// What another process must know of a batch as a whole to go on with it. Nothing in it is secret.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct BatchDescription {
-    pub(crate) began: Timestamp,
-    pub(crate) base_url: String,
-    pub(crate) api_version: String,
-    /// The file in which the exports stand, as it was named.
-    pub(crate) source: String,
-    #[serde(default)]
-    pub(crate) options: BatchOptions,
-    /// How the last run ended; `None` while it runs, and if it was killed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ending: Option<Ending>,
-}
-
-/// How a batch is to be run, unless somebody says otherwise when going on with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct BatchOptions {
-    /// Whether to go on after a failure that would befall every export.
-    #[serde(default)]
-    pub(crate) keep_going: bool,
-    /// How many exports may be in flight.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) max_in_flight: Option<usize>,
-    /// The file that gets a line for each export that is over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) results: Option<PathBuf>,
+    /// What was learned of the limits of services.
+    pub(super) paces: PaceFile,
 }
 
 impl Batch {
-    pub(super) const fn at(id: String, path: PathBuf) -> Self {
-        Self { id, path }
+    pub(super) const fn new(id: String, path: PathBuf, paces: PaceFile) -> Self {
+        Self { id, path, paces }
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -62,56 +35,56 @@ impl Batch {
         &self.path
     }
 
-    /// What one of its exports is called, in events and on the command line.
+    /// The name of one of its exports, in events and on the command line.
     pub(crate) fn row_name(&self, number: u64) -> String {
         format!("{}/{number}", self.id)
     }
 
-    /// What stands in its book. Only whoever [takes](Self::take) it may write.
-    pub(crate) fn read(&self) -> Result<Book, BookError> {
-        Book::open(self)
+    /// Opens the database for reading, while another process may run the batch.
+    pub(crate) fn read(&self) -> Result<BatchDb, DbError> {
+        BatchDb::open(self)
     }
 
-    /// Takes the batch for this process. It fails if another one runs it.
-    pub(crate) fn take(&self) -> Result<HeldBook, BookError> {
-        HeldBook::open(self)
+    /// Locks the batch for this process, and resumes exports that failed.
+    pub(crate) fn resume(&self, which: Reopen) -> Result<BatchDbWriter, DbError> {
+        let db = BatchDbWriter::open(self)?;
+        db.reopen(which)?;
+        Ok(db)
     }
 
-    /// Where its book is.
-    pub(super) fn book(&self) -> PathBuf {
+    /// The path of the database.
+    pub(super) fn db_path(&self) -> PathBuf {
         self.path.join("batch.sqlite")
     }
 
-    /// The right to run it, or to forget it; `None` if somebody has it.
+    /// Locks the batch; `None` if another process has it.
     pub(crate) fn lock(&self) -> io::Result<Option<Lock>> {
-        Lock::take(&self.path.join("lock"))
+        Lock::acquire(&self.path.join("lock"))
     }
 
-    /// How it stands.
-    pub(crate) fn standing(&self, description: &BatchDescription) -> Standing {
+    pub(crate) fn status(&self, description: &RunDescription) -> RunStatus {
         if Lock::is_held(&self.path.join("lock")) {
-            Standing::Running
+            RunStatus::Running
         } else {
-            Ending::standing(description.ending.as_ref())
+            RunStatus::after(description.end.as_ref())
         }
     }
 
-    /// The place in which the file of one export waits for its upload: a folder, if it is there.
+    /// The folder in which the file of one export waits for its upload.
     #[cfg(feature = "store")]
-    pub(crate) fn spool(&self, number: u64) -> PathBuf {
-        self.spools().join(number.to_string())
+    pub(crate) fn upload_dir(&self, number: u64) -> UploadDir {
+        UploadDir::new(self.upload_dirs().join(number.to_string()))
     }
 
-    /// Where these places are.
     #[cfg(feature = "store")]
-    fn spools(&self) -> PathBuf {
+    fn upload_dirs(&self) -> PathBuf {
         self.path.join("spool")
     }
 
-    /// The exports that have such a place.
+    /// The exports that have such a folder.
     #[cfg(feature = "store")]
-    pub(crate) fn spooled(&self) -> io::Result<Vec<u64>> {
-        let entries = match fs::read_dir(self.spools()) {
+    pub(crate) fn exports_with_upload_dir(&self) -> io::Result<Vec<u64>> {
+        let entries = match fs::read_dir(self.upload_dirs()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
@@ -125,21 +98,24 @@ impl Batch {
         Ok(numbers)
     }
 
-    pub(crate) fn log(&self) -> io::Result<EventLog> {
-        EventLog::open(&self.path.join("events.ndjson"))
+    pub(super) fn open_log(&self) -> io::Result<EventLog> {
+        EventLog::open(&self.log_path())
     }
 
-    /// Its events, or those of one of its exports, one by one: there may be very many.
+    /// The events of the batch, or of one of its exports.
     pub(crate) fn events(
         &self,
         number: Option<u64>,
     ) -> io::Result<impl Iterator<Item = io::Result<Record>>> {
         let job = number.map(|number| self.row_name(number));
-        EventLog::events(&self.path.join("events.ndjson"), job.as_deref())
+        EventLog::read(&self.log_path(), job.as_deref())
     }
 
-    /// Forgets it.
     pub(crate) fn remove(&self) -> io::Result<()> {
         fs::remove_dir_all(&self.path)
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.path.join("events.ndjson")
     }
 }

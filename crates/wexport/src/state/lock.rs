@@ -1,4 +1,4 @@
-//! A job, or a batch, runs once at a time.
+//! The lock of a job or a batch: it runs once at a time.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -6,15 +6,15 @@ use std::path::Path;
 
 use fs4::{FileExt, TryLockError};
 
-/// The right to run a job or a batch. It ends with the process, however that ends.
+/// Holds the lock of a job or a batch. The system releases it when the process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock; `None` if somebody has it.
-    pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
+    /// Acquires a lock; `None` if another process holds it.
+    pub(super) fn acquire(path: &Path) -> io::Result<Option<Self>> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -27,7 +27,7 @@ impl Lock {
         }
     }
 
-    /// Whether somebody has it. A lock that cannot be looked at is held by nobody.
+    /// Whether another process holds a lock. One that cannot be opened is not held.
     pub(super) fn is_held(path: &Path) -> bool {
         let Ok(file) = OpenOptions::new().write(true).open(path) else { return false };
         matches!(FileExt::try_lock(&file), Err(TryLockError::WouldBlock))

@@ -1,19 +1,19 @@
-//! What happened to a job, one event a line.
+//! The log of a job: one event a line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
-use crate::show::Record;
+use crate::event::Record;
 
-/// A log that is written to.
+/// A log that is open for writing.
 #[derive(Debug)]
 pub(crate) struct EventLog {
     file: File,
 }
 
 impl EventLog {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]
@@ -21,8 +21,7 @@ impl EventLog {
         Ok(Self { file: options.open(path)? })
     }
 
-    /// Adds a line. A log that cannot be written stops no export: what must not be lost is in the
-    /// checkpoint.
+    /// Appends an event. Errors are ignored: what must not be lost is in the checkpoint.
     pub(crate) fn append(&mut self, record: &Record) {
         if let Ok(mut line) = serde_json::to_string(record) {
             line.push('\n');
@@ -30,14 +29,9 @@ impl EventLog {
         }
     }
 
-    /// All events.
-    pub(super) fn read(path: &Path) -> io::Result<Vec<Record>> {
-        Self::events(path, None)?.collect()
-    }
-
-    /// The events, one by one: all of them, or those of one job. Lines that cannot be read are left
-    /// out: a crash may have cut one, a later release may have added another kind.
-    pub(super) fn events(
+    /// The events in a log: all of them, or those of one job. Lines that cannot be parsed are
+    /// skipped: a crash may have truncated one, a later release may have added a kind of event.
+    pub(crate) fn read(
         path: &Path,
         job: Option<&str>,
     ) -> io::Result<impl Iterator<Item = io::Result<Record>> + use<>> {
@@ -45,7 +39,7 @@ impl EventLog {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             file => Some(BufReader::new(file?)),
         };
-        // To look for the name first is quicker than to understand a million lines of others.
+        // Searching for the name is much cheaper than parsing a million lines of other exports.
         let quoted = job.map(|job| format!("{job:?}"));
         let wanted = job.map(String::from);
         let lines = file.into_iter().flat_map(|file| file.split(b'\n'));

@@ -87,10 +87,10 @@ fn nothing_is_sent_if_a_line_is_wrong() {
     let ran = world.run(&["batch", "list.csv"]);
     assert_eq!(ran.code, Some(2));
     assert_snapshot!(ran.err, @r#"
-    error: list.csv cannot be used, and nothing was sent: 2 things are wrong
-      list.csv:3: column format: "docs" is not one of pdf, docx, xhtml
-      list.csv:4: it names no kind
-      what to do:       `wexport help batch-files` says how a list is written
+    error: list.csv is invalid, nothing was sent: 2 errors
+      list.csv:3: column format: invalid value 'docs': expected one of pdf, docx, xhtml
+      list.csv:4: the kind is missing
+      what to do:       `wexport help batch-files` describes the format
     "#);
     world.write("list.csv", "kind,id,format,output\ndocument,d1,pdf,no/such/folder/a.pdf\n");
     let ran = world.run(&["batch", "list.csv"]);
@@ -149,7 +149,7 @@ fn what_would_befall_all_of_them_stops_the_submits() {
     let world = refused();
     let ran = batch(&world, 30, &[]);
     assert_eq!(ran.code, Some(4), "{}", ran.err);
-    assert!(ran.err.contains("are not asked for"), "{}", ran.err);
+    assert!(ran.err.contains("are not submitted"), "{}", ran.err);
     assert_eq!(world.submits(), 0);
     let id = id(&world);
     let shown = world.done(&["jobs", "list", "--failed"]).out;
@@ -196,7 +196,7 @@ fn state_is_what_a_batch_cannot_do_without() {
     let world = World::new();
     let ran = batch(&world, 1, &["--no-state"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("--no-state and `batch` exclude each other"), "{}", ran.err);
+    assert!(ran.err.contains("--no-state cannot be used with `batch`"), "{}", ran.err);
 }
 
 #[test]

@@ -125,8 +125,8 @@ fn a_body_that_a_script_has_is_sent_as_it_is() {
     .unwrap();
     let line = ["file", "f1", "--body", "@old.json", "--option", "later.flag=true", "--dry-run"];
     let ran = world.done(&line);
-    assert!(ran.err.contains("asOf is not known to this release"), "{}", ran.err);
-    assert!(ran.err.contains("later is not known to this release"), "{}", ran.err);
+    assert!(ran.err.contains("asOf is unknown to this release"), "{}", ran.err);
+    assert!(ran.err.contains("later is unknown to this release"), "{}", ran.err);
     let (_, body) = ran.out.split_once("\n\n").unwrap();
     let sent: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(

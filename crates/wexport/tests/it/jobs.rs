@@ -111,7 +111,7 @@ fn the_same_line_on_two_nights_replaces_the_file_and_keeps_both_stories() {
     assert_eq!(world.done(&["jobs", "list"]).out.lines().count(), 2);
     world.done(&["jobs", "clean", "--older-than", "1d"]);
     assert_eq!(world.done(&["jobs", "list"]).out.lines().count(), 2);
-    assert_eq!(world.done(&["jobs", "clean", "--older-than", "0s"]).out, "forgot 2 jobs\n");
+    assert_eq!(world.done(&["jobs", "clean", "--older-than", "0s"]).out, "removed 2 jobs\n");
     assert_eq!(world.done(&["jobs", "list"]).out, "");
 }
 
@@ -132,7 +132,7 @@ fn a_state_folder_that_cannot_be_is_a_clear_message() {
     fs::write(&blocked, "in the way").unwrap();
     let ran = world.run(&PDF);
     assert_eq!(ran.code, Some(7), "{}", ran.err);
-    assert!(ran.err.contains("cannot keep the state of jobs in"), "{}", ran.err);
+    assert!(ran.err.contains("cannot keep state in"), "{}", ran.err);
     assert!(ran.err.contains("--no-state"), "{}", ran.err);
     assert!(world.requests().is_empty());
     world.done(&[&PDF[..], &["--state", "elsewhere"]].concat());
@@ -144,6 +144,6 @@ fn a_job_that_is_not_there_is_told() {
     for words in [["jobs", "show", "nonsense"], ["jobs", "resume", "nonsense"]] {
         let ran = world.run(&words);
         assert_eq!(ran.code, Some(1), "{}", ran.err);
-        assert!(ran.err.contains("there is no job"), "{}", ran.err);
+        assert!(ran.err.contains("no job has the id"), "{}", ran.err);
     }
 }

@@ -48,7 +48,7 @@ fn what_is_no_receipt_is_told() {
     fs::write(world.work().join("a.pdf.receipt.json"), "{}").unwrap();
     let ran = world.run(&["verify", "a.pdf"]);
     assert_eq!(ran.code, Some(7), "{}", ran.err);
-    assert!(ran.err.contains("is no receipt"), "{}", ran.err);
+    assert!(ran.err.contains("is not a receipt"), "{}", ran.err);
 }
 
 #[test]

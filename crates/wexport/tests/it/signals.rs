@@ -87,6 +87,6 @@ fn a_job_that_runs_is_not_run_twice() {
     let ran = world.run(&["jobs", "resume", list.split(' ').next().unwrap()]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("is running in another process"), "{}", ran.err);
-    assert_eq!(world.done(&["jobs", "clean", "--older-than", "0s"]).out, "forgot 0 jobs\n");
+    assert_eq!(world.done(&["jobs", "clean", "--older-than", "0s"]).out, "removed 0 jobs\n");
     assert_eq!(signal(&world, child, "-INT").code, Some(130));
 }

@@ -3,31 +3,34 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use export_hyper::Timestamp;
 
 use super::Out;
-use crate::cli::Span;
+use crate::args::DurationArg;
 use crate::clock;
-use crate::report::Problem;
+use crate::output::Outputs;
+use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::state::{Batch, Description, Job, Standing, State};
+use crate::state::{Batch, Job, JobRecord, RunStatus, StateDir};
 
-/// Forgets jobs and batches that are over, or that nobody went on with for so long. One is kept if
-/// what it left in an object store cannot be taken back.
+/// Removes jobs and batches that began longer ago than this and do not run. One is kept if its
+/// multipart upload cannot be aborted.
 pub(super) async fn clean(
-    state: &State,
+    state: &StateDir,
     now: Timestamp,
-    older_than: Span,
-    settings: &Settings,
+    older_than: DurationArg,
+    settings: Settings,
     out: Out<'_>,
 ) -> Result<(), Problem> {
+    let outputs = Outputs::new(&Arc::new(settings));
     let is_old = |began| now.since(began) >= older_than.0;
     let (mut jobs, mut batches, mut kept) = (0, 0, Ok(()));
     for job in state.jobs()? {
-        let Ok(description) = job.description() else { continue };
-        if is_old(description.began) && job.standing(&description) != Standing::Running {
-            match take_back(&job, &description, settings).await {
+        let Ok(record) = job.record() else { continue };
+        if is_old(record.run.began) && job.status(&record) != RunStatus::Running {
+            match abort_upload(&job, &record, &outputs).await {
                 Ok(()) => job.remove().map_err(|error| not_removed(job.path(), &error))?,
                 Err(problem) => {
                     kept = kept.and_then(|()| Err(keep("job", job.id(), problem)));
@@ -40,11 +43,11 @@ pub(super) async fn clean(
     for batch in state.batches()? {
         let Some(began) = began(&batch) else { continue };
         let fail = |error| not_removed(batch.path(), &error);
-        // Held until it is gone: nobody may begin to run it in the meantime.
+        // Locked until it is removed: another process must not resume it in the meantime.
         if is_old(began)
             && let Some(_lock) = batch.lock().map_err(fail)?
         {
-            match take_back_all(&batch, settings).await {
+            match abort_uploads(&batch, &outputs).await {
                 Ok(()) => batch.remove().map_err(fail)?,
                 Err(problem) => {
                     kept = kept.and_then(|()| Err(keep("batch", batch.id(), problem)));
@@ -54,26 +57,26 @@ pub(super) async fn clean(
             batches += 1;
         }
     }
-    out(&forgot(jobs, batches))?;
+    out(&removed(jobs, batches))?;
     kept
 }
 
-fn forgot(jobs: u32, batches: u32) -> String {
+fn removed(jobs: u32, batches: u32) -> String {
     let jobs = format!("{jobs} {}", if jobs == 1 { "job" } else { "jobs" });
     match batches {
-        0 => format!("forgot {jobs}\n"),
-        1 => format!("forgot {jobs} and 1 batch\n"),
-        batches => format!("forgot {jobs} and {batches} batches\n"),
+        0 => format!("removed {jobs}\n"),
+        1 => format!("removed {jobs} and 1 batch\n"),
+        batches => format!("removed {jobs} and {batches} batches\n"),
     }
 }
 
-/// When a batch began; `None` if its book cannot be read, as that of a newer release.
+/// When a batch began; `None` if its database cannot be read, as that of a newer release.
 fn began(batch: &Batch) -> Option<Timestamp> {
-    match batch.read().and_then(|book| book.description()) {
+    match batch.read().and_then(|db| db.description()) {
         Ok(description) => Some(description.began),
         Err(error) if error.is_incomplete() => {
-            let made = fs::metadata(batch.path()).and_then(|folder| folder.modified());
-            made.ok().map(clock::at)
+            let modified = fs::metadata(batch.path()).and_then(|folder| folder.modified());
+            modified.ok().map(clock::at)
         }
         Err(_) => None,
     }
@@ -88,38 +91,32 @@ fn keep(kind: &str, id: &str, mut problem: Problem) -> Problem {
     problem
 }
 
-/// Takes back the upload that a job began, if it did.
 #[cfg_attr(
     not(feature = "store"),
-    expect(unused_variables, clippy::unused_async, reason = "no job left anything anywhere")
+    expect(unused_variables, clippy::unused_async, reason = "there are no uploads")
 )]
-async fn take_back(
-    job: &Job,
-    description: &Description,
-    settings: &Settings,
-) -> Result<(), Problem> {
+async fn abort_upload(job: &Job, record: &JobRecord, outputs: &Outputs) -> Result<(), Problem> {
     #[cfg(feature = "store")]
-    crate::place::abandon(job.path(), &description.place, settings).await?;
+    outputs.abort_upload(&record.destination, &job.upload_dir()).await?;
     Ok(())
 }
 
-/// Takes back the uploads that a batch began.
 #[cfg_attr(
     not(feature = "store"),
-    expect(unused_variables, clippy::unused_async, reason = "no batch left anything anywhere")
+    expect(unused_variables, clippy::unused_async, reason = "there are no uploads")
 )]
-async fn take_back_all(batch: &Batch, settings: &Settings) -> Result<(), Problem> {
+async fn abort_uploads(batch: &Batch, outputs: &Outputs) -> Result<(), Problem> {
     #[cfg(feature = "store")]
     {
-        let fail = |error: io::Error| Problem::local("its uploads cannot be looked up", &error);
-        let spooled = batch.spooled().map_err(fail)?;
-        if spooled.is_empty() {
+        let fail = |error: io::Error| Problem::local("cannot read the state of uploads", &error);
+        let numbers = batch.exports_with_upload_dir().map_err(fail)?;
+        if numbers.is_empty() {
             return Ok(());
         }
-        let book = batch.read()?;
-        for number in spooled {
-            if let Some(row) = book.row(number)? {
-                crate::place::abandon(&batch.spool(number), &row.place, settings).await?;
+        let db = batch.read()?;
+        for number in numbers {
+            if let Some(row) = db.row(number)? {
+                outputs.abort_upload(&row.destination, &batch.upload_dir(number)).await?;
             }
         }
     }

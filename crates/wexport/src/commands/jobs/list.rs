@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::Out;
-use crate::report::Problem;
-use crate::show::harmless;
-use crate::state::{Batch, BatchDescription, BookError, Description, Job, Standing, State, Totals};
+use crate::problem::Problem;
+use crate::state::{Batch, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, Totals};
+use crate::text::harmless;
 
 /// One line of `jobs list --json`.
 #[derive(Serialize)]
@@ -13,89 +13,94 @@ use crate::state::{Batch, BatchDescription, BookError, Description, Job, Standin
 enum Listed<'a> {
     Job {
         id: &'a str,
-        standing: Standing,
+        standing: RunStatus,
         #[serde(flatten)]
-        description: &'a Description,
+        record: &'a JobRecord,
     },
-    /// It has `source` and `exports`, and a job has neither.
+    /// Unlike a job, a batch has `source` and `exports`.
     Batch {
         id: &'a str,
-        standing: Standing,
+        standing: RunStatus,
         #[serde(flatten)]
-        description: &'a BatchDescription,
-        /// How many stand how.
+        description: &'a RunDescription,
+        /// The number of exports with each status.
         exports: Totals,
     },
 }
 
-/// A line with the id that it is sorted by.
+/// A line, and the id that it is sorted by.
 struct Line(String, String);
 
 /// Lists the jobs and the batches, the latest last.
-pub(super) fn list(state: &State, failed: bool, json: bool, out: Out<'_>) -> Result<(), Problem> {
-    let jobs = state.jobs()?.into_iter().filter_map(|job| line_of_job(&job, failed, json));
+pub(super) fn list(
+    state: &StateDir,
+    failed: bool,
+    json: bool,
+    out: Out<'_>,
+) -> Result<(), Problem> {
+    let jobs = state.jobs()?.into_iter().filter_map(|job| job_line(&job, failed, json));
     let mut lines: Vec<Line> = jobs.collect();
     for batch in state.batches()? {
-        lines.extend(line_of_batch(&batch, failed, json));
+        lines.extend(batch_line(&batch, failed, json));
     }
     lines.sort_by(|Line(one, _), Line(other, _)| one.cmp(other));
     lines.iter().try_for_each(|Line(_, line)| out(line))
 }
 
-fn line_of_job(job: &Job, failed: bool, json: bool) -> Option<Line> {
+fn job_line(job: &Job, failed: bool, json: bool) -> Option<Line> {
     let id = job.id();
-    let Ok(description) = job.description() else { return Some(unreadable(id)) };
-    let standing = job.standing(&description);
-    if failed && !has_failed(standing) {
+    let Ok(record) = job.record() else { return Some(unreadable(id)) };
+    let status = job.status(&record);
+    if failed && !has_failed(status) {
         return None;
     }
     if json {
-        return Some(in_json(&Listed::Job { id, standing, description: &description }, id));
+        return Some(json_line(&Listed::Job { id, standing: status, record: &record }, id));
     }
-    let ending = description.ending.as_ref().map_or("", |ending| &ending.text);
-    Some(in_words(id, standing.as_str(), &format!("{}  {ending}", description.what)))
+    let end = record.run.end.as_ref().map_or("", |end| end.text.as_str());
+    Some(text_line(id, status.as_str(), &format!("{}  {end}", record.subject)))
 }
 
-fn line_of_batch(batch: &Batch, failed: bool, json: bool) -> Option<Line> {
+fn batch_line(batch: &Batch, failed: bool, json: bool) -> Option<Line> {
     let id = batch.id();
-    let read = || -> Result<(BatchDescription, Totals), BookError> {
-        let book = batch.read()?;
-        Ok((book.description()?, book.totals()?))
+    let read = || -> Result<(RunDescription, Totals), DbError> {
+        let db = batch.read()?;
+        Ok((db.description()?, db.totals()?))
     };
     let (description, exports) = match read() {
         Ok(read) => read,
-        // It may be that it is being written down at this moment.
+        // Another process may be storing it at this moment.
         Err(error) if error.is_incomplete() => {
-            let nothing_sent = "nothing of it was sent";
-            return (!failed && !json).then(|| in_words(id, "incomplete", nothing_sent));
+            return (!failed && !json).then(|| text_line(id, "incomplete", "nothing was sent"));
         }
         Err(_) => return Some(unreadable(id)),
     };
-    let standing = batch.standing(&description);
-    if failed && !has_failed(standing) {
+    let status = batch.status(&description);
+    if failed && !has_failed(status) {
         return None;
     }
     if json {
-        let listed = Listed::Batch { id, standing, description: &description, exports };
-        return Some(in_json(&listed, id));
+        let listed = Listed::Batch { id, standing: status, description: &description, exports };
+        return Some(json_line(&listed, id));
     }
-    let words = format!("{} of {}: {exports}", exports.size(), description.source);
-    Some(in_words(id, standing.as_str(), &words))
+    let source = description.source.as_deref().unwrap_or("-");
+    let text = format!("{} of {source}: {exports}", exports.size());
+    Some(text_line(id, status.as_str(), &text))
 }
 
-const fn has_failed(standing: Standing) -> bool {
-    matches!(standing, Standing::Failed | Standing::Interrupted)
+const fn has_failed(status: RunStatus) -> bool {
+    matches!(status, RunStatus::Failed | RunStatus::Interrupted)
 }
 
 fn unreadable(id: &str) -> Line {
-    in_words(id, "unreadable", "")
+    text_line(id, "unreadable", "")
 }
 
-fn in_words(id: &str, standing: &str, rest: &str) -> Line {
-    let line = format!("{id:<21} {standing:<11} {rest}");
+fn text_line(id: &str, status: &str, rest: &str) -> Line {
+    let line = format!("{id:<21} {status:<11} {rest}");
     Line(id.into(), format!("{}\n", harmless(line.trim_end())))
 }
 
-fn in_json(listed: &Listed<'_>, id: &str) -> Line {
+fn json_line(listed: &Listed<'_>, id: &str) -> Line {
     Line(id.into(), serde_json::to_string(listed).unwrap_or_default() + "\n")
 }

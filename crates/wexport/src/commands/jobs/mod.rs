@@ -1,45 +1,49 @@
-//! `wexport jobs list`, `show` and `clean`.
+//! `wexport jobs`: list, show, resume and clean.
 
 mod clean;
 mod list;
+mod resume;
 mod show;
 
 use super::environment;
-use crate::cli::{Session, Span, StateArgs};
+use crate::args::{DurationArg, Session, StateArgs};
 use crate::clock;
-use crate::report::Problem;
-use crate::settings::Settings;
-use crate::show::print;
-use crate::state::State;
+use crate::problem::Problem;
+use crate::settings::{Overrides, Settings};
+use crate::state::StateDir;
+use crate::ui::print;
 
-/// Where lines go.
+pub(super) use self::resume::run as resume;
+
+/// Prints a line.
 type Out<'a> = &'a mut dyn FnMut(&str) -> Result<(), Problem>;
 
-/// Lists the jobs and the batches.
+/// Lists jobs and batches.
 pub(super) fn list(failed: bool, json: bool, flags: &StateArgs) -> Result<(), Problem> {
-    list::list(&state_of(&settings_of(flags)?)?, failed, json, &mut print)
+    list::list(&state_dir(&settings_of(flags)?)?, failed, json, &mut print)
 }
 
 /// Shows what happened to a job, a batch, or an export of a batch.
-pub(super) fn show(name: &str, json: bool, flags: &StateArgs) -> Result<(), Problem> {
-    show::show(&state_of(&settings_of(flags)?)?, name, json, &mut print)
+pub(super) fn show(id: &str, json: bool, flags: &StateArgs) -> Result<(), Problem> {
+    show::show(&state_dir(&settings_of(flags)?)?, id, json, &mut print)
 }
 
-/// Forgets jobs and batches that are over, or that nobody went on with for so long.
-pub(super) async fn clean(older_than: Span, flags: &StateArgs) -> Result<(), Problem> {
+/// Removes old jobs and batches.
+pub(super) async fn clean(older_than: DurationArg, flags: &StateArgs) -> Result<(), Problem> {
     let settings = settings_of(flags)?;
-    let state = state_of(&settings)?;
-    clean::clean(&state, clock::now(), older_than, &settings, &mut print).await
+    let state = state_dir(&settings)?;
+    clean::clean(&state, clock::now(), older_than, settings, &mut print).await
 }
 
 fn settings_of(flags: &StateArgs) -> Result<Settings, Problem> {
     let session = Session { state: flags.clone(), ..Session::default() };
-    Settings::resolve(&session, &environment)
+    Settings::resolve(&session, &Overrides::default(), &environment)
 }
 
-fn state_of(settings: &Settings) -> Result<State, Problem> {
-    let folder = settings.state.as_ref().ok_or_else(|| {
-        Problem::usage("--no-state and `jobs` exclude each other: a job is state")
-    })?;
-    Ok(State::existing(&folder.value))
+fn state_dir(settings: &Settings) -> Result<StateDir, Problem> {
+    let folder = settings
+        .state
+        .as_ref()
+        .ok_or_else(|| Problem::usage("--no-state cannot be used with `jobs`"))?;
+    Ok(StateDir::existing(&folder.value))
 }

@@ -74,7 +74,7 @@ fn what_cannot_be_taken_back_at_once_is_taken_back_later() {
         let mut world = world(large(), relay.address);
         let ran = world.run(&line(&format!("s3://{bucket}/a.pdf"), &["--retries", "0"]));
         assert_eq!(ran.code, Some(75), "{}", ran.err);
-        assert!(ran.err.contains("parts of it may be left there"), "{}", ran.err);
+        assert!(ran.err.contains("parts may be left in the store"), "{}", ran.err);
         assert_eq!(moto().uploads(&bucket).len(), 1);
 
         // Nobody forgets a job while the store cannot be told.
@@ -143,7 +143,7 @@ fn an_upload_whose_beginning_nobody_waited_for_is_taken_back() {
     let asked = |_: &World| relay.seen().contains("?uploads");
     let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), asked);
     interrupt(&child);
-    assert_told(&mut child, "taking back");
+    assert_told(&mut child, "aborting the upload");
     stopped.send(()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(relay.seen().contains("DELETE /"), "it had begun");

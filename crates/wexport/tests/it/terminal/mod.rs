@@ -211,7 +211,7 @@ fn a_batch_is_one_line_of_totals_with_its_failures_above() {
             seen.in_order(&[
                 "failed: row ",
                 " of 20 done, 1 failed  ",
-                "error: some exports ended",
+                "error: some exports failed",
             ]);
             assert!(seen.last().contains("wexport jobs resume "), "{}", seen.last());
         } else {

@@ -1,0 +1,124 @@
+//! Types of flag values: durations and rates.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use export_hyper::Rate;
+
+/// A duration: `90` (seconds), `500ms`, `90s`, `5m`, `2h`, `30d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DurationArg(pub(crate) Duration);
+
+/// Each unit in milliseconds, the longer suffix first.
+const UNITS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+impl FromStr for DurationArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "expected a duration such as 90s, 5m, 2h or 30d".to_owned();
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = text.get(digits.len()..).filter(|unit| !unit.is_empty()).unwrap_or("s");
+        let number: u64 = digits.parse().map_err(|_| wrong())?;
+        let (_, millis) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        let millis = number.checked_mul(millis).ok_or_else(wrong)?;
+        Ok(Self(Duration::from_millis(millis)))
+    }
+}
+
+impl fmt::Display for DurationArg {
+    /// In the largest unit that divides it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        let fitting =
+            UNITS.into_iter().rev().find(|(_, unit)| millis.is_multiple_of(u128::from(*unit)));
+        let (name, unit) = fitting.filter(|_| millis > 0).unwrap_or(("s", 1_000));
+        write!(f, "{}{name}", millis / u128::from(unit))
+    }
+}
+
+/// A rate: `5/s`, `90/m`, or `5` for `5/s`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct RateArg {
+    times: f64,
+    unit: Unit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Second,
+    Minute,
+}
+
+impl RateArg {
+    pub(crate) fn rate(self) -> Rate {
+        match self.unit {
+            Unit::Second => Rate::per_second(self.times),
+            Unit::Minute => Rate::per_minute(self.times),
+        }
+    }
+}
+
+impl FromStr for RateArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "expected a rate such as 5/s or 90/m".to_owned();
+        let (times, unit) = match text.split_once('/') {
+            None | Some((_, "s")) => (text.trim_end_matches("/s"), Unit::Second),
+            Some((times, "m")) => (times, Unit::Minute),
+            Some(_) => return Err(wrong()),
+        };
+        let times: f64 = times.parse().map_err(|_| wrong())?;
+        // At most what `Rate` can express.
+        if times > 0.0 && times <= 1_000_000.0 { Ok(Self { times, unit }) } else { Err(wrong()) }
+    }
+}
+
+impl fmt::Display for RateArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.unit {
+            Unit::Second => "s",
+            Unit::Minute => "m",
+        };
+        write!(f, "{}/{unit}", self.times)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_round_trip() {
+        for text in ["0s", "1ms", "1500ms", "59s", "90s", "5m", "2h", "30d"] {
+            assert_eq!(text.parse::<DurationArg>().unwrap().to_string(), text);
+        }
+        assert_eq!("90".parse(), Ok(DurationArg(Duration::from_secs(90))));
+    }
+
+    #[test]
+    fn invalid_durations_are_refused() {
+        for text in ["", "s", "-1", "1.5h", "1 h", "1w", "soon", "99999999999999999d", "1é"] {
+            assert!(text.parse::<DurationArg>().unwrap_err().contains("such as 90s"), "{text}");
+        }
+    }
+
+    #[test]
+    fn rates_round_trip() {
+        for text in ["5/s", "0.5/s", "90/m", "1000/s"] {
+            assert_eq!(text.parse::<RateArg>().unwrap().to_string(), text);
+        }
+        assert_eq!("5".parse::<RateArg>().unwrap().to_string(), "5/s");
+        assert_eq!("90/m".parse::<RateArg>().unwrap().rate(), Rate::per_second(1.5));
+    }
+
+    #[test]
+    fn invalid_rates_are_refused() {
+        for text in ["", "0", "-1", "/s", "5/h", "5/", "often", "NaN", "inf", "1e9", "5/s/s"] {
+            assert!(text.parse::<RateArg>().is_err(), "{text}");
+        }
+    }
+}

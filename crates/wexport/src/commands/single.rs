@@ -1,0 +1,56 @@
+//! Commands that export one file: what they print, and their exit code.
+
+use std::sync::Arc;
+
+use crate::args::ShowArgs;
+use crate::engine::RunOutcome;
+use crate::problem::{Exit, Problem};
+use crate::state::RowEnd;
+use crate::ui::{Reporter, print, print_problem, streams_are_one};
+
+/// A command that exports one file.
+#[derive(Debug)]
+pub(super) struct SingleCommand {
+    pub(super) reporter: Arc<Reporter>,
+    show: ShowArgs,
+    /// Whether the file itself goes to standard output.
+    stdout_carries_file: bool,
+}
+
+impl SingleCommand {
+    pub(super) fn new(show: ShowArgs, stdout_carries_file: bool) -> Self {
+        let reporter = Arc::new(Reporter::of_single(show, stdout_carries_file));
+        Self { reporter, show, stdout_carries_file }
+    }
+
+    /// Prints the path of the file to standard output, or the problem to standard error.
+    pub(super) fn finish(self, outcome: Result<Option<RunOutcome>, Problem>) -> Exit {
+        let problem = match outcome {
+            Ok(None) => return Exit::Done,
+            Ok(Some(RunOutcome { problem: Some(problem), .. })) => problem,
+            Ok(Some(RunOutcome { end, .. })) => match self.print_file(end.as_ref()) {
+                Ok(()) => return Exit::Done,
+                Err(problem) => problem,
+            },
+            Err(problem) => {
+                self.reporter.failed(&problem);
+                problem
+            }
+        };
+        // On standard error, JSON is not mixed with text.
+        if !(self.show.json && self.stdout_carries_file) {
+            print_problem(&problem);
+        }
+        problem.exit
+    }
+
+    fn print_file(&self, end: Option<&RowEnd>) -> Result<(), Problem> {
+        let Some(RowEnd::Done { file, .. }) = end else { return Ok(()) };
+        // On a terminal that shows both streams, the display has just printed it.
+        let is_shown = self.show.quiet || self.show.json || streams_are_one();
+        if is_shown || self.stdout_carries_file {
+            return Ok(());
+        }
+        print(&format!("{file}\n"))
+    }
+}

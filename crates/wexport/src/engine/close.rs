@@ -1,0 +1,225 @@
+//! The end of an export: its file, its receipt, its upload, and its record.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use export_hyper::{Artifact, ExportError, Finished};
+use tokio::task::spawn_blocking;
+
+use super::context::RunContext;
+use super::systemic::is_systemic;
+use crate::event::Event;
+use crate::explain::explain;
+use crate::output::{OpenFailure, OutputSink};
+#[cfg(feature = "store")]
+use crate::output::{Upload, UploadEnd};
+use crate::problem::{Exit, Problem};
+use crate::receipt::Receipt;
+use crate::state::{Row, RowEnd};
+
+/// The result of closing an export.
+#[derive(Debug)]
+pub(super) enum Closed {
+    /// Its end is recorded.
+    Ended(RowEnd),
+    /// Its end is recorded, and reported.
+    Failed {
+        problem: Problem,
+        /// Whether the failure affects every export.
+        is_systemic: bool,
+    },
+    /// The program was stopped before its upload was complete.
+    #[cfg(feature = "store")]
+    Stopped,
+}
+
+impl RunContext {
+    /// Closes an export whose job has ended.
+    pub(super) async fn close(
+        self: Arc<Self>,
+        finished: Finished<OutputSink>,
+    ) -> Result<Closed, Problem> {
+        let row = self.row(finished.key).await?;
+        let Finished { outcome, sink, .. } = finished;
+        match (outcome, sink) {
+            (Ok(artifact), Some(sink)) => self.deliver(row, &artifact, sink).await,
+            (Ok(_), None) => Err(Problem::new(Exit::Local, "a download ended without a file")),
+            (Err(error), sink) => self.fail_job(row, &error, sink).await,
+        }
+    }
+
+    async fn deliver(
+        &self,
+        row: Row,
+        artifact: &Artifact,
+        sink: OutputSink,
+    ) -> Result<Closed, Problem> {
+        let Some(file) = sink.file() else {
+            #[cfg(feature = "store")]
+            if let Some(upload) = sink.into_upload() {
+                return self.upload(row, upload).await;
+            }
+            return Err(Problem::new(Exit::Local, "a download ended without a file"));
+        };
+        let receipt = match self.make_receipt(&row, artifact, &file).await {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                let problem =
+                    Problem::local(format!("{file} is complete, but not its receipt"), &error);
+                return self.fail(row, problem, false).await;
+            }
+        };
+        let event = Event::Done {
+            file: file.clone(),
+            bytes: artifact.length().unwrap_or_default(),
+            media_type: artifact.media_type().map(String::from),
+            operation: Some(artifact.operation().into()),
+            original_request: artifact.original_request().map(String::from),
+        };
+        self.done(row, event, RowEnd::Done { file, receipt }).await
+    }
+
+    /// The receipt of a file. It reads the whole file, so a single export gets one only on request.
+    async fn make_receipt(
+        &self,
+        row: &Row,
+        artifact: &Artifact,
+        file: &str,
+    ) -> io::Result<Option<Box<Receipt>>> {
+        let write_beside = row.destination.receipt;
+        if !write_beside && !self.store.is_batch() {
+            return Ok(None);
+        }
+        let (origin, artifact, file) = (self.origin(row), artifact.clone(), file.to_owned());
+        let made = spawn_blocking(move || {
+            let receipt = Receipt::of_file(Path::new(&file), &artifact, origin)?;
+            if write_beside {
+                receipt.write_beside(Path::new(&file))?;
+            }
+            Ok(Some(Box::new(receipt)))
+        });
+        made.await.map_err(io::Error::other)?
+    }
+
+    async fn fail_job(
+        &self,
+        row: Row,
+        error: &ExportError,
+        sink: Option<OutputSink>,
+    ) -> Result<Closed, Problem> {
+        match OpenFailure::find(error) {
+            Some(OpenFailure::Skipped(file)) => return self.skip(row, file).await,
+            Some(OpenFailure::Problem(problem)) => return self.fail(row, problem, false).await,
+            None => {}
+        }
+        if let (None, Some(mut sink)) = (error.checkpoint(), sink) {
+            sink.discard().await;
+        }
+        let operation = error.checkpoint().and_then(|checkpoint| checkpoint.operation());
+        let operation = operation.or_else(|| row.checkpoint.operation()).map(String::from);
+        let problem = explain(error, &self.explain_context(&row, operation));
+        let is_systemic = error.job().is_some_and(is_systemic);
+        self.fail(row, problem, is_systemic).await
+    }
+
+    /// Uploads a file, until the upload is complete or the program is stopped.
+    #[cfg(feature = "store")]
+    pub(super) async fn upload(&self, row: Row, mut upload: Upload) -> Result<Closed, Problem> {
+        let (number, length) = (row.number, upload.receipt().bytes);
+        self.reporter.export_event(number, Event::Uploading { url: upload.url(), length });
+        let reporter = Arc::clone(&self.reporter);
+        let on_progress = move |bytes| reporter.progress(number, bytes, Some(length));
+        let mut stopped = self.is_stopped.subscribe();
+        let ended = tokio::select! {
+            biased;
+            _ = stopped.wait_for(|is_stopped| *is_stopped) => None,
+            ended = upload.upload(&on_progress) => Some(ended),
+        };
+        match ended {
+            Some(Ok(UploadEnd::Uploaded(file))) => {
+                let receipt = upload.receipt().clone();
+                let event = Event::Done {
+                    file: file.clone(),
+                    bytes: receipt.bytes,
+                    media_type: receipt.media_type.clone(),
+                    operation: Some(receipt.operation.clone()),
+                    original_request: receipt.original_request.clone(),
+                };
+                let receipt = Some(Box::new(receipt));
+                self.done(row, event, RowEnd::Done { file, receipt }).await
+            }
+            Some(Ok(UploadEnd::Skipped(url))) => self.skip(row, url).await,
+            Some(Err(mut problem)) => {
+                let receipt = upload.receipt();
+                problem.facts.operation = Some(receipt.operation.clone());
+                problem.facts.original_request.clone_from(&receipt.original_request);
+                problem.again = Some(match self.store.id() {
+                    Some(id) => format!("yes, only the upload: wexport jobs resume {id}"),
+                    None => "yes: wexport fetch with the operation above".into(),
+                });
+                let is_systemic = matches!(problem.exit, Exit::Unauthorized | Exit::Network);
+                self.fail(row, problem, is_systemic).await
+            }
+            None => {
+                if upload.has_started() {
+                    let what = "aborting the upload; stop again to leave its parts in the store";
+                    self.reporter.warn(what);
+                }
+                if let Err(leftover) = upload.abort().await {
+                    let advice = leftover.advice.join("; ");
+                    let of_row = match self.store.is_batch() {
+                        true => format!("row {number}: "),
+                        false => String::new(),
+                    };
+                    self.reporter.warn(format!("{of_row}{}: {advice}", leftover.what));
+                }
+                Ok(Closed::Stopped)
+            }
+        }
+    }
+
+    async fn done(&self, row: Row, event: Event, end: RowEnd) -> Result<Closed, Problem> {
+        self.conclude(row.number, end.clone()).await?;
+        self.reporter.export_event(row.number, event);
+        Ok(Closed::Ended(end))
+    }
+
+    pub(super) async fn skip(&self, row: Row, file: String) -> Result<Closed, Problem> {
+        let end = RowEnd::Skipped { file: file.clone() };
+        self.conclude(row.number, end.clone()).await?;
+        self.reporter.export_event(row.number, Event::Skipped { file });
+        Ok(Closed::Ended(end))
+    }
+
+    pub(super) async fn fail(
+        &self,
+        row: Row,
+        problem: Problem,
+        is_systemic: bool,
+    ) -> Result<Closed, Problem> {
+        let error = Box::new((&problem).into());
+        self.conclude(row.number, RowEnd::Failed { error }).await?;
+        self.reporter.export_failed(row.number, &row.subject, &problem);
+        Ok(Closed::Failed { problem, is_systemic })
+    }
+
+    /// Records the end of an export: in the store, and then in the results.
+    async fn conclude(&self, number: u64, end: RowEnd) -> Result<(), Problem> {
+        let concluded = self.with_store(move |store| store.conclude(number, &end)).await;
+        let result = match concluded {
+            Ok(result) => result,
+            // The file of a single export is complete or not, whatever its record says. A batch
+            // that cannot record what it has done must not go on.
+            Err(problem) if !self.store.is_batch() => {
+                self.reporter.warn(problem.what);
+                return Ok(());
+            }
+            Err(problem) => return Err(problem),
+        };
+        if let Some(Err(error)) = self.results.as_ref().map(|results| results.append(&result)) {
+            self.reporter.warn(format!("the results are incomplete: {error}"));
+        }
+        Ok(())
+    }
+}

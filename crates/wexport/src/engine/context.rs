@@ -1,0 +1,130 @@
+//! What the exports of a run share.
+
+use std::io;
+use std::sync::Arc;
+
+use export_hyper::{Blocking, CheckpointStore, Client};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use super::results::Results;
+use crate::explain::Context;
+use crate::output::{OutputSink, Outputs};
+use crate::problem::{Exit, Problem};
+use crate::receipt::Origin;
+use crate::settings::{Loaded, Settings};
+use crate::state::{Learned, Row, RunCheckpoints, RunDescription, RunStore};
+use crate::ui::Reporter;
+
+/// The settings, the store, the outputs and the reporter of a run.
+#[derive(Debug)]
+pub(super) struct RunContext {
+    pub(super) settings: Arc<Settings>,
+    pub(super) client: Client,
+    pub(super) client_id: Option<String>,
+    pub(super) store: Arc<dyn RunStore>,
+    pub(super) description: RunDescription,
+    pub(super) learned: Learned,
+    pub(super) outputs: Outputs,
+    pub(super) reporter: Arc<Reporter>,
+    pub(super) results: Option<Results>,
+    /// Whether the program is being stopped.
+    pub(super) is_stopped: watch::Sender<bool>,
+}
+
+impl RunContext {
+    /// Loads the credentials and makes the client. Nothing is sent yet.
+    pub(super) fn new(
+        store: Arc<dyn RunStore>,
+        settings: Arc<Settings>,
+        outputs: Outputs,
+        reporter: &Arc<Reporter>,
+    ) -> Result<Arc<Self>, Problem> {
+        let description = store.description()?;
+        let names = Arc::clone(&store);
+        // If this fails, the file may get another name after a crash. The export is not affected.
+        let outputs =
+            outputs.with_observer(move |number, name| drop(names.reserve_name(number, name)));
+        let results = match &description.options.results {
+            Some(path) => Some(Results::create(path, &*store)?),
+            None => None,
+        };
+        let checkpoints = Blocking::new(RunCheckpoints::new(Arc::clone(&store)));
+        let checkpoints = Arc::new(checkpoints) as Arc<dyn CheckpointStore>;
+        let Loaded { credentials, client_id } =
+            settings.credentials.load(&mut |warning| reporter.warn(warning))?;
+        let mut learned = store.load_learned()?;
+        let pacer = settings.pacer(learned.pacer.take());
+        let client = settings.client(credentials, Some(checkpoints), pacer)?;
+        Ok(Arc::new(Self {
+            settings,
+            client,
+            client_id,
+            store,
+            description,
+            learned,
+            outputs,
+            reporter: Arc::clone(reporter),
+            results,
+            is_stopped: watch::Sender::new(false),
+        }))
+    }
+
+    /// Calls the store where it may block.
+    pub(super) async fn with_store<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn RunStore) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let store = Arc::clone(&self.store);
+        match spawn_blocking(move || call(&*store)).await {
+            Ok(result) => result,
+            Err(error) => Err(Problem::new(Exit::Local, error.to_string())),
+        }
+    }
+
+    pub(super) async fn row(&self, number: u64) -> Result<Row, Problem> {
+        self.with_store(move |store| store.row(number)).await
+    }
+
+    /// Makes the sink of an export whose download begins, or is resumed.
+    pub(super) async fn open(self: Arc<Self>, number: u64) -> io::Result<OutputSink> {
+        let row = self.row(number).await.map_err(crate::output::OpenFailure::from)?;
+        let opened = self.outputs.open(
+            number,
+            &row.destination,
+            &row.subject,
+            #[cfg(feature = "store")]
+            || Ok((self.store.upload_dir(number)?, self.origin(&row))),
+        );
+        Ok(opened.await?)
+    }
+
+    /// What a receipt has beside what the service says.
+    pub(super) fn origin(&self, row: &Row) -> Origin {
+        Origin {
+            subject: row.subject.clone(),
+            spec: spec_of(row),
+            base_url: self.description.base_url.clone(),
+            api_version: self.description.api_version.clone(),
+            client_id: self.client_id.clone(),
+            began: row.destination.at,
+        }
+    }
+
+    /// What an error of an export is explained with.
+    pub(super) fn explain_context(&self, row: &Row, operation: Option<String>) -> Context {
+        let scope = &row.subject.scope;
+        Context {
+            scope: (!scope.is_empty()).then(|| scope.clone()),
+            job: self.store.id().map(String::from),
+            operation,
+            token_from: self.settings.credentials.token_from(self.client_id.as_deref()),
+        }
+    }
+}
+
+/// What was asked for, from the checkpoint of an export.
+fn spec_of(row: &Row) -> Option<Value> {
+    serde_json::from_str(row.checkpoint.spec()).ok()
+}

@@ -1,0 +1,129 @@
+//! Runs exports: a single one is a run of one.
+//!
+//! A run is prepared, which checks each destination before anything is sent, and stored. The
+//! [runner](runner::Runner) then drives all of its exports under one limit, [closes](close) each
+//! export whose job has ended, and stops when the program is stopped or when no export could
+//! succeed. A run that is resumed takes the same way from its store.
+
+mod close;
+mod context;
+mod prepare;
+mod results;
+mod runner;
+mod systemic;
+
+use std::sync::Arc;
+
+use export_hyper::{Config, ExportJob, SunsetNotice};
+
+use self::context::RunContext;
+use self::prepare::{Prepared, prepare, restore_names};
+use self::runner::Runner;
+use crate::clock;
+use crate::event::Event;
+use crate::output::Outputs;
+use crate::problem::Problem;
+use crate::request::ListedExport;
+use crate::settings::Settings;
+use crate::state::{RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir};
+use crate::sunset;
+use crate::ui::Reporter;
+
+/// What a run is to do.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    Single(Box<ListedExport>),
+    Batch { exports: Vec<ListedExport>, source: String, options: RunOptions },
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct RunOutcome {
+    /// The end of a single export.
+    pub(crate) end: Option<RowEnd>,
+    /// Why the run ended without all of its files. Displays have shown it, but for its advice.
+    pub(crate) problem: Option<Problem>,
+}
+
+/// Runs new exports to their end.
+pub(crate) async fn run(
+    plan: Plan,
+    settings: Settings,
+    reporter: &Arc<Reporter>,
+) -> Result<RunOutcome, Problem> {
+    let settings = Arc::new(settings);
+    let outputs = Outputs::new(&settings);
+    let description = |source, options| RunDescription {
+        began: clock::now(),
+        base_url: settings.service.value.base_url().into(),
+        api_version: settings.api_version.value.to_string(),
+        source,
+        options,
+        end: None,
+    };
+    let state = settings.state.as_ref().map(|state| state.value.clone());
+    let state = || state.as_deref().map(StateDir::open).transpose();
+    let (store, skipped): (Arc<dyn RunStore>, _) = match plan {
+        Plan::Single(export) => {
+            let Prepared { row, skipped } = match prepare(vec![*export], &outputs).await {
+                Ok(mut prepared) => prepared.remove(0),
+                Err(mut refused) => return Err(refused.remove(0).1),
+            };
+            if let Some(file) = skipped {
+                // Nothing is stored: a nightly job would leave a folder each night.
+                reporter.event(Event::Skipped { file: file.clone() });
+                let end = Some(RowEnd::Skipped { file });
+                return Ok(RunOutcome { end, problem: None });
+            }
+            let description = description(None, RunOptions::default());
+            let store = match state()? {
+                Some(state) => state.create_job(row, description)?,
+                None => SingleRun::in_memory(row, description),
+            };
+            (Arc::new(store), Vec::new())
+        }
+        Plan::Batch { exports, source, options } => {
+            let state = state()?.ok_or_else(|| {
+                Problem::usage("--no-state cannot be used with `batch`, which stores its exports")
+            })?;
+            let prepared = prepare(exports, &outputs).await;
+            let prepared = prepared.map_err(|refused| prepare::merge(&refused))?;
+            let (mut rows, mut skipped) = (Vec::new(), Vec::new());
+            for (number, Prepared { row, skipped: file }) in (1..).zip(prepared) {
+                rows.push(row);
+                skipped.extend(file.map(|file| (number, file)));
+            }
+            let store = state.create_batch(&description(Some(source), options), rows)?;
+            (Arc::new(store), skipped)
+        }
+    };
+    let context = RunContext::new(store, settings, outputs, reporter)?;
+    Runner::new(context, false)?.run(skipped).await
+}
+
+/// Resumes a run.
+pub(crate) async fn resume(
+    store: Arc<dyn RunStore>,
+    settings: Settings,
+    reporter: &Arc<Reporter>,
+) -> Result<RunOutcome, Problem> {
+    let settings = Arc::new(settings);
+    let outputs = Outputs::new(&settings);
+    restore_names(&*store, outputs.names())?;
+    let context = RunContext::new(store, settings, outputs, reporter)?;
+    Runner::new(context, true)?.run(Vec::new()).await
+}
+
+/// Fails if the endpoint of a job has an announced end, for `--deny-deprecated`.
+pub(crate) fn deny_deprecated(job: &ExportJob) -> Result<(), Problem> {
+    let notice: Option<SunsetNotice> = job.sunset(clock::now());
+    notice.map_or(Ok(()), |notice| Err(sunset::deny(&notice)))
+}
+
+/// A job for an operation that was started elsewhere.
+pub(crate) fn attach(operation: &str, config: &Config) -> Result<Box<ExportJob>, Problem> {
+    ExportJob::attach(operation, config).map(Box::new).map_err(|error| {
+        let error = export_hyper::ExportError::Attach(error);
+        crate::explain::explain(&error, &crate::explain::Context::default())
+    })
+}

@@ -1,0 +1,328 @@
+//! Drives the exports of a run.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use export_hyper::{BatchLimits, Exports};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::{Instant, interval};
+
+use super::RunOutcome;
+use super::close::Closed;
+use super::context::RunContext;
+use crate::clock;
+use crate::event::{BatchStart, Event, Tally};
+use crate::explain::explain;
+use crate::output::OutputSink;
+use crate::problem::{Exit, Problem};
+use crate::signals;
+use crate::state::{Learned, Row, RowEnd, RowStatus, RunEnd};
+use crate::ui::BatchGauges;
+
+/// The exports of a run that have not ended.
+pub(super) struct Runner {
+    context: Arc<RunContext>,
+    exports: Exports<OutputSink>,
+    /// The exports whose job has ended, until their end is recorded.
+    closing: FuturesUnordered<Closing>,
+    is_resumed: bool,
+    /// Why no more exports are submitted, if a failure affects all of them.
+    halted: Option<Exit>,
+    /// The end of the last export, and its problem: all there is to say of a single one.
+    last: (Option<RowEnd>, Option<Problem>),
+}
+
+type Closing = Pin<Box<dyn Future<Output = Result<Closed, Problem>> + Send>>;
+
+/// The number of exports that may be closing. No other export is driven beyond it.
+const MAX_CLOSING: usize = 16;
+
+/// How often the reporter gets the state of a batch.
+const REPORT_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often what was learned is stored, for the run after one that is killed.
+const LEARN_INTERVAL: Duration = Duration::from_secs(2);
+
+impl Runner {
+    pub(super) fn new(context: Arc<RunContext>, is_resumed: bool) -> Result<Self, Problem> {
+        let limits = BatchLimits::default();
+        let open = context.description.options.max_in_flight.unwrap_or(limits.open);
+        let state = context.learned.batch.with_limits(BatchLimits { open, ..limits });
+        let opener = Arc::clone(&context);
+        let exports =
+            context.client.exports_resumed(state, move |number| Arc::clone(&opener).open(number));
+        let closing = FuturesUnordered::new();
+        Ok(Self { context, exports, closing, is_resumed, halted: None, last: (None, None) })
+    }
+
+    /// Runs all exports to their end, or until the program is stopped. `skipped` are the exports
+    /// whose file is known to exist.
+    pub(super) async fn run(mut self, skipped: Vec<(u64, String)>) -> Result<RunOutcome, Problem> {
+        self.report_start()?;
+        match signals::interruptible(self.drive(skipped)).await {
+            Ok(Ok(())) => self.finish(None),
+            Err(signal) => {
+                self.stop().await;
+                self.finish(Some(signal))
+            }
+            Ok(Err(problem)) => {
+                self.stop().await;
+                self.record_end(problem.exit, problem.what.clone())?;
+                Err(problem)
+            }
+        }
+    }
+
+    fn report_start(&self) -> Result<(), Problem> {
+        let RunContext { store, reporter, description, .. } = &*self.context;
+        let log = store.open_log().map_err(|error| {
+            Problem::local(format!("cannot open the log of {}", store.id().unwrap_or("-")), &error)
+        })?;
+        reporter.attach(store.id(), log);
+        let (api_version, base_url) =
+            (description.api_version.clone(), description.base_url.clone());
+        let resumed = self.is_resumed;
+        let Some(source) = description.source.clone() else {
+            let subject = store.row(1)?.subject;
+            reporter.event(Event::Started { subject, api_version, base_url, resumed });
+            return Ok(());
+        };
+        let totals = store.totals()?;
+        let over = Tally { done: totals.done, skipped: totals.skipped, failed: totals.failed };
+        let (exports, left) = (totals.all(), totals.open + totals.waiting);
+        reporter.batch_started(BatchStart {
+            source,
+            exports,
+            over,
+            left,
+            resumed,
+            api_version,
+            base_url,
+        });
+        Ok(())
+    }
+
+    async fn drive(&mut self, skipped: Vec<(u64, String)>) -> Result<(), Problem> {
+        for (number, file) in skipped {
+            let row = self.context.row(number).await?;
+            self.context.skip(row, file).await?;
+        }
+        for status in [RowStatus::Open, RowStatus::Waiting] {
+            self.add_all(status).await?;
+        }
+        let mut tick = interval(REPORT_INTERVAL);
+        let mut learned_at = Instant::now();
+        let mut all_ended = false;
+        while !(all_ended && self.closing.is_empty()) {
+            let may_continue = !all_ended && self.closing.len() < MAX_CLOSING;
+            tokio::select! {
+                biased;
+                Some(closed) = self.closing.next() => self.on_closed(closed?),
+                finished = self.exports.next(), if may_continue => match finished {
+                    Some(finished) => {
+                        let context = Arc::clone(&self.context);
+                        self.closing.push(Box::pin(context.close(finished)));
+                    }
+                    None => all_ended = true,
+                },
+                _ = tick.tick() => {
+                    self.report_totals();
+                    if learned_at.elapsed() >= LEARN_INTERVAL {
+                        learned_at = Instant::now();
+                        self.store_learned().await?;
+                    }
+                }
+            }
+        }
+        self.report_totals();
+        self.store_learned().await
+    }
+
+    async fn add_all(&mut self, status: RowStatus) -> Result<(), Problem> {
+        let context = Arc::clone(&self.context);
+        for row in context.store.rows(status) {
+            let row = row?;
+            // The destinations of a new run were checked before it was stored.
+            if self.is_resumed {
+                #[cfg(feature = "store")]
+                if self.resume_upload(&row).await? {
+                    continue;
+                }
+                let RunContext { outputs, .. } = &*context;
+                match outputs.check(row.number, &row.destination, &row.subject).await {
+                    Ok(None) => {}
+                    Ok(Some(file)) => {
+                        let closed = context.skip(row, file).await?;
+                        self.on_closed(closed);
+                        continue;
+                    }
+                    Err(problem) => {
+                        let closed = context.fail(row, problem, false).await?;
+                        self.on_closed(closed);
+                        continue;
+                    }
+                }
+            }
+            self.add(row).await?;
+        }
+        Ok(())
+    }
+
+    async fn add(&mut self, row: Row) -> Result<(), Problem> {
+        let context = &self.context;
+        let number = row.number;
+        let (events, progress) = (Arc::clone(&context.reporter), Arc::clone(&context.reporter));
+        let export = context
+            .client
+            .resume(row.checkpoint.clone())
+            .with_key(number.to_string())
+            .on_event(move |event| events.job_event(number, event))
+            .on_progress(move |bytes, length| progress.progress(number, bytes, length));
+        if let Err(error) = self.exports.add(number, export) {
+            let problem = explain(&error, &context.explain_context(&row, None));
+            let closed = context.fail(row, problem, false).await?;
+            self.on_closed(closed);
+        }
+        Ok(())
+    }
+
+    /// Resumes the upload of an export whose file is complete; false if there is none.
+    #[cfg(feature = "store")]
+    async fn resume_upload(&self, row: &Row) -> Result<bool, Problem> {
+        let fail = |error| Problem::local("cannot read the state of an upload", &error);
+        let dir = self.context.store.upload_dir(row.number).map_err(fail)?;
+        let Some(pending) = dir.load().map_err(fail)? else { return Ok(false) };
+        let (context, row) = (Arc::clone(&self.context), row.clone());
+        self.closing.push(Box::pin(async move {
+            let outputs = &context.outputs;
+            let upload = outputs.resume_upload(row.number, &row.destination, dir, pending).await;
+            match upload {
+                Ok(upload) => context.upload(row, upload).await,
+                Err(problem) => context.fail(row, problem, false).await,
+            }
+        }));
+        Ok(true)
+    }
+
+    /// Decides what a closed export means for the others.
+    fn on_closed(&mut self, closed: Closed) {
+        match closed {
+            Closed::Ended(end) => self.last = (Some(end), None),
+            Closed::Failed { problem, is_systemic } => {
+                let exit = problem.exit;
+                self.last = (None, Some(problem));
+                if is_systemic {
+                    self.halt(exit);
+                }
+            }
+            #[cfg(feature = "store")]
+            Closed::Stopped => {}
+        }
+    }
+
+    /// Submits no more exports.
+    fn halt(&mut self, exit: Exit) {
+        if self.context.description.options.keep_going || self.halted.is_some() {
+            return;
+        }
+        self.halted = Some(exit);
+        let withdrawn = self.exports.withdraw().len();
+        if withdrawn > 0 {
+            self.context.reporter.warn(format!(
+                "the other exports would fail in the same way: {withdrawn} are not submitted \
+                 (--keep-going submits them)"
+            ));
+        }
+    }
+
+    fn report_totals(&self) {
+        let (counts, pacer) = (self.exports.counts(), self.context.client.pacer());
+        self.context.reporter.totals(&BatchGauges::new(clock::now(), counts, &pacer));
+    }
+
+    async fn store_learned(&self) -> Result<(), Problem> {
+        let (pacer, batch) = (Some(self.context.client.pacer()), self.exports.state());
+        let learned = Learned { pacer, batch };
+        self.context.with_store(move |store| store.store_learned(&learned)).await
+    }
+
+    /// Stops all exports but for uploads, which are aborted. A second signal ends that too.
+    async fn stop(&mut self) {
+        self.context.is_stopped.send_replace(true);
+        let closing = &mut self.closing;
+        let closed = async { while closing.next().await.is_some() {} };
+        let _ = signals::interruptible(closed).await;
+    }
+
+    /// Records and reports the end of the run.
+    fn finish(self, signal: Option<Exit>) -> Result<RunOutcome, Problem> {
+        let RunContext { store, reporter, .. } = &*self.context;
+        if store.is_batch() {
+            let totals = store.totals()?;
+            let incomplete = totals.failed > 0 || totals.open > 0 || totals.waiting > 0;
+            let complete = if incomplete { Exit::Some } else { Exit::Done };
+            let exit = signal.or(self.halted).unwrap_or(complete);
+            let text = format!("{} of {} done", totals.done + totals.skipped, totals.all());
+            self.record_end(exit, text)?;
+            let problem = incomplete_batch(exit, store.id().unwrap_or_default());
+            return Ok(RunOutcome { end: None, problem });
+        }
+        let (end, mut problem) = (self.last.0.clone(), self.last.1.clone());
+        if let (Some(signal), None, None) = (signal, &end, &problem) {
+            reporter.event(Event::Interrupted { exit_code: signal.code() });
+            let stopped = self.stopped(signal)?;
+            reporter.failed(&stopped);
+            if let Err(problem) = self.record_end(signal, stopped.what.clone()) {
+                reporter.warn(problem.what);
+            }
+            problem = Some(stopped);
+        }
+        Ok(RunOutcome { end, problem })
+    }
+
+    fn record_end(&self, exit: Exit, text: String) -> Result<(), Problem> {
+        let RunContext { store, reporter, .. } = &*self.context;
+        store.finish(RunEnd { at: clock::now(), exit_code: exit.code(), text })?;
+        reporter.batch_done(store.totals()?.waiting, exit);
+        Ok(())
+    }
+
+    /// The problem of a single export that was stopped.
+    fn stopped(&self, signal: Exit) -> Result<Problem, Problem> {
+        let store = &self.context.store;
+        let operation = store.row(1)?.checkpoint.operation().map(String::from);
+        let mut problem = Problem::new(signal, stopped_by(signal));
+        problem.again = Some(match (store.id(), &operation) {
+            (Some(id), _) => format!("yes: wexport jobs resume {id}"),
+            (None, Some(operation)) => format!("yes: wexport fetch {operation}"),
+            (None, None) => "yes: the service had not accepted the export".into(),
+        });
+        problem.facts.operation = operation;
+        Ok(problem)
+    }
+}
+
+/// The problem of a batch that does not have all of its files.
+fn incomplete_batch(exit: Exit, id: &str) -> Option<Problem> {
+    let what = match exit {
+        Exit::Done => return None,
+        Exit::Interrupted | Exit::Terminated => stopped_by(exit),
+        Exit::Some => "some exports failed",
+        _ => "the batch was stopped by a failure that affects every export",
+    };
+    let mut problem = Problem::new(exit, what).advise(format!("`wexport jobs show {id}` says why"));
+    problem.again = Some(match exit {
+        Exit::Interrupted | Exit::Terminated => format!("yes: wexport jobs resume {id}"),
+        _ => format!("yes: wexport jobs resume {id} --failed"),
+    });
+    Some(problem)
+}
+
+const fn stopped_by(signal: Exit) -> &'static str {
+    match signal {
+        Exit::Interrupted => "stopped by Ctrl-C",
+        _ => "stopped by SIGTERM",
+    }
+}

@@ -1,0 +1,172 @@
+//! What `-o` means.
+
+use std::path::{Path, PathBuf};
+
+use export_hyper::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "store")]
+use super::store::Address;
+use super::template::Template;
+use crate::args::{IfExistsArg, OutputArgs};
+use crate::problem::Problem;
+
+/// Where a file goes, as it was given: enough for another process to resolve it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Destination {
+    /// The value of `-o`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<String>,
+    /// The working directory of the command.
+    pub(crate) folder: PathBuf,
+    pub(crate) if_exists: IfExistsArg,
+    /// When the command was given.
+    pub(crate) at: Timestamp,
+    /// Whether a receipt is written beside the file.
+    #[serde(default)]
+    pub(crate) receipt: bool,
+}
+
+/// A resolved destination.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Target {
+    /// A file with this path.
+    File(PathBuf),
+    /// A folder; the service names the file.
+    Folder(PathBuf),
+    /// A path that is filled in from what is known of the export.
+    Template(Template),
+    /// An object in a store.
+    #[cfg(feature = "store")]
+    Object(Address),
+    Stdout,
+}
+
+/// An object store that `-o` can name, whether it is compiled in or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Scheme {
+    /// Amazon S3, and compatible stores.
+    S3,
+    /// Google Cloud Storage.
+    Gs,
+    /// Azure Blob Storage.
+    Az,
+}
+
+impl Destination {
+    /// Captures the flags of the output and the working directory.
+    pub(crate) fn new(args: &OutputArgs, at: Timestamp) -> Result<Self, Problem> {
+        let folder = std::env::current_dir()
+            .map_err(|error| Problem::local("cannot find the working directory", &error))?;
+        let if_exists = args.if_exists.unwrap_or_default();
+        let (output, receipt) = (args.output.clone(), args.receipt);
+        Ok(Self { output, folder, if_exists, at, receipt })
+    }
+
+    /// Resolves the destination.
+    pub(crate) fn target(&self) -> Result<Target, Problem> {
+        let Some(output) = self.output.as_deref() else {
+            return Ok(Target::Folder(self.folder.clone()));
+        };
+        if output.is_empty() {
+            return Err(Problem::usage("invalid value '' for '-o': expected a path, URL or -")
+                .advise("use - for standard output"));
+        }
+        if output == "-" {
+            return self.stdout();
+        }
+        if let Some((scheme, rest)) = split_url(output) {
+            return object(scheme, rest);
+        }
+        if output.contains(['{', '}']) {
+            return Template::parse(output, &self.folder).map(Target::Template);
+        }
+        let path = self.folder.join(output);
+        let names_folder = output.ends_with(['/', std::path::MAIN_SEPARATOR]);
+        Ok(if names_folder || path.is_dir() { Target::Folder(path) } else { Target::File(path) })
+    }
+
+    fn stdout(&self) -> Result<Target, Problem> {
+        if self.receipt {
+            return Err(Problem::usage("--receipt cannot be used with -o -")
+                .advise("a receipt is written beside a file"));
+        }
+        if self.if_exists != IfExistsArg::Replace {
+            return Err(Problem::usage("--if-exists cannot be used with -o -"));
+        }
+        Ok(Target::Stdout)
+    }
+
+    /// The path of the file, where it does not depend on the service.
+    pub(crate) fn fixed_path(&self) -> Option<PathBuf> {
+        match self.target() {
+            Ok(Target::File(path)) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Whether the file itself goes to standard output.
+    pub(crate) fn is_stdout(&self) -> bool {
+        self.output.as_deref() == Some("-")
+    }
+}
+
+impl Scheme {
+    fn parse(text: &str) -> Option<Self> {
+        let known = [Self::S3, Self::Gs, Self::Az];
+        known.into_iter().find(|scheme| scheme.as_str().eq_ignore_ascii_case(text))
+    }
+
+    /// The scheme of URLs, which is also the cargo feature of the store.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Gs => "gs",
+            Self::Az => "az",
+        }
+    }
+
+    #[cfg(feature = "store")]
+    const fn is_compiled_in(self) -> bool {
+        match self {
+            Self::S3 => cfg!(feature = "s3"),
+            Self::Gs => cfg!(feature = "gs"),
+            Self::Az => cfg!(feature = "az"),
+        }
+    }
+
+    /// The problem of a store that is not compiled in.
+    pub(super) fn not_compiled_in(self) -> Problem {
+        let scheme = self.as_str();
+        Problem::usage(format!("-o: this wexport was built without support for {scheme}://"))
+            .advise(format!("build it with the cargo feature `{scheme}`"))
+    }
+}
+
+#[cfg_attr(not(feature = "store"), expect(unused_variables, reason = "no store is compiled in"))]
+fn object(scheme: &str, rest: &str) -> Result<Target, Problem> {
+    let scheme = Scheme::parse(scheme).ok_or_else(|| {
+        Problem::usage(format!("-o: unsupported URL scheme {scheme}://"))
+            .advise("name a file, a folder, or an object as s3://BUCKET/KEY")
+    })?;
+    #[cfg(feature = "store")]
+    if scheme.is_compiled_in() {
+        return Address::parse(scheme, rest).map(Target::Object);
+    }
+    Err(scheme.not_compiled_in())
+}
+
+/// Splits a URL after its scheme. A single letter is a drive of Windows, not a scheme.
+fn split_url(output: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = output.split_once("://")?;
+    let legal = scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    legal.then_some((scheme, rest))
+}
+
+/// A path for messages: relative if it is below the working directory.
+pub(crate) fn display_path(path: impl AsRef<Path>) -> String {
+    let current = std::env::current_dir().ok();
+    let path = path.as_ref();
+    let inside = current.and_then(|current| path.strip_prefix(current).ok().map(PathBuf::from));
+    inside.unwrap_or_else(|| path.into()).display().to_string()
+}

@@ -1,0 +1,87 @@
+//! The sink of a download, whatever its destination is.
+
+use std::io;
+
+use bytes::Bytes;
+use export_hyper::{Artifact, FileSink, Sink};
+
+use super::stdout::StdoutSink;
+#[cfg(feature = "store")]
+use super::store::{Upload, UploadSink};
+
+/// Takes the file of an export.
+#[derive(Debug)]
+pub(crate) enum OutputSink {
+    File(Box<FileSink>),
+    /// The file is downloaded here first, and then uploaded.
+    #[cfg(feature = "store")]
+    Object(Box<UploadSink>),
+    Stdout(StdoutSink),
+}
+
+impl OutputSink {
+    /// The path of the file once it is complete; `-` for standard output. `None` if it has to be
+    /// uploaded.
+    pub(crate) fn file(&self) -> Option<String> {
+        match self {
+            Self::File(sink) => sink.finished().map(|path| path.display().to_string()),
+            #[cfg(feature = "store")]
+            Self::Object(_) => None,
+            Self::Stdout(_) => Some("-".into()),
+        }
+    }
+
+    /// The upload of a file that is complete here.
+    #[cfg(feature = "store")]
+    pub(crate) fn into_upload(self) -> Option<Upload> {
+        match self {
+            Self::Object(sink) => sink.into_upload(),
+            Self::File(_) | Self::Stdout(_) => None,
+        }
+    }
+
+    /// Removes the part that was downloaded, for an export that is not resumed.
+    pub(crate) async fn discard(&mut self) {
+        // A part that stays is hidden, and replaced by the next download of the same operation.
+        let _ = match self {
+            Self::File(sink) => sink.discard().await,
+            #[cfg(feature = "store")]
+            Self::Object(sink) => sink.discard().await,
+            Self::Stdout(_) => Ok(()),
+        };
+    }
+}
+
+/// Calls a method of the sink, whichever it is.
+macro_rules! dispatch {
+    ($self:ident, $sink:ident => $call:expr) => {
+        match $self {
+            Self::File($sink) => $call.await,
+            #[cfg(feature = "store")]
+            Self::Object($sink) => $call.await,
+            Self::Stdout($sink) => $call.await,
+        }
+    };
+}
+
+impl Sink for OutputSink {
+    async fn have(&mut self, operation: &str) -> io::Result<u64> {
+        dispatch!(self, sink => sink.have(operation))
+    }
+
+    async fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
+        dispatch!(self, sink => sink.begin(artifact, offset))
+    }
+
+    async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        dispatch!(self, sink => sink.write(chunk))
+    }
+
+    async fn sync(&mut self) -> io::Result<u64> {
+        dispatch!(self, sink => sink.sync())
+    }
+
+    async fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
+        dispatch!(self, sink => sink.finish(artifact))
+    }
+}

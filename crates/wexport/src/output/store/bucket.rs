@@ -1,0 +1,307 @@
+//! The client of one bucket.
+//!
+//! Each store reads its own settings from the environment; requests use the program's connections.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::multipart::MultipartStore;
+use object_store::path::Path as ObjectPath;
+use object_store::{
+    Attribute, Attributes, GetOptions, MultipartUpload, ObjectStore, PutMode, PutMultipartOptions,
+    PutOptions, RetryConfig,
+};
+use tokio::time::timeout;
+
+use super::address::Address;
+use super::error::StoreError;
+use super::parts::{MultipartById, in_pieces};
+use super::transport::{Transport, ask};
+use super::upload_dir::UploadId;
+use crate::output::destination::Scheme;
+use crate::problem::{Exit, Problem};
+use crate::receipt::Receipt;
+use crate::settings::Settings;
+
+/// The client of a bucket. Clones share its connections and credentials.
+#[derive(Clone)]
+pub(in crate::output) struct Bucket {
+    pub(super) store: Arc<dyn ObjectStore>,
+    /// The same, where multipart uploads have an id, with which another process can abort them.
+    pub(super) by_id: Option<Arc<dyn MultipartStore>>,
+    /// The same, where a multipart upload can be completed on the condition that no such object
+    /// exists.
+    pub(super) by_id_if_new: Option<Arc<dyn MultipartStore>>,
+}
+
+/// What happens to an object that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PutCondition {
+    Replace,
+    /// The put fails. The store itself checks this where it can.
+    IfNew,
+}
+
+/// An object that exists.
+#[derive(Debug)]
+pub(super) struct ExistingObject {
+    length: u64,
+    attributes: Attributes,
+}
+
+/// A multipart upload, and its id if it has one.
+pub(super) type StartedUpload = (Box<dyn MultipartUpload>, Option<UploadId>);
+
+impl Bucket {
+    pub(super) async fn find(&self, key: &str) -> Result<Option<ExistingObject>, StoreError> {
+        let options = GetOptions { head: true, ..GetOptions::default() };
+        match ask(self.store.get_opts(&path(key)?, options)).await {
+            Ok(found) => {
+                let (length, attributes) = (found.meta.size, found.attributes);
+                Ok(Some(ExistingObject { length, attributes }))
+            }
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts an object in one request.
+    pub(super) async fn put(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        attributes: Attributes,
+        condition: PutCondition,
+    ) -> Result<(), StoreError> {
+        let mode = match condition {
+            PutCondition::Replace => PutMode::Overwrite,
+            PutCondition::IfNew => PutMode::Create,
+        };
+        let options = PutOptions { mode, attributes, ..PutOptions::default() };
+        ask(self.store.put_opts(&path(key)?, in_pieces(&bytes), options)).await.map(drop)
+    }
+
+    /// Starts a multipart upload.
+    ///
+    /// The future is `'static`, so that a caller that stops waiting can let it finish in a task.
+    pub(super) fn start(
+        &self,
+        key: &str,
+        attributes: Attributes,
+        condition: PutCondition,
+    ) -> impl Future<Output = Result<StartedUpload, StoreError>> + Send + 'static {
+        let (bucket, key) = (self.clone(), key.to_owned());
+        async move {
+            let path = path(&key)?;
+            let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+            let Some(store) = bucket.by_id else {
+                let upload = ask(bucket.store.put_multipart_opts(&path, options)).await?;
+                return Ok((upload, None));
+            };
+            let id = ask(store.create_multipart_opts(&path, options)).await?;
+            let complete = match (condition, bucket.by_id_if_new) {
+                (PutCondition::IfNew, Some(if_new)) => if_new,
+                _ => Arc::clone(&store),
+            };
+            let upload = MultipartById::new(store, complete, path, id.clone());
+            Ok((Box::new(upload) as _, Some(UploadId { key, id })))
+        }
+    }
+
+    /// Whether the store itself checks [`PutCondition::IfNew`] for multipart uploads.
+    pub(super) const fn checks_multipart(&self) -> bool {
+        self.by_id_if_new.is_some()
+    }
+
+    /// Aborts a multipart upload of another process, if it still exists.
+    pub(super) async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
+        let Some(store) = &self.by_id else { return Ok(()) };
+        match ask(store.abort_multipart(&path(&upload.key)?, &upload.id)).await {
+            Err(error) if !error.is_missing() => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bucket")
+    }
+}
+
+impl ExistingObject {
+    /// Whether this is the file of the receipt. A lost response, or a process that was killed,
+    /// leaves such an object.
+    pub(super) fn matches(&self, receipt: &Receipt) -> bool {
+        let ours = attributes_of(receipt);
+        let same = |name: &'static str| {
+            let name = Attribute::Metadata(name.into());
+            let value = self.attributes.get(&name);
+            value.is_some() && value == ours.get(&name)
+        };
+        self.length == receipt.bytes && same("sha256") && same("operation")
+    }
+}
+
+/// The longest value in an object's metadata, in bytes: S3 allows 2 KiB for all of them.
+const MAX_VALUE: usize = 256;
+
+/// The metadata of an object: its media type, and the short values of the receipt.
+pub(super) fn attributes_of(receipt: &Receipt) -> Attributes {
+    let mut attributes = Attributes::new();
+    if let Some(media_type) = &receipt.media_type {
+        attributes.insert(Attribute::ContentType, media_type.clone().into());
+    }
+    let number = |number: u64| Some(number.to_string());
+    for (name, value) in [
+        ("sha256", Some(receipt.sha256.clone())),
+        ("bytes", number(receipt.bytes)),
+        ("operation", Some(receipt.operation.clone())),
+        // Names are one word each: Azure refuses hyphens, and some proxies drop underscores.
+        ("originalrequest", receipt.original_request.clone()),
+        ("created", receipt.created.clone()),
+        ("updated", receipt.updated.clone()),
+        ("submits", number(receipt.submits.into())),
+        ("wexport", Some(receipt.wexport.clone())),
+    ] {
+        // They are sent as header values.
+        let legal = |value: &String| {
+            value.len() <= MAX_VALUE && value.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        };
+        if let Some(value) = value.filter(legal) {
+            attributes.insert(Attribute::Metadata(name.into()), value.into());
+        }
+    }
+    attributes
+}
+
+fn path(key: &str) -> Result<ObjectPath, StoreError> {
+    ObjectPath::parse(key).map_err(|error| StoreError::Other(error.to_string()))
+}
+
+/// How long the metadata service of a machine has to issue credentials.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Bucket {
+    /// Makes the client of a bucket, and checks that there are credentials: an error is better now
+    /// than after an hour of waiting for an export.
+    pub(super) async fn open(
+        address: &Address,
+        settings: &Settings,
+        transport: Transport,
+    ) -> Result<Self, Problem> {
+        let retries = usize::try_from(settings.retries.value).unwrap_or(usize::MAX);
+        let retry = RetryConfig { max_retries: retries, ..RetryConfig::default() };
+        let opening = async {
+            match address.scheme {
+                #[cfg(feature = "s3")]
+                Scheme::S3 => s3(&address.bucket, transport, retry).await,
+                #[cfg(feature = "gs")]
+                Scheme::Gs => gs(&address.bucket, transport, retry).await,
+                #[cfg(feature = "az")]
+                Scheme::Az => az(&address.bucket, transport, retry).await,
+                #[cfg(not(all(feature = "s3", feature = "gs", feature = "az")))]
+                other => Err(other.not_compiled_in()),
+            }
+        };
+        let no_answer = |_| Err(no_credentials(address.scheme, "timed out"));
+        timeout(CREDENTIALS_TIMEOUT, opening).await.unwrap_or_else(no_answer)
+    }
+}
+
+#[cfg(feature = "s3")]
+async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bucket, Problem> {
+    use http::header::IF_NONE_MATCH;
+    use http::{HeaderMap, HeaderValue};
+    use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+    use object_store::{ClientConfigKey, ClientOptions};
+
+    let mut settings = AmazonS3Builder::new();
+    for (name, value) in std::env::vars_os() {
+        let (name, value) = (name.to_string_lossy().to_ascii_lowercase(), value.into_string());
+        // An empty variable counts as unset, as for all other variables.
+        if let (true, Ok(key), Ok(value)) = (name.starts_with("aws_"), name.parse(), value)
+            && !value.is_empty()
+        {
+            settings = settings.with_config(key, value);
+        }
+    }
+    let settings =
+        settings.with_bucket_name(bucket).with_http_connector(transport).with_retry(retry);
+    let store = settings.clone().build().map_err(|error| unusable(Scheme::S3, &error))?;
+    let credentials = Arc::clone(store.credentials());
+    let signs = settings.get_config_value(&AmazonS3ConfigKey::SkipSignature);
+    if signs.as_deref() != Some("true") {
+        check_credentials(Scheme::S3, ask(credentials.get_credential()).await)?;
+    }
+    let endpoints = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];
+    let endpoint = endpoints.iter().find_map(|key| settings.get_config_value(key));
+    let allows_http = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
+    let allows_http = settings.get_config_value(&allows_http).as_deref() == Some("true");
+    if !allows_http && endpoint.is_some_and(|url| url.starts_with("http://")) {
+        let what = "AWS_ENDPOINT_URL is plain http: the file would be sent unencrypted";
+        return Err(Problem::usage(what).advise("allow it with AWS_ALLOW_HTTP=true"));
+    }
+    // object_store has no condition for the completion of a multipart upload: this client sends the
+    // condition with each request, and is used for the completion alone.
+    let condition = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
+    let options = ClientOptions::new().with_allow_http(allows_http).with_default_headers(condition);
+    let if_new = settings.with_credentials(credentials).with_client_options(options).build();
+    let if_new = if_new.map_err(|error| unusable(Scheme::S3, &error))?;
+    let store = Arc::new(store);
+    Ok(Bucket { by_id: Some(Arc::clone(&store) as _), by_id_if_new: Some(Arc::new(if_new)), store })
+}
+
+#[cfg(feature = "gs")]
+async fn gs(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bucket, Problem> {
+    let store = object_store::gcp::GoogleCloudStorageBuilder::from_env()
+        .with_bucket_name(bucket)
+        .with_http_connector(transport)
+        .with_retry(retry)
+        .build()
+        .map_err(|error| unusable(Scheme::Gs, &error))?;
+    check_credentials(Scheme::Gs, ask(store.credentials().get_credential()).await)?;
+    let store = Arc::new(store);
+    Ok(Bucket { by_id: Some(Arc::clone(&store) as _), by_id_if_new: None, store })
+}
+
+#[cfg(feature = "az")]
+async fn az(container: &str, transport: Transport, retry: RetryConfig) -> Result<Bucket, Problem> {
+    let store = object_store::azure::MicrosoftAzureBuilder::from_env()
+        .with_container_name(container)
+        .with_http_connector(transport)
+        .with_retry(retry)
+        .build()
+        .map_err(|error| unusable(Scheme::Az, &error))?;
+    check_credentials(Scheme::Az, ask(store.credentials().get_credential()).await)?;
+    // Uncommitted blocks have no id; the store removes them after a week.
+    Ok(Bucket { by_id: None, by_id_if_new: None, store: Arc::new(store) })
+}
+
+fn unusable(scheme: Scheme, error: &object_store::Error) -> Problem {
+    let what = format!("{}:// cannot be used as it is set up: {error}", scheme.as_str());
+    Problem::usage(what).advise(HELP)
+}
+
+fn check_credentials<T>(scheme: Scheme, result: Result<T, StoreError>) -> Result<(), Problem> {
+    result.map(drop).map_err(|error| {
+        let reason = error.explain("getting credentials of this machine").what;
+        no_credentials(scheme, &reason)
+    })
+}
+
+fn no_credentials(scheme: Scheme, reason: &str) -> Problem {
+    let (word, names) = match scheme {
+        Scheme::S3 => ("s3", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        Scheme::Gs => ("gs", "GOOGLE_APPLICATION_CREDENTIALS"),
+        Scheme::Az => ("az", "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"),
+    };
+    let what = format!("there are no credentials for {word}://: {reason}");
+    let problem = Problem::new(Exit::Unauthorized, what);
+    problem.advise(format!("set {names}")).advise(HELP)
+}
+
+const HELP: &str = "`wexport help stores` names the variables that each store reads";

@@ -1,0 +1,210 @@
+//! How requests to a store are sent: as all others, and with a note of how each ended.
+
+use std::cell::RefCell;
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use export_hyper::{Failure, FailureKind, HttpSender};
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody,
+    HttpResponse, HttpService,
+};
+use object_store::{ClientConfigKey, ClientOptions};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::error::{Answer, LastExchange, StoreError};
+use crate::problem::Problem;
+use crate::settings::{Settings, apply_headers};
+
+/// The program's own way to send requests, for a store's client.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    sender: HttpSender<TimedBody>,
+    stall: Duration,
+    allow_plain_http: bool,
+}
+
+tokio::task_local! {
+    /// How the last request of whatever is asked for at the moment ended. The store's client
+    /// keeps some of it to itself, and shows the rest with what need not be shown.
+    static LAST: RefCell<Option<LastExchange>>;
+}
+
+/// Asks a store for something, and keeps what it takes to explain a failure.
+pub(super) async fn ask<T>(
+    asking: impl Future<Output = object_store::Result<T>>,
+) -> Result<T, StoreError> {
+    let noting = async {
+        let asked = asking.await;
+        asked.map_err(|error| StoreError::new(LAST.with(RefCell::take), &error))
+    };
+    LAST.scope(RefCell::default(), noting).await
+}
+
+/// The largest answer that is read: what a store says of itself is short.
+const LARGEST_ANSWER: usize = 1_048_576;
+
+impl Transport {
+    pub(super) fn new(settings: &Settings) -> Result<Self, Problem> {
+        let refuse = |error: &dyn fmt::Display| Problem::usage(error.to_string());
+        let tls = settings.tls();
+        let rules = settings.proxy.value.rules().map_err(|error| refuse(&error))?;
+        let rules = rules.with_direct(OF_THIS_MACHINE);
+        Ok(Self {
+            sender: HttpSender::new(&tls, rules).map_err(|error| refuse(&error))?,
+            stall: settings.stall_timeout.value.0,
+            allow_plain_http: false,
+        })
+    }
+
+    async fn exchange(&self, request: Request<HttpRequestBody>) -> Result<HttpResponse, Failure> {
+        let (mut head, body) = request.into_parts();
+        apply_headers(&mut head.headers);
+        if head.uri.scheme_str() != Some("https") && !self.allow_plain_http {
+            let detail = "it speaks plain http, and that was not allowed";
+            return Err(Failure::new(FailureKind::Untrusted).with_detail(detail));
+        }
+        let progress = BodyProgress::default();
+        let request = Request::from_parts(head, TimedBody { body, progress: progress.clone() });
+        let response = self.while_moving(&progress, self.sender.send(request)).await?;
+        let (head, body) = response.into_parts();
+        let body = self.collect(body).await?;
+        let request_id = REQUEST_IDS.iter().find_map(|name| head.headers.get(*name));
+        note(LastExchange::Answered(Answer {
+            status: head.status.as_u16(),
+            request_id: request_id.and_then(|id| id.to_str().ok()).map(String::from),
+            body: body.clone(),
+        }));
+        Ok(Response::from_parts(head, body.into()))
+    }
+
+    /// Waits for as long as bytes are taken from a body, and a while longer.
+    async fn while_moving<T>(
+        &self,
+        progress: &BodyProgress,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut work = pin!(work);
+        loop {
+            let give_up_at = progress.last() + self.stall;
+            match timeout_at(give_up_at, &mut work).await {
+                Ok(done) => return done,
+                Err(_) if progress.last() + self.stall > give_up_at => {}
+                Err(_) => return Err(Failure::new(FailureKind::Stalled)),
+            }
+        }
+    }
+
+    async fn collect<B>(&self, mut body: B) -> Result<Bytes, Failure>
+    where
+        B: Body<Data = Bytes, Error: StdError + Send + Sync + 'static> + Unpin,
+    {
+        let mut collected = Vec::new();
+        loop {
+            let frame = timeout(self.stall, body.frame()).await;
+            match frame.map_err(|_| Failure::new(FailureKind::Stalled))? {
+                None => return Ok(collected.into()),
+                Some(Err(error)) => {
+                    return Err(Failure::new(FailureKind::Cut).with_source(error));
+                }
+                Some(Ok(frame)) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    if data.len() > LARGEST_ANSWER - collected.len() {
+                        return Err(Failure::new(FailureKind::TooLong));
+                    }
+                    collected.extend_from_slice(&data);
+                }
+            }
+        }
+    }
+}
+
+/// Where machines give out credentials of their own: no proxy stands before them.
+const OF_THIS_MACHINE: &str = "169.254.0.0/16,fe80::/10,fd00:ec2::/32,metadata.google.internal";
+
+/// Where the stores say by which id their support finds a request.
+const REQUEST_IDS: [&str; 3] = ["x-amz-request-id", "x-guploader-uploadid", "x-ms-request-id"];
+
+fn note(last: LastExchange) {
+    // Nobody may be asking: a client renews its credentials when it likes.
+    let _ = LAST.try_with(|noted| noted.replace(Some(last)));
+}
+
+impl HttpConnector for Transport {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let allowed = options.get_config_value(&ClientConfigKey::AllowHttp);
+        let allow_plain_http = allowed.as_deref() == Some("true");
+        Ok(HttpClient::new(Self { allow_plain_http, ..self.clone() }))
+    }
+}
+
+#[async_trait]
+impl HttpService for Transport {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.exchange(request).await.map_err(|failure| {
+            note(LastExchange::Failed(failure.clone()));
+            // It says what may be tried again.
+            let kind = match failure.kind() {
+                FailureKind::NotSent => HttpErrorKind::Connect,
+                FailureKind::Unanswered | FailureKind::Cut => HttpErrorKind::Interrupted,
+                FailureKind::Stalled => HttpErrorKind::Timeout,
+                _ => HttpErrorKind::Unknown,
+            };
+            HttpError::new(kind, failure)
+        })
+    }
+}
+
+/// When a body was last taken from.
+#[derive(Clone, Debug)]
+struct BodyProgress(Arc<Mutex<Instant>>);
+
+impl Default for BodyProgress {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+}
+
+impl BodyProgress {
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A body that notes when it is taken from.
+#[derive(Debug)]
+struct TimedBody {
+    body: HttpRequestBody,
+    progress: BodyProgress,
+}
+
+impl Body for TimedBody {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        *self.progress.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,352 @@
+//! The second step of an export to a store: the upload.
+
+use std::io;
+use std::time::Duration;
+
+use object_store::{Attribute, MultipartUpload};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::Stores;
+use super::address::{Address, numbered};
+use super::bucket::{Bucket, PutCondition, StartedUpload, attributes_of};
+use super::error::StoreError;
+use super::parts::{SMALLEST_PART, read, send_parts};
+use super::transport::ask;
+use super::upload_dir::{PendingUpload, UploadDir, UploadId};
+use crate::args::IfExistsArg;
+use crate::clock;
+use crate::output::destination::{Destination, Target};
+use crate::output::file::already_exists;
+use crate::output::names::ReservedNames;
+use crate::problem::{Exit, Problem};
+use crate::receipt::{ENDING, Receipt};
+
+/// The upload of a file.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    bucket: Bucket,
+    address: Address,
+    if_exists: IfExistsArg,
+    wants_receipt: bool,
+    names: ReservedNames,
+    dir: UploadDir,
+    pending: PendingUpload,
+    multipart: Multipart,
+}
+
+/// The multipart upload of this process, which has to be completed or aborted.
+#[derive(Debug)]
+enum Multipart {
+    None,
+    /// The request that starts it is under way, in a task of its own: it is not cancelled with the
+    /// upload, since the store may have started it already.
+    Starting(JoinHandle<Result<StartedUpload, StoreError>>),
+    Started(Box<dyn MultipartUpload>),
+}
+
+/// How an upload ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UploadEnd {
+    /// The object has this URL.
+    Uploaded(String),
+    /// An object with this URL exists, and is kept.
+    Skipped(String),
+}
+
+/// The result of trying one key.
+enum KeyResult {
+    Uploaded,
+    Taken,
+}
+
+/// Called with the number of bytes that were sent.
+type OnProgress<'a> = dyn Fn(u64) + Sync + 'a;
+
+/// The last number that is tried for a name that is taken.
+const LAST_NUMBER: u32 = 9_999;
+
+/// How long a user who stops the program waits for the multipart upload to be aborted.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The same after a failure, when no user waits, and a signal ends it.
+const ABORT_TIMEOUT_AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+impl Upload {
+    pub(super) fn new(
+        bucket: Bucket,
+        address: Address,
+        destination: &Destination,
+        names: ReservedNames,
+        dir: UploadDir,
+        pending: PendingUpload,
+    ) -> Self {
+        let (if_exists, wants_receipt) = (destination.if_exists, destination.receipt);
+        let multipart = Multipart::None;
+        Self { bucket, address, if_exists, wants_receipt, names, dir, pending, multipart }
+    }
+
+    /// Resumes an upload of another process.
+    pub(in crate::output) async fn resume(
+        stores: &Stores,
+        destination: &Destination,
+        names: ReservedNames,
+        dir: UploadDir,
+        pending: PendingUpload,
+    ) -> Result<Self, Problem> {
+        let address = address_of(destination)?;
+        let bucket = stores.bucket(&address).await?;
+        Ok(Self::new(bucket, address, destination, names, dir, pending))
+    }
+
+    /// The receipt of the file.
+    pub(crate) const fn receipt(&self) -> &Receipt {
+        &self.pending.receipt
+    }
+
+    /// The URL that the object gets, unless another object has it.
+    pub(crate) fn url(&self) -> String {
+        self.address.url(&self.pending.key)
+    }
+
+    /// Whether a multipart upload may have to be aborted.
+    pub(crate) const fn has_started(&self) -> bool {
+        !matches!(self.multipart, Multipart::None) || self.pending.started.is_some()
+    }
+
+    /// Uploads the file. A multipart upload that fails is aborted.
+    pub(crate) async fn upload(
+        &mut self,
+        on_progress: &OnProgress<'_>,
+    ) -> Result<UploadEnd, Problem> {
+        match self.try_keys(on_progress).await {
+            Ok(end) => {
+                self.dir.clear().map_err(|error| {
+                    let dir = self.dir.path().display();
+                    let what = format!("the file was uploaded, but cannot be removed from {dir}");
+                    Problem::local(what, &error)
+                })?;
+                Ok(end)
+            }
+            Err(problem) => Err(match self.abort_within(ABORT_TIMEOUT_AFTER_FAILURE).await {
+                Ok(()) => problem,
+                Err(leftover) => leftover.advice.into_iter().fold(problem, Problem::advise),
+            }),
+        }
+    }
+
+    /// Aborts the multipart upload after [`upload`](Self::upload) was cancelled.
+    ///
+    /// # Errors
+    ///
+    /// Names what may be left in the store.
+    pub(crate) async fn abort(&mut self) -> Result<(), Problem> {
+        self.abort_within(ABORT_TIMEOUT).await
+    }
+
+    async fn abort_within(&mut self, time: Duration) -> Result<(), Problem> {
+        let error = match timeout(time, self.abort_multipart()).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(_) => StoreError::Other("timed out".into()),
+        };
+        let advice = match (&self.pending.started, self.dir.is_kept()) {
+            (Some(_), true) => {
+                "parts may be left in the store: `jobs resume` and `jobs clean` remove them".into()
+            }
+            (Some(UploadId { id, .. }), false) => {
+                format!("parts may be left in the store: abort the multipart upload {id}")
+            }
+            (None, _) => "a multipart upload without parts may be left in the store".into(),
+        };
+        Err(error.explain(&format!("aborting the upload to {}", self.url())).advise(advice))
+    }
+
+    async fn try_keys(&mut self, on_progress: &OnProgress<'_>) -> Result<UploadEnd, Problem> {
+        let first = self.pending.key.clone();
+        // One of another process, that was killed.
+        let aborted = self.abort_multipart().await;
+        aborted.map_err(|error| explain(error, &self.address.url(&first)))?;
+        for number in 1..=LAST_NUMBER {
+            let key = if number == 1 { first.clone() } else { numbered(&first, number) };
+            let url = self.address.url(&key);
+            if !self.names.reserve(url.clone()) {
+                continue;
+            }
+            match self.try_key(&key, on_progress).await.map_err(|error| explain(error, &url))? {
+                KeyResult::Uploaded => {
+                    self.put_receipt(&key).await?;
+                    return Ok(UploadEnd::Uploaded(url));
+                }
+                KeyResult::Taken => match self.if_exists {
+                    IfExistsArg::Skip => return Ok(UploadEnd::Skipped(url)),
+                    IfExistsArg::Error => return Err(already_exists(&url)),
+                    IfExistsArg::Rename | IfExistsArg::Replace => {}
+                },
+            }
+        }
+        Err(already_exists(&self.url()))
+    }
+
+    async fn try_key(
+        &mut self,
+        key: &str,
+        on_progress: &OnProgress<'_>,
+    ) -> Result<KeyResult, StoreError> {
+        let condition = match self.if_exists {
+            IfExistsArg::Replace => PutCondition::Replace,
+            _ => PutCondition::IfNew,
+        };
+        if condition == PutCondition::IfNew {
+            match look_up(&self.bucket, key, self.receipt()).await {
+                Ok(Some(result)) => return Ok(result),
+                Ok(None) => {}
+                // Credentials that may only write: the put itself finds out.
+                Err(error) if error.is_forbidden() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let ended = if self.receipt().bytes <= SMALLEST_PART {
+            put_whole(&self.bucket, key, &self.dir, self.receipt(), condition).await
+        } else {
+            self.put_parts(key, condition, on_progress).await
+        };
+        match ended {
+            Ok(()) => Ok(KeyResult::Uploaded),
+            Err(error) if error.is_taken() || error.is_missing() => {
+                self.abort_multipart().await?;
+                match look_up(&self.bucket, key, self.receipt()).await {
+                    // The response of an earlier attempt was lost.
+                    Ok(Some(KeyResult::Uploaded)) => Ok(KeyResult::Uploaded),
+                    Ok(Some(KeyResult::Taken)) if condition == PutCondition::IfNew => {
+                        Ok(KeyResult::Taken)
+                    }
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn put_parts(
+        &mut self,
+        key: &str,
+        condition: PutCondition,
+        on_progress: &OnProgress<'_>,
+    ) -> Result<(), StoreError> {
+        let starting = self.bucket.start(key, attributes_of(self.receipt()), condition);
+        self.multipart = Multipart::Starting(tokio::spawn(starting));
+        self.wait_for_start().await?;
+        let (file, length) = (self.dir.file(), self.receipt().bytes);
+        let Multipart::Started(upload) = &mut self.multipart else { return Ok(()) };
+        send_parts(&mut **upload, file, length, on_progress).await?;
+        let is_checked = condition == PutCondition::Replace || self.bucket.checks_multipart();
+        if !is_checked && look_up(&self.bucket, key, &self.pending.receipt).await?.is_some() {
+            return Err(StoreError::taken());
+        }
+        ask(upload.complete()).await?;
+        self.multipart = Multipart::None;
+        self.record(None)
+    }
+
+    /// Waits until the store has started the multipart upload, and records its id before any part
+    /// is sent.
+    async fn wait_for_start(&mut self) -> Result<(), StoreError> {
+        let Multipart::Starting(starting) = &mut self.multipart else { return Ok(()) };
+        let started = starting.await.map_err(|error| StoreError::Other(error.to_string()));
+        self.multipart = Multipart::None;
+        let (upload, id) = started??;
+        self.multipart = Multipart::Started(upload);
+        self.record(id)
+    }
+
+    /// Aborts the multipart upload of this process or of another one, if there is one.
+    async fn abort_multipart(&mut self) -> Result<(), StoreError> {
+        // An upload that the store refused to start need not be aborted.
+        let _ = self.wait_for_start().await;
+        if let Multipart::Started(upload) = &mut self.multipart {
+            match ask(upload.abort()).await {
+                Err(error) if !error.is_missing() => return Err(error),
+                _ => self.multipart = Multipart::None,
+            }
+        } else if let Some(started) = &self.pending.started {
+            self.bucket.abort(started).await?;
+        }
+        if self.pending.started.is_some() { self.record(None) } else { Ok(()) }
+    }
+
+    /// Records which multipart upload was started.
+    fn record(&mut self, started: Option<UploadId>) -> Result<(), StoreError> {
+        self.pending.started = started;
+        let stored = self.dir.store(&self.pending);
+        stored.map_err(|error| StoreError::Other(format!("cannot record the upload: {error}")))
+    }
+
+    async fn put_receipt(&mut self, key: &str) -> Result<(), Problem> {
+        if !self.wants_receipt {
+            return Ok(());
+        }
+        let receipt = &mut self.pending.receipt;
+        receipt.finished = clock::now().to_string();
+        key.rsplit('/').next().unwrap_or(key).clone_into(&mut receipt.file);
+        let key = format!("{key}{ENDING}");
+        let doing = format!("the file was uploaded, but its receipt {}", self.address.url(&key));
+        let json = receipt.to_json().map_err(|error| Problem::local(&doing, &error))?;
+        let json_type = [(Attribute::ContentType, "application/json")].into_iter().collect();
+        let put = self.bucket.put(&key, json.into(), json_type, PutCondition::Replace).await;
+        put.map_err(|error| error.explain(&doing))
+    }
+}
+
+/// Whether a key is taken, and whether by this very file.
+async fn look_up(
+    bucket: &Bucket,
+    key: &str,
+    receipt: &Receipt,
+) -> Result<Option<KeyResult>, StoreError> {
+    let found = bucket.find(key).await?;
+    Ok(found.map(
+        |object| {
+            if object.matches(receipt) { KeyResult::Uploaded } else { KeyResult::Taken }
+        },
+    ))
+}
+
+async fn put_whole(
+    bucket: &Bucket,
+    key: &str,
+    dir: &UploadDir,
+    receipt: &Receipt,
+    condition: PutCondition,
+) -> Result<(), StoreError> {
+    let bytes = read(dir.file(), 0, receipt.bytes).await?;
+    bucket.put(key, bytes, attributes_of(receipt), condition).await
+}
+
+fn explain(error: StoreError, url: &str) -> Problem {
+    error.explain(&format!("the upload to {url}"))
+}
+
+/// Aborts the multipart upload of a job that is removed.
+pub(in crate::output) async fn abort_upload(
+    dir: &UploadDir,
+    destination: &Destination,
+    stores: &Stores,
+) -> Result<(), Problem> {
+    let fail = |error: io::Error| Problem::local("cannot read the state of the upload", &error);
+    let Some(PendingUpload { started: Some(started), .. }) = dir.load().map_err(fail)? else {
+        return Ok(());
+    };
+    let address = address_of(destination)?;
+    let bucket = stores.bucket(&address).await?;
+    let url = address.url(&started.key);
+    let aborted = bucket.abort(&started).await;
+    aborted.map_err(|error| error.explain(&format!("aborting the upload to {url}")))
+}
+
+fn address_of(destination: &Destination) -> Result<Address, Problem> {
+    match destination.target()? {
+        Target::Object(address) => Ok(address),
+        _ => Err(Problem::new(Exit::Local, "the destination of the job is not an object store")),
+    }
+}

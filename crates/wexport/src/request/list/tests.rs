@@ -1,0 +1,147 @@
+//! Lists, and the exports or the errors that they are read as.
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::*;
+
+fn config() -> Config {
+    let config = Config::new("https://api.example.com").unwrap();
+    config.with_api_version(export_hyper::ApiVersion::V2026_01_01)
+}
+
+fn parse(text: &str) -> Result<Vec<ListedExport>, Problem> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list");
+    std::fs::write(&path, text).unwrap();
+    let defaults = OutputArgs { output: Some("{id}.{ext}".into()), ..OutputArgs::default() };
+    let at = Timestamp::from_date(2026, 11, 25);
+    let read = read(&Source::new(path.display().to_string()), &defaults, at, &config());
+    read.map_err(|problem| {
+        let folder = path.display().to_string();
+        Problem { what: problem.what.replace(&folder, "list"), ..problem }
+    })
+}
+
+fn describe(text: &str) -> String {
+    match parse(text) {
+        Err(problem) => problem.what,
+        Ok(lines) => {
+            let texts = lines.iter().map(|export| {
+                let ListedExport { line, request, destination: place } = export;
+                let (subject, body) = (&request.subject, request.job.checkpoint());
+                let output = place.output.as_deref().unwrap_or_default();
+                let exists = place.if_exists;
+                let receipt = if place.receipt { ", receipt" } else { "" };
+                let body = body.spec().to_owned();
+                format!("{line}: {subject} -> {output} ({exists:?}{receipt}) {body}\n")
+            });
+            texts.collect()
+        }
+    }
+}
+
+#[test]
+fn csv_and_json_lines_read_alike() {
+    let csv = "\u{feff}kind,id,format,output,If exists,receipt,include-comments,sections,option\r\n\
+        document,d1,pdf,\"a, b.pdf\",skip,yes,x,\"s1,s2\",pdfOptions.new=1\r\n\
+        \r\n\
+        spreadsheet,s1,xlsx,,,,,,\r\n\
+        graph-report,g1,,,,no,,,\r\n";
+    let json = r#"
+{"kind": "document", "id": "d1", "format": "pdf", "output": "a, b.pdf", "if_exists": "skip", "receipt": true, "include-comments": true, "sections": ["s1", "s2"], "option": {"pdfOptions.new": 1}}
+
+{"kind": "spreadsheet", "id": "s1", "format": "xlsx", "output": null}
+{"kind": "graph-report", "id": "g1", "receipt": false}
+"#;
+    assert_snapshot!(describe(csv));
+    let without_numbers = |text: &str| -> Vec<String> {
+        describe(text).lines().map(|line| line.split_once(": ").unwrap().1.into()).collect()
+    };
+    assert_eq!(without_numbers(csv), without_numbers(json));
+    // The form of spreadsheet programs where the comma is the decimal separator.
+    let semicolons = "kind;id;format\ndocument;d1;pdf\n";
+    assert_eq!(describe(semicolons), describe("kind,id,format\ndocument,d1,pdf\n"));
+}
+
+#[test]
+fn all_errors_are_reported_at_once() {
+    let list = "kind,id,format,include-comment,page-width,output,include-comments,test-form,body\n\
+         document,d1,pdf,,,,,,\n\
+         documnt,d1,pdf,,,,,,\n\
+         ,d1,pdf,,,,,,\n\
+         document,,pdf,,,,,,\n\
+         document,d1,xlsx,,,,,,\n\
+         document,d1,,,,,,,\n\
+         document,d1,pdf,yes,,,,,\n\
+         spreadsheet,s1,pdf,,wide,,,,\n\
+         spreadsheet,s1,pdf,,1000,,,,\n\
+         document,d1,pdf,,,-,,,\n\
+         document,d1,pdf,,,{nmae}.pdf,,,\n\
+         document,d1,pdf,,,ftp://x/y,,,\n\
+         document,d1,pdf,,,,perhaps,,\n\
+         document,d1,pdf,,,,,f1,\n\
+         document,d1,,,,,,,-\n\
+         document,d1,,,,,,,{\n\
+         document,d1,pdf,,,,,,,more\n\
+         graph-report,g1,pdf,,,,,,\n\
+         container,c1,,,,,,,\n";
+    assert_snapshot!(describe(list));
+}
+
+#[test]
+fn invalid_json_is_reported_with_its_place() {
+    let list = "{\"kind\": \"document\", \"id\": \"d1\", \"format\": \"pdf\"}\n\
+         {\"kind\": \"document\", \"id\": \"d1\", \"format\": pdf}\n\
+         [1, 2]\n\
+         {\"kind\": \"document\", \"id\": {\"is\": 1}, \"format\": \"pdf\"}\n\
+         {\"kind\": 7, \"id\": \"d1\"}\n";
+    assert_snapshot!(describe(list));
+}
+
+#[test]
+fn lists_without_exports_are_refused() {
+    for (text, expected) in [
+        ("", "list:1: the list has no exports"),
+        ("\n\n", "list:1: the list has no exports"),
+        ("kind,id\n", "list:1: the list has no exports"),
+        ("kind,id\n,\n", "list:1: the list has no exports"),
+        ("document,d1,pdf\n", "list:1: the header row has no column kind"),
+        ("kind,id,id\ndocument,a,b\n", "list:1: column id: duplicate column"),
+    ] {
+        let text_of_error = describe(text);
+        assert!(text_of_error.contains(expected), "{text:?}: {text_of_error}");
+    }
+}
+
+#[test]
+fn invalid_utf8_is_reported_with_its_line() {
+    let problem = decode(b"kind,id\ndocument,\xff\n".to_vec(), "list").unwrap_err();
+    assert_eq!(problem.what, "list:2: not valid UTF-8");
+}
+
+#[test]
+fn only_the_first_errors_are_shown() {
+    let mut list = String::from("kind,id\n");
+    list.push_str(&"nothing,d1\n".repeat(1_000));
+    let errors = describe(&list);
+    assert!(errors.contains("1000 errors"), "{errors}");
+    assert!(errors.ends_with("and 950 more"), "{errors}");
+    assert_eq!(errors.lines().count(), 52);
+}
+
+#[test]
+fn unknown_fields_are_listed() {
+    let list = "kind,id,format,option\ndocument,d1,pdf,pdfOptions.new=1\n";
+    let exports = parse(list).unwrap();
+    assert_eq!(exports[0].request.unknown_fields, ["pdfOptions.new"]);
+}
+
+proptest! {
+    #[test]
+    fn no_list_panics(text in "(kind|id|format|,|;|\"|\n|\r|document|d1|pdf|\\{|\\}|:|\\[|\\PC){0,60}") {
+        let _ = describe(&text);
+        let _ = describe(&format!("kind,id,format,option\n{text}"));
+        let _ = describe(&format!("{{{text}"));
+    }
+}

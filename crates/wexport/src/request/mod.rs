@@ -1,0 +1,153 @@
+//! Turns the flags of a command, or a row of a list, into a checked request for an export.
+//!
+//! Whatever can be checked without the service is checked here, before anything is sent. Errors
+//! name flags, since a caller of the program knows no fields of the API.
+
+mod dry_run;
+mod kinds;
+mod list;
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use export_hyper::{Config, ExportJob, ExportSpec, SpecError};
+use serde_json::Value;
+
+pub(crate) use self::dry_run::dry_run;
+pub(crate) use self::kinds::ExportCommand;
+pub(crate) use self::list::{ListedExport, Source, read as read_list};
+use crate::args::{Export, OPTIONS, RequestArgs};
+use crate::problem::Problem;
+use crate::subject::Subject;
+
+/// A checked request for one export.
+#[derive(Debug)]
+pub(crate) struct ExportRequest {
+    /// The job, before its first request.
+    pub(crate) job: Box<ExportJob>,
+    pub(crate) subject: Subject,
+    /// Fields that this release does not know. They are sent unchanged.
+    pub(crate) unknown_fields: Vec<String>,
+}
+
+impl ExportRequest {
+    /// Reads and checks the flags of a command.
+    pub(crate) fn new<C: ExportCommand>(
+        export: &Export<C>,
+        config: &Config,
+    ) -> Result<Self, Problem> {
+        let Export { command, output, request, .. } = export;
+        let (spec, format) = match &request.body {
+            Some(body) => {
+                refuse_options_beside_body(command)?;
+                let spec = ExportSpec::from_body(&command.path(), read_body(body)?)
+                    .map_err(|error| Problem::usage(format!("--body: {error}")))?;
+                (spec, None)
+            }
+            None => {
+                let format = command.format();
+                let format =
+                    format.or_else(|| format_of_name(output.output.as_deref(), C::FORMATS));
+                (command.spec(format)?, format.map(String::from))
+            }
+        };
+        let spec = with_options(spec, request)?;
+        let (unknown_fields, scope) = (spec.unknown_fields(), spec.scope().into());
+        let job = ExportJob::new(spec, config).map_err(|error| explain_spec(&error))?;
+        let (kind, id) = (command.kind().into(), command.id().into());
+        let subject = Subject { kind, id, format, scope };
+        Ok(Self { job: Box::new(job), subject, unknown_fields })
+    }
+}
+
+/// The longest body that is read, in **bytes**: one more than the service accepts
+/// (10,485,760, Workiva's API reference).
+const MAX_BODY: u64 = 10_485_761;
+
+/// Reads `@FILE`, `-` for standard input, or the JSON itself.
+fn read_body(body: &str) -> Result<Vec<u8>, Problem> {
+    let (source, name): (Box<dyn Read>, _) = match body.strip_prefix('@') {
+        Some(path) => {
+            let file = File::open(path)
+                .map_err(|error| Problem::local(format!("--body: cannot read {path}"), &error))?;
+            (Box::new(file), path)
+        }
+        None if body == "-" => (Box::new(io::stdin()), "standard input"),
+        None => return Ok(body.into()),
+    };
+    let mut bytes = Vec::new();
+    source
+        .take(MAX_BODY)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Problem::local(format!("--body: cannot read {name}"), &error))?;
+    Ok(bytes)
+}
+
+/// Sets the fields of `--option`.
+fn with_options(spec: ExportSpec, request: &RequestArgs) -> Result<ExportSpec, Problem> {
+    request.options.iter().try_fold(spec, |spec, option| {
+        let (path, value) = option
+            .split_once('=')
+            .filter(|(path, _)| !path.is_empty() && path.split('.').all(|part| !part.is_empty()))
+            .ok_or_else(|| {
+                Problem::usage(format!(
+                    "invalid value '{option}' for '--option': expected PATH=JSON"
+                ))
+                .advise("for example --option pdfOptions.newFlag=true")
+            })?;
+        // A value that is not JSON is a string: quotes rarely survive a shell.
+        let json: Value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        Ok(spec.with_field(path, json))
+    })
+}
+
+fn refuse_options_beside_body(command: &impl ExportCommand) -> Result<(), Problem> {
+    let option = command.options().first().map(|option| option.spec.flag);
+    match option.or_else(|| command.format().map(|_| "format")) {
+        None => Ok(()),
+        Some(flag) => Err(Problem::usage(format!("--{flag} cannot be used with --body"))
+            .advise("change the body, or set the field with --option PATH=JSON")),
+    }
+}
+
+/// The format that the extension of the name after `-o` implies.
+fn format_of_name(output: Option<&str>, formats: &'static [&'static str]) -> Option<&'static str> {
+    let (_, extension) = output?.rsplit_once('.')?;
+    formats.iter().copied().find(|format| extension.eq_ignore_ascii_case(format))
+}
+
+/// Explains why a request is invalid, in terms of flags.
+fn explain_spec(error: &SpecError) -> Problem {
+    match error {
+        SpecError::Version { what, version, instead } => {
+            Problem::usage(format!("API version {version} cannot export {what}"))
+                .advise(format!("use --api-version {instead}"))
+        }
+        SpecError::EmptyId { .. } => Problem::usage("the ID is empty"),
+        SpecError::Sheets { field, count } => Problem::usage(format!(
+            "{} has {count} sheets, but csv takes one, or all without it",
+            flag_of(field)
+        )),
+        SpecError::Conflict { field, with } => {
+            Problem::usage(format!("{} cannot be used with {}", flag_of(field), flag_of(with)))
+        }
+        SpecError::Range { field, given, min, max, unit } => Problem::usage(format!(
+            "invalid value '{given}' for '{}': expected {min} to {max} {unit}",
+            flag_of(field)
+        )),
+        SpecError::Body { field, problem } => {
+            Problem::usage(format!("{}: {problem}", flag_of(field)))
+        }
+        _ => Problem::usage(error.to_string()),
+    }
+}
+
+/// The flag that sets a field; the field itself if there is none.
+fn flag_of(field: &str) -> String {
+    let name = field.rsplit('.').next().unwrap_or(field);
+    match OPTIONS.iter().find(|option| option.field == name) {
+        Some(option) => format!("--{}", option.flag),
+        None if name == "format" => "--format".into(),
+        None => field.into(),
+    }
+}

@@ -1,0 +1,142 @@
+//! The exports of a batch, in a SQLite database of their own.
+//!
+//! Each row is an export:
+//!
+//! ```text
+//! waiting ── store ──► open ── conclude ──► done, skipped, failed
+//!    ▲                  ▲                                    │
+//!    └──────────────────┴───────────── reopen ───────────────┘
+//! ```
+//!
+//! Any process may read the database of a batch; only the holder of the batch's lock writes. A
+//! change is on disk when its call returns, and a crash leaves all of it or nothing: SQLite keeps a
+//! write-ahead log, which `synchronous = FULL` flushes at the end of each transaction
+//! (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
+
+mod error;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use self::error::Cause;
+pub(crate) use self::error::DbError;
+use self::rows::{HAS_STATUS, Pages, read_result, read_row, select_results, select_rows};
+use self::schema::Access;
+pub(crate) use self::writer::{BatchDbWriter, Reopen};
+use super::batch::Batch;
+use super::run::{Items, Row, RowResult, RowStatus, RunDescription, Totals};
+
+/// The database of a batch, for reading.
+#[derive(Debug)]
+pub(crate) struct BatchDb {
+    batch: Batch,
+    connection: Mutex<Connection>,
+}
+
+/// The note with the description of the batch.
+const DESCRIPTION: &str = "description";
+
+impl BatchDb {
+    pub(super) fn open(batch: &Batch) -> Result<Self, DbError> {
+        let connection = schema::open(&batch.db_path(), Access::Read);
+        let connection = connection.map_err(|cause| DbError::new(batch, cause))?;
+        Ok(Self { batch: batch.clone(), connection: Mutex::new(connection) })
+    }
+
+    pub(super) const fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// What was asked for, and how it ended.
+    pub(crate) fn description(&self) -> Result<RunDescription, DbError> {
+        let text = self.note(DESCRIPTION)?;
+        let description = text.and_then(|text| serde_json::from_str(&text).ok());
+        description.ok_or_else(|| self.error(Cause::Damaged("the description is missing".into())))
+    }
+
+    fn note(&self, name: &str) -> Result<Option<String>, DbError> {
+        self.query(|connection| {
+            let sql = "SELECT value FROM note WHERE name = ?1";
+            connection.query_one(sql, [name], |note| note.get(0)).optional()
+        })
+    }
+
+    /// The number of exports with each status.
+    pub(crate) fn totals(&self) -> Result<Totals, DbError> {
+        self.query(|connection| {
+            let sql = "SELECT standing, count(*) FROM export GROUP BY standing";
+            let mut totals = Totals::default();
+            for counted in connection.prepare(sql)?.query_map([], |row| {
+                let count: i64 = row.get(1)?;
+                Ok((row.get::<_, RowStatus>(0)?, count.unsigned_abs()))
+            })? {
+                let (status, count) = counted?;
+                *totals.count_mut(status) += count;
+            }
+            Ok(totals)
+        })
+    }
+
+    /// One export; `None` if there are not that many.
+    pub(crate) fn row(&self, number: u64) -> Result<Option<Row>, DbError> {
+        self.query(|connection| {
+            let sql = select_rows("number = ?1");
+            connection.query_one(&sql, [rows::key(number)], read_row).optional()
+        })
+    }
+
+    /// The exports with this status.
+    pub(crate) fn rows(&self, status: RowStatus) -> Items<'_, Row> {
+        let sql = select_rows(HAS_STATUS);
+        Box::new(Pages::new(self, sql, Some(status), read_row, |row| row.number))
+    }
+
+    /// The exports that ended.
+    pub(crate) fn results(&self) -> Items<'_, RowResult> {
+        let sql = select_results("outcome IS NOT NULL");
+        Box::new(Pages::new(self, sql, None, read_result, |result| result.row))
+    }
+
+    /// The exports that failed.
+    pub(crate) fn failures(&self) -> Items<'_, RowResult> {
+        let (sql, status) = (select_results(HAS_STATUS), Some(RowStatus::Failed));
+        Box::new(Pages::new(self, sql, status, read_result, |result| result.row))
+    }
+
+    /// How one export ended; `None` if it has not.
+    pub(crate) fn result(&self, number: u64) -> Result<Option<RowResult>, DbError> {
+        self.query(|connection| {
+            let sql = select_results("number = ?1 AND outcome IS NOT NULL");
+            connection.query_one(&sql, [rows::key(number)], read_result).optional()
+        })
+    }
+
+    /// The names that files have reserved, each with the number of its export.
+    fn reserved_names(&self) -> Items<'_, (u64, String)> {
+        let sql = "SELECT number, claim FROM export WHERE claim IS NOT NULL";
+        let read = |row: &rusqlite::Row<'_>| Ok((rows::number(row, 0)?, row.get(1)?));
+        Box::new(Pages::new(self, sql.into(), None, read, |(number, _)| *number))
+    }
+
+    fn query<T>(
+        &self,
+        query: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DbError> {
+        query(&mut self.connection()).map_err(|error| self.error(error.into()))
+    }
+
+    /// A call that panicked has rolled back its transaction.
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error(&self, cause: Cause) -> DbError {
+        DbError::new(&self.batch, cause)
+    }
+}

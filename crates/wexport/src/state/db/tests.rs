@@ -1,0 +1,223 @@
+//! What the database stores, and files that are not one.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use export_host::CheckpointStore as _;
+use export_hyper::{
+    Checkpoint, Config, DocumentExport, ExportJob, ExportSpec, Pacer, Step, Timestamp, Token,
+};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::args::OutputArgs;
+use crate::output::Destination;
+use crate::problem::{Exit, Problem};
+use crate::state::{Learned, NewRow, RowEnd, RunCheckpoints, RunOptions, RunStore, StateDir};
+use crate::subject::Subject;
+
+fn now() -> Timestamp {
+    Timestamp::from_date(2026, 11, 25)
+}
+
+fn row(number: u64) -> NewRow {
+    let spec = ExportSpec::document(format!("d{number}"), DocumentExport::pdf());
+    let job = ExportJob::new(spec, &Config::new("https://api.example.com").unwrap()).unwrap();
+    NewRow {
+        line: number + 1,
+        subject: Subject {
+            kind: "document".into(),
+            id: format!("d{number}"),
+            ..Subject::default()
+        },
+        destination: Destination::new(&OutputArgs::default(), now()).unwrap(),
+        fresh: job.checkpoint(),
+    }
+}
+
+/// The checkpoint of the same job after its submit was sent.
+fn begun(number: u64) -> Checkpoint {
+    let config = Config::new("https://api.example.com").unwrap();
+    let mut job = ExportJob::resume(row(number).fresh, &config).unwrap();
+    let Step::Transmit(transmit) = job.step(now()) else { panic!("it is to be submitted") };
+    let (_, in_flight) = transmit.start(now(), Some(&Token::fixed("t").unwrap()), 0);
+    in_flight.checkpoint()
+}
+
+fn description() -> RunDescription {
+    RunDescription {
+        began: now(),
+        base_url: "https://api.example.com".into(),
+        api_version: "2026-01-01".into(),
+        source: Some("list.csv".into()),
+        options: RunOptions::default(),
+        end: None,
+    }
+}
+
+/// A batch with this number of exports, in a temporary folder.
+fn batch_db(rows: u64) -> (BatchDbWriter, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::open(folder.path()).unwrap();
+    (state.create_batch(&description(), (1..=rows).map(row)).unwrap(), folder)
+}
+
+fn reopen(db: BatchDbWriter) -> BatchDbWriter {
+    let batch = db.db.batch().clone();
+    drop(db);
+    BatchDbWriter::open(&batch).unwrap()
+}
+
+fn done(file: &str) -> RowEnd {
+    RowEnd::Done { file: file.into(), receipt: None }
+}
+
+fn failed(exit: Exit) -> RowEnd {
+    RowEnd::Failed { error: Box::new((&Problem::new(exit, "it failed")).into()) }
+}
+
+#[test]
+fn stored_checkpoints_survive_a_restart() {
+    let (db, _folder) = batch_db(3);
+    let begun = begun(2);
+    db.store_checkpoint(2, &begun).unwrap();
+    let db = reopen(db);
+    let statuses: Vec<_> = (1..=3).map(|number| db.row(number).unwrap().status).collect();
+    assert_eq!(statuses, [RowStatus::Waiting, RowStatus::Open, RowStatus::Waiting]);
+    assert_eq!(db.row(2).unwrap().checkpoint, begun);
+    assert_eq!(db.row(1).unwrap().checkpoint, row(1).fresh);
+    assert_eq!(
+        (db.load_checkpoint(2).unwrap(), db.load_checkpoint(1).unwrap()),
+        (Some(begun), None)
+    );
+    assert_eq!(db.description().unwrap(), description());
+    assert!(db.row(4).is_err());
+}
+
+/// The adapter removes a checkpoint when the file is complete. The row is concluded a moment later,
+/// and a crash between the two must not lose the export.
+#[test]
+fn a_checkpoint_is_removed_with_the_result() {
+    let (db, _folder) = batch_db(1);
+    let db = Arc::new(db);
+    let store = RunCheckpoints::new(Arc::clone(&db) as Arc<dyn RunStore>);
+    store.store("1", &begun(1)).unwrap();
+    store.remove("1").unwrap();
+    assert!(db.load_checkpoint(1).unwrap().is_some());
+    db.conclude(1, &done("a.pdf")).unwrap();
+    assert!(db.load_checkpoint(1).unwrap().is_none());
+    // A late call changes nothing.
+    assert!(db.store_checkpoint(1, &begun(1)).is_err());
+    assert!(db.conclude(1, &failed(Exit::Local)).is_err());
+    assert_eq!(db.totals().unwrap(), Totals { done: 1, ..Totals::default() });
+}
+
+#[test]
+fn resumable_failures_are_reopened() {
+    for (which, reopened) in [(Reopen::Resumable, 2), (Reopen::All, 4)] {
+        let (db, _folder) = batch_db(6);
+        let ends = [
+            failed(Exit::GaveUp),
+            failed(Exit::Unauthorized),
+            failed(Exit::Failed),
+            failed(Exit::Refused),
+            done("a.pdf"),
+            RowEnd::Skipped { file: "b.pdf".into() },
+        ];
+        for (number, end) in (1..).zip(&ends) {
+            db.store_checkpoint(number, &begun(number)).unwrap();
+            db.conclude(number, end).unwrap();
+        }
+        assert_eq!(db.reopen(which).unwrap(), reopened);
+        let totals = db.totals().unwrap();
+        let restarted = if which == Reopen::All { 2 } else { 0 };
+        let wanted =
+            Totals { open: 2, waiting: restarted, done: 1, skipped: 1, failed: 2 - restarted };
+        assert_eq!(totals, wanted, "{which:?}");
+        assert_eq!(db.row(1).unwrap().checkpoint, begun(1));
+        assert_eq!(db.row(3).unwrap().checkpoint, row(3).fresh);
+    }
+}
+
+#[test]
+fn a_batch_is_run_by_one_process_at_a_time() {
+    let (db, _folder) = batch_db(2);
+    let problem = Problem::from(db.db.batch().resume(Reopen::All).unwrap_err());
+    assert_eq!(problem.exit, Exit::Usage);
+    assert!(problem.what.ends_with("is running in another process"), "{problem}");
+    let reader = db.db.batch().read().unwrap();
+    db.conclude(1, &done("a.pdf")).unwrap();
+    assert_eq!(reader.totals().unwrap(), db.totals().unwrap());
+}
+
+#[test]
+fn rows_are_read_in_order() {
+    let (db, _folder) = batch_db(2_500);
+    let numbers = db.rows(RowStatus::Waiting).map(|row| row.unwrap().number);
+    assert!(numbers.eq(1..=2_500));
+    for number in [7, 1_001, 2_500] {
+        db.conclude(number, &failed(Exit::GaveUp)).unwrap();
+    }
+    let failures = db.db.failures().map(|result| result.unwrap().row);
+    assert!(failures.eq([7, 1_001, 2_500]));
+    assert_eq!(db.results().count(), 3);
+}
+
+#[test]
+fn names_and_learned_limits_are_kept() {
+    let (db, _folder) = batch_db(3);
+    db.reserve_name(3, "/a/x (2).pdf").unwrap();
+    db.store_learned(&Learned { pacer: Some(Pacer::default()), ..Learned::default() }).unwrap();
+    let db = reopen(db);
+    let names: Vec<_> = db.reserved_names().map(Result::unwrap).collect();
+    assert_eq!(names, [(3, "/a/x (2).pdf".into())]);
+    assert_eq!(db.load_learned().unwrap().pacer, Some(Pacer::default()));
+}
+
+/// The problem of a batch whose database was changed.
+fn problem_after(change: impl FnOnce(&Path)) -> Problem {
+    let (db, _folder) = batch_db(2);
+    let batch = db.db.batch().clone();
+    drop(db);
+    change(&batch.path().join("batch.sqlite"));
+    Problem::from(batch.resume(Reopen::All).and_then(|db| db.db.totals()).unwrap_err())
+}
+
+#[test]
+fn files_that_are_not_a_database_are_refused() {
+    let problem = problem_after(|path| {
+        Connection::open(path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    });
+    assert!(
+        problem.what.ends_with("was written by a newer wexport (schema version 2)"),
+        "{problem}"
+    );
+    let problem = problem_after(|path| {
+        Connection::open(path).unwrap().pragma_update(None, "application_id", 7).unwrap();
+    });
+    assert!(problem.what.ends_with("is not the database of a batch"), "{problem}");
+    let problem = problem_after(|path| fs::write(path, "no database").unwrap());
+    assert!(problem.what.contains("damaged"), "{problem}");
+    let problem = problem_after(|path| fs::write(path, "").unwrap());
+    assert!(problem.what.ends_with("nothing was sent"), "{problem}");
+    assert_eq!(problem.exit, Exit::No);
+    let problem = problem_after(|path| fs::remove_file(path).unwrap());
+    assert!(problem.what.ends_with("nothing was sent"), "{problem}");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (db, _folder) = batch_db(1);
+    db.store_checkpoint(1, &begun(1)).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = db.db.batch().path();
+    assert_eq!(mode(folder), 0o700);
+    for file in ["batch.sqlite", "batch.sqlite-wal"] {
+        assert_eq!(mode(&folder.join(file)), 0o600, "{file}");
+    }
+}

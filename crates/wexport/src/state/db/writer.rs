@@ -1,0 +1,243 @@
+//! The database of a batch, for the process that runs it.
+
+use std::io;
+use std::sync::Mutex;
+
+use export_hyper::Checkpoint;
+use rusqlite::{Connection, Error, OptionalExtension, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::Cause;
+use super::rows::{RESULT_COLUMNS, key, read_result, to_json};
+use super::schema::{self, Access};
+use super::{BatchDb, DESCRIPTION, DbError, rows};
+#[cfg(feature = "store")]
+use crate::output::UploadDir;
+use crate::problem::{Exit, Problem};
+use crate::state::batch::Batch;
+use crate::state::lock::Lock;
+use crate::state::log::EventLog;
+use crate::state::run::{
+    FINAL_CODES, Items, Learned, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd,
+    RunStore, Totals,
+};
+
+/// The database of a batch, for writing. It holds the lock of the batch.
+#[derive(Debug)]
+pub(crate) struct BatchDbWriter {
+    pub(super) db: BatchDb,
+    _lock: Lock,
+}
+
+/// Which failed exports are run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reopen {
+    /// Those that can be resumed.
+    Resumable,
+    /// Also those that the service refused or failed. They start over.
+    All,
+}
+
+/// Notes in the database.
+const PACER: &str = "pacer";
+const BATCH_STATE: &str = "batch";
+
+impl BatchDbWriter {
+    /// Stores a new batch in one transaction.
+    pub(in crate::state) fn create(
+        batch: &Batch,
+        description: &RunDescription,
+        rows: impl IntoIterator<Item = NewRow>,
+    ) -> Result<Self, DbError> {
+        let fill = |connection: &Connection| {
+            store_note(connection, DESCRIPTION, description)?;
+            let mut insert = connection.prepare(
+                "INSERT INTO export (number, line, what, place, fresh) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            for (number, row) in (1..).zip(rows) {
+                insert.execute(params![
+                    key(number),
+                    key(row.line),
+                    to_json(&row.subject)?,
+                    to_json(&row.destination)?,
+                    to_json(&row.fresh)?
+                ])?;
+            }
+            Ok(())
+        };
+        Self::lock_and(batch, || schema::create(&batch.db_path(), fill))
+    }
+
+    /// Opens the database of a batch that is resumed.
+    pub(in crate::state) fn open(batch: &Batch) -> Result<Self, DbError> {
+        let writer = Self::lock_and(batch, || schema::open(&batch.db_path(), Access::Write))?;
+        let description = RunDescription { end: None, ..writer.db.description()? };
+        writer.db.query(|connection| store_note(connection, DESCRIPTION, &description))?;
+        Ok(writer)
+    }
+
+    /// Opens the database while holding the lock.
+    fn lock_and(
+        batch: &Batch,
+        open: impl FnOnce() -> Result<Connection, Cause>,
+    ) -> Result<Self, DbError> {
+        let open = || {
+            let lock = batch.lock()?.ok_or(Cause::Locked)?;
+            Ok((open()?, lock))
+        };
+        let (connection, lock) = open().map_err(|cause| DbError::new(batch, cause))?;
+        let db = BatchDb { batch: batch.clone(), connection: Mutex::new(connection) };
+        Ok(Self { db, _lock: lock })
+    }
+
+    /// Reopens exports that failed, and returns their number. Those that are done or skipped stay.
+    pub(in crate::state) fn reopen(&self, which: Reopen) -> Result<usize, DbError> {
+        let [refused, failed] = FINAL_CODES;
+        self.db.query(|connection| {
+            let sql = "UPDATE export SET outcome = NULL, exit_code = NULL, \
+                       standing = CASE WHEN checkpoint IS NULL THEN 'waiting' ELSE 'open' END \
+                       WHERE standing = 'failed' AND (?1 OR exit_code NOT IN (?2, ?3))";
+            connection.execute(sql, (which == Reopen::All, refused, failed))
+        })
+    }
+
+    /// Updates one row, which has to match.
+    fn update(
+        &self,
+        number: u64,
+        update: impl FnOnce(&Connection) -> Result<usize, Error>,
+    ) -> Result<(), DbError> {
+        match self.db.query(|connection| update(connection))? {
+            1 => Ok(()),
+            _ => Err(self.db.error(Cause::NotOpen(number))),
+        }
+    }
+
+    /// A note; `None` if it is missing or cannot be parsed. A batch can do without.
+    fn load_note<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, DbError> {
+        Ok(self.db.note(name)?.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+}
+
+impl RunStore for BatchDbWriter {
+    fn id(&self) -> Option<&str> {
+        Some(self.db.batch().id())
+    }
+
+    fn is_batch(&self) -> bool {
+        true
+    }
+
+    fn description(&self) -> Result<RunDescription, Problem> {
+        Ok(self.db.description()?)
+    }
+
+    fn finish(&self, end: RunEnd) -> Result<(), Problem> {
+        let description = RunDescription { end: Some(end), ..self.db.description()? };
+        Ok(self.db.query(|connection| store_note(connection, DESCRIPTION, &description))?)
+    }
+
+    fn open_log(&self) -> io::Result<Option<EventLog>> {
+        self.db.batch().open_log().map(Some)
+    }
+
+    fn totals(&self) -> Result<Totals, Problem> {
+        Ok(self.db.totals()?)
+    }
+
+    fn row(&self, number: u64) -> Result<Row, Problem> {
+        let row = self.db.row(number)?;
+        row.ok_or_else(|| Problem::new(Exit::Local, format!("the batch has no export {number}")))
+    }
+
+    fn rows(&self, status: RowStatus) -> Items<'_, Row> {
+        self.db.rows(status)
+    }
+
+    fn results(&self) -> Items<'_, RowResult> {
+        self.db.results()
+    }
+
+    fn reserved_names(&self) -> Items<'_, (u64, String)> {
+        self.db.reserved_names()
+    }
+
+    fn reserve_name(&self, number: u64, name: &str) -> Result<(), Problem> {
+        Ok(self.update(number, |connection| {
+            let sql = "UPDATE export SET claim = ?2 WHERE number = ?1";
+            connection.execute(sql, (key(number), name))
+        })?)
+    }
+
+    fn load_checkpoint(&self, number: u64) -> io::Result<Option<Checkpoint>> {
+        Ok(self.db.query(|connection| {
+            let sql = "SELECT checkpoint FROM export WHERE number = ?1 AND checkpoint IS NOT NULL";
+            connection.query_one(sql, [key(number)], |found| rows::json(found, 0)).optional()
+        })?)
+    }
+
+    fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> io::Result<()> {
+        Ok(self.update(number, |connection| {
+            let sql = "UPDATE export SET checkpoint = ?2, standing = 'open' \
+                       WHERE number = ?1 AND standing IN ('waiting', 'open')";
+            connection.execute(sql, (key(number), to_json(checkpoint)?))
+        })?)
+    }
+
+    fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
+        let (status, exit_code) = match end {
+            RowEnd::Done { .. } => (RowStatus::Done, None),
+            RowEnd::Skipped { .. } => (RowStatus::Skipped, None),
+            RowEnd::Failed { error } => (RowStatus::Failed, Some(error.exit_code)),
+        };
+        let is_resumable = exit_code.is_some_and(|code| !FINAL_CODES.contains(&code));
+        let result = self.db.query(|connection| {
+            let transaction = connection.transaction()?;
+            let sql = format!(
+                "UPDATE export SET standing = ?2, exit_code = ?3, outcome = ?4, \
+                 checkpoint = CASE WHEN ?5 THEN checkpoint END \
+                 WHERE number = ?1 AND standing IN ('waiting', 'open') RETURNING {RESULT_COLUMNS}"
+            );
+            let values = params![key(number), status, exit_code, to_json(end)?, is_resumable];
+            let result = transaction.query_one(&sql, values, read_result).optional()?;
+            transaction.commit()?;
+            Ok(result)
+        })?;
+        Ok(result.ok_or_else(|| self.db.error(Cause::NotOpen(number)))?)
+    }
+
+    fn load_learned(&self) -> Result<Learned, Problem> {
+        let pacer = self.load_note(PACER)?;
+        let pacer = match pacer {
+            Some(pacer) => Some(pacer),
+            None => self.db.batch().paces.load(&self.db.description()?.base_url),
+        };
+        Ok(Learned { pacer, batch: self.load_note(BATCH_STATE)?.unwrap_or_default() })
+    }
+
+    fn store_learned(&self, learned: &Learned) -> Result<(), Problem> {
+        let Learned { pacer, batch } = learned;
+        if let Some(pacer) = pacer {
+            // For other batches. This one has it in its database.
+            let _ = self.db.batch().paces.store(&self.db.description()?.base_url, pacer);
+        }
+        Ok(self.db.query(|connection| {
+            if let Some(pacer) = pacer {
+                store_note(connection, PACER, pacer)?;
+            }
+            store_note(connection, BATCH_STATE, batch)
+        })?)
+    }
+
+    #[cfg(feature = "store")]
+    fn upload_dir(&self, number: u64) -> io::Result<UploadDir> {
+        Ok(self.db.batch().upload_dir(number))
+    }
+}
+
+fn store_note(connection: &Connection, name: &str, value: &impl Serialize) -> Result<(), Error> {
+    let sql = "INSERT INTO note (name, value) VALUES (?1, ?2) \
+               ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    connection.execute(sql, (name, to_json(value)?)).map(drop)
+}

@@ -1,0 +1,212 @@
+//! The folder of all jobs and batches.
+
+use std::fs::{self, DirBuilder, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use export_host::CheckpointFile;
+use export_hyper::Timestamp;
+
+use super::batch::Batch;
+use super::db::BatchDbWriter;
+use super::job::Job;
+use super::pace_file::PaceFile;
+use super::run::{NewRow, RunDescription};
+use super::single::SingleRun;
+use crate::problem::{Exit, Problem};
+
+/// The folder of all jobs and batches, which only its owner may read.
+#[derive(Clone, Debug)]
+pub(crate) struct StateDir {
+    folder: PathBuf,
+}
+
+/// The number of ids that are tried for a new job.
+const MAX_TRIES: u32 = 100;
+
+impl StateDir {
+    /// Opens the state in this folder, which is created if it is missing.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Problem> {
+        let state = Self { folder: folder.into() };
+        for folder in [state.jobs_folder(), state.batches_folder()] {
+            make_private(&folder).map_err(|error| state.unusable(&error))?;
+        }
+        Ok(state)
+    }
+
+    /// The state in this folder, which may be missing.
+    pub(crate) fn existing(folder: &Path) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    pub(crate) fn jobs_folder(&self) -> PathBuf {
+        self.folder.join("jobs")
+    }
+
+    fn paces(&self) -> PaceFile {
+        PaceFile::new(CheckpointFile::new(self.folder.join("pace.json")))
+    }
+
+    fn batches_folder(&self) -> PathBuf {
+        self.folder.join("batches")
+    }
+
+    /// Creates a job for one export.
+    pub(crate) fn create_job(
+        &self,
+        row: NewRow,
+        run: RunDescription,
+    ) -> Result<SingleRun, Problem> {
+        let (id, path) = self.new_folder(&self.jobs_folder(), run.began)?;
+        SingleRun::create(Job::new(id, path), row, run).map_err(|error| self.unusable(&error))
+    }
+
+    /// Creates a batch of exports, which are numbered from 1.
+    pub(crate) fn create_batch(
+        &self,
+        description: &RunDescription,
+        rows: impl IntoIterator<Item = NewRow>,
+    ) -> Result<BatchDbWriter, Problem> {
+        let (id, path) = self.new_folder(&self.batches_folder(), description.began)?;
+        let batch = Batch::new(id, path, self.paces());
+        BatchDbWriter::create(&batch, description, rows).map_err(|error| {
+            // Nothing was sent, and a leftover would be listed. It may be impossible to remove.
+            let _ = batch.remove();
+            Problem::from(error).advise(OTHER_FOLDER)
+        })
+    }
+
+    /// Creates a folder with an id that no job and no batch has.
+    fn new_folder(&self, parent: &Path, began: Timestamp) -> Result<(String, PathBuf), Problem> {
+        for _ in 0..MAX_TRIES {
+            let id = new_id(began);
+            let is_taken = |folder: PathBuf| folder.join(&id).exists();
+            if is_taken(self.jobs_folder()) || is_taken(self.batches_folder()) {
+                continue;
+            }
+            let path = parent.join(&id);
+            let made = private().create(&path).and_then(|()| sync(parent));
+            match made {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(self.unusable(&error)),
+                Ok(()) => return Ok((id, path)),
+            }
+        }
+        Err(self.unusable(&io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// All jobs, the oldest first.
+    pub(crate) fn jobs(&self) -> Result<Vec<Job>, Problem> {
+        let folders = self.folders(&self.jobs_folder())?;
+        Ok(folders.into_iter().map(|(id, path)| Job::new(id, path)).collect())
+    }
+
+    /// All batches, the oldest first.
+    pub(crate) fn batches(&self) -> Result<Vec<Batch>, Problem> {
+        let folders = self.folders(&self.batches_folder())?;
+        Ok(folders.into_iter().map(|(id, path)| Batch::new(id, path, self.paces())).collect())
+    }
+
+    /// The folders in a folder, sorted by name.
+    fn folders(&self, folder: &Path) -> Result<Vec<(String, PathBuf)>, Problem> {
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|error| self.unusable(&error))?,
+        };
+        let mut folders = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| self.unusable(&error))?;
+            if let (Ok(id), true) = (entry.file_name().into_string(), entry.path().is_dir()) {
+                folders.push((id, entry.path()));
+            }
+        }
+        folders.sort_unstable();
+        Ok(folders)
+    }
+
+    /// Finds a job or a batch by its id, or by a unique prefix or suffix of it. `/17` after a batch
+    /// is its 17th export.
+    pub(crate) fn find(&self, name: &str) -> Result<Found, Problem> {
+        let (name, number) = match name.split_once('/') {
+            None => (name, None),
+            Some((batch, number)) => (batch, Some(number)),
+        };
+        let jobs = self.jobs()?.into_iter().map(|job| (job.id().to_owned(), Found::Job(job)));
+        let batches =
+            self.batches()?.into_iter().map(|batch| (batch.id().to_owned(), Found::Batch(batch)));
+        let mut all: Vec<_> = jobs.chain(batches).collect();
+        match all.iter().position(|(id, _)| id == name) {
+            Some(exact) => all = vec![all.swap_remove(exact)],
+            None => all.retain(|(id, _)| id.starts_with(name) || id.ends_with(name)),
+        }
+        if all.len() > 1 && !name.is_empty() {
+            all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            let ids: Vec<String> = all.into_iter().map(|(id, _)| id).collect();
+            return Err(Problem::new(Exit::Usage, format!("the id {name:?} is ambiguous"))
+                .advise(format!("use one of {}", ids.join(", "))));
+        }
+        match (all.pop(), number) {
+            (Some((_, found)), None) if !name.is_empty() => Ok(found),
+            (Some((_, Found::Batch(batch))), Some(number)) if !name.is_empty() => {
+                numbered(batch, number)
+            }
+            (Some((id, Found::Job(_))), Some(_)) if !name.is_empty() => {
+                Err(Problem::usage(format!("{id} is a job: only a batch has numbered exports")))
+            }
+            _ => Err(Problem::new(Exit::No, format!("no job has the id {name:?}"))
+                .advise("`wexport jobs list` lists them")),
+        }
+    }
+
+    fn unusable(&self, error: &io::Error) -> Problem {
+        let folder = self.folder.display();
+        Problem::local(format!("cannot keep state in {folder}"), error).advise(OTHER_FOLDER)
+    }
+}
+
+/// What an id refers to.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    Job(Job),
+    Batch(Batch),
+    /// An export of a batch, which may not have that many.
+    Row(Batch, u64),
+}
+
+/// The advice where no state can be kept.
+const OTHER_FOLDER: &str = "use another folder with --state or WEXPORT_STATE_DIR, or --no-state";
+
+fn numbered(batch: Batch, number: &str) -> Result<Found, Problem> {
+    match number.parse() {
+        Ok(number @ 1..) => Ok(Found::Row(batch, number)),
+        _ => Err(Problem::usage(format!("invalid export number {number:?}"))
+            .advise(format!("the first export is {}", batch.row_name(1)))),
+    }
+}
+
+/// An id from the time, and a random suffix.
+fn new_id(began: Timestamp) -> String {
+    let digits: String = began.to_string().chars().filter(char::is_ascii_digit).collect();
+    let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
+    let random = RandomState::new().build_hasher().finish() & 0xffff;
+    format!("{day}-{}-{random:04x}", time.get(..6).unwrap_or(time))
+}
+
+/// Creates a folder that only its owner may read, and its parents.
+fn make_private(folder: &Path) -> io::Result<()> {
+    private().recursive(true).create(folder)
+}
+
+fn private() -> DirBuilder {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// Makes the entries of a folder durable. Windows has no such call.
+fn sync(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

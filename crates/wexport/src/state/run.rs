@@ -1,0 +1,321 @@
+//! A run and its exports, wherever they are stored.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use export_hyper::{BatchState, Checkpoint, Pacer, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::log::EventLog;
+use crate::event::Failure;
+use crate::output::Destination;
+#[cfg(feature = "store")]
+use crate::output::UploadDir;
+use crate::problem::{Exit, Problem};
+use crate::receipt::Receipt;
+use crate::subject::Subject;
+
+/// Stores a run: its exports, how each of them ended, and where the others can be resumed.
+///
+/// There is one implementation for a [single export](super::SingleRun), in the folder of a job or
+/// in memory, and one for [many](super::BatchDbWriter), in a database. Exports are numbered from 1.
+///
+/// A call that changes something returns when the change is on disk.
+pub(crate) trait RunStore: fmt::Debug + Send + Sync {
+    /// The id of the job or the batch; `None` if no state is kept.
+    fn id(&self) -> Option<&str>;
+
+    /// Whether the run is a batch, whatever the number of its exports.
+    fn is_batch(&self) -> bool;
+
+    /// What was asked for, and how the last run ended.
+    fn description(&self) -> Result<RunDescription, Problem>;
+
+    /// Records the end of the run.
+    fn finish(&self, end: RunEnd) -> Result<(), Problem>;
+
+    /// The log of events; `None` if no state is kept.
+    fn open_log(&self) -> io::Result<Option<EventLog>>;
+
+    /// The number of exports with each status.
+    fn totals(&self) -> Result<Totals, Problem>;
+
+    /// One export.
+    fn row(&self, number: u64) -> Result<Row, Problem>;
+
+    /// The exports with this status, in the order of their numbers.
+    fn rows(&self, status: RowStatus) -> Items<'_, Row>;
+
+    /// How exports ended, in the order of their numbers.
+    fn results(&self) -> Items<'_, RowResult>;
+
+    /// The names that files have reserved, each with the number of its export.
+    fn reserved_names(&self) -> Items<'_, (u64, String)>;
+
+    /// Records the name of a file before the file exists.
+    fn reserve_name(&self, number: u64, name: &str) -> Result<(), Problem>;
+
+    /// The last checkpoint of an export that was begun.
+    fn load_checkpoint(&self, number: u64) -> io::Result<Option<Checkpoint>>;
+
+    /// Records where an export can be resumed.
+    fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> io::Result<()>;
+
+    /// Records how an export ended. Its checkpoint is removed in the same step, unless the export
+    /// can be resumed.
+    fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem>;
+
+    /// What earlier runs have learned of the service.
+    fn load_learned(&self) -> Result<Learned, Problem>;
+
+    /// Records what was learned of the service.
+    fn store_learned(&self, learned: &Learned) -> Result<(), Problem>;
+
+    /// The folder in which the file of an export waits for its upload.
+    #[cfg(feature = "store")]
+    fn upload_dir(&self, number: u64) -> io::Result<UploadDir>;
+}
+
+/// Items that are read as they are needed: a batch may have a million.
+pub(crate) type Items<'a, T> = Box<dyn Iterator<Item = Result<T, Problem>> + 'a>;
+
+/// What another process needs to know of a run as a whole to resume it. It holds no secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunDescription {
+    pub(crate) began: Timestamp,
+    pub(crate) base_url: String,
+    pub(crate) api_version: String,
+    /// The list of a batch, as it was named; `None` for a single export.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<String>,
+    #[serde(default, skip_serializing_if = "RunOptions::is_default")]
+    pub(crate) options: RunOptions,
+    /// How the last run ended; `None` while it runs, and if it was killed.
+    #[serde(rename = "ending", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) end: Option<RunEnd>,
+}
+
+/// The flags of a batch that a later run keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunOptions {
+    /// Whether to continue after a failure that affects every export.
+    #[serde(default)]
+    pub(crate) keep_going: bool,
+    /// The most exports that may be accepted and not completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_in_flight: Option<usize>,
+    /// The file that gets a line for each export that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) results: Option<PathBuf>,
+}
+
+impl RunOptions {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunEnd {
+    pub(crate) at: Timestamp,
+    pub(crate) exit_code: u8,
+    /// The file of a single export, or its error; the totals of a batch.
+    pub(crate) text: String,
+}
+
+/// The status of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RunStatus {
+    Running,
+    Interrupted,
+    Failed,
+    Done,
+}
+
+impl RunStatus {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+            Self::Done => "done",
+        }
+    }
+
+    /// The status of a run that ended like this and is not running. One without an end was killed.
+    pub(super) fn after(end: Option<&RunEnd>) -> Self {
+        const SIGNALS: [u8; 2] = [Exit::Interrupted.code(), Exit::Terminated.code()];
+        match end {
+            Some(end) if end.exit_code == Exit::Done.code() => Self::Done,
+            Some(end) if !SIGNALS.contains(&end.exit_code) => Self::Failed,
+            _ => Self::Interrupted,
+        }
+    }
+}
+
+/// The exit codes of exports that cannot be resumed: they would end the same way.
+pub(super) const FINAL_CODES: [u8; 2] = [Exit::Refused.code(), Exit::Failed.code()];
+
+/// An export that a run is to have.
+#[derive(Clone, Debug)]
+pub(crate) struct NewRow {
+    /// The line of the list, from 1.
+    pub(crate) line: u64,
+    pub(crate) subject: Subject,
+    pub(crate) destination: Destination,
+    /// The checkpoint of the job before its first request.
+    pub(crate) fresh: Checkpoint,
+}
+
+/// An export of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    /// From 1, in the order of the list.
+    pub(crate) number: u64,
+    /// The line of the list, from 1.
+    pub(crate) line: u64,
+    pub(crate) subject: Subject,
+    pub(crate) destination: Destination,
+    pub(crate) status: RowStatus,
+    /// Where to resume: at the submit, if the export was not begun.
+    pub(crate) checkpoint: Checkpoint,
+}
+
+/// The status of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RowStatus {
+    /// Nothing was sent.
+    Waiting,
+    /// It was begun, and has not ended.
+    Open,
+    Done,
+    /// A file exists, and is kept.
+    Skipped,
+    Failed,
+}
+
+impl RowStatus {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Waiting, Self::Open, Self::Done, Self::Skipped, Self::Failed];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Open => "open",
+            Self::Done => "done",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How an export ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "standing", rename_all = "snake_case")]
+pub(crate) enum RowEnd {
+    /// The file is at its destination.
+    Done {
+        /// A path, the URL of an object, or `-` for standard output.
+        file: String,
+        /// Of each export of a batch; of a single one if it was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        receipt: Option<Box<Receipt>>,
+    },
+    /// A file exists, and is kept.
+    Skipped {
+        /// A path, or the URL of an object.
+        file: String,
+    },
+    /// It ended without its file.
+    Failed {
+        /// The same as in the event `error`.
+        error: Box<Failure>,
+    },
+}
+
+/// The end of an export: a line of `--results`. Members are added in later releases and never
+/// change their meaning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RowResult {
+    /// The version of the format.
+    pub(crate) v: u32,
+    /// The number of the export, from 1.
+    pub(crate) row: u64,
+    /// The line of the list, from 1.
+    pub(crate) line: u64,
+    #[serde(rename = "what")]
+    pub(crate) subject: Subject,
+    #[serde(flatten)]
+    pub(crate) end: RowEnd,
+}
+
+impl RowResult {
+    const VERSION: u32 = 1;
+
+    pub(super) const fn new(row: u64, line: u64, subject: Subject, end: RowEnd) -> Self {
+        Self { v: Self::VERSION, row, line, subject, end }
+    }
+}
+
+/// The number of exports with each status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Totals {
+    pub(crate) waiting: u64,
+    pub(crate) open: u64,
+    pub(crate) done: u64,
+    pub(crate) skipped: u64,
+    pub(crate) failed: u64,
+}
+
+impl Totals {
+    pub(crate) const fn all(&self) -> u64 {
+        self.waiting + self.open + self.done + self.skipped + self.failed
+    }
+
+    /// The number of exports in words.
+    pub(crate) fn size(&self) -> String {
+        match self.all() {
+            1 => "1 export".into(),
+            all => format!("{all} exports"),
+        }
+    }
+
+    /// Each status with its number, in the order of an export's life.
+    pub(crate) fn by_status(mut self) -> [(RowStatus, u64); 5] {
+        RowStatus::ALL.map(|status| (status, *self.count_mut(status)))
+    }
+
+    pub(super) const fn count_mut(&mut self, status: RowStatus) -> &mut u64 {
+        match status {
+            RowStatus::Waiting => &mut self.waiting,
+            RowStatus::Open => &mut self.open,
+            RowStatus::Done => &mut self.done,
+            RowStatus::Skipped => &mut self.skipped,
+            RowStatus::Failed => &mut self.failed,
+        }
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let present = self.by_status().into_iter().filter(|(_, count)| *count > 0);
+        for (index, (status, count)) in present.enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{count} {}", status.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+/// What a run has learned of the service, for later ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Learned {
+    /// The limits of the service.
+    pub(crate) pacer: Option<Pacer>,
+    /// How long exports take.
+    pub(crate) batch: BatchState,
+}

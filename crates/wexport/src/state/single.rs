@@ -1,0 +1,267 @@
+//! A run of one export: a job.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use export_hyper::Checkpoint;
+use serde::{Deserialize, Serialize};
+
+use super::job::Job;
+use super::lock::Lock;
+use super::log::EventLog;
+use super::run::{
+    Items, Learned, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStatus,
+    RunStore, Totals,
+};
+use crate::clock;
+use crate::output::Destination;
+#[cfg(feature = "store")]
+use crate::output::UploadDir;
+use crate::problem::{Exit, Problem};
+use crate::subject::Subject;
+
+/// The contents of `job.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct JobRecord {
+    pub(super) version: u32,
+    #[serde(rename = "what")]
+    pub(crate) subject: Subject,
+    #[serde(rename = "place")]
+    pub(crate) destination: Destination,
+    #[serde(flatten)]
+    pub(crate) run: RunDescription,
+}
+
+/// The version of a job's folder.
+const VERSION: u32 = 1;
+
+impl JobRecord {
+    fn new(row: &NewRow, run: RunDescription) -> Self {
+        let (subject, destination) = (row.subject.clone(), row.destination.clone());
+        Self { version: VERSION, subject, destination, run }
+    }
+
+    /// The status of the job if it is not running.
+    pub(crate) fn status(&self) -> RunStatus {
+        RunStatus::after(self.run.end.as_ref())
+    }
+}
+
+/// A run of one export, in the folder of its job, or in memory if no state is kept.
+#[derive(Debug)]
+pub(crate) struct SingleRun {
+    job: Option<(Job, Lock)>,
+    export: Mutex<SingleExport>,
+}
+
+#[derive(Debug)]
+struct SingleExport {
+    record: JobRecord,
+    line: u64,
+    status: RowStatus,
+    checkpoint: Checkpoint,
+    end: Option<RowEnd>,
+    /// Created when it is first asked for, if no state is kept.
+    #[cfg(feature = "store")]
+    upload_dir: Option<UploadDir>,
+}
+
+impl SingleRun {
+    /// A new run, in memory.
+    pub(crate) fn in_memory(row: NewRow, run: RunDescription) -> Self {
+        Self { job: None, export: Mutex::new(SingleExport::new(row, run)) }
+    }
+
+    /// A new run in the folder of a job.
+    pub(super) fn create(job: Job, row: NewRow, run: RunDescription) -> io::Result<Self> {
+        let export = SingleExport::new(row, run);
+        // A job that is stopped before its first request can be resumed too.
+        job.store_checkpoint(&export.checkpoint)?;
+        job.store_record(&export.record)?;
+        let lock = job.lock()?.ok_or(io::ErrorKind::WouldBlock)?;
+        Ok(Self { job: Some((job, lock)), export: Mutex::new(export) })
+    }
+
+    /// Resumes the export of a job.
+    pub(crate) fn resume(job: Job) -> Result<Self, Problem> {
+        let fail = |error| Problem::local(format!("cannot read job {}", job.id()), &error);
+        let lock = job.lock().map_err(fail)?.ok_or_else(|| {
+            Problem::usage(format!("job {} is running in another process", job.id()))
+        })?;
+        let mut record = job.record().map_err(fail)?;
+        let Some(checkpoint) = job.checkpoint().map_err(fail)? else {
+            return Err(not_resumable(&job, &record));
+        };
+        record.run.end = None;
+        job.store_record(&record).map_err(fail)?;
+        let export = SingleExport::with_record(record, 1, RowStatus::Open, checkpoint);
+        Ok(Self { job: Some((job, lock)), export: Mutex::new(export) })
+    }
+
+    fn export(&self) -> MutexGuard<'_, SingleExport> {
+        self.export.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn store_end(&self, export: &mut SingleExport, end: RunEnd) -> Result<(), Problem> {
+        export.record.run.end = Some(end);
+        let Some((job, _)) = &self.job else { return Ok(()) };
+        job.store_record(&export.record).map_err(|error| {
+            Problem::local(format!("the end of job {} was not recorded", job.id()), &error)
+        })
+    }
+}
+
+impl SingleExport {
+    fn new(row: NewRow, run: RunDescription) -> Self {
+        let record = JobRecord::new(&row, run);
+        Self::with_record(record, row.line, RowStatus::Waiting, row.fresh)
+    }
+
+    const fn with_record(
+        record: JobRecord,
+        line: u64,
+        status: RowStatus,
+        checkpoint: Checkpoint,
+    ) -> Self {
+        Self {
+            record,
+            line,
+            status,
+            checkpoint,
+            end: None,
+            #[cfg(feature = "store")]
+            upload_dir: None,
+        }
+    }
+
+    fn row(&self) -> Row {
+        Row {
+            number: 1,
+            line: self.line,
+            subject: self.record.subject.clone(),
+            destination: self.record.destination.clone(),
+            status: self.status,
+            checkpoint: self.checkpoint.clone(),
+        }
+    }
+}
+
+impl RunStore for SingleRun {
+    fn id(&self) -> Option<&str> {
+        self.job.as_ref().map(|(job, _)| job.id())
+    }
+
+    fn is_batch(&self) -> bool {
+        false
+    }
+
+    fn description(&self) -> Result<RunDescription, Problem> {
+        Ok(self.export().record.run.clone())
+    }
+
+    /// Records the end of a run that was stopped. That of an export is recorded with its file.
+    fn finish(&self, end: RunEnd) -> Result<(), Problem> {
+        let mut export = self.export();
+        if export.end.is_some() { Ok(()) } else { self.store_end(&mut export, end) }
+    }
+
+    fn open_log(&self) -> io::Result<Option<EventLog>> {
+        self.job.as_ref().map(|(job, _)| job.open_log()).transpose()
+    }
+
+    fn totals(&self) -> Result<Totals, Problem> {
+        let mut totals = Totals::default();
+        *totals.count_mut(self.export().status) += 1;
+        Ok(totals)
+    }
+
+    fn row(&self, _number: u64) -> Result<Row, Problem> {
+        Ok(self.export().row())
+    }
+
+    fn rows(&self, status: RowStatus) -> Items<'_, Row> {
+        let row = self.export().row();
+        Box::new((row.status == status).then_some(Ok(row)).into_iter())
+    }
+
+    fn results(&self) -> Items<'_, RowResult> {
+        let export = self.export();
+        let end = export.end.clone();
+        let subject = export.record.subject.clone();
+        Box::new(end.map(|end| Ok(RowResult::new(1, export.line, subject, end))).into_iter())
+    }
+
+    /// A single export shares its names with no other.
+    fn reserved_names(&self) -> Items<'_, (u64, String)> {
+        Box::new(std::iter::empty())
+    }
+
+    fn reserve_name(&self, _number: u64, _name: &str) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    fn load_checkpoint(&self, _number: u64) -> io::Result<Option<Checkpoint>> {
+        let export = self.export();
+        Ok((export.status == RowStatus::Open).then(|| export.checkpoint.clone()))
+    }
+
+    fn store_checkpoint(&self, _number: u64, checkpoint: &Checkpoint) -> io::Result<()> {
+        let mut export = self.export();
+        if let Some((job, _)) = &self.job {
+            job.store_checkpoint(checkpoint)?;
+        }
+        (export.status, export.checkpoint) = (RowStatus::Open, checkpoint.clone());
+        Ok(())
+    }
+
+    fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
+        let mut export = self.export();
+        let (status, exit_code, text) = match end {
+            RowEnd::Done { file, .. } => (RowStatus::Done, Exit::Done.code(), file.clone()),
+            RowEnd::Skipped { file } => {
+                (RowStatus::Skipped, Exit::Done.code(), format!("skipped: {file} exists"))
+            }
+            RowEnd::Failed { error } => (RowStatus::Failed, error.exit_code, error.what.clone()),
+        };
+        (export.status, export.end) = (status, Some(end.clone()));
+        self.store_end(&mut export, RunEnd { at: clock::now(), exit_code, text })?;
+        if let (Some((job, _)), RowStatus::Done | RowStatus::Skipped) = (&self.job, status) {
+            // A checkpoint that stays is harmless: the record says that the job is done.
+            let _ = job.remove_checkpoint();
+        }
+        let subject = export.record.subject.clone();
+        Ok(RowResult::new(number, export.line, subject, end.clone()))
+    }
+
+    /// One export learns too little to record it.
+    fn load_learned(&self) -> Result<Learned, Problem> {
+        Ok(Learned::default())
+    }
+
+    fn store_learned(&self, _learned: &Learned) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    #[cfg(feature = "store")]
+    fn upload_dir(&self, _number: u64) -> io::Result<UploadDir> {
+        if let Some((job, _)) = &self.job {
+            return Ok(job.upload_dir());
+        }
+        let created = &mut self.export().upload_dir;
+        match created {
+            Some(dir) => Ok(dir.clone()),
+            none => Ok(none.insert(UploadDir::temporary()?).clone()),
+        }
+    }
+}
+
+fn not_resumable(job: &Job, record: &JobRecord) -> Problem {
+    let id = job.id();
+    match (record.status(), &record.run.end) {
+        (RunStatus::Done, Some(end)) => {
+            Problem::new(Exit::No, format!("job {id} is done: {}", end.text))
+        }
+        _ => Problem::new(Exit::No, format!("the checkpoint of job {id} is missing"))
+            .advise("run the command again"),
+    }
+}

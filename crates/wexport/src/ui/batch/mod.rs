@@ -1,0 +1,122 @@
+//! The display of a batch: its totals, and how each of its exports ended.
+//!
+//! The steps of each export are for the log and for scripts: people see how it ended.
+
+mod eta;
+mod line;
+mod messages;
+mod outages;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) use self::eta::EtaEstimator;
+use self::line::{BatchView, line};
+use self::messages::BatchNarrator;
+pub(super) use self::messages::{counts, ended, started};
+use super::Display;
+use super::live_line::{Clock, LiveLine, clock};
+use super::messages::Message;
+use super::terminal::{self, Colour, Screen};
+use crate::event::{BatchEnd, Event, Record, Tally};
+
+/// A line of totals that changes, and above it what went wrong.
+pub(in crate::ui) struct Live {
+    line: LiveLine<BatchView>,
+    narrator: BatchNarrator,
+}
+
+impl Live {
+    pub(in crate::ui) fn on_terminal() -> Self {
+        Self::new(LiveLine::on_terminal())
+    }
+
+    fn new(line: LiveLine<BatchView>) -> Self {
+        Self { line, narrator: BatchNarrator::default() }
+    }
+
+    /// Replaces the line with the last message.
+    fn end(&mut self, end: &BatchEnd) {
+        self.line.end();
+        self.line.screen().say_in(colour(end), &ended(end));
+    }
+}
+
+fn colour(end: &BatchEnd) -> Option<Colour> {
+    match end {
+        BatchEnd { left: 1.., .. } => Some(Colour::Yellow),
+        BatchEnd { over: Tally { failed: 1.., .. }, .. } => Some(Colour::Red),
+        _ => None,
+    }
+}
+
+impl Display for Live {
+    fn show(&mut self, record: &Record) {
+        let now = self.line.now();
+        if let Some(Message::Notice(text)) = self.narrator.message(now, record) {
+            self.line.screen().say(&text);
+        }
+        match &record.event {
+            Event::BatchStarted(start) => self.line.begin(BatchView::new(now, start), line),
+            Event::Totals(totals) => {
+                self.line.update(|view| view.update(now, totals));
+                self.line.draw();
+            }
+            Event::BatchDone(end) => self.end(end),
+            _ => {}
+        }
+    }
+
+    fn progress_interval(&self) -> Duration {
+        Duration::from_millis(250)
+    }
+}
+
+/// A line for each export that ended.
+pub(in crate::ui) struct Plain {
+    narrator: BatchNarrator,
+    screen: Arc<Screen>,
+    clock: Clock,
+}
+
+impl Plain {
+    pub(in crate::ui) fn on_stderr() -> Self {
+        Self::new(Arc::clone(terminal::stderr()), clock())
+    }
+
+    pub(super) fn new(screen: Arc<Screen>, clock: Clock) -> Self {
+        Self { narrator: BatchNarrator::default(), screen, clock }
+    }
+}
+
+impl Display for Plain {
+    fn show(&mut self, record: &Record) {
+        let told = self.narrator.message((self.clock)(), record);
+        if let Some(Message::Progress(text) | Message::Notice(text)) = told {
+            self.screen.say(&text);
+        }
+    }
+}
+
+/// Warnings, and the exports that failed.
+pub(in crate::ui) struct Quiet(Plain);
+
+impl Quiet {
+    pub(in crate::ui) fn on_stderr() -> Self {
+        Self::new(Plain::on_stderr())
+    }
+
+    pub(super) const fn new(plain: Plain) -> Self {
+        Self(plain)
+    }
+}
+
+impl Display for Quiet {
+    fn show(&mut self, record: &Record) {
+        if let Event::Warning { .. } | Event::Error(_) = record.event {
+            self.0.show(record);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Throttling and outages of the service: reported once when they begin, and once when they end.
+
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::text::{seconds, span};
+use crate::ui::messages::RequestFailure;
+
+/// Throttling has ended when there was no 429 for this long. At the limit of the service, one comes
+/// now and then.
+const CALM: Duration = Duration::from_secs(30);
+
+/// A wait after a 429 that is shorter, in seconds, is not reported.
+const SHORT: f64 = 1.0;
+
+/// An outage is reported when no request has succeeded for this long.
+const LONG: Duration = Duration::from_secs(20);
+
+/// The number of failed requests in a row that make an outage.
+const FEW: u32 = 3;
+
+/// Tracks whether the service throttles, and whether it is reachable.
+#[derive(Debug, Default)]
+pub(super) struct OutageTracker {
+    /// Until when requests are held back, while the service throttles.
+    held: Option<Duration>,
+    outage: Option<Outage>,
+}
+
+/// A time in which no request succeeds.
+#[derive(Debug)]
+struct Outage {
+    since: Duration,
+    requests: u32,
+    is_reported: bool,
+}
+
+impl OutageTracker {
+    /// Updates how long requests are held back, in seconds. Returns a message.
+    pub(super) fn held(&mut self, now: Duration, wait: Option<f64>) -> Option<String> {
+        match (wait, self.held) {
+            (Some(wait), None) if wait < SHORT => None,
+            (Some(wait), before) => {
+                self.held = Some(now.saturating_add(seconds(wait)));
+                let is_new = before.is_none();
+                is_new.then(|| format!("throttled, going on in {}", span(seconds(wait))))
+            }
+            (None, Some(until)) if now >= until.saturating_add(CALM) => {
+                self.held = None;
+                Some("no longer throttled".into())
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// Updates the result of a request of any export. Returns a message.
+    pub(super) fn response(&mut self, now: Duration, event: &Event) -> Option<String> {
+        let is_answer = matches!(event, Event::Answered { status, .. } if *status < 500);
+        if is_answer {
+            let outage = self.outage.take()?;
+            return outage.is_reported.then(|| "the service answers again".into());
+        }
+        let failure = RequestFailure::new(event)?;
+        let outage = Outage { since: now, requests: 0, is_reported: false };
+        let outage = self.outage.get_or_insert(outage);
+        outage.requests = outage.requests.saturating_add(1);
+        let lasted = now.saturating_sub(outage.since);
+        if outage.is_reported || outage.requests < FEW || lasted < LONG {
+            return None;
+        }
+        outage.is_reported = true;
+        Some(format!("nothing went through for {}, trying again ({failure})", span(lasted)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn answered(status: u16) -> Event {
+        let (phase, retry_after_seconds, request_id) = ("poll".into(), None, None);
+        Event::Answered { phase, status, retry_after_seconds, request_id }
+    }
+
+    #[test]
+    fn throttling_is_reported_once() {
+        let mut tracker = OutageTracker::default();
+        assert_eq!(tracker.held(at(0), Some(0.4)), None);
+        assert_eq!(tracker.held(at(1), Some(11.5)).unwrap(), "throttled, going on in 12 s");
+        for second in 2..100 {
+            let wait = (second % 20 < 5).then_some(4.0);
+            assert_eq!(tracker.held(at(second), wait), None, "{second}");
+        }
+        // Held until 88 the last time.
+        assert_eq!(tracker.held(at(117), None), None);
+        assert_eq!(tracker.held(at(118), None).unwrap(), "no longer throttled");
+        assert_eq!(tracker.held(at(119), None), None);
+        assert!(tracker.held(at(120), Some(2.0)).is_some());
+    }
+
+    #[test]
+    fn outages_are_reported_with_their_end() {
+        let mut tracker = OutageTracker::default();
+        let messages = [(0, 503), (10, 503), (19, 503), (25, 502), (40, 503), (41, 200), (42, 200)]
+            .map(|(second, status)| tracker.response(at(second), &answered(status)));
+        let messages: Vec<String> = messages.into_iter().flatten().collect();
+        let begins = "nothing went through for 25 s, trying again (poll was answered 502)";
+        assert_eq!(messages, [begins, "the service answers again"]);
+    }
+
+    #[test]
+    fn single_failures_are_not_an_outage() {
+        let mut tracker = OutageTracker::default();
+        for second in 0..100 {
+            // Every other request gets a response, even if it is a refusal.
+            let status = if second % 2 == 0 { 503 } else { 404 };
+            assert_eq!(tracker.response(at(second), &answered(status)), None);
+        }
+        // Two failures in a minute are too few.
+        assert_eq!(tracker.response(at(100), &answered(503)), None);
+        assert_eq!(tracker.response(at(160), &answered(503)), None);
+        // A 429 is a response.
+        assert_eq!(tracker.response(at(161), &answered(429)), None);
+        assert_eq!(tracker.response(at(162), &answered(503)), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! A line of the terminal that is redrawn from a view.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::terminal::{self, Colour, ProgressLine, Screen};
+
+/// A monotonic clock.
+pub(super) type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// A clock that starts at zero.
+pub(super) fn clock() -> Clock {
+    let began = Instant::now();
+    Arc::new(move || began.elapsed())
+}
+
+/// Renders a view at a time, for a number of columns.
+type Draw<V> = fn(&V, Duration, usize) -> (String, Option<Colour>);
+
+/// A line that is redrawn while it is shown.
+pub(super) struct LiveLine<V> {
+    screen: Arc<Screen>,
+    clock: Clock,
+    /// Shared with the thread that draws, which locks nothing else while it holds this.
+    view: Arc<Mutex<Option<V>>>,
+    line: Option<ProgressLine>,
+}
+
+impl<V: Send + 'static> LiveLine<V> {
+    pub(super) fn on_terminal() -> Self {
+        Self::new(Arc::clone(terminal::stderr()), clock())
+    }
+
+    pub(super) fn new(screen: Arc<Screen>, clock: Clock) -> Self {
+        Self { screen, clock, view: Arc::default(), line: None }
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        (self.clock)()
+    }
+
+    pub(super) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// Shows the line.
+    pub(super) fn begin(&mut self, view: V, draw: Draw<V>) {
+        *lock(&self.view) = Some(view);
+        let (view, clock) = (Arc::clone(&self.view), Arc::clone(&self.clock));
+        self.line = self.screen.add(move |columns| {
+            let view = lock(&view);
+            view.as_ref().map_or_else(Default::default, |view| draw(view, clock(), columns))
+        });
+    }
+
+    /// Changes the view.
+    pub(super) fn update(&self, update: impl FnOnce(&mut V)) {
+        if let Some(view) = &mut *lock(&self.view) {
+            update(view);
+        }
+    }
+
+    /// Redraws the line at once.
+    pub(super) fn draw(&self) {
+        if let Some(line) = &self.line {
+            line.draw();
+        }
+    }
+
+    /// Removes the line, and returns the view.
+    pub(super) fn end(&mut self) -> Option<V> {
+        let view = lock(&self.view).take();
+        self.line = None;
+        view
+    }
+}
+
+fn lock<V>(view: &Mutex<Option<V>>) -> MutexGuard<'_, Option<V>> {
+    view.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,244 @@
+//! The messages of a single export: events go in, sentences for people come out.
+
+use super::batch;
+use crate::event::Event;
+use crate::text::{harmless, seconds, share, size, span};
+
+/// A wait between two polls that is shorter, in seconds, is not reported.
+const LONG_WAIT: f64 = 10.0;
+
+/// Makes the messages of a run. A failure is reported together with the retry.
+#[derive(Debug, Default)]
+pub(super) struct Narrator {
+    /// The last status that was reported.
+    status: Option<String>,
+    /// A failure that is not reported yet.
+    failure: Option<RequestFailure>,
+    /// Whether a failure was reported, and no request has succeeded since.
+    is_failing: bool,
+}
+
+/// A message for people.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Message {
+    /// Progress, which a live line shows anyway.
+    Progress(String),
+    /// A notice, which a live display prints too.
+    Notice(String),
+}
+
+/// A request that failed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RequestFailure {
+    phase: String,
+    /// The status, or why there is no response.
+    pub(super) reason: String,
+    /// The `Retry-After` of the response.
+    retry_after: Option<f64>,
+    is_throttling: bool,
+}
+
+impl RequestFailure {
+    /// The failure that an event reports, if it reports one.
+    pub(super) fn new(event: &Event) -> Option<Self> {
+        match event {
+            Event::Answered { phase, status, retry_after_seconds, .. } if *status >= 400 => {
+                Some(Self {
+                    phase: phase.clone(),
+                    reason: status.to_string(),
+                    retry_after: *retry_after_seconds,
+                    is_throttling: *status == 429,
+                })
+            }
+            Event::NoAnswer { phase, why } => Some(Self {
+                phase: phase.clone(),
+                reason: why.clone(),
+                retry_after: None,
+                is_throttling: false,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether the response is a 429.
+    pub(super) const fn is_throttling(&self) -> bool {
+        self.is_throttling
+    }
+
+    /// The message, with the wait before the next request in seconds.
+    fn with_retry(self, wait: f64) -> String {
+        match self.retry_after {
+            Some(wait) if self.is_throttling && wait > 0.0 => {
+                format!("the service asks to wait {} (429)", span(seconds(wait)))
+            }
+            _ => format!("{}, trying again in {}", self, span(seconds(wait))),
+        }
+    }
+}
+
+impl std::fmt::Display for RequestFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { phase, reason, .. } = self;
+        let phase = if phase == "fetch" { "download" } else { phase };
+        let verb =
+            if reason.bytes().all(|byte| byte.is_ascii_digit()) { " was answered" } else { ":" };
+        write!(f, "{phase}{verb} {reason}")
+    }
+}
+
+impl Narrator {
+    /// The message for an event, if it has one.
+    pub(super) fn message(&mut self, event: &Event) -> Option<Message> {
+        match event {
+            Event::Sending { .. } => {
+                let failure = self.failure.take()?;
+                self.is_failing = true;
+                return Some(Message::Notice(format!("{failure}, trying again")));
+            }
+            Event::Answered { phase, .. } => {
+                self.failure = RequestFailure::new(event);
+                // A download that is resumed has a message of its own.
+                let is_over = self.failure.is_none()
+                    && std::mem::take(&mut self.is_failing)
+                    && phase != "fetch";
+                return is_over.then(|| Message::Notice("the service answers again".into()));
+            }
+            Event::NoAnswer { .. } => {
+                self.failure = RequestFailure::new(event);
+                return None;
+            }
+            Event::Waiting { seconds: wait, .. } => {
+                if let Some(failure) = self.failure.take() {
+                    self.is_failing = true;
+                    return Some(Message::Notice(failure.with_retry(*wait)));
+                }
+                let is_long = *wait >= LONG_WAIT;
+                return is_long
+                    .then(|| Message::Progress(format!("next poll in {}", span(seconds(*wait)))));
+            }
+            Event::Status { status } => {
+                if self.status.as_ref() == Some(status) {
+                    return None;
+                }
+                self.status = Some(status.clone());
+            }
+            _ => {}
+        }
+        let is_note = match event {
+            Event::Started { resumed, .. } => *resumed,
+            Event::Downloading { offset, .. } => *offset > 0,
+            Event::Warning { .. } => true,
+            _ => false,
+        };
+        let text = sentence(event)?;
+        Some(if is_note { Message::Notice(text) } else { Message::Progress(text) })
+    }
+}
+
+/// The message for an event by itself, if it has one.
+pub(crate) fn sentence(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Started { subject, api_version, base_url, resumed } => {
+            let verb = if *resumed { "going on with" } else { "exporting" };
+            format!("{verb} {subject} from {base_url}, API version {api_version}")
+        }
+        Event::NoAnswer { phase, why } => format!("{phase}: {why}"),
+        Event::Accepted { operation } => format!("accepted: {operation}"),
+        Event::Status { status } => format!("status: {}", harmless(status)),
+        Event::Downloading { offset: 0, length } => match length {
+            Some(length) => format!("downloading {}", size(*length)),
+            None => "downloading".into(),
+        },
+        Event::Downloading { offset, length } => {
+            let at = length.map_or_else(|| size(*offset), |length| share(*offset, length));
+            format!("going on with the download at {at}")
+        }
+        Event::Uploading { url, length } => format!("uploading {} to {url}", size(*length)),
+        Event::Warning { message } => format!("warning: {message}"),
+        Event::Done { file, bytes, .. } => {
+            let place = if file == "-" { "standard output" } else { file };
+            format!("done: {place}, {}", size(*bytes))
+        }
+        Event::Skipped { file } => format!("skipped: {file} exists"),
+        Event::BatchStarted(start) => batch::started(start, None),
+        Event::Totals(totals) => batch::counts(totals),
+        Event::BatchDone(end) => batch::ended(end),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(phase: &str, status: u16, retry_after_seconds: Option<f64>) -> Event {
+        Event::Answered { phase: phase.into(), status, retry_after_seconds, request_id: None }
+    }
+
+    fn waiting(seconds: f64) -> Event {
+        Event::Waiting { seconds, until: String::new(), why: "back_off".into() }
+    }
+
+    fn sending(phase: &str) -> Event {
+        Event::Sending { phase: phase.into(), method: String::new(), url: String::new() }
+    }
+
+    fn told(story: &[Event]) -> String {
+        let mut narrator = Narrator::default();
+        let mut told = String::new();
+        for text in story.iter().filter_map(|event| narrator.message(event)) {
+            let (mark, text) = match text {
+                Message::Progress(text) => ("   ", text),
+                Message::Notice(text) => ("(!)", text),
+            };
+            told.push_str(&format!("{mark} {text}\n"));
+        }
+        told
+    }
+
+    #[test]
+    fn what_goes_wrong_is_told_with_what_is_done_about_it() {
+        let status = |word: &str| Event::Status { status: word.into() };
+        let cut = Event::NoAnswer { phase: "fetch".into(), why: "the answer was cut off".into() };
+        insta::assert_snapshot!(told(&[
+            sending("submit"),
+            answered("submit", 401, None),
+            sending("submit"),
+            answered("submit", 202, Some(5.0)),
+            Event::Accepted { operation: "http://api/operations/1".into() },
+            waiting(5.0),
+            answered("poll", 200, None),
+            status("queued"),
+            waiting(30.0),
+            answered("poll", 429, Some(30.0)),
+            waiting(30.0),
+            answered("poll", 429, None),
+            waiting(0.7),
+            answered("poll", 503, Some(2.0)),
+            waiting(2.0),
+            answered("poll", 200, None),
+            status("queued"),
+            status("completed\u{1b}[2J"),
+            answered("fetch", 200, None),
+            Event::Downloading { offset: 0, length: Some(3_000_000) },
+            cut,
+            waiting(1.2),
+            answered("fetch", 206, None),
+            Event::Downloading { offset: 1_000_000, length: Some(3_000_000) },
+        ]), @r"
+        (!) submit was answered 401, trying again
+        (!) the service answers again
+            accepted: http://api/operations/1
+            status: queued
+            next poll in 30 s
+        (!) the service asks to wait 30 s (429)
+        (!) poll was answered 429, trying again in 1 s
+        (!) poll was answered 503, trying again in 2 s
+        (!) the service answers again
+            status: completed?[2J
+            downloading 2.9 MiB
+        (!) download: the answer was cut off, trying again in 2 s
+        (!) going on with the download at 1.0 of 2.9 MiB
+        ");
+    }
+}

@@ -1,0 +1,133 @@
+//! What a user sees: one stream of events, shown in one of several ways, and logged unchanged.
+
+mod batch;
+#[cfg(test)]
+mod display_fixture;
+mod line_parts;
+mod live_line;
+mod messages;
+mod recorder;
+mod reporter;
+mod single;
+mod terminal;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+pub(crate) use self::messages::sentence;
+pub(crate) use self::reporter::{BatchGauges, Reporter};
+use self::terminal::suspend;
+pub(crate) use self::terminal::{say, streams_are_one};
+use crate::args::ShowArgs;
+use crate::event::Record;
+use crate::problem::Problem;
+
+/// A way of showing events. It must not block for long: the run waits for it.
+pub(crate) trait Display: Send {
+    /// Shows an event.
+    fn show(&mut self, record: &Record);
+
+    /// How often the progress of a transfer is shown.
+    fn progress_interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+/// The display that the flags ask for.
+#[derive(Clone, Copy, Debug)]
+enum DisplayKind {
+    Json,
+    /// Warnings and errors only.
+    Quiet,
+    /// Lines that change, on a terminal.
+    Live,
+    /// Lines for a log.
+    Plain,
+}
+
+impl DisplayKind {
+    fn new(args: ShowArgs) -> Self {
+        match args {
+            ShowArgs { json: true, .. } => Self::Json,
+            ShowArgs { quiet: true, .. } => Self::Quiet,
+            _ if terminal::stderr().is_interactive() => Self::Live,
+            _ => Self::Plain,
+        }
+    }
+}
+
+impl Reporter {
+    /// The reporter of a single export, with the display that the flags ask for.
+    /// `stdout_carries_file` moves JSON to standard error.
+    pub(crate) fn of_single(args: ShowArgs, stdout_carries_file: bool) -> Self {
+        Self::single(match DisplayKind::new(args) {
+            DisplayKind::Json => Box::new(Json { to_stderr: stdout_carries_file }),
+            DisplayKind::Quiet => Box::new(single::Quiet),
+            DisplayKind::Live => Box::new(single::Live::on_terminal()),
+            DisplayKind::Plain => Box::new(single::Plain::default()),
+        })
+    }
+
+    /// The reporter of a batch, with the display that the flags ask for.
+    pub(crate) fn of_batch(args: ShowArgs) -> Self {
+        Self::batch(match DisplayKind::new(args) {
+            DisplayKind::Json => Box::new(Json { to_stderr: false }),
+            DisplayKind::Quiet => Box::new(batch::Quiet::on_stderr()),
+            DisplayKind::Live => Box::new(batch::Live::on_terminal()),
+            DisplayKind::Plain => Box::new(batch::Plain::on_stderr()),
+        })
+    }
+
+    /// A reporter of a single export that shows nothing.
+    #[cfg(feature = "demo")]
+    pub(crate) fn silent() -> Self {
+        Self::single(Box::new(Silent))
+    }
+}
+
+/// One JSON object a line.
+struct Json {
+    to_stderr: bool,
+}
+
+impl Display for Json {
+    fn show(&mut self, record: &Record) {
+        let Ok(mut line) = serde_json::to_string(record) else { return };
+        line.push('\n');
+        // A reader that has gone away does not stop the run.
+        let _ = match self.to_stderr {
+            false => io::stdout().write_all(line.as_bytes()),
+            true => io::stderr().write_all(line.as_bytes()),
+        };
+    }
+}
+
+#[cfg(feature = "demo")]
+struct Silent;
+
+#[cfg(feature = "demo")]
+impl Display for Silent {
+    fn show(&mut self, _record: &Record) {}
+}
+
+/// Prints to standard output. A reader that has gone away is no error.
+pub(crate) fn print(text: &str) -> Result<(), Problem> {
+    // Both streams may be the same terminal.
+    let printed = suspend(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    });
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Problem::local("cannot write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a problem to standard error.
+pub(crate) fn print_problem(problem: &Problem) -> ExitCode {
+    say(&problem.to_string());
+    problem.exit.into()
+}

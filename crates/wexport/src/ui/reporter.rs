@@ -1,0 +1,338 @@
+//! Reports what happens in a run, to the display and to the log.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use export_hyper::{Counts, Event as JobEvent, Pacer, RequestClass, Timestamp};
+
+use super::Display;
+use super::batch::EtaEstimator;
+use super::recorder::EventRecorder;
+use crate::clock;
+use crate::event::{BatchEnd, BatchStart, Event, Failure, Tally, Totals};
+use crate::problem::{Exit, Problem};
+use crate::state::EventLog;
+use crate::subject::Subject;
+
+/// Passes the events of a run to the display and to the log.
+///
+/// It has two layouts: the events of a single export are those of the run; those of a batch name
+/// their export, and are counted.
+pub(crate) struct Reporter {
+    inner: Mutex<Inner>,
+    clock: Box<dyn Fn() -> Now + Send + Sync>,
+}
+
+struct Inner {
+    recorder: EventRecorder,
+    /// The transfers that are under way, by export.
+    transfers: HashMap<u64, Transfer>,
+    batch: Option<BatchProgress>,
+}
+
+/// A download or an upload.
+#[derive(Clone, Copy, Debug, Default)]
+struct Transfer {
+    is_upload: bool,
+    /// When its progress was last shown.
+    shown: Option<Duration>,
+}
+
+/// The progress of a batch.
+#[derive(Debug)]
+struct BatchProgress {
+    began: Duration,
+    exports: u64,
+    over: Tally,
+    eta: EtaEstimator,
+    /// The last totals, and when they were shown and logged.
+    totals: Option<Totals>,
+    shown: Option<Duration>,
+    logged: Duration,
+}
+
+/// How often the totals of a batch are logged.
+const LOG_TOTALS_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The current time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    /// By the wall clock.
+    pub(super) at: Timestamp,
+    /// By a monotonic clock.
+    pub(super) since: Duration,
+}
+
+/// The state of a batch at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BatchGauges {
+    pub(crate) to_submit: u64,
+    pub(crate) open: u64,
+    pub(crate) to_download: u64,
+    pub(crate) under_way: u64,
+    pub(crate) polls_per_second: Option<f64>,
+    /// How long requests are held back after a 429.
+    pub(crate) held: Option<Duration>,
+}
+
+impl BatchGauges {
+    pub(crate) fn new(now: Timestamp, counts: Counts, pacer: &Pacer) -> Self {
+        let classes = [RequestClass::Submit, RequestClass::Operation, RequestClass::Download];
+        let held = classes.into_iter().filter_map(|class| pacer.held_until(now, class)).max();
+        let polls = pacer.per_second(RequestClass::Operation);
+        Self {
+            to_submit: counts.to_submit as u64,
+            open: counts.open as u64,
+            to_download: counts.to_download as u64,
+            under_way: counts.under_way as u64,
+            // Hundredths: a rate that was learned is not more precise.
+            polls_per_second: polls.map(|polls| (polls * 100.0).round() / 100.0),
+            held: held.map(|until| until.since(now)),
+        }
+    }
+}
+
+impl Reporter {
+    /// A reporter of a single export.
+    pub(crate) fn single(display: Box<dyn Display>) -> Self {
+        Self::with_clock(display, None, run_clock())
+    }
+
+    /// A reporter of a batch.
+    pub(crate) fn batch(display: Box<dyn Display>) -> Self {
+        Self::with_clock(display, Some(BatchProgress::new(Duration::ZERO)), run_clock())
+    }
+
+    /// A reporter of a batch, with a clock of its own.
+    #[cfg(test)]
+    pub(super) fn batch_with_clock(
+        display: Box<dyn Display>,
+        clock: impl Fn() -> Now + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_clock(display, Some(BatchProgress::new(clock().since)), clock)
+    }
+
+    fn with_clock(
+        display: Box<dyn Display>,
+        batch: Option<BatchProgress>,
+        clock: impl Fn() -> Now + Send + Sync + 'static,
+    ) -> Self {
+        let recorder = EventRecorder::new(display, batch.is_some());
+        let inner = Inner { recorder, transfers: HashMap::new(), batch };
+        Self { inner: Mutex::new(inner), clock: Box::new(clock) }
+    }
+
+    /// Names the run in all events from now on, and writes them to its log.
+    pub(crate) fn attach(&self, run: Option<&str>, log: Option<EventLog>) {
+        self.inner().recorder.attach(run.map(String::from), log);
+    }
+
+    /// Reports the start of a batch.
+    pub(crate) fn batch_started(&self, start: BatchStart) {
+        let now = (self.clock)();
+        let mut inner = self.inner();
+        if let Some(batch) = &mut inner.batch {
+            *batch = BatchProgress::new(now.since);
+            (batch.exports, batch.over) = (start.exports, start.over);
+        }
+        inner.report(now, None, Event::BatchStarted(start));
+    }
+
+    /// Reports an event of the job of an export.
+    pub(crate) fn job_event(&self, export: u64, event: &JobEvent) {
+        let Some((at, event)) = Event::from_job(event) else { return };
+        let mut inner = self.inner();
+        let record = inner.recorder.record(at, Some(export), event);
+        inner.recorder.pass(&record);
+    }
+
+    /// Reports the progress of a download or an upload.
+    pub(crate) fn progress(&self, export: u64, bytes: u64, length: Option<u64>) {
+        let now = (self.clock)();
+        let mut inner = self.inner();
+        let interval = inner.recorder.progress_interval();
+        let transfer = inner.transfers.entry(export).or_default();
+        if transfer.shown.is_some_and(|last| now.since < last.saturating_add(interval)) {
+            return;
+        }
+        transfer.shown = Some(now.since);
+        let event = Event::Progress { bytes, length };
+        let record = inner.recorder.record(now.at, Some(export), event);
+        inner.recorder.show(&record);
+    }
+
+    /// Reports an event of an export.
+    pub(crate) fn export_event(&self, export: u64, event: Event) {
+        let now = (self.clock)();
+        let mut inner = self.inner();
+        inner.count(now, export, &event);
+        inner.report(now, Some(export), event);
+    }
+
+    /// Reports that an export failed.
+    pub(crate) fn export_failed(&self, export: u64, subject: &Subject, problem: &Problem) {
+        let named = self.inner().batch.is_some().then(|| subject.clone());
+        let failure = Failure { export: named, ..problem.into() };
+        self.export_event(export, Event::Error(Box::new(failure)));
+    }
+
+    /// Reports an event of the run.
+    pub(crate) fn event(&self, event: Event) {
+        self.inner().report((self.clock)(), None, event);
+    }
+
+    pub(crate) fn warn(&self, message: impl Into<String>) {
+        self.event(Event::Warning { message: message.into() });
+    }
+
+    /// Reports that the run failed. Displays for people leave this to the command, which prints
+    /// the problem last.
+    pub(crate) fn failed(&self, problem: &Problem) {
+        self.event(Event::Error(Box::new(problem.into())));
+    }
+
+    /// Reports the state of a batch. It is called several times a second, and shows the state as
+    /// often as the display wants it.
+    pub(crate) fn totals(&self, gauges: &BatchGauges) {
+        let now = (self.clock)();
+        let mut inner = self.inner();
+        let Inner { recorder, transfers, batch: Some(batch) } = &mut *inner else { return };
+        let interval = recorder.progress_interval();
+        if batch.shown.is_some_and(|last| now.since < last.saturating_add(interval)) {
+            return;
+        }
+        let uploading = transfers.values().filter(|transfer| transfer.is_upload).count() as u64;
+        let totals = batch.totals(now, uploading, gauges);
+        if batch.totals.as_ref() == Some(&totals) {
+            return;
+        }
+        batch.shown = Some(now.since);
+        batch.totals = Some(totals.clone());
+        let record = recorder.record(now.at, None, Event::Totals(totals));
+        recorder.show(&record);
+        if now.since >= batch.logged.saturating_add(LOG_TOTALS_INTERVAL) {
+            batch.logged = now.since;
+            recorder.log(&record);
+        }
+    }
+
+    /// Reports the end of a batch. `not_begun` is the number of exports for which nothing was sent.
+    pub(crate) fn batch_done(&self, not_begun: u64, exit: Exit) {
+        let now = (self.clock)();
+        let mut inner = self.inner();
+        let Some(batch) = &inner.batch else { return };
+        let end = BatchEnd {
+            exports: batch.exports,
+            over: batch.over,
+            left: batch.left(),
+            not_begun,
+            seconds: seconds(now.since.saturating_sub(batch.began)),
+            exit_code: exit.code(),
+        };
+        inner.report(now, None, Event::BatchDone(end));
+    }
+
+    /// The number of exports of which something is kept in memory.
+    #[cfg(test)]
+    pub(super) fn transfers(&self) -> usize {
+        self.inner().transfers.len()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn run_clock() -> impl Fn() -> Now + Send + Sync + 'static {
+    let began = Instant::now();
+    move || Now { at: clock::now(), since: began.elapsed() }
+}
+
+impl Inner {
+    fn report(&mut self, now: Now, export: Option<u64>, event: Event) {
+        let record = self.recorder.record(now.at, export, event);
+        self.recorder.pass(&record);
+    }
+
+    /// Counts an event of an export.
+    fn count(&mut self, now: Now, export: u64, event: &Event) {
+        match event {
+            Event::Uploading { .. } => {
+                self.transfers.entry(export).or_default().is_upload = true;
+            }
+            Event::Done { .. }
+            | Event::Skipped { .. }
+            | Event::Interrupted { .. }
+            | Event::Error(_) => {
+                self.transfers.remove(&export);
+            }
+            _ => {}
+        }
+        let Some(batch) = &mut self.batch else { return };
+        match event {
+            Event::Done { .. } => {
+                batch.over.done += 1;
+                batch.eta.end(now.since);
+            }
+            // The service did nothing for it, so it says nothing about the pace.
+            Event::Skipped { .. } => batch.over.skipped += 1,
+            Event::Error(_) => {
+                batch.over.failed += 1;
+                batch.eta.end(now.since);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl BatchProgress {
+    fn new(now: Duration) -> Self {
+        Self {
+            began: now,
+            exports: 0,
+            over: Tally::default(),
+            eta: EtaEstimator::default(),
+            totals: None,
+            shown: None,
+            logged: now,
+        }
+    }
+
+    /// The number of exports that have not ended.
+    fn left(&self) -> u64 {
+        self.exports.saturating_sub(self.over.over())
+    }
+
+    fn totals(&mut self, now: Now, uploading: u64, gauges: &BatchGauges) -> Totals {
+        let BatchGauges { to_submit, open, to_download, under_way, polls_per_second, held } =
+            *gauges;
+        self.eta.in_flight(open + to_download + uploading);
+        let seconds_left = self.eta.left(now.since, self.left(), to_submit);
+        Totals {
+            exports: self.exports,
+            over: self.over,
+            to_submit,
+            open,
+            to_download,
+            uploading,
+            under_way,
+            polls_per_second,
+            held_seconds: held.map(seconds),
+            held_until: held.map(|held| (now.at + held).to_string()),
+            seconds_left: seconds_left.map(|left| left.as_secs_f64().round()),
+        }
+    }
+}
+
+/// Seconds, in whole milliseconds.
+fn seconds(time: Duration) -> f64 {
+    time.as_millis() as f64 / 1000.0
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reporter")
+    }
+}

@@ -1,0 +1,198 @@
+//! The display of a single export.
+
+mod line;
+mod view;
+
+use std::time::Duration;
+
+use self::line::{last, line};
+use self::view::ExportView;
+use super::live_line::LiveLine;
+use super::messages::{Message, Narrator};
+use super::terminal::Colour;
+use super::{Display, say};
+use crate::event::{Event, Record};
+use crate::output::display_path;
+use crate::text::size;
+
+/// How often the line shows the progress of a transfer.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A line that changes, and messages above it.
+pub(in crate::ui) struct Live {
+    line: LiveLine<ExportView>,
+    narrator: Narrator,
+}
+
+impl Live {
+    pub(in crate::ui) fn on_terminal() -> Self {
+        Self::new(LiveLine::on_terminal())
+    }
+
+    fn new(line: LiveLine<ExportView>) -> Self {
+        Self { line, narrator: Narrator::default() }
+    }
+
+    fn update(&self, event: &Event) {
+        let now = self.line.now();
+        self.line.update(|view| view.update(now, event));
+        // Progress can wait for the next frame.
+        if !matches!(event, Event::Progress { .. }) {
+            self.line.draw();
+        }
+    }
+
+    /// Replaces the line with the last message.
+    fn end(&mut self, how: &str, colour: Option<Colour>) {
+        let Some(view) = self.line.end() else { return };
+        let text = last(&view, self.line.now(), how, self.line.screen().columns());
+        self.line.screen().say_in(colour, &text);
+    }
+}
+
+impl Display for Live {
+    fn show(&mut self, record: &Record) {
+        if let Some(Message::Notice(text)) = self.narrator.message(&record.event) {
+            self.line.screen().say(&text);
+        }
+        match &record.event {
+            Event::Started { subject, .. } => {
+                let name = format!("{} {}", subject.kind, subject.id);
+                self.line.begin(ExportView::new(self.line.now(), &name), line);
+            }
+            Event::Done { file, bytes, .. } => {
+                let place = if file == "-" { "standard output".into() } else { display_path(file) };
+                self.end(&format!("done: {place}, {} in", size(*bytes)), None);
+            }
+            Event::Skipped { file } => {
+                self.end(&format!("skipped: {} exists", display_path(file)), None)
+            }
+            Event::Interrupted { .. } => self.end("stopped after", Some(Colour::Yellow)),
+            Event::Error(_) => self.end("failed after", Some(Colour::Red)),
+            event => self.update(event),
+        }
+    }
+
+    fn progress_interval(&self) -> Duration {
+        PROGRESS_INTERVAL
+    }
+}
+
+/// One line for each event that matters.
+#[derive(Default)]
+pub(in crate::ui) struct Plain {
+    narrator: Narrator,
+}
+
+impl Display for Plain {
+    fn show(&mut self, record: &Record) {
+        if let Some(Message::Progress(text) | Message::Notice(text)) =
+            self.narrator.message(&record.event)
+        {
+            say(&text);
+        }
+    }
+}
+
+/// Warnings. The command itself prints the error that ends it.
+pub(in crate::ui) struct Quiet;
+
+impl Display for Quiet {
+    fn show(&mut self, record: &Record) {
+        if let Event::Warning { .. } = record.event {
+            Plain::default().show(record);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use export_hyper::Timestamp;
+
+    use super::*;
+    use crate::subject::Subject;
+    use crate::ui::display_fixture::DisplayFixture;
+
+    fn live(fixture: &DisplayFixture) -> Live {
+        Live::new(fixture.live_line())
+    }
+
+    fn show(live: &mut Live, event: Event) {
+        live.show(&Record::new(Timestamp::EPOCH, None, event));
+    }
+
+    fn started(id: &str) -> Event {
+        let subject = Subject { kind: "document".into(), id: id.into(), ..Subject::default() };
+        let (api_version, base_url) = (String::new(), "http://api".into());
+        Event::Started { subject, api_version, base_url, resumed: false }
+    }
+
+    fn status(word: &str) -> Event {
+        Event::Status { status: word.into() }
+    }
+
+    fn done(file: &str) -> Event {
+        let (media_type, operation, original_request) = (None, None, None);
+        let (file, bytes) = (file.into(), 3_000_000);
+        Event::Done { file, bytes, media_type, operation, original_request }
+    }
+
+    #[test]
+    fn messages_are_above_the_line_and_the_last_one_stays() {
+        let fixture = DisplayFixture::new(24, 80);
+        let mut live = live(&fixture);
+        show(&mut live, started("d1"));
+        show(&mut live, status("queued"));
+        assert_eq!(fixture.terminal.text(), "document d1  queued  0:00");
+        show(&mut live, Event::Warning { message: "mind the gap".into() });
+        fixture.at(4000);
+        show(&mut live, status("started"));
+        assert_eq!(fixture.terminal.text(), "warning: mind the gap\ndocument d1  started  0:04");
+        fixture.at(12_000);
+        show(&mut live, done("/there/a.pdf"));
+        let last = "document d1  done: /there/a.pdf, 2.9 MiB in 12 s";
+        assert_eq!(fixture.terminal.text(), format!("warning: mind the gap\n{last}"));
+        assert_eq!(fixture.terminal.cursor(), (2, 0));
+    }
+
+    #[test]
+    fn several_exports_have_a_line_each() {
+        let fixture = DisplayFixture::new(24, 80);
+        let mut lives = [live(&fixture), live(&fixture), live(&fixture)];
+        for (live, id) in lives.iter_mut().zip(["d1", "d2", "d3"]) {
+            show(live, started(id));
+            show(live, status("queued"));
+        }
+        show(&mut lives[1], done("b.pdf"));
+        show(&mut lives[0], Event::Interrupted { exit_code: 130 });
+        assert_eq!(
+            fixture.terminal.text(),
+            "document d2  done: b.pdf, 2.9 MiB in 0 s\n\
+             document d1  stopped after 0 s\n\
+             document d3  queued  0:00"
+        );
+        drop(lives);
+        assert_eq!(fixture.terminal.cursor(), (2, 0));
+        assert!(!fixture.terminal.text().contains("d3"));
+    }
+
+    #[test]
+    fn more_exports_than_rows_leave_no_traces() {
+        let fixture = DisplayFixture::new(6, 60);
+        let mut lives: Vec<Live> = (0..20).map(|_| live(&fixture)).collect();
+        for (index, live) in lives.iter_mut().enumerate() {
+            show(live, started(&index.to_string()));
+            show(live, status("queued"));
+        }
+        assert_eq!(fixture.terminal.text().lines().count(), 6, "{}", fixture.terminal.text());
+        for (index, live) in lives.iter_mut().enumerate() {
+            show(live, done(&format!("{index}.pdf")));
+        }
+        let all = fixture.terminal.everything();
+        let last = |index| format!("document {index}  done: {index}.pdf, 2.9 MiB in 0 s");
+        let wanted: Vec<String> = (0..20).map(last).collect();
+        let seen: Vec<&str> = all.lines().filter(|line| line.contains("done")).collect();
+        assert_eq!(seen, wanted);
+        assert!(!all.contains("queued"), "{all}");
+    }
+}
