@@ -82,3 +82,31 @@ fn no_crate_of_ours_may_have_unsafe_code() {
         }
     }
 }
+
+/// The modules of the program, from the bottom: each uses only those before it.
+const PROGRAM: [&str; 18] = [
+    "clock", "text", "subject", "problem", "event", "receipt", "explain", "sunset", "signals",
+    "args", "settings", "output", "request", "state", "ui", "doctor", "engine", "commands",
+];
+
+#[test]
+fn the_program_has_no_circles() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/wexport/src");
+    for (path, code) in code("crates/wexport/src") {
+        let parts: Vec<_> = path.strip_prefix(&src).unwrap().iter().collect();
+        let module = Path::new(parts[0]).file_stem().unwrap().to_string_lossy();
+        if module == "main" || parts.iter().any(|part| *part == "tests" || *part == "tests.rs") {
+            continue;
+        }
+        let place = PROGRAM.iter().position(|known| *known == module);
+        let place = place.unwrap_or_else(|| panic!("{module} is not in the list"));
+        for used in code.split("crate::").skip(1) {
+            let end = used.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(used.len());
+            let Some(other) = PROGRAM.iter().position(|known| *known == &used[..end]) else {
+                continue;
+            };
+            let used = PROGRAM[other];
+            assert!(other <= place, "{} uses {used}, which is above it", path.display());
+        }
+    }
+}

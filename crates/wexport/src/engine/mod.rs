@@ -18,6 +18,7 @@ use export_hyper::{Config, ExportJob, SunsetNotice};
 
 use self::context::RunContext;
 use self::prepare::{Prepared, prepare, restore_names};
+pub(crate) use self::runner::RunOutcome;
 use self::runner::Runner;
 use crate::clock;
 use crate::event::Event;
@@ -34,15 +35,6 @@ use crate::ui::Reporter;
 pub(crate) enum Plan {
     Single(Box<ListedExport>),
     Batch { exports: Vec<ListedExport>, source: String, options: RunOptions },
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub(crate) struct RunOutcome {
-    /// The end of a single export.
-    pub(crate) end: Option<RowEnd>,
-    /// Why the run ended without all of its files. Displays have shown it, but for its advice.
-    pub(crate) problem: Option<Problem>,
 }
 
 /// Runs new exports to their end.

@@ -9,7 +9,6 @@ use export_hyper::{BatchLimits, Exports};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, interval};
 
-use super::RunOutcome;
 use super::close::Closed;
 use super::context::RunContext;
 use crate::clock;
@@ -20,6 +19,15 @@ use crate::problem::{Exit, Problem};
 use crate::signals;
 use crate::state::{Learned, Row, RowEnd, RowStatus, RunEnd};
 use crate::ui::BatchGauges;
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct RunOutcome {
+    /// The end of a single export.
+    pub(crate) end: Option<RowEnd>,
+    /// Why the run ended without all of its files. Displays have shown it, but for its advice.
+    pub(crate) problem: Option<Problem>,
+}
 
 /// The exports of a run that have not ended.
 pub(super) struct Runner {

@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::db::{BatchDb, BatchDbWriter, DbError, Reopen};
 use super::lock::Lock;
 use super::log::EventLog;
 use super::pace_file::PaceFile;
@@ -38,18 +37,6 @@ impl Batch {
     /// The name of one of its exports, in events and on the command line.
     pub(crate) fn row_name(&self, number: u64) -> String {
         format!("{}/{number}", self.id)
-    }
-
-    /// Opens the database for reading, while another process may run the batch.
-    pub(crate) fn read(&self) -> Result<BatchDb, DbError> {
-        BatchDb::open(self)
-    }
-
-    /// Locks the batch for this process, and resumes exports that failed.
-    pub(crate) fn resume(&self, which: Reopen) -> Result<BatchDbWriter, DbError> {
-        let db = BatchDbWriter::open(self)?;
-        db.reopen(which)?;
-        Ok(db)
     }
 
     /// The path of the database.

@@ -6,20 +6,49 @@ use std::path::{Path, PathBuf};
 
 use export_host::CheckpointFile;
 use export_hyper::Checkpoint;
+use serde::{Deserialize, Serialize};
 
 use super::lock::Lock;
 use super::log::EventLog;
-use super::run::{FINAL_CODES, RunStatus};
-use super::single::JobRecord;
+use super::run::{FINAL_CODES, NewRow, RunDescription, RunStatus};
 use crate::event::Record;
+use crate::output::Destination;
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
+use crate::subject::Subject;
 
 /// The folder of a job.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     id: String,
     path: PathBuf,
+}
+
+/// The contents of `job.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct JobRecord {
+    version: u32,
+    #[serde(rename = "what")]
+    pub(crate) subject: Subject,
+    #[serde(rename = "place")]
+    pub(crate) destination: Destination,
+    #[serde(flatten)]
+    pub(crate) run: RunDescription,
+}
+
+/// The version of a job's folder.
+const VERSION: u32 = 1;
+
+impl JobRecord {
+    pub(super) fn new(row: &NewRow, run: RunDescription) -> Self {
+        let (subject, destination) = (row.subject.clone(), row.destination.clone());
+        Self { version: VERSION, subject, destination, run }
+    }
+
+    /// The status of the job if it is not running.
+    pub(crate) fn status(&self) -> RunStatus {
+        RunStatus::after(self.run.end.as_ref())
+    }
 }
 
 impl Job {

@@ -27,12 +27,12 @@ mod single;
 
 pub(crate) use self::batch::Batch;
 pub(crate) use self::checkpoints::RunCheckpoints;
-pub(crate) use self::db::{DbError, Reopen};
+pub(crate) use self::db::{BatchDb, BatchDbWriter, DbError, Reopen};
 pub(crate) use self::dir::{Found, StateDir};
-pub(crate) use self::job::Job;
+pub(crate) use self::job::{Job, JobRecord};
 pub(crate) use self::log::EventLog;
 pub(crate) use self::run::{
     Learned, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions,
     RunStatus, RunStore, Totals,
 };
-pub(crate) use self::single::{JobRecord, SingleRun};
+pub(crate) use self::single::SingleRun;

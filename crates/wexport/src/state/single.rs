@@ -3,10 +3,7 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use export_hyper::Checkpoint;
-use serde::{Deserialize, Serialize};
-
-use super::job::Job;
+use super::job::{Job, JobRecord};
 use super::lock::Lock;
 use super::log::EventLog;
 use super::run::{
@@ -14,38 +11,10 @@ use super::run::{
     RunStore, Totals,
 };
 use crate::clock;
-use crate::output::Destination;
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
 use crate::problem::{Exit, Problem};
-use crate::subject::Subject;
-
-/// The contents of `job.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct JobRecord {
-    pub(super) version: u32,
-    #[serde(rename = "what")]
-    pub(crate) subject: Subject,
-    #[serde(rename = "place")]
-    pub(crate) destination: Destination,
-    #[serde(flatten)]
-    pub(crate) run: RunDescription,
-}
-
-/// The version of a job's folder.
-const VERSION: u32 = 1;
-
-impl JobRecord {
-    fn new(row: &NewRow, run: RunDescription) -> Self {
-        let (subject, destination) = (row.subject.clone(), row.destination.clone());
-        Self { version: VERSION, subject, destination, run }
-    }
-
-    /// The status of the job if it is not running.
-    pub(crate) fn status(&self) -> RunStatus {
-        RunStatus::after(self.run.end.as_ref())
-    }
-}
+use export_hyper::Checkpoint;
 
 /// A run of one export, in the folder of its job, or in memory if no state is kept.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! What a user sees: one stream of events, shown in one of several ways, and logged unchanged.
 
 mod batch;
+mod display;
 #[cfg(test)]
 mod display_fixture;
 mod line_parts;
@@ -13,26 +14,16 @@ mod terminal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
+use self::display::Json;
+#[cfg(feature = "demo")]
+use self::display::Silent;
 pub(crate) use self::messages::sentence;
 pub(crate) use self::reporter::{BatchGauges, Reporter};
 use self::terminal::suspend;
 pub(crate) use self::terminal::{say, streams_are_one};
 use crate::args::ShowArgs;
-use crate::event::Record;
 use crate::problem::Problem;
-
-/// A way of showing events. It must not block for long: the run waits for it.
-pub(crate) trait Display: Send {
-    /// Shows an event.
-    fn show(&mut self, record: &Record);
-
-    /// How often the progress of a transfer is shown.
-    fn progress_interval(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-}
 
 /// The display that the flags ask for.
 #[derive(Clone, Copy, Debug)]
@@ -84,31 +75,6 @@ impl Reporter {
     pub(crate) fn silent() -> Self {
         Self::single(Box::new(Silent))
     }
-}
-
-/// One JSON object a line.
-struct Json {
-    to_stderr: bool,
-}
-
-impl Display for Json {
-    fn show(&mut self, record: &Record) {
-        let Ok(mut line) = serde_json::to_string(record) else { return };
-        line.push('\n');
-        // A reader that has gone away does not stop the run.
-        let _ = match self.to_stderr {
-            false => io::stdout().write_all(line.as_bytes()),
-            true => io::stderr().write_all(line.as_bytes()),
-        };
-    }
-}
-
-#[cfg(feature = "demo")]
-struct Silent;
-
-#[cfg(feature = "demo")]
-impl Display for Silent {
-    fn show(&mut self, _record: &Record) {}
 }
 
 /// Prints to standard output. A reader that has gone away is no error.

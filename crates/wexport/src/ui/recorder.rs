@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use export_hyper::Timestamp;
 
-use super::Display;
+use super::display::Display;
 use crate::event::{BatchStart, Event, Record};
 use crate::state::EventLog;
 use crate::sunset;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use export_hyper::{Counts, Event as JobEvent, Pacer, RequestClass, Timestamp};
 
-use super::Display;
 use super::batch::EtaEstimator;
+use super::display::Display;
 use super::recorder::EventRecorder;
 use crate::clock;
 use crate::event::{BatchEnd, BatchStart, Event, Failure, Tally, Totals};

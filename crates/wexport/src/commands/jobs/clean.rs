@@ -13,7 +13,7 @@ use crate::clock;
 use crate::output::Outputs;
 use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::state::{Batch, Job, JobRecord, RunStatus, StateDir};
+use crate::state::{Batch, BatchDb, Job, JobRecord, RunStatus, StateDir};
 
 /// Removes jobs and batches that began longer ago than this and do not run. One is kept if its
 /// multipart upload cannot be aborted.
@@ -72,7 +72,7 @@ fn removed(jobs: u32, batches: u32) -> String {
 
 /// When a batch began; `None` if its database cannot be read, as that of a newer release.
 fn began(batch: &Batch) -> Option<Timestamp> {
-    match batch.read().and_then(|db| db.description()) {
+    match BatchDb::open(batch).and_then(|db| db.description()) {
         Ok(description) => Some(description.began),
         Err(error) if error.is_incomplete() => {
             let modified = fs::metadata(batch.path()).and_then(|folder| folder.modified());
@@ -113,7 +113,7 @@ async fn abort_uploads(batch: &Batch, outputs: &Outputs) -> Result<(), Problem> 
         if numbers.is_empty() {
             return Ok(());
         }
-        let db = batch.read()?;
+        let db = BatchDb::open(batch)?;
         for number in numbers {
             if let Some(row) = db.row(number)? {
                 outputs.abort_upload(&row.destination, &batch.upload_dir(number)).await?;

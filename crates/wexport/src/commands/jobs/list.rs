@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::Out;
 use crate::problem::Problem;
-use crate::state::{Batch, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, Totals};
+use crate::state::{
+    Batch, BatchDb, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, Totals,
+};
 use crate::text::harmless;
 
 /// One line of `jobs list --json`.
@@ -64,7 +66,7 @@ fn job_line(job: &Job, failed: bool, json: bool) -> Option<Line> {
 fn batch_line(batch: &Batch, failed: bool, json: bool) -> Option<Line> {
     let id = batch.id();
     let read = || -> Result<(RunDescription, Totals), DbError> {
-        let db = batch.read()?;
+        let db = BatchDb::open(batch)?;
         Ok((db.description()?, db.totals()?))
     };
     let (description, exports) = match read() {

@@ -10,7 +10,8 @@ use crate::engine::{self, RunOutcome};
 use crate::problem::{Exit, Problem};
 use crate::settings::{Overrides, Settings};
 use crate::state::{
-    Batch, Found, Job, JobRecord, Reopen, RunDescription, RunStatus, RunStore, SingleRun, StateDir,
+    Batch, BatchDb, BatchDbWriter, Found, Job, JobRecord, Reopen, RunDescription, RunStatus,
+    RunStore, SingleRun, StateDir,
 };
 use crate::ui::Reporter;
 
@@ -90,7 +91,7 @@ fn find(args: &ResumeArgs, state: &StateDir) -> Result<Vec<Unfinished>, Problem>
 /// Whether a batch that is not running has exports without their file. One that cannot be read
 /// cannot be resumed.
 fn is_unfinished(batch: &Batch) -> bool {
-    let Ok(db) = batch.read() else { return false };
+    let Ok(db) = BatchDb::open(batch) else { return false };
     let status = db.description().map(|description| batch.status(&description));
     let is_running = status.is_ok_and(|status| status == RunStatus::Running);
     let totals = db.totals().unwrap_or_default();
@@ -112,7 +113,8 @@ async fn resume_batch(
     batch: &Batch,
     reporter: &Arc<Reporter>,
 ) -> Result<RunOutcome, Problem> {
-    let store = batch.resume(if args.failed { Reopen::All } else { Reopen::Resumable })?;
+    let which = if args.failed { Reopen::All } else { Reopen::Resumable };
+    let store = BatchDbWriter::resume(batch, which)?;
     let settings = settings_of(args, &store.description()?)?;
     engine::resume(Arc::new(store), settings, reporter).await
 }

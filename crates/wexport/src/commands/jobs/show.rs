@@ -5,7 +5,7 @@ use std::io;
 use super::Out;
 use crate::event::{Event, Record};
 use crate::problem::{Exit, Problem};
-use crate::state::{Batch, Found, Job, RowEnd, RowResult, RunEnd, StateDir};
+use crate::state::{Batch, BatchDb, Found, Job, RowEnd, RowResult, RunEnd, StateDir};
 use crate::text::harmless;
 use crate::ui::sentence;
 
@@ -38,7 +38,7 @@ fn show_batch(batch: &Batch, json: bool, out: Out<'_>) -> Result<(), Problem> {
     if json {
         return print_records(events(batch, None)?, out);
     }
-    let db = batch.read()?;
+    let db = BatchDb::open(batch)?;
     let (description, totals) = (db.description()?, db.totals()?);
     out(&format!("batch {}: {}\n", batch.id(), batch.status(&description).as_str()))?;
     let source = harmless(description.source.as_deref().unwrap_or("-"));
@@ -61,7 +61,7 @@ fn show_batch(batch: &Batch, json: bool, out: Out<'_>) -> Result<(), Problem> {
 }
 
 fn show_row(batch: &Batch, number: u64, json: bool, out: Out<'_>) -> Result<(), Problem> {
-    let (db, name) = (batch.read()?, batch.row_name(number));
+    let (db, name) = (BatchDb::open(batch)?, batch.row_name(number));
     let Some(row) = db.row(number)? else {
         let totals = db.totals()?;
         let what = format!("there is no export {name}: the batch has {}", totals.size());

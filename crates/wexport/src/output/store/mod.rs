@@ -24,81 +24,15 @@ mod address;
 mod bucket;
 mod error;
 mod parts;
+mod stores;
 mod transport;
 mod upload;
 mod upload_dir;
 mod upload_sink;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use tokio::sync::{Mutex, OnceCell};
-
 pub(crate) use self::address::Address;
-use self::address::Key;
-use self::bucket::Bucket;
-use self::transport::Transport;
+pub(super) use self::stores::{Stores, check};
 pub(super) use self::upload::abort_upload;
 pub(crate) use self::upload::{Upload, UploadEnd};
 pub(crate) use self::upload_dir::{PendingUpload, UploadDir};
 pub(crate) use self::upload_sink::UploadSink;
-use super::destination::Scheme;
-use super::file::already_exists;
-use crate::args::IfExistsArg;
-use crate::problem::Problem;
-use crate::settings::Settings;
-
-/// The clients of a run: one for each bucket, and one pool of connections for all of them.
-#[derive(Debug)]
-pub(crate) struct Stores {
-    settings: Arc<Settings>,
-    transport: OnceCell<Transport>,
-    /// Failures are kept too: otherwise each export would wait for credentials that are missing.
-    buckets: Mutex<HashMap<(Scheme, String), Result<Bucket, Problem>>>,
-}
-
-impl Stores {
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, transport: OnceCell::new(), buckets: Mutex::default() }
-    }
-
-    /// The client of a bucket. It is made when it is first asked for.
-    pub(super) async fn bucket(&self, address: &Address) -> Result<Bucket, Problem> {
-        // Locked until the client is there: all exports of a run ask at the same time.
-        let mut buckets = self.buckets.lock().await;
-        let name = (address.scheme, address.bucket.clone());
-        if let Some(bucket) = buckets.get(&name) {
-            return bucket.clone();
-        }
-        let transport = self.transport.get_or_try_init(async || Transport::new(&self.settings));
-        let bucket = match transport.await {
-            Ok(transport) => Bucket::open(address, &self.settings, transport.clone()).await,
-            Err(problem) => Err(problem),
-        };
-        buckets.insert(name, bucket.clone());
-        bucket
-    }
-}
-
-/// Checks, before anything is sent, that there are credentials, and where it matters and the key
-/// is known, whether the object exists. Returns its URL if it is to be kept.
-pub(super) async fn check(
-    stores: &Stores,
-    address: &Address,
-    if_exists: IfExistsArg,
-) -> Result<Option<String>, Problem> {
-    let bucket = stores.bucket(address).await?;
-    let (Key::Named(key), IfExistsArg::Skip | IfExistsArg::Error) = (&address.key, if_exists)
-    else {
-        return Ok(None);
-    };
-    let url = address.url(key);
-    match bucket.find(key).await {
-        Ok(None) => Ok(None),
-        Ok(Some(_)) if if_exists == IfExistsArg::Error => Err(already_exists(&url)),
-        Ok(Some(_)) => Ok(Some(url)),
-        // Credentials that may only write: the upload itself finds out.
-        Err(error) if error.is_forbidden() => Ok(None),
-        Err(error) => Err(error.explain(&format!("looking up {url}"))),
-    }
-}

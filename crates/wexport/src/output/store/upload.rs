@@ -7,11 +7,11 @@ use object_store::{Attribute, MultipartUpload};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::Stores;
 use super::address::{Address, numbered};
 use super::bucket::{Bucket, PutCondition, StartedUpload, attributes_of};
 use super::error::StoreError;
 use super::parts::{SMALLEST_PART, read, send_parts};
+use super::stores::Stores;
 use super::transport::ask;
 use super::upload_dir::{PendingUpload, UploadDir, UploadId};
 use crate::args::IfExistsArg;

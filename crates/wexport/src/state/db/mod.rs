@@ -43,7 +43,8 @@ pub(crate) struct BatchDb {
 const DESCRIPTION: &str = "description";
 
 impl BatchDb {
-    pub(super) fn open(batch: &Batch) -> Result<Self, DbError> {
+    /// Opens the database of a batch, which another process may run.
+    pub(crate) fn open(batch: &Batch) -> Result<Self, DbError> {
         let connection = schema::open(&batch.db_path(), Access::Read);
         let connection = connection.map_err(|cause| DbError::new(batch, cause))?;
         Ok(Self { batch: batch.clone(), connection: Mutex::new(connection) })

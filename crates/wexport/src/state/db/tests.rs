@@ -67,7 +67,7 @@ fn batch_db(rows: u64) -> (BatchDbWriter, TempDir) {
 fn reopen(db: BatchDbWriter) -> BatchDbWriter {
     let batch = db.db.batch().clone();
     drop(db);
-    BatchDbWriter::open(&batch).unwrap()
+    BatchDbWriter::resume(&batch, Reopen::Resumable).unwrap()
 }
 
 fn done(file: &str) -> RowEnd {
@@ -144,10 +144,10 @@ fn resumable_failures_are_reopened() {
 #[test]
 fn a_batch_is_run_by_one_process_at_a_time() {
     let (db, _folder) = batch_db(2);
-    let problem = Problem::from(db.db.batch().resume(Reopen::All).unwrap_err());
+    let problem = Problem::from(BatchDbWriter::resume(db.db.batch(), Reopen::All).unwrap_err());
     assert_eq!(problem.exit, Exit::Usage);
     assert!(problem.what.ends_with("is running in another process"), "{problem}");
-    let reader = db.db.batch().read().unwrap();
+    let reader = BatchDb::open(db.db.batch()).unwrap();
     db.conclude(1, &done("a.pdf")).unwrap();
     assert_eq!(reader.totals().unwrap(), db.totals().unwrap());
 }
@@ -182,7 +182,9 @@ fn problem_after(change: impl FnOnce(&Path)) -> Problem {
     let batch = db.db.batch().clone();
     drop(db);
     change(&batch.path().join("batch.sqlite"));
-    Problem::from(batch.resume(Reopen::All).and_then(|db| db.db.totals()).unwrap_err())
+    Problem::from(
+        BatchDbWriter::resume(&batch, Reopen::All).and_then(|db| db.db.totals()).unwrap_err(),
+    )
 }
 
 #[test]

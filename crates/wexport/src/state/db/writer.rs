@@ -69,11 +69,12 @@ impl BatchDbWriter {
         Self::lock_and(batch, || schema::create(&batch.db_path(), fill))
     }
 
-    /// Opens the database of a batch that is resumed.
-    pub(in crate::state) fn open(batch: &Batch) -> Result<Self, DbError> {
+    /// Opens the database of a batch, and resumes exports that failed.
+    pub(crate) fn resume(batch: &Batch, which: Reopen) -> Result<Self, DbError> {
         let writer = Self::lock_and(batch, || schema::open(&batch.db_path(), Access::Write))?;
         let description = RunDescription { end: None, ..writer.db.description()? };
         writer.db.query(|connection| store_note(connection, DESCRIPTION, &description))?;
+        writer.reopen(which)?;
         Ok(writer)
     }
 
@@ -92,7 +93,7 @@ impl BatchDbWriter {
     }
 
     /// Reopens exports that failed, and returns their number. Those that are done or skipped stay.
-    pub(in crate::state) fn reopen(&self, which: Reopen) -> Result<usize, DbError> {
+    pub(super) fn reopen(&self, which: Reopen) -> Result<usize, DbError> {
         let [refused, failed] = FINAL_CODES;
         self.db.query(|connection| {
             let sql = "UPDATE export SET outcome = NULL, exit_code = NULL, \

@@ -16,7 +16,7 @@ pub(super) use self::eta::EtaEstimator;
 use self::line::{BatchView, line};
 use self::messages::BatchNarrator;
 pub(super) use self::messages::{counts, ended, started};
-use super::Display;
+use super::display::Display;
 use super::live_line::{Clock, LiveLine, clock};
 use super::messages::Message;
 use super::terminal::{self, Colour, Screen};

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use self::line::{last, line};
 use self::view::ExportView;
+use super::display::Display;
 use super::live_line::LiveLine;
 use super::messages::{Message, Narrator};
-use super::terminal::Colour;
-use super::{Display, say};
+use super::terminal::{Colour, say};
 use crate::event::{Event, Record};
 use crate::output::display_path;
 use crate::text::size;

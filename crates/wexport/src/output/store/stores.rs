@@ -1,0 +1,70 @@
+//! The clients of the buckets that a run uses.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OnceCell};
+
+use super::address::{Address, Key};
+use super::bucket::Bucket;
+use super::transport::Transport;
+use crate::args::IfExistsArg;
+use crate::output::destination::Scheme;
+use crate::output::file::already_exists;
+use crate::problem::Problem;
+use crate::settings::Settings;
+
+/// The clients of a run: one for each bucket, and one pool of connections for all of them.
+#[derive(Debug)]
+pub(crate) struct Stores {
+    settings: Arc<Settings>,
+    transport: OnceCell<Transport>,
+    /// Failures are kept too: otherwise each export would wait for credentials that are missing.
+    buckets: Mutex<HashMap<(Scheme, String), Result<Bucket, Problem>>>,
+}
+
+impl Stores {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, transport: OnceCell::new(), buckets: Mutex::default() }
+    }
+
+    /// The client of a bucket. It is made when it is first asked for.
+    pub(in crate::output) async fn bucket(&self, address: &Address) -> Result<Bucket, Problem> {
+        // Locked until the client is there: all exports of a run ask at the same time.
+        let mut buckets = self.buckets.lock().await;
+        let name = (address.scheme, address.bucket.clone());
+        if let Some(bucket) = buckets.get(&name) {
+            return bucket.clone();
+        }
+        let transport = self.transport.get_or_try_init(async || Transport::new(&self.settings));
+        let bucket = match transport.await {
+            Ok(transport) => Bucket::open(address, &self.settings, transport.clone()).await,
+            Err(problem) => Err(problem),
+        };
+        buckets.insert(name, bucket.clone());
+        bucket
+    }
+}
+
+/// Checks, before anything is sent, that there are credentials, and where it matters and the key
+/// is known, whether the object exists. Returns its URL if it is to be kept.
+pub(in crate::output) async fn check(
+    stores: &Stores,
+    address: &Address,
+    if_exists: IfExistsArg,
+) -> Result<Option<String>, Problem> {
+    let bucket = stores.bucket(address).await?;
+    let (Key::Named(key), IfExistsArg::Skip | IfExistsArg::Error) = (&address.key, if_exists)
+    else {
+        return Ok(None);
+    };
+    let url = address.url(key);
+    match bucket.find(key).await {
+        Ok(None) => Ok(None),
+        Ok(Some(_)) if if_exists == IfExistsArg::Error => Err(already_exists(&url)),
+        Ok(Some(_)) => Ok(Some(url)),
+        // Credentials that may only write: the upload itself finds out.
+        Err(error) if error.is_forbidden() => Ok(None),
+        Err(error) => Err(error.explain(&format!("looking up {url}"))),
+    }
+}
