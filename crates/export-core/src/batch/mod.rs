@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use self::order::{Story, Typical};
 use self::queue::{Queue, Waiting};
 use crate::dialect::Phase;
-use crate::job::{Checkpoint, ExportJob, Step};
+use crate::job::{Checkpoint, ExportJob, Step, Why};
 use crate::pacer::{Pacer, Permit, RequestClass};
 use crate::time::Timestamp;
 
@@ -23,10 +23,10 @@ pub type JobKey = u64;
 
 /// Any number of exports under one pace.
 ///
-/// [`step`](Self::step) hands out the job whose turn it is, with the permit to send its next
-/// request. Whoever drives it does that one step and [puts it back](Self::put_back). A batch is
-/// shared behind a lock that is never held over I/O: a task set or a few threads ask it in turn,
-/// and each works on jobs of its own.
+/// [`step`](Self::step) hands out the job whose turn it is, with a reserved permit for its next
+/// request. The driver gets a token, [confirms](Pacer::confirm) the permit, sends that one request
+/// and [puts the job back](Self::put_back). A batch is shared behind a lock that is never held over
+/// I/O: a task set or a few threads ask it in turn, and each works on jobs of its own.
 ///
 /// ```
 /// use export_core::{
@@ -44,10 +44,11 @@ pub type JobKey = u64;
 /// }
 ///
 /// let BatchStep::Turn(mut turn) = batch.step(now, &mut pacer) else { panic!("one is due") };
-/// let permit = turn.take_permit();
+/// let mut permit = turn.take_permit().expect("a submit counts");
 /// assert!(matches!(turn.job().step(now), Step::Transmit(_)));
-/// // Send it here; then tell the pacer, and put the job back.
-/// pacer.handle_failure(permit.unwrap());
+/// // Get a token here. Then:
+/// assert_eq!(pacer.confirm(now, &mut permit), Ok(()));
+/// // Send the request, and return the permit with the head of the answer, if one came.
 /// assert!(batch.put_back(now, &mut pacer, turn).is_none());
 ///
 /// // One submit a second: the next job has to wait.
@@ -64,6 +65,10 @@ pub type JobKey = u64;
 /// ready is handed out in turn: under [`Order::Unheard`] a job that is due waits for no more turns
 /// of its phase than there are other jobs in it.
 ///
+/// A download from another origin, by a signed URL, needs no permit and does not wait for one:
+/// while the download rate holds the oldest download back, a younger one from another origin may
+/// pass it.
+///
 /// # What is stored
 ///
 /// A batch is a set of checkpoints and a [`BatchState`]: store each job's checkpoint as ever, and
@@ -75,6 +80,10 @@ pub struct Batch {
     submits: Queue,
     polls: Queue,
     downloads: Queue,
+    /// Downloads from other origins, which the pacer does not count.
+    unpaced: Queue,
+    /// Numbers the jobs as they come, so that equals go in turn.
+    arrivals: u64,
     /// Jobs that are handed out, by the phase in which they were.
     out: Out,
 }
@@ -127,7 +136,7 @@ pub enum BatchStep {
     Done,
 }
 
-/// A job whose turn it is, with the permit for its next request.
+/// A job whose turn it is, with the reserved permit for its next request.
 ///
 /// It has to be put back. One that is lost counts as under way for as long as the batch lives;
 /// its checkpoint is where to go on from.
@@ -157,8 +166,11 @@ impl Turn {
         &mut self.waiting.job
     }
 
-    /// The permit for one request, which has been confirmed: it goes back to the pacer with what
-    /// came of the request. One that is left here is released when the job is put back.
+    /// The permit for one request; `None` if the request goes to another origin and needs none.
+    ///
+    /// It is reserved: [confirm](Pacer::confirm) it right before the request is sent. If that fails,
+    /// release it and [postpone](crate::Transmit::postpone) the request. One that is left here is
+    /// released when the job is put back.
     pub fn take_permit(&mut self) -> Option<Permit> {
         self.permit.take()
     }
@@ -212,7 +224,13 @@ impl Batch {
         let job = job.into();
         let (due, since) = (job.next_due(now), job.accepted_at().unwrap_or(now).min(now));
         let story = Story { since, heard: since };
-        self.queue(job.phase()).push(due, Waiting { key, story, job });
+        let arrival = self.next_arrival();
+        self.queue(job.request_class()).push(due, Waiting { key, arrival, story, job });
+    }
+
+    const fn next_arrival(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
     }
 
     /// Says what to do at `now`.
@@ -221,8 +239,7 @@ impl Batch {
         for phase in [Phase::Fetch, Phase::Poll, Phase::Submit] {
             match self.step_in(phase, now, pacer) {
                 Ok(turn) => return BatchStep::Turn(turn),
-                Err(None) => {}
-                Err(Some(later)) => until = Some(until.map_or(later, |until| until.min(later))),
+                Err(later) => until = earlier(until, later),
             }
         }
         match until {
@@ -240,23 +257,39 @@ impl Batch {
         pacer: &mut Pacer,
     ) -> Result<Turn, Option<Timestamp>> {
         let BatchState { order, typical, .. } = self.state;
+        let class = RequestClass::from(phase);
         let may_more = self.may_more(phase, pacer);
-        let queue = self.queue(phase);
-        queue.wake(now, |waiting| match phase {
+        self.queue(Some(class)).wake(now, |waiting| match phase {
             Phase::Poll => order.rank(waiting.story, typical.get()),
             // In the order in which they came.
             Phase::Submit | Phase::Fetch => Timestamp::EPOCH,
         });
+        let (mut unpaced, mut unpaced_due) = (None, None);
+        if phase == Phase::Fetch {
+            self.unpaced.wake(now, |_| Timestamp::EPOCH);
+            (unpaced, unpaced_due) = (self.unpaced.first_ready(), self.unpaced.next_due());
+        }
         if !may_more {
             return Err(None);
         }
-        if !queue.is_ready() {
-            return Err(queue.next_due());
-        }
-        let permit = pacer.take(now, RequestClass::from(phase)).map_err(Some)?;
+        let queue = self.queue(Some(class));
+        let permit = match (queue.first_ready(), unpaced) {
+            (None, None) => return Err(earlier(queue.next_due(), unpaced_due)),
+            (Some(paced), other) if other.is_none_or(|unpaced| paced < unpaced) => {
+                match pacer.try_reserve(now, class) {
+                    Ok(permit) => Some(permit),
+                    Err(later) if other.is_none() => {
+                        return Err(earlier(Some(later), unpaced_due));
+                    }
+                    Err(_) => None,
+                }
+            }
+            _ => None,
+        };
+        let queue = self.queue(permit.as_ref().map(Permit::class));
         let Some(waiting) = queue.pop() else { return Err(None) };
         *self.out(phase) += 1;
-        Ok(Turn { waiting, phase, permit: Some(permit) })
+        Ok(Turn { waiting, phase, permit })
     }
 
     /// Whether one more job of this phase may be handed out.
@@ -282,20 +315,23 @@ impl Batch {
             pacer.release(permit);
         }
         *self.out(was) -= 1;
-        let due = match waiting.job.step(now) {
+        let (due, is_postponed) = match waiting.job.step(now) {
             Step::Done(_) => return Some(Ended { key: waiting.key, job: waiting.job }),
-            Step::Wait(wait) => wait.until,
-            Step::Transmit(_) => now,
+            Step::Wait(wait) => (wait.until, wait.why == Why::Turn),
+            Step::Transmit(_) => (now, false),
         };
-        let phase = waiting.job.phase();
-        match (was, phase) {
-            (Phase::Submit, Phase::Poll) => waiting.story = Story { since: now, heard: now },
-            (Phase::Poll, Phase::Fetch) => {
-                self.state.typical.learn(now.since(waiting.story.since));
+        // A postponed job has sent nothing: it keeps its place.
+        if !is_postponed {
+            waiting.arrival = self.next_arrival();
+            match (was, waiting.job.phase()) {
+                (Phase::Submit, Phase::Poll) => waiting.story = Story { since: now, heard: now },
+                (Phase::Poll, Phase::Fetch) => {
+                    self.state.typical.learn(now.since(waiting.story.since));
+                }
+                _ => waiting.story.heard = now,
             }
-            _ => waiting.story.heard = now,
         }
-        self.queue(phase).push(due, waiting);
+        self.queue(waiting.job.request_class()).push(due, waiting);
         None
     }
 
@@ -310,14 +346,15 @@ impl Batch {
 
     /// Gives back all jobs that are not handed out.
     pub fn drain(&mut self) -> impl Iterator<Item = (JobKey, Box<ExportJob>)> {
-        let others = [core::mem::take(&mut self.polls), core::mem::take(&mut self.downloads)];
-        let others = others.into_iter().flat_map(Queue::into_iter);
+        let others = [&mut self.polls, &mut self.downloads, &mut self.unpaced];
+        let others = others.map(core::mem::take).into_iter().flat_map(Queue::into_iter);
         self.withdraw().chain(others.map(|Waiting { key, job, .. }| (key, job)))
     }
 
     /// The jobs that are not handed out, as they are now.
     pub fn checkpoints(&self) -> impl Iterator<Item = (JobKey, Checkpoint)> {
-        let waiting = self.submits.iter().chain(self.polls.iter()).chain(self.downloads.iter());
+        let queues = [&self.submits, &self.polls, &self.downloads, &self.unpaced];
+        let waiting = queues.into_iter().flat_map(Queue::iter);
         waiting.map(|waiting| (waiting.key, waiting.job.checkpoint()))
     }
 
@@ -328,7 +365,7 @@ impl Batch {
         Counts {
             to_submit: self.submits.len() + out.submits,
             open: self.polls.len() + out.polls,
-            to_download: self.downloads.len() + out.downloads,
+            to_download: self.downloads.len() + self.unpaced.len() + out.downloads,
             under_way: out.submits + out.polls + out.downloads,
         }
     }
@@ -339,11 +376,13 @@ impl Batch {
         self.counts() == Counts::default()
     }
 
-    const fn queue(&mut self, phase: Phase) -> &mut Queue {
-        match phase {
-            Phase::Submit => &mut self.submits,
-            Phase::Poll => &mut self.polls,
-            Phase::Fetch => &mut self.downloads,
+    /// The queue of the jobs whose next request is of a class; `None` for those that need no permit.
+    const fn queue(&mut self, class: Option<RequestClass>) -> &mut Queue {
+        match class {
+            Some(RequestClass::Submit) => &mut self.submits,
+            Some(RequestClass::Operation) => &mut self.polls,
+            Some(RequestClass::Download) => &mut self.downloads,
+            None => &mut self.unpaced,
         }
     }
 
@@ -354,4 +393,9 @@ impl Batch {
             Phase::Fetch => &mut self.out.downloads,
         }
     }
+}
+
+/// The earlier of two times, where there are two.
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }

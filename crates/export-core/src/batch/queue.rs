@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) key: JobKey,
+    /// Of two with the same rank, the lower one goes first.
+    pub(super) arrival: u64,
     pub(super) story: Story,
     pub(super) job: Box<ExportJob>,
 }
@@ -22,14 +24,11 @@ pub(super) struct Waiting {
 pub(super) struct Queue {
     asleep: BinaryHeap<Reverse<Ranked>>,
     ready: BinaryHeap<Reverse<Ranked>>,
-    /// Numbers the jobs as they come, so that equals go in turn.
-    arrivals: u64,
 }
 
 #[derive(Debug)]
 struct Ranked {
     rank: Timestamp,
-    arrival: u64,
     waiting: Waiting,
 }
 
@@ -40,8 +39,7 @@ impl Queue {
 
     /// Takes in a job that is due at a time.
     pub(super) fn push(&mut self, due: Timestamp, waiting: Waiting) {
-        self.arrivals += 1;
-        self.asleep.push(Reverse(Ranked { rank: due, arrival: self.arrivals, waiting }));
+        self.asleep.push(Reverse(Ranked { rank: due, waiting }));
     }
 
     /// Moves those that have become due to those that may go.
@@ -54,8 +52,9 @@ impl Queue {
         shrink(&mut self.asleep);
     }
 
-    pub(super) fn is_ready(&self) -> bool {
-        !self.ready.is_empty()
+    /// The arrival of the job that goes next; `None` if none is due.
+    pub(super) fn first_ready(&self) -> Option<u64> {
+        self.ready.peek().map(|Reverse(first)| first.waiting.arrival)
     }
 
     /// When the next one becomes due.
@@ -88,7 +87,7 @@ fn shrink(heap: &mut BinaryHeap<Reverse<Ranked>>) {
 
 impl Ord for Ranked {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.rank, self.arrival).cmp(&(other.rank, other.arrival))
+        (self.rank, self.waiting.arrival).cmp(&(other.rank, other.waiting.arrival))
     }
 }
 

@@ -115,27 +115,10 @@ impl Lane {
         if self.learning.is_refused() { interval.max(FEELER) } else { interval }
     }
 
-    /// The same later than it was confirmed. Within its own time it is used as it is.
-    pub(super) fn renew(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
-        let interval = self.learning.interval();
-        let end = permit.sent.map(|sent| micros(sent).saturating_add(interval));
-        if interval > 0 && end.is_none_or(|end| micros(now) >= end) {
-            *permit = self.reserve(now, permit.class);
-            return self.confirm(now, permit);
-        }
-        if permit.sent != Some(now) && interval > 0 {
-            (permit.sent, permit.paced) = (Some(now), false);
-            self.next = self.next.max(micros(now).saturating_add(self.spacing()));
-        }
-        Ok(())
-    }
-
-    /// The permit is given back: nothing was sent.
+    /// Gives the place of a permit that was not confirmed to the next one.
     pub(super) fn release(&mut self, permit: &Permit) {
-        let interval = self.learning.interval();
-        self.booked = self.booked.saturating_sub(interval);
-        if permit.sent.is_some() {
-            self.next = self.next.saturating_sub(interval);
+        if !permit.is_confirmed() {
+            self.booked = self.booked.saturating_sub(self.learning.interval());
         }
     }
 
@@ -168,7 +151,7 @@ impl Lane {
         retry_after: Option<Duration>,
     ) {
         let sent = permit.sent.unwrap_or(now);
-        let hold = self.learning.refused(now, sent, retry_after).min(LONGEST_HOLD);
+        let hold = self.learning.refused(now, sent, retry_after, self.rate).min(LONGEST_HOLD);
         let until = now + hold;
         let longer = until.since(self.held_until.max(now));
         if longer.is_zero() {

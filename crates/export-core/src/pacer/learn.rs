@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::rate::{FASTEST, Rate, SLOWEST};
+use super::rate::{FASTEST, Rate, SECOND, SLOWEST};
 use crate::time::Timestamp;
 
 /// What has been learnt of the rate at which one class of requests is let through.
@@ -42,6 +42,8 @@ pub(super) struct Learning {
     changed: Timestamp,
     heeded: Timestamp,
     count: Count,
+    #[serde(default)]
+    recent: Recent,
     /// The longest such count from one 429 to the next.
     longest: u32,
     /// 429s in a row, with nothing let through between them.
@@ -68,6 +70,15 @@ struct Count {
     since: Option<Timestamp>,
 }
 
+/// The requests that were let through in this second and in the one before it: counted while there
+/// is no limit, to derive one from at the first 429.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Recent {
+    start: Timestamp,
+    admitted: u32,
+    before: u32,
+}
+
 /// A minute's worth of the documented rate is let through before more is tried.
 const FIRST_STEP: u32 = 60;
 
@@ -90,6 +101,8 @@ const TOLERATED: u32 = 8;
 const BELIEVED: Duration = Duration::from_secs(3_600);
 const BELIEVED_AT_MOST: Duration = Duration::from_secs(86_400);
 
+const ONE_SECOND: Duration = Duration::from_micros(SECOND);
+
 /// The wait after a 429 that names none; it doubles with each that follows, up to the cap.
 const FIRST_HOLD: Duration = Duration::from_secs(1);
 const LONGEST_OWN_HOLD: Duration = Duration::from_secs(30);
@@ -110,6 +123,7 @@ impl Learning {
             changed: Timestamp::EPOCH,
             heeded: Timestamp::EPOCH,
             count: Count::default(),
+            recent: Recent::default(),
             longest: 0,
             streak: 0,
         }
@@ -119,6 +133,7 @@ impl Learning {
     /// set back, and nothing is known of what others did in between.
     pub(super) fn resume(&mut self, now: Timestamp) {
         self.count = Count::default();
+        self.recent = Recent::default();
         self.pace.interval = self.pace.interval.min(SLOWEST);
         self.changed = self.changed.min(now);
         self.heeded = self.heeded.min(now);
@@ -149,13 +164,17 @@ impl Learning {
             return;
         }
         self.streak = 0;
+        if self.pace.interval == 0 {
+            self.recent.admit(now);
+            return;
+        }
         if !paced {
             // There was a rest, and something was saved up.
             self.count = Count::default();
             return;
         }
         self.count.admitted = self.count.admitted.saturating_add(1);
-        if sent < self.changed || self.pace.interval == 0 {
+        if sent < self.changed {
             return;
         }
         if self.count.is_long(now) {
@@ -212,12 +231,13 @@ impl Learning {
         now: Timestamp,
         sent: Timestamp,
         retry_after: Option<Duration>,
+        rate: Rate,
     ) -> Duration {
         // One that was on its way when another was refused says nothing new.
         if sent > self.heeded {
             self.streak = self.streak.saturating_add(1);
             match self.streak {
-                1 => self.object(now),
+                1 => self.object(now, rate),
                 // An outage: what was concluded from its first one is taken back.
                 _ => {
                     self.undo();
@@ -240,10 +260,14 @@ impl Learning {
     }
 
     /// The first 429 after something was let through.
-    fn object(&mut self, now: Timestamp) {
+    fn object(&mut self, now: Timestamp, rate: Rate) {
         let measured = self.count.interval(now);
         let interval = self.pace.interval;
         if interval == 0 {
+            if rate.is_learnt {
+                self.pace.interval = self.recent.half_interval(now);
+                self.count = Count { admitted: 0, since: Some(now) };
+            }
             return;
         }
         if self.ignored > 0 {
@@ -314,6 +338,28 @@ impl Learning {
         if let Some(before) = self.before.take() {
             self.pace = before;
         }
+    }
+}
+
+impl Recent {
+    fn admit(&mut self, now: Timestamp) {
+        let age = now.since(self.start);
+        if age >= ONE_SECOND {
+            self.before = if age < 2 * ONE_SECOND { self.admitted } else { 0 };
+            (self.start, self.admitted) = (now, 0);
+        }
+        self.admitted = self.admitted.saturating_add(1);
+    }
+
+    /// The interval, in microseconds, of half of the requests in the busier of the two seconds:
+    /// from a thousand requests a second to one.
+    ///
+    /// A limit of `R` a second lets through `R` and what was saved up, which is usually about `R`
+    /// again.
+    fn half_interval(&self, now: Timestamp) -> u64 {
+        let is_recent = now.since(self.start) < 2 * ONE_SECOND;
+        let admitted = if is_recent { self.admitted.max(self.before) } else { 0 };
+        (2 * SECOND).checked_div(u64::from(admitted)).unwrap_or(SECOND).clamp(FASTEST, SECOND)
     }
 }
 

@@ -56,7 +56,6 @@ pub struct Pacer {
     submit: Lane,
     operations: Lane,
     download: Lane,
-    token: Lane,
 }
 
 /// The requests that share a limit.
@@ -69,8 +68,6 @@ pub enum RequestClass {
     Operation,
     /// Asks for the file.
     Download,
-    /// Asks for a token.
-    Token,
 }
 
 impl From<Phase> for RequestClass {
@@ -85,10 +82,11 @@ impl From<Phase> for RequestClass {
 
 /// The right to send one request, at its time.
 ///
-/// Whoever has it waits until [`at`](Self::at), asks the pacer to [confirm](Pacer::confirm) it,
-/// sends, and hands it back with what came of it. Dropping it is safe: a slot is wasted, no more.
+/// Wait until [`at`](Self::at), [confirm](Pacer::confirm) it right before the request is sent, and
+/// return it with the [head](Pacer::handle_head) of the answer, or [unsent](Pacer::release).
+/// Dropping it is safe: it wastes one slot at most.
 #[derive(Debug)]
-#[must_use = "others wait behind it"]
+#[must_use = "other requests wait behind it"]
 pub struct Permit {
     class: RequestClass,
     at: Timestamp,
@@ -112,6 +110,12 @@ impl Permit {
     pub const fn class(&self) -> RequestClass {
         self.class
     }
+
+    /// Whether it was confirmed: it counts as used, whether or not its request was sent.
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        self.sent.is_some()
+    }
 }
 
 impl Pacer {
@@ -122,7 +126,6 @@ impl Pacer {
             submit: Lane::new(rates.submit),
             operations: Lane::new(rates.operations),
             download: Lane::new(rates.download),
-            token: Lane::new(rates.token),
         }
     }
 
@@ -131,7 +134,7 @@ impl Pacer {
     /// The wall clock may have been set back since: nothing is held for longer than an hour.
     #[must_use]
     pub fn resumed(mut self, now: Timestamp) -> Self {
-        for lane in [&mut self.submit, &mut self.operations, &mut self.download, &mut self.token] {
+        for lane in [&mut self.submit, &mut self.operations, &mut self.download] {
             lane.resume(now);
         }
         self
@@ -148,41 +151,33 @@ impl Pacer {
         self.lane_mut(class).reserve(now, class)
     }
 
-    /// Takes a permit into use: the request is sent now.
+    /// Reserves a permit for a request that may go now.
     ///
     /// # Errors
     ///
-    /// Fails with the time at which to come again: it is too early, or the service has objected
-    /// to another request in the meantime.
-    pub fn confirm(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
-        self.lane_mut(permit.class).confirm(now, permit)
-    }
-
-    /// Takes a permit that is used now, if one is to be had now.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the time at which to come again; nothing is reserved.
-    pub fn take(&mut self, now: Timestamp, class: RequestClass) -> Result<Permit, Timestamp> {
+    /// Fails with the time at which to try again; nothing is reserved.
+    pub fn try_reserve(
+        &mut self,
+        now: Timestamp,
+        class: RequestClass,
+    ) -> Result<Permit, Timestamp> {
         let lane = self.lane_mut(class);
         let at = lane.earliest(now);
-        if at > now {
-            return Err(at);
-        }
-        let mut permit = lane.reserve(now, class);
-        lane.confirm(now, &mut permit)?;
-        Ok(permit)
+        if at > now { Err(at) } else { Ok(lane.reserve(now, class)) }
     }
 
-    /// Takes a confirmed permit into use only now: a token had to be waited for, say. One whose time
-    /// is over by now is replaced by another one: else all that waited for the same thing would go
-    /// at once.
+    /// Uses a permit: the request is sent now.
+    ///
+    /// Call it last, once there is a token and nothing else can postpone the request: only
+    /// confirmed permits count against the rate. Permits that were kept beyond their time, because
+    /// all of them waited for one token, are therefore confirmed at the rate, not all at once.
     ///
     /// # Errors
     ///
-    /// Fails with the time at which to [confirm](Self::confirm) it.
-    pub fn renew(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
-        self.lane_mut(permit.class).renew(now, permit)
+    /// Fails with the time at which to confirm it again: it is too early, the service has answered
+    /// another request with 429, or another permit was confirmed late.
+    pub fn confirm(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
+        self.lane_mut(permit.class).confirm(now, permit)
     }
 
     /// Takes in the head of the answer to the request that had this permit.
@@ -199,12 +194,9 @@ impl Pacer {
         }
     }
 
-    /// Takes in that no answer came: it may have been counted, and says nothing of the limit.
-    pub fn handle_failure(&mut self, permit: Permit) {
-        drop(permit);
-    }
-
-    /// Takes in that the request was not sent.
+    /// Returns a permit whose request was not sent, so that the next request takes its place.
+    ///
+    /// Has no effect on a confirmed permit: the service may have counted its request.
     pub fn release(&mut self, permit: Permit) {
         self.lane_mut(permit.class).release(&permit);
     }
@@ -236,7 +228,6 @@ impl Pacer {
             RequestClass::Submit => &self.submit,
             RequestClass::Operation => &self.operations,
             RequestClass::Download => &self.download,
-            RequestClass::Token => &self.token,
         }
     }
 
@@ -245,7 +236,6 @@ impl Pacer {
             RequestClass::Submit => &mut self.submit,
             RequestClass::Operation => &mut self.operations,
             RequestClass::Download => &mut self.download,
-            RequestClass::Token => &mut self.token,
         }
     }
 }

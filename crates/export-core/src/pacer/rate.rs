@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(Rate::per_second(5.0).to_string(), "5 a second");
 /// assert_eq!(Rate::per_minute(90.0).to_string(), "1.5 a second");
 /// assert_eq!(Rate::learnt(1.0).to_string(), "1 a second, and more if that is allowed");
+/// assert_eq!(Rate::adaptive().to_string(), "unlimited until the first 429, then learnt");
 /// assert_eq!(Rate::unlimited().to_string(), "unlimited");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,17 @@ impl Rate {
         Self { interval: interval(first), burst: None, is_learnt: true }
     }
 
+    /// No limit until the service answers 429. That sets one: half of what was let through in the
+    /// last second, and at least one request a second. From then on the limit is learnt as with
+    /// [`Rate::learnt`].
+    ///
+    /// For requests whose limit is documented nowhere, and whose number at once is bounded by
+    /// something else.
+    #[must_use]
+    pub const fn adaptive() -> Self {
+        Self { interval: 0, burst: None, is_learnt: true }
+    }
+
     /// No limit. What a 429 asks for still holds everybody back.
     #[must_use]
     pub const fn unlimited() -> Self {
@@ -98,11 +110,14 @@ pub(super) fn per_second(interval: u64) -> f64 {
 
 impl core::fmt::Display for Rate {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        if self.interval == 0 {
-            return f.write_str("unlimited");
+        match (self.interval, self.is_learnt) {
+            (0, false) => f.write_str("unlimited"),
+            (0, true) => f.write_str("unlimited until the first 429, then learnt"),
+            (interval, false) => write!(f, "{} a second", per_second(interval)),
+            (interval, true) => {
+                write!(f, "{} a second, and more if that is allowed", per_second(interval))
+            }
         }
-        write!(f, "{} a second", per_second(self.interval))?;
-        if self.is_learnt { f.write_str(", and more if that is allowed") } else { Ok(()) }
     }
 }
 
@@ -112,8 +127,7 @@ impl core::fmt::Display for Rate {
 /// |---|---|---|
 /// | `submit` | learnt, from 1 a second | 60 writes a minute were seen |
 /// | `operations` | learnt, from 1 a second | "as low as 1 request per second", says the service's reference |
-/// | `download` | learnt, from 10 a second | 600 reads a minute were seen |
-/// | `token` | 1 a second, 3 at once | a token lasts for minutes: more than that is an accident |
+/// | `download` | unlimited until the first 429, then learnt | no limit is documented |
 ///
 /// ```
 /// use export_core::{Rate, Rates};
@@ -121,8 +135,7 @@ impl core::fmt::Display for Rate {
 /// let rates = Rates::default();
 /// assert_eq!(rates.submit, Rate::learnt(1.0));
 /// assert_eq!(rates.operations, Rate::learnt(1.0));
-/// assert_eq!(rates.download, Rate::learnt(10.0));
-/// assert_eq!(rates.token, Rate::per_second(1.0).with_burst(3));
+/// assert_eq!(rates.download, Rate::adaptive());
 ///
 /// let told = Rates { operations: Rate::per_second(5.0), ..Rates::default() };
 /// ```
@@ -133,7 +146,6 @@ pub struct Rates {
     pub submit: Rate,
     pub operations: Rate,
     pub download: Rate,
-    pub token: Rate,
 }
 
 impl Rates {
@@ -141,7 +153,7 @@ impl Rates {
     #[must_use]
     pub const fn unlimited() -> Self {
         let free = Rate::unlimited();
-        Self { submit: free, operations: free, download: free, token: free }
+        Self { submit: free, operations: free, download: free }
     }
 }
 
@@ -150,8 +162,7 @@ impl Default for Rates {
         Self {
             submit: Rate::learnt(1.0),
             operations: Rate::learnt(1.0),
-            download: Rate::learnt(10.0),
-            token: Rate::per_second(1.0).with_burst(3),
+            download: Rate::adaptive(),
         }
     }
 }

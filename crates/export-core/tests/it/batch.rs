@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use export_core::{
     Batch, BatchLimits, BatchState, BatchStep, Checkpoint, Config, Counts, ExportJob, Limits,
-    Order, Pace, Pacer, Phase, Rate, Rates, Reply, Step, Timestamp, Token, Turn,
+    Order, Pace, Pacer, Permit, Phase, Rate, Rates, Reply, RequestClass, Step, Timestamp, Token,
+    Turn,
 };
 use http::Response;
 use proptest::prelude::*;
@@ -25,6 +26,8 @@ struct World {
     takes: Vec<u64>,
     accepted: BTreeMap<u64, Timestamp>,
     submits: BTreeMap<u64, u32>,
+    /// Exports whose file is behind a signed URL on another origin.
+    signed: fn(u64) -> bool,
     /// Every request, in order.
     sent: Vec<(Timestamp, u64, Phase)>,
 }
@@ -32,7 +35,13 @@ struct World {
 impl World {
     fn new(takes: impl IntoIterator<Item = u64>) -> Self {
         let takes = takes.into_iter().collect();
-        Self { takes, accepted: BTreeMap::new(), submits: BTreeMap::new(), sent: Vec::new() }
+        Self {
+            takes,
+            accepted: BTreeMap::new(),
+            submits: BTreeMap::new(),
+            signed: |_| false,
+            sent: Vec::new(),
+        }
     }
 
     fn answer(&mut self, now: Timestamp, key: u64, phase: Phase) -> Response<Vec<u8>> {
@@ -47,10 +56,10 @@ impl World {
             }
             Phase::Poll => {
                 let age = now.since(self.accepted[&key]).as_secs();
+                let origin = if (self.signed)(key) { "https://store.example" } else { "" };
+                let url = format!("{origin}/platform/v1/downloads/{key}");
                 let body = if age >= self.takes[key as usize] {
-                    format!(
-                        r#"{{"status":"completed","resourceUrl":"/platform/v1/downloads/{key}"}}"#
-                    )
+                    format!(r#"{{"status":"completed","resourceUrl":"{url}"}}"#)
                 } else {
                     r#"{"status":"started","resourceUrl":null}"#.into()
                 };
@@ -69,13 +78,19 @@ impl World {
 
 /// One step of the job whose turn it is. Nothing takes any time.
 fn drive(now: Timestamp, turn: &mut Turn, pacer: &mut Pacer, world: &mut World) {
-    let (key, permit) = (turn.key(), turn.take_permit().unwrap());
+    let (key, mut permit) = (turn.key(), turn.take_permit());
     let token = Token::fixed("t").unwrap();
-    let Step::Transmit(transmit) = turn.job().step(now) else { return pacer.release(permit) };
+    let Step::Transmit(transmit) = turn.job().step(now) else { panic!("it had its turn") };
     let phase = transmit.phase();
+    assert_eq!(permit.as_ref().map(Permit::class), transmit.request_class());
+    if let Some(permit) = &mut permit {
+        assert_eq!(pacer.confirm(now, permit), Ok(()));
+    }
     let (_, in_flight) = transmit.start(now, Some(&token), 0);
     let answer = world.answer(now, key, phase);
-    pacer.handle_head(now, permit, &answer);
+    if let Some(permit) = permit {
+        pacer.handle_head(now, permit, &answer);
+    }
     match in_flight.handle_head(now, &answer) {
         Reply::Collect(collect) => collect.handle_body(now, answer.body()),
         Reply::Stream(mut stream) => {
@@ -312,6 +327,98 @@ fn a_permit_that_was_left_goes_to_the_next_job() {
     assert!(matches!(batch.step(START, &mut pacer), BatchStep::Wait(_)));
     assert!(batch.put_back(START, &mut pacer, turn).is_none());
     assert!(matches!(batch.step(START, &mut pacer), BatchStep::Turn(_)));
+}
+
+/// A store behind a signed URL has limits of its own.
+#[test]
+fn signed_downloads_ignore_the_download_rate() {
+    let rates = Rates { download: Rate::per_minute(1.0), ..Rates::unlimited() };
+    let mut pacer = Pacer::new(rates);
+    let mut world = World::new([0; 50]);
+    world.signed = |_| true;
+    let mut batch = batch_of(50, BatchLimits::default(), Order::default(), &exact());
+    assert_eq!(run(&mut batch, &mut pacer, &mut world, START, at(5_000)).len(), 50);
+    assert_eq!(pacer.earliest(at(5_000), RequestClass::Download), at(5_000));
+}
+
+#[test]
+fn downloads_of_the_api_start_at_once() {
+    let rates = Rates { download: Rates::default().download, ..Rates::unlimited() };
+    let mut pacer = Pacer::new(rates);
+    let mut world = World::new([0; 500]);
+    let limits = BatchLimits { downloads: 500, ..BatchLimits::default() };
+    let mut batch = batch_of(500, limits, Order::default(), &exact());
+    let mut files = run(&mut batch, &mut pacer, &mut world, START, at(1_000));
+    assert_eq!((files.len(), batch.counts().open), (0, 500));
+    files.extend(run(&mut batch, &mut pacer, &mut world, at(1_000), at(1_001)));
+    assert_eq!(files.len(), 500);
+}
+
+/// Neither kind passes the other while nothing holds it back.
+#[test]
+fn downloads_go_in_turn_wherever_they_lead() {
+    let mut world = World::new([0; 10]);
+    world.signed = |key| key % 2 == 1;
+    let limits = BatchLimits { downloads: 1, ..BatchLimits::default() };
+    let mut batch = batch_of(10, limits, Order::default(), &exact());
+    let mut pacer = Pacer::new(Rates::unlimited());
+    run(&mut batch, &mut pacer, &mut world, START, at(1_000));
+    let now = at(1_000);
+    let mut first = None;
+    while let BatchStep::Turn(mut turn) = batch.step(now, &mut pacer) {
+        if turn.phase() == Phase::Fetch {
+            first = Some(turn);
+            continue;
+        }
+        drive(now, &mut turn, &mut pacer, &mut world);
+        assert!(batch.put_back(now, &mut pacer, turn).is_none());
+    }
+    // The other nine wait for this one to end.
+    let mut first = first.unwrap();
+    drive(now, &mut first, &mut pacer, &mut world);
+    assert!(batch.put_back(now, &mut pacer, first).is_some());
+    let files = run(&mut batch, &mut pacer, &mut world, now, day());
+    assert_eq!(files, (1..10).collect::<Vec<_>>());
+}
+
+/// Postponed by a driver whose token came late, say: nothing was asked of the service.
+#[test]
+fn a_postponed_job_keeps_its_place() {
+    for phase in [Phase::Poll, Phase::Submit] {
+        let mut world = World::new([1_000; 3]);
+        let mut pacer = Pacer::new(Rates::unlimited());
+        let mut batch = batch_of(3, BatchLimits::default(), Order::default(), &exact());
+        let mut now = START;
+        if phase == Phase::Poll {
+            now = at(5_000);
+            run(&mut batch, &mut pacer, &mut world, START, now);
+        }
+        let BatchStep::Turn(mut turn) = batch.step(now, &mut pacer) else { panic!() };
+        let first = turn.key();
+        let Step::Transmit(transmit) = turn.job().step(now) else { panic!() };
+        assert_eq!(transmit.phase(), phase);
+        transmit.postpone(now, now + Duration::from_millis(10));
+        assert!(batch.put_back(now, &mut pacer, turn).is_none());
+        let later = now + Duration::from_millis(10);
+        let BatchStep::Turn(turn) = batch.step(later, &mut pacer) else { panic!() };
+        assert_eq!((turn.key(), turn.phase()), (first, phase));
+    }
+}
+
+#[test]
+fn signed_downloads_pass_others_that_wait() {
+    let rates = Rates { download: Rate::per_minute(1.0), ..Rates::unlimited() };
+    let mut pacer = Pacer::new(rates);
+    let mut world = World::new([0; 50]);
+    world.signed = |key| key % 2 == 1;
+    let mut batch = batch_of(50, BatchLimits::default(), Order::default(), &exact());
+    let files = run(&mut batch, &mut pacer, &mut world, START, at(5_000));
+    assert_eq!(files.iter().filter(|key| **key % 2 == 1).count(), 25);
+    assert_eq!(files.iter().filter(|key| **key % 2 == 0).count(), 1);
+    assert_eq!(batch.counts().to_download, 24);
+    // One a minute, and none of them twice.
+    let files = run(&mut batch, &mut pacer, &mut world, at(5_000), day());
+    assert_eq!((files.len(), batch.is_empty()), (24, true));
 }
 
 #[test]

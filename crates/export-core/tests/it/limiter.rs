@@ -1,6 +1,7 @@
 //! A service that counts requests, and a client that never has enough.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use export_core::{Pacer, Permit, RequestClass, Timestamp};
@@ -49,6 +50,13 @@ impl Limiter {
     }
 }
 
+/// A confirmed permit, if a request may be sent now.
+pub fn take(pacer: &mut Pacer, now: Timestamp, class: RequestClass) -> Result<Permit, Timestamp> {
+    let mut permit = pacer.try_reserve(now, class)?;
+    pacer.confirm(now, &mut permit).expect("one that was reserved for now can be sent now");
+    Ok(permit)
+}
+
 /// What came of sending as much as the pacer allows.
 #[derive(Debug, Default)]
 pub struct Sent {
@@ -75,6 +83,18 @@ pub fn saturate(
     pacer: &mut Pacer,
     from: u64,
     to: u64,
+    latency: impl FnMut(usize) -> (u64, u64),
+    answer: impl FnMut(Timestamp) -> (u16, Option<u64>),
+) -> Sent {
+    saturate_class(CLASS, usize::MAX, pacer, from..to, latency, answer)
+}
+
+/// The same with requests of a class, of which no more than so many are under way at once.
+pub fn saturate_class(
+    class: RequestClass,
+    at_once: usize,
+    pacer: &mut Pacer,
+    millis: Range<u64>,
     mut latency: impl FnMut(usize) -> (u64, u64),
     mut answer: impl FnMut(Timestamp) -> (u16, Option<u64>),
 ) -> Sent {
@@ -84,11 +104,14 @@ pub fn saturate(
     }
     let mut sent = Sent::default();
     let mut events: BTreeMap<(Timestamp, usize), What> = BTreeMap::new();
-    let mut now = at(from);
-    let mut number = 0;
-    while now < at(to) {
-        let next = match pacer.take(now, CLASS) {
+    let mut now = at(millis.start);
+    let (mut number, mut under_way) = (0, 0);
+    while now < at(millis.end) {
+        let permit =
+            if under_way < at_once { take(pacer, now, class) } else { Err(at(millis.end)) };
+        let next = match permit {
             Ok(permit) => {
+                under_way += 1;
                 let (there, back) = latency(sent.at.len());
                 sent.at.push(now);
                 number += 1;
@@ -115,6 +138,7 @@ pub fn saturate(
                 events.insert((back, number), What::IsBack(permit, status, retry_after));
             }
             What::IsBack(permit, status, retry_after) => {
+                under_way -= 1;
                 pacer.handle_head(now, permit, &head(status, retry_after));
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use export_core::{Pacer, Rate, Rates, RequestClass, Timestamp};
 use proptest::prelude::*;
 
-use crate::limiter::{CLASS, Limiter, START, Sent, at, head, saturate};
+use crate::limiter::{CLASS, Limiter, START, Sent, at, head, saturate, saturate_class, take};
 
 fn pacer(rate: Rate) -> Pacer {
     Pacer::new(Rates { operations: rate, ..Rates::default() })
@@ -133,15 +133,15 @@ fn what_was_concluded_from_the_first_429_of_a_storm_is_taken_back() {
 fn a_request_that_is_let_through_does_not_end_the_hold_of_another() {
     for rate in [Rate::per_second(10.0).with_burst(2), Rate::unlimited()] {
         let mut pacer = pacer(rate);
-        let first = pacer.take(START, CLASS).unwrap();
-        let second = pacer.take(START, CLASS).unwrap();
+        let first = take(&mut pacer, START, CLASS).unwrap();
+        let second = take(&mut pacer, START, CLASS).unwrap();
         pacer.handle_head(at(10), first, &head(429, Some(1)));
-        let third = pacer.take(at(1_010), CLASS).unwrap();
+        let third = take(&mut pacer, at(1_010), CLASS).unwrap();
         let mut fourth = pacer.reserve(at(1_010), CLASS);
         pacer.handle_head(at(1_020), second, &head(429, Some(30)));
         pacer.handle_head(at(1_030), third, &head(200, None));
         assert!(pacer.confirm(at(5_000), &mut fourth).unwrap_err() >= at(31_020));
-        assert!(pacer.take(at(5_000), CLASS).unwrap_err() >= at(31_020));
+        assert!(take(&mut pacer, at(5_000), CLASS).unwrap_err() >= at(31_020));
     }
 }
 
@@ -183,11 +183,11 @@ fn one_429_holds_back_everybody_and_moves_all_promises() {
 fn an_answer_that_was_late_makes_the_next_request_wait_for_it() {
     let mut pacer = pacer(Rate::per_second(1.0));
     for second in (0..40).step_by(2) {
-        let permit = pacer.take(at(second * 1_000), CLASS).unwrap();
+        let permit = take(&mut pacer, at(second * 1_000), CLASS).unwrap();
         pacer.handle_head(at(second * 1_000 + 50), permit, &head(200, None));
     }
     // This one was perhaps counted 300 ms later than usual.
-    let permit = pacer.take(at(40_000), CLASS).unwrap();
+    let permit = take(&mut pacer, at(40_000), CLASS).unwrap();
     pacer.handle_head(at(40_350), permit, &head(200, None));
     let next = pacer.earliest(at(40_350), CLASS);
     assert!((at(41_300)..=at(41_316)).contains(&next), "{next}");
@@ -216,10 +216,13 @@ fn a_line_that_varies_provokes_no_429() {
 #[test]
 fn a_permit_that_was_not_used_is_given_to_the_next() {
     let mut pacer = pacer(Rate::per_second(1.0));
-    let permit = pacer.take(START, CLASS).unwrap();
-    assert_eq!(pacer.take(START, CLASS).unwrap_err(), at(1_000));
+    let permit = pacer.try_reserve(START, CLASS).unwrap();
+    assert_eq!(pacer.try_reserve(START, CLASS).unwrap_err(), at(1_000));
     pacer.release(permit);
-    assert!(pacer.take(START, CLASS).is_ok());
+    let permit = take(&mut pacer, START, CLASS).unwrap();
+    // It was confirmed: the service may have counted its request.
+    pacer.release(permit);
+    assert_eq!(take(&mut pacer, START, CLASS).unwrap_err(), at(1_000));
 
     let reserved = pacer.reserve(START, CLASS);
     assert_eq!(reserved.at(), at(1_000));
@@ -231,10 +234,9 @@ fn a_permit_that_was_not_used_is_given_to_the_next() {
 fn a_permit_that_is_lost_costs_one_turn_and_holds_nobody_up() {
     let mut pacer = pacer(Rate::per_second(1.0));
     drop(pacer.reserve(START, CLASS));
-    drop(pacer.take(at(1_000), CLASS).unwrap());
-    let permit = pacer.take(at(2_000), CLASS).unwrap();
-    pacer.handle_failure(permit);
-    assert!(pacer.take(at(3_000), CLASS).is_ok());
+    drop(take(&mut pacer, at(1_000), CLASS).unwrap());
+    drop(take(&mut pacer, at(2_000), CLASS).unwrap());
+    assert!(take(&mut pacer, at(3_000), CLASS).is_ok());
 }
 
 #[test]
@@ -242,7 +244,7 @@ fn what_a_service_in_trouble_says_is_no_sign_of_a_limit() {
     let mut pacer = pacer(Rate::learnt(1.0));
     let before = pacer.clone();
     for second in 0..200 {
-        let permit = pacer.take(at(second * 1_000), CLASS).unwrap();
+        let permit = take(&mut pacer, at(second * 1_000), CLASS).unwrap();
         pacer.handle_head(at(second * 1_000), permit, &head(503, None));
     }
     assert_eq!(pacer.per_second(CLASS), before.per_second(CLASS));
@@ -288,7 +290,7 @@ fn a_process_whose_clock_was_set_back_heeds_what_it_hears() {
 #[test]
 fn a_retry_after_of_days_holds_for_an_hour() {
     let mut pacer = pacer(Rate::per_second(1.0));
-    let permit = pacer.take(START, CLASS).unwrap();
+    let permit = take(&mut pacer, START, CLASS).unwrap();
     pacer.handle_head(START, permit, &head(429, Some(u64::MAX / 1_000)));
     assert_eq!(pacer.earliest(START, CLASS), at(3_600_000));
 }
@@ -324,6 +326,7 @@ enum Act {
     Pass(u16),
     Take,
     Reserve,
+    TryReserve,
     Confirm,
     Hear(u16, Option<u64>),
     Lose,
@@ -335,6 +338,7 @@ fn act() -> impl Strategy<Value = Act> {
         (0..3_000_u16).prop_map(Act::Pass),
         Just(Act::Take),
         Just(Act::Reserve),
+        Just(Act::TryReserve),
         Just(Act::Confirm),
         (prop_oneof![Just(200_u16), Just(429), Just(503)], proptest::option::of(0..20_u64))
             .prop_map(|(status, retry_after)| Act::Hear(status, retry_after)),
@@ -362,7 +366,7 @@ proptest! {
         for act in acts {
             match act {
                 Act::Pass(millis) => now = now + Duration::from_millis(u64::from(millis)),
-                Act::Take => match pacer.take(now, CLASS) {
+                Act::Take => match take(&mut pacer, now, CLASS) {
                     Ok(permit) => {
                         prop_assert!(now >= held, "{now} is before {held}");
                         times.push(now);
@@ -391,7 +395,11 @@ proptest! {
                     }
                 },
                 Act::Lose => drop(sent.pop()),
-                Act::Release => if let Some(permit) = reserved.pop() {
+                Act::TryReserve => match pacer.try_reserve(now, CLASS) {
+                    Ok(permit) => reserved.push(permit),
+                    Err(later) => prop_assert!(later > now),
+                },
+                Act::Release => if let Some(permit) = reserved.pop().or_else(|| sent.pop()) {
                     pacer.release(permit);
                 },
             }
@@ -419,33 +427,120 @@ fn a_limit_that_was_lowered_is_noticed_at_once() {
     assert!(share > 0.95, "{share}");
 }
 
-/// Ten were confirmed, and then all of them waited for a token.
+/// Ten requests had their turn, and then all of them waited for one token.
 #[test]
-fn permits_that_are_used_late_are_spread_out_again() {
+fn late_permits_are_confirmed_at_the_rate() {
     let mut pacer = pacer(Rate::per_second(10.0));
-    let permits = (0..10).map(|n| pacer.take(at(n * 100), CLASS).unwrap());
-    let mut late: Vec<_> =
-        permits.collect::<Vec<_>>().into_iter().map(|it| (at(930), it)).collect();
+    let permits = (0..10).map(|n| (at(930), n, pacer.try_reserve(at(n * 100), CLASS).unwrap()));
+    let mut waiting: Vec<_> = permits.collect();
     let mut sent = Vec::new();
-    while let Some((now, mut permit)) = late.pop() {
-        let renewed = match now == at(930) {
-            true => pacer.renew(now, &mut permit),
-            false => pacer.confirm(now, &mut permit),
-        };
-        match renewed {
+    while !waiting.is_empty() {
+        waiting.sort_unstable_by_key(|(at, number, _)| (*at, *number));
+        let (now, number, mut permit) = waiting.remove(0);
+        match pacer.confirm(now, &mut permit) {
             Ok(()) => sent.push(now),
-            Err(later) => late.push((later, permit)),
+            Err(later) => waiting.push((later, number, permit)),
         }
     }
-    // The last one is still within its own tenth of a second.
-    sent.sort_unstable();
     assert_eq!(sent, (0..10).map(|n| at(930 + n * 100)).collect::<Vec<_>>());
     assert_eq!(pacer.earliest(at(930), CLASS), at(1_930));
+}
+
+/// The same in a batch, which releases what it cannot send yet.
+#[test]
+fn late_permits_that_are_released_leave_no_gap() {
+    let mut pacer = pacer(Rate::per_second(1.0));
+    let mut permits: Vec<_> =
+        (0..32).map(|n| pacer.try_reserve(at(n * 1_000), CLASS).unwrap()).collect();
+    let mut first = permits.remove(0);
+    assert_eq!(pacer.confirm(at(31_500), &mut first), Ok(()));
+    for mut permit in permits {
+        assert_eq!(pacer.confirm(at(31_500), &mut permit), Err(at(32_500)));
+        pacer.release(permit);
+    }
+    for n in 0..31 {
+        assert_eq!(
+            take(&mut pacer, at(31_501 + n * 1_000), CLASS).unwrap_err(),
+            at(32_500 + n * 1_000)
+        );
+        assert!(take(&mut pacer, at(32_500 + n * 1_000), CLASS).is_ok());
+    }
 }
 
 #[test]
 fn without_a_limit_a_permit_is_never_late() {
     let mut pacer = pacer(Rate::unlimited());
-    let mut permit = pacer.take(START, CLASS).unwrap();
-    assert_eq!(pacer.renew(at(3_600_000), &mut permit), Ok(()));
+    let mut permit = pacer.try_reserve(START, CLASS).unwrap();
+    assert_eq!(pacer.confirm(at(3_600_000), &mut permit), Ok(()));
+}
+
+#[test]
+fn downloads_start_without_a_limit() {
+    let mut pacer = Pacer::default();
+    for _ in 0..10_000 {
+        let permit = take(&mut pacer, START, RequestClass::Download).unwrap();
+        pacer.handle_head(START, permit, &head(200, None));
+    }
+    assert_eq!(pacer.per_second(RequestClass::Download), None);
+}
+
+/// By default polls start slowly and downloads without a limit. Both find one that the service
+/// does not name, with at most eight requests at once.
+#[test]
+fn a_limit_without_hints_is_found_in_a_few_429s() {
+    for class in [RequestClass::Operation, RequestClass::Download] {
+        for (per_second, burst, most_refused) in [
+            (1, 1, 24),
+            (1, 60, 24),
+            (2, 2, 24),
+            (5, 5, 24),
+            (10, 1, 24),
+            (10, 10, 24),
+            // Of more than ten thousand requests, and of far more.
+            (10, 600, 150),
+            (50, 50, 200),
+            (100, 100, 200),
+        ] {
+            let mut limiter = Limiter::new(per_second, burst);
+            let mut pacer = Pacer::default();
+            let answer = |now| (limiter.answer(now).0, None);
+            let sent = saturate_class(class, 8, &mut pacer, 0..1_000_000, |_| (20, 20), answer);
+            let name = format!("{class:?}, {per_second}/s, {burst} at once");
+            assert!(sent.refused.len() <= most_refused, "{name}: {}", sent.refused.len());
+            let admitted = sent.admitted_between(600_000, 1_000_000);
+            let share = admitted as f64 / (400 * per_second) as f64;
+            assert!(share > 0.9, "{name}: {share}");
+        }
+    }
+}
+
+/// A 429 to everything: an outage, and no reason to go on without a limit after it.
+#[test]
+fn an_outage_of_downloads_is_not_stormed() {
+    let class = RequestClass::Download;
+    let mut pacer = Pacer::default();
+    let outage = at(1_000)..at(121_000);
+    let sent = saturate_class(
+        class,
+        8,
+        &mut pacer,
+        0..300_000,
+        |_| (20, 20),
+        |now| {
+            if outage.contains(&now) { (429, None) } else { (200, None) }
+        },
+    );
+    assert!(sent.refused.len() <= 20, "{:?}", sent.refused.len());
+    assert!(sent.admitted_between(200_000, 300_000) > 5_000);
+}
+
+/// Stored by a release that had a rate for tokens, too.
+#[test]
+fn a_pacer_with_a_token_lane_is_read() {
+    let stored: Pacer = serde_json::from_str(include_str!("pacer_with_token_lane.json")).unwrap();
+    let rates = [RequestClass::Submit, RequestClass::Operation, RequestClass::Download]
+        .map(|class| stored.per_second(class));
+    assert_eq!(rates, [Some(1.0), Some(512.03), Some(10.0)]);
+    let mut pacer = stored.resumed(at(86_400_000));
+    assert!(take(&mut pacer, at(86_400_000), CLASS).is_ok());
 }

@@ -159,7 +159,8 @@ fn a_service_that_objects_to_any_class_of_request_holds_the_batch() {
     assert_eq!(Gauges::read(now, counts, &pacer).held, None);
     assert_eq!(Gauges::read(now, counts, &pacer).polls_per_second, Some(1.0));
     for (class, wait) in [(RequestClass::Operation, 12), (RequestClass::Submit, 20)] {
-        let permit = pacer.take(now, class).unwrap();
+        let mut permit = pacer.reserve(now, class);
+        pacer.confirm(now, &mut permit).unwrap();
         let busy = Response::builder().status(429).header("retry-after", wait).body(()).unwrap();
         pacer.handle_head(now, permit, &busy);
         assert_eq!(Gauges::read(now, counts, &pacer).held, Some(Duration::from_secs(wait)));
