@@ -1,4 +1,4 @@
-//! When a client may send: one pace for all of its jobs, without a clock.
+//! A rate limiter that all jobs of a client share. Reads no clock.
 
 mod lane;
 mod learn;
@@ -17,17 +17,23 @@ use crate::time::Timestamp;
 
 pub use self::rate::{Rate, Rates};
 
-/// Decides when the requests of a client may go, so that together they are not too many.
+/// Decides when the requests of a client may be sent, so that together they stay within the
+/// service's limits.
 ///
-/// A service counts the requests of a token, not those of a job. A job that waits as long as it
-/// was asked to is polite alone, and one of a storm with a thousand others: each of them is
-/// answered 429, waits a second, and is answered 429 again. So there is one pacer for a client and
-/// an origin, shared behind a lock, and every job asks it before each request.
+/// A service counts requests per token, not per job. Many jobs that each wait as long as they were
+/// asked to still exceed the limit together: all of them are answered 429, wait for a second, and
+/// are answered 429 again. So a client has one pacer for an origin, behind a lock, and every job
+/// asks it before each request.
 ///
-/// It keeps a rate for each [class](RequestClass) of request: one that is [known](Rate::per_second),
-/// or one that is [learnt](Rate::learnt). A 429 to one job holds back all of them, for as long as
-/// its `Retry-After` says; after it, they go more slowly. What it costs does not depend on the
-/// number of jobs: it remembers no request, and answers at once.
+/// The pacer keeps a rate for each [class](RequestClass) of request: a [known](Rate::per_second)
+/// one, or one that it [learns](Rate::learnt). A 429 to one job holds back all jobs for the time
+/// in its `Retry-After`, and lowers the rate after that. The pacer stores nothing per request, so
+/// its cost does not depend on the number of jobs.
+///
+/// Each request takes a [`Permit`]: [`reserve`](Self::reserve) or
+/// [`try_reserve`](Self::try_reserve) it, [`confirm`](Self::confirm) it right before the request is
+/// sent, and return it with [`handle_head`](Self::handle_head), or with
+/// [`release`](Self::release) if the request was not sent.
 ///
 /// ```
 /// use export_core::{Pacer, Rate, Rates, RequestClass, Timestamp};
@@ -41,16 +47,16 @@ pub use self::rate::{Rate, Rates};
 /// let mut two = pacer.reserve(now, RequestClass::Operation);
 /// assert_eq!((one.at(), two.at()), (now, Timestamp::from_millis(now.as_millis() + 1_000)));
 ///
-/// assert_eq!(pacer.confirm(now, &mut one), Ok(())); // sent, and answered:
+/// assert_eq!(pacer.confirm(now, &mut one), Ok(())); // The request is sent and answered:
 /// pacer.handle_head(now, one, &Response::builder().status(429).header("retry-after", "5").body(())?);
 ///
-/// // The second one has done nothing wrong, and waits all the same.
+/// // The other request waits, too.
 /// let later = pacer.confirm(two.at(), &mut two);
 /// assert_eq!(later, Err(Timestamp::from_millis(now.as_millis() + 6_000)));
 /// # Ok::<(), http::Error>(())
 /// ```
 ///
-/// It is small, and can be stored: what was learnt of a limit outlives the process.
+/// It can be stored (about 1 KiB as JSON), so that a learnt limit outlives the process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pacer {
     submit: Lane,
@@ -60,13 +66,13 @@ pub struct Pacer {
 
 /// The requests that share a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[expect(clippy::exhaustive_enums, reason = "these are the requests there are")]
+#[expect(clippy::exhaustive_enums, reason = "there is one class for each phase of a job")]
 pub enum RequestClass {
-    /// Asks for an export.
+    /// Requests an export.
     Submit,
-    /// Asks how far an operation is.
+    /// Polls an operation.
     Operation,
-    /// Asks for the file.
+    /// Downloads the file.
     Download,
 }
 
@@ -80,7 +86,7 @@ impl From<Phase> for RequestClass {
     }
 }
 
-/// The right to send one request, at its time.
+/// The right to send one request at a certain time.
 ///
 /// Wait until [`at`](Self::at), [confirm](Pacer::confirm) it right before the request is sent, and
 /// return it with the [head](Pacer::handle_head) of the answer, or [unsent](Pacer::release).
@@ -90,22 +96,22 @@ impl From<Phase> for RequestClass {
 pub struct Permit {
     class: RequestClass,
     at: Timestamp,
-    /// By how much the promises of its lane had been put off when it was given.
-    put_off: u64,
+    /// By how much all reservations of the lane had been delayed when this one was made.
+    delay: u64,
     /// When it was confirmed.
     sent: Option<Timestamp>,
-    /// It was used as soon as it could be.
+    /// Whether it was used as soon as possible, so that its answer says something about the rate.
     paced: bool,
 }
 
 impl Permit {
-    /// When the request may go, as far as is known now.
+    /// When the request may be sent, as far as is known now.
     #[must_use]
     pub const fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// What it is for.
+    /// The class of the request.
     #[must_use]
     pub const fn class(&self) -> RequestClass {
         self.class
@@ -119,7 +125,7 @@ impl Permit {
 }
 
 impl Pacer {
-    /// A pacer that has heard nothing yet.
+    /// A pacer with these rates and no history.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
         Self {
@@ -129,9 +135,10 @@ impl Pacer {
         }
     }
 
-    /// Goes on with a pacer that was stored.
+    /// Continues with a pacer that was stored.
     ///
-    /// The wall clock may have been set back since: nothing is held for longer than an hour.
+    /// The wall clock may have been set back since: no stored time delays requests by more than an
+    /// hour.
     #[must_use]
     pub fn resumed(mut self, now: Timestamp) -> Self {
         for lane in [&mut self.submit, &mut self.operations, &mut self.download] {
@@ -140,18 +147,18 @@ impl Pacer {
         self
     }
 
-    /// When a request that is asked for now may go.
+    /// When a request that is reserved now may be sent.
     #[must_use]
     pub fn earliest(&self, now: Timestamp, class: RequestClass) -> Timestamp {
         self.lane(class).earliest(now)
     }
 
-    /// Promises a time for a request, behind all that were promised one before.
+    /// Reserves a permit for a request, behind all earlier reservations of its class.
     pub fn reserve(&mut self, now: Timestamp, class: RequestClass) -> Permit {
         self.lane_mut(class).reserve(now, class)
     }
 
-    /// Reserves a permit for a request that may go now.
+    /// Reserves a permit for a request that may be sent now.
     ///
     /// # Errors
     ///
@@ -180,7 +187,7 @@ impl Pacer {
         self.lane_mut(permit.class).confirm(now, permit)
     }
 
-    /// Takes in the head of the answer to the request that had this permit.
+    /// Learns from the head of the answer to the permit's request.
     pub fn handle_head<B>(&mut self, now: Timestamp, permit: Permit, head: &Response<B>) {
         let lane = self.lane_mut(permit.class);
         match head.status() {
@@ -188,7 +195,7 @@ impl Pacer {
                 let retry_after = RetryAfter::of(now, head.headers()).wait();
                 lane.refused(now, &permit, retry_after);
             }
-            // Whoever is unwell may not have come as far as counting.
+            // A server that fails may not have counted the request.
             status if status.is_server_error() => {}
             _ => lane.admitted(now, &permit),
         }
@@ -201,21 +208,20 @@ impl Pacer {
         self.lane_mut(permit.class).release(&permit);
     }
 
-    /// How many requests of a class are sent in a second, at present; `None` without a limit.
+    /// The current rate of a class, in requests per second; `None` without a limit.
     #[must_use]
     pub fn per_second(&self, class: RequestClass) -> Option<f64> {
         let interval = self.lane(class).learning.interval();
         (interval > 0).then(|| per_second(interval))
     }
 
-    /// Until when the service wants to be left alone with requests of a class; `None` if it has
-    /// no objection at present.
+    /// Until when a 429 holds back all requests of a class; `None` if none does.
     #[must_use]
     pub fn held_until(&self, now: Timestamp, class: RequestClass) -> Option<Timestamp> {
         Some(self.lane(class).held_until()).filter(|until| *until > now)
     }
 
-    /// How many requests of a class fit into this time at most.
+    /// How many requests of a class can be sent in this time, at most.
     pub(crate) fn fits(&self, class: RequestClass, time: Duration) -> usize {
         let interval = u128::from(self.lane(class).learning.interval());
         time.as_micros()
