@@ -13,9 +13,9 @@ use conformance::fleet::{Curve, Fleet, Flight, Knows, Pilot, plot, waiting_jobs}
 use export_core::Order;
 use export_sim::Completion;
 
-const TOLD: Pilot = Pilot::Together(Knows::TheLimit, Order::Unheard);
-const LEARNS: Pilot = Pilot::Together(Knows::Nothing, Order::Unheard);
-const NEXT_NIGHT: Pilot = Pilot::Together(Knows::SinceYesterday, Order::Unheard);
+const TOLD: Pilot = Pilot::Together(Knows::TheLimit, Order::LeastRecentlyPolled);
+const LEARNS: Pilot = Pilot::Together(Knows::Nothing, Order::LeastRecentlyPolled);
+const NEXT_NIGHT: Pilot = Pilot::Together(Knows::SinceYesterday, Order::LeastRecentlyPolled);
 
 const RATES: [u32; 3] = [1, 5, 50];
 const SIZES: [usize; 6] = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
@@ -116,7 +116,7 @@ fn orders(words: &Words) {
         header(&format!(
             "who is polled first: 2,000 at 5 a second, {open} open at once, that take {takes}"
         ));
-        for order in [Order::Unheard, Order::Oldest, Order::Expected] {
+        for order in [Order::LeastRecentlyPolled, Order::Oldest, Order::Expected] {
             let pilot = Pilot::Together(Knows::TheLimit, order);
             let fleet = Fleet { pilot, open, ..words.fleet(2_000, 5, takes) };
             show(&format!("{order:?}"), &fleet, &fleet.fly());

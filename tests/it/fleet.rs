@@ -10,9 +10,9 @@ use export_sim::Completion;
 const TAKES: Completion = Completion::Exponential(Duration::from_secs(20));
 
 const PILOTS: [Pilot; 4] = [
-    Pilot::Together(Knows::TheLimit, Order::Unheard),
-    Pilot::Together(Knows::SinceYesterday, Order::Unheard),
-    Pilot::Together(Knows::Nothing, Order::Unheard),
+    Pilot::Together(Knows::TheLimit, Order::LeastRecentlyPolled),
+    Pilot::Together(Knows::SinceYesterday, Order::LeastRecentlyPolled),
+    Pilot::Together(Knows::Nothing, Order::LeastRecentlyPolled),
     Pilot::Alone,
 ];
 
@@ -35,7 +35,7 @@ fn a_fleet_that_knows_the_limit_loses_no_time_and_provokes_no_429() {
 #[test]
 fn a_fleet_that_has_learnt_the_limit_once_loses_as_little_the_next_night() {
     for (exports, limit) in [(1_000, 1), (1_000, 5), (10_000, 50)] {
-        let pilot = Pilot::Together(Knows::SinceYesterday, Order::Unheard);
+        let pilot = Pilot::Together(Knows::SinceYesterday, Order::LeastRecentlyPolled);
         let flight = Fleet { pilot, ..Fleet::new(exports, limit, TAKES) }.fly();
         assert_eq!(flight.files, exports);
         assert!(over(&flight) < 1.05, "{exports} at {limit}: {}", over(&flight));

@@ -13,8 +13,8 @@ use crate::clock::jitter_seed;
 use crate::credentials::Credentials;
 use crate::hooks::Hooks;
 use crate::proxy::{ProxyError, ProxyRules, ProxySettings};
+use crate::shared_pacer::SharedPacer;
 use crate::tls::{CaBundle, TlsError, TlsOptions};
-use crate::turns::Turns;
 
 /// An adapter's client, which is made of [`Settings`].
 pub trait FromSettings: Sized {
@@ -41,7 +41,7 @@ pub struct Settings<S: ?Sized, T> {
     /// Where tokens come from.
     pub tokens: TokenSource,
     /// When requests may go.
-    pub turns: Arc<Turns>,
+    pub pacer: Arc<SharedPacer>,
     /// Whom to believe.
     pub tls: TlsOptions,
     /// Which proxy to use.
@@ -265,7 +265,7 @@ impl<A: FromSettings> ClientBuilder<A> {
         A::from_settings(Settings {
             tokens: credentials.source(&config)?,
             config,
-            turns: Arc::new(Turns::new(self.pacer)),
+            pacer: Arc::new(SharedPacer::new(self.pacer)),
             tls: self.tls,
             proxies: self.proxy.rules()?,
             transport: self.transport,

@@ -4,7 +4,7 @@
 //! does not depend on that difference lives here, once, so that both behave alike: a file that
 //! appears only when it is complete ([`PartFile`]), checkpoints on disk ([`CheckpointFile`]),
 //! TLS with the system's certificate authorities ([`TlsOptions`]), the choice of a proxy
-//! ([`ProxySettings`]), one pace for all jobs of a client ([`Turns`]), a clock that never goes back ([`Clock`]), and all that can be set about a
+//! ([`ProxySettings`]), one pace for all jobs of a client ([`SharedPacer`]), a clock that never goes back ([`Clock`]), and all that can be set about a
 //! client ([`ClientBuilder`]).
 //!
 //! Nothing here is async and nothing sends a request. Programs use an adapter instead of this
@@ -29,6 +29,7 @@ mod if_exists;
 mod no_proxy;
 mod part_file;
 mod proxy;
+mod shared_pacer;
 #[cfg(feature = "tracing")]
 mod spans;
 mod stable_hash;
@@ -37,7 +38,6 @@ mod tls;
 mod tls_verdict;
 mod tls_witness;
 mod tunnel;
-mod turns;
 mod until;
 
 pub use builder::{BuildError, ClientBuilder, FromSettings, Settings};
@@ -53,10 +53,10 @@ pub use hooks::{Hooks, Watch};
 pub use if_exists::{IfExists, numbered};
 pub use part_file::PartFile;
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
+pub use shared_pacer::{PacedRequest, SharedPacer};
 pub use status::{Status, Submitted};
 pub use tls::{CaBundle, TlsError, TlsOptions};
 pub use tls_verdict::{UnexpectedTls, tls_alert, tls_verdict};
 pub use tls_witness::{Authority, Shown, Witness};
 pub use tunnel::{Tunnel, TunnelError};
-pub use turns::{Place, Turns};
 pub use until::{SYNC_EVERY, Until};

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use export_core::{
     BatchLimits, BatchState, Checkpoint, Config, ExportJob, ExportSpec, JobKey, Pacer,
 };
-use export_host::{BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings, Turns};
+use export_host::{
+    BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings, SharedPacer,
+};
 
 use crate::clock::Clock;
 use crate::connector::Connector;
@@ -33,7 +35,7 @@ pub struct Client(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) tokens: Tokens,
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) pacer: Arc<SharedPacer>,
     pub(crate) transport: Transport,
     pub(crate) clock: Clock,
     pub(crate) hooks: Hooks,
@@ -104,7 +106,7 @@ impl Client {
     /// What was learnt of the service's limits so far, to be stored and given to the next client.
     #[must_use]
     pub fn pacer(&self) -> Pacer {
-        self.0.turns.pacer().clone()
+        self.0.pacer.lock().clone()
     }
 
     /// Takes over an operation that was started elsewhere, by its id or URL.
@@ -119,7 +121,7 @@ impl FromSettings for Client {
     type Transport = OwnTransport;
 
     fn from_settings(settings: Settings<Self::Store, OwnTransport>) -> Result<Self, BuildError> {
-        let Settings { config, tokens, turns, tls, proxies, transport, hooks, checkpoints, .. } =
+        let Settings { config, tokens, pacer, tls, proxies, transport, hooks, checkpoints, .. } =
             settings;
         let transport = match transport {
             Some(own) => Transport::Own(own),
@@ -128,7 +130,7 @@ impl FromSettings for Client {
         Ok(Self(Arc::new(Shared {
             config,
             tokens: Tokens::new(tokens, hooks.clone()),
-            turns,
+            pacer,
             transport,
             clock: Clock::start(),
             hooks,

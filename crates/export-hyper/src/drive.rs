@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use export_core::{
-    Access, Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase,
-    Reply, Step, Stream, Transmit,
+    Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase, Reply,
+    Step, Stream, Transmit,
 };
-use export_host::{ExportError, Place, SYNC_EVERY, Until, Watch};
+use export_host::{ExportError, PacedRequest, SYNC_EVERY, Until, Watch};
 use http::{Request, Response};
 use tokio::time::Instant;
 
@@ -31,13 +31,13 @@ pub(crate) struct Driver {
     client: Arc<Shared>,
     watch: Watch,
     keeper: Keeper,
-    place: Place,
+    paced: PacedRequest,
 }
 
 impl Driver {
     pub(crate) fn new(client: Arc<Shared>, watch: Watch, keeper: Keeper) -> Self {
-        let place = Place::new(Arc::clone(&client.turns));
-        Self { client, watch, keeper, place }
+        let paced = PacedRequest::new(Arc::clone(&client.pacer));
+        Self { client, watch, keeper, paced }
     }
 
     pub(crate) async fn drive(
@@ -68,13 +68,11 @@ impl Driver {
         permit: Option<Permit>,
         sink: &mut impl Sink,
     ) -> Option<Result<Artifact, Error>> {
-        if let Some(permit) = permit {
-            self.place.grant(permit);
-        }
+        self.paced.hold(permit);
         if let Step::Transmit(transmit) = job.step(self.client.clock.now()) {
             self.exchange(transmit, sink).await;
         }
-        self.place.leave();
+        self.paced.release();
         self.keep(job).await;
         match job.step(self.client.clock.now()) {
             Step::Done(Err(error)) => Some(Err(error)),
@@ -103,12 +101,6 @@ impl Driver {
             Ok(token) => token,
             Err(failure) => return transmit.decline(clock.now(), failure),
         };
-        // What goes elsewhere does not count with the service.
-        if transmit.access() == Access::Trusted {
-            if let Err(later) = self.place.ask(clock.now(), transmit.phase().into()) {
-                return transmit.postpone(clock.now(), later);
-            }
-        }
         let have = match transmit.operation() {
             Some(operation) if transmit.phase() == Phase::Fetch => {
                 sink.have(&operation.to_string()).await
@@ -119,6 +111,10 @@ impl Driver {
             Ok(have) => have,
             Err(error) => return transmit.decline(clock.now(), sink_failed(error)),
         };
+        // Nothing postpones the request after this: a permit that is confirmed counts as used.
+        if let Err(later) = self.paced.confirm(clock.now(), transmit.request_class()) {
+            return transmit.postpone(clock.now(), later);
+        }
         let connection = match transmit.wants_fresh_connection() {
             true => Connection::Fresh,
             false => Connection::Any,
@@ -149,7 +145,7 @@ impl Driver {
             Err(failure) => return in_flight.handle_failure(clock.now(), failure),
         };
         let head = Response::from_parts(head, ());
-        self.place.handle_head(clock.now(), &head);
+        self.paced.handle_head(clock.now(), &head);
         match in_flight.handle_head(clock.now(), &head) {
             Reply::Collect(answer) => self.collect(answer, body, give_up_at).await,
             Reply::Stream(mut stream) => match self.download(&mut stream, body, sink).await {

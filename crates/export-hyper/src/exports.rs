@@ -113,7 +113,7 @@ impl<S: Sink + 'static> Exports<S> {
     /// Dropping the future loses nothing: it goes on where it was when it is called again.
     pub async fn next(&mut self) -> Option<Finished<S>> {
         loop {
-            let step = self.batch.step(self.client.clock.now(), &mut self.client.turns.pacer());
+            let step = self.batch.step(self.client.clock.now(), &mut self.client.pacer.lock());
             let until = match step {
                 BatchStep::Turn(turn) => {
                     self.set_to_work(turn);
@@ -194,7 +194,7 @@ impl<S: Sink + 'static> Exports<S> {
         let Worked { turn, driver, outcome, sink } = worked;
         let key = turn.key();
         let over =
-            self.batch.put_back(self.client.clock.now(), &mut self.client.turns.pacer(), turn);
+            self.batch.put_back(self.client.clock.now(), &mut self.client.pacer.lock(), turn);
         match (over, outcome) {
             (Some(_), Some(outcome)) => Some(Finished::new(key, outcome, sink)),
             // The clock has gone on since its turn, and its time is up: the next turn tells.

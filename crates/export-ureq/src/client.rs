@@ -8,7 +8,7 @@ use export_core::{
 };
 use export_host::{
     BuildError, CheckpointStore, ClientBuilder, Clock, ExportError, FromSettings, Hooks, Settings,
-    Turns,
+    SharedPacer,
 };
 
 use crate::export::Export;
@@ -32,7 +32,7 @@ pub struct Client(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) tokens: Arc<Tokens>,
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) pacer: Arc<SharedPacer>,
     pub(crate) net: Net,
     pub(crate) clock: Clock,
     pub(crate) hooks: Hooks,
@@ -94,7 +94,7 @@ impl Client {
     /// What was learnt of the service's limits so far, to be stored and given to the next client.
     #[must_use]
     pub fn pacer(&self) -> Pacer {
-        self.0.turns.pacer().clone()
+        self.0.pacer.lock().clone()
     }
 
     /// Takes over an operation that was started elsewhere, by its id or URL.
@@ -109,7 +109,7 @@ impl FromSettings for Client {
     type Transport = OwnAgent;
 
     fn from_settings(settings: Settings<Self::Store, OwnAgent>) -> Result<Self, BuildError> {
-        let Settings { config, tokens, turns, tls, proxies, transport, hooks, checkpoints, .. } =
+        let Settings { config, tokens, pacer, tls, proxies, transport, hooks, checkpoints, .. } =
             settings;
         let tls = tls.client_config().map(Arc::new);
         if let (Err(error), None, true) = (&tls, &transport, config.origins().base().is_https()) {
@@ -118,7 +118,7 @@ impl FromSettings for Client {
         Ok(Self(Arc::new(Shared {
             config,
             tokens: Arc::new(Tokens::new(tokens, hooks.clone())),
-            turns,
+            pacer,
             net: Net { tls, proxies: Arc::new(proxies), own: transport },
             clock: Clock::start(),
             hooks,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use export_core::{
-    Access, Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase, Reply, Step,
-    Stream, Transmit,
+    Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase, Reply, Step, Stream,
+    Transmit,
 };
-use export_host::{ExportError, Place, SYNC_EVERY, Until, Watch};
+use export_host::{ExportError, PacedRequest, SYNC_EVERY, Until, Watch};
 use http::{Request, Response};
 
 use crate::client::Shared;
@@ -36,7 +36,7 @@ pub(crate) struct Driver<'a> {
     keeper: Keeper,
     stopper: &'a Stopper,
     transport: Transport,
-    place: Place,
+    paced: PacedRequest,
 }
 
 impl<'a> Driver<'a> {
@@ -57,8 +57,8 @@ impl<'a> Driver<'a> {
         keeper: Keeper,
         stopper: &'a Stopper,
     ) -> Self {
-        let place = Place::new(Arc::clone(&client.turns));
-        Self { client, watch, keeper, stopper, transport, place }
+        let paced = PacedRequest::new(Arc::clone(&client.pacer));
+        Self { client, watch, keeper, stopper, transport, paced }
     }
 
     pub(crate) fn drive(&mut self, job: &mut ExportJob, sink: &mut dyn Sink, until: Until) -> Left {
@@ -86,13 +86,11 @@ impl<'a> Driver<'a> {
         permit: Option<Permit>,
         sink: &mut dyn Sink,
     ) -> Option<Result<Artifact, Error>> {
-        if let Some(permit) = permit {
-            self.place.grant(permit);
-        }
+        self.paced.hold(permit);
         if let Step::Transmit(transmit) = job.step(self.client.clock.now()) {
             self.exchange(transmit, sink);
         }
-        self.place.leave();
+        self.paced.release();
         self.keep(job);
         match job.step(self.client.clock.now()) {
             Step::Done(Err(error)) => Some(Err(error)),
@@ -130,12 +128,6 @@ impl<'a> Driver<'a> {
             // Nothing has happened: the request may be made another time.
             Supply::Stopped => return,
         };
-        // What goes elsewhere does not count with the service.
-        if transmit.access() == Access::Trusted {
-            if let Err(later) = self.place.ask(clock.now(), transmit.phase().into()) {
-                return transmit.postpone(clock.now(), later);
-            }
-        }
         let have = match transmit.operation() {
             Some(operation) if transmit.phase() == Phase::Fetch => {
                 sink.have(&operation.to_string())
@@ -146,6 +138,10 @@ impl<'a> Driver<'a> {
             Ok(have) => have,
             Err(error) => return transmit.decline(clock.now(), sink_failed(error)),
         };
+        // Nothing postpones the request after this: a permit that is confirmed counts as used.
+        if let Err(later) = self.paced.confirm(clock.now(), transmit.request_class()) {
+            return transmit.postpone(clock.now(), later);
+        }
         if transmit.wants_fresh_connection() {
             self.transport.disconnect();
         }
@@ -168,7 +164,7 @@ impl<'a> Driver<'a> {
             Err(failure) => return in_flight.handle_failure(clock.now(), failure),
         };
         let head = Response::from_parts(head, ());
-        self.place.handle_head(clock.now(), &head);
+        self.paced.handle_head(clock.now(), &head);
         match in_flight.handle_head(clock.now(), &head) {
             Reply::Collect(answer) => {
                 let stored = self.keeper.store(answer.revision(), || answer.checkpoint());

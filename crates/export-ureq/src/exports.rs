@@ -289,7 +289,7 @@ impl<S: Sink + Send + 'static> Desk<S> {
                 continue;
             }
             let clock = &self.client.clock;
-            let step = state.batch.step(clock.now(), &mut self.client.turns.pacer());
+            let step = state.batch.step(clock.now(), &mut self.client.pacer.lock());
             state = match step {
                 BatchStep::Turn(turn) => {
                     let Some(attendants) = state.attendants.remove(&turn.key()) else { continue };
@@ -349,7 +349,7 @@ impl<S: Sink + Send + 'static> Desk<S> {
     fn put_back(&self, state: &mut State<S>, worked: Worked<S>) {
         let Worked { turn, attendants, outcome, sink } = worked;
         let (key, now) = (turn.key(), self.client.clock.now());
-        let over = state.batch.put_back(now, &mut self.client.turns.pacer(), turn);
+        let over = state.batch.put_back(now, &mut self.client.pacer.lock(), turn);
         match (over, outcome) {
             (Some(_), Some(outcome)) => {
                 state.finished.push_back(Finished::new(key, outcome, sink));

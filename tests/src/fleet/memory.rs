@@ -21,6 +21,11 @@ pub fn waiting_jobs(count: usize) -> Batch {
     for now in [START, later] {
         while let BatchStep::Turn(mut turn) = batch.step(now, &mut pacer) {
             let answer = answer(turn.key(), now);
+            if let Some(mut permit) = turn.take_permit() {
+                let confirmed = pacer.confirm(now, &mut permit);
+                debug_assert!(confirmed.is_ok(), "there is no limit");
+                pacer.handle_head(now, permit, &answer);
+            }
             let job = turn.job();
             if let Step::Transmit(transmit) = job.step(now) {
                 let (_, in_flight) = transmit.start(now, Some(&token()), 0);

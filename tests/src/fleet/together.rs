@@ -16,7 +16,7 @@ use super::{Fleet, Knows, MOST_REQUESTS};
 
 enum Event {
     /// A request comes to the service; it was sent at this time.
-    Arrives(Timestamp, Turn),
+    Arrives(Timestamp, Turn, Option<Permit>),
     /// Its answer comes back.
     IsBack(Turn, Option<Permit>, Option<Response<()>>),
 }
@@ -53,8 +53,7 @@ fn fly_with(fleet: &Fleet, mut pacer: Pacer, order: Order) -> (Flight, Pacer) {
     while service.tally.requests < MOST_REQUESTS {
         if events.next_at().is_some_and(|at| at <= now) {
             match events.pop() {
-                Some((_, Event::Arrives(sent, mut turn))) => {
-                    let permit = turn.take_permit();
+                Some((_, Event::Arrives(sent, mut turn, permit))) => {
                     match exchange(turn.job(), sent, now, &token, &mut service) {
                         Exchanged::Nothing => events.push(now, Event::IsBack(turn, permit, None)),
                         Exchanged::Heard(at, head) => {
@@ -72,8 +71,12 @@ fn fly_with(fleet: &Fleet, mut pacer: Pacer, order: Order) -> (Flight, Pacer) {
             continue;
         }
         match batch.step(now, &mut pacer) {
-            BatchStep::Turn(turn) => {
-                events.push(now + way(fleet, &mut random), Event::Arrives(now, turn));
+            BatchStep::Turn(mut turn) => {
+                let mut permit = turn.take_permit();
+                if let Some(permit) = &mut permit {
+                    pacer.confirm(now, permit).expect("it was reserved for now");
+                }
+                events.push(now + way(fleet, &mut random), Event::Arrives(now, turn, permit));
             }
             BatchStep::Wait(until) => now = events.next_at().map_or(until, |at| at.min(until)),
             BatchStep::Busy => match events.next_at() {
@@ -87,10 +90,8 @@ fn fly_with(fleet: &Fleet, mut pacer: Pacer, order: Order) -> (Flight, Pacer) {
 }
 
 fn hear(pacer: &mut Pacer, now: Timestamp, permit: Option<Permit>, head: Option<Response<()>>) {
-    match (permit, head) {
-        (Some(permit), Some(head)) => pacer.handle_head(now, permit, &head),
-        (Some(permit), None) => pacer.handle_failure(permit),
-        (None, _) => {}
+    if let (Some(permit), Some(head)) = (permit, head) {
+        pacer.handle_head(now, permit, &head);
     }
 }
 

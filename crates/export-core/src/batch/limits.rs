@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 ///
 /// | limit | default | what it bounds |
 /// |---|---|---|
-/// | `submits` | 8 | requests for an export that are on their way |
-/// | `polls` | 32 | polls that are on their way |
-/// | `downloads` | 8 | files that are being loaded |
-/// | `open` | no number | exports that were accepted and are not completed |
-/// | `ahead` | 30 min | the same, in polls: as many as can be polled once in this time |
+/// | `submits` | 8 | submit requests under way |
+/// | `polls` | 32 | polls under way |
+/// | `downloads` | 8 | downloads under way |
+/// | `open` | unlimited | exports that were accepted and are not completed |
+/// | `ahead` | 30 min | the same, as the number that can be polled once in this time |
 ///
-/// `ahead` is what keeps a batch of any size within the budgets of its jobs: an export that was
-/// accepted is asked about within that time, half of the hour that a job may take
-/// ([`Limits::job`](crate::Limits)), and a killed process leaves no more behind than that. It is
-/// not shorter since an export that takes long is to be begun early: with fewer open than can be
-/// polled in the time that an export takes, polls have nothing to find.
+/// `ahead` keeps a batch of any size within the budgets of its jobs: an export that was accepted is
+/// polled within that time, half of the hour that a job may take ([`Limits::job`](crate::Limits)),
+/// and a killed process leaves no more exports behind than that. A shorter time would slow the
+/// batch down: with fewer open exports than can be polled while one export takes, polls find none
+/// that is completed.
 ///
 /// ```
 /// use core::time::Duration;
@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "it is written with struct update syntax")]
-#[expect(missing_docs, reason = "the table above says what each one is")]
+#[expect(missing_docs, reason = "the table above describes each field")]
 pub struct BatchLimits {
     pub submits: usize,
     pub polls: usize,

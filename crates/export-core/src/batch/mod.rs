@@ -1,4 +1,4 @@
-//! Any number of exports at once, under one pace, without I/O.
+//! Runs any number of exports under one pacer, without I/O.
 
 mod limits;
 mod order;
@@ -8,25 +8,25 @@ use alloc::boxed::Box;
 
 use serde::{Deserialize, Serialize};
 
-use self::order::{Story, Typical};
+use self::order::{PollHistory, TypicalAge};
 use self::queue::{Queue, Waiting};
 use crate::dialect::Phase;
-use crate::job::{Checkpoint, ExportJob, Step};
+use crate::job::{Checkpoint, ExportJob, Step, Why};
 use crate::pacer::{Pacer, Permit, RequestClass};
 use crate::time::Timestamp;
 
 pub use self::limits::BatchLimits;
 pub use self::order::Order;
 
-/// What a caller calls a job of a batch: the number of a row, say. The batch never looks at it.
+/// A caller's name for a job of a batch, such as the number of a row. The batch only returns it.
 pub type JobKey = u64;
 
-/// Any number of exports under one pace.
+/// Any number of exports under one [`Pacer`].
 ///
-/// [`step`](Self::step) hands out the job whose turn it is, with the permit to send its next
-/// request. Whoever drives it does that one step and [puts it back](Self::put_back). A batch is
-/// shared behind a lock that is never held over I/O: a task set or a few threads ask it in turn,
-/// and each works on jobs of its own.
+/// [`step`](Self::step) hands out the job whose turn it is, with a reserved permit for its next
+/// request. The driver gets a token, [confirms](Pacer::confirm) the permit, sends that one request
+/// and [puts the job back](Self::put_back). To drive several jobs at once, in tasks or threads,
+/// share the batch behind a lock, and do not hold the lock during I/O.
 ///
 /// ```
 /// use export_core::{
@@ -44,10 +44,11 @@ pub type JobKey = u64;
 /// }
 ///
 /// let BatchStep::Turn(mut turn) = batch.step(now, &mut pacer) else { panic!("one is due") };
-/// let permit = turn.take_permit();
+/// let mut permit = turn.take_permit().expect("a submit counts");
 /// assert!(matches!(turn.job().step(now), Step::Transmit(_)));
-/// // Send it here; then tell the pacer, and put the job back.
-/// pacer.handle_failure(permit.unwrap());
+/// // Get a token here. Then:
+/// assert_eq!(pacer.confirm(now, &mut permit), Ok(()));
+/// // Send the request, and return the permit with the head of the answer, if one came.
 /// assert!(batch.put_back(now, &mut pacer, turn).is_none());
 ///
 /// // One submit a second: the next job has to wait.
@@ -58,54 +59,61 @@ pub type JobKey = u64;
 ///
 /// # Which job is next
 ///
-/// A file that can be loaded is loaded; else an operation is polled that is due by its own
-/// schedule and comes first in the [`Order`]; else another export is submitted. Each of the three
-/// has a rate of its own, so that none of them takes another's turn, and within each, what is
-/// ready is handed out in turn: under [`Order::Unheard`] a job that is due waits for no more turns
-/// of its phase than there are other jobs in it.
+/// A download that may start; otherwise a poll of the operation that is due by its own schedule and
+/// comes first in the [`Order`]; otherwise a submit. Each phase has its own rate, so that none
+/// delays another. Within a phase no job starves: under [`Order::LeastRecentlyPolled`], a job that
+/// is due waits for at most as many turns of its phase as there are other jobs in it.
+///
+/// A download from another origin, by a signed URL, needs no permit and does not wait for one:
+/// while the download rate holds back the oldest download, a later one from another origin may
+/// overtake it.
 ///
 /// # What is stored
 ///
-/// A batch is a set of checkpoints and a [`BatchState`]: store each job's checkpoint as ever, and
-/// the state with them. To go on, make [`Batch::resumed`] and [`add`](Self::add) the jobs that
-/// were resumed from their checkpoints.
+/// A batch consists of checkpoints and a [`BatchState`]. Store the checkpoint of each job as for a
+/// single job, and the state beside them. To continue, create a batch with [`Batch::resumed`] and
+/// [`add`](Self::add) the jobs that were resumed from their checkpoints.
 #[derive(Debug, Default)]
 pub struct Batch {
     state: BatchState,
     submits: Queue,
     polls: Queue,
     downloads: Queue,
-    /// Jobs that are handed out, by the phase in which they were.
-    out: Out,
+    /// Downloads from other origins, which the pacer does not count.
+    unpaced: Queue,
+    /// The arrival number of the last job: jobs with the same rank are handed out in this order.
+    arrivals: u64,
+    handed_out: HandedOut,
 }
 
+/// The number of jobs that are handed out, by the phase that they were in.
 #[derive(Clone, Copy, Debug, Default)]
-struct Out {
+struct HandedOut {
     submits: usize,
     polls: usize,
     downloads: usize,
 }
 
-/// The settings of a batch, and what it has learnt: all of it that is not in a checkpoint.
+/// The settings of a batch and what it has learnt: everything that is not in a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchState {
     #[serde(default)]
     limits: BatchLimits,
     #[serde(default)]
     order: Order,
-    #[serde(default)]
-    typical: Typical,
+    #[serde(default, rename = "typical")]
+    typical_age: TypicalAge,
 }
 
 impl BatchState {
-    /// The same with these limits.
+    /// Sets the limits.
     #[must_use]
     pub const fn with_limits(mut self, limits: BatchLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The same with this order.
+    /// Sets the order of polls.
     #[must_use]
     pub const fn with_order(mut self, order: Order) -> Self {
         self.order = order;
@@ -117,20 +125,20 @@ impl BatchState {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver handles each of these")]
 pub enum BatchStep {
-    /// This job may do its next step now.
+    /// This job may take its next step now.
     Turn(Turn),
-    /// Nothing is to be done before this time, unless a job is put back or added until then.
+    /// Call [`Batch::step`] again at this time, or when a job is put back or added.
     Wait(Timestamp),
-    /// Nothing is to be done before a job is put back.
+    /// Call [`Batch::step`] again when a job is put back or added.
     Busy,
     /// No job is left.
     Done,
 }
 
-/// A job whose turn it is, with the permit for its next request.
+/// A job whose turn it is, with the reserved permit for its next request.
 ///
-/// It has to be put back. One that is lost counts as under way for as long as the batch lives;
-/// its checkpoint is where to go on from.
+/// It has to be [put back](Batch::put_back). One that is dropped counts as under way for the life
+/// of the batch; its export can be resumed from its checkpoint.
 #[derive(Debug)]
 #[must_use = "the batch waits for the job to be put back"]
 pub struct Turn {
@@ -140,7 +148,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// What the caller calls the job.
+    /// The caller's name for the job.
     #[must_use]
     pub const fn key(&self) -> JobKey {
         self.waiting.key
@@ -157,24 +165,27 @@ impl Turn {
         &mut self.waiting.job
     }
 
-    /// The permit for one request, which has been confirmed: it goes back to the pacer with what
-    /// came of the request. One that is left here is released when the job is put back.
+    /// The permit for one request; `None` if the request goes to another origin and needs none.
+    ///
+    /// It is reserved: [confirm](Pacer::confirm) it right before the request is sent. If that fails,
+    /// release it and [postpone](crate::Transmit::postpone) the request. One that is left here is
+    /// released when the job is put back.
     pub fn take_permit(&mut self) -> Option<Permit> {
         self.permit.take()
     }
 }
 
-/// A job that is over.
+/// A job that has ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Ended {
-    /// What the caller calls it.
+    /// The caller's name for it.
     pub key: JobKey,
-    /// The job; stepping it gives the outcome.
+    /// The job; its next step returns the outcome.
     pub job: Box<ExportJob>,
 }
 
-/// How many jobs are where.
+/// The number of jobs in each phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -182,9 +193,9 @@ pub struct Counts {
     pub to_submit: usize,
     /// Accepted, and not known to be completed.
     pub open: usize,
-    /// Completed, and their file is not here yet.
+    /// Completed, and not downloaded.
     pub to_download: usize,
-    /// Handed out, of all of these.
+    /// All of these that are handed out.
     pub under_way: usize,
 }
 
@@ -195,34 +206,39 @@ impl Batch {
         Self::resumed(BatchState::default().with_limits(limits).with_order(order))
     }
 
-    /// Goes on with a batch whose state was stored.
+    /// A batch without jobs that continues with a stored state.
     #[must_use]
     pub fn resumed(state: BatchState) -> Self {
         Self { state, ..Self::default() }
     }
 
-    /// What is to be stored beside the checkpoints.
+    /// The state to store beside the checkpoints.
     #[must_use]
     pub const fn state(&self) -> BatchState {
         self.state
     }
 
-    /// Takes in a job: a new one, or one that was resumed.
+    /// Adds a new or a resumed job.
     pub fn add(&mut self, now: Timestamp, key: JobKey, job: impl Into<Box<ExportJob>>) {
         let job = job.into();
-        let (due, since) = (job.next_due(now), job.accepted_at().unwrap_or(now).min(now));
-        let story = Story { since, heard: since };
-        self.queue(job.phase()).push(due, Waiting { key, story, job });
+        let (due, accepted) = (job.next_due(now), job.accepted_at().unwrap_or(now).min(now));
+        let history = PollHistory { accepted, polled: accepted };
+        let arrival = self.next_arrival();
+        self.queue(job.request_class()).push(due, Waiting { key, arrival, history, job });
     }
 
-    /// Says what to do at `now`.
+    const fn next_arrival(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    /// Returns what to do at `now`.
     pub fn step(&mut self, now: Timestamp, pacer: &mut Pacer) -> BatchStep {
         let mut until: Option<Timestamp> = None;
         for phase in [Phase::Fetch, Phase::Poll, Phase::Submit] {
             match self.step_in(phase, now, pacer) {
                 Ok(turn) => return BatchStep::Turn(turn),
-                Err(None) => {}
-                Err(Some(later)) => until = Some(until.map_or(later, |until| until.min(later))),
+                Err(later) => until = earlier(until, later),
             }
         }
         match until {
@@ -232,104 +248,126 @@ impl Batch {
         }
     }
 
-    /// The next job of a phase, or when there is one; nothing if that depends on other jobs.
+    /// Hands out the next job of a phase. Fails with the time at which to try again; with `None` if
+    /// that depends on other jobs.
     fn step_in(
         &mut self,
         phase: Phase,
         now: Timestamp,
         pacer: &mut Pacer,
     ) -> Result<Turn, Option<Timestamp>> {
-        let BatchState { order, typical, .. } = self.state;
-        let may_more = self.may_more(phase, pacer);
-        let queue = self.queue(phase);
-        queue.wake(now, |waiting| match phase {
-            Phase::Poll => order.rank(waiting.story, typical.get()),
-            // In the order in which they came.
+        let BatchState { order, typical_age, .. } = self.state;
+        let class = RequestClass::from(phase);
+        let is_full = self.is_full(phase, pacer);
+        self.queue(Some(class)).wake(now, |waiting| match phase {
+            Phase::Poll => order.rank(waiting.history, typical_age.get()),
+            // By arrival.
             Phase::Submit | Phase::Fetch => Timestamp::EPOCH,
         });
-        if !may_more {
+        let (mut unpaced, mut unpaced_due) = (None, None);
+        if phase == Phase::Fetch {
+            self.unpaced.wake(now, |_| Timestamp::EPOCH);
+            (unpaced, unpaced_due) = (self.unpaced.first_ready(), self.unpaced.next_due());
+        }
+        if is_full {
             return Err(None);
         }
-        if !queue.is_ready() {
-            return Err(queue.next_due());
-        }
-        let permit = pacer.take(now, RequestClass::from(phase)).map_err(Some)?;
+        let queue = self.queue(Some(class));
+        let permit = match (queue.first_ready(), unpaced) {
+            (None, None) => return Err(earlier(queue.next_due(), unpaced_due)),
+            (Some(paced), other) if other.is_none_or(|unpaced| paced < unpaced) => {
+                match pacer.try_reserve(now, class) {
+                    Ok(permit) => Some(permit),
+                    Err(later) if other.is_none() => {
+                        return Err(earlier(Some(later), unpaced_due));
+                    }
+                    Err(_) => None,
+                }
+            }
+            _ => None,
+        };
+        let queue = self.queue(permit.as_ref().map(Permit::class));
         let Some(waiting) = queue.pop() else { return Err(None) };
-        *self.out(phase) += 1;
-        Ok(Turn { waiting, phase, permit: Some(permit) })
+        *self.handed_out(phase) += 1;
+        Ok(Turn { waiting, phase, permit })
     }
 
-    /// Whether one more job of this phase may be handed out.
-    fn may_more(&self, phase: Phase, pacer: &Pacer) -> bool {
-        let Self { out, state: BatchState { limits, .. }, .. } = self;
+    /// Whether the limits allow no more jobs of this phase to be handed out.
+    fn is_full(&self, phase: Phase, pacer: &Pacer) -> bool {
+        let Self { handed_out, state: BatchState { limits, .. }, .. } = self;
         match phase {
             Phase::Submit => {
                 let ahead = pacer.fits(RequestClass::Operation, limits.ahead).max(1);
-                let open = self.polls.len() + out.polls + out.submits;
-                out.submits < limits.submits && open < limits.open.max(1).min(ahead)
+                let open = self.polls.len() + handed_out.polls + handed_out.submits;
+                handed_out.submits >= limits.submits || open >= limits.open.max(1).min(ahead)
             }
-            Phase::Poll => out.polls < limits.polls,
-            Phase::Fetch => out.downloads < limits.downloads,
+            Phase::Poll => handed_out.polls >= limits.polls,
+            Phase::Fetch => handed_out.downloads >= limits.downloads,
         }
     }
 
-    /// Takes back a job that was handed out, after it did its step. It is given back for good if
-    /// it is over.
-    #[must_use = "a job that is over is not kept"]
+    /// Puts back a job that was handed out, after its step. Returns it if it has ended.
+    #[must_use = "a job that has ended is not kept"]
     pub fn put_back(&mut self, now: Timestamp, pacer: &mut Pacer, turn: Turn) -> Option<Ended> {
         let Turn { mut waiting, phase: was, permit } = turn;
         if let Some(permit) = permit {
             pacer.release(permit);
         }
-        *self.out(was) -= 1;
-        let due = match waiting.job.step(now) {
+        *self.handed_out(was) -= 1;
+        let (due, is_postponed) = match waiting.job.step(now) {
             Step::Done(_) => return Some(Ended { key: waiting.key, job: waiting.job }),
-            Step::Wait(wait) => wait.until,
-            Step::Transmit(_) => now,
+            Step::Wait(wait) => (wait.until, wait.why == Why::Turn),
+            Step::Transmit(_) => (now, false),
         };
-        let phase = waiting.job.phase();
-        match (was, phase) {
-            (Phase::Submit, Phase::Poll) => waiting.story = Story { since: now, heard: now },
-            (Phase::Poll, Phase::Fetch) => {
-                self.state.typical.learn(now.since(waiting.story.since));
+        // A postponed job has sent no request and keeps its place.
+        if !is_postponed {
+            waiting.arrival = self.next_arrival();
+            match (was, waiting.job.phase()) {
+                (Phase::Submit, Phase::Poll) => {
+                    waiting.history = PollHistory { accepted: now, polled: now };
+                }
+                (Phase::Poll, Phase::Fetch) => {
+                    self.state.typical_age.add(now.since(waiting.history.accepted));
+                }
+                _ => waiting.history.polled = now,
             }
-            _ => waiting.story.heard = now,
         }
-        self.queue(phase).push(due, waiting);
+        self.queue(waiting.job.request_class()).push(due, waiting);
         None
     }
 
-    /// Gives back the jobs that are not accepted yet, but for those that are handed out: no more
-    /// is asked for, and what was accepted comes to its end.
+    /// Removes and returns the jobs that are not accepted yet, except those that are handed out. No
+    /// more exports are submitted; those that were accepted continue.
     ///
-    /// Whether one of them was sent, and no answer came, is in its checkpoint.
+    /// A job whose submit was sent and not answered says so in its checkpoint.
     pub fn withdraw(&mut self) -> impl Iterator<Item = (JobKey, Box<ExportJob>)> {
         let submits = core::mem::take(&mut self.submits);
         submits.into_iter().map(|Waiting { key, job, .. }| (key, job))
     }
 
-    /// Gives back all jobs that are not handed out.
+    /// Removes and returns all jobs that are not handed out.
     pub fn drain(&mut self) -> impl Iterator<Item = (JobKey, Box<ExportJob>)> {
-        let others = [core::mem::take(&mut self.polls), core::mem::take(&mut self.downloads)];
-        let others = others.into_iter().flat_map(Queue::into_iter);
+        let others = [&mut self.polls, &mut self.downloads, &mut self.unpaced];
+        let others = others.map(core::mem::take).into_iter().flat_map(Queue::into_iter);
         self.withdraw().chain(others.map(|Waiting { key, job, .. }| (key, job)))
     }
 
-    /// The jobs that are not handed out, as they are now.
+    /// The checkpoints of the jobs that are not handed out.
     pub fn checkpoints(&self) -> impl Iterator<Item = (JobKey, Checkpoint)> {
-        let waiting = self.submits.iter().chain(self.polls.iter()).chain(self.downloads.iter());
+        let queues = [&self.submits, &self.polls, &self.downloads, &self.unpaced];
+        let waiting = queues.into_iter().flat_map(Queue::iter);
         waiting.map(|waiting| (waiting.key, waiting.job.checkpoint()))
     }
 
-    /// How many jobs are where.
+    /// The number of jobs in each phase.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let Self { out, .. } = self;
+        let HandedOut { submits, polls, downloads } = self.handed_out;
         Counts {
-            to_submit: self.submits.len() + out.submits,
-            open: self.polls.len() + out.polls,
-            to_download: self.downloads.len() + out.downloads,
-            under_way: out.submits + out.polls + out.downloads,
+            to_submit: self.submits.len() + submits,
+            open: self.polls.len() + polls,
+            to_download: self.downloads.len() + self.unpaced.len() + downloads,
+            under_way: submits + polls + downloads,
         }
     }
 
@@ -339,19 +377,26 @@ impl Batch {
         self.counts() == Counts::default()
     }
 
-    const fn queue(&mut self, phase: Phase) -> &mut Queue {
-        match phase {
-            Phase::Submit => &mut self.submits,
-            Phase::Poll => &mut self.polls,
-            Phase::Fetch => &mut self.downloads,
+    /// The queue of the jobs whose next request is of a class; `None` for those that need no permit.
+    const fn queue(&mut self, class: Option<RequestClass>) -> &mut Queue {
+        match class {
+            Some(RequestClass::Submit) => &mut self.submits,
+            Some(RequestClass::Operation) => &mut self.polls,
+            Some(RequestClass::Download) => &mut self.downloads,
+            None => &mut self.unpaced,
         }
     }
 
-    const fn out(&mut self, phase: Phase) -> &mut usize {
+    const fn handed_out(&mut self, phase: Phase) -> &mut usize {
         match phase {
-            Phase::Submit => &mut self.out.submits,
-            Phase::Poll => &mut self.out.polls,
-            Phase::Fetch => &mut self.out.downloads,
+            Phase::Submit => &mut self.handed_out.submits,
+            Phase::Poll => &mut self.handed_out.polls,
+            Phase::Fetch => &mut self.handed_out.downloads,
         }
     }
+}
+
+/// The earlier of two times, where there are two.
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }

@@ -1,4 +1,4 @@
-//! Which operation is asked about first.
+//! Which operation is polled first.
 
 use core::time::Duration;
 
@@ -6,79 +6,80 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// Which of the operations that may be polled is polled first.
+/// Which of the operations that are due is polled first.
 ///
-/// It matters when there are more of them than polls: a poll that finds an operation still at
-/// work is lost to one that is completed.
+/// The order matters when more operations are due than may be polled: a poll of an operation that
+/// is not completed delays one that is.
 ///
-/// No job starves. Under [`Unheard`](Self::Unheard), one that is due waits for at most as many
-/// polls as there are other operations. The others prefer some to others, but for no longer than a
-/// minute: after that, it is the same for them.
+/// No job starves. Under [`LeastRecentlyPolled`](Self::LeastRecentlyPolled), an operation that is
+/// due waits for at most as many polls as there are other operations. The others prefer some
+/// operations for at most a minute; after that, the same holds for them.
 ///
-/// With the usual [limits](crate::BatchLimits) they come out alike, since nearly every operation is
-/// completed by the time it is polled. Where few are open at once they differ, in simulation:
-/// `Expected` saves up to 6 % of the polls where exports take about the same time, and costs as
-/// much where a few take very long; `Oldest` costs a third more there.
+/// With the default [limits](crate::BatchLimits) all orders perform alike, since nearly every
+/// operation is completed by the time it is polled. With few open operations they differ, in
+/// simulation: `Expected` saves up to 6 % of the polls if exports take about the same time, and
+/// costs as much if a few take very long; `Oldest` costs a third more in that case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Order {
-    /// The one that was not heard of for the longest time.
+    /// The operation whose last poll is the longest ago.
     ///
-    /// There is no better one where nothing is known of how long exports take. Of jobs that were
+    /// No other order is better if the time that exports take is unknown. Of jobs that were
     /// submitted together, the one whose last poll is the longest ago is the most likely to have
-    /// completed since, whatever the distribution: if `F(t)` is the share that takes at most `t`,
-    /// the chance is `1 - (1 - F(now)) / (1 - F(last))`, which only falls with `last`. Where the
-    /// time that an export still takes does not depend on the time that it took, that holds for
-    /// jobs of any age.
+    /// completed since, for any distribution: if `F(t)` is the share that takes at most `t`, the
+    /// chance is `1 - (1 - F(now)) / (1 - F(last))`, which only falls with `last`. If the time that
+    /// an export still takes does not depend on its age, that holds for jobs of any age.
     #[default]
-    Unheard,
-    /// The older one.
+    #[serde(alias = "Unheard")]
+    LeastRecentlyPolled,
+    /// The oldest operation.
     Oldest,
-    /// The one whose completion is expected first, by the time that exports took so far.
+    /// The operation that is expected to complete first, by the time that earlier exports took.
     Expected,
 }
 
-/// What is known of one operation by whoever ranks it.
+/// When an operation was accepted and polled.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Story {
-    /// When it was accepted, or taken over.
-    pub(super) since: Timestamp,
-    /// When it was heard of last.
-    pub(super) heard: Timestamp,
+pub(super) struct PollHistory {
+    /// When it was accepted, or added to the batch.
+    pub(super) accepted: Timestamp,
+    /// When it was last polled; at first, when it was accepted.
+    pub(super) polled: Timestamp,
 }
 
-/// The longest time for which one is preferred to another that was not heard of for longer.
+/// An operation is preferred for at most this time to one that was polled less recently.
 const PREFERENCE: Duration = Duration::from_secs(60);
 
 impl Order {
-    /// A time; the lowest is first. It is the time at which the operation was heard of, moved by
-    /// at most the preference: whatever is polled again comes behind all that waited for longer.
-    pub(super) fn rank(self, story: Story, typical: Duration) -> Timestamp {
-        let Story { since, heard } = story;
-        let age = heard.since(since);
+    /// The rank of an operation; the lowest is polled first. It is the time of the last poll, moved
+    /// by at most the preference: an operation that was polled again comes behind all that have
+    /// waited for longer.
+    pub(super) fn rank(self, history: PollHistory, typical: Duration) -> Timestamp {
+        let PollHistory { accepted, polled } = history;
+        let age = polled.since(accepted);
         match self {
-            Self::Unheard => heard + PREFERENCE,
-            Self::Oldest => heard + PREFERENCE.saturating_sub(age),
-            // One that takes longer than usual is taken to be two thirds through.
-            Self::Expected => heard + typical.saturating_sub(age).max(age / 2).min(PREFERENCE),
+            Self::LeastRecentlyPolled => polled + PREFERENCE,
+            Self::Oldest => polled + PREFERENCE.saturating_sub(age),
+            // One that takes longer than usual is assumed to be two thirds done.
+            Self::Expected => polled + typical.saturating_sub(age).max(age / 2).min(PREFERENCE),
         }
     }
 }
 
-/// The usual age of an operation that is found completed.
+/// A moving average of the age at which operations are found completed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Typical {
+pub(super) struct TypicalAge {
     millis: u64,
 }
 
-impl Typical {
+impl TypicalAge {
     pub(super) const fn get(self) -> Duration {
         Duration::from_millis(self.millis)
     }
 
-    /// Another one was found completed at this age. The last few dozen count.
-    pub(super) fn learn(&mut self, age: Duration) {
+    /// Adds a sample with a weight of 1/32, so that the last few dozen count.
+    pub(super) fn add(&mut self, age: Duration) {
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         self.millis = match self.millis {
             0 => age,

@@ -1,68 +1,67 @@
-//! The jobs that wait in one phase.
+//! A priority queue of the jobs that wait in one phase.
 
 use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
 use core::cmp::{Ordering, Reverse};
 
 use super::JobKey;
-use super::order::Story;
+use super::order::PollHistory;
 use crate::job::ExportJob;
 use crate::time::Timestamp;
 
-/// A job that waits. Its memory is the job's own and, here, a few words.
+/// A job that waits. Beside the job itself it takes a few words.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) key: JobKey,
-    pub(super) story: Story,
+    /// Of two jobs with the same rank, the one with the lower number goes first.
+    pub(super) arrival: u64,
+    pub(super) history: PollHistory,
     pub(super) job: Box<ExportJob>,
 }
 
-/// Those that are not due yet, by when they are, and those that are, by who is first.
+/// Jobs that are not due yet, by due time, and jobs that are ready, by rank.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    asleep: BinaryHeap<Reverse<Ranked>>,
+    not_due: BinaryHeap<Reverse<Ranked>>,
     ready: BinaryHeap<Reverse<Ranked>>,
-    /// Numbers the jobs as they come, so that equals go in turn.
-    arrivals: u64,
 }
 
 #[derive(Debug)]
 struct Ranked {
     rank: Timestamp,
-    arrival: u64,
     waiting: Waiting,
 }
 
 impl Queue {
     pub(super) fn len(&self) -> usize {
-        self.asleep.len() + self.ready.len()
+        self.not_due.len() + self.ready.len()
     }
 
-    /// Takes in a job that is due at a time.
     pub(super) fn push(&mut self, due: Timestamp, waiting: Waiting) {
-        self.arrivals += 1;
-        self.asleep.push(Reverse(Ranked { rank: due, arrival: self.arrivals, waiting }));
+        self.not_due.push(Reverse(Ranked { rank: due, waiting }));
     }
 
-    /// Moves those that have become due to those that may go.
+    /// Makes the jobs ready that have become due, and ranks them.
     pub(super) fn wake(&mut self, now: Timestamp, rank: impl Fn(&Waiting) -> Timestamp) {
-        while self.asleep.peek().is_some_and(|Reverse(first)| first.rank <= now) {
-            let Some(Reverse(mut first)) = self.asleep.pop() else { return };
+        while self.not_due.peek().is_some_and(|Reverse(first)| first.rank <= now) {
+            let Some(Reverse(mut first)) = self.not_due.pop() else { return };
             first.rank = rank(&first.waiting);
             self.ready.push(Reverse(first));
         }
-        shrink(&mut self.asleep);
+        shrink(&mut self.not_due);
     }
 
-    pub(super) fn is_ready(&self) -> bool {
-        !self.ready.is_empty()
+    /// The arrival number of the first ready job; `None` if no job is ready.
+    pub(super) fn first_ready(&self) -> Option<u64> {
+        self.ready.peek().map(|Reverse(first)| first.waiting.arrival)
     }
 
-    /// When the next one becomes due.
+    /// When the next job becomes due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.asleep.peek().map(|Reverse(first)| first.rank)
+        self.not_due.peek().map(|Reverse(first)| first.rank)
     }
 
+    /// Removes the first ready job.
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         let first = self.ready.pop().map(|Reverse(first)| first.waiting);
         shrink(&mut self.ready);
@@ -70,15 +69,15 @@ impl Queue {
     }
 
     pub(super) fn into_iter(self) -> impl Iterator<Item = Waiting> {
-        self.asleep.into_iter().chain(self.ready).map(|Reverse(ranked)| ranked.waiting)
+        self.not_due.into_iter().chain(self.ready).map(|Reverse(ranked)| ranked.waiting)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Waiting> {
-        self.asleep.iter().chain(&self.ready).map(|Reverse(ranked)| &ranked.waiting)
+        self.not_due.iter().chain(&self.ready).map(|Reverse(ranked)| &ranked.waiting)
     }
 }
 
-/// Gives back the memory of those that have left: a million jobs go from one heap to the next.
+/// Frees unused memory: a million jobs move from one heap to the next.
 fn shrink(heap: &mut BinaryHeap<Reverse<Ranked>>) {
     const SMALL: usize = 64;
     if heap.capacity() > SMALL && heap.len() < heap.capacity() / 4 {
@@ -88,7 +87,7 @@ fn shrink(heap: &mut BinaryHeap<Reverse<Ranked>>) {
 
 impl Ord for Ranked {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.rank, self.arrival).cmp(&(other.rank, other.arrival))
+        (self.rank, self.waiting.arrival).cmp(&(other.rank, other.waiting.arrival))
     }
 }
 

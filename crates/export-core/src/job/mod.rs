@@ -23,7 +23,8 @@ use crate::config::{Config, Resubmit};
 use crate::dialect::{Dialect, OperationFacts, Phase, Repeat};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::origin::Purpose;
+use crate::origin::{Access, Purpose};
+use crate::pacer::RequestClass;
 use crate::time::Timestamp;
 use crate::token::TokenId;
 use crate::url::UrlError;
@@ -206,6 +207,19 @@ impl ExportJob {
     #[must_use]
     pub fn operation(&self) -> Option<&Uri> {
         self.state.last().operation().map(|operation| operation.target.uri())
+    }
+
+    /// Whether the next request is sent with the job's credentials.
+    fn access(&self) -> Access {
+        self.state.target().map_or(Access::Trusted, |target| target.access())
+    }
+
+    /// The class of requests that the next one belongs to; `None` if it leaves the API's origins.
+    pub(crate) fn request_class(&self) -> Option<RequestClass> {
+        match self.access() {
+            Access::Trusted => Some(self.phase().into()),
+            Access::Anonymous => None,
+        }
     }
 
     /// When the service accepted the export; `None` if that is not known.

@@ -14,6 +14,7 @@ use super::state::State;
 use crate::dialect::{Head, Phase, Repeat};
 use crate::failure::Failure;
 use crate::origin::Access;
+use crate::pacer::RequestClass;
 use crate::redact::Redacted;
 use crate::time::Timestamp;
 use crate::token::{Token, TokenId, TokenNeed};
@@ -40,7 +41,14 @@ impl<'a> Transmit<'a> {
     /// as a trace id, belong on trusted requests only.
     #[must_use]
     pub fn access(&self) -> Access {
-        self.job.state.target().map_or(Access::Trusted, |target| target.access())
+        self.job.access()
+    }
+
+    /// The class of requests with which a [`Pacer`](crate::Pacer) counts it; `None` if it goes to
+    /// another origin, which has its own limits.
+    #[must_use]
+    pub fn request_class(&self) -> Option<RequestClass> {
+        self.job.request_class()
     }
 
     /// The URL of the operation, once the export was accepted.

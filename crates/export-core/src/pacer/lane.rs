@@ -1,67 +1,68 @@
-//! One class of requests: when the next may go.
+//! The rate limiter of one class of requests.
 
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::learn::Learning;
+use super::learn::RateLearner;
 use super::rate::{Rate, SECOND};
 use super::{Permit, RequestClass};
 use crate::time::Timestamp;
 
-/// The requests of one class, one after the other.
+/// The rate limiter of one class of requests.
 ///
-/// The generic cell rate algorithm: `next` is when the next request would go if all were evenly
-/// spaced, and one may go sooner than that by the rate's slack. Nothing is stored of a request
-/// but in its [`Permit`], so that any number of them costs nothing.
+/// Implements the generic cell rate algorithm: `next` is when the next request would be due if all
+/// were evenly spaced, and a request may be sent earlier than that by the rate's slack. What is
+/// known of a single request is in its [`Permit`], so that the lane does not grow with their
+/// number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Lane {
     rate: Rate,
-    pub(super) learning: Learning,
-    /// When the next request is to go, by those that were sent. In microseconds since the epoch.
+    pub(super) learning: RateLearner,
+    /// When the next request is due, counting confirmed permits. Microseconds since the epoch.
     next: u64,
-    /// The same by those that were promised a time; a process takes its promises along.
+    /// The same, counting reserved permits. Not stored: reservations end with the process.
     #[serde(skip)]
     booked: u64,
-    /// By how much all promises were put off so far.
+    /// The sum of all delays of the reservations, in microseconds.
     #[serde(skip)]
-    put_off: u64,
+    delay: u64,
     held_until: Timestamp,
     #[serde(skip)]
-    line: Line,
+    latency: LatencyTracker,
 }
 
-/// How long answers take.
+/// The latency of recent answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Line {
-    answers: u32,
-    /// The time of the quickest one; it slowly forgets, since a line may become another one.
-    quickest: Duration,
-    /// How much later than that they usually are.
+struct LatencyTracker {
+    samples: u32,
+    /// The lowest latency. Rises slowly, since the route to the service may change.
+    lowest: Duration,
+    /// By how much answers exceed it on average.
     spread: Duration,
 }
 
-/// Of fewer answers than this, nobody can say which one was quick.
-const USUAL: u32 = 8;
+/// With fewer samples than this, the lowest latency is not known well enough.
+const MIN_SAMPLES: u32 = 8;
 
-/// A lane is not held for longer than this, whatever a `Retry-After` says or whoever sets the
-/// clock back: what it is for are seconds, and a job that has to wait for longer knows it itself.
+/// No lane is held for longer than this, whatever a `Retry-After` says and even if the clock is set
+/// back. Holds are meant for seconds; a job that has to wait for longer knows that by itself.
 const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
 
-/// After a 429, one request in this time goes until one is let through: an outage needs no more
-/// to be noticed.
-const FEELER: u64 = SECOND;
+/// After a 429, one request is sent in this time until one is admitted: that is enough to notice
+/// the end of an outage.
+const PROBE_INTERVAL: u64 = SECOND;
 
 impl Lane {
     pub(super) fn new(rate: Rate) -> Self {
         Self {
             rate,
-            learning: Learning::new(rate),
+            learning: RateLearner::new(rate),
             next: 0,
             booked: 0,
-            put_off: 0,
+            delay: 0,
             held_until: Timestamp::EPOCH,
-            line: Line::default(),
+            latency: LatencyTracker::default(),
         }
     }
 
@@ -73,10 +74,10 @@ impl Lane {
         if self.learning.is_even() { 0 } else { self.rate.slack(self.learning.interval()) }
     }
 
-    /// When a request that asks now may go.
+    /// When a request that is reserved now may be sent.
     pub(super) fn earliest(&self, now: Timestamp) -> Timestamp {
-        let by_pace = self.next.max(self.booked).saturating_sub(self.slack());
-        now.max(self.held_until.min(now + LONGEST_HOLD)).max(rounded_up(by_pace))
+        let by_rate = self.next.max(self.booked).saturating_sub(self.slack());
+        now.max(self.held_until.min(now + LONGEST_HOLD)).max(rounded_up(by_rate))
     }
 
     pub(super) fn reserve(&mut self, now: Timestamp, class: RequestClass) -> Permit {
@@ -85,61 +86,43 @@ impl Lane {
             let booked = self.next.max(self.booked).max(micros(at));
             self.booked = booked.saturating_add(self.learning.interval());
         }
-        Permit { class, at, put_off: self.put_off, sent: None, paced: false }
+        Permit { class, at, delay: self.delay, sent: None, paced: false }
     }
 
-    /// Takes the permit into use, or says when to come again.
+    /// Uses the permit, or returns the time at which to try again.
     pub(super) fn confirm(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
         let interval = self.learning.interval();
-        let slack = self.slack();
-        let put_off = Duration::from_micros(self.put_off.saturating_sub(permit.put_off));
-        let by_pace = self.next.saturating_sub(slack);
-        let due = (permit.at + put_off).max(rounded_up(by_pace));
+        let delay = Duration::from_micros(self.delay.saturating_sub(permit.delay));
+        let by_rate = self.next.saturating_sub(self.slack());
+        let due = (permit.at + delay).max(rounded_up(by_rate));
         let due = due.max(self.held_until.min(now + LONGEST_HOLD));
         if now < due {
-            (permit.at, permit.put_off) = (due, self.put_off);
+            (permit.at, permit.delay) = (due, self.delay);
             return Err(due);
         }
         permit.sent = Some(now);
-        // On time is within a quarter of the way to the next one.
-        permit.paced = micros(now) - by_pace <= interval / 4 + 2_000;
+        // A request is on time within a quarter of the interval, and 2 ms for timers.
+        permit.paced = micros(now) - by_rate <= interval / 4 + 2_000;
         if interval > 0 {
             self.next = self.next.max(micros(now)).saturating_add(self.spacing());
         }
         Ok(())
     }
 
-    /// How long after a request the next one may go, where none may be made up for.
+    /// The time from one request to the next without slack.
     fn spacing(&self) -> u64 {
         let interval = self.learning.interval();
-        if self.learning.is_refused() { interval.max(FEELER) } else { interval }
+        if self.learning.is_refused() { interval.max(PROBE_INTERVAL) } else { interval }
     }
 
-    /// The same later than it was confirmed. Within its own time it is used as it is.
-    pub(super) fn renew(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
-        let interval = self.learning.interval();
-        let end = permit.sent.map(|sent| micros(sent).saturating_add(interval));
-        if interval > 0 && end.is_none_or(|end| micros(now) >= end) {
-            *permit = self.reserve(now, permit.class);
-            return self.confirm(now, permit);
-        }
-        if permit.sent != Some(now) && interval > 0 {
-            (permit.sent, permit.paced) = (Some(now), false);
-            self.next = self.next.max(micros(now).saturating_add(self.spacing()));
-        }
-        Ok(())
-    }
-
-    /// The permit is given back: nothing was sent.
+    /// Frees the slot of a permit that was not confirmed.
     pub(super) fn release(&mut self, permit: &Permit) {
-        let interval = self.learning.interval();
-        self.booked = self.booked.saturating_sub(interval);
-        if permit.sent.is_some() {
-            self.next = self.next.saturating_sub(interval);
+        if !permit.is_confirmed() {
+            self.booked = self.booked.saturating_sub(self.learning.interval());
         }
     }
 
-    /// The request was let through, as far as this limit goes.
+    /// The request was not answered 429.
     pub(super) fn admitted(&mut self, now: Timestamp, permit: &Permit) {
         let Some(sent) = permit.sent else { return };
         let was_refused = self.learning.is_refused();
@@ -149,18 +132,18 @@ impl Lane {
             return;
         }
         if was_refused {
-            let one_by_one = interval.saturating_add(self.slack());
-            self.next = self.next.min(micros(sent).saturating_add(one_by_one));
+            let without_slack = interval.saturating_add(self.slack());
+            self.next = self.next.min(micros(sent).saturating_add(without_slack));
         }
-        // Somewhere between the request and its answer the service has counted it: at the latest
-        // as much later than usual as the answer came later than usual.
-        // What is usual varies too; a sixty-fourth of the rate is given for that.
-        let late = self.line.lateness(now.since(sent));
-        let late = late + (2 * self.line.spread).min(Duration::from_micros(interval / 64));
+        // The service counted the request at some time before it answered: by as much later than
+        // usual, at most, as the answer was later than usual. The usual latency varies as well: a
+        // sixty-fourth of the rate is given up for that.
+        let late = self.latency.add(now.since(sent));
+        let late = late + (2 * self.latency.spread).min(Duration::from_micros(interval / 64));
         self.next = self.next.max(micros(sent + late).saturating_add(interval));
     }
 
-    /// The request was answered 429: everybody waits.
+    /// The request was answered 429: all requests of the class wait.
     pub(super) fn refused(
         &mut self,
         now: Timestamp,
@@ -168,7 +151,7 @@ impl Lane {
         retry_after: Option<Duration>,
     ) {
         let sent = permit.sent.unwrap_or(now);
-        let hold = self.learning.refused(now, sent, retry_after).min(LONGEST_HOLD);
+        let hold = self.learning.refused(now, sent, retry_after, self.rate).min(LONGEST_HOLD);
         let until = now + hold;
         let longer = until.since(self.held_until.max(now));
         if longer.is_zero() {
@@ -177,33 +160,34 @@ impl Lane {
         self.held_until = until;
         let longer = u64::try_from(longer.as_micros()).unwrap_or(u64::MAX);
         if self.booked > self.next {
-            self.put_off = self.put_off.saturating_add(longer);
+            self.delay = self.delay.saturating_add(longer);
             self.booked = self.booked.saturating_add(longer);
         }
-        // Nothing is left of the limit: what goes next goes one by one.
+        // The limit is used up: the next requests are sent one by one.
         self.next = self.next.max(micros(until).saturating_add(self.slack()));
     }
 
-    /// A process has come back with what was stored: no time in it is further away than it was
-    /// allowed to be, though the clock may have been set back.
+    /// Another process continues with the stored lane. The clock may have been set back: no stored
+    /// time delays requests by more than the longest hold.
     pub(super) fn resume(&mut self, now: Timestamp) {
         self.learning.resume(now);
         self.held_until = self.held_until.min(now + LONGEST_HOLD);
         self.next = self.next.min(micros(now + LONGEST_HOLD));
-        // What was promised to others does not count any more.
-        (self.booked, self.put_off, self.line) = (0, 0, Line::default());
+        // The reservations of the other process are void.
+        (self.booked, self.delay, self.latency) = (0, 0, LatencyTracker::default());
     }
 }
 
-impl Line {
-    /// By how much an answer was later than the quickest ones.
-    fn lateness(&mut self, took: Duration) -> Duration {
-        let usual = if self.answers == 0 { took } else { self.quickest };
-        let later = took.saturating_sub(usual);
-        self.quickest = usual.min(took) + later / 64;
-        self.spread = self.spread - self.spread / 8 + later / 8;
-        self.answers = self.answers.saturating_add(1);
-        if self.answers < USUAL { took } else { later }
+impl LatencyTracker {
+    /// Adds a sample. Returns by how much it exceeds the lowest latency; all of it while that is
+    /// not known.
+    fn add(&mut self, latency: Duration) -> Duration {
+        let lowest = if self.samples == 0 { latency } else { self.lowest };
+        let excess = latency.saturating_sub(lowest);
+        self.lowest = lowest.min(latency) + excess / 64;
+        self.spread = self.spread - self.spread / 8 + excess / 8;
+        self.samples = self.samples.saturating_add(1);
+        if self.samples < MIN_SAMPLES { latency } else { excess }
     }
 }
 
@@ -211,7 +195,8 @@ fn micros(time: Timestamp) -> u64 {
     time.as_millis().saturating_mul(1_000)
 }
 
-/// Never sooner: a request that comes a part of a millisecond too soon is one too many.
+/// Rounds up to milliseconds: a request that is sent a part of a millisecond too early exceeds the
+/// limit.
 const fn rounded_up(micros: u64) -> Timestamp {
     Timestamp::from_millis(micros.div_ceil(1_000))
 }

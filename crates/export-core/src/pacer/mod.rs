@@ -1,4 +1,4 @@
-//! When a client may send: one pace for all of its jobs, without a clock.
+//! A rate limiter that all jobs of a client share. Reads no clock.
 
 mod lane;
 mod learn;
@@ -17,17 +17,23 @@ use crate::time::Timestamp;
 
 pub use self::rate::{Rate, Rates};
 
-/// Decides when the requests of a client may go, so that together they are not too many.
+/// Decides when the requests of a client may be sent, so that together they stay within the
+/// service's limits.
 ///
-/// A service counts the requests of a token, not those of a job. A job that waits as long as it
-/// was asked to is polite alone, and one of a storm with a thousand others: each of them is
-/// answered 429, waits a second, and is answered 429 again. So there is one pacer for a client and
-/// an origin, shared behind a lock, and every job asks it before each request.
+/// A service counts requests per token, not per job. Many jobs that each wait as long as they were
+/// asked to still exceed the limit together: all of them are answered 429, wait for a second, and
+/// are answered 429 again. So a client has one pacer for an origin, behind a lock, and every job
+/// asks it before each request.
 ///
-/// It keeps a rate for each [class](RequestClass) of request: one that is [known](Rate::per_second),
-/// or one that is [learnt](Rate::learnt). A 429 to one job holds back all of them, for as long as
-/// its `Retry-After` says; after it, they go more slowly. What it costs does not depend on the
-/// number of jobs: it remembers no request, and answers at once.
+/// The pacer keeps a rate for each [class](RequestClass) of request: a [known](Rate::per_second)
+/// one, or one that it [learns](Rate::learnt). A 429 to one job holds back all jobs for the time
+/// in its `Retry-After`, and lowers the rate after that. The pacer stores nothing per request, so
+/// its cost does not depend on the number of jobs.
+///
+/// Each request takes a [`Permit`]: [`reserve`](Self::reserve) or
+/// [`try_reserve`](Self::try_reserve) it, [`confirm`](Self::confirm) it right before the request is
+/// sent, and return it with [`handle_head`](Self::handle_head), or with
+/// [`release`](Self::release) if the request was not sent.
 ///
 /// ```
 /// use export_core::{Pacer, Rate, Rates, RequestClass, Timestamp};
@@ -41,36 +47,33 @@ pub use self::rate::{Rate, Rates};
 /// let mut two = pacer.reserve(now, RequestClass::Operation);
 /// assert_eq!((one.at(), two.at()), (now, Timestamp::from_millis(now.as_millis() + 1_000)));
 ///
-/// assert_eq!(pacer.confirm(now, &mut one), Ok(())); // sent, and answered:
+/// assert_eq!(pacer.confirm(now, &mut one), Ok(())); // The request is sent and answered:
 /// pacer.handle_head(now, one, &Response::builder().status(429).header("retry-after", "5").body(())?);
 ///
-/// // The second one has done nothing wrong, and waits all the same.
+/// // The other request waits, too.
 /// let later = pacer.confirm(two.at(), &mut two);
 /// assert_eq!(later, Err(Timestamp::from_millis(now.as_millis() + 6_000)));
 /// # Ok::<(), http::Error>(())
 /// ```
 ///
-/// It is small, and can be stored: what was learnt of a limit outlives the process.
+/// It can be stored (about 1 KiB as JSON), so that a learnt limit outlives the process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pacer {
     submit: Lane,
     operations: Lane,
     download: Lane,
-    token: Lane,
 }
 
 /// The requests that share a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[expect(clippy::exhaustive_enums, reason = "these are the requests there are")]
+#[expect(clippy::exhaustive_enums, reason = "there is one class for each phase of a job")]
 pub enum RequestClass {
-    /// Asks for an export.
+    /// Requests an export.
     Submit,
-    /// Asks how far an operation is.
+    /// Polls an operation.
     Operation,
-    /// Asks for the file.
+    /// Downloads the file.
     Download,
-    /// Asks for a token.
-    Token,
 }
 
 impl From<Phase> for RequestClass {
@@ -83,109 +86,108 @@ impl From<Phase> for RequestClass {
     }
 }
 
-/// The right to send one request, at its time.
+/// The right to send one request at a certain time.
 ///
-/// Whoever has it waits until [`at`](Self::at), asks the pacer to [confirm](Pacer::confirm) it,
-/// sends, and hands it back with what came of it. Dropping it is safe: a slot is wasted, no more.
+/// Wait until [`at`](Self::at), [confirm](Pacer::confirm) it right before the request is sent, and
+/// return it with the [head](Pacer::handle_head) of the answer, or [unsent](Pacer::release).
+/// Dropping it is safe: it wastes one slot at most.
 #[derive(Debug)]
-#[must_use = "others wait behind it"]
+#[must_use = "other requests wait behind it"]
 pub struct Permit {
     class: RequestClass,
     at: Timestamp,
-    /// By how much the promises of its lane had been put off when it was given.
-    put_off: u64,
+    /// By how much all reservations of the lane had been delayed when this one was made.
+    delay: u64,
     /// When it was confirmed.
     sent: Option<Timestamp>,
-    /// It was used as soon as it could be.
+    /// Whether it was used as soon as possible, so that its answer says something about the rate.
     paced: bool,
 }
 
 impl Permit {
-    /// When the request may go, as far as is known now.
+    /// When the request may be sent, as far as is known now.
     #[must_use]
     pub const fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// What it is for.
+    /// The class of the request.
     #[must_use]
     pub const fn class(&self) -> RequestClass {
         self.class
     }
+
+    /// Whether it was confirmed: it counts as used, whether or not its request was sent.
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        self.sent.is_some()
+    }
 }
 
 impl Pacer {
-    /// A pacer that has heard nothing yet.
+    /// A pacer with these rates and no history.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
         Self {
             submit: Lane::new(rates.submit),
             operations: Lane::new(rates.operations),
             download: Lane::new(rates.download),
-            token: Lane::new(rates.token),
         }
     }
 
-    /// Goes on with a pacer that was stored.
+    /// Continues with a pacer that was stored.
     ///
-    /// The wall clock may have been set back since: nothing is held for longer than an hour.
+    /// The wall clock may have been set back since: no stored time delays requests by more than an
+    /// hour.
     #[must_use]
     pub fn resumed(mut self, now: Timestamp) -> Self {
-        for lane in [&mut self.submit, &mut self.operations, &mut self.download, &mut self.token] {
+        for lane in [&mut self.submit, &mut self.operations, &mut self.download] {
             lane.resume(now);
         }
         self
     }
 
-    /// When a request that is asked for now may go.
+    /// When a request that is reserved now may be sent.
     #[must_use]
     pub fn earliest(&self, now: Timestamp, class: RequestClass) -> Timestamp {
         self.lane(class).earliest(now)
     }
 
-    /// Promises a time for a request, behind all that were promised one before.
+    /// Reserves a permit for a request, behind all earlier reservations of its class.
     pub fn reserve(&mut self, now: Timestamp, class: RequestClass) -> Permit {
         self.lane_mut(class).reserve(now, class)
     }
 
-    /// Takes a permit into use: the request is sent now.
+    /// Reserves a permit for a request that may be sent now.
     ///
     /// # Errors
     ///
-    /// Fails with the time at which to come again: it is too early, or the service has objected
-    /// to another request in the meantime.
+    /// Fails with the time at which to try again; nothing is reserved.
+    pub fn try_reserve(
+        &mut self,
+        now: Timestamp,
+        class: RequestClass,
+    ) -> Result<Permit, Timestamp> {
+        let lane = self.lane_mut(class);
+        let at = lane.earliest(now);
+        if at > now { Err(at) } else { Ok(lane.reserve(now, class)) }
+    }
+
+    /// Uses a permit: the request is sent now.
+    ///
+    /// Call it last, once there is a token and nothing else can postpone the request: only
+    /// confirmed permits count against the rate. Permits that were kept beyond their time, because
+    /// all of them waited for one token, are therefore confirmed at the rate, not all at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the time at which to confirm it again: it is too early, the service has answered
+    /// another request with 429, or another permit was confirmed late.
     pub fn confirm(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
         self.lane_mut(permit.class).confirm(now, permit)
     }
 
-    /// Takes a permit that is used now, if one is to be had now.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the time at which to come again; nothing is reserved.
-    pub fn take(&mut self, now: Timestamp, class: RequestClass) -> Result<Permit, Timestamp> {
-        let lane = self.lane_mut(class);
-        let at = lane.earliest(now);
-        if at > now {
-            return Err(at);
-        }
-        let mut permit = lane.reserve(now, class);
-        lane.confirm(now, &mut permit)?;
-        Ok(permit)
-    }
-
-    /// Takes a confirmed permit into use only now: a token had to be waited for, say. One whose time
-    /// is over by now is replaced by another one: else all that waited for the same thing would go
-    /// at once.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the time at which to [confirm](Self::confirm) it.
-    pub fn renew(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
-        self.lane_mut(permit.class).renew(now, permit)
-    }
-
-    /// Takes in the head of the answer to the request that had this permit.
+    /// Learns from the head of the answer to the permit's request.
     pub fn handle_head<B>(&mut self, now: Timestamp, permit: Permit, head: &Response<B>) {
         let lane = self.lane_mut(permit.class);
         match head.status() {
@@ -193,37 +195,33 @@ impl Pacer {
                 let retry_after = RetryAfter::of(now, head.headers()).wait();
                 lane.refused(now, &permit, retry_after);
             }
-            // Whoever is unwell may not have come as far as counting.
+            // A server that fails may not have counted the request.
             status if status.is_server_error() => {}
             _ => lane.admitted(now, &permit),
         }
     }
 
-    /// Takes in that no answer came: it may have been counted, and says nothing of the limit.
-    pub fn handle_failure(&mut self, permit: Permit) {
-        drop(permit);
-    }
-
-    /// Takes in that the request was not sent.
+    /// Returns a permit whose request was not sent, so that the next request takes its place.
+    ///
+    /// Has no effect on a confirmed permit: the service may have counted its request.
     pub fn release(&mut self, permit: Permit) {
         self.lane_mut(permit.class).release(&permit);
     }
 
-    /// How many requests of a class are sent in a second, at present; `None` without a limit.
+    /// The current rate of a class, in requests per second; `None` without a limit.
     #[must_use]
     pub fn per_second(&self, class: RequestClass) -> Option<f64> {
         let interval = self.lane(class).learning.interval();
         (interval > 0).then(|| per_second(interval))
     }
 
-    /// Until when the service wants to be left alone with requests of a class; `None` if it has
-    /// no objection at present.
+    /// Until when a 429 holds back all requests of a class; `None` if none does.
     #[must_use]
     pub fn held_until(&self, now: Timestamp, class: RequestClass) -> Option<Timestamp> {
         Some(self.lane(class).held_until()).filter(|until| *until > now)
     }
 
-    /// How many requests of a class fit into this time at most.
+    /// How many requests of a class can be sent in this time, at most.
     pub(crate) fn fits(&self, class: RequestClass, time: Duration) -> usize {
         let interval = u128::from(self.lane(class).learning.interval());
         time.as_micros()
@@ -236,7 +234,6 @@ impl Pacer {
             RequestClass::Submit => &self.submit,
             RequestClass::Operation => &self.operations,
             RequestClass::Download => &self.download,
-            RequestClass::Token => &self.token,
         }
     }
 
@@ -245,7 +242,6 @@ impl Pacer {
             RequestClass::Submit => &mut self.submit,
             RequestClass::Operation => &mut self.operations,
             RequestClass::Download => &mut self.download,
-            RequestClass::Token => &mut self.token,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How often something may be done: what is known of a limit, and what is only assumed.
+//! Rates: a known limit, or where to start learning one.
 
 use core::time::Duration;
 
@@ -11,19 +11,20 @@ use serde::{Deserialize, Serialize};
 ///
 /// assert_eq!(Rate::per_second(5.0).to_string(), "5 a second");
 /// assert_eq!(Rate::per_minute(90.0).to_string(), "1.5 a second");
-/// assert_eq!(Rate::learnt(1.0).to_string(), "1 a second, and more if that is allowed");
+/// assert_eq!(Rate::learnt(1.0).to_string(), "1 a second, and more if the service allows it");
+/// assert_eq!(Rate::adaptive().to_string(), "unlimited until the first 429, then learnt");
 /// assert_eq!(Rate::unlimited().to_string(), "unlimited");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// Microseconds from one request to the next; 0 without a limit.
     pub(super) interval: u64,
-    /// How many may go at once after a rest; none if the rate decides.
+    /// How many may be sent at once after a pause; `None` if the rate decides.
     pub(super) burst: Option<u32>,
     pub(super) is_learnt: bool,
 }
 
-/// The slowest rate there is: one request in ten minutes.
+/// The slowest rate: one request in ten minutes.
 pub(super) const SLOWEST: u64 = 600 * SECOND;
 
 /// The fastest rate that is learnt: a thousand requests a second.
@@ -31,15 +32,15 @@ pub(super) const FASTEST: u64 = SECOND / 1_000;
 
 pub(super) const SECOND: u64 = 1_000_000;
 
-/// After a rest, as many requests may go at once as make up for this time. Without it, each timer
-/// that is a little late would cost a little of a fast rate for good.
+/// After a pause, this much time may be made up for by sending several requests at once. Without
+/// it, every late timer would lower a fast rate a little.
 const CATCH_UP: u64 = SECOND / 10;
 
 impl Rate {
-    /// A limit that is known: it is kept from the first request on, and never exceeded. From one
-    /// in ten minutes to a million a second.
+    /// A known limit: it is kept from the first request on, and never exceeded. From one request in
+    /// ten minutes to a million a second; anything else is clamped.
     ///
-    /// Should the service object to it all the same, less is sent.
+    /// If the service answers 429 all the same, fewer requests are sent.
     #[must_use]
     pub fn per_second(rate: f64) -> Self {
         Self { interval: interval(rate), burst: None, is_learnt: false }
@@ -51,23 +52,34 @@ impl Rate {
         Self::per_second(rate / 60.0)
     }
 
-    /// A limit that nobody has told: this much is sent at first, more once a minute's worth of
-    /// requests was let through, and what the service turns out to allow from then on.
+    /// An unknown limit, with the rate to start at. After 60 requests the rate climbs, and from
+    /// then on it follows what the service turns out to allow.
     #[must_use]
     pub fn learnt(first: f64) -> Self {
         Self { interval: interval(first), burst: None, is_learnt: true }
     }
 
-    /// No limit. What a 429 asks for still holds everybody back.
+    /// No limit until the service answers 429. That sets one: half of what was admitted in the
+    /// last second, and at least one request a second. From then on the limit is learnt as with
+    /// [`Rate::learnt`].
+    ///
+    /// For requests whose limit is not documented, and whose number at once is bounded in another
+    /// way.
+    #[must_use]
+    pub const fn adaptive() -> Self {
+        Self { interval: 0, burst: None, is_learnt: true }
+    }
+
+    /// No limit. The `Retry-After` of a 429 still holds back all requests.
     #[must_use]
     pub const fn unlimited() -> Self {
         Self { interval: 0, burst: None, is_learnt: false }
     }
 
-    /// How many requests may go at once after a rest. By default, as many as a tenth of a second
-    /// allows, and at least **one**.
+    /// How many requests may be sent at once after a pause. By default, as many as the rate allows
+    /// in a tenth of a second, and at least **one**.
     ///
-    /// It must not be more than the service's own: where that is unknown, leave it.
+    /// It must not be more than the service admits at once: if that is unknown, keep the default.
     #[must_use]
     pub const fn with_burst(mut self, requests: u32) -> Self {
         self.burst = Some(if requests == 0 { 1 } else { requests });
@@ -83,14 +95,15 @@ impl Rate {
     }
 }
 
-/// The time between two requests, in microseconds; rather a little too long than too short.
+/// The time from one request to the next, in microseconds. Rounded up, so that the rate is never
+/// exceeded.
 fn interval(rate: f64) -> u64 {
     let time = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
     let micros = time.as_nanos().div_ceil(1_000);
     u64::try_from(micros).unwrap_or(SLOWEST).clamp(1, SLOWEST)
 }
 
-/// Requests a second, in whole hundredths: a rate is for people, and nothing is counted with it.
+/// Requests a second, rounded to hundredths. For display only.
 pub(super) fn per_second(interval: u64) -> f64 {
     let hundredths = (100 * SECOND + interval / 2) / interval;
     hundredths as f64 / 100.0
@@ -98,11 +111,14 @@ pub(super) fn per_second(interval: u64) -> f64 {
 
 impl core::fmt::Display for Rate {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        if self.interval == 0 {
-            return f.write_str("unlimited");
+        match (self.interval, self.is_learnt) {
+            (0, false) => f.write_str("unlimited"),
+            (0, true) => f.write_str("unlimited until the first 429, then learnt"),
+            (interval, false) => write!(f, "{} a second", per_second(interval)),
+            (interval, true) => {
+                write!(f, "{} a second, and more if the service allows it", per_second(interval))
+            }
         }
-        write!(f, "{} a second", per_second(self.interval))?;
-        if self.is_learnt { f.write_str(", and more if that is allowed") } else { Ok(()) }
     }
 }
 
@@ -110,10 +126,9 @@ impl core::fmt::Display for Rate {
 ///
 /// | class | default | source |
 /// |---|---|---|
-/// | `submit` | learnt, from 1 a second | 60 writes a minute were seen |
-/// | `operations` | learnt, from 1 a second | "as low as 1 request per second", says the service's reference |
-/// | `download` | learnt, from 10 a second | 600 reads a minute were seen |
-/// | `token` | 1 a second, 3 at once | a token lasts for minutes: more than that is an accident |
+/// | `submit` | learnt, from 1 a second | 60 writes a minute were observed |
+/// | `operations` | learnt, from 1 a second | "as low as 1 request per second" in the service's reference |
+/// | `download` | unlimited until the first 429, then learnt | no limit is documented; 600 reads a minute were observed |
 ///
 /// ```
 /// use export_core::{Rate, Rates};
@@ -121,27 +136,25 @@ impl core::fmt::Display for Rate {
 /// let rates = Rates::default();
 /// assert_eq!(rates.submit, Rate::learnt(1.0));
 /// assert_eq!(rates.operations, Rate::learnt(1.0));
-/// assert_eq!(rates.download, Rate::learnt(10.0));
-/// assert_eq!(rates.token, Rate::per_second(1.0).with_burst(3));
+/// assert_eq!(rates.download, Rate::adaptive());
 ///
-/// let told = Rates { operations: Rate::per_second(5.0), ..Rates::default() };
+/// let known = Rates { operations: Rate::per_second(5.0), ..Rates::default() };
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "it is written with struct update syntax")]
-#[expect(missing_docs, reason = "the table above says what each one is")]
+#[expect(missing_docs, reason = "the table above describes each field")]
 pub struct Rates {
     pub submit: Rate,
     pub operations: Rate,
     pub download: Rate,
-    pub token: Rate,
 }
 
 impl Rates {
-    /// No limits at all; only what the service says holds requests back.
+    /// No limits. Only the `Retry-After` of a 429 holds requests back.
     #[must_use]
     pub const fn unlimited() -> Self {
-        let free = Rate::unlimited();
-        Self { submit: free, operations: free, download: free, token: free }
+        let unlimited = Rate::unlimited();
+        Self { submit: unlimited, operations: unlimited, download: unlimited }
     }
 }
 
@@ -150,8 +163,7 @@ impl Default for Rates {
         Self {
             submit: Rate::learnt(1.0),
             operations: Rate::learnt(1.0),
-            download: Rate::learnt(10.0),
-            token: Rate::per_second(1.0).with_burst(3),
+            download: Rate::adaptive(),
         }
     }
 }

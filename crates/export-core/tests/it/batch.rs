@@ -1,11 +1,12 @@
-//! A batch against a service that is a table: fairness, limits, and going on from anywhere.
+//! Batches against a fake service: fairness, limits and resuming.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use export_core::{
     Batch, BatchLimits, BatchState, BatchStep, Checkpoint, Config, Counts, ExportJob, Limits,
-    Order, Pace, Pacer, Phase, Rate, Rates, Reply, Step, Timestamp, Token, Turn,
+    Order, Pace, Pacer, Permit, Phase, Rate, Rates, Reply, RequestClass, Step, Timestamp, Token,
+    Turn,
 };
 use http::Response;
 use proptest::prelude::*;
@@ -13,26 +14,35 @@ use proptest::prelude::*;
 use crate::limiter::{START, at};
 use crate::service::job_with;
 
-const ORDERS: [Order; 3] = [Order::Unheard, Order::Oldest, Order::Expected];
+const ORDERS: [Order; 3] = [Order::LeastRecentlyPolled, Order::Oldest, Order::Expected];
 
 fn exact() -> Config {
     crate::service::config().with_pace(Pace::Exact)
 }
 
-/// What the service does: when each export is completed, from its acceptance, in seconds.
+/// A service whose exports take a given time.
 #[derive(Clone, Debug)]
-struct World {
+struct FakeService {
+    /// Seconds from the acceptance of each export to its completion.
     takes: Vec<u64>,
     accepted: BTreeMap<u64, Timestamp>,
     submits: BTreeMap<u64, u32>,
+    /// Exports whose file is behind a signed URL on another origin.
+    signed: fn(u64) -> bool,
     /// Every request, in order.
     sent: Vec<(Timestamp, u64, Phase)>,
 }
 
-impl World {
+impl FakeService {
     fn new(takes: impl IntoIterator<Item = u64>) -> Self {
         let takes = takes.into_iter().collect();
-        Self { takes, accepted: BTreeMap::new(), submits: BTreeMap::new(), sent: Vec::new() }
+        Self {
+            takes,
+            accepted: BTreeMap::new(),
+            submits: BTreeMap::new(),
+            signed: |_| false,
+            sent: Vec::new(),
+        }
     }
 
     fn answer(&mut self, now: Timestamp, key: u64, phase: Phase) -> Response<Vec<u8>> {
@@ -47,10 +57,10 @@ impl World {
             }
             Phase::Poll => {
                 let age = now.since(self.accepted[&key]).as_secs();
+                let origin = if (self.signed)(key) { "https://store.example" } else { "" };
+                let url = format!("{origin}/platform/v1/downloads/{key}");
                 let body = if age >= self.takes[key as usize] {
-                    format!(
-                        r#"{{"status":"completed","resourceUrl":"/platform/v1/downloads/{key}"}}"#
-                    )
+                    format!(r#"{{"status":"completed","resourceUrl":"{url}"}}"#)
                 } else {
                     r#"{"status":"started","resourceUrl":null}"#.into()
                 };
@@ -67,15 +77,21 @@ impl World {
     }
 }
 
-/// One step of the job whose turn it is. Nothing takes any time.
-fn drive(now: Timestamp, turn: &mut Turn, pacer: &mut Pacer, world: &mut World) {
-    let (key, permit) = (turn.key(), turn.take_permit().unwrap());
+/// Takes one step of the job whose turn it is, in no time.
+fn drive(now: Timestamp, turn: &mut Turn, pacer: &mut Pacer, service: &mut FakeService) {
+    let (key, mut permit) = (turn.key(), turn.take_permit());
     let token = Token::fixed("t").unwrap();
-    let Step::Transmit(transmit) = turn.job().step(now) else { return pacer.release(permit) };
+    let Step::Transmit(transmit) = turn.job().step(now) else { panic!("nothing to send") };
     let phase = transmit.phase();
+    assert_eq!(permit.as_ref().map(Permit::class), transmit.request_class());
+    if let Some(permit) = &mut permit {
+        assert_eq!(pacer.confirm(now, permit), Ok(()));
+    }
     let (_, in_flight) = transmit.start(now, Some(&token), 0);
-    let answer = world.answer(now, key, phase);
-    pacer.handle_head(now, permit, &answer);
+    let answer = service.answer(now, key, phase);
+    if let Some(permit) = permit {
+        pacer.handle_head(now, permit, &answer);
+    }
     match in_flight.handle_head(now, &answer) {
         Reply::Collect(collect) => collect.handle_body(now, answer.body()),
         Reply::Stream(mut stream) => {
@@ -87,11 +103,11 @@ fn drive(now: Timestamp, turn: &mut Turn, pacer: &mut Pacer, world: &mut World) 
     while turn.job().next_event().is_some() {}
 }
 
-/// Runs a batch until a time or its end; gives the keys of the jobs that have their file.
+/// Runs a batch until a time or its end. Returns the keys of the jobs that have their file.
 fn run(
     batch: &mut Batch,
     pacer: &mut Pacer,
-    world: &mut World,
+    service: &mut FakeService,
     from: Timestamp,
     until: Timestamp,
 ) -> Vec<u64> {
@@ -100,17 +116,17 @@ fn run(
     while now < until {
         match batch.step(now, pacer) {
             BatchStep::Turn(mut turn) => {
-                drive(now, &mut turn, pacer, world);
+                drive(now, &mut turn, pacer, service);
                 if let Some(mut ended) = batch.put_back(now, pacer, turn) {
                     assert!(matches!(ended.job.step(now), Step::Done(Ok(_))), "{ended:?}");
                     files.push(ended.key);
                 }
             }
             BatchStep::Wait(later) => {
-                assert!(later > now, "it waits for the past");
+                assert!(later > now, "the wait ended in the past");
                 now = later;
             }
-            BatchStep::Busy => panic!("nothing is handed out"),
+            BatchStep::Busy => panic!("no job is handed out"),
             BatchStep::Done => break,
         }
     }
@@ -134,72 +150,74 @@ fn day() -> Timestamp {
 }
 
 #[test]
-fn every_export_comes_to_its_end_and_is_submitted_once() {
+fn every_export_ends_and_is_submitted_once() {
     for order in ORDERS {
-        let mut world = World::new((0..100).map(|key| key * 7 % 60));
+        let mut service = FakeService::new((0..100).map(|key| key * 7 % 60));
         let mut batch = batch_of(100, BatchLimits::default(), order, &exact());
         let mut pacer = pacer(2.0);
-        let mut files = run(&mut batch, &mut pacer, &mut world, START, day());
+        let mut files = run(&mut batch, &mut pacer, &mut service, START, day());
         files.sort_unstable();
         assert_eq!(files, (0..100).collect::<Vec<_>>());
-        assert!(world.submits.values().all(|submits| *submits == 1));
+        assert!(service.submits.values().all(|submits| *submits == 1));
         assert!(batch.is_empty() && matches!(batch.step(day(), &mut pacer), BatchStep::Done));
-        // Nobody polls faster than the pacer allows.
-        let polls = world.sent.iter().filter(|(.., phase)| *phase == Phase::Poll);
+        // Polls are not sent faster than the pacer allows.
+        let polls = service.sent.iter().filter(|(.., phase)| *phase == Phase::Poll);
         let times: Vec<_> = polls.map(|(at, ..)| *at).collect();
         assert!(times.windows(2).all(|pair| pair[1].since(pair[0]).as_millis() >= 500));
     }
 }
 
 #[test]
-fn jobs_that_are_not_asked_for_yet_can_be_withdrawn() {
+fn unsubmitted_jobs_can_be_withdrawn() {
     let rates = Rates { submit: Rate::per_second(1.0), ..Rates::unlimited() };
     let mut pacer = Pacer::new(rates);
-    let mut world = World::new((0..10).map(|_| 60));
+    let mut service = FakeService::new((0..10).map(|_| 60));
     let mut batch = batch_of(10, BatchLimits::default(), Order::default(), &exact());
-    run(&mut batch, &mut pacer, &mut world, START, at(2_500));
+    run(&mut batch, &mut pacer, &mut service, START, at(2_500));
     let withdrawn: Vec<u64> = batch.withdraw().map(|(key, _)| key).collect();
     assert_eq!(withdrawn.len(), 7);
     assert_eq!((batch.counts().to_submit, batch.counts().open), (0, 3));
-    let files = run(&mut batch, &mut pacer, &mut world, at(2_500), day());
-    assert_eq!((files.len(), world.submits.len(), batch.is_empty()), (3, 3, true));
+    let files = run(&mut batch, &mut pacer, &mut service, at(2_500), day());
+    assert_eq!((files.len(), service.submits.len(), batch.is_empty()), (3, 3, true));
     assert!(files.iter().all(|file| !withdrawn.contains(file)));
 }
 
 #[test]
-fn all_that_wait_can_be_taken_out() {
+fn drain_returns_all_waiting_jobs() {
     let rates = Rates { submit: Rate::per_second(1.0), ..Rates::unlimited() };
     let mut pacer = Pacer::new(rates);
-    let mut world = World::new([0, 60, 60, 60, 60, 60]);
+    let mut service = FakeService::new([0, 60, 60, 60, 60, 60]);
     let mut batch = batch_of(6, BatchLimits::default(), Order::default(), &exact());
-    assert_eq!(run(&mut batch, &mut pacer, &mut world, START, at(2_500)), [0]);
+    assert_eq!(run(&mut batch, &mut pacer, &mut service, START, at(2_500)), [0]);
     let BatchStep::Turn(mut turn) = batch.step(at(3_000), &mut pacer) else { panic!() };
     let mut drained: Vec<u64> = batch.drain().map(|(key, _)| key).collect();
     drained.push(turn.key());
     drained.sort_unstable();
     assert_eq!(drained, [1, 2, 3, 4, 5]);
-    drive(at(3_000), &mut turn, &mut pacer, &mut world);
+    drive(at(3_000), &mut turn, &mut pacer, &mut service);
     assert!(batch.put_back(at(3_000), &mut pacer, turn).is_none());
     assert_eq!(batch.drain().count(), 1);
     assert!(batch.is_empty());
 }
 
-/// The bound that the documentation states: with `n` open exports, each has its turn at least
-/// once in `n` polls, under the default order; under the others, in those of a minute more.
+/// The documented bound: with `n` open exports, each is polled at least once in `n` polls under the
+/// default order, and at most a minute's polls later under the others.
 #[test]
 fn no_job_starves() {
-    for (order, minute) in [(Order::Unheard, 0), (Order::Oldest, 60), (Order::Expected, 60)] {
+    for (order, minute) in
+        [(Order::LeastRecentlyPolled, 0), (Order::Oldest, 60), (Order::Expected, 60)]
+    {
         for count in [1, 2, 3, 10, 57] {
-            // Half of them are older by a while, and none is ever completed.
-            let mut world = World::new((0..count).map(|_| 1_000_000));
+            // Half of them are older, and none is ever completed.
+            let mut service = FakeService::new((0..count).map(|_| 1_000_000));
             let mut batch = batch_of(count / 2, BatchLimits::default(), order, &exact());
             let mut pacer = pacer(1.0);
-            run(&mut batch, &mut pacer, &mut world, START, at(300_000));
+            run(&mut batch, &mut pacer, &mut service, START, at(300_000));
             for key in count / 2..count {
                 batch.add(at(300_000), key, job_with(&exact()));
             }
-            run(&mut batch, &mut pacer, &mut world, at(300_000), at(3_000_000));
-            let polls: Vec<u64> = world
+            run(&mut batch, &mut pacer, &mut service, at(300_000), at(3_000_000));
+            let polls: Vec<u64> = service
                 .sent
                 .iter()
                 .filter(|(at, _, phase)| *phase == Phase::Poll && *at > self::at(310_000))
@@ -218,34 +236,34 @@ fn no_job_starves() {
     }
 }
 
-/// A stream of new exports keeps nobody from being asked about, loaded, or submitted.
+/// A stream of new exports does not keep older ones from being polled, downloaded or submitted.
 #[test]
-fn those_who_come_later_do_not_push_ahead() {
+fn later_jobs_do_not_overtake() {
     for order in ORDERS {
-        let mut world = World::new(std::iter::once(120).chain((1..2_000).map(|_| 3)));
+        let mut service = FakeService::new(std::iter::once(120).chain((1..2_000).map(|_| 3)));
         let mut batch = batch_of(1, BatchLimits::default(), order, &exact());
         let mut pacer = pacer(1.0);
         let mut files = Vec::new();
         for key in 1..2_000 {
             let from = at((key - 1) * 1_000);
-            files.extend(run(&mut batch, &mut pacer, &mut world, from, at(key * 1_000)));
+            files.extend(run(&mut batch, &mut pacer, &mut service, from, at(key * 1_000)));
             batch.add(at(key * 1_000), key, job_with(&exact()));
         }
         assert!(files.contains(&0), "{order:?}");
-        let asked = world.polls_of(0);
+        let polled = service.polls_of(0);
         assert!(
-            asked.len() >= 2 && asked.last().unwrap().since(START).as_secs() < 600,
-            "{asked:?}"
+            polled.len() >= 2 && polled.last().unwrap().since(START).as_secs() < 600,
+            "{polled:?}"
         );
     }
 }
 
 #[test]
-fn no_more_is_under_way_than_was_allowed() {
+fn limits_bound_what_is_under_way() {
     let limits = BatchLimits { submits: 2, polls: 3, downloads: 1, open: 5, ..Default::default() };
     let mut batch = batch_of(20, limits, Order::default(), &exact());
     let mut pacer = Pacer::new(Rates::unlimited());
-    let mut world = World::new([0; 20]);
+    let mut service = FakeService::new([0; 20]);
 
     let take = |batch: &mut Batch, pacer: &mut Pacer, now| {
         let mut turns = Vec::new();
@@ -258,15 +276,15 @@ fn no_more_is_under_way_than_was_allowed() {
     assert_eq!(submits.len(), 2);
     assert!(matches!(batch.step(START, &mut pacer), BatchStep::Busy));
     for mut turn in submits {
-        drive(START, &mut turn, &mut pacer, &mut world);
+        drive(START, &mut turn, &mut pacer, &mut service);
         assert!(batch.put_back(START, &mut pacer, turn).is_none());
     }
-    // Three more make five open ones, in two goes.
+    // Three more make five open ones, in two rounds.
     for expected in [2, 1, 0] {
         let submits = take(&mut batch, &mut pacer, START);
         assert_eq!(submits.len(), expected);
         for mut turn in submits {
-            drive(START, &mut turn, &mut pacer, &mut world);
+            drive(START, &mut turn, &mut pacer, &mut service);
             assert!(batch.put_back(START, &mut pacer, turn).is_none());
         }
     }
@@ -274,10 +292,10 @@ fn no_more_is_under_way_than_was_allowed() {
     let polls = take(&mut batch, &mut pacer, later);
     assert!(polls.len() == 3 && polls.iter().all(|turn| turn.phase() == Phase::Poll));
     for mut turn in polls {
-        drive(later, &mut turn, &mut pacer, &mut world);
+        drive(later, &mut turn, &mut pacer, &mut service);
         assert!(batch.put_back(later, &mut pacer, turn).is_none());
     }
-    // Completed ones make room for others.
+    // Completed ones free slots for others.
     let turns = take(&mut batch, &mut pacer, later);
     let count = |phase| turns.iter().filter(|turn| turn.phase() == phase).count();
     assert_eq!([count(Phase::Fetch), count(Phase::Poll), count(Phase::Submit)], [1, 2, 2]);
@@ -288,24 +306,24 @@ fn no_more_is_under_way_than_was_allowed() {
     );
 }
 
-/// An export that was accepted is asked about long before its time is over.
+/// An accepted export is polled long before its deadline.
 #[test]
-fn a_batch_of_any_size_stays_within_the_budgets_of_its_jobs() {
+fn large_batch_polls_within_job_budgets() {
     let budget = Duration::from_secs(600);
     let config = exact().with_limits(Limits { job: budget, ..Limits::default() });
     let limits = BatchLimits { ahead: budget / 2, ..BatchLimits::default() };
-    let mut world = World::new((0..5_000).map(|key| key % 40));
+    let mut service = FakeService::new((0..5_000).map(|key| key % 40));
     let mut batch = batch_of(5_000, limits, Order::default(), &config);
     let mut pacer = pacer(1.0);
-    assert_eq!(run(&mut batch, &mut pacer, &mut world, START, day()).len(), 5_000);
-    for (key, accepted) in &world.accepted {
-        let asked = world.polls_of(*key)[0].since(*accepted);
-        assert!(asked <= budget / 2 + Duration::from_secs(10), "{key} after {asked:?}");
+    assert_eq!(run(&mut batch, &mut pacer, &mut service, START, day()).len(), 5_000);
+    for (key, accepted) in &service.accepted {
+        let polled = service.polls_of(*key)[0].since(*accepted);
+        assert!(polled <= budget / 2 + Duration::from_secs(10), "{key} after {polled:?}");
     }
 }
 
 #[test]
-fn a_permit_that_was_left_goes_to_the_next_job() {
+fn untaken_permit_goes_to_the_next_job() {
     let mut batch = batch_of(2, BatchLimits::default(), Order::default(), &exact());
     let mut pacer = Pacer::new(Rates { submit: Rate::per_second(0.1), ..Rates::unlimited() });
     let BatchStep::Turn(turn) = batch.step(START, &mut pacer) else { panic!() };
@@ -314,16 +332,108 @@ fn a_permit_that_was_left_goes_to_the_next_job() {
     assert!(matches!(batch.step(START, &mut pacer), BatchStep::Turn(_)));
 }
 
+/// A store behind a signed URL has its own limits.
 #[test]
-fn a_job_is_never_sooner_than_it_wants_to_be() {
-    let mut world = World::new([30; 10]);
+fn signed_downloads_ignore_the_download_rate() {
+    let rates = Rates { download: Rate::per_minute(1.0), ..Rates::unlimited() };
+    let mut pacer = Pacer::new(rates);
+    let mut service = FakeService::new([0; 50]);
+    service.signed = |_| true;
+    let mut batch = batch_of(50, BatchLimits::default(), Order::default(), &exact());
+    assert_eq!(run(&mut batch, &mut pacer, &mut service, START, at(5_000)).len(), 50);
+    assert_eq!(pacer.earliest(at(5_000), RequestClass::Download), at(5_000));
+}
+
+#[test]
+fn api_downloads_start_at_once() {
+    let rates = Rates { download: Rates::default().download, ..Rates::unlimited() };
+    let mut pacer = Pacer::new(rates);
+    let mut service = FakeService::new([0; 500]);
+    let limits = BatchLimits { downloads: 500, ..BatchLimits::default() };
+    let mut batch = batch_of(500, limits, Order::default(), &exact());
+    let mut files = run(&mut batch, &mut pacer, &mut service, START, at(1_000));
+    assert_eq!((files.len(), batch.counts().open), (0, 500));
+    files.extend(run(&mut batch, &mut pacer, &mut service, at(1_000), at(1_001)));
+    assert_eq!(files.len(), 500);
+}
+
+/// Signed and API downloads do not overtake each other unless the rate holds one back.
+#[test]
+fn downloads_start_in_order() {
+    let mut service = FakeService::new([0; 10]);
+    service.signed = |key| key % 2 == 1;
+    let limits = BatchLimits { downloads: 1, ..BatchLimits::default() };
+    let mut batch = batch_of(10, limits, Order::default(), &exact());
+    let mut pacer = Pacer::new(Rates::unlimited());
+    run(&mut batch, &mut pacer, &mut service, START, at(1_000));
+    let now = at(1_000);
+    let mut first = None;
+    while let BatchStep::Turn(mut turn) = batch.step(now, &mut pacer) {
+        if turn.phase() == Phase::Fetch {
+            first = Some(turn);
+            continue;
+        }
+        drive(now, &mut turn, &mut pacer, &mut service);
+        assert!(batch.put_back(now, &mut pacer, turn).is_none());
+    }
+    // The other nine wait for this one to end.
+    let mut first = first.unwrap();
+    drive(now, &mut first, &mut pacer, &mut service);
+    assert!(batch.put_back(now, &mut pacer, first).is_some());
+    let files = run(&mut batch, &mut pacer, &mut service, now, day());
+    assert_eq!(files, (1..10).collect::<Vec<_>>());
+}
+
+/// Postponed by a driver whose token came late, for example.
+#[test]
+fn postponed_job_keeps_its_place() {
+    for phase in [Phase::Poll, Phase::Submit] {
+        let mut service = FakeService::new([1_000; 3]);
+        let mut pacer = Pacer::new(Rates::unlimited());
+        let mut batch = batch_of(3, BatchLimits::default(), Order::default(), &exact());
+        let mut now = START;
+        if phase == Phase::Poll {
+            now = at(5_000);
+            run(&mut batch, &mut pacer, &mut service, START, now);
+        }
+        let BatchStep::Turn(mut turn) = batch.step(now, &mut pacer) else { panic!() };
+        let first = turn.key();
+        let Step::Transmit(transmit) = turn.job().step(now) else { panic!() };
+        assert_eq!(transmit.phase(), phase);
+        transmit.postpone(now, now + Duration::from_millis(10));
+        assert!(batch.put_back(now, &mut pacer, turn).is_none());
+        let later = now + Duration::from_millis(10);
+        let BatchStep::Turn(turn) = batch.step(later, &mut pacer) else { panic!() };
+        assert_eq!((turn.key(), turn.phase()), (first, phase));
+    }
+}
+
+#[test]
+fn signed_downloads_pass_others_that_wait() {
+    let rates = Rates { download: Rate::per_minute(1.0), ..Rates::unlimited() };
+    let mut pacer = Pacer::new(rates);
+    let mut service = FakeService::new([0; 50]);
+    service.signed = |key| key % 2 == 1;
+    let mut batch = batch_of(50, BatchLimits::default(), Order::default(), &exact());
+    let files = run(&mut batch, &mut pacer, &mut service, START, at(5_000));
+    assert_eq!(files.iter().filter(|key| **key % 2 == 1).count(), 25);
+    assert_eq!(files.iter().filter(|key| **key % 2 == 0).count(), 1);
+    assert_eq!(batch.counts().to_download, 24);
+    // One a minute, each once.
+    let files = run(&mut batch, &mut pacer, &mut service, at(5_000), day());
+    assert_eq!((files.len(), batch.is_empty()), (24, true));
+}
+
+#[test]
+fn jobs_keep_their_own_schedule() {
+    let mut service = FakeService::new([30; 10]);
     let gentle = crate::service::config();
     let mut batch = batch_of(10, BatchLimits::default(), Order::default(), &gentle);
     let mut pacer = Pacer::new(Rates::unlimited());
-    run(&mut batch, &mut pacer, &mut world, START, day());
+    run(&mut batch, &mut pacer, &mut service, START, day());
     for key in 0..10 {
         let mut last = START;
-        for poll in world.polls_of(key) {
+        for poll in service.polls_of(key) {
             let age = last.since(START);
             assert!(poll.since(last) >= (age / 10).max(Duration::from_secs(1)), "{key} at {poll}");
             last = poll;
@@ -331,8 +441,8 @@ fn a_job_is_never_sooner_than_it_wants_to_be() {
     }
 }
 
-/// What is stored of a batch: its state, and the checkpoint of each job that is not over.
-fn through_text(batch: &Batch, pacer: &Pacer, now: Timestamp, config: &Config) -> (Batch, Pacer) {
+/// Stores a batch as JSON, as its state and the checkpoints of its jobs, and loads it again.
+fn reload(batch: &Batch, pacer: &Pacer, now: Timestamp, config: &Config) -> (Batch, Pacer) {
     let state = serde_json::to_string(&batch.state()).unwrap();
     assert!(state.len() < 512, "{state}");
     let pacer = serde_json::to_string(pacer).unwrap();
@@ -350,10 +460,10 @@ fn through_text(batch: &Batch, pacer: &Pacer, now: Timestamp, config: &Config) -
     (back, pacer.resumed(now))
 }
 
-/// Every small batch there is: two exports, each of four durations, two rates, stopped at each
-/// second and gone on with by another process.
+/// All small batches: two exports of four durations each, at two rates, stopped at each second and
+/// resumed by another process.
 #[test]
-fn a_batch_goes_on_from_any_moment_and_submits_nothing_twice() {
+fn batch_resumes_at_any_second() {
     let config = exact();
     for (first, second) in
         (0..16).map(|number| ([0, 1, 7, 12][number / 4], [0, 1, 7, 12][number % 4]))
@@ -362,18 +472,18 @@ fn a_batch_goes_on_from_any_moment_and_submits_nothing_twice() {
             [0.5, 3.0].into_iter().flat_map(|rate| ORDERS.map(|order| (rate, order)))
         {
             for stop in 0..25 {
-                let mut world = World::new([first, second]);
+                let mut service = FakeService::new([first, second]);
                 let mut batch = batch_of(2, BatchLimits::default(), order, &config);
                 let mut pacer = pacer(rate);
                 let stop = at(stop * 1_000);
-                let mut files = run(&mut batch, &mut pacer, &mut world, START, stop);
-                let (mut batch, mut pacer) = through_text(&batch, &pacer, stop, &config);
-                files.extend(run(&mut batch, &mut pacer, &mut world, stop, day()));
+                let mut files = run(&mut batch, &mut pacer, &mut service, START, stop);
+                let (mut batch, mut pacer) = reload(&batch, &pacer, stop, &config);
+                files.extend(run(&mut batch, &mut pacer, &mut service, stop, day()));
                 files.sort_unstable();
                 assert_eq!(files, [0, 1], "{first} {second} {rate} {order:?} {stop}");
-                assert!(world.submits.values().all(|submits| *submits == 1));
+                assert!(service.submits.values().all(|submits| *submits == 1));
                 for key in [0, 1] {
-                    let polls = world.polls_of(key);
+                    let polls = service.polls_of(key);
                     assert!(polls.windows(2).all(|pair| pair[1].since(pair[0]).as_secs() >= 1));
                 }
             }
@@ -382,14 +492,14 @@ fn a_batch_goes_on_from_any_moment_and_submits_nothing_twice() {
 }
 
 #[test]
-fn a_job_of_every_phase_is_among_the_checkpoints() {
+fn checkpoints_cover_every_phase() {
     let once = Rate::per_second(0.01);
     let rates = Rates { submit: Rate::unlimited(), download: once, ..Rates::unlimited() };
     let mut pacer = Pacer::new(rates);
     let limits = BatchLimits { open: 2, ..BatchLimits::default() };
-    let mut world = World::new([0, 0, 1_000, 1_000, 1_000]);
+    let mut service = FakeService::new([0, 0, 1_000, 1_000, 1_000]);
     let mut batch = batch_of(5, limits, Order::default(), &exact());
-    let files = run(&mut batch, &mut pacer, &mut world, START, at(30_000));
+    let files = run(&mut batch, &mut pacer, &mut service, START, at(30_000));
     let counts = batch.counts();
     assert_eq!(files, [0]);
     assert_eq!([counts.to_submit, counts.open, counts.to_download], [1, 2, 1]);
@@ -399,18 +509,20 @@ fn a_job_of_every_phase_is_among_the_checkpoints() {
 }
 
 #[test]
-fn a_state_of_an_older_release_is_read() {
+fn older_state_still_loads() {
     let state: BatchState = serde_json::from_str("{}").unwrap();
     assert_eq!(state, BatchState::default());
+    let stored = r#"{"order":"Unheard","typical":0}"#;
+    assert_eq!(serde_json::from_str::<BatchState>(stored).unwrap(), state);
     assert_eq!(Batch::resumed(state).counts(), Counts::default());
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Any batch, with jobs that are put back whenever, is over once all of its jobs are.
+    /// A batch whose jobs are put back at any time ends with all files.
     #[test]
-    fn whatever_is_handed_out_and_whenever_it_comes_back_all_files_come(
+    fn any_batch_downloads_every_file(
         takes in proptest::collection::vec(0..50_u64, 1..30),
         order in proptest::sample::select(ORDERS.to_vec()),
         delays in proptest::collection::vec(0..4_000_u64, 1..50),
@@ -419,40 +531,40 @@ proptest! {
         let limits =
             BatchLimits { submits: limit, polls: limit, downloads: limit, open: limit * 2, ..Default::default() };
         let count = takes.len() as u64;
-        let mut world = World::new(takes);
+        let mut service = FakeService::new(takes);
         let mut batch = batch_of(count, limits, order, &exact());
         let mut pacer = pacer(5.0);
         let mut now = START;
-        let mut out: BTreeMap<(Timestamp, u64), Turn> = BTreeMap::new();
+        let mut handed_out: BTreeMap<(Timestamp, u64), Turn> = BTreeMap::new();
         let (mut files, mut number) = (Vec::new(), 0);
         loop {
             prop_assert!(now < day());
-            prop_assert_eq!(batch.counts().under_way, out.len());
+            prop_assert_eq!(batch.counts().under_way, handed_out.len());
             let until = match batch.step(now, &mut pacer) {
                 BatchStep::Turn(mut turn) => {
-                    drive(now, &mut turn, &mut pacer, &mut world);
+                    drive(now, &mut turn, &mut pacer, &mut service);
                     number += 1;
                     let delay = delays[number as usize % delays.len()];
-                    out.insert((now + Duration::from_millis(delay), number), turn);
+                    handed_out.insert((now + Duration::from_millis(delay), number), turn);
                     continue;
                 }
                 BatchStep::Wait(until) => Some(until),
                 BatchStep::Busy => None,
                 BatchStep::Done => break,
             };
-            match out.first_key_value().map(|((at, _), _)| *at) {
+            match handed_out.first_key_value().map(|((at, _), _)| *at) {
                 Some(back) if until.is_none_or(|until| back <= until) => {
                     now = now.max(back);
-                    let (_, turn) = out.pop_first().unwrap();
+                    let (_, turn) = handed_out.pop_first().unwrap();
                     files.extend(batch.put_back(now, &mut pacer, turn).map(|ended| ended.key));
                 }
                 _ => {
-                    prop_assert!(until.is_some_and(|until| until > now), "it is busy with nothing");
+                    prop_assert!(until.is_some_and(|until| until > now), "no job is handed out");
                     now = until.unwrap();
                 }
             }
         }
-        prop_assert!(out.is_empty());
+        prop_assert!(handed_out.is_empty());
         files.sort_unstable();
         prop_assert_eq!(files, (0..count).collect::<Vec<_>>());
     }

@@ -1,6 +1,7 @@
-//! A service that counts requests, and a client that never has enough.
+//! A service with a rate limit, and a client that sends as much as its pacer allows.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use export_core::{Pacer, Permit, RequestClass, Timestamp};
@@ -22,7 +23,7 @@ pub fn head(status: u16, retry_after: Option<u64>) -> Response<()> {
     head.body(()).unwrap()
 }
 
-/// A token bucket, in millionths of a request.
+/// A token bucket. Counts in millionths of a request.
 #[derive(Clone, Debug)]
 pub struct Limiter {
     pub per_second: u64,
@@ -36,7 +37,7 @@ impl Limiter {
         Self { per_second, burst, left: burst * 1_000_000, counted: START }
     }
 
-    /// The status, and after how many seconds to come again.
+    /// The status of the answer, and its `Retry-After` in seconds.
     pub fn answer(&mut self, now: Timestamp) -> (u16, Option<u64>) {
         let earned = now.since(self.counted).as_millis() as u64 * self.per_second * 1_000;
         self.left = (self.left + earned).min(self.burst * 1_000_000);
@@ -49,7 +50,14 @@ impl Limiter {
     }
 }
 
-/// What came of sending as much as the pacer allows.
+/// A confirmed permit, if a request may be sent now.
+pub fn take(pacer: &mut Pacer, now: Timestamp, class: RequestClass) -> Result<Permit, Timestamp> {
+    let mut permit = pacer.try_reserve(now, class)?;
+    pacer.confirm(now, &mut permit).expect("it was reserved for now");
+    Ok(permit)
+}
+
+/// The requests of a client that sent as much as its pacer allows.
 #[derive(Debug, Default)]
 pub struct Sent {
     pub at: Vec<Timestamp>,
@@ -69,31 +77,46 @@ impl Sent {
     }
 }
 
-/// Sends whatever may be sent for so many milliseconds. `latency` gives, for each request, how
-/// long it is on its way there and back.
+/// Sends as much as the pacer allows between two times, in milliseconds. `latency` returns, for each
+/// request, how long it takes to the service and back.
 pub fn saturate(
     pacer: &mut Pacer,
     from: u64,
     to: u64,
+    latency: impl FnMut(usize) -> (u64, u64),
+    answer: impl FnMut(Timestamp) -> (u16, Option<u64>),
+) -> Sent {
+    saturate_class(CLASS, usize::MAX, pacer, from..to, latency, answer)
+}
+
+/// The same with requests of a class, of which at most `at_once` are under way.
+pub fn saturate_class(
+    class: RequestClass,
+    at_once: usize,
+    pacer: &mut Pacer,
+    millis: Range<u64>,
     mut latency: impl FnMut(usize) -> (u64, u64),
     mut answer: impl FnMut(Timestamp) -> (u16, Option<u64>),
 ) -> Sent {
-    enum What {
+    enum Event {
         Arrives(Permit, u64),
-        IsBack(Permit, u16, Option<u64>),
+        Answered(Permit, u16, Option<u64>),
     }
     let mut sent = Sent::default();
-    let mut events: BTreeMap<(Timestamp, usize), What> = BTreeMap::new();
-    let mut now = at(from);
-    let mut number = 0;
-    while now < at(to) {
-        let next = match pacer.take(now, CLASS) {
+    let mut events: BTreeMap<(Timestamp, usize), Event> = BTreeMap::new();
+    let mut now = at(millis.start);
+    let (mut number, mut under_way) = (0, 0);
+    while now < at(millis.end) {
+        let permit =
+            if under_way < at_once { take(pacer, now, class) } else { Err(at(millis.end)) };
+        let next = match permit {
             Ok(permit) => {
+                under_way += 1;
                 let (there, back) = latency(sent.at.len());
                 sent.at.push(now);
                 number += 1;
                 let time = now + Duration::from_millis(there);
-                events.insert((time, number), What::Arrives(permit, back));
+                events.insert((time, number), Event::Arrives(permit, back));
                 now
             }
             Err(later) => later,
@@ -102,19 +125,20 @@ pub fn saturate(
             now = next;
             continue;
         };
-        // What may be sent next may have changed after this.
+        // The next request may be due at another time after this.
         now = entry.key().0;
         match entry.remove() {
-            What::Arrives(permit, back) => {
+            Event::Arrives(permit, back) => {
                 let (status, retry_after) = answer(now);
                 if status == 429 {
                     sent.refused.push(now);
                 }
                 number += 1;
                 let back = now + Duration::from_millis(back);
-                events.insert((back, number), What::IsBack(permit, status, retry_after));
+                events.insert((back, number), Event::Answered(permit, status, retry_after));
             }
-            What::IsBack(permit, status, retry_after) => {
+            Event::Answered(permit, status, retry_after) => {
+                under_way -= 1;
                 pacer.handle_head(now, permit, &head(status, retry_after));
             }
         }

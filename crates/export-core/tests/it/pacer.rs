@@ -1,11 +1,11 @@
-//! A pacer against services that count.
+//! The pacer against simulated rate limits.
 
 use std::time::Duration;
 
 use export_core::{Pacer, Rate, Rates, RequestClass, Timestamp};
 use proptest::prelude::*;
 
-use crate::limiter::{CLASS, Limiter, START, Sent, at, head, saturate};
+use crate::limiter::{CLASS, Limiter, START, Sent, at, head, saturate, saturate_class, take};
 
 fn pacer(rate: Rate) -> Pacer {
     Pacer::new(Rates { operations: rate, ..Rates::default() })
@@ -15,28 +15,28 @@ fn at_once(_: usize) -> (u64, u64) {
     (0, 0)
 }
 
-/// Against a limit of so many a second, with so many at once, for so many seconds.
+/// Sends at most what the pacer allows to a token bucket, for this time.
 fn against(rate: Rate, per_second: u64, burst: u64, seconds: u64) -> Sent {
     let mut limiter = Limiter::new(per_second, burst);
     saturate(&mut pacer(rate), 0, seconds * 1_000, at_once, |now| limiter.answer(now))
 }
 
 #[test]
-fn a_limit_that_is_known_is_used_up_and_never_exceeded() {
+fn known_limit_is_used_up_and_never_exceeded() {
     for (per_second, burst) in [(1, 1), (3, 1), (5, 5), (7, 3), (50, 50), (600, 10)] {
         let rate = Rate::per_second(per_second as f64).with_burst(burst as u32);
         let sent = against(rate, per_second, burst, 600);
         assert_eq!(sent.refused, [], "{per_second}/s");
-        // Whole milliseconds between requests cost a little where nothing may be made up for.
+        // Without slack, rounding up to milliseconds loses a little.
         let expected = burst + per_second * 600;
         let share = sent.at.len() as f64 / expected as f64;
         assert!((0.995..=1.0).contains(&share), "{per_second}/s: {share}");
     }
 }
 
-/// As fast as it turns out to be allowed, with a few objections on the way and none afterwards.
+/// The rate reaches the limit after a few 429s, and causes none afterwards.
 #[test]
-fn a_limit_that_nobody_told_is_found_within_a_few_429s() {
+fn unknown_limit_is_found_within_a_few_429s() {
     for (per_second, burst) in
         [(1, 1), (1, 60), (2, 1), (3, 1), (5, 1), (5, 5), (10, 1), (10, 600), (50, 1), (50, 50)]
     {
@@ -50,16 +50,16 @@ fn a_limit_that_nobody_told_is_found_within_a_few_429s() {
 }
 
 #[test]
-fn nothing_is_tried_for_a_minute_and_for_the_first_forty_exports() {
+fn initial_rate_is_kept_for_a_minute() {
     let sent = against(Rate::learnt(1.0), 1, 1, 60);
     assert_eq!((sent.at.len(), sent.refused.len()), (60, 0));
 }
 
 #[test]
-fn whoever_was_told_too_much_finds_the_limit_too() {
-    for (told, per_second, burst) in [(5.0, 4, 4), (5.0, 4, 1), (50.0, 10, 10), (2.0, 1, 1)] {
-        let sent = against(Rate::per_second(told), per_second, burst, 3_500);
-        let name = format!("told {told}, allowed {per_second}");
+fn too_high_rate_is_lowered_to_the_limit() {
+    for (known, per_second, burst) in [(5.0, 4, 4), (5.0, 4, 1), (50.0, 10, 10), (2.0, 1, 1)] {
+        let sent = against(Rate::per_second(known), per_second, burst, 3_500);
+        let name = format!("known {known}, allowed {per_second}");
         assert!(sent.refused.len() <= 9, "{name}: {:?}", sent.refused);
         assert_eq!(sent.refused_after(2_500_000), 0, "{name}");
         let share = sent.admitted_between(600_000, 1_000_000) as f64 / (400 * per_second) as f64;
@@ -68,7 +68,7 @@ fn whoever_was_told_too_much_finds_the_limit_too() {
 }
 
 #[test]
-fn what_was_learnt_is_tried_again_after_an_hour_then_two_then_four() {
+fn refused_rate_is_retried_after_1_2_4_hours() {
     let sent = against(Rate::learnt(1.0), 5, 5, 40_000);
     let hours: Vec<u64> =
         sent.refused.iter().map(|time| time.since(START).as_secs() / 3_600).collect();
@@ -79,7 +79,7 @@ fn what_was_learnt_is_tried_again_after_an_hour_then_two_then_four() {
 }
 
 #[test]
-fn a_limit_that_was_raised_is_used_in_time() {
+fn raised_limit_is_used_eventually() {
     let mut pacer = pacer(Rate::learnt(1.0));
     let mut limiter = Limiter::new(2, 2);
     saturate(&mut pacer, 0, 1_000_000, at_once, |now| limiter.answer(now));
@@ -89,76 +89,77 @@ fn a_limit_that_was_raised_is_used_in_time() {
     assert!(pacer.per_second(CLASS).unwrap() > 2.3, "{:?}", pacer.per_second(CLASS));
 }
 
-/// A service that is unwell says so to a few, and not to everybody.
+/// During an outage only probes are sent.
 #[test]
-fn a_storm_is_waited_out_and_leaves_the_pace_as_it_was() {
+fn outage_leaves_the_rate_unchanged() {
     let mut pacer = pacer(Rate::per_second(50.0));
     let before = pacer.per_second(CLASS);
-    let storm = at(10_000)..at(130_000);
+    let outage = at(10_000)..at(130_000);
     let sent = saturate(
         &mut pacer,
         0,
         300_000,
         |_| (40, 40),
         |now| {
-            if storm.contains(&now) { (429, Some(1)) } else { (200, None) }
+            if outage.contains(&now) { (429, Some(1)) } else { (200, None) }
         },
     );
-    // Those on their way when it began, and then one every four seconds: 6,000 were due.
+    // Those under way when it began, and one every four seconds, of 6,000 that were due.
     assert!(sent.refused.len() <= 40, "{:?}", sent.refused.len());
     assert_eq!(pacer.per_second(CLASS), before);
     let after = sent.admitted_between(200_000, 300_000);
     assert!(after >= 4_990, "{after} of 5,000");
 }
 
-/// The same where the first 429 of the storm was mistaken for a limit: the one before it was close.
+/// The same if the first 429 of the outage was taken for a limit, since another one came shortly
+/// before it.
 #[test]
-fn what_was_concluded_from_the_first_429_of_a_storm_is_taken_back() {
+fn outage_takes_back_its_first_cut() {
     let mut pacer = pacer(Rate::per_second(5.0));
-    let storm = at(12_000)..at(60_000);
+    let outage = at(12_000)..at(60_000);
     saturate(&mut pacer, 0, 11_990, at_once, |now| {
         if (at(10_000)..at(10_190)).contains(&now) { (429, Some(1)) } else { (200, None) }
     });
     saturate(&mut pacer, 12_000, 12_900, at_once, |_| (429, Some(1)));
-    let mistaken = pacer.per_second(CLASS).unwrap();
-    assert!(mistaken < 4.0, "{mistaken}");
+    let lowered = pacer.per_second(CLASS).unwrap();
+    assert!(lowered < 4.0, "{lowered}");
     saturate(&mut pacer, 13_000, 90_000, at_once, |now| {
-        if storm.contains(&now) { (429, Some(1)) } else { (200, None) }
+        if outage.contains(&now) { (429, Some(1)) } else { (200, None) }
     });
     assert_eq!(pacer.per_second(CLASS), Some(5.0));
 }
 
-/// One of two answers that were on their way asks for far more than the other.
+/// Two requests are under way, and the answer to one has a far longer `Retry-After`.
 #[test]
-fn a_request_that_is_let_through_does_not_end_the_hold_of_another() {
+fn admitted_request_does_not_end_a_hold() {
     for rate in [Rate::per_second(10.0).with_burst(2), Rate::unlimited()] {
         let mut pacer = pacer(rate);
-        let first = pacer.take(START, CLASS).unwrap();
-        let second = pacer.take(START, CLASS).unwrap();
+        let first = take(&mut pacer, START, CLASS).unwrap();
+        let second = take(&mut pacer, START, CLASS).unwrap();
         pacer.handle_head(at(10), first, &head(429, Some(1)));
-        let third = pacer.take(at(1_010), CLASS).unwrap();
+        let third = take(&mut pacer, at(1_010), CLASS).unwrap();
         let mut fourth = pacer.reserve(at(1_010), CLASS);
         pacer.handle_head(at(1_020), second, &head(429, Some(30)));
         pacer.handle_head(at(1_030), third, &head(200, None));
         assert!(pacer.confirm(at(5_000), &mut fourth).unwrap_err() >= at(31_020));
-        assert!(pacer.take(at(5_000), CLASS).unwrap_err() >= at(31_020));
+        assert!(take(&mut pacer, at(5_000), CLASS).unwrap_err() >= at(31_020));
     }
 }
 
-/// 429s by chance, which no pace avoids.
+/// 429s that no rate avoids.
 #[test]
-fn chance_does_not_slow_anybody_down_for_good() {
+fn random_429s_do_not_lower_the_rate_for_good() {
     let mut pacer = pacer(Rate::per_second(20.0));
-    let mut dice = 1_u64;
+    let mut random = 1_u64;
     saturate(&mut pacer, 0, 2_000_000, at_once, |_| {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        if dice >> 33 & 127 == 0 { (429, Some(1)) } else { (200, None) }
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if random >> 33 & 127 == 0 { (429, Some(1)) } else { (200, None) }
     });
     assert!(pacer.per_second(CLASS).unwrap() > 15.0, "{:?}", pacer.per_second(CLASS));
 }
 
 #[test]
-fn one_429_holds_back_everybody_and_moves_all_promises() {
+fn one_429_delays_all_reservations() {
     let mut pacer = pacer(Rate::per_second(1.0));
     let mut permits: Vec<_> = (0..10).map(|_| pacer.reserve(START, CLASS)).collect();
     let times: Vec<_> = permits.iter().map(|permit| permit.at().since(START).as_secs()).collect();
@@ -172,40 +173,40 @@ fn one_429_holds_back_everybody_and_moves_all_promises() {
         .iter_mut()
         .map(|permit| pacer.confirm(permit.at(), permit).unwrap_err().since(START).as_secs())
         .collect();
-    // In the order that they had, one by one.
+    // In the same order, one by one.
     assert_eq!(later, [8, 9, 10, 11, 12, 13, 14, 15, 16]);
 
-    // Other classes have a limit of their own.
+    // Other classes have their own limit.
     assert_eq!(pacer.earliest(START, RequestClass::Download), START);
 }
 
 #[test]
-fn an_answer_that_was_late_makes_the_next_request_wait_for_it() {
+fn late_answer_delays_the_next_request() {
     let mut pacer = pacer(Rate::per_second(1.0));
     for second in (0..40).step_by(2) {
-        let permit = pacer.take(at(second * 1_000), CLASS).unwrap();
+        let permit = take(&mut pacer, at(second * 1_000), CLASS).unwrap();
         pacer.handle_head(at(second * 1_000 + 50), permit, &head(200, None));
     }
-    // This one was perhaps counted 300 ms later than usual.
-    let permit = pacer.take(at(40_000), CLASS).unwrap();
+    // The service may have counted this one 300 ms later than usual.
+    let permit = take(&mut pacer, at(40_000), CLASS).unwrap();
     pacer.handle_head(at(40_350), permit, &head(200, None));
     let next = pacer.earliest(at(40_350), CLASS);
     assert!((at(41_300)..=at(41_316)).contains(&next), "{next}");
 }
 
-/// The whole point of the above: one at a time, over a line that is now slow and now fast.
+/// The reason for the above: evenly spaced requests whose latency varies.
 #[test]
-fn a_line_that_varies_provokes_no_429() {
+fn varying_latency_causes_no_429() {
     let mut limiter = Limiter::new(1, 1);
-    let mut dice = 7_u64;
+    let mut random = 7_u64;
     let sent = saturate(
         &mut pacer(Rate::per_second(1.0)),
         0,
         600_000,
         |_| {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let delay = if dice >> 60 == 0 { (dice >> 33) % 600 } else { (dice >> 33) % 4 };
-            (20 + delay, 20 + (dice >> 43) % 4)
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let delay = if random >> 60 == 0 { (random >> 33) % 600 } else { (random >> 33) % 4 };
+            (20 + delay, 20 + (random >> 43) % 4)
         },
         |now| limiter.answer(now),
     );
@@ -214,12 +215,15 @@ fn a_line_that_varies_provokes_no_429() {
 }
 
 #[test]
-fn a_permit_that_was_not_used_is_given_to_the_next() {
+fn unused_permit_goes_to_the_next_request() {
     let mut pacer = pacer(Rate::per_second(1.0));
-    let permit = pacer.take(START, CLASS).unwrap();
-    assert_eq!(pacer.take(START, CLASS).unwrap_err(), at(1_000));
+    let permit = pacer.try_reserve(START, CLASS).unwrap();
+    assert_eq!(pacer.try_reserve(START, CLASS).unwrap_err(), at(1_000));
     pacer.release(permit);
-    assert!(pacer.take(START, CLASS).is_ok());
+    let permit = take(&mut pacer, START, CLASS).unwrap();
+    // It was confirmed: the service may have counted its request.
+    pacer.release(permit);
+    assert_eq!(take(&mut pacer, START, CLASS).unwrap_err(), at(1_000));
 
     let reserved = pacer.reserve(START, CLASS);
     assert_eq!(reserved.at(), at(1_000));
@@ -228,28 +232,27 @@ fn a_permit_that_was_not_used_is_given_to_the_next() {
 }
 
 #[test]
-fn a_permit_that_is_lost_costs_one_turn_and_holds_nobody_up() {
+fn lost_permit_wastes_one_slot() {
     let mut pacer = pacer(Rate::per_second(1.0));
     drop(pacer.reserve(START, CLASS));
-    drop(pacer.take(at(1_000), CLASS).unwrap());
-    let permit = pacer.take(at(2_000), CLASS).unwrap();
-    pacer.handle_failure(permit);
-    assert!(pacer.take(at(3_000), CLASS).is_ok());
+    drop(take(&mut pacer, at(1_000), CLASS).unwrap());
+    drop(take(&mut pacer, at(2_000), CLASS).unwrap());
+    assert!(take(&mut pacer, at(3_000), CLASS).is_ok());
 }
 
 #[test]
-fn what_a_service_in_trouble_says_is_no_sign_of_a_limit() {
+fn server_errors_do_not_change_the_rate() {
     let mut pacer = pacer(Rate::learnt(1.0));
     let before = pacer.clone();
     for second in 0..200 {
-        let permit = pacer.take(at(second * 1_000), CLASS).unwrap();
+        let permit = take(&mut pacer, at(second * 1_000), CLASS).unwrap();
         pacer.handle_head(at(second * 1_000), permit, &head(503, None));
     }
     assert_eq!(pacer.per_second(CLASS), before.per_second(CLASS));
 }
 
 #[test]
-fn what_was_learnt_outlives_the_process_and_a_clock_that_was_set_back() {
+fn learnt_rate_survives_a_restart() {
     let mut limiter = Limiter::new(5, 5);
     let mut pacer = pacer(Rate::learnt(1.0));
     saturate(&mut pacer, 0, 1_000_000, at_once, |now| limiter.answer(now));
@@ -260,7 +263,7 @@ fn what_was_learnt_outlives_the_process_and_a_clock_that_was_set_back() {
     assert!(stored.len() < 4_096, "{} bytes", stored.len());
     let back: Pacer = serde_json::from_str(&stored).unwrap();
     assert_eq!(back.per_second(CLASS), Some(learnt));
-    // A day earlier by the clock: an hour at most.
+    // With the clock set back by a day, requests are held for an hour at most.
     let yesterday = Timestamp::from_millis(START.as_millis() - 86_400_000);
     let held = back.clone().resumed(yesterday).earliest(yesterday, CLASS).since(yesterday);
     assert!(held <= Duration::from_secs(3_600), "{held:?}");
@@ -271,9 +274,9 @@ fn what_was_learnt_outlives_the_process_and_a_clock_that_was_set_back() {
     assert!(sent.refused.len() <= 4 && share > 0.93, "{:?} {share}", sent.refused);
 }
 
-/// What the last process heeded lies in the future then, and must not make this one deaf.
+/// The last 429 of the other process is in the future then; later ones must not be ignored.
 #[test]
-fn a_process_whose_clock_was_set_back_heeds_what_it_hears() {
+fn clock_set_back_does_not_stop_learning() {
     let mut pacer = pacer(Rate::per_second(5.0));
     let tomorrow = 86_400_000;
     saturate(&mut pacer, tomorrow, tomorrow + 20_000, at_once, |now| {
@@ -286,15 +289,15 @@ fn a_process_whose_clock_was_set_back_heeds_what_it_hears() {
 }
 
 #[test]
-fn a_retry_after_of_days_holds_for_an_hour() {
+fn long_retry_after_holds_for_an_hour() {
     let mut pacer = pacer(Rate::per_second(1.0));
-    let permit = pacer.take(START, CLASS).unwrap();
+    let permit = take(&mut pacer, START, CLASS).unwrap();
     pacer.handle_head(START, permit, &head(429, Some(u64::MAX / 1_000)));
     assert_eq!(pacer.earliest(START, CLASS), at(3_600_000));
 }
 
 #[test]
-fn rates_that_make_no_sense_are_slow_and_never_panic() {
+fn invalid_rates_are_clamped() {
     for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e-300, 1e300] {
         for rate in [Rate::per_second(rate), Rate::learnt(rate), Rate::per_minute(rate)] {
             for rate in [rate, rate.with_burst(0), rate.with_burst(u32::MAX)] {
@@ -318,39 +321,41 @@ fn rates_that_make_no_sense_are_slow_and_never_panic() {
     assert_eq!(Rate::per_second(f64::NAN), Rate::per_second(1.0 / 600.0));
 }
 
-/// What may happen to a pacer.
+/// A call of the pacer, or time that passes.
 #[derive(Clone, Copy, Debug)]
-enum Act {
+enum Call {
     Pass(u16),
     Take,
     Reserve,
+    TryReserve,
     Confirm,
-    Hear(u16, Option<u64>),
+    Answer(u16, Option<u64>),
     Lose,
     Release,
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
-        (0..3_000_u16).prop_map(Act::Pass),
-        Just(Act::Take),
-        Just(Act::Reserve),
-        Just(Act::Confirm),
+        (0..3_000_u16).prop_map(Call::Pass),
+        Just(Call::Take),
+        Just(Call::Reserve),
+        Just(Call::TryReserve),
+        Just(Call::Confirm),
         (prop_oneof![Just(200_u16), Just(429), Just(503)], proptest::option::of(0..20_u64))
-            .prop_map(|(status, retry_after)| Act::Hear(status, retry_after)),
-        Just(Act::Lose),
-        Just(Act::Release),
+            .prop_map(|(status, retry_after)| Call::Answer(status, retry_after)),
+        Just(Call::Lose),
+        Just(Call::Release),
     ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is done with it: no request goes while the service wants to be left alone, none
-    /// sooner than the known rate allows, and it always names a time at which one may go.
+    /// In any sequence of calls, no request is sent during a hold or above the known rate, and the
+    /// time to try again is never in the past.
     #[test]
-    fn it_keeps_its_promises_whatever_is_done(
-        acts in proptest::collection::vec(act(), 0..200),
+    fn random_calls_never_exceed_the_limit(
+        calls in proptest::collection::vec(call(), 0..200),
         per_second in 1..20_u32,
         burst in 1..5_u32,
     ) {
@@ -359,10 +364,10 @@ proptest! {
         let mut now = START;
         let (mut held, mut reserved, mut sent) = (START, Vec::new(), Vec::new());
         let mut times: Vec<Timestamp> = Vec::new();
-        for act in acts {
-            match act {
-                Act::Pass(millis) => now = now + Duration::from_millis(u64::from(millis)),
-                Act::Take => match pacer.take(now, CLASS) {
+        for call in calls {
+            match call {
+                Call::Pass(millis) => now = now + Duration::from_millis(u64::from(millis)),
+                Call::Take => match take(&mut pacer, now, CLASS) {
                     Ok(permit) => {
                         prop_assert!(now >= held, "{now} is before {held}");
                         times.push(now);
@@ -370,8 +375,8 @@ proptest! {
                     }
                     Err(later) => prop_assert!(later > now),
                 },
-                Act::Reserve => reserved.push(pacer.reserve(now, CLASS)),
-                Act::Confirm => if let Some(mut permit) = reserved.pop() {
+                Call::Reserve => reserved.push(pacer.reserve(now, CLASS)),
+                Call::Confirm => if let Some(mut permit) = reserved.pop() {
                     match pacer.confirm(now, &mut permit) {
                         Ok(()) => {
                             prop_assert!(now >= held, "{now} is before {held}");
@@ -384,14 +389,18 @@ proptest! {
                         }
                     }
                 },
-                Act::Hear(status, retry_after) => if let Some(permit) = sent.pop() {
+                Call::Answer(status, retry_after) => if let Some(permit) = sent.pop() {
                     pacer.handle_head(now, permit, &head(status, retry_after));
                     if let (429, Some(seconds)) = (status, retry_after) {
                         held = held.max(now + Duration::from_secs(seconds));
                     }
                 },
-                Act::Lose => drop(sent.pop()),
-                Act::Release => if let Some(permit) = reserved.pop() {
+                Call::Lose => drop(sent.pop()),
+                Call::TryReserve => match pacer.try_reserve(now, CLASS) {
+                    Ok(permit) => reserved.push(permit),
+                    Err(later) => prop_assert!(later > now),
+                },
+                Call::Release => if let Some(permit) = reserved.pop().or_else(|| sent.pop()) {
                     pacer.release(permit);
                 },
             }
@@ -406,9 +415,9 @@ proptest! {
     }
 }
 
-/// Somebody else uses the same token now, say.
+/// Because another client now uses the same token, for example.
 #[test]
-fn a_limit_that_was_lowered_is_noticed_at_once() {
+fn lowered_limit_is_noticed_at_once() {
     let mut pacer = pacer(Rate::per_second(5.0));
     let mut limiter = Limiter::new(5, 5);
     saturate(&mut pacer, 0, 600_000, at_once, |now| limiter.answer(now));
@@ -419,33 +428,120 @@ fn a_limit_that_was_lowered_is_noticed_at_once() {
     assert!(share > 0.95, "{share}");
 }
 
-/// Ten were confirmed, and then all of them waited for a token.
+/// Ten requests had their turn, and then all of them waited for one token.
 #[test]
-fn permits_that_are_used_late_are_spread_out_again() {
+fn late_permits_are_confirmed_at_the_rate() {
     let mut pacer = pacer(Rate::per_second(10.0));
-    let permits = (0..10).map(|n| pacer.take(at(n * 100), CLASS).unwrap());
-    let mut late: Vec<_> =
-        permits.collect::<Vec<_>>().into_iter().map(|it| (at(930), it)).collect();
+    let permits = (0..10).map(|n| (at(930), n, pacer.try_reserve(at(n * 100), CLASS).unwrap()));
+    let mut waiting: Vec<_> = permits.collect();
     let mut sent = Vec::new();
-    while let Some((now, mut permit)) = late.pop() {
-        let renewed = match now == at(930) {
-            true => pacer.renew(now, &mut permit),
-            false => pacer.confirm(now, &mut permit),
-        };
-        match renewed {
+    while !waiting.is_empty() {
+        waiting.sort_unstable_by_key(|(at, number, _)| (*at, *number));
+        let (now, number, mut permit) = waiting.remove(0);
+        match pacer.confirm(now, &mut permit) {
             Ok(()) => sent.push(now),
-            Err(later) => late.push((later, permit)),
+            Err(later) => waiting.push((later, number, permit)),
         }
     }
-    // The last one is still within its own tenth of a second.
-    sent.sort_unstable();
     assert_eq!(sent, (0..10).map(|n| at(930 + n * 100)).collect::<Vec<_>>());
     assert_eq!(pacer.earliest(at(930), CLASS), at(1_930));
+}
+
+/// The same in a batch, which releases what it cannot send yet.
+#[test]
+fn late_permits_that_are_released_leave_no_gap() {
+    let mut pacer = pacer(Rate::per_second(1.0));
+    let mut permits: Vec<_> =
+        (0..32).map(|n| pacer.try_reserve(at(n * 1_000), CLASS).unwrap()).collect();
+    let mut first = permits.remove(0);
+    assert_eq!(pacer.confirm(at(31_500), &mut first), Ok(()));
+    for mut permit in permits {
+        assert_eq!(pacer.confirm(at(31_500), &mut permit), Err(at(32_500)));
+        pacer.release(permit);
+    }
+    for n in 0..31 {
+        assert_eq!(
+            take(&mut pacer, at(31_501 + n * 1_000), CLASS).unwrap_err(),
+            at(32_500 + n * 1_000)
+        );
+        assert!(take(&mut pacer, at(32_500 + n * 1_000), CLASS).is_ok());
+    }
 }
 
 #[test]
 fn without_a_limit_a_permit_is_never_late() {
     let mut pacer = pacer(Rate::unlimited());
-    let mut permit = pacer.take(START, CLASS).unwrap();
-    assert_eq!(pacer.renew(at(3_600_000), &mut permit), Ok(()));
+    let mut permit = pacer.try_reserve(START, CLASS).unwrap();
+    assert_eq!(pacer.confirm(at(3_600_000), &mut permit), Ok(()));
+}
+
+#[test]
+fn downloads_start_without_a_limit() {
+    let mut pacer = Pacer::default();
+    for _ in 0..10_000 {
+        let permit = take(&mut pacer, START, RequestClass::Download).unwrap();
+        pacer.handle_head(START, permit, &head(200, None));
+    }
+    assert_eq!(pacer.per_second(RequestClass::Download), None);
+}
+
+/// By default polls start slowly and downloads without a limit. Both find one that the service
+/// does not name, with at most eight requests at once.
+#[test]
+fn limit_without_hints_is_found() {
+    for class in [RequestClass::Operation, RequestClass::Download] {
+        for (per_second, burst, most_refused) in [
+            (1, 1, 24),
+            (1, 60, 24),
+            (2, 2, 24),
+            (5, 5, 24),
+            (10, 1, 24),
+            (10, 10, 24),
+            // Of more than ten thousand requests, and of far more.
+            (10, 600, 150),
+            (50, 50, 200),
+            (100, 100, 200),
+        ] {
+            let mut limiter = Limiter::new(per_second, burst);
+            let mut pacer = Pacer::default();
+            let answer = |now| (limiter.answer(now).0, None);
+            let sent = saturate_class(class, 8, &mut pacer, 0..1_000_000, |_| (20, 20), answer);
+            let name = format!("{class:?}, {per_second}/s, {burst} at once");
+            assert!(sent.refused.len() <= most_refused, "{name}: {}", sent.refused.len());
+            let admitted = sent.admitted_between(600_000, 1_000_000);
+            let share = admitted as f64 / (400 * per_second) as f64;
+            assert!(share > 0.9, "{name}: {share}");
+        }
+    }
+}
+
+/// A 429 to everything: an outage, and no reason to go on without a limit after it.
+#[test]
+fn outage_of_downloads_is_not_stormed() {
+    let class = RequestClass::Download;
+    let mut pacer = Pacer::default();
+    let outage = at(1_000)..at(121_000);
+    let sent = saturate_class(
+        class,
+        8,
+        &mut pacer,
+        0..300_000,
+        |_| (20, 20),
+        |now| {
+            if outage.contains(&now) { (429, None) } else { (200, None) }
+        },
+    );
+    assert!(sent.refused.len() <= 20, "{:?}", sent.refused.len());
+    assert!(sent.admitted_between(200_000, 300_000) > 5_000);
+}
+
+/// Stored by a release that had a rate for tokens, too.
+#[test]
+fn pacer_with_a_token_lane_still_loads() {
+    let stored: Pacer = serde_json::from_str(include_str!("pacer_with_token_lane.json")).unwrap();
+    let rates = [RequestClass::Submit, RequestClass::Operation, RequestClass::Download]
+        .map(|class| stored.per_second(class));
+    assert_eq!(rates, [Some(1.0), Some(512.03), Some(10.0)]);
+    let mut pacer = stored.resumed(at(86_400_000));
+    assert!(take(&mut pacer, at(86_400_000), CLASS).is_ok());
 }

@@ -7,7 +7,7 @@ mod checkpoints;
 mod clock;
 mod part_file;
 mod proxy;
+mod shared_pacer;
 #[cfg(feature = "tracing")]
 mod spans;
 mod tls;
-mod turns;

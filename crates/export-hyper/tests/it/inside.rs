@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use export_hyper::{
-    Artifact, Checkpoint, CheckpointStore, Client, Credentials, FailureKind, OwnTransport, Sink,
-    Storing,
+    Artifact, Checkpoint, CheckpointStore, Client, ClientBuilder, Credentials, FailureKind,
+    OwnTransport, Sink, Storing,
 };
 use export_sim::{Config, Endpoint, Origin, Server};
 use http::{HeaderValue, Request, Response, header};
@@ -27,15 +27,17 @@ pub(crate) async fn start(config: Config) -> Arc<Server> {
 }
 
 pub(crate) fn client(server: &Arc<Server>, store: &Arc<Memory>) -> Client {
+    let store = Arc::clone(store) as Arc<dyn CheckpointStore>;
+    builder(server).checkpoints(store).build().unwrap()
+}
+
+pub(crate) fn builder(server: &Arc<Server>) -> ClientBuilder<Client> {
     let reached = Reached(Arc::clone(server));
     Client::builder()
         .credentials(Credentials::client("id", "s3cret"))
         .base_url(server.url())
         .transport(OwnTransport::with_classify(reached, |_| FailureKind::Unanswered))
-        .checkpoints(Arc::clone(store) as Arc<dyn CheckpointStore>)
         .jitter(0)
-        .build()
-        .unwrap()
 }
 
 /// Polls a future so many times, and then drops it.

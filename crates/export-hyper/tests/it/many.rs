@@ -13,7 +13,7 @@ use export_hyper::{
     Artifact, BatchLimits, Blocking, CheckpointFolder, Client, DocumentExport, Error, ExportError,
     ExportSpec, Exports, FileSink, Pacer, Rate, Rates, Sink,
 };
-use export_sim::{Config, Endpoint, Fault, Nth, Rule, Scenario, Server};
+use export_sim::{Config, Downloads, Endpoint, Fault, Nth, Rule, Scenario, Server};
 use http::StatusCode;
 
 use crate::inside::poll_times;
@@ -76,6 +76,30 @@ async fn every_file_is_there_and_no_limit_is_broken() {
     let left = fs::read_dir(folder.path()).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
     assert!(left.iter().all(|path| path.extension().is_some_and(|it| it == "pdf")), "{left:?}");
+}
+
+/// A store behind a signed URL has limits of its own.
+#[tokio::test]
+async fn signed_downloads_ignore_the_download_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::default().with_operations_rate(0.0).with_downloads(Downloads::Signed);
+    let server = simulated(config).await;
+    let rates = Rates { download: Rate::per_minute(1.0), ..Rates::unlimited() };
+    let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
+    let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
+    for key in 0..20 {
+        exports.add(key, client.export(spec(key))).unwrap();
+    }
+    let all = async {
+        let mut files = 0;
+        while let Some(finished) = exports.next().await {
+            finished.outcome.unwrap();
+            files += 1;
+        }
+        files
+    };
+    // At that rate it would be 19 minutes.
+    assert_eq!(tokio::time::timeout(Duration::from_secs(30), all).await, Ok(20));
 }
 
 /// Counts how many downloads there are at once, and takes its time.

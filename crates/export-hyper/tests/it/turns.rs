@@ -1,13 +1,15 @@
 //! One pace for all jobs of a client.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use export_hyper::{Event, Pacer, Rate, Rates};
-use export_sim::{Config, Endpoint, Fault, Nth, RetryAfter, Rule, Scenario, Server};
+use export_hyper::{BatchLimits, Event, Pacer, Rate, Rates};
+use export_sim::{Config, Endpoint, Fault, Moment, Nth, RetryAfter, Rule, Scenario, Server};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::inside::{self, Disk};
 use crate::simulated::{builder, spec};
 
 async fn simulated(config: Config) -> Server {
@@ -41,6 +43,29 @@ async fn the_jobs_of_a_client_take_turns() {
     assert_eq!(polls(&server), (8, 0));
     let tokens = server.requests();
     assert_eq!(tokens.iter().filter(|it| it.endpoint() == Endpoint::Token).count(), 1);
+}
+
+/// Eight jobs have had their turn, and all of them wait for the same token.
+#[tokio::test(start_paused = true)]
+async fn a_late_token_releases_one_submit_after_another() {
+    let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_secs(20)) };
+    let rule = Rule::new(Endpoint::Token, stall).on(Nth::Only(1));
+    let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
+    let server = inside::start(config.with_operations_rate(0.0)).await;
+    let rates = Rates { submit: Rate::per_second(1.0), ..Rates::unlimited() };
+    let client = inside::builder(&server).pacer(Pacer::new(rates)).build().unwrap();
+    let mut exports = client.exports(BatchLimits::default(), |_| ready(Ok(Disk::default())));
+    for key in 0..8 {
+        exports.add(key, client.export(spec())).unwrap();
+    }
+    while let Some(finished) = exports.next().await {
+        finished.outcome.unwrap();
+    }
+    let requests = server.requests();
+    let of = |endpoint| requests.iter().filter(move |it| it.endpoint() == endpoint);
+    let token = of(Endpoint::Token).next().unwrap().at();
+    let submits: Vec<_> = of(Endpoint::Submit).map(|it| it.at().since(token).as_secs()).collect();
+    assert_eq!(submits, [20, 21, 22, 23, 24, 25, 26, 27]);
 }
 
 #[tokio::test]

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use export_sim::{Config, Endpoint, Fault, Nth, Rule, Scenario, Server};
+use export_sim::{Config, Downloads, Endpoint, Fault, Nth, Rule, Scenario, Server};
 use export_ureq::{
     Artifact, BatchLimits, CheckpointFolder, Client, DocumentExport, Error, ExportError,
     ExportSpec, Exports, FileSink, Pacer, Rate, Rates, Sink, Stopper,
@@ -82,6 +82,23 @@ fn every_file_is_there_and_no_limit_is_broken() {
     let left = fs::read_dir(folder.path()).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
     assert!(left.iter().all(|path| path.extension().is_some_and(|it| it == "pdf")), "{left:?}");
+}
+
+/// A store behind a signed URL has limits of its own.
+#[test]
+fn signed_downloads_ignore_the_download_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::default().with_operations_rate(0.0).with_downloads(Downloads::Signed);
+    let server = simulated(config);
+    let rates = Rates { download: Rate::per_second(0.2), ..Rates::unlimited() };
+    let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
+    let began = Instant::now();
+    let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
+    add_all(&mut exports, &client, 0..5);
+    let outcomes: Vec<_> = exports.map(|finished| finished.outcome).collect();
+    assert!(outcomes.len() == 5 && outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    // At that rate it would be 20 seconds.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 /// Counts how many downloads there are at once, and takes its time.

@@ -1,11 +1,12 @@
 //! One pace for all jobs of a client.
 
+use std::io;
 use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use export_sim::{Config, Endpoint, Fault, Nth, RetryAfter, Rule, Scenario, Server};
-use export_ureq::{Event, Pacer, Rate, Rates};
+use export_sim::{Config, Endpoint, Fault, Moment, Nth, RetryAfter, Rule, Scenario, Server};
+use export_ureq::{BatchLimits, Event, Pacer, Rate, Rates, WriteSink};
 
 use crate::simulated::{builder, spec};
 
@@ -37,6 +38,28 @@ fn the_jobs_of_a_client_take_turns() {
     assert_eq!(polls(&server), (8, 0));
     let tokens = server.requests();
     assert_eq!(tokens.iter().filter(|it| it.endpoint() == Endpoint::Token).count(), 1);
+}
+
+/// Eight jobs have had their turn, and all of them wait for the same token.
+#[test]
+fn a_late_token_releases_one_submit_after_another() {
+    let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_secs(1)) };
+    let rule = Rule::new(Endpoint::Token, stall).on(Nth::Only(1));
+    let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
+    let server = simulated(config.with_operations_rate(0.0));
+    let rates = Rates { submit: Rate::per_second(10.0), ..Rates::unlimited() };
+    let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
+    let open = |_| Ok(WriteSink::new(io::sink()));
+    let mut exports = client.exports(BatchLimits::default(), open);
+    for key in 0..8 {
+        exports.add(key, client.export(spec())).unwrap();
+    }
+    let outcomes: Vec<_> = exports.map(|finished| finished.outcome).collect();
+    assert!(outcomes.len() == 8 && outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let requests = server.requests();
+    let submits: Vec<_> = requests.iter().filter(|it| it.endpoint() == Endpoint::Submit).collect();
+    let took = submits[7].at().since(submits[0].at());
+    assert!(took >= Duration::from_millis(650), "{took:?}");
 }
 
 #[test]

@@ -244,7 +244,8 @@ fn events_of_a_batch_are_lines_for_scripts_too() {
 #[test]
 fn a_batch_that_is_killed_again_and_again_submits_nothing_twice() {
     const COUNT: usize = 60;
-    let config = quick().with_complete_after(Duration::from_millis(300)).with_artifact_size(50_000);
+    // No process lives that long: at least four are killed.
+    let config = quick().with_complete_after(Duration::from_secs(1)).with_artifact_size(50_000);
     let world = World::with(config);
     world.write("list.csv", list(COUNT));
     let begin = ["batch", "list.csv", "-o", "{id}.{ext}", "--results", "results.jsonl", "-q"];

@@ -148,7 +148,8 @@ fn a_429_to_any_class_holds_the_batch() {
     assert_eq!(BatchGauges::new(now, counts, &pacer).held, None);
     assert_eq!(BatchGauges::new(now, counts, &pacer).polls_per_second, Some(1.0));
     for (class, wait) in [(RequestClass::Operation, 12), (RequestClass::Submit, 20)] {
-        let permit = pacer.take(now, class).unwrap();
+        let mut permit = pacer.reserve(now, class);
+        pacer.confirm(now, &mut permit).unwrap();
         let busy = Response::builder().status(429).header("retry-after", wait).body(()).unwrap();
         pacer.handle_head(now, permit, &busy);
         assert_eq!(BatchGauges::new(now, counts, &pacer).held, Some(Duration::from_secs(wait)));
