@@ -3,11 +3,11 @@
 use std::thread;
 
 use conformance::{Adapter, Case, run};
-use export_sim::{Fault, Randomly};
+use export_sim::{Fault, RandomRule};
 
 /// The last line of a run with this seed.
 fn end(seed: u64, rate: f64, faults: Vec<Fault>, adapter: Adapter) -> String {
-    let ran = run(&Case::at_random(Randomly { seed, rate, faults }), adapter);
+    let ran = run(&Case::at_random(RandomRule { seed, rate, faults }), adapter);
     let last = ran.transcript.lines().last().unwrap_or_default().to_owned();
     let is_wrong = last.contains("but not those of the file");
     assert!(!is_wrong, "seed {seed} at {rate} by {adapter:?}:\n{}", ran.transcript);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use export_core::{
     ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, Limits, Resubmit,
 };
-use export_sim::{Certificate, Config, Downloads, Framing, Randomly, Scenario};
+use export_sim::{Certificate, Config, Downloads, Framing, RandomRule, Scenario};
 
 /// What is exported, what goes wrong meanwhile, and how that ends.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct Case {
     /// What goes wrong with connections: the scenario's rules for those.
     pub connections: Vec<String>,
     /// What goes wrong at random with everything else.
-    pub random: Option<Randomly>,
+    pub random: Option<RandomRule>,
     /// Where the file comes from.
     pub downloads: Downloads,
     /// How a download says where it ends.
@@ -137,7 +137,7 @@ impl Case {
 
     /// A document is exported over one way of many, and each request may go wrong.
     #[must_use]
-    pub fn at_random(random: Randomly) -> Self {
+    pub fn at_random(random: RandomRule) -> Self {
         let ways = [Downloads::ApiHost, Downloads::Redirect(302), Downloads::Signed];
         let seed = random.seed as usize;
         Self::new(format!("random-{seed}")).with(|case| {

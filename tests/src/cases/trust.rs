@@ -72,7 +72,7 @@ fn handshakes() -> Vec<Case> {
             case.limits.attempt = Duration::from_secs(1);
             case.within = 2 * SOON;
         }),
-        handshake("babbles", "babble").ends("it does not speak TLS on this port"),
+        handshake("babbles", "garbage").ends("it does not speak TLS on this port"),
     ]
 }
 

@@ -139,7 +139,7 @@ fn connections() -> Vec<Case> {
         token("closed", "close"),
         token("reset", "reset"),
         token("hangs", "hang").with(impatient),
-        token("babbles", "babble"),
+        token("babbles", "garbage"),
         token("closed-mailed", "close")
             .mails()
             .ends("may have started an export, but no answer confirms it: no answer came"),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use export_core::{ApiVersion, Config, DocumentExport, ExportJob, ExportSpec, FailureKind, Limits};
 use export_core::{Pace, Timestamp, Token};
-use export_sim::{Ending, Fault, Moment, Randomly, RetryAfter, Scenario};
+use export_sim::{Ending, Fault, Moment, RandomRule, RetryAfter, Scenario};
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode};
 
@@ -93,7 +93,7 @@ impl Service {
             return Heard { answer: Ok(answer), cut: false, took: Duration::ZERO };
         }
         let now = export_sim::Timestamp::from_millis(now.as_millis());
-        let seen = self.simulator.handle(now, request.map(Bytes::from)).play();
+        let seen = self.simulator.handle(now, request.map(Bytes::from)).deliver();
         let seen = seen.expect("a made-up file can be read");
         let (ending, mut took) = (seen.ending(), seen.took());
         if ending == Ending::Hung {
@@ -122,7 +122,7 @@ fn scenario(fleet: &Fleet) -> Scenario {
         Fault::Close { at: Moment::AfterHead },
         Fault::Close { at: Moment::Byte(20) },
     ];
-    Scenario::default().with_random(Randomly { seed: fleet.seed, rate: fleet.faults, faults })
+    Scenario::default().with_random(RandomRule { seed: fleet.seed, rate: fleet.faults, faults })
 }
 
 /// How the jobs of a fleet are set up: at the pace of the service, since it is the pacer that is

@@ -50,7 +50,7 @@ impl<F: Fate> Lab<F> {
             return Err(Failure::new(FailureKind::NotSent));
         }
         let at = self.clock.at_service();
-        let seen = self.service.handle(at, request.map(Bytes::from)).play();
+        let seen = self.service.handle(at, request.map(Bytes::from)).deliver();
         let seen = seen.expect("a simulated file can be read");
         self.clock.pass(seen.took());
         let ending = seen.ending();

@@ -6,7 +6,7 @@ use export_core::{
     ApiVersion, ArchiveOptions, Config, DocumentExport, ExportSpec, FileExport, Pace,
     PresentationExport, SpreadsheetExport,
 };
-use export_sim::{Completion, Downloads, Fault, Framing, Randomly, Scenario};
+use export_sim::{Completion, Downloads, Fault, Framing, RandomRule, Scenario};
 use fastrand::Rng;
 
 use super::fate::{Fate, Moment, Turn};
@@ -130,7 +130,7 @@ fn scenario(random: &mut Rng, framing: Framing, seed: u64) -> Scenario {
     // What clients should survive includes a body that is cut, and only a length tells of that.
     let is_survivable = random.bool() && framing == Framing::Length;
     let faults = if is_survivable { Vec::new() } else { hostile(framing) };
-    Scenario::default().with_random(Randomly { seed, rate, faults })
+    Scenario::default().with_random(RandomRule { seed, rate, faults })
 }
 
 /// Everything that can be told from the truth. What cannot is the service's own word: a body that

@@ -1,4 +1,4 @@
-//! What may go wrong at random: nothing that ends a job whose client does its part.
+//! The faults that random scenarios select from.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use super::fault::Fault;
 use super::values::{BodyKind, LengthClaim, Moment, RedirectTo, RetryAfter, UrlForm};
 use crate::Endpoint;
 
-const MOMENT: Duration = Duration::from_millis(1);
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
 
-pub(super) fn menu(endpoint: Endpoint) -> Vec<Fault> {
-    let mut faults = anywhere();
+/// The faults at this endpoint that a client should survive.
+pub(super) fn survivable(endpoint: Endpoint) -> Vec<Fault> {
+    let mut faults = common();
     match endpoint {
         Endpoint::Token => faults.extend([Fault::status(500), bad_gateway()]),
         Endpoint::Submit => faults.extend(
@@ -17,7 +18,7 @@ pub(super) fn menu(endpoint: Endpoint) -> Vec<Fault> {
                 .map(|url| Fault::Location { url }),
         ),
         Endpoint::Operation => {
-            faults.extend(of_reads());
+            faults.extend(for_reads());
             faults.extend([
                 Fault::status(401),
                 Fault::status(404),
@@ -28,7 +29,7 @@ pub(super) fn menu(endpoint: Endpoint) -> Vec<Fault> {
             ]);
         }
         Endpoint::Download | Endpoint::Storage => {
-            faults.extend(of_reads());
+            faults.extend(for_reads());
             faults.extend([
                 Fault::Body { body: BodyKind::Html },
                 Fault::Body { body: BodyKind::Page(1 << 16) },
@@ -44,10 +45,10 @@ pub(super) fn menu(endpoint: Endpoint) -> Vec<Fault> {
     faults
 }
 
-/// A busy service, a slow or a broken connection, and answers that are odd and right.
-fn anywhere() -> Vec<Fault> {
+/// Faults of all endpoints: a busy service, slow or broken connections, and unusual but correct responses.
+fn common() -> Vec<Fault> {
     let soon = RetryAfter::Seconds(1);
-    let stall = |at| Fault::Stall { at, time: Some(500 * MOMENT) };
+    let stall = |at| Fault::Stall { at, time: Some(500 * SHORT_PAUSE) };
     vec![
         Fault::status_with_retry_after(429, soon.clone()),
         Fault::status_with_retry_after(503, soon),
@@ -65,8 +66,8 @@ fn anywhere() -> Vec<Fault> {
         Fault::Reset { at: Moment::BeforeHead },
         Fault::Reset { at: Moment::HeadByte(20) },
         Fault::Raw { text: "220 mail.example.net ESMTP\r\n".to_owned() },
-        Fault::Slow { bytes: 4096, pause: MOMENT },
-        Fault::SlowHead { bytes: 16, pause: MOMENT },
+        Fault::Slow { bytes: 4096, pause: SHORT_PAUSE },
+        Fault::SlowHead { bytes: 16, pause: SHORT_PAUSE },
         Fault::Interim { statuses: vec![100, 103] },
         Fault::HeadLines { lines: vec!["x-twice: 1".to_owned(), "x-twice: 2".to_owned()] },
         Fault::Http10,
@@ -76,8 +77,8 @@ fn anywhere() -> Vec<Fault> {
     ]
 }
 
-/// Where a request has no body and may be made again.
-fn of_reads() -> [Fault; 4] {
+/// Faults of requests that have no body and can be repeated.
+fn for_reads() -> [Fault; 4] {
     [
         Fault::status(500),
         bad_gateway(),
@@ -86,14 +87,14 @@ fn of_reads() -> [Fault; 4] {
     ]
 }
 
-/// What ends a job, or gives it a file that is not the right one.
+/// Faults that end an export, or make it download a wrong file.
 fn fatal() -> [Fault; 6] {
     [
         Fault::Body { body: BodyKind::Endless },
         Fault::ContentRange { shift: -10 },
         Fault::ContentEncoding { encoding: "gzip".to_owned() },
         Fault::EndOperation {
-            status: super::values::End::Failed,
+            status: super::values::FinalStatus::Failed,
             code: "TooLarge".to_owned(),
             message: "the export is too large".to_owned(),
         },
@@ -103,21 +104,21 @@ fn fatal() -> [Fault; 6] {
 }
 
 impl Fault {
-    /// At least one fault of each kind, for tests that want to have met them all. Where one makes no sense it does
-    /// nothing: a `Location` of an answer that has none, say.
+    /// At least one fault of each kind, for tests of all faults. A fault that does not apply to a response has no
+    /// effect, for example [`Fault::Location`] on a response without a `Location`.
     ///
     /// ```
-    /// use export_sim::{Fault, Randomly, Scenario};
+    /// use export_sim::{Fault, RandomRule, Scenario};
     ///
-    /// // Every third request goes wrong, in any way there is.
+    /// // Every third request fails, with any of the faults.
     /// let faults = Fault::examples();
-    /// let hostile = Scenario::default().with_random(Randomly { seed: 7, rate: 0.3, faults });
+    /// let hostile = Scenario::default().with_random(RandomRule { seed: 7, rate: 0.3, faults });
     /// ```
     #[must_use]
     pub fn examples() -> Vec<Self> {
         let mut faults = Vec::new();
         for endpoint in [Endpoint::Submit, Endpoint::Operation, Endpoint::Download] {
-            faults.extend(menu(endpoint));
+            faults.extend(survivable(endpoint));
         }
         faults.extend(fatal());
         faults.sort_by_key(Self::name);

@@ -11,49 +11,53 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 
-use super::head::{self, Out};
-use crate::delivery::{Act, HeadPlan};
+use super::head::{self, WriteOp};
+use crate::delivery::{Action, HeadFaults};
 
-/// A connection that can be asked whether all is out, and told to send what no HTTP library would.
+/// A stream that can rewrite heads, send bytes outside of messages, and break the connection: what an HTTP library
+/// does not offer.
 #[derive(Debug)]
-pub(super) struct Wire<S: Resettable> {
+pub(super) struct FaultyStream<S: Resettable> {
     stream: S,
-    state: Arc<WireState>,
-    /// The start of a head that is to be changed.
+    state: Arc<StreamState>,
+    /// The incomplete head that is to be rewritten.
     held: Vec<u8>,
-    /// What has to be out before anything else.
-    queue: VecDeque<Out>,
+    /// Operations to carry out before anything else is written.
+    queue: VecDeque<WriteOp>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-/// What a body knows of the connection that it goes out on.
+/// The state that a [`FaultyStream`] shares with the bodies that are sent over it.
 #[derive(Debug, Default)]
-pub(super) struct WireState(Mutex<Inner>);
+pub(super) struct StreamState(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// The number of completed flushes.
     flushes: u64,
-    /// What is to be done to the next head.
-    head: Option<HeadPlan>,
+    /// The faults of the next head.
+    head: Option<HeadFaults>,
+    /// Bytes to send after the message.
     tail: Bytes,
-    /// What happens when all is out.
-    end: Option<Act>,
+    /// The action to take after the next flush.
+    end: Option<Action>,
+    /// Tasks that wait for a flush.
     waiting: Vec<Waker>,
-    /// Whoever waits for the client to say something.
+    /// The task that reads from the connection.
     reading: Option<Waker>,
     is_ended: bool,
     is_reset: bool,
 }
 
-/// A connection that can be broken off without a goodbye.
+/// A connection that can be reset.
 pub(super) trait Resettable {
-    /// Lets the connection be reset when it is dropped, if there is such a thing.
+    /// Sends a reset instead of a normal close when the connection is dropped, if the transport supports it.
     fn reset_when_dropped(&self);
 }
 
 impl Resettable for TcpStream {
     fn reset_when_dropped(&self) {
-        // If it cannot be done, the connection is gone already.
+        // Fails only if the connection is already gone.
         let _ = self.set_zero_linger();
     }
 }
@@ -68,15 +72,15 @@ impl Resettable for DuplexStream {
     fn reset_when_dropped(&self) {}
 }
 
-impl<S: Resettable> Wire<S> {
-    pub(super) fn new(stream: S) -> (Self, Arc<WireState>) {
-        let state = Arc::new(WireState::default());
+impl<S: Resettable> FaultyStream<S> {
+    pub(super) fn new(stream: S) -> (Self, Arc<StreamState>) {
+        let state = Arc::new(StreamState::default());
         let (held, queue) = (Vec::new(), VecDeque::new());
         (Self { stream, state: state.clone(), held, queue, sleep: None }, state)
     }
 }
 
-impl<S: Resettable> Drop for Wire<S> {
+impl<S: Resettable> Drop for FaultyStream<S> {
     fn drop(&mut self) {
         if self.state.inner().is_reset {
             self.stream.reset_when_dropped();
@@ -84,13 +88,13 @@ impl<S: Resettable> Drop for Wire<S> {
     }
 }
 
-impl WireState {
-    /// How often all has been out so far.
+impl StreamState {
+    /// The number of completed flushes.
     pub(super) fn flushes(&self) -> u64 {
         self.inner().flushes
     }
 
-    /// Waits until all has been out more often than that.
+    /// Waits until the number of completed flushes exceeds `since`.
     pub(super) fn poll_flushed(&self, cx: &mut Context<'_>, since: u64) -> Poll<()> {
         let mut inner = self.inner();
         if inner.flushes > since {
@@ -100,22 +104,22 @@ impl WireState {
         Poll::Pending
     }
 
-    /// Does this to the head that is written next.
-    pub(super) fn change_head(&self, plan: HeadPlan) {
-        self.inner().head = Some(plan);
+    /// Applies these faults to the next head that is written.
+    pub(super) fn change_next_head(&self, faults: HeadFaults) {
+        self.inner().head = Some(faults);
     }
 
-    /// Sends these bytes when all else is out, outside of every message.
-    pub(super) fn send_behind(&self, tail: Bytes) {
+    /// Sends these bytes after the current message, outside of its framing.
+    pub(super) fn send_after_message(&self, tail: Bytes) {
         self.inner().tail = tail;
     }
 
-    /// Ends the connection when all else is out.
-    pub(super) fn end_behind(&self, act: Act) {
-        self.inner().end = Some(act);
+    /// Ends the connection after the next flush.
+    pub(super) fn end_after_flush(&self, action: Action) {
+        self.inner().end = Some(action);
     }
 
-    /// Has the connection reset when it is dropped.
+    /// Resets the connection when it is dropped.
     pub(super) fn reset(&self) {
         self.inner().is_reset = true;
     }
@@ -125,29 +129,29 @@ impl WireState {
     }
 }
 
-impl<S: AsyncWrite + Resettable + Unpin> Wire<S> {
-    /// Keeps back a head that is to be changed, and says whether these bytes were part of one.
+impl<S: AsyncWrite + Resettable + Unpin> FaultyStream<S> {
+    /// Holds back a head that is to be rewritten. Returns whether these bytes were held back.
     fn hold(&mut self, bytes: &[u8]) -> bool {
         if self.state.inner().head.is_none() {
             return false;
         }
         self.held.extend_from_slice(bytes);
         if let Some(end) = head::end(&self.held)
-            && let Some(plan) = self.state.inner().head.take()
+            && let Some(faults) = self.state.inner().head.take()
         {
             let held = std::mem::take(&mut self.held);
-            self.queue = head::rewrite(&plan, &held[..end]);
-            self.queue.push_back(Out::Bytes(Bytes::copy_from_slice(&held[end..])));
+            self.queue = head::rewrite(&faults, &held[..end]);
+            self.queue.push_back(WriteOp::Bytes(Bytes::copy_from_slice(&held[end..])));
         }
         true
     }
 
-    /// Sends what was kept back.
+    /// Carries out the queued operations.
     fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(next) = self.queue.front_mut() {
             match next {
-                Out::Bytes(bytes) if bytes.is_empty() => {}
-                Out::Bytes(bytes) => {
+                WriteOp::Bytes(bytes) if bytes.is_empty() => {}
+                WriteOp::Bytes(bytes) => {
                     let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
                     if written == 0 {
                         return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -155,20 +159,20 @@ impl<S: AsyncWrite + Resettable + Unpin> Wire<S> {
                     bytes.advance(written);
                     continue;
                 }
-                Out::Pause(time) => {
+                WriteOp::Pause(time) => {
                     ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
                     let until = Instant::now() + *time;
                     let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));
                     ready!(sleep.as_mut().poll(cx));
                     self.sleep = None;
                 }
-                Out::Hang => {
+                WriteOp::Hang => {
                     ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
                     return Poll::Pending;
                 }
-                Out::Close | Out::Reset => {
+                WriteOp::Close | WriteOp::Reset => {
                     ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-                    if *next == Out::Reset {
+                    if *next == WriteOp::Reset {
                         self.state.reset();
                     }
                     return Poll::Ready(Err(io::Error::other("the scenario ends the connection")));
@@ -195,7 +199,7 @@ impl<S: AsyncWrite + Resettable + Unpin> Wire<S> {
     }
 }
 
-impl<S: AsyncRead + Resettable + Unpin> AsyncRead for Wire<S> {
+impl<S: AsyncRead + Resettable + Unpin> AsyncRead for FaultyStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -204,7 +208,7 @@ impl<S: AsyncRead + Resettable + Unpin> AsyncRead for Wire<S> {
         {
             let mut inner = self.state.inner();
             if inner.is_ended {
-                // As if the client had hung up: the server then does so too.
+                // Reports the end of the input, upon which hyper closes the connection.
                 return Poll::Ready(Ok(()));
             }
             inner.reading = Some(cx.waker().clone());
@@ -213,7 +217,7 @@ impl<S: AsyncRead + Resettable + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Resettable + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncWrite + Resettable + Unpin> AsyncWrite for FaultyStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -250,9 +254,9 @@ impl<S: AsyncWrite + Resettable + Unpin> AsyncWrite for Wire<S> {
         let mut inner = self.state.inner();
         inner.flushes += 1;
         inner.waiting.drain(..).for_each(Waker::wake);
-        if let Some(act) = inner.end.take() {
+        if let Some(action) = inner.end.take() {
             inner.is_ended = true;
-            inner.is_reset |= act == Act::Reset;
+            inner.is_reset |= action == Action::Reset;
             inner.reading.take().into_iter().for_each(Waker::wake);
         }
         Poll::Ready(Ok(()))
@@ -260,7 +264,7 @@ impl<S: AsyncWrite + Resettable + Unpin> AsyncWrite for Wire<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.state.inner().is_reset {
-            // A goodbye would come before the reset.
+            // A shutdown would send a FIN before the reset.
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)

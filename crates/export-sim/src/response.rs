@@ -7,61 +7,61 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 
 use crate::Payload;
-use crate::delivery::{Delivery, Flow, Step};
+use crate::delivery::{Delivery, DeliverySteps, Step};
 
-/// What the service answers, and how the answer is to reach the client.
+/// A response of the simulated service, together with the faults of its delivery.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct SimResponse {
     response: Response<Payload>,
     pub(crate) delivery: Delivery,
 }
 
-impl Answer {
-    /// The answer's status, even if the client is never to see it.
+impl SimResponse {
+    /// The status, even if the client never receives it.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    /// The answer's headers.
+    /// The headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
     }
 
-    /// The answer's body, before its delivery does anything to it.
+    /// The body, before delivery faults are applied.
     #[must_use]
     pub fn payload(&self) -> &Payload {
         self.response.body()
     }
 
-    /// Plays the delivery and says what a client would have seen, with the whole body in memory.
+    /// Simulates the delivery and returns what a client would receive, with the whole body in memory.
     ///
     /// # Errors
     ///
-    /// If a file that is to be served cannot be read.
+    /// If the file to serve cannot be read.
     ///
     /// ```
     /// use export_sim::{Config, Ending, Service, Timestamp};
     ///
     /// let mut service = Service::new(Config::default());
     /// let request = http::Request::get("/operations/1").body(Vec::new())?;
-    /// let seen = service.handle(Timestamp::default(), request).play()?;
-    /// assert_eq!(seen.ending(), Ending::Complete);
-    /// assert_eq!(seen.response().map(|head| head.status().as_u16()), Some(404));
+    /// let received = service.handle(Timestamp::default(), request).deliver()?;
+    /// assert_eq!(received.ending(), Ending::Complete);
+    /// assert_eq!(received.response().map(|head| head.status().as_u16()), Some(404));
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
-    pub fn play(self) -> io::Result<Seen> {
+    pub fn deliver(self) -> io::Result<ReceivedResponse> {
         let mut took = Duration::ZERO;
-        let delivery = self.delivery.without_bytes_of_the_head();
+        let delivery = self.delivery.with_head_actions_before_head();
         let is_endless = self.response.body().len() == u64::MAX;
-        let mut flow = Flow::new(self.response.body().clone(), delivery);
+        let mut steps = DeliverySteps::new(self.response.body().clone(), delivery);
         let mut body = Vec::new();
         let mut head = false;
         let ending = loop {
-            match flow.step(usize::MAX)? {
+            match steps.next_step(usize::MAX)? {
                 Step::Head => head = true,
-                Step::Send(_) if is_endless && body.len() >= ENOUGH => break Ending::Endless,
+                Step::Send(_) if is_endless && body.len() >= MAX_ENDLESS => break Ending::Endless,
                 Step::Send(bytes) => body.extend_from_slice(&bytes),
                 Step::Pause(pause) => took = took.saturating_add(pause),
                 Step::Hang => break Ending::Hung,
@@ -71,10 +71,9 @@ impl Answer {
             }
         };
         let response = head.then(|| self.response.map(|_| Bytes::from(body)));
-        Ok(Seen { response, ending, took })
+        Ok(ReceivedResponse { response, ending, took })
     }
 
-    /// The response and what to do with it.
     pub(crate) fn into_parts(self) -> (Response<Payload>, Delivery) {
         (self.response, self.delivery)
     }
@@ -90,7 +89,7 @@ impl Answer {
         Self::new(status).with_body("application/json", body.to_string())
     }
 
-    /// The body, its type, and its true length.
+    /// Sets the body, its media type, and its correct length.
     pub(crate) fn with_body(mut self, media_type: &str, body: impl Into<Payload>) -> Self {
         self.set_body(body);
         self.with_header(CONTENT_TYPE, media_type)
@@ -110,7 +109,7 @@ impl Answer {
         self.headers_mut().insert(name, header_value(value));
     }
 
-    /// Replaces the body; a `Content-Length` follows it.
+    /// Replaces the body, and updates the `Content-Length` if there is one.
     pub(crate) fn set_body(&mut self, body: impl Into<Payload>) {
         let body = body.into();
         if self.headers().contains_key(CONTENT_LENGTH) {
@@ -119,7 +118,7 @@ impl Answer {
         *self.response.body_mut() = body;
     }
 
-    /// Leaves out the body and lets its length stand, as the answer to a HEAD does.
+    /// Removes the body but keeps its `Content-Length`, as in the response to a HEAD request.
     pub(crate) fn drop_body(&mut self) {
         *self.response.body_mut() = Payload::default();
     }
@@ -129,10 +128,10 @@ impl Answer {
     }
 }
 
-/// So much of a body without end is kept.
-const ENOUGH: usize = 4 << 20;
+/// The number of bytes of an endless body to keep.
+const MAX_ENDLESS: usize = 4 << 20;
 
-/// A header's value; what cannot stand in one becomes a question mark.
+/// Converts text to a header value; characters that are not allowed become question marks.
 pub(crate) fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| {
         let clean: String =
@@ -141,52 +140,52 @@ pub(crate) fn header_value(text: &str) -> HeaderValue {
     })
 }
 
-/// What a client sees of an [`Answer`].
+/// What a client receives of a [`SimResponse`].
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct ReceivedResponse {
     response: Option<Response<Bytes>>,
     ending: Ending,
     took: Duration,
 }
 
-impl Seen {
-    /// The head and as much of the body as was sent; none if the connection was closed before.
+impl ReceivedResponse {
+    /// The head, and the part of the body that was sent. `None` if the connection was closed before the head.
     #[must_use]
     pub fn response(&self) -> Option<&Response<Bytes>> {
         self.response.as_ref()
     }
 
-    /// As [`Seen::response`], by value.
+    /// Like [`ReceivedResponse::response`], by value.
     #[must_use]
     pub fn into_response(self) -> Option<Response<Bytes>> {
         self.response
     }
 
-    /// How it ended.
+    /// How the response ended.
     #[must_use]
     pub fn ending(&self) -> Ending {
         self.ending
     }
 
-    /// How long the service took over it, apart from the transfer.
+    /// The time that the service took to respond, without the transfer.
     #[must_use]
     pub fn took(&self) -> Duration {
         self.took
     }
 }
 
-/// How an answer ended, as the connection shows it.
+/// How a response ended, as seen on the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ending {
-    /// The server sent all it meant to. That may be less or more than `Content-Length` says.
+    /// The server sent everything it intended to. That may be less or more than the `Content-Length`.
     Complete,
-    /// The connection was closed in the middle.
+    /// The connection was closed before the end.
     Closed,
-    /// The connection was reset in the middle.
+    /// The connection was reset before the end.
     Reset,
-    /// There is no end; the first few MiB were taken.
+    /// The body has no end; the first few MiB were received.
     Endless,
-    /// Nothing more comes, and the connection stays open.
+    /// No more bytes arrive, and the connection stays open.
     Hung,
 }

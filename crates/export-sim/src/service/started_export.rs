@@ -4,7 +4,7 @@ use super::Service;
 use super::operations::Operation;
 use crate::{Format, Payload, Timestamp};
 
-/// An export that the service has started: what a test asks to know what happened on the other side.
+/// An export that the service has started, for assertions in tests.
 #[derive(Clone, Debug)]
 pub struct StartedExport {
     operation: String,
@@ -24,9 +24,9 @@ impl StartedExport {
         Ok(Self {
             operation: operation.id.clone(),
             request_id: operation.request_id.clone(),
-            source: operation.order.name().to_owned(),
-            format: operation.order.format(),
-            mails: operation.order.mails(),
+            source: operation.request.name().to_owned(),
+            format: operation.request.format(),
+            mails: operation.request.mails(),
             started: operation.started,
             etag: artifact.etag,
             file_name: artifact.file_name,
@@ -34,43 +34,43 @@ impl StartedExport {
         })
     }
 
-    /// The id of the operation.
+    /// The operation's id.
     #[must_use]
     pub fn operation(&self) -> &str {
         &self.operation
     }
 
-    /// The id of the request that started it, which the operation shows as `originalRequest`.
+    /// The id of the request that started the export: the operation's `originalRequest`.
     #[must_use]
     pub fn request_id(&self) -> &str {
         &self.request_id
     }
 
-    /// The id of what is exported.
+    /// The id of the exported object.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// What it becomes.
+    /// The format of the exported file.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Whether a person gets a mail for it: the one side effect that cannot be taken back.
+    /// Whether the service sends an email on completion, the only side effect of an export.
     #[must_use]
     pub fn mails(&self) -> bool {
         self.mails
     }
 
-    /// When it was started.
+    /// The time at which the export was started.
     #[must_use]
     pub fn started(&self) -> Timestamp {
         self.started
     }
 
-    /// The strong ETag of the file, with its quotes.
+    /// The strong ETag of the file, including the quotes.
     #[must_use]
     pub fn etag(&self) -> &str {
         &self.etag
@@ -82,7 +82,7 @@ impl StartedExport {
         &self.file_name
     }
 
-    /// The true bytes of the file, whatever the faults of a scenario do to them on their way.
+    /// The correct content of the file, unaffected by faults.
     #[must_use]
     pub fn content(&self) -> &Payload {
         &self.content

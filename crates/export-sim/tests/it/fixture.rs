@@ -1,11 +1,11 @@
-//! A service, a clock that is moved by hand, and requests in few words.
+//! A service with a manual clock, and helpers for requests.
 
 use bytes::Bytes;
-use export_sim::{Answer, Config, Service, Timestamp};
+use export_sim::{Config, Service, SimResponse, Timestamp};
 use http::{Request, Response};
 use serde_json::Value;
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) service: Service,
     pub(crate) millis: u64,
 }
@@ -16,11 +16,11 @@ pub(crate) fn config() -> Config {
     Config::default().with_token("good").with_client("id", "secret").with_operations_rate(0)
 }
 
-pub(crate) fn world(config: Config) -> World {
-    World { service: Service::new(config), millis: START }
+pub(crate) fn fixture(config: Config) -> Fixture {
+    Fixture { service: Service::new(config), millis: START }
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.millis)
     }
@@ -29,29 +29,29 @@ impl World {
         self.millis += millis;
     }
 
-    pub(crate) fn handle(&mut self, request: Request<Bytes>) -> Answer {
+    pub(crate) fn handle(&mut self, request: Request<Bytes>) -> SimResponse {
         self.service.handle(self.now(), request)
     }
 
-    /// What a client sees of the answer, if it comes whole.
+    /// Sends a request and returns the complete response.
     pub(crate) fn send(&mut self, request: Request<Bytes>) -> Response<Bytes> {
-        let seen = self.handle(request).play().unwrap();
-        assert_eq!(seen.ending(), export_sim::Ending::Complete);
-        seen.into_response().unwrap()
+        let received = self.handle(request).deliver().unwrap();
+        assert_eq!(received.ending(), export_sim::Ending::Complete);
+        received.into_response().unwrap()
     }
 
     pub(crate) fn get(&mut self, url: &str) -> Response<Bytes> {
         self.send(get(url))
     }
 
-    /// Submits and gives the operation's URL.
+    /// Submits an export and returns the operation's URL.
     pub(crate) fn submit(&mut self, path: &str, body: &str) -> String {
-        let answer = self.send(post(path, body));
-        assert_eq!(answer.status(), 202, "{}", text(&answer));
-        header(&answer, "location").to_owned()
+        let response = self.send(post(path, body));
+        assert_eq!(response.status(), 202, "{}", text(&response));
+        header(&response, "location").to_owned()
     }
 
-    /// A whole export, which is to be complete at once: the answer with the file.
+    /// Runs an export that completes at once, and returns the response with the file.
     pub(crate) fn export(&mut self, path: &str, body: &str) -> Response<Bytes> {
         let operation = self.submit(path, body);
         let url = self.resource(&operation);
@@ -59,14 +59,14 @@ impl World {
     }
 
     pub(crate) fn resource(&mut self, operation: &str) -> String {
-        let answer = self.get(operation);
-        let operation = json(&answer);
+        let response = self.get(operation);
+        let operation = json(&response);
         assert_eq!(operation["status"], "completed", "{operation}");
         operation["resourceUrl"].as_str().unwrap().to_owned()
     }
 }
 
-/// A request with the version that goes with its path, and the good token.
+/// A request with a valid token and the `X-Version` of its path.
 pub(crate) fn post(path: &str, body: &str) -> Request<Bytes> {
     let request = Request::post(path)
         .header("authorization", "Bearer good")
@@ -91,7 +91,7 @@ fn is_current(url: &str) -> bool {
     !url.contains("/platform/") && !url.contains("/iam/")
 }
 
-/// The request with another header.
+/// Sets a header of the request.
 pub(crate) fn with(mut request: Request<Bytes>, name: &'static str, value: &str) -> Request<Bytes> {
     request.headers_mut().insert(name, value.parse().unwrap());
     request
@@ -102,14 +102,14 @@ pub(crate) fn without(mut request: Request<Bytes>, name: &str) -> Request<Bytes>
     request
 }
 
-pub(crate) fn header<'a>(answer: &'a Response<Bytes>, name: &str) -> &'a str {
-    answer.headers().get(name).map_or("", |value| value.to_str().unwrap())
+pub(crate) fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
-pub(crate) fn json(answer: &Response<Bytes>) -> Value {
-    serde_json::from_slice(answer.body()).unwrap()
+pub(crate) fn json(response: &Response<Bytes>) -> Value {
+    serde_json::from_slice(response.body()).unwrap()
 }
 
-pub(crate) fn text(answer: &Response<Bytes>) -> String {
-    String::from_utf8_lossy(answer.body()).into_owned()
+pub(crate) fn text(response: &Response<Bytes>) -> String {
+    String::from_utf8_lossy(response.body()).into_owned()
 }

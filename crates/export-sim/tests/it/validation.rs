@@ -1,11 +1,11 @@
-//! What the service does not take, and how it says so.
+//! Validation of requests, and the error responses.
 
 use bytes::Bytes;
 use http::{Method, Request};
 use serde_json::Value;
 
-use crate::flow::EXPORTS;
-use crate::world::{config, get, header, json, post, with, without, world};
+use crate::fixture::{config, fixture, get, header, json, post, with, without};
+use crate::lifecycle::EXPORTS;
 
 fn assert_flat(error: &Value, code: &str) {
     assert_eq!(error["code"], code, "{error}");
@@ -14,17 +14,17 @@ fn assert_flat(error: &Value, code: &str) {
     }
 }
 
-/// The status, and the target of the error.
-fn refusal(path: &str, body: &str) -> (u16, String) {
-    let answer = world(config()).send(post(path, body));
-    let error = json(&answer);
-    (answer.status().as_u16(), error["target"].as_str().unwrap_or_default().to_owned())
+/// The status and the target of the error.
+fn rejection(path: &str, body: &str) -> (u16, String) {
+    let response = fixture(config()).send(post(path, body));
+    let error = json(&response);
+    (response.status().as_u16(), error["target"].as_str().unwrap_or_default().to_owned())
 }
 
 #[test]
-fn a_body_that_breaks_the_schema_is_refused_by_name() {
+fn schema_violation_names_the_target() {
     let check = |path: &str, body: &str, target: &str| {
-        assert_eq!(refusal(path, body), (400, target.to_owned()), "{body}");
+        assert_eq!(rejection(path, body), (400, target.to_owned()), "{body}");
     };
     let document = "/documents/d1/export";
     check(document, "", "body");
@@ -89,8 +89,8 @@ fn a_body_that_breaks_the_schema_is_refused_by_name() {
 }
 
 #[test]
-fn bodies_at_the_edge_of_the_schema_are_taken() {
-    let mut world = world(config());
+fn schema_limits_are_inclusive() {
+    let mut fixture = fixture(config());
     for (path, body) in [
         (
             "/spreadsheets/s1/export",
@@ -111,20 +111,20 @@ fn bodies_at_the_edge_of_the_schema_are_taken() {
             r#"{"kind":"Workiva","workivaFileExport":{"workivaFileExportOptions":{"removeLinks":true}}}"#,
         ),
     ] {
-        world.submit(path, body);
+        fixture.submit(path, body);
     }
 }
 
 #[test]
-fn an_empty_body_gets_the_documented_flat_error() {
-    let answer = world(config()).send(post("/prototype/platform/files/f1/export", ""));
-    assert_eq!(answer.status(), 400);
-    assert_flat(&json(&answer), "400BadRequest");
+fn empty_body_is_rejected_with_flat_error() {
+    let response = fixture(config()).send(post("/prototype/platform/files/f1/export", ""));
+    assert_eq!(response.status(), 400);
+    assert_flat(&json(&response), "400BadRequest");
 }
 
 #[test]
-fn a_path_and_a_version_that_do_not_belong_together_do_not_exist() {
-    let mut world = world(config());
+fn path_requires_matching_version() {
+    let mut fixture = fixture(config());
     for (path, body, _) in EXPORTS {
         let request = without(post(path, body), "x-version");
         let old = path.contains("/platform/");
@@ -139,25 +139,25 @@ fn a_path_and_a_version_that_do_not_belong_together_do_not_exist() {
             if let Some(version) = version {
                 request = with(request, "x-version", version);
             }
-            let status = world.send(request).status();
+            let status = fixture.send(request).status();
             assert_eq!(status.as_u16(), if exists { 202 } else { 404 }, "{path} {version:?}");
         }
     }
 }
 
 #[test]
-fn unknown_paths_do_not_exist() {
-    let mut world = world(config());
+fn unknown_path_is_404() {
+    let mut fixture = fixture(config());
     for path in ["/", "/files", "/files/f1", "/files/f1/export/", "//", "/operations/none"] {
-        let answer = world.get(path);
-        assert_eq!(answer.status(), 404, "{path}");
-        assert_flat(&json(&answer), "404NotFound");
+        let response = fixture.get(path);
+        assert_eq!(response.status(), 404, "{path}");
+        assert_flat(&json(&response), "404NotFound");
     }
 }
 
 #[test]
-fn a_wrong_method_is_told_the_right_ones() {
-    let mut world = world(config());
+fn wrong_method_is_405_with_allow() {
+    let mut fixture = fixture(config());
     for (path, allowed) in [
         ("/documents/d1/export", "POST"),
         ("/oauth2/token", "POST"),
@@ -166,42 +166,42 @@ fn a_wrong_method_is_told_the_right_ones() {
     ] {
         let mut request = get(path);
         *request.method_mut() = Method::DELETE;
-        let answer = world.send(request);
-        assert_eq!(answer.status(), 405, "{path}");
-        assert_eq!(header(&answer, "allow"), allowed, "{path}");
-        assert_flat(&json(&answer), "405MethodNotAllowed");
+        let response = fixture.send(request);
+        assert_eq!(response.status(), 405, "{path}");
+        assert_eq!(header(&response, "allow"), allowed, "{path}");
+        assert_flat(&json(&response), "405MethodNotAllowed");
     }
 }
 
 #[test]
-fn another_media_type_is_refused_and_a_parameter_is_not() {
-    let mut world = world(config());
+fn wrong_media_type_is_415() {
+    let mut fixture = fixture(config());
     let request = post("/documents/d1/export", r#"{"format":"pdf"}"#);
-    let answer = world.send(with(request.clone(), "content-type", "text/plain"));
-    assert_eq!(answer.status(), 415);
-    assert_flat(&json(&answer), "415UnsupportedMediaType");
-    assert_eq!(world.send(without(request.clone(), "content-type")).status(), 415);
+    let response = fixture.send(with(request.clone(), "content-type", "text/plain"));
+    assert_eq!(response.status(), 415);
+    assert_flat(&json(&response), "415UnsupportedMediaType");
+    assert_eq!(fixture.send(without(request.clone(), "content-type")).status(), 415);
     let charset = with(request, "content-type", "Application/JSON; charset=utf-8");
-    assert_eq!(world.send(charset).status(), 202);
+    assert_eq!(fixture.send(charset).status(), 202);
 }
 
 #[test]
-fn a_body_may_be_as_large_as_documented_and_no_larger() {
+fn body_over_limit_is_413() {
     let body = |len: usize| {
         let body = r#"{"format":"pdf"}"#;
         format!("{}{body}", " ".repeat(len - body.len()))
     };
-    let mut world = world(config());
-    let status = |len, world: &mut crate::world::World| {
-        world.send(post("/documents/d1/export", &body(len))).status().as_u16()
+    let mut fixture = fixture(config());
+    let status = |len, fixture: &mut crate::fixture::Fixture| {
+        fixture.send(post("/documents/d1/export", &body(len))).status().as_u16()
     };
-    assert_eq!(status(10_485_760, &mut world), 202);
-    assert_eq!(status(10_485_761, &mut world), 413);
+    assert_eq!(status(10_485_760, &mut fixture), 202);
+    assert_eq!(status(10_485_761, &mut fixture), 413);
 }
 
 #[test]
-fn a_missing_or_unknown_token_is_refused() {
-    let mut world = world(config());
+fn missing_or_unknown_token_is_401() {
+    let mut fixture = fixture(config());
     let request = post("/documents/d1/export", r#"{"format":"pdf"}"#);
     let bare = without(request.clone(), "authorization");
     let mut twice = request.clone();
@@ -211,46 +211,46 @@ fn a_missing_or_unknown_token_is_refused() {
         wrong.push(with(request.clone(), "authorization", value));
     }
     for request in wrong {
-        let answer = world.send(request);
-        assert_eq!(answer.status(), 401);
-        assert_flat(&json(&answer), "401Unauthorized");
+        let response = fixture.send(request);
+        assert_eq!(response.status(), 401);
+        assert_flat(&json(&response), "401Unauthorized");
     }
-    assert_eq!(world.send(with(request, "authorization", "bearer good")).status(), 202);
+    assert_eq!(fixture.send(with(request, "authorization", "bearer good")).status(), 202);
 }
 
 #[test]
-fn a_missing_scope_is_named() {
-    let mut world = world(config().with_scopes(["file:read"]));
+fn missing_scope_is_403_and_named() {
+    let mut fixture = fixture(config().with_scopes(["file:read"]));
     for (path, body, _) in EXPORTS {
         let scope = match path {
             path if path.contains("files") => Some("file:write"),
             path if path.contains("graph") || path.contains("testForms") => Some("graph:read"),
             _ => None,
         };
-        let answer = world.send(post(path, body));
+        let response = fixture.send(post(path, body));
         match scope {
             Some(scope) => {
-                assert_eq!(answer.status(), 403, "{path}");
-                let error = json(&answer);
+                assert_eq!(response.status(), 403, "{path}");
+                let error = json(&response);
                 assert_flat(&error, "403Forbidden");
                 assert!(error["message"].as_str().unwrap().contains(scope), "{error}");
             }
-            None => assert_eq!(answer.status(), 202, "{path}"),
+            None => assert_eq!(response.status(), 202, "{path}"),
         }
     }
 }
 
 #[test]
-fn two_versions_at_once_are_none() {
+fn duplicate_version_header_is_404() {
     let mut request = post("/documents/d1/export", r#"{"format":"pdf"}"#);
     request.headers_mut().append("x-version", "2026-01-01".parse().unwrap());
-    assert_eq!(world(config()).send(request).status(), 404);
+    assert_eq!(fixture(config()).send(request).status(), 404);
 }
 
 #[test]
-fn an_error_lists_all_that_is_wrong() {
-    let answer = world(config()).send(post("/documents/d1/export", r#"{"a":1,"b":2}"#));
-    let error = json(&answer);
+fn error_lists_all_violations() {
+    let response = fixture(config()).send(post("/documents/d1/export", r#"{"a":1,"b":2}"#));
+    let error = json(&response);
     let targets: Vec<_> = error["details"]
         .as_array()
         .unwrap()
@@ -261,9 +261,9 @@ fn an_error_lists_all_that_is_wrong() {
 }
 
 #[test]
-fn what_the_storage_origin_does_not_know_it_says_in_xml() {
+fn unknown_storage_path_is_xml_404() {
     let request = Request::get("http://127.0.0.1:8081/nothing").body(Bytes::new()).unwrap();
-    let answer = world(config()).send(request);
-    assert_eq!(answer.status(), 404);
-    assert_eq!(header(&answer, "content-type"), "application/xml");
+    let response = fixture(config()).send(request);
+    assert_eq!(response.status(), 404);
+    assert_eq!(header(&response, "content-type"), "application/xml");
 }

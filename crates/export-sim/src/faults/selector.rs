@@ -1,43 +1,46 @@
 use std::collections::HashMap;
 
+use super::catalog::survivable;
 use super::fault::Fault;
-use super::menu::menu;
 use super::scenario::{ConnectionRule, Per, Role, Scenario};
-use super::values::Refusal;
+use super::values::ConnectionFault;
 use crate::random::{Random, hash};
 use crate::{Endpoint, Origin};
 
-/// Counts the requests and chooses what goes wrong with each.
+/// Counts requests and connections, and selects the faults of each.
 #[derive(Clone, Debug)]
-pub(crate) struct Director {
+pub(crate) struct FaultSelector {
     scenario: Scenario,
     counts: HashMap<(Endpoint, Option<String>), u64>,
     connections: HashMap<Origin, u64>,
 }
 
-/// What goes wrong with one request.
+/// The faults of one request.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct FaultPlan {
     pub(crate) faults: Vec<Fault>,
     pub(crate) role: Role,
 }
 
-impl Director {
+impl FaultSelector {
     pub(crate) fn new(scenario: Scenario) -> Self {
         Self { scenario, counts: HashMap::new(), connections: HashMap::new() }
     }
 
-    /// Chooses for the next request.
-    pub(crate) fn plan(&mut self, endpoint: Endpoint, operation: Option<&str>) -> Plan {
+    /// Counts the next request and selects its faults.
+    pub(crate) fn next_request(
+        &mut self,
+        endpoint: Endpoint,
+        operation: Option<&str>,
+    ) -> FaultPlan {
         let all = self.count(endpoint, None);
-        // A million operations are counted only for a rule that asks for it.
-        let is_asked = self.scenario.rules.iter().any(|rule| rule.matches.per == Per::Operation);
-        let own =
-            operation.filter(|_| is_asked).map(|id| self.count(endpoint, Some(id.to_owned())));
-        self.choose(endpoint, all, own)
+        // Counting per operation needs memory for each operation: do it only if a rule uses it.
+        let is_used = self.scenario.rules.iter().any(|rule| rule.matches.per == Per::Operation);
+        let own = operation.filter(|_| is_used).map(|id| self.count(endpoint, Some(id.to_owned())));
+        self.select(endpoint, all, own)
     }
 
-    /// Whether the next request will meet this fault.
+    /// Whether this fault will be selected for the next request.
     pub(crate) fn is_next(
         &self,
         endpoint: Endpoint,
@@ -49,31 +52,32 @@ impl Director {
             self.counts.get(&key).copied().unwrap_or_default() + 1
         };
         let own = operation.map(|id| next(Some(id)));
-        self.choose(endpoint, next(None), own).faults.contains(fault)
+        self.select(endpoint, next(None), own).faults.contains(fault)
     }
 
-    /// Counts a connection, and chooses what becomes of it.
-    pub(crate) fn connection(&mut self, origin: Origin) -> Option<Refusal> {
+    /// Counts the next connection and selects its fault.
+    pub(crate) fn next_connection(&mut self, origin: Origin) -> Option<ConnectionFault> {
         let count = self.connections.entry(origin).or_default();
         *count += 1;
-        let matches = |rule: &&ConnectionRule| rule.origin == origin && rule.nth.holds(*count);
+        let matches = |rule: &&ConnectionRule| rule.origin == origin && rule.nth.contains(*count);
         self.scenario.connections.iter().find(matches).map(|rule| rule.then)
     }
 
+    /// The number of connections so far.
     pub(crate) fn connections(&self, origin: Origin) -> u64 {
         self.connections.get(&origin).copied().unwrap_or_default()
     }
 
-    fn choose(&self, endpoint: Endpoint, all: u64, own: Option<u64>) -> Plan {
-        let mut plan = Plan { faults: Vec::new(), role: Role::Acts };
+    fn select(&self, endpoint: Endpoint, all: u64, own: Option<u64>) -> FaultPlan {
+        let mut plan = FaultPlan { faults: Vec::new(), role: Role::Acts };
         for rule in &self.scenario.rules {
             let count = match rule.matches.per {
                 Per::Service => all,
                 Per::Operation => own.unwrap_or(all),
             };
-            if rule.matches.endpoint == endpoint && rule.matches.nth.holds(count) {
+            if rule.matches.endpoint == endpoint && rule.matches.nth.contains(count) {
                 plan.faults.extend(rule.then.iter().cloned());
-                let replaced = rule.then.iter().any(Fault::replaces_answer);
+                let replaced = rule.then.iter().any(Fault::replaces_response);
                 let default = if replaced { Role::Idle } else { plan.role };
                 plan.role = rule.service.unwrap_or(default);
             }
@@ -81,7 +85,7 @@ impl Director {
         if plan.faults.is_empty()
             && let Some(fault) = self.at_random(endpoint, all)
         {
-            plan.role = if fault.replaces_answer() { Role::Idle } else { Role::Acts };
+            plan.role = if fault.replaces_response() { Role::Idle } else { Role::Acts };
             plan.faults.push(fault);
         }
         plan
@@ -93,16 +97,17 @@ impl Director {
         *count
     }
 
-    /// The choice depends on the seed, the endpoint and the count alone, and so not on what runs beside it.
+    /// Selects a random fault. It depends only on the seed, the endpoint and the count, not on concurrent requests to
+    /// other endpoints.
     fn at_random(&self, endpoint: Endpoint, count: u64) -> Option<Fault> {
         let random = self.scenario.random.as_ref()?;
         let mut dice =
             Random::new(hash(random.seed ^ (endpoint as u64) << 56, &count.to_le_bytes()));
-        if dice.share() >= random.rate {
+        if dice.fraction() >= random.rate {
             return None;
         }
-        let own = menu(endpoint);
-        let faults = if random.faults.is_empty() { &own } else { &random.faults };
+        let default = survivable(endpoint);
+        let faults = if random.faults.is_empty() { &default } else { &random.faults };
         faults.get(dice.below(faults.len())).cloned()
     }
 }

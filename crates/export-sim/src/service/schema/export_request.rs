@@ -1,46 +1,48 @@
 use serde_json::{Map, Value};
 
 use crate::documents::Format;
-use crate::service::route::Family;
+use crate::service::route::ExportKind;
 
-/// What a valid request asked for.
+/// A validated export request.
 #[derive(Clone, Debug)]
-pub(crate) struct Order {
+pub(crate) struct ExportRequest {
     name: String,
     format: Format,
     kind: Kind,
     parts: Vec<String>,
-    facts: Vec<(String, String)>,
+    options: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// The service converts it: the request decides what it becomes.
+    /// The service converts the object to the requested format.
     Converted,
-    /// It was uploaded and comes as it was.
+    /// The object is an uploaded file, which is exported unchanged.
     Uploaded,
 }
 
-impl Order {
-    /// Reads a body that has passed the checks.
-    pub(super) fn new(family: Family, ids: &[String], body: &Map<String, Value>) -> Self {
+impl ExportRequest {
+    /// Converts a body that has passed validation.
+    pub(super) fn new(kind: ExportKind, ids: &[String], body: &Map<String, Value>) -> Self {
         let text = |name: &str| body.get(name).and_then(Value::as_str);
         let uploaded = text("kind") == Some("SupportingDocument");
-        let format = match (family, text("kind")) {
-            (Family::File, Some("Document")) => nested(body, "documentExport", Format::Docx),
-            (Family::File, Some("Presentation")) => {
+        let format = match (kind, text("kind")) {
+            (ExportKind::File, Some("Document")) => nested(body, "documentExport", Format::Docx),
+            (ExportKind::File, Some("Presentation")) => {
                 nested(body, "presentationExport", Format::Pptx)
             }
-            (Family::File, Some("Spreadsheet")) => nested(body, "spreadsheetExport", Format::Xlsx),
-            (Family::File, Some("SupportingDocument")) => Format::Pdf,
+            (ExportKind::File, Some("Spreadsheet")) => {
+                nested(body, "spreadsheetExport", Format::Xlsx)
+            }
+            (ExportKind::File, Some("SupportingDocument")) => Format::Pdf,
             _ => text("format").and_then(Format::from_name).unwrap_or(Format::TarGz),
         };
-        let mut facts = Vec::new();
-        flatten("", body, &mut facts);
+        let mut options = Vec::new();
+        flatten("", body, &mut options);
         let parts = parts(body);
         let source = body.get("workivaFileExportOptions").and_then(|it| it.get("sourceId"));
         let name = source.and_then(Value::as_str).or_else(|| ids.last().map(String::as_str));
-        let spreadsheet = family == Family::Spreadsheet || body.contains_key("spreadsheetExport");
+        let spreadsheet = kind == ExportKind::Spreadsheet || body.contains_key("spreadsheetExport");
         Self {
             name: name.unwrap_or("export").to_owned(),
             format: match format {
@@ -49,7 +51,7 @@ impl Order {
             },
             kind: if uploaded { Kind::Uploaded } else { Kind::Converted },
             parts,
-            facts,
+            options,
         }
     }
 
@@ -61,7 +63,7 @@ impl Order {
         self.format
     }
 
-    /// The extension of the file, if the request decides on it.
+    /// The extension of the file, unless the file is an uploaded one.
     pub(crate) fn extension(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Converted => Some(self.format.extension()),
@@ -69,24 +71,24 @@ impl Order {
         }
     }
 
-    /// The sections, sheets or slides that were asked for; none for all.
+    /// The requested sections, sheets or slides. Empty if all are requested.
     pub(crate) fn parts(&self) -> &[String] {
         &self.parts
     }
 
-    /// Every value of the body, under its path, in the order of the paths.
-    pub(crate) fn facts(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.facts.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    /// All values of the body with their paths, sorted by path.
+    pub(crate) fn options(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.options.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether a person gets a mail when the export is completed.
+    /// Whether the service sends an email when the export is completed.
     pub(crate) fn mails(&self) -> bool {
-        self.facts().any(|(name, value)| name.ends_with("emailOnComplete") && value == "true")
+        self.options().any(|(name, value)| name.ends_with("emailOnComplete") && value == "true")
     }
 
-    /// Width and height of a page, in inches.
+    /// The width and height of a page, in inches.
     pub(crate) fn page(&self) -> (f64, f64) {
-        let value = |end: &str| self.facts().find(|(name, _)| name.ends_with(end));
+        let value = |end: &str| self.options().find(|(name, _)| name.ends_with(end));
         let inches = |end: &str| value(end).and_then(|(_, inches)| inches.parse().ok());
         let (width, height) =
             (inches("pageWidth").unwrap_or(8.5), inches("pageHeight").unwrap_or(11.0));
@@ -111,14 +113,14 @@ fn parts(body: &Map<String, Value>) -> Vec<String> {
     lists.flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn flatten(path: &str, object: &Map<String, Value>, facts: &mut Vec<(String, String)>) {
+fn flatten(path: &str, object: &Map<String, Value>, options: &mut Vec<(String, String)>) {
     for (name, value) in object {
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         match value {
-            Value::Object(object) => flatten(&path, object, facts),
-            Value::String(text) => facts.push((path, text.clone())),
-            other => facts.push((path, other.to_string())),
+            Value::Object(object) => flatten(&path, object, options),
+            Value::String(text) => options.push((path, text.clone())),
+            other => options.push((path, other.to_string())),
         }
     }
-    facts.sort();
+    options.sort();
 }
