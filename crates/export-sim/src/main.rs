@@ -64,7 +64,7 @@ struct Args {
     artifact_size: Option<u64>,
 
     /// How files are downloaded: from the API host, by a redirect to the storage origin, or by a signed URL.
-    #[arg(long, value_name = "WAY", default_value = "api-host", value_parser = downloads)]
+    #[arg(long, value_name = "METHOD", default_value = "api-host", value_parser = downloads)]
     downloads: Downloads,
 
     /// Time that an export takes: 2s (fixed), 1s..5s (uniform) or ~2s (exponential with this mean).
@@ -84,7 +84,7 @@ struct Args {
     scenario: Option<PathBuf>,
 
     /// Share of the requests to fail at random, from 0 to 1.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = share)]
     fault_rate: f64,
 
     /// Seed of all random values.
