@@ -1,4 +1,4 @@
-//! What the core costs: time, allocations, memory. Run by `cargo xtask bench core`.
+//! Measures the time, allocations and memory of the core. Run by `cargo xtask bench core`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use export_core::{
 };
 use http::{Request, Response};
 
-/// A body as the service sends it, of 560 bytes.
+/// An operation as the service sends it, about 560 bytes.
 fn operation(status: &str, resource: &str) -> Vec<u8> {
     format!(
         r#"{{"id":"5b0ef0c1f4d44d1d9ae2bc1b2b54e5f5","status":"{status}","resourceUrl":{resource},
@@ -20,22 +20,22 @@ fn operation(status: &str, resource: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Answers as an HTTP library hands them over: built once, so that only the core is measured.
-struct Answers {
+/// The responses, built once, so that only the core is measured.
+struct Responses {
     submit: Response<Vec<u8>>,
     pending: Response<Vec<u8>>,
     completed: Response<Vec<u8>>,
     file: Response<Vec<u8>>,
 }
 
-impl Answers {
+impl Responses {
     fn new() -> Self {
-        let answer = |status: u16, headers: &[(&str, &str)], body: Vec<u8>| {
-            let mut answer = Response::builder().status(status);
+        let response = |status: u16, headers: &[(&str, &str)], body: Vec<u8>| {
+            let mut response = Response::builder().status(status);
             for (name, value) in headers {
-                answer = answer.header(*name, *value);
+                response = response.header(*name, *value);
             }
-            answer.body(body).expect("all of these are legal")
+            response.body(body).expect("the response is valid")
         };
         let json = ("content-type", "application/json");
         let date = ("date", "Sun, 01 Mar 2026 00:00:00 GMT");
@@ -47,14 +47,14 @@ impl Answers {
         let file =
             "\"https://api.app.wdesk.com/platform/v1/downloads/5b0ef0c1f4d44d1d9ae2bc1b2b54e5f5\"";
         Self {
-            submit: answer(202, &[json, date, id, location, ("retry-after", "5")], vec![]),
-            pending: answer(
+            submit: response(202, &[json, date, id, location, ("retry-after", "5")], vec![]),
+            pending: response(
                 200,
                 &[json, date, id, ("retry-after", "1")],
                 operation("started", "null"),
             ),
-            completed: answer(200, &[json, date, id], operation("completed", file)),
-            file: answer(
+            completed: response(200, &[json, date, id], operation("completed", file)),
+            file: response(
                 200,
                 &[
                     ("content-type", "application/pdf"),
@@ -72,11 +72,11 @@ impl Answers {
 
 fn job(config: &Config) -> ExportJob {
     let spec = ExportSpec::document("124efa2a142f472ba1ceab34ed18915f", DocumentExport::pdf());
-    ExportJob::new(spec, config).expect("the spec is legal")
+    ExportJob::new(spec, config).expect("the spec is valid")
 }
 
-/// Submit, ten polls, fetch.
-fn whole_export(config: &Config, token: &Token, answers: &Answers) {
+/// Runs a whole export: submit, ten polls, fetch.
+fn whole_export(config: &Config, token: &Token, responses: &Responses) {
     let mut job = job(config);
     let mut now = Timestamp::from_date(2026, 3, 1);
     let mut sent = 0;
@@ -88,18 +88,18 @@ fn whole_export(config: &Config, token: &Token, answers: &Answers) {
             Step::Transmit(transmit) => {
                 let (request, in_flight) = transmit.start(now, Some(token), 0);
                 black_box(request);
-                let answer = match sent {
-                    0 => &answers.submit,
-                    1..=9 => &answers.pending,
-                    10 => &answers.completed,
-                    _ => &answers.file,
+                let response = match sent {
+                    0 => &responses.submit,
+                    1..=9 => &responses.pending,
+                    10 => &responses.completed,
+                    _ => &responses.file,
                 };
                 sent += 1;
-                match in_flight.handle_head(now, answer) {
-                    Reply::Collect(collect) => collect.handle_body(now, answer.body()),
+                match in_flight.handle_head(now, response) {
+                    Reply::Collect(collect) => collect.handle_body(now, response.body()),
                     Reply::Stream(mut stream) => {
-                        assert!(stream.check(answer.body()).is_continue());
-                        stream.advance(answer.body().len() as u64);
+                        assert!(stream.check(response.body()).is_continue());
+                        stream.advance(response.body().len() as u64);
                         stream.finish(now);
                     }
                 }
@@ -108,8 +108,9 @@ fn whole_export(config: &Config, token: &Token, answers: &Answers) {
     }
 }
 
-/// What a script does by hand, without a rule: the same requests, the bodies as generic JSON.
-fn by_hand(answers: &Answers) {
+/// Does the minimum without the core, for comparison: builds the same requests, and parses the
+/// bodies as generic JSON.
+fn baseline(responses: &Responses) {
     let request = |method: &str, url: &str, body: &[u8]| {
         black_box(
             Request::builder()
@@ -119,26 +120,28 @@ fn by_hand(answers: &Answers) {
                 .header("x-version", "2022-01-01")
                 .header("accept", "application/json")
                 .body(body.to_vec())
-                .expect("all of these are legal"),
+                .expect("the request is valid"),
         );
     };
     let url =
         "https://api.app.wdesk.com/platform/v1/documents/124efa2a142f472ba1ceab34ed18915f/export";
     request("POST", url, br#"{"format":"pdf"}"#);
-    let location = answers.submit.headers()["location"].to_str().expect("it is ASCII").to_owned();
+    let location =
+        responses.submit.headers()["location"].to_str().expect("the URL is ASCII").to_owned();
     let mut resource = None;
     for poll in 0..10 {
         request("GET", &location, b"");
-        let answer = if poll < 9 { &answers.pending } else { &answers.completed };
+        let response = if poll < 9 { &responses.pending } else { &responses.completed };
         let operation: serde_json::Value =
-            serde_json::from_slice(answer.body()).expect("it is JSON");
+            serde_json::from_slice(response.body()).expect("the body is JSON");
         if operation["status"] == "completed" {
             resource = operation["resourceUrl"].as_str().map(String::from);
         }
     }
-    request("GET", &resource.expect("it is completed"), b"");
+    request("GET", &resource.expect("the operation is completed"), b"");
 }
 
+/// The median time of a run.
 fn median(mut run: impl FnMut()) -> Duration {
     const BATCH: u32 = 200;
     let mut times: Vec<Duration> = (0..101)
@@ -156,53 +159,47 @@ fn median(mut run: impl FnMut()) -> Duration {
 
 fn main() {
     let config = Config::for_region(Region::Us);
-    let token = Token::fixed(&"x".repeat(900)).expect("it is ASCII");
-    let answers = Answers::new();
+    let token = Token::fixed(&"x".repeat(900)).expect("the token is ASCII");
+    let responses = Responses::new();
 
-    let whole = median(|| whole_export(&config, &token, &answers));
-    let hand = median(|| by_hand(&answers));
-    let count = measure(|| whole_export(&config, &token, &answers)).count_total;
-    let count_by_hand = measure(|| by_hand(&answers)).count_total;
-    println!("a whole export (submit, 10 polls, fetch): {whole:?}, {count} allocations");
-    println!("the same by hand, without a rule:         {hand:?}, {count_by_hand} allocations");
-    println!(
-        "ratio of the times:                       {:.2}",
-        whole.as_secs_f64() / hand.as_secs_f64()
-    );
+    let whole = median(|| whole_export(&config, &token, &responses));
+    let base = median(|| baseline(&responses));
+    let count = measure(|| whole_export(&config, &token, &responses)).count_total;
+    let base_count = measure(|| baseline(&responses)).count_total;
+    println!("export (submit, 10 polls, fetch):  {whole:?}, {count} allocations");
+    println!("the same without the core:         {base:?}, {base_count} allocations");
+    println!("ratio of the times:                {:.2}", whole.as_secs_f64() / base.as_secs_f64());
 
     let now = Timestamp::from_date(2026, 3, 1);
     let mut waiting = None;
     let held = measure(|| {
         let mut job = job(&config);
-        start_waiting(&mut job, &token, &answers, now);
+        start_waiting(&mut job, &token, &responses, now);
         waiting = Some(job);
     });
-    let mut waiting = waiting.expect("it was just made");
+    let mut waiting = waiting.expect("the closure was called");
     let step = median(|| {
         assert!(matches!(black_box(waiting.step(black_box(now))), Step::Wait(_)));
     });
     let steps = measure(|| {
         black_box(matches!(waiting.step(now), Step::Wait(_)));
     });
-    println!(
-        "a waiting step:                           {step:?}, {} allocations",
-        steps.count_total
-    );
+    println!("step of a waiting job:             {step:?}, {} allocations", steps.count_total);
     let bytes = held.bytes_current + size_of::<ExportJob>() as i64;
-    println!("a waiting job holds:                      {bytes} bytes");
+    println!("memory of a waiting job:           {bytes} bytes");
 }
 
-/// Submits, polls once, and is left waiting.
-fn start_waiting(job: &mut ExportJob, token: &Token, answers: &Answers, now: Timestamp) {
-    for answer in [&answers.submit, &answers.pending] {
+/// Submits and polls once, after which the job waits.
+fn start_waiting(job: &mut ExportJob, token: &Token, responses: &Responses, now: Timestamp) {
+    for response in [&responses.submit, &responses.pending] {
         let mut at = now;
         if let Step::Wait(wait) = job.step(at) {
             at = wait.until;
         }
         if let Step::Transmit(transmit) = job.step(at) {
             let (_, in_flight) = transmit.start(at, Some(token), 0);
-            if let Reply::Collect(collect) = in_flight.handle_head(at, answer) {
-                collect.handle_body(at, answer.body());
+            if let Reply::Collect(collect) = in_flight.handle_head(at, response) {
+                collect.handle_body(at, response.body());
             }
         }
         while job.next_event().is_some() {}

@@ -1,5 +1,5 @@
-//! The whole path, to be looked at: one document of each kind, through both adapters and both
-//! generations of the API, from a simulated service. Run by `cargo xtask demo [FOLDER]`.
+//! A demonstration: exports one document of each kind with both adapters and both generations of
+//! the API from a simulated service. Run by `cargo xtask demo [FOLDER]`.
 
 use std::env;
 use std::error::Error;
@@ -25,7 +25,7 @@ fn main() -> Outcome {
         .with_operations_rate(0.0);
     let server = Server::start_blocking(config)?;
     println!("The simulator listens on {}.", server.url());
-    println!("Each line is an export: its requests and their answers, its waits, its file.");
+    println!("Each line shows the responses, waits and file of an export.");
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut done, mut refused) = (0, 0);
@@ -45,7 +45,7 @@ fn main() -> Outcome {
                         println!(" -> {}, {bytes} bytes", name_of(&path));
                         done += 1;
                     }
-                    // Some kinds exist in one generation only, and the library says so.
+                    // Some kinds exist in one generation only.
                     Err(error) => {
                         println!(" {error}");
                         refused += 1;
@@ -55,10 +55,10 @@ fn main() -> Outcome {
         }
     }
     println!(
-        "\n{done} files are in {}; {refused} were refused before anything was sent,",
+        "\n{done} files are in {}. {refused} exports were rejected before the submit,",
         folder.display()
     );
-    println!("because the other generation of the API has them.");
+    println!("because only the other generation of the API supports them.");
     if (done, refused) == (EXPECTED_FILES, EXPECTED_REFUSALS) {
         Ok(())
     } else {
@@ -69,7 +69,7 @@ fn main() -> Outcome {
 const EXPECTED_FILES: usize = 2 * (10 + 13);
 const EXPECTED_REFUSALS: usize = 2 * (4 + 1);
 
-/// One of each kind, and of each format.
+/// An export of each kind and format.
 fn documents() -> Vec<(&'static str, ExportSpec)> {
     let folder = || FileExport::folder(ArchiveOptions::default());
     vec![
@@ -93,7 +93,7 @@ fn documents() -> Vec<(&'static str, ExportSpec)> {
     ]
 }
 
-/// The demonstration is not slowed down for politeness: the service is its own.
+/// Limits with a short poll interval.
 fn quick() -> Limits {
     Limits { min_interval: Duration::from_millis(50), ..Limits::default() }
 }
@@ -134,7 +134,7 @@ fn by_ureq(
     Ok((path, artifact.length().unwrap_or_default()))
 }
 
-/// Prints a step as it happens.
+/// Prints an event.
 fn show(event: &Event) {
     match event {
         Event::Answered { phase, status, .. } => print!(" {phase} {}", status.as_u16()),

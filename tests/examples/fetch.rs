@@ -1,5 +1,9 @@
-//! Downloads one artifact with one adapter, and prints the peak of its memory in KiB. Run by
-//! `cargo xtask bench download`: `fetch hyper|ureq BASE_URL [FILE]`.
+//! Downloads a file with one of the adapters and prints the peak memory of the process in KiB. Run
+//! by `cargo xtask bench download`.
+//!
+//! ```text
+//! fetch hyper|ureq BASE_URL [FILE]
+//! ```
 
 use std::env;
 use std::error::Error;
@@ -12,17 +16,17 @@ use export_core::{ApiVersion, Artifact, DocumentExport, ExportSpec, Limits, Pace
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome {
-    let words: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let (adapter, base, file) = match words.as_slice() {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (adapter, base, file) = match args.as_slice() {
         [adapter, base] => (*adapter, *base, None),
         [adapter, base, file] => (*adapter, *base, Some(*file)),
-        _ => return Err("fetch hyper|ureq BASE_URL [FILE]".into()),
+        _ => return Err("usage: fetch hyper|ureq BASE_URL [FILE]".into()),
     };
     match adapter {
         "hyper" => hyper(base, file)?,
         "ureq" => ureq(base, file)?,
-        other => return Err(format!("no adapter is called {other}").into()),
+        other => return Err(format!("unknown adapter '{other}'").into()),
     }
     println!("{}", peak_memory()?);
     Ok(())
@@ -32,7 +36,7 @@ fn spec() -> ExportSpec {
     ExportSpec::document("bench", DocumentExport::pdf())
 }
 
-/// The waits between requests are not what is measured.
+/// Limits with short intervals, because only the download is measured.
 fn quick() -> Limits {
     let soon = Duration::from_millis(1);
     Limits { min_interval: soon, backoff_base: soon, ..Limits::default() }
@@ -41,9 +45,10 @@ fn quick() -> Limits {
 fn hyper(base: &str, file: Option<&str>) -> Outcome {
     use export_hyper::{Client, Credentials, Sink};
 
-    struct Nowhere(u64);
+    /// Counts the bytes and discards them.
+    struct NullSink(u64);
 
-    impl Sink for Nowhere {
+    impl Sink for NullSink {
         async fn have(&mut self, _operation: &str) -> io::Result<u64> {
             Ok(self.0)
         }
@@ -68,7 +73,7 @@ fn hyper(base: &str, file: Option<&str>) -> Outcome {
     runtime.block_on(async {
         match file {
             Some(file) => client.export(spec()).to_file(file).await?,
-            None => client.export(spec()).to_sink(&mut Nowhere(0)).await?,
+            None => client.export(spec()).to_sink(&mut NullSink(0)).await?,
         };
         Ok(())
     })
@@ -91,7 +96,7 @@ fn ureq(base: &str, file: Option<&str>) -> Outcome {
     Ok(())
 }
 
-/// The most memory that this process ever held, in KiB, as Linux counts it.
+/// The peak resident memory of this process in KiB (Linux only).
 fn peak_memory() -> Outcome<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;

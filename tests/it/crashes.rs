@@ -1,165 +1,175 @@
-//! Every case, with a process that dies at every moment of it.
+//! All cases, with a crash or a local failure at each point of the process.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::mem::discriminant;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use conformance::lab::{Ended, Lab, Moment, Nth, Played, Quiet, Turn};
+use conformance::crash_sim::{
+    CrashPoint, CrashSim, InjectAt, Injection, NoFaults, Outcome, SimReport,
+};
 use conformance::{Case, Goal, all};
 use export_core::{Error, Resubmit};
 
-/// Cases that need no socket: the file is wanted, and no certificate is in the way.
+/// The cases that can be simulated: those that download the file and do not use TLS.
 fn cases() -> Vec<Case> {
-    let without_sockets = |case: &Case| {
+    let is_simulated = |case: &Case| {
         matches!(case.goal, Goal::File(_))
             && case.tls.is_none()
-            && !APART.iter().any(|(name, _)| case.name.contains(name))
+            && !EXCLUDED.iter().any(|(name, _)| case.name.contains(name))
     };
-    all().into_iter().filter(without_sockets).collect()
+    all().into_iter().filter(is_simulated).collect()
 }
 
-/// What the names of cases hold in which something else happens once a request is lost, or that
-/// take too long to be played once for each of their moments.
-const APART: [(&str, &str); 6] = [
-    ("download-overlong", "the service announces another file than it has, and that comes"),
-    ("download-cut-and-range-refused", "the 416 may then meet a request for the whole file"),
-    ("early", "megabytes go out, and into each checkpoint"),
-    ("huge-error", "a hundred megabytes come"),
-    ("endless", "a body comes for ever"),
-    ("token-expires-in-mid-job", "its tokens live for a second: two may be refused in a row"),
+/// Excluded cases, by a part of their names: those whose outcome changes when a request is lost, and
+/// those that are too slow to be simulated once for each point.
+const EXCLUDED: [(&str, &str); 6] = [
+    ("download-overlong", "a lost request consumes the fault, and the correct file is served"),
+    ("download-cut-then-416", "the 416 may then be the response to a request for the whole file"),
+    ("early", "each request and each checkpoint has several megabytes"),
+    ("huge-error", "the responses have 100 MiB"),
+    ("endless", "the response bodies never end"),
+    ("token-expires-during-export", "tokens live for a second: two in a row may be rejected"),
 ];
 
 #[test]
-fn cases_that_are_left_out_exist() {
+fn excluded_cases_exist() {
     let all = all();
-    for (name, why) in APART {
-        assert!(all.iter().any(|case| case.name.contains(name)), "{name}: {why}");
+    for (name, reason) in EXCLUDED {
+        assert!(all.iter().any(|case| case.name.contains(name)), "{name}: {reason}");
     }
 }
 
-fn quiet(case: &Case) -> Played<Quiet> {
-    Lab::of_case(case, Quiet::default()).with_watch().with_log().play()
+fn run_without_injection(case: &Case) -> SimReport<NoFaults> {
+    CrashSim::for_case(case, NoFaults::default()).with_output_check().with_log().run()
 }
 
-/// What happens in a case, and to which of its moments.
-struct Twist<'a> {
+/// A case and a point of its process at which something is injected.
+struct Target<'a> {
     case: &'a Case,
-    /// What there is without it.
-    quiet: &'a Played<Quiet>,
-    moment: Moment,
-    nth: usize,
+    /// The result without an injection.
+    baseline: &'a SimReport<NoFaults>,
+    point: CrashPoint,
+    /// The index of the point.
+    index: usize,
 }
 
-impl Twist<'_> {
-    fn lab(&self, turn: Turn, kept: u8) -> Lab<Nth> {
-        Lab::of_case(self.case, Nth { nth: self.nth, turn, kept })
+impl Target<'_> {
+    fn sim(&self, injection: Injection, kept: u8) -> CrashSim<InjectAt> {
+        CrashSim::for_case(self.case, InjectAt { index: self.index, injection, kept })
     }
 
-    /// Something happens, and whatever comes of it has to be as good as what comes without: the
-    /// file if there is one then, and the same kind of end otherwise.
-    fn check(&self, turn: Turn, kept: u8, reruns: usize) -> Result<Played<Nth>, String> {
-        let played = self.lab(turn, kept).with_reruns(reruns).play();
-        let is_as_good = match (&self.quiet.ended, &played.ended) {
-            (Ended::File(_), Ended::File(_)) => true,
-            (_, Ended::Error(error)) if may_be_unconfirmed(self.case, error) => true,
-            (Ended::Error(expected), Ended::Error(error)) => {
+    /// Checks that the outcome with the injection is as good as the baseline: the file if there is
+    /// one in the baseline, and otherwise the same kind of error or the file.
+    fn check(
+        &self,
+        injection: Injection,
+        kept: u8,
+        resumes: usize,
+    ) -> Result<SimReport<InjectAt>, String> {
+        let report = self.sim(injection, kept).with_resumes(resumes).run();
+        let is_as_good = match (&self.baseline.outcome, &report.outcome) {
+            (Outcome::File(_), Outcome::File(_)) => true,
+            (_, Outcome::Error(error)) if may_be_unconfirmed(self.case, error) => true,
+            (Outcome::Error(expected), Outcome::Error(error)) => {
                 discriminant(&**expected) == discriminant(&**error)
             }
-            // The trouble was over when the second process came.
-            (Ended::Error(_), Ended::File(_)) => true,
+            // The fault was over when the second process started.
+            (Outcome::Error(_), Outcome::File(_)) => true,
             _ => false,
         };
-        if is_as_good && played.broken.is_empty() {
-            return Ok(played);
+        if is_as_good && report.violations.is_empty() {
+            return Ok(report);
         }
-        let log = self.lab(turn, kept).with_reruns(reruns).with_log().play().log;
+        let log = self.sim(injection, kept).with_resumes(resumes).with_log().run().log;
         Err(format!(
-            "{}: {turn:?} at {:?}: {:?}, {:?}, and without that {:?}\n{log}",
-            self.case.name, self.moment, played.broken, played.ended, self.quiet.ended
+            "{}: {injection:?} at {:?}: {:?}, {:?}, without the injection {:?}\n{log}",
+            self.case.name, self.point, report.violations, report.outcome, self.baseline.outcome
         ))
     }
 }
 
 #[test]
-fn without_a_crash_every_case_keeps_its_promises() {
+fn cases_without_crash_violate_no_invariant() {
     for case in cases() {
-        let played = quiet(&case);
-        assert_eq!(played.broken, [], "{}:\n{}", case.name, played.log);
-        assert!(!matches!(played.ended, Ended::Nowhere), "{}:\n{}", case.name, played.log);
+        let report = run_without_injection(&case);
+        assert_eq!(report.violations, [], "{}:\n{}", case.name, report.log);
+        assert!(!matches!(report.outcome, Outcome::None), "{}:\n{}", case.name, report.log);
     }
 }
 
 #[test]
-fn a_process_may_die_at_any_moment_of_any_case() {
-    everywhere(|twist| twist.check(Turn::Die, 255, 0).map(drop));
+fn killed_process_resumes_at_every_point() {
+    for_each_point(|target| target.check(Injection::Kill, 255, 0).map(drop));
 }
 
 #[test]
-fn the_power_may_fail_at_any_moment_of_any_case() {
-    everywhere(|twist| {
-        [0, 200].iter().try_for_each(|kept| twist.check(Turn::LosePower, *kept, 0).map(drop))
+fn power_loss_is_survived_at_every_point() {
+    for_each_point(|target| {
+        [0, 200].iter().try_for_each(|kept| target.check(Injection::PowerLoss, *kept, 0).map(drop))
     });
 }
 
 #[test]
-fn a_handle_may_be_dropped_at_any_moment_of_any_case() {
-    everywhere(|twist| twist.check(Turn::Drop, 0, 0).map(drop));
+fn dropped_handle_is_harmless_at_every_point() {
+    for_each_point(|target| target.check(Injection::DropHandle, 0, 0).map(drop));
 }
 
 #[test]
-fn a_store_or_a_write_that_fails_stops_the_job_and_loses_nothing() {
-    everywhere(|twist| {
-        if !matches!(twist.moment, Moment::Store | Moment::Write | Moment::Complete) {
+fn failed_store_or_write_stops_the_job_and_loses_nothing() {
+    for_each_point(|target| {
+        if !matches!(target.point, CrashPoint::Store | CrashPoint::Write | CrashPoint::Complete) {
             return Ok(());
         }
-        let stopped = twist.lab(Turn::Fail, 0).with_log().play();
-        let is_local = matches!(&stopped.ended, Ended::Error(error)
+        let stopped = target.sim(Injection::Fail, 0).with_log().run();
+        let is_local = matches!(&stopped.outcome, Outcome::Error(error)
             if matches!(**error, Error::Local { .. }));
-        // What had ended before it could be written down has ended all the same.
-        let had_ended = discriminant(&stopped.ended) == discriminant(&twist.quiet.ended);
+        // A job that has already ended keeps its outcome if the final checkpoint cannot be stored.
+        let had_ended = discriminant(&stopped.outcome) == discriminant(&target.baseline.outcome);
         if !is_local && !had_ended {
-            return Err(format!("{}: it goes on\n{}", twist.case.name, stopped.log));
+            return Err(format!("{}: the job was not stopped\n{}", target.case.name, stopped.log));
         }
-        twist.check(Turn::Fail, 0, 1).map(drop)
+        target.check(Injection::Fail, 0, 1).map(drop)
     });
 }
 
-/// Whether a submit may have arrived that must not be repeated, or not any more: it has to be said.
+/// Whether it is correct to report an unconfirmed submit: because the submit must not be repeated,
+/// or because it was already sent as often as allowed.
 fn may_be_unconfirmed(case: &Case, error: &Error) -> bool {
     let Error::SubmitUnconfirmed { sends, .. } = error else { return false };
-    case.mails || case.resubmit == Resubmit::Never || *sends >= case.limits.submits
+    case.sends_email || case.resubmit == Resubmit::Never || *sends >= case.limits.submits
 }
 
-/// Checks every moment of every case.
-fn everywhere(check: impl Fn(&Twist<'_>) -> Result<(), String> + Sync) {
+/// Runs a check for every point of every case.
+fn for_each_point(check: impl Fn(&Target<'_>) -> Result<(), String> + Sync) {
     let cases = cases();
     let next = AtomicUsize::new(0);
-    let found: Mutex<(usize, Vec<String>)> = Mutex::default();
+    let results: Mutex<(usize, Vec<String>)> = Mutex::default();
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let quiet = quiet(case);
-                    let moments = quiet.fate.moments.iter().enumerate();
-                    let twists = moments.map(|(nth, moment)| Twist {
+                    let baseline = run_without_injection(case);
+                    let points = baseline.injector.points.iter().enumerate();
+                    let targets = points.map(|(index, point)| Target {
                         case,
-                        quiet: &quiet,
-                        moment: *moment,
-                        nth,
+                        baseline: &baseline,
+                        point: *point,
+                        index,
                     });
-                    let wrong: Vec<_> = twists.filter_map(|twist| check(&twist).err()).collect();
-                    let mut found = found.lock().unwrap();
-                    found.0 += quiet.fate.moments.len();
-                    found.1.extend(wrong);
+                    let errors: Vec<_> =
+                        targets.filter_map(|target| check(&target).err()).collect();
+                    let mut results = results.lock().unwrap();
+                    results.0 += baseline.injector.points.len();
+                    results.1.extend(errors);
                 }
             });
         }
     });
-    let (moments, wrong) = found.into_inner().unwrap();
-    assert!(moments > 3_000, "only {moments} moments");
-    let shown: Vec<_> = wrong.iter().take(5).map(String::as_str).collect();
-    assert!(wrong.is_empty(), "{} of {moments}:\n{}", wrong.len(), shown.join("\n\n"));
+    let (points, errors) = results.into_inner().unwrap();
+    assert!(points > 3_000, "only {points} points");
+    let shown: Vec<_> = errors.iter().take(5).map(String::as_str).collect();
+    assert!(errors.is_empty(), "{} of {points}:\n{}", errors.len(), shown.join("\n\n"));
 }

@@ -1,6 +1,6 @@
-//! What the documents say of the tests.
+//! The tests that ARCHITECTURE.md and SECURITY.md name exist.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The texts of a document that are set as code.
+/// The code spans of a document.
 fn code(document: &str) -> Vec<String> {
     let text = fs::read_to_string(top().join(document)).unwrap();
     text.split('`').skip(1).step_by(2).map(String::from).collect()
 }
 
-/// Every source below a folder, with its path.
+/// All Rust files below a folder, with their content.
 fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut sources = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -30,7 +30,7 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     sources
 }
 
-/// The sources of a crate of ours.
+/// The Rust files of a crate of the workspace.
 fn sources_of_crate(name: &str) -> Vec<(PathBuf, String)> {
     match name {
         "conformance" => sources(&top().join("tests")),
@@ -38,15 +38,15 @@ fn sources_of_crate(name: &str) -> Vec<(PathBuf, String)> {
     }
 }
 
-/// Whether a file is a module of this name, or in the folder of one.
+/// Whether a file is the module with this name, or in its folder.
 fn is_module(path: &Path, name: &str) -> bool {
     path.with_extension("").iter().any(|part| part == name)
 }
 
-/// Whether a source has a test whose name is this, or begins so where it ends in `..`.
+/// Whether a source has a test with this name, or with this prefix if the name ends with `..`.
 fn has_test(source: &str, name: &str) -> bool {
     let declared = match name.strip_suffix("..") {
-        Some(begins) => format!("fn {begins}"),
+        Some(prefix) => format!("fn {prefix}"),
         None => format!("fn {name}("),
     };
     source.match_indices(&declared).any(|(at, _)| {
@@ -58,26 +58,28 @@ fn has_test(source: &str, name: &str) -> bool {
 }
 
 #[test]
-fn every_test_that_is_named_in_the_security_policy_is_there() {
+fn tests_named_in_security_policy_exist() {
     let text = fs::read_to_string(top().join("SECURITY.md")).unwrap();
     let (_, promises) = text.split_once("## What is promised").unwrap();
     for promise in promises.split("\n- ").skip(1) {
         let named: Vec<_> =
             promise.split('`').skip(1).step_by(2).filter(|word| word.contains("::")).collect();
-        assert!(!named.is_empty(), "nothing holds it: {promise}");
+        assert!(!named.is_empty(), "no test for: {promise}");
         for name in named {
             let parts: Vec<_> = name.split("::").collect();
-            let [of, module, test] = parts[..] else { panic!("{name} is no crate::module::test") };
-            let found = sources_of_crate(of)
+            let [krate, module, test] = parts[..] else {
+                panic!("expected crate::module::test, found {name}")
+            };
+            let found = sources_of_crate(krate)
                 .iter()
                 .any(|(path, source)| is_module(path, module) && has_test(source, test));
-            assert!(found, "there is no test {name}");
+            assert!(found, "no test {name}");
         }
     }
 }
 
 #[test]
-fn every_test_that_is_named_in_the_architecture_is_there() {
+fn tests_named_in_architecture_exist() {
     let mut all = sources(&top().join("crates"));
     all.extend(sources(&top().join("tests")));
     let mut tests = 0;
@@ -88,12 +90,12 @@ fn every_test_that_is_named_in_the_architecture_is_there() {
             continue;
         }
         for part in name.split("::").filter(|part| !part.is_empty()) {
-            let is_there = part == "conformance"
+            let exists = part == "conformance"
                 || all.iter().any(|(path, source)| is_module(path, part) || has_test(source, part))
                 || all.iter().any(|(_, source)| source.contains(&format!("mod {part} {{")));
-            assert!(is_there, "there is no {part}, of {name}");
+            assert!(exists, "no {part} in {name}");
         }
         tests += 1;
     }
-    assert!(tests > 20, "the document names {tests} tests");
+    assert!(tests > 20, "only {tests} tests are named");
 }

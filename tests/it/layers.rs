@@ -1,11 +1,11 @@
-//! What each layer must not know, read off its source.
+//! Checks by text search that the source of each layer has no forbidden dependencies.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The code of all files below a folder, without comments and without tests.
+/// The code of all Rust files below a folder, without comments and unit tests.
 fn code(folder: &str) -> Vec<(PathBuf, String)> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
     let mut folders = vec![top];
@@ -30,25 +30,25 @@ fn code(folder: &str) -> Vec<(PathBuf, String)> {
 fn assert_absent(folder: &str, words: &[&str]) {
     for (path, code) in code(folder) {
         for word in words {
-            assert!(!code.contains(word), "{} says {word:?}", path.display());
+            assert!(!code.contains(word), "{} contains {word:?}", path.display());
         }
     }
 }
 
 #[test]
-fn the_machine_knows_no_service_and_no_json() {
+fn state_machine_has_no_service_names_and_no_json() {
     let words = ["workiva", "Workiva", "wdesk", "serde_json", "resourceUrl", "operationLocation"];
     assert_absent("crates/export-core/src/job", &words);
 }
 
 #[test]
-fn the_core_touches_nothing_of_the_world() {
+fn core_has_no_io_clock_or_threads() {
     let words = ["std::", "extern crate std", "Instant", "SystemTime", "thread"];
     assert_absent("crates/export-core/src", &words);
 }
 
 #[test]
-fn an_adapter_decides_nothing_by_a_status_code() {
+fn adapters_do_not_use_status_codes() {
     for folder in ["crates/export-hyper/src", "crates/export-ureq/src"] {
         assert_absent(
             folder,
@@ -58,7 +58,7 @@ fn an_adapter_decides_nothing_by_a_status_code() {
 }
 
 #[test]
-fn the_simulator_shares_no_code_with_what_it_tests() {
+fn simulator_shares_no_code_with_the_client() {
     assert_absent(
         "crates/export-sim/src",
         &["export_core", "export_host", "export_hyper", "export_ureq"],
@@ -66,7 +66,7 @@ fn the_simulator_shares_no_code_with_what_it_tests() {
 }
 
 #[test]
-fn no_crate_of_ours_may_have_unsafe_code() {
+fn all_crates_forbid_unsafe_code() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut folders = vec![top.join("tests"), top.join("xtask"), top.join("fuzz")];
     folders.extend(fs::read_dir(top.join("crates")).unwrap().map(|entry| entry.unwrap().path()));
@@ -78,7 +78,8 @@ fn no_crate_of_ours_may_have_unsafe_code() {
         assert!(!roots.is_empty(), "{} has no code", folder.display());
         for root in roots {
             let text = fs::read_to_string(&root).unwrap();
-            assert!(text.contains("\n#![forbid(unsafe_code)]\n"), "{} may", root.display());
+            let forbids = text.contains("\n#![forbid(unsafe_code)]\n");
+            assert!(forbids, "{} does not forbid unsafe code", root.display());
         }
     }
 }

@@ -1,6 +1,6 @@
-//! All that is logged in this process, by `tracing` and by `log`.
+//! Captures all log output of this process, by `tracing` and by `log`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,63 +15,65 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// What was logged, by who logged it.
+/// The captured log lines, by their target.
 #[derive(Debug, Default)]
-pub(crate) struct Logged {
+pub(crate) struct CapturedLogs {
     lines: BTreeMap<String, String>,
-    /// The latest bytes that ureq has printed in each thread, and what was found in there.
+    /// The latest bytes of the hex dumps of ureq, for each thread.
     dumps: HashMap<ThreadId, String>,
+    /// The long-lived secrets found in the hex dumps.
     dumped: BTreeSet<&'static str>,
 }
 
-/// What is good for longer than an hour. It is not even in a dump of all bytes.
+/// Secrets that are valid for longer than an hour. They must not be in the hex dumps either.
 const LONG_LIVED: [&str; 2] = [SECRET, TOKEN];
 
-/// Who prints at the lowest level what it should not: every byte of what it sends, but for bodies
-/// and the token, and of what it gets; and the URLs of requests and of redirects. Both take their level from the program, and a library has no way
-/// to keep them silent; the documentation of `export-ureq` says what to do.
+/// Targets that log secrets at TRACE: the first dumps all bytes that are sent and received, except
+/// sent bodies and the token; the second logs the URLs of requests and redirects. Only the program
+/// can set their levels, not a library. The documentation of `export-ureq` describes how.
 pub(crate) const KNOWN_AT_TRACE: [&str; 2] = ["ureq_proto::util", "ureq::run"];
 
-static LOGGED: LazyLock<Mutex<Logged>> = LazyLock::new(Mutex::default);
+static CAPTURED: LazyLock<Mutex<CapturedLogs>> = LazyLock::new(Mutex::default);
 
-/// Keeps what is logged from now on: by `log` from this level on, by `tracing` all of it.
-pub(crate) fn keep(level: LevelFilter) {
+/// Captures all log output from now on: up to this level from `log`, all of it from `tracing`.
+pub(crate) fn capture(level: LevelFilter) {
     static SET: LazyLock<()> = LazyLock::new(|| {
-        tracing::subscriber::set_global_default(Keeper).unwrap();
-        log::set_logger(&Keeper).unwrap();
+        tracing::subscriber::set_global_default(CaptureLogger).unwrap();
+        log::set_logger(&CaptureLogger).unwrap();
     });
     LazyLock::force(&SET);
     log::set_max_level(level);
 }
 
-/// What has been kept so far.
-pub(crate) fn take() -> Logged {
-    std::mem::take(&mut LOGGED.lock().unwrap())
+/// Returns the logs captured so far, and removes them.
+pub(crate) fn take() -> CapturedLogs {
+    std::mem::take(&mut CAPTURED.lock().unwrap())
 }
 
-struct Keeper;
+struct CaptureLogger;
 
-fn note(target: &str, line: &str) {
-    let mut logged = LOGGED.lock().unwrap();
-    let lines = logged.lines.entry(target.to_owned()).or_default();
+fn add_line(target: &str, line: &str) {
+    let mut captured = CAPTURED.lock().unwrap();
+    let lines = captured.lines.entry(target.to_owned()).or_default();
     lines.push_str(line);
     lines.push('\n');
 }
 
 thread_local! {
-    /// How many rows of a dump have come in one piece.
+    /// The number of consecutive rows of a hex dump.
     static ROWS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What comes behind is the body of an answer, of which there are a hundred megabytes.
-const ROWS_OF_A_HEAD: usize = 500;
+/// The number of rows of a hex dump to search. Further rows are the body of a response, which can
+/// have a hundred megabytes.
+const MAX_ROWS: usize = 500;
 
-/// Notes a row of a dump, which cuts in two whatever is in it.
-fn note_row(row: &str) {
+/// Adds a row of a hex dump. Secrets can be split over several rows.
+fn add_dump_row(row: &str) {
     const WIDTH: usize = 16;
     let Some(bytes) = row.len().checked_sub(WIDTH).and_then(|at| row.get(at..)) else { return };
-    let mut logged = LOGGED.lock().unwrap();
-    let Logged { lines, dumps, dumped } = &mut *logged;
+    let mut captured = CAPTURED.lock().unwrap();
+    let CapturedLogs { lines, dumps, dumped } = &mut *captured;
     lines.entry("ureq_proto::util".to_owned()).or_default();
     let dump = dumps.entry(thread::current().id()).or_default();
     dump.push_str(bytes);
@@ -89,7 +91,7 @@ impl Visit for Fields<'_> {
     }
 }
 
-impl Subscriber for Keeper {
+impl Subscriber for CaptureLogger {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
@@ -98,14 +100,14 @@ impl Subscriber for Keeper {
         static LAST: AtomicU64 = AtomicU64::new(1);
         let mut line = span.metadata().name().to_owned();
         span.record(&mut Fields(&mut line));
-        note(span.metadata().target(), &line);
+        add_line(span.metadata().target(), &line);
         Id::from_u64(LAST.fetch_add(1, Ordering::Relaxed))
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
         let mut line = String::new();
         values.record(&mut Fields(&mut line));
-        note("what spans record", &line);
+        add_line("span fields", &line);
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -113,7 +115,7 @@ impl Subscriber for Keeper {
     fn event(&self, event: &Event<'_>) {
         let mut line = String::new();
         event.record(&mut Fields(&mut line));
-        note(event.metadata().target(), &line);
+        add_line(event.metadata().target(), &line);
     }
 
     fn enter(&self, _: &Id) {}
@@ -121,7 +123,7 @@ impl Subscriber for Keeper {
     fn exit(&self, _: &Id) {}
 }
 
-impl log::Log for Keeper {
+impl log::Log for CaptureLogger {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
         metadata.level() <= log::max_level()
     }
@@ -130,13 +132,13 @@ impl log::Log for Keeper {
         match record.target() {
             "ureq_proto::util" => {
                 ROWS.set(ROWS.get() + 1);
-                if ROWS.get() < ROWS_OF_A_HEAD {
-                    note_row(&record.args().to_string());
+                if ROWS.get() < MAX_ROWS {
+                    add_dump_row(&record.args().to_string());
                 }
             }
             target => {
                 ROWS.set(0);
-                note(target, &record.args().to_string());
+                add_line(target, &record.args().to_string());
             }
         }
     }
@@ -144,21 +146,22 @@ impl log::Log for Keeper {
     fn flush(&self) {}
 }
 
-impl Logged {
-    /// Panics unless each of these has logged something.
-    pub(crate) fn assert_has(&self, who: &[&str]) {
-        for who in who {
-            let has = self.lines.keys().any(|target| target.split("::").next() == Some(who));
-            assert!(has, "{who} has logged nothing: is it listened to?");
+impl CapturedLogs {
+    /// Panics unless each of these crates has logged something, to detect logs that are not
+    /// captured.
+    pub(crate) fn assert_has(&self, crates: &[&str]) {
+        for krate in crates {
+            let has = self.lines.keys().any(|target| target.split("::").next() == Some(krate));
+            assert!(has, "no log output of {krate}");
         }
     }
 
-    /// What was found in dumps of all bytes.
+    /// The long-lived secrets found in hex dumps.
     pub(crate) fn dumped(&self) -> &BTreeSet<&'static str> {
         &self.dumped
     }
 
-    /// Who has logged one of these, with an example of it.
+    /// The targets that have logged one of these secrets, with an example of a line.
     pub(crate) fn find(&self, secrets: &BTreeSet<&String>) -> BTreeMap<&str, &str> {
         assert!(secrets.len() > 3, "{secrets:?}");
         let mut found = BTreeMap::new();

@@ -1,16 +1,16 @@
-//! The library as its users meet it.
+//! Integration tests of the public APIs of all crates.
 
-mod answers;
+mod batch_sim;
 mod cases;
-mod chance;
 mod crashes;
 mod documents;
-mod fleet;
 mod layers;
 mod logs;
 mod memory;
 #[cfg(unix)]
 mod processes;
+mod random_faults;
+mod responses;
 mod snapshots;
 mod soak;
 mod wire;

@@ -1,6 +1,6 @@
-//! What a service can make a client hold in memory.
+//! Limits of the memory that a service can make a client allocate.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::io;
 
@@ -11,14 +11,15 @@ use export_core::{Artifact, DocumentExport, ExportSpec, Limits};
 use export_host::{ClientBuilder, Credentials, ExportError, FromSettings, ProxySettings};
 use export_sim::{Config, Scenario, Server};
 
-/// An answer of the API may be 1 MiB long, and a buffer that grows is there twice for a moment.
-const MOST: u64 = 4 << 20;
+/// The maximum memory of a client. A response of the API can be 1 MiB long, and a growing buffer is
+/// temporarily allocated twice.
+const MAX_MEMORY: u64 = 4 << 20;
 
-/// Takes bytes and keeps none.
+/// A sink that counts the bytes and discards them.
 #[derive(Default)]
-struct Count(u64);
+struct CountingSink(u64);
 
-impl export_hyper::Sink for Count {
+impl export_hyper::Sink for CountingSink {
     async fn have(&mut self, _operation: &str) -> io::Result<u64> {
         Ok(self.0)
     }
@@ -32,7 +33,7 @@ impl export_hyper::Sink for Count {
     }
 }
 
-impl export_ureq::Sink for Count {
+impl export_ureq::Sink for CountingSink {
     fn have(&mut self, _operation: &str) -> io::Result<u64> {
         Ok(self.0)
     }
@@ -46,16 +47,16 @@ impl export_ureq::Sink for Count {
     }
 }
 
-/// Exports, and says how that ended, how many bytes came, and how many were held at once. Only
-/// this thread is counted: the service has others.
+/// Runs an export. Returns its result, the number of bytes received, and the peak of the allocated
+/// memory. Only this thread is measured, not the service, which runs in other threads.
 fn export(adapter: Adapter, config: Config) -> (Result<Artifact, ExportError>, u64, u64) {
     let config = config.with_client("id", "secret").with_retry_after(0).with_operations_rate(0.0);
     let server = Server::start_blocking(config).unwrap();
-    let mut sink = Count::default();
-    let mut outcome = None;
+    let mut sink = CountingSink::default();
+    let mut result = None;
     let spec = ExportSpec::document("d1", DocumentExport::pdf());
-    let held = measure(|| {
-        outcome = Some(match adapter {
+    let memory = measure(|| {
+        result = Some(match adapter {
             Adapter::Hyper => {
                 let client = client(&server, export_hyper::Client::builder());
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -64,10 +65,10 @@ fn export(adapter: Adapter, config: Config) -> (Result<Artifact, ExportError>, u
             Adapter::Ureq => {
                 client(&server, export_ureq::Client::builder()).export(spec).to_sink(&mut sink)
             }
-            other => panic!("{other:?} is new"),
+            other => panic!("unsupported adapter {other:?}"),
         });
     });
-    (outcome.unwrap(), sink.0, held.bytes_max)
+    (result.unwrap(), sink.0, memory.bytes_max)
 }
 
 fn client<A: FromSettings>(server: &Server, builder: ClientBuilder<A>) -> A {
@@ -84,36 +85,37 @@ fn client<A: FromSettings>(server: &Server, builder: ClientBuilder<A>) -> A {
 }
 
 #[test]
-fn no_answer_of_the_api_takes_more_than_its_limit() {
+fn api_responses_take_bounded_memory() {
     const PAGE: &str = r#"{"fault": "status", "status": 500, "body": {"page": 104857600}}"#;
     const ENDLESS: &str = r#"{"fault": "body", "body": "endless"}"#;
     const HEADS: &str = r#"{"fault": "huge_headers", "count": 1000, "bytes": 100000}"#;
-    const DRIPS: &str = r#"{"fault": "interim", "statuses": STATUSES}"#;
+    const INTERIM: &str = r#"{"fault": "interim", "statuses": STATUSES}"#;
     let statuses = vec![103; 100_000];
-    let drips = DRIPS.replace("STATUSES", &format!("{statuses:?}"));
+    let interim = INTERIM.replace("STATUSES", &format!("{statuses:?}"));
     for endpoint in ["token", "submit", "operation", "download"] {
-        for fault in [PAGE, ENDLESS, HEADS, &drips] {
+        for fault in [PAGE, ENDLESS, HEADS, &interim] {
             let rule = format!(r#"{{"match": {{"endpoint": "{endpoint}"}}, "then": {fault}}}"#);
             let scenario = Scenario::from_json(&format!(r#"{{"rules": [{rule}]}}"#)).unwrap();
             for adapter in Adapter::ALL {
                 let config = Config::default().with_scenario(scenario.clone());
-                let (_, _, held) = export(adapter, config);
+                let (_, _, memory) = export(adapter, config);
                 let fault = &fault[..fault.len().min(50)];
-                assert!(held < MOST, "{adapter:?} {endpoint} {fault}: {held} bytes");
-                println!("{adapter:?} {endpoint} {fault}: {held} bytes");
+                assert!(memory < MAX_MEMORY, "{adapter:?} {endpoint} {fault}: {memory} bytes");
+                println!("{adapter:?} {endpoint} {fault}: {memory} bytes");
             }
         }
     }
 }
 
 #[test]
-fn a_file_of_any_size_takes_no_more_than_a_small_one() {
+fn large_file_takes_bounded_memory() {
     const SIZE: u64 = 300 << 20;
     for adapter in Adapter::ALL {
-        let (outcome, came, held) = export(adapter, Config::default().with_artifact_size(SIZE));
-        assert_eq!(outcome.unwrap().length(), Some(SIZE));
-        assert_eq!(came, SIZE);
-        assert!(held < MOST, "{adapter:?}: {held} bytes");
-        println!("{adapter:?}: {held} bytes");
+        let (result, received, memory) =
+            export(adapter, Config::default().with_artifact_size(SIZE));
+        assert_eq!(result.unwrap().length(), Some(SIZE));
+        assert_eq!(received, SIZE);
+        assert!(memory < MAX_MEMORY, "{adapter:?}: {memory} bytes");
+        println!("{adapter:?}: {memory} bytes");
     }
 }

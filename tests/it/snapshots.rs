@@ -1,11 +1,11 @@
-//! No snapshot that is committed holds a secret.
+//! The committed snapshots contain no secrets.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What stands in front of a secret, and all that may follow: stand-ins that no service knows.
+/// Texts that precede a secret, and the placeholders that are allowed after them.
 const SLOTS: [(&str, &[&str]); 6] = [
     ("Bearer ", &["token0", "token1", "token2", "token3", "token4"]),
     ("client_secret=", &["s%26cret"]),
@@ -15,12 +15,12 @@ const SLOTS: [(&str, &[&str]); 6] = [
     ("-----BEGIN ", &[]),
 ];
 
-/// Secrets of the cases, and how tokens begin: those of the simulator, and JSON web tokens.
+/// The secrets of the cases, and the prefixes of tokens: of the simulator, and of JSON web tokens.
 const SECRETS: [&str; 6] =
     ["s3cret-of-the-client", "t0ken-from-elsewhere", "another-secret", "s3cret", "sim.", "eyJ"];
 
 #[test]
-fn no_snapshot_holds_a_secret() {
+fn snapshots_contain_no_secret() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut found = Vec::new();
     let mut files = 0;
@@ -34,7 +34,7 @@ fn no_snapshot_holds_a_secret() {
 }
 
 #[test]
-fn a_secret_in_a_snapshot_would_be_found() {
+fn secrets_are_found() {
     for text in [
         "    authorization: Bearer abc",
         "client_secret=hunter2&scope=x",
@@ -50,12 +50,12 @@ fn a_secret_in_a_snapshot_would_be_found() {
     assert_eq!(secrets(masked), [""; 0]);
 }
 
-/// Whether a secret was taken out, or is only spoken of.
+/// Whether a value is masked, or is not a secret but part of a text.
 fn is_masked(value: &str) -> bool {
     value.starts_with("***") || ["$WORKIVA_TOKEN", "in"].contains(&value)
 }
 
-/// The words in a text that are secrets, or stand where one would.
+/// The parts of a text that are secrets, or that are in the place of one.
 fn secrets(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for (slot, allowed) in SLOTS {

@@ -1,6 +1,6 @@
-//! Every request there is, as it leaves: one snapshot for each endpoint and generation.
+//! The requests that the core sends: a snapshot for each endpoint and API generation.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and that is all")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fmt::Write as _;
 
@@ -18,62 +18,62 @@ const OLD: ApiVersion = ApiVersion::V2022_01_01;
 const NEW: ApiVersion = ApiVersion::V2026_01_01;
 
 #[test]
-fn a_file_of_each_kind() {
+fn file_requests() {
     let kinds = [
         ("as it was uploaded", FileExport::supporting_document()),
-        ("document", FileExport::document(every_document().remove(1).1)),
+        ("document", FileExport::document(document_exports().remove(1).1)),
         ("document, the format left to the service", FileExport::document(None)),
-        ("spreadsheet", FileExport::spreadsheet(every_spreadsheet().remove(1).1)),
-        ("presentation", FileExport::presentation(every_presentation().remove(1).1)),
-        ("folder", FileExport::folder(every_archive_option())),
-        ("Workiva file", FileExport::workiva(every_archive_option())),
+        ("spreadsheet", FileExport::spreadsheet(spreadsheet_exports().remove(1).1)),
+        ("presentation", FileExport::presentation(presentation_exports().remove(1).1)),
+        ("folder", FileExport::folder(all_archive_options())),
+        ("Workiva file", FileExport::workiva(all_archive_options())),
     ];
     let specs = kinds.map(|(about, export)| (about, ExportSpec::file("f/1", export)));
     submits("file", &[OLD, NEW], specs);
 }
 
 #[test]
-fn a_container() {
+fn container_requests() {
     let plain = ExportSpec::container("c/1", ArchiveOptions::default());
-    let full = ExportSpec::container("c/1", every_archive_option());
+    let full = ExportSpec::container("c/1", all_archive_options());
     submits("container", &[OLD], [("plain", plain), ("every option", full)]);
 }
 
 #[test]
-fn a_document_in_each_format() {
-    let specs =
-        every_document().into_iter().map(|(a, export)| (a, ExportSpec::document("d/1", export)));
+fn document_requests() {
+    let exports = document_exports().into_iter();
+    let specs = exports.map(|(about, export)| (about, ExportSpec::document("d/1", export)));
     submits("document", &[OLD, NEW], specs);
 }
 
 #[test]
-fn a_spreadsheet_in_each_format() {
-    let exports = every_spreadsheet().into_iter();
+fn spreadsheet_requests() {
+    let exports = spreadsheet_exports().into_iter();
     let specs = exports.map(|(about, export)| (about, ExportSpec::spreadsheet("s/1", export)));
     submits("spreadsheet", &[OLD, NEW], specs);
 }
 
 #[test]
-fn a_presentation_in_each_format() {
-    let exports = every_presentation().into_iter();
+fn presentation_requests() {
+    let exports = presentation_exports().into_iter();
     let specs = exports.map(|(about, export)| (about, ExportSpec::presentation("p/1", export)));
     submits("presentation", &[OLD, NEW], specs);
 }
 
 #[test]
-fn a_style_guide() {
+fn style_guide_requests() {
     let latest = ExportSpec::style_guide("g/1", StyleGuideExport::latest());
     let former = ExportSpec::style_guide("g/1", StyleGuideExport::revision("r7"));
     submits("style-guide", &[NEW], [("latest", latest), ("a revision", former)]);
 }
 
 #[test]
-fn a_graph_report() {
+fn graph_report_requests() {
     submits("graph-report", &[NEW], [("csv", ExportSpec::graph_report("r/1"))]);
 }
 
 #[test]
-fn a_test_form_and_its_attachments() {
+fn test_form_requests() {
     submits("test-form", &[NEW], [("xlsx", ExportSpec::test_form("t/1"))]);
     let attachment = || TestAttachment::new("t/1", "p/1", "a/1");
     let spec = ExportSpec::test_attachment(attachment());
@@ -85,12 +85,12 @@ fn a_test_form_and_its_attachments() {
 }
 
 #[test]
-fn an_operation_and_what_it_made() {
+fn poll_and_fetch_requests() {
     for version in [OLD, NEW] {
         let config = config(version);
         let mut job = ExportJob::attach("op/1", &config).unwrap();
-        let mut text = format!("no scope{}\n\n", end(&Workiva::attached(&config)));
-        request(&mut text, "poll", &sent(&mut job, |answer| answer));
+        let mut text = format!("no scope{}\n\n", sunset(&Workiva::attached(&config)));
+        request(&mut text, "poll", &sent(&mut job, |response| response));
 
         for (about, resource) in [
             ("fetch from the API", "/files/result/1"),
@@ -99,14 +99,14 @@ fn an_operation_and_what_it_made() {
             let body = format!(r#"{{"status":"completed","resourceUrl":"{resource}"}}"#);
             let mut job = ExportJob::attach("op/1", &config).unwrap();
             sent(&mut job, |_| Response::new(body));
-            request(&mut text, about, &sent(&mut job, |answer| answer));
+            request(&mut text, about, &sent(&mut job, |response| response));
         }
         snapshot(&format!("operation_{version}"), &text);
     }
 }
 
 #[test]
-fn a_token() {
+fn token_requests() {
     for version in [OLD, NEW] {
         let mut text = String::new();
         let source = || TokenSource::client_credentials("id", "s&cret", &config(version));
@@ -114,7 +114,7 @@ fn a_token() {
             [("plain", source()), ("with scopes", source().with_scope("file:read file:write"))]
         {
             let TokenStep::Transmit(token, _) = source.step(now(), TokenNeed::any()) else {
-                panic!("a token is asked for");
+                panic!("no token request");
             };
             request(&mut text, about, &token);
         }
@@ -122,7 +122,7 @@ fn a_token() {
     }
 }
 
-fn every_document() -> Vec<(&'static str, DocumentExport)> {
+fn document_exports() -> Vec<(&'static str, DocumentExport)> {
     let pdf = DocumentPdfOptions {
         include_alternate_row_fill: Some(true),
         include_attachment_labels: Some(true),
@@ -158,7 +158,7 @@ fn every_document() -> Vec<(&'static str, DocumentExport)> {
     ]
 }
 
-fn every_spreadsheet() -> Vec<(&'static str, SpreadsheetExport)> {
+fn spreadsheet_exports() -> Vec<(&'static str, SpreadsheetExport)> {
     let pdf = SpreadsheetPdfOptions {
         include_comments: Some(true),
         include_draft_watermark: Some(true),
@@ -188,7 +188,7 @@ fn every_spreadsheet() -> Vec<(&'static str, SpreadsheetExport)> {
     ]
 }
 
-fn every_presentation() -> Vec<(&'static str, PresentationExport)> {
+fn presentation_exports() -> Vec<(&'static str, PresentationExport)> {
     let pdf = PresentationPdfOptions {
         include_alternate_row_fill: Some(true),
         include_comments: Some(true),
@@ -206,7 +206,7 @@ fn every_presentation() -> Vec<(&'static str, PresentationExport)> {
     ]
 }
 
-fn every_archive_option() -> ArchiveOptions {
+fn all_archive_options() -> ArchiveOptions {
     ArchiveOptions {
         email_on_complete: Some(true),
         include_attachments: Some(true),
@@ -226,7 +226,8 @@ fn every_archive_option() -> ArchiveOptions {
     }
 }
 
-/// Compares the submit requests of these specs, and that there are none in other generations.
+/// Compares the submit requests of these specs with the snapshots, and checks that other generations
+/// do not support the specs.
 fn submits(
     endpoint: &str,
     versions: &[ApiVersion],
@@ -240,10 +241,10 @@ fn submits(
             assert_eq!(workiva.is_ok(), versions.contains(&version), "{endpoint} in {version}");
             let Ok(workiva) = workiva else { continue };
             if text.is_empty() {
-                text = format!("scope {}{}\n\n", spec.scope(), end(&workiva));
+                text = format!("scope {}{}\n\n", spec.scope(), sunset(&workiva));
             }
             let mut job = ExportJob::new(spec.clone(), &config(version)).unwrap();
-            request(&mut text, about, &sent(&mut job, |answer| answer));
+            request(&mut text, about, &sent(&mut job, |response| response));
         }
         if !text.is_empty() {
             snapshot(&format!("{endpoint}_{version}"), &text);
@@ -259,32 +260,32 @@ fn now() -> Timestamp {
     Timestamp::from_date(2026, 11, 24)
 }
 
-/// The request that the job sends next, which is then answered.
+/// Sends the next request of the job, responds to it, and returns it.
 fn sent(
     job: &mut ExportJob,
-    answer: impl FnOnce(Response<String>) -> Response<String>,
+    response: impl FnOnce(Response<String>) -> Response<String>,
 ) -> Request<Vec<u8>> {
     let token = Token::fixed("eyJhbGciOi").unwrap();
-    let Step::Transmit(transmit) = job.step(now()) else { panic!("a request is due") };
+    let Step::Transmit(transmit) = job.step(now()) else { panic!("no request") };
     let token = transmit.token_need().map(|_| &token);
     let (request, in_flight) = transmit.start(now(), token, 0);
-    let answer = answer(Response::new(String::new()));
-    match in_flight.handle_head(now(), &answer) {
-        Reply::Collect(collect) => collect.handle_body(now(), answer.body().as_bytes()),
+    let response = response(Response::new(String::new()));
+    match in_flight.handle_head(now(), &response) {
+        Reply::Collect(collect) => collect.handle_body(now(), response.body().as_bytes()),
         Reply::Stream(stream) => stream.finish(now()),
     }
     request
 }
 
-/// The announced end of an endpoint.
-fn end(workiva: &Workiva) -> String {
+/// The announced sunset of an endpoint.
+fn sunset(workiva: &Workiva) -> String {
     let Some(Sunset { endpoint, deprecated, sunset, successor, .. }) = workiva.sunset() else {
         return String::new();
     };
     format!("\n{endpoint}\ndeprecated {deprecated}, gone {sunset}: use {successor}")
 }
 
-/// Writes a request as text: the token hidden, JSON spread over lines.
+/// Writes a request as text, with hidden tokens and pretty-printed JSON.
 fn request(text: &mut String, about: &str, request: &Request<Vec<u8>>) {
     let gap = if text.is_empty() || text.ends_with("\n\n") { "" } else { "\n\n" };
     writeln!(text, "{gap}# {about}\n{} {}", request.method(), request.uri()).unwrap();

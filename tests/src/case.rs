@@ -1,115 +1,115 @@
-//! What a case is.
+//! Test cases as data.
 
 use std::time::Duration;
 
 use export_core::{
     ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, Limits, Resubmit,
 };
-use export_sim::{Certificate, Config, Downloads, Framing, Randomly, Scenario};
+use export_sim::{Certificate, Config, Downloads, Framing, RandomRule, Scenario};
 
-/// What is exported, what goes wrong meanwhile, and how that ends.
+/// An export, the faults during it, and its expected end.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Case {
-    /// The name of its snapshot.
+    /// The name of the case and of its snapshot.
     pub name: String,
     /// What to export.
     pub spec: ExportSpec,
-    /// How far to go.
+    /// The requested result.
     pub goal: Goal,
-    /// With which generation of the API.
+    /// The generation of the API.
     pub version: ApiVersion,
-    /// The certificate that the service shows, if it speaks TLS.
+    /// The certificate of the service, if it uses TLS.
     pub tls: Option<Certificate>,
-    /// What the client takes for the service's address.
-    pub address: Address,
-    /// Whom the client believes, if it speaks TLS.
-    pub trust: Trust,
-    /// What goes wrong: the rules of the simulator's scenario, each in its JSON.
+    /// The base URL of the client.
+    pub base_url: BaseUrl,
+    /// The certificate authority that the client trusts.
+    pub trusted_ca: TrustedCa,
+    /// The rules of the simulator's scenario, each as JSON.
     pub rules: Vec<String>,
-    /// What goes wrong with connections: the scenario's rules for those.
+    /// The scenario's rules for connections, each as JSON.
     pub connections: Vec<String>,
-    /// What goes wrong at random with everything else.
-    pub random: Option<Randomly>,
-    /// Where the file comes from.
+    /// The random faults of all requests that no rule matches.
+    pub random: Option<RandomRule>,
+    /// Where the file is downloaded from.
     pub downloads: Downloads,
-    /// How a download says where it ends.
+    /// How the end of a download is signalled.
     pub framing: Framing,
-    /// The scopes that the token has.
+    /// The scopes of the token.
     pub scopes: &'static [&'static str],
-    /// How long a token lives.
+    /// The lifetime of a token.
     pub token_lifetime: Duration,
-    /// What the client signs in with.
+    /// The credentials of the client.
     pub login: Login,
-    /// The client's budgets.
+    /// The client's limits.
     pub limits: Limits,
-    /// Whether a person gets a mail for each export.
-    pub mails: bool,
-    /// When the client sends a submit again.
+    /// Whether the export sends an email.
+    pub sends_email: bool,
+    /// When the client repeats a submit.
     pub resubmit: Resubmit,
-    /// How it ends: the last line of what is written down.
+    /// The expected end: a part of the last line of the transcript.
     pub ends: &'static str,
-    /// How long it may take at most, with each adapter.
+    /// The maximum duration of the case with each adapter.
     pub within: Duration,
 }
 
-/// What a client takes for the service's address.
+/// The base URL of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Address {
-    /// What it is.
-    Right,
-    /// The right host and port, spoken to in the clear if it wants TLS, and by TLS if it does not.
+pub enum BaseUrl {
+    /// The URL of the service.
+    Service,
+    /// The URL of the service with the other scheme: http if the service uses TLS, https if not.
     OtherScheme,
-    /// A port at which nobody listens.
-    NobodyThere,
-    /// A name that nobody has.
-    NoSuchName,
+    /// A closed port.
+    ClosedPort,
+    /// A host name that does not exist.
+    UnknownHost,
 }
 
-/// Whom a client believes.
+/// The certificate authority that a client trusts, in addition to the system's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Trust {
+pub enum TrustedCa {
     /// The authority of the service's certificate.
-    ItsAuthority,
-    /// Another one.
-    Another,
+    Service,
+    /// Another authority.
+    Other,
 }
 
-/// What a client signs in with.
+/// The credentials of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Login {
-    /// The id of the one client that the service knows, and this secret.
+    /// The id of the registered client, with this secret.
     Secret(&'static str),
-    /// A token that somebody else has obtained.
+    /// A token that was obtained elsewhere.
     Token,
 }
 
-/// How far a case goes.
+/// The requested result of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Goal {
-    /// To the file, in memory, as long as it is not longer than this.
+    /// The file in memory, with this size limit.
     File(usize),
-    /// Until the export is accepted; from there to the file with the next adapter.
-    HandedOver,
-    /// Until the service has said how far this operation is, which somebody else started.
+    /// The file, where the first adapter submits the export and the other one resumes it.
+    Handover,
+    /// The status of this operation, which another client has started.
     Status(&'static str),
 }
 
-/// The secret of the one client that the service knows.
+/// The secret of the registered client.
 pub const SECRET: &str = "s3cret-of-the-client";
 
-/// A token that the service knows from the start.
+/// A token that the service accepts.
 pub const TOKEN: &str = "t0ken-from-elsewhere";
 
-/// The end of a case in which all is well.
+/// The end of a successful case.
 pub(crate) const FILE: &str = "the file, whole";
 
 impl Case {
-    /// A document is exported as a pdf, and nothing goes wrong.
+    /// A case that exports a document as a PDF, without faults.
     pub(crate) fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -117,8 +117,8 @@ impl Case {
             goal: Goal::File(1 << 20),
             version: ApiVersion::V2026_01_01,
             tls: None,
-            address: Address::Right,
-            trust: Trust::ItsAuthority,
+            base_url: BaseUrl::Service,
+            trusted_ca: TrustedCa::Service,
             rules: Vec::new(),
             connections: Vec::new(),
             random: None,
@@ -128,20 +128,20 @@ impl Case {
             token_lifetime: Duration::from_secs(3_600),
             login: Login::Secret(SECRET),
             limits: quick(),
-            mails: false,
+            sends_email: false,
             resubmit: Resubmit::IfHarmless,
             ends: FILE,
             within: Duration::from_secs(60),
         }
     }
 
-    /// A document is exported over one way of many, and each request may go wrong.
+    /// A case with random faults, and with a source of the file that depends on the seed.
     #[must_use]
-    pub fn at_random(random: Randomly) -> Self {
-        let ways = [Downloads::ApiHost, Downloads::Redirect(302), Downloads::Signed];
+    pub fn at_random(random: RandomRule) -> Self {
+        let sources = [Downloads::ApiHost, Downloads::Redirect(302), Downloads::Signed];
         let seed = random.seed as usize;
         Self::new(format!("random-{seed}")).with(|case| {
-            case.downloads = ways[seed % ways.len()];
+            case.downloads = sources[seed % sources.len()];
             case.random = Some(random);
             case.limits.attempt = Duration::from_millis(700);
             case.limits.stall = Duration::from_millis(700);
@@ -149,31 +149,31 @@ impl Case {
         })
     }
 
-    /// Exports something of which a person gets a mail.
-    pub(crate) fn mails(mut self) -> Self {
-        let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
-        self.spec = ExportSpec::file("f1", FileExport::folder(mail));
-        self.mails = true;
+    /// Changes the export to one that sends an email on completion.
+    pub(crate) fn sends_email(mut self) -> Self {
+        let email = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+        self.spec = ExportSpec::file("f1", FileExport::folder(email));
+        self.sends_email = true;
         self
     }
 
-    /// Adds a rule: `fault` happens to the requests to `endpoint` that `nth` names, all of them in
-    /// the simulator's words.
+    /// Adds a rule that injects `fault` into the requests to `endpoint` that `nth` selects. All
+    /// three are in the JSON format of the simulator's scenarios.
     pub(crate) fn rule(mut self, endpoint: &str, nth: &str, fault: &str) -> Self {
         let requests = format!(r#"{{"endpoint": "{endpoint}", "nth": {nth}}}"#);
         self.rules.push(format!(r#"{{"match": {requests}, "then": {fault}}}"#));
         self
     }
 
-    /// Lets this become of the first connection to the API. The client brings its token along: to
-    /// ask for one would take a connection too.
+    /// Injects a fault into the first connection to the API. The client uses a fixed token, because
+    /// a token request would use the first connection.
     pub(crate) fn first_connection(mut self, then: &str) -> Self {
         self.login = Login::Token;
         self.connections.push(format!(r#"{{"origin": "api", "nth": 1, "then": "{then}"}}"#));
         self
     }
 
-    /// Changes anything else of it.
+    /// Changes other fields of the case.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
@@ -184,7 +184,7 @@ impl Case {
         self
     }
 
-    /// The service of this case.
+    /// The configuration of the service.
     pub(crate) fn service(&self) -> Config {
         let (rules, connections) = (self.rules.join(","), self.connections.join(","));
         let scenario = format!(r#"{{"rules": [{rules}], "connections": [{connections}]}}"#);
@@ -212,7 +212,7 @@ impl Case {
     }
 }
 
-/// Every wait that is the client's own choice is as short as can be.
+/// Limits with the shortest possible intervals, to keep the cases fast.
 fn quick() -> Limits {
     let soon = Duration::from_millis(1);
     Limits {

@@ -1,10 +1,13 @@
-//! Whether a secret was seen where it must not be.
+//! Detects leaked secrets.
 
 use export_sim::{Endpoint, Origin, RecordedRequest, Server};
 
 use crate::case::{Case, Login, SECRET, TOKEN};
 
-/// Panics unless the secret, the tokens and the signatures stayed where they belong; returns them.
+/// Returns the client secret, the tokens and the URL signatures of a case.
+///
+/// Panics if one of them was sent in the wrong part of a request or to the wrong origin, or if it
+/// appears in `printed`.
 pub(crate) fn check(case: &Case, server: &Server, printed: &[&str]) -> Vec<String> {
     let requests = server.requests();
     let mut logins = vec![SECRET, TOKEN];
@@ -13,13 +16,13 @@ pub(crate) fn check(case: &Case, server: &Server, printed: &[&str]) -> Vec<Strin
     }
     logins.extend(requests.iter().filter_map(token));
     for request in &requests {
-        let open = open_parts(request);
+        let text = without_credentials(request);
         for secret in &logins {
-            assert!(!open.contains(secret), "{}: a secret went out in {open}", case.name);
+            assert!(!text.contains(secret), "{}: secret sent in {text}", case.name);
         }
         if request.origin() == Origin::Storage {
             for name in ["authorization", "x-version", "cookie", "proxy-authorization"] {
-                assert!(request.header(name).is_none(), "{}: {name} in {open}", case.name);
+                assert!(request.header(name).is_none(), "{}: {name} in {text}", case.name);
             }
         }
     }
@@ -43,17 +46,18 @@ fn signature(request: &RecordedRequest) -> Option<&str> {
     request.target().split_once("signature=").map(|(_, signature)| signature)
 }
 
-/// Everything of a request but the places that are there for secrets.
-fn open_parts(request: &RecordedRequest) -> String {
+/// A request as text, without the parts that carry credentials to the API: the `Authorization`
+/// header and the body of a token request.
+fn without_credentials(request: &RecordedRequest) -> String {
     let is_api = request.origin() == Origin::Api;
-    let mut open = format!("{} {}\n", request.method(), request.target());
+    let mut text = format!("{} {}\n", request.method(), request.target());
     for (name, value) in request.headers() {
         if !(is_api && name == "authorization") {
-            open += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
+            text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
         }
     }
     if !(is_api && request.endpoint() == Endpoint::Token) {
-        open += &String::from_utf8_lossy(request.body());
+        text += &String::from_utf8_lossy(request.body());
     }
-    open
+    text
 }

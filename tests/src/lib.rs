@@ -1,26 +1,28 @@
-//! One set of cases, run against every adapter, over real sockets.
+//! Conformance tests: the same cases for every adapter, over real sockets.
 //!
-//! A [`Case`] is data: what is exported, what the simulated service does meanwhile, and how that
-//! has to end. [`run`] does it with one [`Adapter`] against a service that was started for it, and
-//! writes down all that could be seen as text. For each case, the text has to be the same for all
-//! adapters, and the same as yesterday.
+//! A [`Case`] is data: an export, the faults that the simulated service injects, and the expected
+//! end. [`run`] runs a case with one [`Adapter`] against a new service, and records all observable
+//! behaviour as a transcript. For each case, the transcripts of all adapters must be equal, and
+//! match the snapshot.
+//!
+//! [`crash_sim`] and [`batch_sim`] drive the core without an adapter, in virtual time.
 
 #![forbid(unsafe_code)]
 
 mod adapter;
+pub mod batch_sim;
 mod case;
 mod cases;
-pub mod fleet;
-pub mod lab;
+pub mod crash_sim;
 mod leaks;
-mod notes;
+mod recorder;
 mod transcript;
 
-pub use adapter::{Adapter, Ran, run};
-pub use case::{Address, Case, Goal, Login, SECRET, TOKEN, Trust};
+pub use adapter::{Adapter, CaseRun, run};
+pub use case::{BaseUrl, Case, Goal, Login, SECRET, TOKEN, TrustedCa};
 pub use cases::all;
 
-/// The examples of the README compile.
+/// Compiles the examples of the README as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! All that could be seen of a case, as text that is the same each time.
+//! The observable behaviour of a case as reproducible text.
 
 use std::fmt::Write as _;
 
@@ -6,25 +6,25 @@ use export_core::{Error, Failure, FailureKind, Trouble};
 use export_host::ExportError;
 use export_sim::Server;
 
-use crate::adapter::Outcome;
-use crate::notes::Notes;
+use crate::adapter::CaseOutput;
+use crate::recorder::Recorder;
 
 pub(crate) fn write(
     server: &Server,
-    notes: &Notes,
-    outcome: &Result<Outcome, ExportError>,
+    recorder: &Recorder,
+    result: &Result<CaseOutput, ExportError>,
 ) -> String {
-    let mut text = notes.text();
+    let mut text = recorder.text();
     let exports = server.exports();
     let mails = exports.iter().filter(|export| export.mails()).count();
     let _ = writeln!(text, "exports started: {}, mails: {mails}", exports.len());
     text.push_str("=> ");
-    match outcome {
-        Ok(Outcome::Status(status)) => {
-            let word = status.facts.status.as_deref().unwrap_or("without a word for it");
+    match result {
+        Ok(CaseOutput::Status(status)) => {
+            let word = status.facts.status.as_deref().unwrap_or("no status");
             let _ = write!(text, "{word}, {}", if status.is_ready { "ready" } else { "not ready" });
         }
-        Ok(Outcome::File(artifact, bytes)) => {
+        Ok(CaseOutput::File(artifact, bytes)) => {
             let served = |content: &export_sim::Payload| content.to_bytes().unwrap_or_default();
             let whole = exports.iter().any(|export| served(export.content()) == *bytes);
             let _ = writeln!(
@@ -33,7 +33,7 @@ pub(crate) fn write(
                 artifact.file_name(),
                 bytes.len(),
                 artifact.length(),
-                artifact.media_type().unwrap_or("of no type"),
+                artifact.media_type().unwrap_or("no media type"),
                 artifact.submits(),
             );
             text.push_str(if whole {
@@ -43,26 +43,27 @@ pub(crate) fn write(
             });
         }
         Err(error) => {
-            let mut told = error.to_string();
-            if let Some((words, is_final)) = error.job().and_then(words_of_transport) {
-                // The end of it is the verdict; what stands before says where it was come to.
-                let verdict = words.rsplit_once(": ").map_or(words, |(_, verdict)| verdict);
-                let verdict = if is_final { format!(": {verdict}") } else { String::new() };
-                told = told.replace(&format!(": {words}"), &verdict);
+            let mut message = error.to_string();
+            if let Some((detail, is_shared)) = error.job().and_then(transport_detail) {
+                // Only the last part of the detail can be the same for all transports.
+                let reason = detail.rsplit_once(": ").map_or(detail, |(_, reason)| reason);
+                let reason = if is_shared { format!(": {reason}") } else { String::new() };
+                message = message.replace(&format!(": {detail}"), &reason);
             }
             let _ = write!(text, "{:?}", error.fault());
             if let Some(checkpoint) = error.checkpoint() {
                 let _ = write!(text, ", resumable from byte {}", checkpoint.offset());
             }
-            let _ = write!(text, "\n{told}");
+            let _ = write!(text, "\n{message}");
         }
     }
     text.push('\n');
-    without_chance(&text, server)
+    normalize(&text, server)
 }
 
-/// What a transport says of a failure in words of its own, and whether it is a verdict.
-fn words_of_transport(error: &Error) -> Option<(&str, bool)> {
+/// The part of an error message that depends on the transport, and whether its reason is the same
+/// for all transports.
+fn transport_detail(error: &Error) -> Option<(&str, bool)> {
     let failure: &Failure = match error {
         Error::GaveUp { last, .. } | Error::SubmitUnconfirmed { last, .. } => match last {
             Trouble::Failure(failure) => failure,
@@ -74,7 +75,7 @@ fn words_of_transport(error: &Error) -> Option<(&str, bool)> {
     };
     let detail = failure.detail()?;
     if detail.contains("token") {
-        // The token source's words are the same for every transport.
+        // The messages of the token source do not depend on the transport.
         return None;
     }
     match failure.kind() {
@@ -88,8 +89,8 @@ fn words_of_transport(error: &Error) -> Option<(&str, bool)> {
     }
 }
 
-/// Addresses, ids, signatures and times get names.
-fn without_chance(text: &str, server: &Server) -> String {
+/// Replaces addresses, ids, signatures and times by placeholders.
+fn normalize(text: &str, server: &Server) -> String {
     let mut text = text.to_owned();
     for (url, name) in [(server.storage_url(), "storage"), (server.url(), "api")] {
         let authority = url.split_once("://").map_or(url, |(_, authority)| authority);
@@ -114,7 +115,7 @@ fn hide_value(text: &str, name: &str) -> String {
     hidden
 }
 
-/// Whether a text has this form, in which a zero stands for any number of hexadecimal digits.
+/// Whether a text has this form, in which a zero matches one or more hexadecimal digits.
 fn looks_like(text: &str, form: &str) -> bool {
     let mut found = String::new();
     for char in text.chars() {
@@ -127,7 +128,7 @@ fn looks_like(text: &str, form: &str) -> bool {
     found == form
 }
 
-/// Replaces whatever is of this length and kind by a name, with a number for each value.
+/// Replaces all parts of this length that match `is` by the name and a number for each value.
 fn name_all(text: &str, name: &str, length: usize, is: impl Fn(&str) -> bool) -> String {
     let mut seen = Vec::new();
     let mut named = String::new();

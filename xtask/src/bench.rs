@@ -1,14 +1,14 @@
-//! What the core costs, and how fast a large file comes, against curl in the same run.
+//! Benchmarks of the core, and of downloads compared with curl.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::shell::{Done, Simulator, cargo, output, run, target};
+use crate::shell::{Simulator, TaskResult, cargo, output, run, target};
 
-/// The core alone: time and memory of a step, a whole export, a waiting job.
-pub(crate) fn core() -> Done {
+/// Measures the core: time and memory of an export, of a step, and of a waiting job.
+pub(crate) fn core() -> TaskResult {
     run(&mut cargo(&[
         "run",
         "--release",
@@ -23,8 +23,8 @@ pub(crate) fn core() -> Done {
 const SIZE: u64 = 1 << 30;
 const ROUNDS: usize = 5;
 
-/// One GiB over loopback, to a file and to nowhere: curl, then each adapter, in turn.
-pub(crate) fn download() -> Done {
+/// Downloads 1 GiB over loopback, discarded and to a file, alternately with curl and both adapters.
+pub(crate) fn download() -> TaskResult {
     let build = ["build", "--release", "--quiet", "--package", "conformance", "--example", "fetch"];
     run(&mut cargo(&build))?;
     let size = SIZE.to_string();
@@ -37,14 +37,14 @@ pub(crate) fn download() -> Done {
 
     println!(
         "{:<10} {:<8} {:>8} {:>10} {:>8} {:>10}",
-        "to", "with", "median", "MiB/s", "curl=1", "RSS MiB"
+        "target", "client", "median", "MiB/s", "curl=1", "RSS MiB"
     );
     for (kind, to) in [("discard", None), ("file", Some(file.as_path()))] {
         let mut times: [Vec<Duration>; 3] = Default::default();
         let mut rss = [0_u64; 3];
         for _ in 0..ROUNDS {
-            for (index, with) in ["curl", "hyper", "ureq"].into_iter().enumerate() {
-                let (time, peak) = match with {
+            for (index, client) in ["curl", "hyper", "ureq"].into_iter().enumerate() {
+                let (time, peak) = match client {
                     "curl" => (curl(&url, to)?, 0),
                     adapter => fetch(adapter, &simulator.url, to)?,
                 };
@@ -57,7 +57,7 @@ pub(crate) fn download() -> Done {
             }
         }
         let curl = median(&mut times[0]);
-        for (index, with) in ["curl", "hyper", "ureq"].into_iter().enumerate() {
+        for (index, client) in ["curl", "hyper", "ureq"].into_iter().enumerate() {
             let time = median(&mut times[index]);
             let rate = SIZE as f64 / 1_048_576.0 / time.as_secs_f64();
             let ratio = curl.as_secs_f64() / time.as_secs_f64();
@@ -67,7 +67,7 @@ pub(crate) fn download() -> Done {
                 format!("{:.1}", rss[index] as f64 / 1024.0)
             };
             println!(
-                "{kind:<10} {with:<8} {:>7.3}s {rate:>10.0} {ratio:>8.2} {rss:>10}",
+                "{kind:<10} {client:<8} {:>7.3}s {rate:>10.0} {ratio:>8.2} {rss:>10}",
                 time.as_secs_f64()
             );
         }
@@ -81,8 +81,8 @@ fn median(times: &mut [Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// An artifact to download again and again: one export, asked for with curl.
-fn artifact_url(base: &str) -> Done<String> {
+/// Starts an export with curl, and returns the URL of its file.
+fn artifact_url(base: &str) -> TaskResult<String> {
     let submit = format!("{base}/documents/bench/export");
     let head = output(Command::new("curl").args([
         "--silent",
@@ -108,7 +108,7 @@ fn artifact_url(base: &str) -> Done<String> {
             line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("location"))
         })
         .map(|(_, url)| url.trim())
-        .ok_or("the simulator gave no Location")?;
+        .ok_or("no Location in the response of the simulator")?;
     let operation = output(Command::new("curl").args([
         "--silent",
         location,
@@ -117,11 +117,11 @@ fn artifact_url(base: &str) -> Done<String> {
         "--header",
         "Authorization: Bearer t0ken",
     ]))?;
-    let at = operation.split("\"resourceUrl\":\"").nth(1).and_then(|rest| rest.split('"').next());
-    at.map(String::from).ok_or_else(|| format!("no resourceUrl in {operation}"))
+    let url = operation.split("\"resourceUrl\":\"").nth(1).and_then(|rest| rest.split('"').next());
+    url.map(String::from).ok_or_else(|| format!("no resourceUrl in {operation}"))
 }
 
-fn curl(url: &str, to: Option<&Path>) -> Done<Duration> {
+fn curl(url: &str, to: Option<&Path>) -> TaskResult<Duration> {
     let mut command = Command::new("curl");
     command.args([
         "--silent",
@@ -143,8 +143,8 @@ fn curl(url: &str, to: Option<&Path>) -> Done<Duration> {
     Ok(started.elapsed())
 }
 
-/// Downloads with an adapter in a process of its own, which prints its peak memory in KiB.
-fn fetch(adapter: &str, base: &str, to: Option<&Path>) -> Done<(Duration, u64)> {
+/// Downloads with an adapter in a separate process, and returns its time and peak memory in KiB.
+fn fetch(adapter: &str, base: &str, to: Option<&Path>) -> TaskResult<(Duration, u64)> {
     let mut command = Command::new(target("release").join("examples").join("fetch"));
     command.args([adapter, base]).args(to);
     if let Some(to) = to {
@@ -153,14 +153,14 @@ fn fetch(adapter: &str, base: &str, to: Option<&Path>) -> Done<(Duration, u64)> 
     let started = Instant::now();
     let peak = output(&mut command)?;
     let time = started.elapsed();
-    let peak = peak.trim().parse().map_err(|_| format!("fetch printed {peak:?}"))?;
+    let peak = peak.trim().parse().map_err(|_| format!("unexpected output of fetch: {peak:?}"))?;
     Ok((time, peak))
 }
 
-fn succeed(command: &mut Command) -> Done {
+fn succeed(command: &mut Command) -> TaskResult {
     let status = command.stdin(Stdio::null()).status();
     match status {
         Ok(status) if status.success() => Ok(()),
-        other => Err(format!("{command:?} ended with {other:?}")),
+        other => Err(format!("{command:?} failed: {other:?}")),
     }
 }

@@ -1,27 +1,27 @@
-//! Everything that has to hold.
+//! The checks of continuous integration.
 
-use crate::shell::{self, Done, cargo};
-use crate::{deny, packages, proxies, samples, snapshots};
+use crate::shell::{TaskResult, cargo, run};
+use crate::{dependencies, proxies, samples, snapshots};
 
-/// In the order of how soon each tells that something is wrong.
-pub(crate) fn run() -> Done {
-    shell::run(&mut cargo(&["fmt", "--all", "--check"]))?;
-    packages::check()?;
-    deny::check()?;
+/// Runs all checks, the fastest first.
+pub(crate) fn check() -> TaskResult {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    dependencies::core_packages()?;
+    dependencies::deny()?;
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-    shell::run(&mut cargo(&lints))?;
-    // The program with no object store, and with all of them.
+    run(&mut cargo(&lints))?;
+    // wexport without object stores, and with all of them.
     for features in ["--no-default-features --features aws-lc-rs", "--features gs,az,webpki-roots"]
     {
-        let mut words = vec!["clippy", "--package", "wexport", "--all-targets", "--locked"];
-        words.extend(features.split(' '));
-        words.extend(["--", "-D", "warnings"]);
-        shell::run(&mut cargo(&words))?;
+        let mut args = vec!["clippy", "--package", "wexport", "--all-targets", "--locked"];
+        args.extend(features.split(' '));
+        args.extend(["--", "-D", "warnings"]);
+        run(&mut cargo(&args))?;
     }
     let docs = ["doc", "--workspace", "--no-deps", "--locked"];
-    shell::run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
+    run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
     snapshots::check()?;
-    shell::run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
+    run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
     samples::check()?;
     proxies::check()
 }

@@ -1,20 +1,15 @@
-//! The project's chores: `cargo xtask <command>`.
+//! Development tasks: `cargo xtask <command>`.
 
 #![forbid(unsafe_code)]
 
-mod batch;
 mod bench;
 mod ci;
-mod demo;
-mod deny;
-mod fleet;
-mod packages;
-mod pages;
+mod commands;
+mod dependencies;
 mod proxies;
 mod samples;
 mod shell;
 mod snapshots;
-mod soak;
 
 use std::env;
 use std::process::ExitCode;
@@ -22,51 +17,50 @@ use std::process::ExitCode;
 const HELP: &str = "\
 Usage: cargo xtask <command>
 
-  ci                     everything that has to hold: format, lints, docs, tests, snapshots,
-                         the vendor's samples, a real proxy, the packages that come along
-  deny                   licences, banned and doubled packages, sources, known vulnerabilities;
-                         installs cargo-deny if it is missing
-  demo [FOLDER]          starts the simulator and exports one document of each kind through both
-                         adapters and both generations of the API, into ./export-demo
-  snapshots [--accept]   runs the snapshot tests; fails on missing, changed and orphaned ones;
-                         --accept writes them anew and removes the orphans
-  pages                  runs the program, on a terminal too, and writes what it prints into the
-                         README and docs/
-  samples                runs the vendor's request samples (curl, httpie, wget, requests)
-                         against the simulator
-  proxies                runs wexport through mitmproxy: one that re-signs TLS, one that wants
-                         a password
+  ci                     run all checks: format, lints, docs, tests, snapshots, dependencies, the
+                         request samples of the API reference, and a real proxy
+  deny                   check licences, banned and duplicate packages, sources and known
+                         vulnerabilities; installs cargo-deny if it is missing
+  demo [FOLDER]          start the simulator and export one document of each kind with both
+                         adapters and both generations of the API [default: ./export-demo]
+  snapshots [--accept]   run the snapshot tests and fail on missing, changed and orphaned
+                         snapshots; --accept writes them and removes orphans
+  pages                  run the commands in the README and docs/, and update their output there
+  samples                run the request samples of the API reference (curl, httpie, wget,
+                         requests) against the simulator
+  proxies                run wexport through mitmproxy, once with TLS interception and once with
+                         proxy authentication
   soak [--schedules N] [--seed S] [--replay SEED]
-                         plays a million exports (or N) in virtual time, each with other faults,
-                         crashes and failures; --replay prints all that happens in one
-  fleet [--exports N] [--rate R] [--takes TIME] [--faults SHARE] [--seed S]
-        [--only weather|orders|memory] [--pictures FOLDER]
-                         exports up to a million at once in virtual time, under a limit of 1, 5
-                         and 50 requests a second, against the least time that they could take
-                         and what people do now; without words all of it, and docs/fleet.svg
-  batch [--exports N] [--rate R] [--faults SHARE] [--failing N] [--kill SECONDS] [--seed S]
-                         runs wexport batch against the simulator over real sockets, kills it if
-                         told to, goes on, and counts; without words a thousand exports at five
-                         polls a second, the same with kills, and forty at one of which three fail
-  bench [core|download]  measures the core, and downloads against curl
+                         run a million exports (or N) in virtual time with random faults and
+                         crashes; --replay prints the log of one
+  simulate [--exports N] [--rate R] [--duration TIME] [--faults RATE] [--seed S]
+           [--only distributions|orders|faults|memory] [--plots FOLDER]
+                         simulate batches of up to a million exports in virtual time, with limits
+                         of 1, 5 and 50 polls per second, and compare them with a lower bound;
+                         without arguments all tables, and the plots in docs/
+  batch [--exports N] [--rate R] [--faults RATE] [--failing N] [--kill SECONDS] [--seed S]
+                         run wexport batch against the simulator over real sockets and check the
+                         result; without arguments 1,000 exports at 5 polls per second, the same
+                         with kills, and 40 exports at 1 poll per second of which 3 fail
+  bench [core|download]  measure the core, and downloads compared with curl
 ";
 
 fn main() -> ExitCode {
-    let words: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let done = match words.as_slice() {
-        ["ci"] => ci::run(),
-        ["demo"] => demo::run("export-demo"),
-        ["demo", folder] => demo::run(folder),
-        ["deny"] => deny::check(),
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["ci"] => ci::check(),
+        ["demo"] => commands::demo("export-demo"),
+        ["demo", folder] => commands::demo(folder),
+        ["deny"] => dependencies::deny(),
         ["snapshots"] => snapshots::check(),
         ["snapshots", "--accept"] => snapshots::accept(),
-        ["pages"] => pages::write(),
+        ["pages"] => commands::pages(),
         ["samples"] => samples::check(),
         ["proxies"] => proxies::check(),
-        ["soak", words @ ..] => soak::run(words),
-        ["fleet", words @ ..] => fleet::run(words),
-        ["batch", words @ ..] => batch::run(words),
+        ["soak", args @ ..] => commands::soak(args),
+        ["simulate", args @ ..] => commands::simulate(args),
+        ["batch", args @ ..] => commands::batch(args),
         ["bench"] => bench::core().and_then(|()| bench::download()),
         ["bench", "core"] => bench::core(),
         ["bench", "download"] => bench::download(),
@@ -75,10 +69,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("xtask: {error}");
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }

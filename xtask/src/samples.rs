@@ -1,11 +1,11 @@
-//! The request samples of the vendor's reference, as a reader would type them, against the
-//! simulator: with the documented body they are accepted; as printed there, without one, they are
-//! refused in the documented shape.
+//! Runs the request samples of Workiva's API reference against the simulator. With the documented
+//! body they are accepted. As printed in the reference, without a body, they get the documented
+//! error.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::shell::{self, Done, Simulator};
+use crate::shell::{self, Simulator, TaskResult};
 
 const BODY: &str = r#"{"kind":"SupportingDocument"}"#;
 
@@ -16,42 +16,42 @@ const HEADERS: [(&str, &str); 4] = [
     ("Authorization", "Bearer t0ken"),
 ];
 
-/// A tool, and its command line for a URL, with or without a body.
+/// The name of a tool, and a function that creates its command for a URL and an optional body.
 type Sample = (&'static str, fn(&Path, &str, Option<&str>) -> Command);
 
 const SAMPLES: [Sample; 4] =
     [("curl", curl), ("httpie", httpie), ("wget", wget), ("requests", requests)];
 
-pub(crate) fn check() -> Done {
+pub(crate) fn check() -> TaskResult {
     let python = python()?;
     let simulator = Simulator::start("debug", &[])?;
     let url = format!("{}/prototype/platform/files/124efa2a142f/export", simulator.url);
     for (name, sample) in SAMPLES {
-        let with = answer(name, &mut sample(&python, &url, Some(BODY)))?;
+        let with_body = output(name, &mut sample(&python, &url, Some(BODY)))?;
         for expected in ["202", "location:", "retry-after:"] {
-            expect(name, "with the documented body", &with, expected)?;
+            expect(name, "with body", &with_body, expected)?;
         }
-        let without = answer(name, &mut sample(&python, &url, None))?;
+        let without_body = output(name, &mut sample(&python, &url, None))?;
         for expected in ["400", "\"code\"", "\"message\"", "\"version\""] {
-            expect(name, "without a body", &without, expected)?;
+            expect(name, "without body", &without_body, expected)?;
         }
-        println!("{name}: accepted with a body, refused without");
+        println!("{name}: ok");
     }
     Ok(())
 }
 
-fn expect(name: &str, case: &str, answer: &str, expected: &str) -> Done {
-    if answer.contains(expected) {
+fn expect(name: &str, case: &str, output: &str, expected: &str) -> TaskResult {
+    if output.contains(expected) {
         Ok(())
     } else {
-        Err(format!("{name} {case}: no {expected:?} in\n{answer}"))
+        Err(format!("{name} {case}: no {expected:?} in\n{output}"))
     }
 }
 
-/// Everything that a tool printed, in lower case: they show heads in different ways.
-fn answer(name: &str, command: &mut Command) -> Done<String> {
+/// The output of a tool in lower case, because the tools print header names differently.
+fn output(name: &str, command: &mut Command) -> TaskResult<String> {
     let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("{name} cannot be started: {error}"))?;
+    let output = output.map_err(|error| format!("cannot start {name}: {error}"))?;
     let text = [output.stdout, output.stderr].concat();
     Ok(String::from_utf8_lossy(&text).to_lowercase())
 }
@@ -109,11 +109,11 @@ fn requests(python: &Path, url: &str, body: Option<&str>) -> Command {
     command
 }
 
-/// A Python that has httpie and requests, made on the first run.
-fn python() -> Done<PathBuf> {
+/// A Python with httpie and requests, in a virtual environment that is created on the first run.
+fn python() -> TaskResult<PathBuf> {
     for tool in ["curl", "wget"] {
         let found = Command::new(tool).arg("--version").stdout(Stdio::null()).status();
-        found.map_err(|_| format!("the samples need {tool}: install it"))?;
+        found.map_err(|_| format!("{tool} is not installed"))?;
     }
     shell::python("samples-venv", &["httpie==3.2.4", "requests==2.32.5"])
 }

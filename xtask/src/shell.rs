@@ -1,4 +1,4 @@
-//! Running programs.
+//! Runs programs.
 
 use std::env;
 use std::fs;
@@ -6,62 +6,63 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// What a chore comes to; the text says what to do about it.
-pub(crate) type Done<T = ()> = Result<T, String>;
+/// The result of a task. The error is a message for the user.
+pub(crate) type TaskResult<T = ()> = Result<T, String>;
 
-/// The top of the workspace.
+/// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest_dir.parent().unwrap_or(manifest_dir).to_path_buf()
 }
 
-/// Where cargo puts what it builds in a profile.
+/// The target directory of a profile.
 pub(crate) fn target(profile: &str) -> PathBuf {
     let target =
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     target.join(profile)
 }
 
-/// Cargo, at the top of the workspace.
-pub(crate) fn cargo(words: &[&str]) -> Command {
+/// A cargo command in the root of the workspace.
+pub(crate) fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(words).current_dir(root());
+    command.args(args).current_dir(root());
     command
 }
 
-/// Runs a program to its end, and says what it was if it fails.
-pub(crate) fn run(command: &mut Command) -> Done {
-    let shown = shown(command);
-    eprintln!("$ {shown}");
+/// Prints and runs a command.
+pub(crate) fn run(command: &mut Command) -> TaskResult {
+    let line = command_line(command);
+    eprintln!("$ {line}");
     match command.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("`{shown}` ended with {status}")),
-        Err(error) => Err(format!("`{shown}` could not be started: {error}")),
+        Ok(status) => Err(format!("`{line}` failed: {status}")),
+        Err(error) => Err(format!("cannot start `{line}`: {error}")),
     }
 }
 
-/// Runs a program to its end, and gives what it printed.
-pub(crate) fn output(command: &mut Command) -> Done<String> {
-    let shown = shown(command);
+/// Runs a command and returns its output on stdout.
+pub(crate) fn output(command: &mut Command) -> TaskResult<String> {
+    let line = command_line(command);
     let output = command.stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| format!("`{shown}` could not be started: {error}"))?;
+    let output = output.map_err(|error| format!("cannot start `{line}`: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
         Ok(text)
     } else {
-        Err(format!("`{shown}` ended with {}:\n{text}", output.status))
+        Err(format!("`{line}` failed: {}\n{text}", output.status))
     }
 }
 
-fn shown(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// A Python with these packages, in a folder of the target's, made on the first run.
-pub(crate) fn python(folder: &str, packages: &[&str]) -> Done<PathBuf> {
+/// A Python with these packages, in a virtual environment in the target directory that is created on
+/// the first run.
+pub(crate) fn python(folder: &str, packages: &[&str]) -> TaskResult<PathBuf> {
     let found = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
-    found.map_err(|_| "python3 is needed: install it")?;
+    found.map_err(|_| "python3 is not installed")?;
     let home = target(folder);
     let python = home.join("bin").join("python");
     let (ready, wanted) = (home.join("ready"), packages.join("\n"));
@@ -74,16 +75,17 @@ pub(crate) fn python(folder: &str, packages: &[&str]) -> Done<PathBuf> {
     Ok(python)
 }
 
-/// The simulator, running until this is dropped.
+/// A simulator process. It is killed when this is dropped.
 pub(crate) struct Simulator {
     child: Child,
-    /// Where it listens.
+    /// The URL of the API.
     pub(crate) url: String,
 }
 
 impl Simulator {
-    /// Builds and starts it on a free port, with one token, `t0ken`, and one client, `id:secret`.
-    pub(crate) fn start(profile: &str, words: &[&str]) -> Done<Self> {
+    /// Builds and starts the simulator on a free port, with the token `t0ken` and the client
+    /// `id:secret`.
+    pub(crate) fn start(profile: &str, args: &[&str]) -> TaskResult<Self> {
         let mut build = vec!["build", "--quiet", "--package", "export-sim"];
         if profile == "release" {
             build.push("--release");
@@ -91,19 +93,19 @@ impl Simulator {
         run(&mut cargo(&build))?;
         let mut child = Command::new(target(profile).join("export-sim"))
             .args(["--listen", "127.0.0.1:0", "--token", "t0ken", "--client", "id:secret"])
-            .args(words)
+            .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| format!("the simulator does not start: {error}"))?;
+            .map_err(|error| format!("cannot start the simulator: {error}"))?;
         let mut line = String::new();
         if let Some(stdout) = child.stdout.as_mut() {
-            // One line tells that it is ready, and nothing more comes there.
+            // The simulator prints a single line to stdout, when it is ready.
             let _ = BufReader::new(stdout).read_line(&mut line);
         }
         match line.trim().strip_prefix("listening on ") {
             Some(url) => Ok(Self { url: url.into(), child }),
-            None => Err("the simulator did not say where it listens".into()),
+            None => Err("the simulator did not print its address".into()),
         }
     }
 }

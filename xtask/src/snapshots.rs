@@ -1,25 +1,25 @@
-//! Snapshot tests: none missing, none changed, none left over.
+//! Runs the tests, and finds missing, changed and orphaned snapshots.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::shell::{Done, cargo, root, run, target};
+use crate::shell::{TaskResult, cargo, root, run, target};
 
-/// Runs all tests, and fails if a snapshot is missing, changed or not used by any test.
-pub(crate) fn check() -> Done {
+/// Runs all tests, and fails if a snapshot is missing, changed or orphaned.
+pub(crate) fn check() -> TaskResult {
     let orphans = test("no")?;
     if orphans.is_empty() {
         return Ok(());
     }
     Err(format!(
-        "no test uses these snapshots; `cargo xtask snapshots --accept` removes them:\n{}",
+        "orphaned snapshots; run `cargo xtask snapshots --accept` to remove them:\n{}",
         orphans.iter().map(|path| format!("  {}", path.display())).collect::<Vec<_>>().join("\n")
     ))
 }
 
-/// Runs all tests, writes what they find, and removes what none of them uses.
-pub(crate) fn accept() -> Done {
+/// Runs all tests, updates the snapshots, and removes orphaned ones.
+pub(crate) fn accept() -> TaskResult {
     for orphan in test("always")? {
         println!("removing {}", orphan.display());
         fs::remove_file(&orphan).map_err(|error| format!("{}: {error}", orphan.display()))?;
@@ -27,12 +27,12 @@ pub(crate) fn accept() -> Done {
     Ok(())
 }
 
-/// Runs all tests but the documentation's, and gives the snapshots that none of them looked at.
-fn test(update: &str) -> Done<Vec<PathBuf>> {
+/// Runs all tests except doc tests, and returns the orphaned snapshots.
+fn test(update: &str) -> TaskResult<Vec<PathBuf>> {
     let used = target("snapshots-in-use.txt");
     let _ = fs::remove_file(&used);
-    let words = ["test", "--workspace", "--all-targets", "--locked"];
-    run(cargo(&words).env("INSTA_UPDATE", update).env("INSTA_SNAPSHOT_REFERENCES_FILE", &used))?;
+    let args = ["test", "--workspace", "--all-targets", "--locked"];
+    run(cargo(&args).env("INSTA_UPDATE", update).env("INSTA_SNAPSHOT_REFERENCES_FILE", &used))?;
     let used = fs::read_to_string(&used)
         .map_err(|error| format!("no snapshot test ran ({}: {error})", used.display()))?;
     let used: BTreeSet<PathBuf> = used.lines().map(|line| canonical(Path::new(line))).collect();
@@ -47,7 +47,7 @@ fn canonical(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Done {
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> TaskResult {
     let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.is_dir() {

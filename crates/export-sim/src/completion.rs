@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::duration;
 use crate::random::Random;
 
-/// How long an export takes.
+/// The time that an export takes to complete, as a distribution.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,11 +22,12 @@ use crate::random::Random;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Completion {
-    /// Always this long.
+    /// The same duration for each export.
     Fixed(Duration),
-    /// Anything from the first to the second, all equally likely.
+    /// Uniformly distributed between the two durations.
     Uniform(Duration, Duration),
-    /// This long on average, at most ten times as long: most exports are quick, a few take very long.
+    /// Exponentially distributed with this mean, cut off at ten times the mean: most exports are quick, a few are
+    /// very slow.
     Exponential(Duration),
 }
 
@@ -34,9 +35,9 @@ impl Completion {
     pub(crate) fn draw(self, random: &mut Random) -> Duration {
         match self {
             Self::Fixed(time) => time,
-            Self::Uniform(from, to) => from + to.saturating_sub(from).mul_f64(random.share()),
+            Self::Uniform(from, to) => from + to.saturating_sub(from).mul_f64(random.fraction()),
             Self::Exponential(mean) => {
-                let times = -(1.0 - random.share()).ln();
+                let times = -(1.0 - random.fraction()).ln();
                 let seconds = mean.as_secs_f64() * times.min(10.0);
                 Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
             }
@@ -50,24 +51,26 @@ impl Default for Completion {
     }
 }
 
-/// Why a text is no [`Completion`].
+/// The text is not a valid [`Completion`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ParseCompletionError(String);
 
-/// `2s`, `1s..5s` or `~2s`.
+/// Parses `2s` (fixed), `1s..5s` (uniform) or `~2s` (exponential).
 impl FromStr for Completion {
     type Err = ParseCompletionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let span = |text: &str| duration::parse(text).map_err(ParseCompletionError);
+        let parse = |text: &str| duration::parse(text).map_err(ParseCompletionError);
         if let Some(mean) = text.strip_prefix('~') {
-            return Ok(Self::Exponential(span(mean)?));
+            return Ok(Self::Exponential(parse(mean)?));
         }
-        let Some((from, to)) = text.split_once("..") else { return Ok(Self::Fixed(span(text)?)) };
-        let (from, to) = (span(from)?, span(to)?);
+        let Some((from, to)) = text.split_once("..") else { return Ok(Self::Fixed(parse(text)?)) };
+        let (from, to) = (parse(from)?, parse(to)?);
         if from > to {
-            return Err(ParseCompletionError(format!("`{text}` ends before it starts")));
+            return Err(ParseCompletionError(format!(
+                "invalid range `{text}`: the start is after the end"
+            )));
         }
         Ok(Self::Uniform(from, to))
     }
@@ -90,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_means_of_the_distributions_are_as_asked() {
+    fn distributions_have_the_configured_mean() {
         let mean = |completion: Completion| {
             let mut random = Random::new(3);
             (0..10_000).map(|_| completion.draw(&mut random)).sum::<Duration>() / 10_000
@@ -104,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_back_is_the_same() {
+    fn display_round_trips() {
         for text in ["2s", "500ms", "1s..5s", "~2s"] {
             let completion: Completion = text.parse().unwrap();
             assert_eq!(completion.to_string(), text);

@@ -6,10 +6,10 @@ use http::Uri;
 
 use crate::{Completion, Scenario};
 
-/// What the simulator shall be.
+/// Configuration of the simulated service.
 ///
-/// The defaults make a service that works at once: any id exists, an export is completed at its first
-/// poll, the file comes from the API host, and the waits are those seen live.
+/// With the defaults any id exists, an export is completed at its first poll, the file comes from the API host, and
+/// the `Retry-After` values are those observed at the real service.
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,48 +47,48 @@ pub struct Config {
     pub(crate) record_limit: usize,
 }
 
-/// The certificate that the server shows to its clients.
+/// The certificate that the server presents to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Certificate {
-    /// One that is in order, for `127.0.0.1`, `::1`, `localhost` and the hosts of the public URLs.
+    /// A valid certificate for `127.0.0.1`, `::1`, `localhost` and the hosts of the public URLs.
     Valid,
-    /// One for another host.
+    /// A certificate for another host.
     WrongName,
-    /// One that was valid until the end of 2020.
+    /// A certificate that expired at the end of 2020.
     Expired,
 }
 
-/// Where an exported file comes from.
+/// Where an exported file is downloaded from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Downloads {
-    /// The `resourceUrl` is on the API host and answers 200 with the bytes.
+    /// The `resourceUrl` is on the API host and returns the file with a 200.
     ApiHost,
-    /// The `resourceUrl` is on the API host and redirects, with this status, to a signed URL on the storage origin.
+    /// The `resourceUrl` is on the API host and redirects with this status to a signed URL on the storage origin.
     Redirect(u16),
-    /// The `resourceUrl` is itself a signed URL on the storage origin.
+    /// The `resourceUrl` is a signed URL on the storage origin.
     Signed,
 }
 
-/// How a download says where it ends.
+/// How the end of a download is signalled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Framing {
-    /// By a `Content-Length`.
+    /// A `Content-Length` header.
     Length,
-    /// By the last chunk (HTTP/1.1) or the end of the stream (HTTP/2).
+    /// No length: the last chunk (HTTP/1.1) or the end of the stream (HTTP/2).
     Chunked,
 }
 
-/// What is in the exported files.
+/// Content of the exported files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     /// Small real documents.
     Documents,
-    /// Files of the user's.
+    /// Files from a folder of the user.
     Folder(PathBuf),
-    /// This many bytes of a pattern.
+    /// A generated pattern of this many bytes.
     Synthetic(u64),
 }
 
@@ -122,21 +122,21 @@ impl Default for Config {
 
 /// Addresses and TLS.
 impl Config {
-    /// Sets where the API origin listens. **127.0.0.1:0**, a free port, by default.
+    /// Sets the address that the API origin listens on. **127.0.0.1:0**, a free port, by default.
     #[must_use]
     pub fn with_listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// Sets where the storage origin listens. **127.0.0.1:0**, a free port, by default.
+    /// Sets the address that the storage origin listens on. **127.0.0.1:0**, a free port, by default.
     #[must_use]
     pub fn with_storage_listen(mut self, address: SocketAddr) -> Self {
         self.storage_listen = address;
         self
     }
 
-    /// Sets the URL under which clients reach the API origin, if a proxy stands in front of it.
+    /// Sets the URL at which clients reach the API origin, for use behind a proxy.
     /// **The address listened on** by default.
     #[must_use]
     pub fn with_public_url(mut self, url: Uri) -> Self {
@@ -144,20 +144,20 @@ impl Config {
         self
     }
 
-    /// Sets the URL under which clients reach the storage origin. **The address listened on** by default.
+    /// Sets the URL at which clients reach the storage origin. **The address listened on** by default.
     #[must_use]
     pub fn with_storage_url(mut self, url: Uri) -> Self {
         self.storage_url = Some(url);
         self
     }
 
-    /// Turns TLS on for both origins, with HTTP/2 by ALPN and a CA made for this run. **Off** by default.
+    /// Enables TLS for both origins, with HTTP/2 by ALPN and a CA generated for this run. **Off** by default.
     #[must_use]
     pub fn with_tls(self) -> Self {
         self.with_certificate(Certificate::Valid)
     }
 
-    /// Turns TLS on with a certificate that may be wrong.
+    /// Enables TLS with the given kind of certificate.
     #[must_use]
     pub fn with_certificate(mut self, certificate: Certificate) -> Self {
         self.tls = Some(certificate);
@@ -174,7 +174,7 @@ impl Config {
         self
     }
 
-    /// Adds a client that may ask for tokens. **`sim-client`** with **`sim-secret`** if neither a token nor a
+    /// Adds a client that can request tokens. **`sim-client`** with **`sim-secret`** if neither a token nor a
     /// client is added.
     #[must_use]
     pub fn with_client(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
@@ -182,21 +182,21 @@ impl Config {
         self
     }
 
-    /// Sets the scopes that tokens may have. **`file:read`, `file:write` and `graph:read`** by default.
+    /// Sets the scopes that tokens can have. **`file:read`, `file:write` and `graph:read`** by default.
     #[must_use]
     pub fn with_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Sets how long a token lives that a client asked for. **One hour** by default.
+    /// Sets the lifetime of the tokens that clients request. **One hour** by default.
     #[must_use]
     pub fn with_token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = lifetime;
         self
     }
 
-    /// The tokens that are good from the start.
+    /// The configured access tokens.
     #[must_use]
     pub fn tokens(&self) -> Vec<&str> {
         match &self.tokens[..] {
@@ -205,7 +205,7 @@ impl Config {
         }
     }
 
-    /// The clients, as pairs of id and secret.
+    /// The configured clients, as pairs of id and secret.
     #[must_use]
     pub fn clients(&self) -> Vec<(&str, &str)> {
         match &self.clients[..] {
@@ -215,22 +215,23 @@ impl Config {
     }
 }
 
-/// The pace of an export.
+/// Timing, rate limits and faults.
 impl Config {
-    /// Sets how long an export takes. **No time at all** by default: completed at the first poll.
+    /// Sets how long an export takes. **Zero** by default: completed at the first poll.
     #[must_use]
     pub fn with_complete_after(self, time: Duration) -> Self {
         self.with_completion(Completion::Fixed(time))
     }
 
-    /// Sets how long exports take, as a distribution.
+    /// Sets the distribution of the time that exports take.
     #[must_use]
     pub fn with_completion(mut self, completion: Completion) -> Self {
         self.completion = completion;
         self
     }
 
-    /// Sets the `Retry-After` of submits and polls, in seconds. **5 at submits, 1 at polls** by default, as seen live.
+    /// Sets the `Retry-After` of submits and polls, in seconds. **5 for submits, 1 for polls** by default, as observed
+    /// at the real service.
     #[must_use]
     pub fn with_retry_after(mut self, seconds: u64) -> Self {
         self.submit_retry_after = Some(seconds);
@@ -238,7 +239,7 @@ impl Config {
         self
     }
 
-    /// Leaves out the `Retry-After` of submits and polls.
+    /// Sends no `Retry-After` with submits and polls.
     #[must_use]
     pub fn without_retry_after(mut self) -> Self {
         self.submit_retry_after = None;
@@ -246,7 +247,8 @@ impl Config {
         self
     }
 
-    /// Sets how often each token may ask for operations, per second; 0 turns the limit off. **1** by default.
+    /// Sets the number of operation requests that each token may send per second; 0 disables the limit. **1** by
+    /// default.
     #[must_use]
     pub fn with_operations_rate(mut self, per_second: impl Into<f64>) -> Self {
         let rate = per_second.into();
@@ -254,14 +256,14 @@ impl Config {
         self
     }
 
-    /// Sets what goes wrong. **Nothing** by default.
+    /// Sets the faults to inject. **None** by default.
     #[must_use]
     pub fn with_scenario(mut self, scenario: Scenario) -> Self {
         self.scenario = scenario;
         self
     }
 
-    /// Sets the seed of everything that is random: ids, and times to complete. **0** by default.
+    /// Sets the seed of all random values: ids and completion times. **0** by default.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -271,49 +273,49 @@ impl Config {
 
 /// The exported files.
 impl Config {
-    /// Serves a pattern of this many bytes, made on the fly, in place of documents.
+    /// Serves a pattern of this many bytes, generated on the fly, instead of documents.
     #[must_use]
     pub fn with_artifact_size(mut self, bytes: u64) -> Self {
         self.content = Content::Synthetic(bytes);
         self
     }
 
-    /// Serves files of this folder: `{id}.{extension of the format}`, or the id as it is. Other ids do not exist.
+    /// Serves files from this folder, named `{id}.{extension of the format}` or `{id}`. Other ids do not exist.
     #[must_use]
     pub fn with_files(mut self, folder: impl AsRef<Path>) -> Self {
         self.content = Content::Folder(folder.as_ref().to_path_buf());
         self
     }
 
-    /// Sets the file name that downloads bear, without its extension. **The id of what was exported** by default.
+    /// Sets the file name of downloads, without the extension. **The id of the exported object** by default.
     #[must_use]
     pub fn with_file_name(mut self, name: impl Into<String>) -> Self {
         self.file_name = Some(name.into());
         self
     }
 
-    /// Sets where files come from. **The API host** by default.
+    /// Sets where files are downloaded from. **The API host** by default.
     #[must_use]
     pub fn with_downloads(mut self, downloads: Downloads) -> Self {
         self.downloads = downloads;
         self
     }
 
-    /// Sets how a download says where it ends. **By its length** by default.
+    /// Sets how the end of a download is signalled. **By `Content-Length`** by default.
     #[must_use]
     pub fn with_framing(mut self, framing: Framing) -> Self {
         self.framing = framing;
         self
     }
 
-    /// Sets how long a signed URL is good. **15 minutes** by default.
+    /// Sets how long a signed URL is valid. **15 minutes** by default.
     #[must_use]
     pub fn with_signed_url_lifetime(mut self, lifetime: Duration) -> Self {
         self.signed_url_lifetime = lifetime;
         self
     }
 
-    /// Sets how many requests are kept in the record; beyond, the oldest are forgotten. **10,000** by default.
+    /// Sets how many requests are recorded; when there are more, the oldest are dropped. **10,000** by default.
     #[must_use]
     pub fn with_record_limit(mut self, requests: usize) -> Self {
         self.record_limit = requests;

@@ -1,4 +1,4 @@
-//! How an answer reaches the client: pauses, cuts, and lengths that lie.
+//! The delivery of a response to the client, with its faults: pauses, broken connections, wrong lengths.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,119 +8,121 @@ use bytes::Bytes;
 
 use crate::Payload;
 
-/// What is done to an answer on its way.
+/// The faults of the delivery of a response.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delivery {
-    before_head: Vec<Act>,
-    pub(crate) head: HeadPlan,
-    /// What happens after so many bytes of the body.
-    marks: Vec<(u64, Act)>,
-    pace: Option<Pace>,
+    before_head: Vec<Action>,
+    pub(crate) head: HeadFaults,
+    /// Actions to take at these offsets of the body, sorted by offset.
+    actions: Vec<(u64, Action)>,
+    throttle: Option<Throttle>,
+    /// Bytes to send after the body.
     surplus: Bytes,
-    /// What happens when all of it is out.
-    end: Option<Act>,
+    /// The action to take when everything is sent.
+    end: Option<Action>,
 }
 
-/// What is done to a head on its way, where heads are bytes: in HTTP/1.1.
+/// The faults of the delivery of a head. They apply to HTTP/1.1 only, where a head is a sequence of bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HeadPlan {
-    /// What goes out before it.
+pub(crate) struct HeadFaults {
+    /// Bytes to send before the head.
     pub(crate) before: Vec<u8>,
-    /// Lines right behind its first one.
+    /// Lines to insert after the status line.
     pub(crate) lines: Vec<String>,
     pub(crate) http10: bool,
-    /// What goes out in its place, and that of the body.
+    /// Text to send instead of the head and the body.
     pub(crate) instead: Option<String>,
-    /// What happens after so many bytes of it.
-    pub(crate) marks: Vec<(usize, Act)>,
-    pub(crate) pace: Option<Pace>,
+    /// Actions to take at these offsets of the head, sorted by offset.
+    pub(crate) actions: Vec<(usize, Action)>,
+    pub(crate) throttle: Option<Throttle>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum Action {
     Pause(Duration),
     Hang,
     Close,
     Reset,
-    /// Ends the body as if it were whole.
+    /// Ends the body as if it were complete.
     End,
 }
 
+/// Sends pieces of at most `bytes` bytes, with a pause after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub(crate) struct Throttle {
     pub(crate) bytes: usize,
     pub(crate) pause: Duration,
 }
 
 impl Delivery {
-    pub(crate) fn before_head(&mut self, act: Act) {
-        self.before_head.push(act);
+    pub(crate) fn before_head(&mut self, action: Action) {
+        self.before_head.push(action);
     }
 
-    pub(crate) fn at_byte(&mut self, offset: u64, act: Act) {
-        self.marks.push((offset, act));
-        self.marks.sort_by_key(|(offset, _)| *offset);
+    pub(crate) fn at_byte(&mut self, offset: u64, action: Action) {
+        self.actions.push((offset, action));
+        self.actions.sort_by_key(|(offset, _)| *offset);
     }
 
-    pub(crate) fn at_pace(&mut self, pace: Pace) {
-        self.pace = Some(pace);
+    pub(crate) fn set_throttle(&mut self, throttle: Throttle) {
+        self.throttle = Some(throttle);
     }
 
-    /// Sends more than the body, whatever its length was said to be.
-    pub(crate) fn add_surplus(&mut self, surplus: Bytes) {
+    /// Sends these bytes after the body, whatever its declared length.
+    pub(crate) fn set_surplus(&mut self, surplus: Bytes) {
         self.surplus = surplus;
     }
 
-    pub(crate) fn at_end(&mut self, act: Act) {
-        self.end = Some(act);
+    pub(crate) fn at_end(&mut self, action: Action) {
+        self.end = Some(action);
     }
 
-    /// What happens when all of it is out.
-    pub(crate) fn end(&self) -> Option<Act> {
+    /// The action to take when everything is sent.
+    pub(crate) fn end(&self) -> Option<Action> {
         self.end
     }
 
-    /// Whether the client is to see a status at all.
+    /// Whether the client receives the head.
     pub(crate) fn shows_head(&self) -> bool {
-        let passes = |act: &Act| matches!(act, Act::Pause(_));
+        let passes = |action: &Action| matches!(action, Action::Pause(_));
         self.before_head.iter().all(passes)
             && self.head.instead.is_none()
-            && self.head.marks.iter().all(|(_, act)| passes(act))
+            && self.head.actions.iter().all(|(_, action)| passes(action))
     }
 
-    /// Does what befalls the head before it: where a head is no row of bytes, or is not looked at.
-    pub(crate) fn without_bytes_of_the_head(mut self) -> Self {
+    /// Moves the actions within the head to before it, for transports where a head is not a sequence of bytes.
+    pub(crate) fn with_head_actions_before_head(mut self) -> Self {
         let head = std::mem::take(&mut self.head);
-        self.before_head.extend(head.marks.into_iter().map(|(_, act)| act));
+        self.before_head.extend(head.actions.into_iter().map(|(_, action)| action));
         if head.instead.is_some() {
-            self.before_head.push(Act::Close);
+            self.before_head.push(Action::Close);
         }
         self
     }
 }
 
-impl HeadPlan {
-    /// Whether the head goes out as it is.
-    pub(crate) fn is_plain(&self) -> bool {
+impl HeadFaults {
+    /// Whether the head is sent unchanged.
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    pub(crate) fn at_byte(&mut self, offset: usize, act: Act) {
-        self.marks.push((offset, act));
-        self.marks.sort_by_key(|(offset, _)| *offset);
+    pub(crate) fn at_byte(&mut self, offset: usize, action: Action) {
+        self.actions.push((offset, action));
+        self.actions.sort_by_key(|(offset, _)| *offset);
     }
 }
 
-/// An answer, step by step.
+/// The steps of the delivery of a response.
 #[derive(Debug)]
-pub(crate) struct Flow {
+pub(crate) struct DeliverySteps {
     payload: Payload,
-    before_head: VecDeque<Act>,
-    head: bool,
+    before_head: VecDeque<Action>,
+    is_head_sent: bool,
     offset: u64,
-    marks: VecDeque<(u64, Act)>,
-    pace: Option<Pace>,
-    rest_due: bool,
+    actions: VecDeque<(u64, Action)>,
+    throttle: Option<Throttle>,
+    pause_due: bool,
     surplus: Bytes,
 }
 
@@ -135,60 +137,60 @@ pub(crate) enum Step {
     End,
 }
 
-impl Flow {
+impl DeliverySteps {
     pub(crate) fn new(payload: Payload, delivery: Delivery) -> Self {
         Self {
             payload,
             before_head: delivery.before_head.into(),
-            head: false,
+            is_head_sent: false,
             offset: 0,
-            marks: delivery.marks.into(),
-            pace: delivery.pace,
-            rest_due: false,
+            actions: delivery.actions.into(),
+            throttle: delivery.throttle,
+            pause_due: false,
             surplus: delivery.surplus,
         }
     }
 
-    /// The next thing to do; at most `limit` bytes at once.
-    pub(crate) fn step(&mut self, limit: usize) -> io::Result<Step> {
-        if !self.head {
+    /// Returns the next step, which sends at most `limit` bytes.
+    pub(crate) fn next_step(&mut self, limit: usize) -> io::Result<Step> {
+        if !self.is_head_sent {
             return Ok(match self.before_head.pop_front() {
-                Some(act) => act.into(),
+                Some(action) => action.into(),
                 None => {
-                    self.head = true;
+                    self.is_head_sent = true;
                     Step::Head
                 }
             });
         }
-        // What is to happen beyond the end happens at the end.
+        // Actions beyond the end of the body are taken at the end.
         let length = self.payload.len();
-        if let Some(&(at, act)) = self.marks.front()
+        if let Some(&(at, action)) = self.actions.front()
             && at.min(length) <= self.offset
         {
-            self.marks.pop_front();
-            return Ok(act.into());
+            self.actions.pop_front();
+            return Ok(action.into());
         }
         if self.offset == length {
             let surplus = self.take_surplus();
             return Ok(if surplus.is_empty() { Step::End } else { Step::Send(surplus) });
         }
-        if let Some(pace) = self.pace
-            && std::mem::take(&mut self.rest_due)
+        if let Some(throttle) = self.throttle
+            && std::mem::take(&mut self.pause_due)
         {
-            return Ok(Step::Pause(pace.pause));
+            return Ok(Step::Pause(throttle.pause));
         }
-        let mark = self.marks.front().map_or(length, |(at, _)| (*at).min(length));
-        let limit = self.pace.map_or(limit, |pace| limit.min(pace.bytes.max(1)));
-        let room = usize::try_from(mark - self.offset).unwrap_or(usize::MAX);
+        let next_action = self.actions.front().map_or(length, |(at, _)| (*at).min(length));
+        let limit = self.throttle.map_or(limit, |throttle| limit.min(throttle.bytes.max(1)));
+        let room = usize::try_from(next_action - self.offset).unwrap_or(usize::MAX);
         let bytes = self.payload.read_at(self.offset, limit.min(room))?;
         self.offset += bytes.len() as u64;
-        self.rest_due = true;
+        self.pause_due = true;
         Ok(Step::Send(bytes))
     }
 
-    /// Whether the whole body is out, and nothing but its surplus is left.
-    pub(crate) fn is_through(&self) -> bool {
-        self.head && self.offset == self.payload.len() && self.marks.is_empty()
+    /// Whether the whole body is sent, and only the surplus is left.
+    pub(crate) fn is_body_sent(&self) -> bool {
+        self.is_head_sent && self.offset == self.payload.len() && self.actions.is_empty()
     }
 
     pub(crate) fn take_surplus(&mut self) -> Bytes {
@@ -196,14 +198,14 @@ impl Flow {
     }
 }
 
-impl From<Act> for Step {
-    fn from(act: Act) -> Self {
-        match act {
-            Act::Pause(time) => Self::Pause(time),
-            Act::Hang => Self::Hang,
-            Act::Close => Self::Close,
-            Act::Reset => Self::Reset,
-            Act::End => Self::End,
+impl From<Action> for Step {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Pause(time) => Self::Pause(time),
+            Action::Hang => Self::Hang,
+            Action::Close => Self::Close,
+            Action::Reset => Self::Reset,
+            Action::End => Self::End,
         }
     }
 }
@@ -212,11 +214,11 @@ impl From<Act> for Step {
 mod tests {
     use super::*;
 
-    fn log(body: &'static str, delivery: Delivery) -> Vec<Step> {
-        let mut flow = Flow::new(body.into(), delivery);
+    fn steps(body: &'static str, delivery: Delivery) -> Vec<Step> {
+        let mut delivery = DeliverySteps::new(body.into(), delivery);
         let mut steps = Vec::new();
         loop {
-            steps.push(flow.step(100).unwrap());
+            steps.push(delivery.next_step(100).unwrap());
             if matches!(steps.last(), Some(Step::Hang | Step::Close | Step::End)) {
                 return steps;
             }
@@ -228,30 +230,30 @@ mod tests {
     }
 
     #[test]
-    fn marks_cut_the_body_where_they_stand() {
+    fn actions_split_the_body_at_their_offset() {
         let mut delivery = Delivery::default();
-        delivery.at_byte(4, Act::Close);
-        delivery.at_byte(2, Act::Pause(Duration::from_secs(1)));
+        delivery.at_byte(4, Action::Close);
+        delivery.at_byte(2, Action::Pause(Duration::from_secs(1)));
         let pause = Step::Pause(Duration::from_secs(1));
         assert_eq!(
-            log("abcdef", delivery),
+            steps("abcdef", delivery),
             [Step::Head, send("ab"), pause, send("cd"), Step::Close]
         );
     }
 
     #[test]
-    fn a_mark_beyond_the_end_happens_at_the_end() {
+    fn actions_beyond_the_end_are_taken_at_the_end() {
         let mut delivery = Delivery::default();
-        delivery.at_byte(100, Act::Close);
-        assert_eq!(log("ab", delivery), [Step::Head, send("ab"), Step::Close]);
+        delivery.at_byte(100, Action::Close);
+        assert_eq!(steps("ab", delivery), [Step::Head, send("ab"), Step::Close]);
     }
 
     #[test]
-    fn pauses_lie_between_the_pieces_of_a_slow_body() {
+    fn throttle_pauses_between_pieces() {
         let mut delivery = Delivery::default();
         let pause = Duration::from_millis(5);
-        delivery.at_pace(Pace { bytes: 2, pause });
+        delivery.set_throttle(Throttle { bytes: 2, pause });
         let pause = Step::Pause(pause);
-        assert_eq!(log("abc", delivery), [Step::Head, send("ab"), pause, send("c"), Step::End]);
+        assert_eq!(steps("abc", delivery), [Step::Head, send("ab"), pause, send("c"), Step::End]);
     }
 }

@@ -1,12 +1,12 @@
-//! Spans of time as text (`2s`, `500ms`), for the program's arguments and for scenarios.
+//! Durations as text (`2s`, `500ms`), for command line arguments and scenarios.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
-/// Reads a number with a unit: `500ms`, `2s`, `1.5s`, `10m`, `1h`; a bare `0` needs none.
+/// Parses a number with a unit: `500ms`, `2s`, `1.5s`, `10m`, `1h`. A bare `0` needs no unit.
 ///
-/// At most ten years, so that no sum of times overflows.
+/// The maximum is ten years, so that sums of durations do not overflow.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     if text == "0" {
@@ -19,22 +19,26 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        _ => return Err(format!("`{text}` is no duration; write 500ms, 2s, 10m or 1h")),
+        _ => {
+            return Err(format!(
+                "invalid duration `{text}`: expected a number with a unit, such as 500ms, 2s, 10m or 1h"
+            ));
+        }
     };
     let number: f64 =
-        number.parse().map_err(|_| format!("`{number}` in `{text}` is not a number"))?;
+        number.parse().map_err(|_| format!("invalid number `{number}` in duration `{text}`"))?;
     let seconds = number * scale;
     if seconds > 315_360_000.0 {
-        return Err(format!("`{text}` is longer than ten years"));
+        return Err(format!("duration `{text}` is longer than ten years"));
     }
     Ok(Duration::from_millis((seconds * 1000.0).round() as u64))
 }
 
-pub(crate) fn format(span: Duration) -> String {
-    if span.subsec_millis() == 0 {
-        format!("{}s", span.as_secs())
+pub(crate) fn format(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
     } else {
-        format!("{}ms", span.as_millis())
+        format!("{}ms", duration.as_millis())
     }
 }
 
@@ -42,8 +46,8 @@ pub(crate) fn format(span: Duration) -> String {
 pub(crate) mod text {
     use super::*;
 
-    pub(crate) fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&format(*span))
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&format(*duration))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -56,11 +60,11 @@ pub(crate) mod optional {
     use super::*;
 
     pub(crate) fn serialize<S: Serializer>(
-        span: &Option<Duration>,
+        duration: &Option<Duration>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
-        match span {
-            Some(span) => to.serialize_some(&format(*span)),
+        match duration {
+            Some(duration) => to.serialize_some(&format(*duration)),
             None => to.serialize_none(),
         }
     }
@@ -78,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_required_and_read() {
+    fn parse_requires_a_unit() {
         assert_eq!(parse("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(parse("2s"), Ok(Duration::from_secs(2)));
         assert_eq!(parse("1.5m"), Ok(Duration::from_secs(90)));

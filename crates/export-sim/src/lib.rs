@@ -1,27 +1,26 @@
-//! Workiva's export API, simulated.
+//! A simulator of Workiva's export API.
 //!
-//! - [`Service`] is the service itself: requests in, answers out. It has no sockets and no clock, so that a test
-//!   can let an hour pass in no time.
-//! - [`Server`] is a real HTTP server around it, on two addresses: the API host and the storage origin that signed
-//!   URLs lead to.
-//! - `export-sim` is the server as a program.
+//! - [`Service`] takes requests and returns responses. It has no sockets and no clock: tests pass the time in, and can
+//!   skip an hour at once.
+//! - [`Server`] is a real HTTP server around it, with two origins: the API host, and the storage origin that signed
+//!   URLs point to.
+//! - `export-sim` is the server as a command line program.
 //!
-//! It speaks both generations of the API, checks what the service checks, serves real documents or any number of
-//! bytes, does on request what goes wrong in life ([`Scenario`]), and records all that it receives.
+//! The simulator supports both generations of the API, validates requests as the service does, serves real documents
+//! or generated files of any size, injects faults ([`Scenario`]), and records all requests.
 //!
 //! ```
 //! use export_sim::{Config, Server};
 //!
 //! let server = Server::start_blocking(Config::default().with_token("a-token"))?;
 //! println!("export from {}", server.url());
-//! // A client does its work here.
+//! // Run the client under test here.
 //! assert!(server.requests().is_empty());
 //! # Ok::<_, std::io::Error>(())
 //! ```
 
 #![forbid(unsafe_code)]
 
-mod answer;
 mod completion;
 mod config;
 mod delivery;
@@ -31,6 +30,7 @@ mod faults;
 mod payload;
 mod random;
 mod record;
+mod response;
 mod server;
 mod service;
 mod timestamp;
@@ -38,16 +38,16 @@ mod timestamp;
 #[doc = include_str!("../SCENARIOS.md")]
 pub mod guide {}
 
-pub use answer::{Answer, Ending, Seen};
 pub use completion::{Completion, ParseCompletionError};
 pub use config::{Certificate, Config, Downloads, Framing};
 pub use documents::Format;
 pub use faults::{
-    BodyKind, ConnectionRule, End, Fault, LengthClaim, Matches, Moment, Nth, Per, Randomly,
-    RedirectTo, Refusal, RetryAfter, Role, Rule, Scenario, ScenarioError, UrlForm,
+    BodyKind, ConnectionFault, ConnectionRule, Fault, FinalStatus, LengthClaim, Matches, Moment,
+    Nth, Per, RandomRule, RedirectTo, RetryAfter, Role, Rule, Scenario, ScenarioError, UrlForm,
 };
 pub use payload::Payload;
 pub use record::{Origin, RecordedRequest};
+pub use response::{Ending, ReceivedResponse, SimResponse};
 pub use server::Server;
 pub use service::{Endpoint, Service, StartedExport};
 pub use timestamp::Timestamp;

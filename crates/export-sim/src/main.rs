@@ -1,4 +1,4 @@
-//! Workiva's export API, simulated: the program.
+//! The `export-sim` program.
 
 #![forbid(unsafe_code)]
 
@@ -12,82 +12,82 @@ use clap::Parser;
 use export_sim::{Completion, Config, Downloads, Scenario, Server};
 use http::Uri;
 
-/// Simulates Workiva's export API: submits, operations, downloads and tokens, and what goes wrong with them.
+/// Simulates Workiva's export API, with fault injection.
 ///
-/// With no arguments it works at once. It prints what to sign in with on stderr, and one line on stdout when it is
-/// ready: `listening on URL`.
+/// All options have defaults. The credentials to use are printed to stderr. When the server is ready, a line
+/// `listening on URL` is printed to stdout.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Where the API listens; port 0 picks a free one.
+    /// Address that the API listens on; port 0 selects a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// Where the storage origin listens, which signed URLs lead to.
+    /// Address that the storage origin, which serves signed URLs, listens on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     storage_listen: SocketAddr,
 
-    /// The URL under which clients reach the API, if a proxy stands in front of it.
+    /// URL at which clients reach the API, if it is behind a proxy.
     #[arg(long, value_name = "URL", value_parser = base_url)]
     public_url: Option<Uri>,
 
-    /// The URL under which clients reach the storage origin.
+    /// URL at which clients reach the storage origin, if it is behind a proxy.
     #[arg(long, value_name = "URL", value_parser = base_url)]
     storage_url: Option<Uri>,
 
-    /// Speak TLS, with HTTP/2, under a CA made for this run.
+    /// Enable TLS and HTTP/2, with a CA generated for this run.
     #[arg(long)]
     tls: bool,
 
-    /// Where to write the CA's certificate; a new file among the temporary ones by default.
+    /// File to write the CA certificate to [default: a new file in the temporary directory]
     #[arg(long, value_name = "FILE", requires = "tls")]
     ca: Option<PathBuf>,
 
-    /// An access token that is good for ever; may be repeated.
+    /// Access token that never expires; can be repeated.
     #[arg(long, value_name = "TOKEN")]
     token: Vec<String>,
 
-    /// A client that may ask for tokens; may be repeated.
+    /// Client that can request tokens; can be repeated.
     #[arg(long, value_name = "ID:SECRET", value_parser = client)]
     client: Vec<(String, String)>,
 
-    /// How long a token lives that a client asked for, in seconds.
+    /// Lifetime of requested tokens, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     token_lifetime: u64,
 
-    /// Serve the files of this folder: {id}.{extension of the format}, or the id as it is.
+    /// Serve files from this directory, named {id}.{extension of the format} or {id}.
     #[arg(long, value_name = "DIR", conflicts_with = "artifact_size")]
     files: Option<PathBuf>,
 
-    /// Serve a pattern of this many bytes (1048576, 64MiB, 1GiB) in place of documents.
+    /// Serve generated files of this size (1048576, 64MiB, 1GiB) instead of documents.
     #[arg(long, value_name = "BYTES", value_parser = size)]
     artifact_size: Option<u64>,
 
-    /// Where files come from: the API host, a redirect from there to the storage origin, or a signed URL at once.
-    #[arg(long, value_name = "WAY", default_value = "api-host", value_parser = downloads)]
+    /// How files are downloaded: from the API host, by a redirect to the storage origin, or by a signed URL.
+    #[arg(long, value_name = "METHOD", default_value = "api-host", value_parser = downloads)]
     downloads: Downloads,
 
-    /// How long an export takes: 2s, 1s..5s (anything between) or ~2s (on average, some much longer).
+    /// Time that an export takes: 2s (fixed), 1s..5s (uniform) or ~2s (exponential with this mean).
     #[arg(long, value_name = "DURATION", default_value_t = Completion::Fixed(std::time::Duration::from_secs(2)))]
     complete_after: Completion,
 
-    /// The Retry-After of submits and polls, in seconds [default: 5 at submits, 1 at polls]
+    /// Retry-After of submits and polls, in seconds [default: 5 for submits, 1 for polls]
     #[arg(long, value_name = "SECONDS")]
     retry_after: Option<u64>,
 
-    /// How often a token may ask for operations; 0 turns the limit off.
+    /// Number of operation requests per second that each token can send; 0 disables the limit.
     #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, value_parser = rate)]
     operations_rate: f64,
 
-    /// What goes wrong, as JSON.
+    /// JSON file with the faults to inject.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
 
-    /// The share of all requests that go wrong at random, from 0 to 1.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    /// Share of the requests to fail at random, from 0 to 1.
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = share)]
     fault_rate: f64,
 
-    /// The seed of all that is random.
+    /// Seed of all random values.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 }
@@ -123,7 +123,7 @@ fn run(args: Args) -> Result<(), String> {
     if let Some(pem) = server.ca_pem() {
         note("CA", &write_ca(ca, pem)?.display().to_string());
     }
-    // Whether anybody reads along is no condition for the server.
+    // The server runs even if stderr is closed.
     let _ = io::stderr().write_all(notes.as_bytes());
     let scheme = if server.ca_pem().is_some() { "https" } else { "http" };
     let _ = writeln!(io::stdout(), "listening on {scheme}://{}", server.address());
@@ -143,7 +143,7 @@ fn config(args: Args) -> Result<Config, String> {
     };
     if args.fault_rate > 0.0 {
         let random =
-            export_sim::Randomly { seed: args.seed, rate: args.fault_rate, faults: Vec::new() };
+            export_sim::RandomRule { seed: args.seed, rate: args.fault_rate, faults: Vec::new() };
         scenario = scenario.with_random(random);
     }
     let mut config = Config::default()
@@ -166,7 +166,7 @@ fn config(args: Args) -> Result<Config, String> {
     }
     if let Some(folder) = args.files {
         if !folder.is_dir() {
-            return Err(format!("{} is no folder", folder.display()));
+            return Err(format!("{} is not a directory", folder.display()));
         }
         config = config.with_files(folder);
     }
@@ -180,7 +180,7 @@ fn config(args: Args) -> Result<Config, String> {
     Ok(args.client.into_iter().fold(config, |config, (id, secret)| config.with_client(id, secret)))
 }
 
-/// Writes the CA's certificate and says where.
+/// Writes the CA certificate and returns the path.
 fn write_ca(path: Option<PathBuf>, pem: &str) -> Result<PathBuf, String> {
     let mut options = OpenOptions::new();
     options.write(true);
@@ -190,7 +190,7 @@ fn write_ca(path: Option<PathBuf>, pem: &str) -> Result<PathBuf, String> {
             path
         }
         None => {
-            // Others may write among the temporary files: what is there already is not ours.
+            // Does not overwrite an existing file: other users can create files in the temporary directory.
             options.create_new(true);
             std::env::temp_dir().join(format!("export-sim-ca-{}.pem", std::process::id()))
         }
@@ -204,12 +204,12 @@ fn base_url(text: &str) -> Result<Uri, String> {
     let url: Uri = text.parse().map_err(|error| format!("{error}"))?;
     match (url.scheme_str(), url.authority(), url.query()) {
         (Some("http" | "https"), Some(_), None) => Ok(url),
-        _ => Err("write it as https://host or https://host:port".to_owned()),
+        _ => Err("expected https://host or https://host:port".to_owned()),
     }
 }
 
 fn client(text: &str) -> Result<(String, String), String> {
-    let (id, secret) = text.split_once(':').ok_or("write it as ID:SECRET")?;
+    let (id, secret) = text.split_once(':').ok_or("expected ID:SECRET")?;
     Ok((id.to_owned(), secret.to_owned()))
 }
 
@@ -221,11 +221,15 @@ fn size(text: &str) -> Result<u64, String> {
         "MiB" => 20,
         "GiB" => 30,
         "TiB" => 40,
-        _ => return Err("write bytes, or a number with KiB, MiB, GiB or TiB".to_owned()),
+        _ => {
+            return Err(
+                "expected a number of bytes, or a number with KiB, MiB, GiB or TiB".to_owned()
+            );
+        }
     };
     let number: u64 =
         text[..text.len() - unit.len()].parse().map_err(|error| format!("{error}"))?;
-    number.checked_mul(1 << shift).ok_or_else(|| "is too large".to_owned())
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -245,6 +249,9 @@ fn downloads(text: &str) -> Result<Downloads, String> {
         "redirect" | "redirect-302" => Ok(Downloads::Redirect(302)),
         "redirect-303" => Ok(Downloads::Redirect(303)),
         "redirect-307" => Ok(Downloads::Redirect(307)),
-        _ => Err("write api-host, redirect (302), redirect-303, redirect-307 or signed".to_owned()),
+        _ => {
+            Err("expected api-host, redirect (302), redirect-303, redirect-307 or signed"
+                .to_owned())
+        }
     }
 }

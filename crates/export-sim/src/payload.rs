@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::documents::Pattern;
 
-/// The bytes of an answer: in memory, in a file, or made on the fly. Cheap to clone.
+/// The body of a response: in memory, in a file, or generated on the fly. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Payload {
     source: Source,
@@ -20,26 +20,26 @@ enum Source {
     Bytes(Bytes),
     File(Arc<Mutex<File>>),
     Pattern(Pattern),
-    /// These bytes, and spaces from there on.
+    /// These bytes, followed by spaces.
     Padded(&'static [u8]),
 }
 
 static SPACES: [u8; 64 * 1024] = [b' '; 64 * 1024];
 
 impl Payload {
-    /// How many bytes there are.
+    /// The number of bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.range.end - self.range.start
     }
 
-    /// Whether there are none.
+    /// Whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// A part of it; what lies beyond the end is left out.
+    /// A part of the payload; a range beyond the end is cut off.
     #[must_use]
     pub fn part(&self, part: Range<u64>) -> Self {
         let start = self.range.start.saturating_add(part.start).min(self.range.end);
@@ -47,11 +47,11 @@ impl Payload {
         Self { source: self.source.clone(), range: start..end }
     }
 
-    /// Reads some of the bytes that start at `offset`: at most `limit`, and none only at the end.
+    /// Reads at most `limit` bytes from `offset`. The result is empty only at the end.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read or has become shorter.
+    /// If the file cannot be read or was truncated.
     pub fn read_at(&self, offset: u64, limit: usize) -> io::Result<Bytes> {
         let rest = self.part(offset..offset.saturating_add(limit as u64));
         let (start, len) = (rest.range.start, rest.len() as usize);
@@ -76,11 +76,11 @@ impl Payload {
         }
     }
 
-    /// Reads all of it into memory.
+    /// Reads the whole payload into memory.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read or has become shorter.
+    /// If the file cannot be read or was truncated.
     pub fn to_bytes(&self) -> io::Result<Bytes> {
         if let Source::Bytes(_) = self.source {
             return self.read_at(0, usize::MAX);
@@ -92,14 +92,14 @@ impl Payload {
         Ok(all.into())
     }
 
-    /// The bytes of a file, as long as it is now.
+    /// The content of a file, with its current length.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         Ok(Self { source: Source::File(Arc::new(Mutex::new(file))), range: 0..length })
     }
 
-    /// So many bytes that begin with this text and go on with spaces.
+    /// `length` bytes that start with `text` and continue with spaces.
     pub(crate) fn padded(text: &'static str, length: u64) -> Self {
         Self { source: Source::Padded(text.as_bytes()), range: 0..length }
     }

@@ -1,6 +1,6 @@
-//! Seeded numbers: the same seed gives the same run.
+//! Seeded random numbers: the same seed gives the same run.
 
-/// Mixes a number so that every bit of the answer depends on every bit of it.
+/// Mixes the bits of a number: each output bit depends on each input bit.
 ///
 /// **Source:** SplitMix64, Steele, Lea and Flood, "Fast splittable pseudorandom number generators".
 pub(crate) const fn mix(number: u64) -> u64 {
@@ -10,7 +10,7 @@ pub(crate) const fn mix(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A number that stands for these bytes. No secret is kept by it.
+/// A non-cryptographic hash of these bytes.
 pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
     let mut state = mix(seed ^ bytes.len() as u64);
     for chunk in bytes.chunks(8) {
@@ -21,7 +21,7 @@ pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
     state
 }
 
-/// A stream of numbers.
+/// A random number generator.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -35,12 +35,12 @@ impl Random {
         mix(self.0)
     }
 
-    /// A number from 0 to 1, without 1.
-    pub(crate) fn share(&mut self) -> f64 {
+    /// A number in `0.0..1.0`.
+    pub(crate) fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// A number below `end`, which is not 0.
+    /// A number in `0..end`; `end` must not be 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }

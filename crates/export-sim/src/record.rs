@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Endpoint, Timestamp};
 
-/// Which of its two addresses the service was reached at.
+/// One of the two origins of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::exhaustive_enums, reason = "there are these two, and tests match on them")]
+#[expect(clippy::exhaustive_enums, reason = "tests match on both variants")]
 pub enum Origin {
     /// The API host.
     Api,
-    /// The object store that signed URLs lead to.
+    /// The object store that signed URLs point to.
     Storage,
 }
 
-/// A request as it was received, and what came of it.
+/// A received request and its outcome.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
     pub(crate) at: Timestamp,
@@ -34,98 +34,98 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
-    /// When it was received.
+    /// The time at which the request was received.
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// Where it was received.
+    /// The origin at which the request was received.
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.origin
     }
 
-    /// What it was for, judged by its path alone.
+    /// The endpoint, determined by the path alone.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
     }
 
-    /// Its method.
+    /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// Its path and its query, as they were sent.
+    /// The path and query, as sent.
     #[must_use]
     pub fn target(&self) -> &str {
         self.uri.path_and_query().map_or("", |target| target.as_str())
     }
 
-    /// All its headers.
+    /// All headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// A header, if it was sent and is text; the first of several.
+    /// The first header with this name, if there is one and its value is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Its body, of which at most the first 64 KiB are kept.
+    /// The body, cut to its first 64 KiB.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// How long its body was. Of a body that is too large for the service, at least the part that was read.
+    /// The length of the body. For a body that is too large for the service, at least the length of the part that was
+    /// read.
     #[must_use]
     pub fn body_len(&self) -> u64 {
         self.body_len
     }
 
-    /// The status that was answered; none if the client was to see no head.
+    /// The status of the response. `None` if a fault kept the head from the client.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
 
-    /// The id of the operation that it started or was about.
+    /// The id of the operation that the request started or referred to.
     #[must_use]
     pub fn operation(&self) -> Option<&str> {
         self.operation.as_deref()
     }
 
-    /// The faults of the scenario that were done to it.
+    /// The names of the faults that were injected.
     #[must_use]
     pub fn faults(&self) -> &[&'static str] {
         &self.faults
     }
 }
 
-/// The latest requests.
+/// The most recent requests.
 #[derive(Clone, Debug)]
-pub(crate) struct Record {
+pub(crate) struct RequestLog {
     requests: VecDeque<RecordedRequest>,
     limit: usize,
 }
 
-/// As much of a body as is kept.
-const KEPT: usize = 64 * 1024;
+const MAX_RECORDED_BODY: usize = 64 * 1024;
 
-impl Record {
+impl RequestLog {
     pub(crate) fn new(limit: usize) -> Self {
         Self { requests: VecDeque::new(), limit }
     }
 
     pub(crate) fn push(&mut self, mut request: RecordedRequest) {
-        if request.body.len() > KEPT {
-            // A copy, so that the rest can go.
-            request.body = Bytes::copy_from_slice(&request.body[..KEPT]);
+        if request.body.len() > MAX_RECORDED_BODY {
+            // A slice would keep the whole body in memory.
+            request.body = Bytes::copy_from_slice(&request.body[..MAX_RECORDED_BODY]);
         }
         self.requests.push_back(request);
         while self.requests.len() > self.limit {

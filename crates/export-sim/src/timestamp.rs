@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A point in time: milliseconds since the Unix epoch, in UTC.
 ///
-/// The simulated service reads no clock; whoever drives it says what time it is.
+/// The simulated service reads no clock; the caller passes the time in.
 ///
 /// ```
 /// # use export_sim::Timestamp;
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The time that lies `millis` milliseconds after the Unix epoch.
+    /// The time `millis` milliseconds after the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
@@ -32,21 +32,21 @@ impl Timestamp {
         self.0 / 1000
     }
 
-    /// The time `span` later; the end of time if there is none.
+    /// The time `duration` later, saturating at the largest timestamp.
     #[must_use]
-    pub fn after(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(millis(span)))
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// The time that has passed since `earlier`; zero if it lies in the future.
+    /// The duration since `earlier`; zero if `earlier` is later than this time.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// The time as an HTTP-date, `seconds` later (or earlier).
+    /// The HTTP-date `seconds` after this time, or before it if negative.
     pub(crate) fn http_date(self, seconds: i64) -> String {
-        // HTTP-dates end with the year 9999.
+        // The last second that an HTTP-date can represent, in the year 9999.
         let last = 253_402_300_799;
         let at = self.as_secs().saturating_add_signed(seconds).min(last);
         httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(at))
@@ -59,7 +59,7 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-/// RFC 3339, as the service writes it.
+/// Formats as RFC 3339, like the service.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = civil(self.as_secs() / 86_400);
@@ -70,8 +70,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The Gregorian date of a day counted from 1970-01-01.
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_around_leap_days_are_right() {
+    fn display_handles_leap_days() {
         let check = |secs: u64, text: &str| {
             assert_eq!(Timestamp::from_millis(secs * 1000).to_string(), text);
         };
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_is_the_day_that_others_say_it_is() {
+    fn display_agrees_with_httpdate_for_every_day() {
         let months = "JanFebMarAprMayJunJulAugSepOctNovDec";
         for day in 0..60_000 {
             let time = Timestamp::from_millis(day * 86_400_000);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_is_an_http_date_too() {
+    fn http_date_saturates_at_the_year_9999() {
         let end = Timestamp::from_millis(u64::MAX);
         assert_eq!(end.http_date(i64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
         assert_eq!(end.after(Duration::MAX), end);

@@ -1,13 +1,12 @@
-//! Exports in processes of their own, that are killed, starved and crowded.
+//! Exports in real processes: killed, in parallel, and with storage errors.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
-mod crowded;
-mod here;
+mod concurrent;
+mod environment;
+mod fixture;
+mod in_process;
 mod killed;
-mod means;
-mod place;
-mod starved;
+mod storage_errors;
 mod targets;
-mod things;
 mod torn;

@@ -1,13 +1,12 @@
-//! A job that a timer starts each night: it goes on with the export that an earlier run did not
-//! live to finish, or begins one. It is here to be killed, and uses what any program could use.
+//! A job as a timer would start it each night: resumes the export of an earlier run that was
+//! interrupted, or starts a new one. The process tests kill it. It uses only public APIs.
 //!
 //! ```text
 //! nightly hyper|ureq BASE_URL document|mailed FILE CHECKPOINTS
 //! ```
 //!
-//! The client's secret is in `EXPORT_SECRET`. `EXPORT_RESUBMIT=always` sends a submit again of which
-//! nobody knows if it arrived. What is in `EXPORT_RUN` goes along with each request, so that the
-//! service can tell the runs apart.
+//! `EXPORT_SECRET` is the client's secret. `EXPORT_RESUBMIT=always` repeats an unconfirmed submit.
+//! `EXPORT_RUN` is sent as a header of each request, so that the tests can tell the runs apart.
 
 use std::env;
 use std::error::Error;
@@ -33,25 +32,25 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let words: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let [adapter, base, spec, file, checkpoints] = words.as_slice() else {
-        return Err("five words are needed".into());
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let [adapter, base, spec, file, checkpoints] = args.as_slice() else {
+        return Err("usage: nightly hyper|ureq BASE_URL document|mailed FILE CHECKPOINTS".into());
     };
     let (file, checkpoints) = (Path::new(file), CheckpointFolder::new(checkpoints));
     let spec = match *spec {
         "document" => ExportSpec::document("d1", DocumentExport::pdf()),
         "mailed" => {
-            let mail =
+            let email =
                 ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
-            ExportSpec::file("f1", FileExport::folder(mail))
+            ExportSpec::file("f1", FileExport::folder(email))
         }
-        other => return Err(format!("nothing to export is called {other}").into()),
+        other => return Err(format!("unknown export '{other}'").into()),
     };
     match *adapter {
         "hyper" => Ok(hyper(base, spec, file, checkpoints)?),
         "ureq" => Ok(ureq(base, spec, file, checkpoints)?),
-        other => Err(format!("no adapter is called {other}").into()),
+        other => Err(format!("unknown adapter '{other}'").into()),
     }
 }
 
@@ -69,7 +68,7 @@ fn hyper(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let export = match client.resume_key(KEY).await? {
-            Some(begun) => begun,
+            Some(resumed) => resumed,
             None => client.export(spec).with_key(KEY),
         };
         export.to_file(file).await?;
@@ -86,14 +85,14 @@ fn ureq(
     let client = settings(export_ureq::Client::builder(), base);
     let client = client.checkpoints(Arc::new(checkpoints)).build()?;
     let export = match client.resume_key(KEY)? {
-        Some(begun) => begun,
+        Some(resumed) => resumed,
         None => client.export(spec).with_key(KEY),
     };
     export.to_file(file)?;
     Ok(())
 }
 
-/// What both clients have in common. The waits are short, so that a night lasts half a second.
+/// The settings of both clients. The waits are short, so that a run takes about half a second.
 fn settings<A: FromSettings>(builder: ClientBuilder<A>, base: &str) -> ClientBuilder<A> {
     let limits = Limits {
         min_interval: Duration::from_millis(30),

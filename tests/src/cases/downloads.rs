@@ -1,19 +1,19 @@
-//! The way of the file, and what may happen to it there.
+//! Downloads of the file, and their faults.
 
 use std::time::Duration;
 
 use export_sim::{Certificate, Downloads, Framing};
 
 use super::{
-    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, LOOP, PAGE, close_at, status, status_body,
+    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, HTML_PAGE, LOOP, close_at, status, status_body,
     status_retry_after,
 };
 use crate::case::{Case, Goal};
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = ways();
-    cases.extend(breaks());
-    cases.extend(answers());
+    let mut cases = sources();
+    cases.extend(interruptions());
+    cases.extend(responses());
     cases.extend(redirects());
     cases
 }
@@ -22,8 +22,8 @@ fn download(name: &str, nth: &str, fault: &str) -> Case {
     Case::new(format!("download-{name}")).rule("download", nth, fault)
 }
 
-/// From where it comes, and how its end shows.
-fn ways() -> Vec<Case> {
+/// The sources of the file, with both kinds of framing.
+fn sources() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, downloads) in [
         ("by-301", Downloads::Redirect(301)),
@@ -44,8 +44,8 @@ fn ways() -> Vec<Case> {
     cases
 }
 
-/// It breaks off.
-fn breaks() -> Vec<Case> {
+/// Interrupted downloads.
+fn interruptions() -> Vec<Case> {
     let chunked = |case: &mut Case| case.framing = Framing::Chunked;
     let signed = |case: &mut Case| case.downloads = Downloads::Signed;
     let quick = |case: &mut Case| {
@@ -58,28 +58,28 @@ fn breaks() -> Vec<Case> {
         download("cut", "1", &close_at(100)),
         download("cut-chunked", "1", &close_at(100)).with(chunked),
         download("cut-twice", r#"{"to": 2}"#, &close_at(100)),
-        download("cut-before-the-last-byte", "1", &close_at(1205)),
-        download("cut-again-and-again", EVERY, &close_at(500)),
-        download("cut-at-the-start-for-good", EVERY, CLOSE_AFTER_HEAD).ends("the answer broke off"),
+        download("cut-before-last-byte", "1", &close_at(1205)),
+        download("cut-repeatedly", EVERY, &close_at(500)),
+        download("cut-at-start-persistent", EVERY, CLOSE_AFTER_HEAD).ends("the answer broke off"),
         Case::new("download-cut-at-storage").with(signed).rule("storage", "1", &close_at(100)),
         download("truncated", "1", r#"{"fault": "truncate", "to": 100}"#),
         download("stalled", "1", r#"{"fault": "stall", "at": {"byte": 100}}"#).with(quick),
         download("slow-head", "1", r#"{"fault": "stall", "at": "before_head"}"#).with(quick),
         download("slow", "1", r#"{"fault": "slow", "bytes": 100, "pause": "1ms"}"#),
-        download("cut-and-changed", "1", &close_at(100)).rule(
+        download("cut-then-changed", "1", &close_at(100)).rule(
             "download",
             "2",
             r#"{"fault": "change_artifact"}"#,
         ),
-        download("cut-and-range-ignored", "1", &close_at(100)).rule(
+        download("cut-then-range-ignored", "1", &close_at(100)).rule(
             "download",
             "2",
             r#"{"fault": "ignore_range"}"#,
         ),
-        download("cut-and-another-range", "1", &close_at(100))
+        download("cut-then-wrong-range", "1", &close_at(100))
             .rule("download", "2", r#"{"fault": "content_range", "shift": -10}"#)
             .ends("another range than the one asked for"),
-        download("cut-and-range-refused", "1", &close_at(100)).rule(
+        download("cut-then-416", "1", &close_at(100)).rule(
             "download",
             "2",
             &status_body(416, "empty"),
@@ -90,7 +90,7 @@ fn breaks() -> Vec<Case> {
             &format!(r#"[{{"fault": "headers", "remove": ["etag"]}}, {}]"#, close_at(100)),
         ),
         download(
-            "cut-with-a-weak-etag",
+            "cut-weak-etag",
             "1",
             &format!(
                 r#"[{{"fault": "headers", "set": {{"etag": "W/\"1\""}}}}, {}]"#,
@@ -99,37 +99,38 @@ fn breaks() -> Vec<Case> {
         ),
         download("overlong", "1", r#"{"fault": "overlong", "by": 100, "length": "honest"}"#)
             .ends("not those of the file"),
-        download("overlong-by-a-lie", "1", r#"{"fault": "overlong", "by": 100}"#),
+        download("overlong-undeclared", "1", r#"{"fault": "overlong", "by": 100}"#),
     ]
 }
 
-/// The answer is another one.
-fn answers() -> Vec<Case> {
-    // When the fresh URL may be asked for depends on how long the last poll is ago.
-    let at_once = |case: &mut Case| case.limits.min_interval = Duration::ZERO;
+/// Other responses than the file.
+fn responses() -> Vec<Case> {
+    // Otherwise the wait before the poll for a new URL depends on the time since the last poll.
+    let no_interval = |case: &mut Case| case.limits.min_interval = Duration::ZERO;
     let mut cases = vec![
         download("429", "1", &status(429)),
         download("429-retry-after-0", "1", &status_retry_after(429, "0")),
         download("503-retry-after-1", "1", &status_retry_after(503, "1")),
         download("500", "1", &status(500)),
-        download("500-for-good", EVERY, &status(500))
+        download("500-persistent", EVERY, &status(500))
             .ends("fetch failed 4 times in a row; the last time: 500"),
-        download("502-of-a-gateway", "1", &status_body(502, "html")),
+        download("502-gateway-page", "1", &status_body(502, "html")),
         download("202", "1", &status_body(202, "empty")),
         download("204", "1", &status_body(204, "empty"))
             .ends("the status is not one of this request's"),
         download("409", "1", &status(409)).ends("fetch was refused with 409"),
-        download("page", "1", PAGE),
+        download("html-page", "1", HTML_PAGE),
         download(
-            "page-that-calls-itself-a-pdf",
+            "html-page-typed-as-pdf",
             "1",
             &format!(
-                r#"[{PAGE}, {{"fault": "headers", "set": {{"content-type": "application/pdf"}}}}]"#
+                r#"[{HTML_PAGE}, {{"fault": "headers", "set": {{"content-type": "application/pdf"}}}}]"#
             ),
         ),
-        download("page-for-good", EVERY, PAGE).ends("an HTML page in place of the file"),
+        download("html-page-persistent", EVERY, HTML_PAGE)
+            .ends("an HTML page in place of the file"),
         download(
-            "another-kind",
+            "wrong-format",
             "1",
             r#"{"fault": "body", "body": {"text": "{\"a\": \"file\"}"}}"#,
         )
@@ -139,13 +140,13 @@ fn answers() -> Vec<Case> {
         download("compressed", "1", r#"{"fault": "content_encoding"}"#)
             .ends("its body is compressed"),
         download("huge-headers", "1", r#"{"fault": "huge_headers", "count": 6}"#),
-        Case::new("download-larger-than-allowed")
+        Case::new("download-over-size-limit")
             .with(|case| case.goal = Goal::File(1205))
             .ends("the 1205 bytes"),
-        Case::new("download-as-large-as-allowed").with(|case| case.goal = Goal::File(1206)),
-        Case::new("download-403-at-storage-for-good")
+        Case::new("download-at-size-limit").with(|case| case.goal = Goal::File(1206)),
+        Case::new("download-403-at-storage-persistent")
             .with(|case| case.downloads = Downloads::Signed)
-            .with(at_once)
+            .with(no_interval)
             .rule("storage", EVERY, &status(403))
             .ends("403 Forbidden"),
     ];
@@ -153,26 +154,26 @@ fn answers() -> Vec<Case> {
         cases.push(
             Case::new(format!("download-expired-{expired}"))
                 .with(|case| case.downloads = Downloads::Signed)
-                .with(at_once)
+                .with(no_interval)
                 .rule("storage", "1", &status(expired)),
         );
     }
     cases
 }
 
-/// It is elsewhere.
+/// Redirects that are not followed, or that fail.
 fn redirects() -> Vec<Case> {
     let to = |url: &str| format!(r#"{{"fault": "redirect", "to": {{"url": "{url}"}}}}"#);
     vec![
         download("redirect-loop", EVERY, LOOP).ends("too many redirects in a row"),
-        download("redirect-to-nowhere", "1", &status_body(302, "empty"))
+        download("redirect-without-location", "1", &status_body(302, "empty"))
             .ends("a redirect that leads nowhere"),
         download("redirect-to-plain-http", "1", &to("http://files.example.net/f"))
             .ends("it is plain http"),
         download("redirect-to-plain-http-over-tls", "1", &to("http://127.0.0.1:1/f"))
             .with(|case| case.tls = Some(Certificate::Valid))
             .ends("it is plain http"),
-        // Nobody listens there.
+        // A closed port.
         download("redirect-to-foreign-origin", EVERY, &to("https://127.0.0.1:1/f?sig=1"))
             .ends("the request could not be sent"),
     ]

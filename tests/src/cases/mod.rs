@@ -1,4 +1,4 @@
-//! The cases, in groups that share a subject.
+//! The cases, grouped by subject.
 
 mod downloads;
 mod plain;
@@ -27,37 +27,37 @@ pub fn all() -> Vec<Case> {
     groups.into_iter().flatten().collect()
 }
 
-/// Every request: a word of the simulator's.
+/// Selects every request, in a rule of the simulator.
 const EVERY: &str = r#""every""#;
 
 const CLOSE_BEFORE_HEAD: &str = r#"{"fault": "close", "at": "before_head"}"#;
 const CLOSE_AFTER_HEAD: &str = r#"{"fault": "close", "at": "after_head"}"#;
 const GARBAGE: &str = r#"{"fault": "body", "body": "garbage"}"#;
+const HTML_PAGE: &str = r#"{"fault": "body", "body": "html"}"#;
 const LOGIN: &str = r#"{"fault": "redirect", "to": {"url": "https://login.example.net/"}}"#;
 const LOOP: &str = r#"{"fault": "redirect", "to": "itself"}"#;
-const PAGE: &str = r#"{"fault": "body", "body": "html"}"#;
 
-/// The connection is closed after so many bytes of the body.
+/// Closes the connection after this number of bytes of the body.
 fn close_at(byte: u32) -> String {
     format!(r#"{{"fault": "close", "at": {{"byte": {byte}}}}}"#)
 }
 
-/// An error of the service's own.
+/// An error status with the endpoint's error body.
 fn status(status: u16) -> String {
     format!(r#"{{"fault": "status", "status": {status}}}"#)
 }
 
-/// The same, with a `Retry-After`, in JSON.
+/// An error status with a `Retry-After`, given in JSON.
 fn status_retry_after(status: u16, retry_after: &str) -> String {
     format!(r#"{{"fault": "status", "status": {status}, "retry_after": {retry_after}}}"#)
 }
 
-/// A status with another body: `empty`, `html`, `nested` or `garbage`.
+/// A status with another kind of body: `empty`, `html`, `nested` or `garbage`.
 fn status_body(status: u16, body: &str) -> String {
     format!(r#"{{"fault": "status", "status": {status}, "body": "{body}"}}"#)
 }
 
-/// A status with this body, and the media type that the endpoint's answers have.
+/// A status with this body and the media type of the endpoint.
 fn status_text(status: u16, text: &str) -> String {
     let text = serde_json::Value::from(text);
     format!(r#"{{"fault": "status", "status": {status}, "body": {{"text": {text}}}}}"#)

@@ -1,4 +1,4 @@
-//! Nothing goes wrong: each kind of export, in each generation of the API that has it.
+//! Exports without faults: each kind of export, in each generation of the API that supports it.
 
 use export_core::{
     ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, PresentationExport,
@@ -39,9 +39,9 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases: Vec<_> = olds.map(|it| case(ApiVersion::V2022_01_01, it)).collect();
     cases.extend(news.map(|it| case(ApiVersion::V2026_01_01, it)));
     cases.extend([
-        Case::new("plain-mailed").mails(),
+        Case::new("plain-email").sends_email(),
         Case::new("plain-over-tls").with(|case| case.tls = Some(Certificate::Valid)),
-        Case::new("plain-handed-over").with(|case| case.goal = Goal::HandedOver),
+        Case::new("plain-handover").with(|case| case.goal = Goal::Handover),
     ]);
     cases
 }

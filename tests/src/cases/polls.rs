@@ -1,9 +1,9 @@
-//! What an operation may answer until it is completed.
+//! Responses to polls, until the operation is completed.
 
 use std::time::Duration;
 
 use super::{
-    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, GARBAGE, LOGIN, LOOP, PAGE, close_at, status,
+    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, GARBAGE, HTML_PAGE, LOGIN, LOOP, close_at, status,
     status_body, status_retry_after, status_text,
 };
 use crate::case::{Case, Goal};
@@ -12,23 +12,27 @@ pub(super) fn cases() -> Vec<Case> {
     let poll = |name: &str, nth: &str, fault: &str| {
         Case::new(format!("poll-{name}")).rule("operation", nth, fault)
     };
-    let says = |word: &str| {
-        format!(r#"{{"fault": "json", "set": {{"status": {word}, "resourceUrl": null}}}}"#)
+    let with_status = |status: &str| {
+        format!(r#"{{"fault": "json", "set": {{"status": {status}, "resourceUrl": null}}}}"#)
     };
     vec![
-        poll("pending", r#"{"to": 3}"#, &says(r#""started""#)),
-        poll("unknown-status", "1", &says(r#""polishing""#)),
-        poll("null-status", "1", &says("null")),
+        poll("pending", r#"{"to": 3}"#, &with_status(r#""started""#)),
+        poll("unknown-status", "1", &with_status(r#""polishing""#)),
+        poll("null-status", "1", &with_status("null")),
         poll("empty", "1", &status_body(200, "empty")).ends("the body is empty"),
-        poll("without-members", "1", r#"{"fault": "body", "body": {"text": "{}"}}"#),
-        poll("not-visible-yet", r#"{"to": 2}"#, &status(404)),
-        poll("never-visible", EVERY, &status(404))
+        poll("empty-object", "1", r#"{"fault": "body", "body": {"text": "{}"}}"#),
+        poll("404-at-first", r#"{"to": 2}"#, &status(404)),
+        poll("404-persistent", EVERY, &status(404))
             .with(|case| case.limits.grace = Duration::ZERO)
             .ends("poll was refused with 404"),
         poll("completed-without-url", "1", r#"{"fault": "resource_url", "url": "missing"}"#),
-        poll("never-a-url", EVERY, r#"{"fault": "resource_url", "url": "null"}"#)
-            .with(|case| case.limits.grace = Duration::ZERO)
-            .ends("completed, but has no URL of its result"),
+        poll(
+            "completed-without-url-persistent",
+            EVERY,
+            r#"{"fault": "resource_url", "url": "null"}"#,
+        )
+        .with(|case| case.limits.grace = Duration::ZERO)
+        .ends("completed, but has no URL of its result"),
         poll(
             "failed",
             "1",
@@ -40,20 +44,23 @@ pub(super) fn cases() -> Vec<Case> {
         poll("202", "1", &status_body(202, "empty")),
         poll("429", r#"{"to": 5}"#, &status(429)),
         poll("429-retry-after-0", "1", &status_retry_after(429, "0")),
-        poll("429-retry-after-a-date", "1", &status_retry_after(429, r#"{"date_in": 1}"#)),
-        poll("429-retry-after-nonsense", "1", &status_retry_after(429, r#""soon""#)),
+        poll("429-retry-after-date", "1", &status_retry_after(429, r#"{"date_in": 1}"#)),
+        poll("429-retry-after-invalid", "1", &status_retry_after(429, r#""soon""#)),
         poll(
-            "retry-after-for-hours",
+            "retry-after-hours",
             "1",
-            &format!(r#"[{}, {{"fault": "retry_after", "value": 7200}}]"#, says(r#""started""#)),
+            &format!(
+                r#"[{}, {{"fault": "retry_after", "value": 7200}}]"#,
+                with_status(r#""started""#)
+            ),
         )
         .ends("the service asks to come back at TIME1"),
         poll("503-retry-after-0", "1", &status_retry_after(503, "0")),
         poll("500", r#"{"to": 3}"#, &status(500)),
-        poll("500-for-good", EVERY, &status(500))
+        poll("500-persistent", EVERY, &status(500))
             .ends("poll failed 4 times in a row; the last time: 500"),
-        poll("502-of-a-gateway", "1", &status_body(502, "html")),
-        poll("502-of-a-gateway-for-good", EVERY, &status_body(502, "html"))
+        poll("502-gateway-page", "1", &status_body(502, "html")),
+        poll("502-gateway-page-persistent", EVERY, &status_body(502, "html"))
             .ends("that of a gateway or proxy"),
         poll("504", "1", &status_body(504, "empty")),
         poll("unanswered", "1", CLOSE_BEFORE_HEAD),
@@ -67,8 +74,8 @@ pub(super) fn cases() -> Vec<Case> {
         poll("slow-head", "1", r#"{"fault": "stall", "at": "before_head"}"#)
             .with(|case| case.limits.attempt = Duration::from_secs(1)),
         poll("garbage", "1", GARBAGE).ends("the body is not the JSON that it begins as"),
-        poll("page", "1", PAGE),
-        poll("page-for-good", EVERY, PAGE).ends("that of a gateway or proxy"),
+        poll("html-page", "1", HTML_PAGE),
+        poll("html-page-persistent", EVERY, HTML_PAGE).ends("that of a gateway or proxy"),
         poll("compressed", "1", r#"{"fault": "content_encoding"}"#)
             .ends("the body is not a JSON object"),
         poll("redirect", "1", LOOP),
@@ -78,7 +85,7 @@ pub(super) fn cases() -> Vec<Case> {
         poll("409", EVERY, &status(409)).ends("poll was refused with 409"),
         poll("huge-headers", "1", r#"{"fault": "huge_headers", "count": 6}"#),
         poll("chunked", "1", r#"{"fault": "chunked"}"#),
-        Case::new("status-of-an-unknown-operation")
+        Case::new("status-unknown-operation")
             .with(|case| case.goal = Goal::Status("op1"))
             .ends("poll was refused with 404"),
         Case::new("status-after-failures")

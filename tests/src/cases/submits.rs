@@ -1,20 +1,20 @@
-//! Whether a submit is sent again.
+//! Submits, and whether they are sent again.
 
 use export_core::Resubmit;
 
 use super::{
-    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, GARBAGE, LOGIN, LOOP, PAGE, close_at, status,
+    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, GARBAGE, HTML_PAGE, LOGIN, LOOP, close_at, status,
     status_body, status_retry_after,
 };
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = harmless();
-    cases.extend(noticed());
+    cases.extend(with_email());
     cases
 }
 
-/// A second export would not be noticed.
+/// Exports without side effects: the submit can be repeated.
 fn harmless() -> Vec<Case> {
     let submit = |name: &str, nth: &str, fault: &str| {
         Case::new(format!("submit-{name}")).rule("submit", nth, fault)
@@ -23,19 +23,19 @@ fn harmless() -> Vec<Case> {
         submit("429", r#"{"to": 5}"#, &status(429)),
         submit("429-retry-after-0", "1", &status_retry_after(429, "0")),
         submit("429-retry-after-1", "1", &status_retry_after(429, "1")),
-        submit("429-for-hours", "1", &status_retry_after(429, "7200"))
+        submit("429-retry-after-hours", "1", &status_retry_after(429, "7200"))
             .ends("the service asks to come back at TIME1"),
         submit("503", "1", &status(503)),
         submit("503-retry-after-0", "1", &status_retry_after(503, "0")),
-        submit("503-for-good", EVERY, &status(503))
+        submit("503-persistent", EVERY, &status(503))
             .ends("submit failed 4 times in a row; the last time: 503"),
         submit("500", "1", &status(500)),
         submit("502", "1", &status_body(502, "html")),
         submit("504", "1", &status_body(504, "empty")),
         submit("unanswered", "1", CLOSE_BEFORE_HEAD),
-        submit("unanswered-for-good", EVERY, CLOSE_BEFORE_HEAD)
+        submit("unanswered-persistent", EVERY, CLOSE_BEFORE_HEAD)
             .ends("may have started an export, but no answer confirms it"),
-        submit("unanswered-never-again", "1", CLOSE_BEFORE_HEAD)
+        submit("unanswered-resubmit-never", "1", CLOSE_BEFORE_HEAD)
             .with(|case| case.resubmit = Resubmit::Never)
             .ends("may have started an export, but no answer confirms it"),
         submit("closed-after-head", "1", CLOSE_AFTER_HEAD),
@@ -46,8 +46,8 @@ fn harmless() -> Vec<Case> {
             &format!(r#"[{{"fault": "location", "url": "body_only"}}, {}]"#, close_at(10)),
         ),
         submit("garbage-with-location", "1", GARBAGE),
-        submit("page-with-location", "1", PAGE),
-        submit("page", EVERY, &status_body(200, "html")).ends("that of a gateway or proxy"),
+        submit("html-page-with-location", "1", HTML_PAGE),
+        submit("html-page", EVERY, &status_body(200, "html")).ends("that of a gateway or proxy"),
         submit("redirect", EVERY, LOOP).ends("an export is not asked for somewhere else"),
         submit("login-redirect", EVERY, LOGIN).ends("that of a gateway or proxy"),
         submit("200", EVERY, &status_body(200, "empty"))
@@ -56,7 +56,7 @@ fn harmless() -> Vec<Case> {
             .ends("submit was refused with 400 Bad Request: 400BadRequest"),
         submit("403-nested", EVERY, &status_body(403, "nested"))
             .ends("submit was refused with 403 Forbidden: Forbidden"),
-        submit("403-of-a-gateway", EVERY, &status_body(403, "html"))
+        submit("403-gateway-page", EVERY, &status_body(403, "html"))
             .ends("that of a gateway or proxy"),
         submit("404", EVERY, &status(404)).ends("submit was refused with 404"),
         submit("407", EVERY, &status_body(407, "empty"))
@@ -68,22 +68,22 @@ fn harmless() -> Vec<Case> {
     ]
 }
 
-/// A person gets a mail for each.
-fn noticed() -> Vec<Case> {
-    let mail = |name: &str, nth: &str, fault: &str| {
-        Case::new(format!("mail-{name}")).mails().rule("submit", nth, fault)
+/// Exports that send an email: a submit that may have arrived is not repeated.
+fn with_email() -> Vec<Case> {
+    let email = |name: &str, nth: &str, fault: &str| {
+        Case::new(format!("email-{name}")).sends_email().rule("submit", nth, fault)
     };
     vec![
-        mail("429", "1", &status(429)),
-        mail("503-of-the-service", "1", &status(503)),
-        mail("503-of-nobody", "1", &status_body(503, "empty"))
+        email("429", "1", &status(429)),
+        email("503-service-error", "1", &status(503)),
+        email("503-empty", "1", &status_body(503, "empty"))
             .ends("may have started an export, but no answer confirms it: 503"),
-        mail("500", "1", &status(500))
+        email("500", "1", &status(500))
             .ends("may have started an export, but no answer confirms it: 500"),
-        mail("unanswered", EVERY, CLOSE_BEFORE_HEAD)
+        email("unanswered", EVERY, CLOSE_BEFORE_HEAD)
             .ends("may have started an export, but no answer confirms it: no answer came"),
-        mail("unanswered-and-again", "1", CLOSE_BEFORE_HEAD)
+        email("unanswered-resubmit-always", "1", CLOSE_BEFORE_HEAD)
             .with(|case| case.resubmit = Resubmit::Always),
-        mail("closed-after-head", EVERY, CLOSE_AFTER_HEAD),
+        email("closed-after-head", EVERY, CLOSE_AFTER_HEAD),
     ]
 }

@@ -1,9 +1,9 @@
-//! Tokens that are refused, late, or at their end.
+//! The token endpoint, and tokens that expire or are rejected.
 
 use std::time::Duration;
 
 use super::{
-    CLOSE_BEFORE_HEAD, EVERY, GARBAGE, LOOP, PAGE, close_at, status, status_body,
+    CLOSE_BEFORE_HEAD, EVERY, GARBAGE, HTML_PAGE, LOOP, close_at, status, status_body,
     status_retry_after,
 };
 use crate::case::{Case, Login};
@@ -13,26 +13,26 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new(format!("token-{name}")).rule("token", nth, fault)
     };
     vec![
-        Case::new("token-of-the-wrong-secret")
+        Case::new("token-wrong-secret")
             .with(|case| case.login = Login::Secret("another-secret"))
             .ends("the token endpoint refused the credentials: invalid_client"),
         token("429", "1", &status(429)),
         token("429-retry-after-1", "1", &status_retry_after(429, "1")),
         token("503", r#"{"to": 2}"#, &status(503)),
-        token("500-for-good", EVERY, &status(500)).ends("the token endpoint answered 500"),
-        token("502-of-a-gateway", "1", &status_body(502, "html")),
+        token("500-persistent", EVERY, &status(500)).ends("the token endpoint answered 500"),
+        token("502-gateway-page", "1", &status_body(502, "html")),
         token("unanswered", "1", CLOSE_BEFORE_HEAD),
         token("cut", "1", &close_at(10)),
         token("garbage", EVERY, GARBAGE).ends("the token endpoint's answer is not a JSON object"),
-        token("page", EVERY, PAGE).ends("that of a gateway or proxy on the way"),
+        token("html-page", EVERY, HTML_PAGE).ends("that of a gateway or proxy on the way"),
         token("redirect", EVERY, LOOP).ends("that of a gateway or proxy on the way"),
-        token("missing", EVERY, r#"{"fault": "json", "remove": ["access_token"]}"#)
+        token("without-access-token", EVERY, r#"{"fault": "json", "remove": ["access_token"]}"#)
             .ends("the token endpoint's answer has no access_token"),
-        token("without-lifetime", EVERY, r#"{"fault": "json", "remove": ["expires_in"]}"#),
-        Case::new("token-without-the-scope")
+        token("without-expires-in", EVERY, r#"{"fault": "json", "remove": ["expires_in"]}"#),
+        Case::new("token-without-scope")
             .with(|case| case.scopes = &["graph:read"])
             .ends("submit was refused with 403 Forbidden: 403Forbidden: the access token lacks"),
-        Case::new("token-expires-in-mid-job")
+        Case::new("token-expires-during-export")
             .with(|case| case.token_lifetime = Duration::from_secs(2))
             .rule("submit", "1", r#"{"fault": "retry_after", "value": 2}"#),
         Case::new("token-refused-at-submit")

@@ -1,20 +1,20 @@
-//! Whom the client talks to at all.
+//! Certificates, TLS handshakes and unreachable servers.
 
 use std::time::Duration;
 
 use export_sim::{Certificate, Downloads};
 
 use super::EVERY;
-use crate::case::{Address, Case, Trust};
+use crate::case::{BaseUrl, Case, TrustedCa};
 
-/// Whoever is not the right one is told from it at once.
+/// An untrusted server must be detected within this time.
 const SOON: Duration = Duration::from_secs(2);
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = certificates();
     cases.extend(protocols());
     cases.extend(handshakes());
-    cases.extend(nobody());
+    cases.extend(unreachable());
     cases
 }
 
@@ -27,7 +27,7 @@ fn tls(name: &str, certificate: Certificate) -> Case {
 
 fn certificates() -> Vec<Case> {
     vec![
-        tls("unknown-authority", Certificate::Valid).with(|case| case.trust = Trust::Another).ends(
+        tls("unknown-ca", Certificate::Valid).with(|case| case.trusted_ca = TrustedCa::Other).ends(
             "its certificate comes from an authority that this machine does not know; if it \
                  is your company's, give its CA bundle",
         ),
@@ -40,25 +40,25 @@ fn certificates() -> Vec<Case> {
     ]
 }
 
-/// One speaks TLS and the other does not.
+/// Only one side uses TLS.
 fn protocols() -> Vec<Case> {
     let other = |name: &str| {
         Case::new(format!("tls-{name}")).with(|case| {
-            case.address = Address::OtherScheme;
+            case.base_url = BaseUrl::OtherScheme;
             case.within = SOON;
         })
     };
     vec![
-        other("to-a-server-without")
-            .with(|case| case.trust = Trust::Another)
+        other("to-http-server")
+            .with(|case| case.trusted_ca = TrustedCa::Other)
             .ends("it does not speak TLS on this port"),
-        other("of-a-server-unasked")
+        other("server-over-http")
             .with(|case| case.tls = Some(Certificate::Valid))
             .ends("it speaks TLS on this port, and the URL says http"),
     ]
 }
 
-/// A connection that does not come to a request.
+/// Connections that fail during the TLS handshake.
 fn handshakes() -> Vec<Case> {
     let handshake = |name: &str, then: &str| {
         tls(&format!("handshake-{name}"), Certificate::Valid).first_connection(then)
@@ -66,36 +66,36 @@ fn handshakes() -> Vec<Case> {
     vec![
         handshake("closed", "close"),
         handshake("reset", "reset"),
-        handshake("closed-mailed", "close").mails(),
-        handshake("reset-mailed", "reset").mails(),
-        handshake("hangs-mailed", "hang").mails().with(|case| {
+        handshake("closed-email", "close").sends_email(),
+        handshake("reset-email", "reset").sends_email(),
+        handshake("hangs-email", "hang").sends_email().with(|case| {
             case.limits.attempt = Duration::from_secs(1);
             case.within = 2 * SOON;
         }),
-        handshake("babbles", "babble").ends("it does not speak TLS on this port"),
+        handshake("garbage", "garbage").ends("it does not speak TLS on this port"),
     ]
 }
 
-/// Nobody is there, which proves that nothing was sent.
-fn nobody() -> Vec<Case> {
-    let at = |name: &str, address: Address| {
-        Case::new(format!("nobody-{name}")).with(|case| case.address = address)
+/// Unreachable servers, where it is certain that nothing was sent.
+fn unreachable() -> Vec<Case> {
+    let at = |name: &str, base_url: BaseUrl| {
+        Case::new(format!("unreachable-{name}")).with(|case| case.base_url = base_url)
     };
-    let named = |case: &mut Case| case.trust = Trust::Another;
+    let other_ca = |case: &mut Case| case.trusted_ca = TrustedCa::Other;
     const NOT_SENT: &str =
         "submit failed 4 times in a row; the last time: the request could not be sent";
     vec![
-        at("listens", Address::NobodyThere).with(brings_a_token).ends(NOT_SENT),
-        at("listens-mailed", Address::NobodyThere).mails().with(brings_a_token).ends(NOT_SENT),
-        at("listens-for-a-token", Address::NobodyThere)
+        at("closed-port", BaseUrl::ClosedPort).with(fixed_token).ends(NOT_SENT),
+        at("closed-port-email", BaseUrl::ClosedPort).sends_email().with(fixed_token).ends(NOT_SENT),
+        at("token-endpoint", BaseUrl::ClosedPort)
             .ends("submit failed: the request could not be sent"),
-        at("has-the-name", Address::NoSuchName).with(named).with(brings_a_token).ends(NOT_SENT),
-        at("has-the-name-mailed", Address::NoSuchName)
-            .mails()
-            .with(named)
-            .with(brings_a_token)
+        at("unknown-host", BaseUrl::UnknownHost).with(other_ca).with(fixed_token).ends(NOT_SENT),
+        at("unknown-host-email", BaseUrl::UnknownHost)
+            .sends_email()
+            .with(other_ca)
+            .with(fixed_token)
             .ends(NOT_SENT),
-        Case::new("nobody-listens-for-the-file")
+        Case::new("unreachable-file")
             .rule(
                 "operation",
                 EVERY,
@@ -105,6 +105,6 @@ fn nobody() -> Vec<Case> {
     ]
 }
 
-fn brings_a_token(case: &mut Case) {
+fn fixed_token(case: &mut Case) {
     case.login = crate::case::Login::Token;
 }

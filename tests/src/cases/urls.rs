@@ -1,4 +1,4 @@
-//! Where a token may go, and where nobody goes.
+//! URLs from the service: where the token is sent, and which URLs are not followed.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// URLs that lead out of the web, or to places in it that are nobody's business.
+/// URLs with other schemes, and URLs of internal addresses.
 fn literal() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, url, location, resource) in [
@@ -61,7 +61,7 @@ fn literal() -> Vec<Case> {
         ("spaces", "https://127.0.0.1:1/ /f", ELSEWHERE, NOT_SENT),
         ("no-host", "https:///f", NO_URL, NO_URL),
         ("metadata", "http://169.254.169.254/latest/", ELSEWHERE, "it is plain http"),
-        ("loopback-of-others", "http://127.0.0.1:1/f", ELSEWHERE, NOT_SENT),
+        ("loopback-port", "http://127.0.0.1:1/f", ELSEWHERE, NOT_SENT),
     ] {
         let literal = format!(r#""url": {{"literal": "{url}"}}"#);
         cases.extend([

@@ -1,4 +1,4 @@
-//! HTTP that is slow, odd, broken, or none at all.
+//! Slow, unusual and invalid HTTP.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for endpoint in ["token", "submit", "operation", "download"] {
         cases.extend(heads(endpoint));
-        cases.extend(odd(endpoint));
+        cases.extend(unusual(endpoint));
     }
     cases.extend(bodies());
     cases.extend(lengths());
@@ -29,7 +29,7 @@ fn wire(endpoint: &str, name: &str, nth: &str, fault: &str) -> Case {
     Case::new(format!("wire-{named}-{name}")).rule(endpoint, nth, fault)
 }
 
-fn impatient(case: &mut Case) {
+fn short_attempt(case: &mut Case) {
     case.limits.attempt = Duration::from_secs(1);
 }
 
@@ -40,39 +40,39 @@ fn lines(lines: &[&str]) -> String {
 const RESET_AT_END: &str = r#"{"fault": "reset", "at": "end"}"#;
 const PENDING: &str = r#"{"fault": "json", "set": {"status": "started", "resourceUrl": null}}"#;
 
-/// What follows a message may come a moment after it. Until then nobody can know of it.
-fn patient(case: &mut Case) {
+/// Leaves time for bytes that arrive after the end of a message, before the connection is used again.
+fn long_interval(case: &mut Case) {
     case.limits.min_interval = Duration::from_millis(100);
 }
 
-/// A head that breaks off, or takes its time.
+/// Interrupted and slow heads.
 fn heads(endpoint: &str) -> Vec<Case> {
     let case = |name: &str, fault: &str| wire(endpoint, name, "1", fault);
     vec![
         case("reset", RESET),
         case("reset-in-head", r#"{"fault": "reset", "at": {"head_byte": 20}}"#),
         case("closed-in-head", r#"{"fault": "close", "at": {"head_byte": 20}}"#),
-        case("head-stalls", r#"{"fault": "stall", "at": {"head_byte": 20}}"#).with(impatient),
-        case("head-drips", r#"{"fault": "slow_head", "pause": "50ms"}"#).with(impatient),
-        case("head-drips-in-time", r#"{"fault": "slow_head", "bytes": 20, "pause": "2ms"}"#),
+        case("head-stalls", r#"{"fault": "stall", "at": {"head_byte": 20}}"#).with(short_attempt),
+        case("slow-head-timeout", r#"{"fault": "slow_head", "pause": "50ms"}"#).with(short_attempt),
+        case("slow-head", r#"{"fault": "slow_head", "bytes": 20, "pause": "2ms"}"#),
     ]
 }
 
-/// Answers that are right and unusual, and some that are none.
-fn odd(endpoint: &str) -> Vec<Case> {
+/// Unusual but valid responses, and invalid ones.
+fn unusual(endpoint: &str) -> Vec<Case> {
     let case = |name: &str, fault: &str| wire(endpoint, name, "1", fault);
     vec![
         case("interim", r#"{"fault": "interim", "statuses": [100, 102, 103]}"#),
         case("http10", r#"{"fault": "http10"}"#),
         case("http10-without-length", r#"[{"fault": "chunked"}, {"fault": "http10"}]"#),
-        case("babble", r#"{"fault": "raw", "text": "220 mail.example.net ESMTP\r\n\r\n"}"#),
-        case("status-of-four-digits", r#"{"fault": "raw", "text": "HTTP/1.1 2000 OK\r\n\r\n"}"#),
-        case("two-lengths-that-differ", &lines(&["content-length: 5"])),
-        case("line-that-is-no-header", &lines(&["this is no header"])),
+        case("garbage", r#"{"fault": "raw", "text": "220 mail.example.net ESMTP\r\n\r\n"}"#),
+        case("four-digit-status", r#"{"fault": "raw", "text": "HTTP/1.1 2000 OK\r\n\r\n"}"#),
+        case("conflicting-lengths", &lines(&["content-length: 5"])),
+        case("invalid-header-line", &lines(&["this is no header"])),
     ]
 }
 
-/// Bodies that nobody can want.
+/// Bodies that are too large, endless or compressed.
 fn bodies() -> Vec<Case> {
     const HUGE: &str = r#"{"fault": "status", "status": 500, "body": {"page": 104857600}}"#;
     const ENDLESS: &str = r#"{"fault": "body", "body": "endless"}"#;
@@ -91,7 +91,7 @@ fn bodies() -> Vec<Case> {
     ]
 }
 
-/// Lengths that are not those of the body.
+/// Lengths that differ from that of the body.
 fn lengths() -> Vec<Case> {
     const SURPLUS: &str = r#"{"fault": "overlong", "by": 100}"#;
     let chunks = r#"{"fault": "body", "body": {"text": "no chunk\r\n"}}"#;
@@ -100,9 +100,9 @@ fn lengths() -> Vec<Case> {
     vec![
         wire("submit", "truncated", "1", r#"{"fault": "truncate"}"#),
         wire("token", "truncated", "1", r#"{"fault": "truncate"}"#),
-        wire("submit", "surplus", "1", SURPLUS).with(patient),
-        wire("operation", "surplus", "1", &format!("[{PENDING}, {SURPLUS}]")).with(patient),
-        // Which of the two holds is settled: the chunks (RFC 9112, 6.3).
+        wire("submit", "surplus", "1", SURPLUS).with(long_interval),
+        wire("operation", "surplus", "1", &format!("[{PENDING}, {SURPLUS}]")).with(long_interval),
+        // Chunked encoding overrides the length (RFC 9112, 6.3).
         wire("operation", "chunks-and-length", "1", &lines(&["content-length: 5"])).rule(
             "operation",
             "1",
@@ -111,11 +111,11 @@ fn lengths() -> Vec<Case> {
         wire("download", "chunks-and-length", "1", &lines(&["content-length: 5"]))
             .with(chunked)
             .ends("its body is longer than it announced"),
-        wire("operation", "chunks-that-are-none", "1", &chunks),
-        wire("download", "chunks-that-are-none", "1", &chunks),
-        wire("operation", "surplus-by-a-wrong-length", "1", &headers_length(10))
+        wire("operation", "invalid-chunks", "1", &chunks),
+        wire("download", "invalid-chunks", "1", &chunks),
+        wire("operation", "short-content-length", "1", &headers_length(10))
             .ends("the body is not the JSON that it begins as"),
-        wire("download", "206-unasked", "1", &status_body(206, "html"))
+        wire("download", "206-unrequested", "1", &status_body(206, "html"))
             .ends("it carries another range than the one asked for"),
     ]
 }
@@ -124,36 +124,36 @@ fn headers_length(length: u32) -> String {
     format!(r#"{{"fault": "headers", "set": {{"content-length": "{length}"}}}}"#)
 }
 
-/// What comes of connections.
+/// Broken connections.
 fn connections() -> Vec<Case> {
-    let token =
+    let connection =
         |name: &str, then: &str| Case::new(format!("connection-{name}")).first_connection(then);
     let early = |status: &str| format!(r#"[{{"fault": "early"}}, {status}]"#);
     let large = |case: &mut Case| {
-        // Longer than what waits in a socket while nobody reads.
+        // Larger than the socket buffers, so that the client is still sending when the response arrives.
         let sheets = (0..60_000).map(|sheet| format!("sheet-{sheet:0>80}"));
         let xlsx = SpreadsheetExport::xlsx().with_sheets(sheets);
         case.spec = ExportSpec::spreadsheet("s1", xlsx);
     };
     vec![
-        token("closed", "close"),
-        token("reset", "reset"),
-        token("hangs", "hang").with(impatient),
-        token("babbles", "babble"),
-        token("closed-mailed", "close")
-            .mails()
+        connection("closed", "close"),
+        connection("reset", "reset"),
+        connection("hangs", "hang").with(short_attempt),
+        connection("garbage", "garbage"),
+        connection("closed-email", "close")
+            .sends_email()
             .ends("may have started an export, but no answer confirms it: no answer came"),
-        wire("submit", "reset-mailed", EVERY, RESET)
-            .mails()
+        wire("submit", "reset-email", EVERY, RESET)
+            .sends_email()
             .ends("may have started an export, but no answer confirms it: no answer came"),
-        // Nothing is sent over a connection that has ended meanwhile.
-        wire("submit", "closed-at-end", "1", CLOSE_AT_END).with(patient),
+        // A connection that was closed in the meantime is not reused.
+        wire("submit", "closed-at-end", "1", CLOSE_AT_END).with(long_interval),
         wire("operation", "closed-at-end", "1", &format!("[{PENDING}, {CLOSE_AT_END}]"))
-            .with(patient),
+            .with(long_interval),
         wire("operation", "reset-at-end", "1", &format!("[{PENDING}, {RESET_AT_END}]"))
-            .with(patient),
-        // The token's connection is gone: a submit that a person notices has one of its own.
-        wire("token", "closed-at-end-mailed", "1", CLOSE_AT_END).mails(),
+            .with(long_interval),
+        // A submit with side effects uses a new connection.
+        wire("token", "closed-at-end-email", "1", CLOSE_AT_END).sends_email(),
         wire("submit", "early-503", "1", &early(&status(503))).with(large),
         wire("submit", "early-400", EVERY, &early(&status(400)))
             .with(large)
@@ -161,14 +161,14 @@ fn connections() -> Vec<Case> {
     ]
 }
 
-/// At the storage origin, which knows neither tokens nor the API's errors.
+/// Downloads from the storage origin by signed URLs.
 fn storage() -> Vec<Case> {
     let to = |to: &str| format!(r#"{{"fault": "redirect", "to": {to}}}"#);
     let signed = |name: &str, nth: &str, fault: &str| {
         let case = Case::new(format!("wire-storage-{name}")).rule("storage", nth, fault);
         case.with(|case| {
             case.downloads = Downloads::Signed;
-            // When a fresh URL may be asked for depends on how long the last poll is ago.
+            // Otherwise the wait before the poll for a new URL depends on the time since the last poll.
             case.limits.min_interval = Duration::ZERO;
         })
     };
@@ -183,12 +183,11 @@ fn storage() -> Vec<Case> {
         )
         .ends("the last time: 500 Internal Server Error"),
         signed("redirect-loop", EVERY, &to(r#""itself""#)).ends("too many redirects in a row"),
-        signed("redirect-to-the-api", EVERY, &to(r#""other_port""#))
-            .ends("fetch was refused with 404"),
+        signed("redirect-to-api", EVERY, &to(r#""other_port""#)).ends("fetch was refused with 404"),
         signed("redirect-to-file", EVERY, &to(r#"{"url": "file:///etc/passwd"}"#))
             .ends("which is not followed: it is not a URL"),
         signed("expired-url", "1", "[]").rule("operation", "1", r#"{"fault": "expire_url"}"#),
-        signed("expired-url-for-good", EVERY, "[]")
+        signed("expired-url-persistent", EVERY, "[]")
             .rule("operation", EVERY, r#"{"fault": "expire_url"}"#)
             .ends("403 Forbidden"),
         Case::new("wire-storage-connection-reset")

@@ -1,6 +1,6 @@
-use super::draft::Part;
+use super::document::Part;
 
-/// One sheet as RFC 4180 has it.
+/// A sheet as CSV (RFC 4180).
 pub(super) fn write(part: &Part) -> String {
     let mut text = String::from("item,amount\r\n");
     for (item, amount) in &part.rows {

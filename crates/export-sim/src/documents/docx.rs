@@ -1,15 +1,15 @@
 use std::io;
 
-use super::draft::Draft;
+use super::document::Document;
 use super::xml::{DECLARATION, escape, package};
 
-/// An Office Open XML text document (ECMA-376): a title, a list, and a table a section.
-pub(super) fn write(draft: &Draft) -> io::Result<Vec<u8>> {
-    let mut body = paragraph(&draft.title, true);
-    for (name, value) in &draft.facts {
+/// An Office Open XML text document (ECMA-376) with a title, the export options, and a table for each section.
+pub(super) fn write(document: &Document) -> io::Result<Vec<u8>> {
+    let mut body = paragraph(&document.title, true);
+    for (name, value) in &document.options {
         body += &paragraph(&format!("{name}: {value}"), false);
     }
-    for part in &draft.parts {
+    for part in &document.parts {
         body += &paragraph(&part.name, true);
         body += "<w:tbl><w:tblPr><w:tblW w:w=\"0\" w:type=\"auto\"/></w:tblPr>\
                  <w:tblGrid><w:gridCol w:w=\"4000\"/><w:gridCol w:w=\"4000\"/></w:tblGrid>";
@@ -19,7 +19,7 @@ pub(super) fn write(draft: &Draft) -> io::Result<Vec<u8>> {
         body += &row("Total", part.total());
         body += "</w:tbl>";
     }
-    let (width, height) = ((draft.page.0 * 1440.0) as u32, (draft.page.1 * 1440.0) as u32);
+    let (width, height) = ((document.page.0 * 1440.0) as u32, (document.page.1 * 1440.0) as u32);
     let document = format!(
         "{DECLARATION}\n<w:document \
          xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\"><w:body>{body}\

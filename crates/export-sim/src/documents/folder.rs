@@ -1,18 +1,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The file of an id in the user's folder, and never one outside of it.
+/// Finds the file of an id in the user's folder. Never returns a file outside of the folder.
 ///
-/// Without an extension (the service knows the file's type, the request does not) the first file
-/// `{id}.{anything}` will do.
+/// Without an extension (for uploaded files, whose type the request does not name) any file `{id}.*` matches; the
+/// first in alphabetical order is returned.
 pub(crate) fn find(folder: &Path, id: &str, extension: Option<&str>) -> Option<PathBuf> {
-    // One plain name: no separators of any system, no parents, no drives, no streams.
+    // Rejects path separators, parent folders, Windows drives and NTFS streams.
     if id.is_empty() || id.starts_with('.') || id.contains(['/', '\\', ':', '\0']) {
         return None;
     }
     let root = fs::canonicalize(folder).ok()?;
     let inside = |path: PathBuf| {
-        // A symbolic link may lead out.
+        // Resolves symbolic links, which may point outside of the folder.
         let path = fs::canonicalize(path).ok()?;
         (path.starts_with(&root) && path.is_file()).then_some(path)
     };
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_found_by_extension_then_by_name() {
+    fn find_prefers_the_extension() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a.pdf", "a", "b.txt"] {
             fs::write(folder.path().join(name), name).unwrap();
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn no_id_leads_out_of_the_folder() {
+    fn find_does_not_leave_the_folder() {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("inner");
         fs::create_dir(&folder).unwrap();

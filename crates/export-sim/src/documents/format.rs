@@ -4,9 +4,9 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
-    /// One sheet as comma-separated values.
+    /// A single sheet as comma-separated values.
     Csv,
-    /// A zip archive with a `.csv` a sheet.
+    /// A zip archive with a CSV file for each sheet.
     CsvZip,
     /// A Word document.
     Docx,
@@ -16,14 +16,14 @@ pub enum Format {
     Pptx,
     /// A gzipped tar archive.
     TarGz,
-    /// A web page that is well-formed XML.
+    /// An XHTML page.
     Xhtml,
     /// An Excel workbook.
     Xlsx,
 }
 
 impl Format {
-    /// The media type it is served with.
+    /// The media type.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl Format {
         }
     }
 
-    /// The extension of its files, without a dot in front.
+    /// The file extension, without the leading dot.
     #[must_use]
     pub const fn extension(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl Format {
         }
     }
 
-    /// The bytes that its files begin with.
+    /// The bytes at the start of a file of this format.
     #[must_use]
     pub const fn magic(self) -> &'static [u8] {
         match self {
@@ -67,7 +67,7 @@ impl Format {
         }
     }
 
-    /// The name that a request body gives it.
+    /// The format with this name in request bodies.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "csv" => Self::Csv,
@@ -81,7 +81,7 @@ impl Format {
     }
 }
 
-/// The media type of a file of the user's.
+/// The media type of a user's file, by its extension.
 pub(super) fn media_type_of(path: &Path) -> &'static str {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let formats = [

@@ -1,9 +1,9 @@
-//! The exported files: small real documents, files of a folder, or a pattern of any size.
+//! The exported files: small real documents, files from a folder, or a generated pattern of any size.
 
 mod archive;
 mod csv;
+mod document;
 mod docx;
-mod draft;
 mod folder;
 mod format;
 mod pdf;
@@ -15,43 +15,41 @@ mod xml;
 
 use std::io;
 
-pub(crate) use self::draft::Draft;
+pub(crate) use self::document::Document;
 pub(crate) use self::folder::find;
 pub use self::format::Format;
 pub(crate) use self::synthetic::Pattern;
 use crate::Payload;
 use crate::config::Content;
 use crate::random::hash;
-use crate::service::Order;
+use crate::service::ExportRequest;
 
-/// An exported file, ready to be served.
+/// An exported file.
 #[derive(Clone, Debug)]
 pub(crate) struct Artifact {
     pub(crate) file_name: String,
     pub(crate) media_type: &'static str,
-    /// Strong, with its quotes.
+    /// A strong ETag, including the quotes.
     pub(crate) etag: String,
     pub(crate) payload: Payload,
 }
 
-/// Makes the file that was ordered. The same order, seed and edition give the same bytes.
-///
-/// An edition is a state of the content: the file changes when it does.
-pub(crate) fn make(
+/// Creates the requested file. The same request and revision give the same bytes.
+pub(crate) fn create(
     content: &Content,
-    order: &Order,
+    request: &ExportRequest,
     name: Option<&str>,
-    edition: u64,
+    revision: u64,
 ) -> io::Result<Artifact> {
     let fingerprint =
-        order.facts().fold(hash(edition, order.name().as_bytes()), |state, (k, v)| {
+        request.options().fold(hash(revision, request.name().as_bytes()), |state, (k, v)| {
             hash(hash(state, k.as_bytes()), v.as_bytes())
         });
-    let format = order.format();
-    let file_name = format!("{}.{}", name.unwrap_or_else(|| order.name()), format.extension());
+    let format = request.format();
+    let file_name = format!("{}.{}", name.unwrap_or_else(|| request.name()), format.extension());
     let (file_name, media_type, payload) = match content {
         Content::Documents => {
-            let bytes = write(&Draft::new(order, fingerprint), format)?;
+            let bytes = write(&Document::new(request, fingerprint), format)?;
             (file_name, format.media_type(), bytes.into())
         }
         Content::Synthetic(length) => {
@@ -59,7 +57,7 @@ pub(crate) fn make(
             (file_name, format.media_type(), Payload::pattern(pattern, *length))
         }
         Content::Folder(folder) => {
-            let path = find(folder, order.name(), order.extension())
+            let path = find(folder, request.name(), request.extension())
                 .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
             let media_type = format::media_type_of(&path);
@@ -70,15 +68,15 @@ pub(crate) fn make(
     Ok(Artifact { file_name, media_type, etag, payload })
 }
 
-fn write(draft: &Draft, format: Format) -> io::Result<Vec<u8>> {
+fn write(document: &Document, format: Format) -> io::Result<Vec<u8>> {
     match format {
-        Format::Csv => Ok(csv::write(draft.first_part()).into_bytes()),
-        Format::CsvZip => archive::zip_of_sheets(draft),
-        Format::Docx => docx::write(draft),
-        Format::Pdf => Ok(pdf::write(draft)),
-        Format::Pptx => pptx::write(draft),
-        Format::TarGz => archive::tar_gz(draft),
-        Format::Xhtml => Ok(xhtml::write(draft).into_bytes()),
-        Format::Xlsx => xlsx::write(draft),
+        Format::Csv => Ok(csv::write(document.first_part()).into_bytes()),
+        Format::CsvZip => archive::zip_of_sheets(document),
+        Format::Docx => docx::write(document),
+        Format::Pdf => Ok(pdf::write(document)),
+        Format::Pptx => pptx::write(document),
+        Format::TarGz => archive::tar_gz(document),
+        Format::Xhtml => Ok(xhtml::write(document).into_bytes()),
+        Format::Xlsx => xlsx::write(document),
     }
 }

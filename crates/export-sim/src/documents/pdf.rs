@@ -1,16 +1,16 @@
-use super::draft::Draft;
+use super::document::Document;
 
 const LEADING: f64 = 16.0;
 const MARGIN: f64 = 54.0;
 
-/// A PDF 1.7 of text pages in Helvetica, which every reader has.
-pub(super) fn write(draft: &Draft) -> Vec<u8> {
-    let (width, height) = (draft.page.0 * 72.0, draft.page.1 * 72.0);
+/// A PDF 1.7 with text pages in Helvetica, one of the standard fonts that need not be embedded.
+pub(super) fn write(document: &Document) -> Vec<u8> {
+    let (width, height) = (document.page.0 * 72.0, document.page.1 * 72.0);
     let per_page = (((height - 2.0 * MARGIN) / LEADING) as usize).max(1);
-    let lines = lines(draft);
+    let lines = lines(document);
     let pages: Vec<_> = lines.chunks(per_page).collect();
 
-    // 1 is the catalog, 2 the list of pages, 3 the font; then two objects a page.
+    // Object 1 is the catalog, 2 the page tree, 3 the font; then there are two objects for each page.
     let kids: String = (0..pages.len()).map(|n| format!("{} 0 R ", 4 + 2 * n)).collect();
     let mut objects = vec![
         "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
@@ -34,9 +34,9 @@ pub(super) fn write(draft: &Draft) -> Vec<u8> {
     assemble(&objects)
 }
 
-/// Objects, numbered from 1, as a file with its table of offsets.
+/// Writes the objects, numbered from 1, and the cross-reference table.
 fn assemble(objects: &[String]) -> Vec<u8> {
-    // The second line says that this is no text file.
+    // The non-ASCII bytes of the second line mark the file as binary.
     let mut file = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec();
     let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for (n, object) in objects.iter().enumerate() {
@@ -52,10 +52,10 @@ fn assemble(objects: &[String]) -> Vec<u8> {
     file
 }
 
-fn lines(draft: &Draft) -> Vec<String> {
-    let mut lines = vec![draft.title.clone(), String::new()];
-    lines.extend(draft.facts.iter().map(|(name, value)| format!("{name}: {value}")));
-    for part in &draft.parts {
+fn lines(document: &Document) -> Vec<String> {
+    let mut lines = vec![document.title.clone(), String::new()];
+    lines.extend(document.options.iter().map(|(name, value)| format!("{name}: {value}")));
+    for part in &document.parts {
         lines.extend([String::new(), part.name.clone()]);
         lines.extend(part.rows.iter().map(|(item, amount)| format!("    {item}: {amount}")));
         lines.push(format!("    Total: {}", part.total()));
@@ -63,7 +63,7 @@ fn lines(draft: &Draft) -> Vec<String> {
     lines.iter().map(|line| literal(line)).collect()
 }
 
-/// The inside of a string: ASCII as it is, Latin-1 as octal numbers, all else as question marks.
+/// The content of a string literal: Latin-1 characters as octal escapes, characters beyond as question marks.
 fn literal(text: &str) -> String {
     let mut literal = String::new();
     for c in text.chars() {

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::draft::{Draft, Part};
+use super::document::{Document, Part};
 use super::xml::{DECLARATION, escape, package};
 
 const NAMESPACES: &str = "xmlns:a=\"http://schemas.openxmlformats.org/drawingml/2006/main\" \
@@ -9,11 +9,11 @@ const NAMESPACES: &str = "xmlns:a=\"http://schemas.openxmlformats.org/drawingml/
 const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 const TYPE: &str = "application/vnd.openxmlformats-officedocument";
 
-/// An Office Open XML presentation (ECMA-376): a slide with what was ordered, and one a part.
-pub(super) fn write(draft: &Draft) -> io::Result<Vec<u8>> {
-    let facts = draft.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-    let mut slides = vec![slide(&draft.title, facts)];
-    slides.extend(draft.parts.iter().map(|part| slide(&part.name, lines(part))));
+/// An Office Open XML presentation (ECMA-376) with a slide for the export options and one for each part.
+pub(super) fn write(document: &Document) -> io::Result<Vec<u8>> {
+    let options = document.options.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let mut slides = vec![slide(&document.title, options)];
+    slides.extend(document.parts.iter().map(|part| slide(&part.name, lines(part))));
 
     let mut types = String::new();
     let mut ids = String::new();
@@ -76,7 +76,7 @@ fn part_type(part: &str, name: &str) -> String {
     format!("<Override PartName=\"/ppt/{part}.xml\" ContentType=\"{TYPE}.{name}+xml\"/>")
 }
 
-/// Links to other files of the package, numbered from `rId1`.
+/// The relationships to other files of the package, numbered from `rId1`.
 fn relations(links: &[(&str, String)]) -> String {
     let links: String = (1..)
         .zip(links)

@@ -1,14 +1,14 @@
-use super::draft::Draft;
+use super::document::Document;
 use super::xml::escape;
 
-pub(super) fn write(draft: &Draft) -> String {
-    let title = escape(&draft.title);
+pub(super) fn write(document: &Document) -> String {
+    let title = escape(&document.title);
     let mut body = format!("<h1>{title}</h1>\n<dl>\n");
-    for (name, value) in &draft.facts {
+    for (name, value) in &document.options {
         body += &format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value));
     }
     body += "</dl>\n";
-    for part in &draft.parts {
+    for part in &document.parts {
         body += &format!("<h2>{}</h2>\n<table>\n", escape(&part.name));
         for (item, amount) in &part.rows {
             body += &format!("<tr><td>{}</td><td>{amount}</td></tr>\n", escape(item));

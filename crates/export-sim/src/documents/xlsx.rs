@@ -1,6 +1,6 @@
 use std::io;
 
-use super::draft::{Draft, Part};
+use super::document::{Document, Part};
 use super::xml::{DECLARATION, escape, package};
 
 const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
@@ -9,15 +9,15 @@ const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/rela
 const SHEET: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml";
 const BOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml";
 
-/// An Office Open XML workbook (ECMA-376): a sheet a part, and one with what was ordered.
-pub(super) fn write(draft: &Draft) -> io::Result<Vec<u8>> {
+/// An Office Open XML workbook (ECMA-376) with a sheet for the export options and one for each part.
+pub(super) fn write(document: &Document) -> io::Result<Vec<u8>> {
     let mut sheets = String::new();
     let mut links = String::new();
     let mut types = String::new();
     let mut files = Vec::new();
-    let order = std::iter::once(("Order".to_owned(), facts(draft)));
-    let parts = draft.parts.iter().map(|part| (part.name.clone(), rows(part)));
-    for (n, (name, rows)) in (1..).zip(order.chain(parts)) {
+    let request = std::iter::once(("Order".to_owned(), options(document)));
+    let parts = document.parts.iter().map(|part| (part.name.clone(), rows(part)));
+    for (n, (name, rows)) in (1..).zip(request.chain(parts)) {
         let name = escape(&sheet_name(n, &name));
         sheets += &format!("<sheet name=\"{name}\" sheetId=\"{n}\" r:id=\"rId{n}\"/>");
         links += &format!(
@@ -58,13 +58,13 @@ pub(super) fn write(draft: &Draft) -> io::Result<Vec<u8>> {
     package(&files)
 }
 
-fn facts(draft: &Draft) -> String {
-    let title = format!("<row r=\"1\">{}</row>", text("A1", &draft.title));
-    let facts = (2..).zip(&draft.facts).map(|(n, (name, value))| {
+fn options(document: &Document) -> String {
+    let title = format!("<row r=\"1\">{}</row>", text("A1", &document.title));
+    let options = (2..).zip(&document.options).map(|(n, (name, value))| {
         let (name, value) = (text(&format!("A{n}"), name), text(&format!("B{n}"), value));
         format!("<row r=\"{n}\">{name}{value}</row>")
     });
-    std::iter::once(title).chain(facts).collect()
+    std::iter::once(title).chain(options).collect()
 }
 
 fn rows(part: &Part) -> String {
@@ -88,7 +88,7 @@ fn text(cell: &str, text: &str) -> String {
     format!("<c r=\"{cell}\" t=\"inlineStr\"><is><t xml:space=\"preserve\">{text}</t></is></c>")
 }
 
-/// At most 31 characters and none of those that references use; unique by its number.
+/// A valid sheet name: at most 31 characters, without those reserved for references, unique by its number.
 fn sheet_name(n: usize, name: &str) -> String {
     let clean: String = name
         .chars()

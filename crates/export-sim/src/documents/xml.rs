@@ -1,4 +1,4 @@
-//! What the formats that are XML share.
+//! Helpers for the XML formats.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use zip::write::SimpleFileOptions;
 
 pub(super) const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
 
-/// Escapes text, and leaves out what XML 1.0 cannot say.
+/// Escapes text. Characters that XML 1.0 does not allow are removed.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -24,7 +24,7 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// A zip archive of these files. Always the same bytes: its files are of 1980-01-01.
+/// A zip archive of these files. All timestamps are 1980-01-01, so that the same files give the same bytes.
 pub(super) fn package<S: AsRef<str>>(files: &[(S, String)]) -> io::Result<Vec<u8>> {
     let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
     for (name, content) in files {

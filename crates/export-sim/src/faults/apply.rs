@@ -12,122 +12,126 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::values::{BodyKind, LengthClaim, Moment, RedirectTo, RetryAfter, UrlForm};
-use crate::answer::header_value;
-use crate::delivery::{Act, Pace};
+use crate::delivery::{Action, Throttle};
+use crate::response::header_value;
 use crate::service::errors;
-use crate::{Answer, Endpoint, Payload, Timestamp};
+use crate::{Endpoint, Payload, SimResponse, Timestamp};
 
-/// What a fault may need to know of the request.
+/// The properties of the request that faults depend on.
 #[derive(Debug)]
-pub(crate) struct Context {
+pub(crate) struct FaultContext {
     pub(crate) now: Timestamp,
     pub(crate) endpoint: Endpoint,
-    /// The URL that was asked for.
+    /// The requested URL.
     pub(crate) url: String,
-    /// Scheme, host and port of the origin that was not asked.
+    /// Scheme, host and port of the other origin.
     pub(crate) other: String,
-    /// A signed URL of the file, if the request is about one.
+    /// A signed URL of the file, if the request is for an operation or its file.
     pub(crate) signed: Option<String>,
 }
 
-/// Does to an answer what the fault says. What concerns the service itself has been done before.
-pub(crate) fn apply(fault: &Fault, mut answer: Answer, context: &Context) -> Answer {
+/// Applies a fault to a response. The effects on the service itself were applied before.
+pub(crate) fn apply(
+    fault: &Fault,
+    mut response: SimResponse,
+    context: &FaultContext,
+) -> SimResponse {
     match fault {
         Fault::Status { status, retry_after, body } => {
-            answer = error_answer(*status, context.endpoint);
-            set_retry_after(&mut answer, retry_after.as_ref(), context.now);
-            set_body(&mut answer, body);
+            response = error_response(*status, context.endpoint);
+            set_retry_after(&mut response, retry_after.as_ref(), context.now);
+            set_body(&mut response, body);
         }
         Fault::Redirect { status, to } => {
-            answer = Answer::new(final_status(*status));
-            let elsewhere;
+            response = SimResponse::new(final_status(*status));
+            let url;
             let to = match to {
                 RedirectTo::Storage => context.signed.as_ref().unwrap_or(&context.url),
                 RedirectTo::Itself => &context.url,
                 RedirectTo::OtherPort => {
-                    elsewhere = at(&context.other, &context.url);
-                    &elsewhere
+                    url = with_base(&context.other, &context.url);
+                    &url
                 }
                 RedirectTo::Url(url) => url,
             };
-            answer.set_header(LOCATION, to);
+            response.set_header(LOCATION, to);
         }
-        Fault::Body { body } => set_body(&mut answer, body),
-        Fault::Json { set, remove } => edit_json(&mut answer, |body| {
-            for (place, value) in set {
-                put(body, place, value.clone());
+        Fault::Body { body } => set_body(&mut response, body),
+        Fault::Json { set, remove } => edit_json(&mut response, |body| {
+            for (path, value) in set {
+                set_member(body, path, value.clone());
             }
-            for place in remove {
-                take(body, place);
+            for path in remove {
+                remove_member(body, path);
             }
         }),
         Fault::Headers { set, remove } => {
             for (name, value) in set {
                 if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-                    answer.set_header(name, value);
+                    response.set_header(name, value);
                 }
             }
             for name in remove {
-                answer.headers_mut().remove(name);
+                response.headers_mut().remove(name);
             }
         }
         Fault::HugeHeaders { count, bytes } => {
-            // Large is large; more would only hurt the simulator itself.
+            // Bounds the memory that the simulator itself needs.
             let value = header_value(&"x".repeat((*bytes).min(1 << 20)));
             for n in 0..(*count).min(1000) {
                 if let Ok(name) = HeaderName::from_bytes(format!("x-huge-{n}").as_bytes()) {
-                    answer.headers_mut().insert(name, value.clone());
+                    response.headers_mut().insert(name, value.clone());
                 }
             }
         }
-        Fault::HeadLines { lines } => answer.delivery.head.lines.extend(lines.iter().cloned()),
+        Fault::HeadLines { lines } => response.delivery.head.lines.extend(lines.iter().cloned()),
         Fault::Interim { statuses } => {
             for status in statuses {
                 let line = format!("HTTP/1.1 {status} Not Yet\r\n\r\n");
-                answer.delivery.head.before.extend_from_slice(line.as_bytes());
+                response.delivery.head.before.extend_from_slice(line.as_bytes());
             }
         }
-        Fault::Http10 => answer.delivery.head.http10 = true,
-        Fault::Raw { text } => answer.delivery.head.instead = Some(text.clone()),
-        Fault::RetryAfter { value } => set_retry_after(&mut answer, value.as_ref(), context.now),
-        Fault::Location { url } => relocate(&mut answer, url, &context.other),
-        Fault::ResourceUrl { url } => edit_json(&mut answer, |body| {
+        Fault::Http10 => response.delivery.head.http10 = true,
+        Fault::Raw { text } => response.delivery.head.instead = Some(text.clone()),
+        Fault::RetryAfter { value } => set_retry_after(&mut response, value.as_ref(), context.now),
+        Fault::Location { url } => rewrite_location(&mut response, url, &context.other),
+        Fault::ResourceUrl { url } => edit_json(&mut response, |body| {
             if let Some(resource) = body.get("resourceUrl").and_then(Value::as_str) {
                 match rewrite(url, resource, &context.other) {
-                    Some(changed) => put(body, "resourceUrl", changed),
-                    None => take(body, "resourceUrl"),
+                    Some(changed) => set_member(body, "resourceUrl", changed),
+                    None => remove_member(body, "resourceUrl"),
                 }
             }
         }),
-        Fault::ContentRange { shift } => shift_range(&mut answer, *shift),
-        Fault::ContentEncoding { encoding } => encode(&mut answer, encoding),
+        Fault::ContentRange { shift } => shift_range(&mut response, *shift),
+        Fault::ContentEncoding { encoding } => encode(&mut response, encoding),
         Fault::Chunked => {
-            answer.headers_mut().remove(CONTENT_LENGTH);
+            response.headers_mut().remove(CONTENT_LENGTH);
         }
-        Fault::Close { at } => act(&mut answer, *at, Act::Close),
-        Fault::Reset { at } => act(&mut answer, *at, Act::Reset),
+        Fault::Close { at } => add_action(&mut response, *at, Action::Close),
+        Fault::Reset { at } => add_action(&mut response, *at, Action::Reset),
         Fault::Stall { at, time } => {
-            act(&mut answer, *at, time.map_or(Act::Hang, Act::Pause));
+            add_action(&mut response, *at, time.map_or(Action::Hang, Action::Pause));
         }
         Fault::Slow { bytes, pause } => {
-            answer.delivery.at_pace(Pace { bytes: *bytes, pause: *pause });
+            response.delivery.set_throttle(Throttle { bytes: *bytes, pause: *pause });
         }
         Fault::SlowHead { bytes, pause } => {
-            answer.delivery.head.pace = Some(Pace { bytes: *bytes, pause: *pause });
+            response.delivery.head.throttle = Some(Throttle { bytes: *bytes, pause: *pause });
         }
         Fault::Truncate { to } => {
-            let to = to.unwrap_or(answer.payload().len() / 2);
-            answer.delivery.at_byte(to, Act::End);
+            let to = to.unwrap_or(response.payload().len() / 2);
+            response.delivery.at_byte(to, Action::End);
         }
         Fault::Overlong { by, length } => {
             let by = (*by).min(16 << 20);
-            if *length == LengthClaim::Honest && answer.headers().contains_key(CONTENT_LENGTH) {
-                let length = answer.payload().len().saturating_add(by as u64);
-                answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+            if *length == LengthClaim::Honest && response.headers().contains_key(CONTENT_LENGTH) {
+                let length = response.payload().len().saturating_add(by as u64);
+                response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
             }
-            answer.delivery.add_surplus(Bytes::from(vec![b'+'; by]));
+            response.delivery.set_surplus(Bytes::from(vec![b'+'; by]));
         }
-        // These have changed the service, and so the answer.
+        // These were applied to the service before it responded.
         Fault::Early
         | Fault::ExpireUrl
         | Fault::EndOperation { .. }
@@ -135,11 +139,11 @@ pub(crate) fn apply(fault: &Fault, mut answer: Answer, context: &Context) -> Ans
         | Fault::ChangeArtifact
         | Fault::IgnoreRange => {}
     }
-    answer
+    response
 }
 
-/// The error as the endpoint itself would word it.
-fn error_answer(status: StatusCode, endpoint: Endpoint) -> Answer {
+/// An error in the format of the endpoint.
+fn error_response(status: StatusCode, endpoint: Endpoint) -> SimResponse {
     let status = final_status(status);
     let message = status.canonical_reason().unwrap_or("Error");
     match endpoint {
@@ -158,20 +162,20 @@ fn error_answer(status: StatusCode, endpoint: Endpoint) -> Answer {
     }
 }
 
-/// An informational status is no answer; servers cannot end with one.
+/// Replaces informational statuses, with which a response cannot end.
 fn final_status(status: StatusCode) -> StatusCode {
     if status.is_informational() { StatusCode::BAD_GATEWAY } else { status }
 }
 
-fn set_body(answer: &mut Answer, body: &BodyKind) {
-    let status = answer.status();
+fn set_body(response: &mut SimResponse, body: &BodyKind) {
+    let status = response.status();
     let reason = status.canonical_reason().unwrap_or("Error");
     match body {
         BodyKind::Service => {}
         BodyKind::Nested => {
             let body = json!({ "error": { "code": reason.replace(' ', ""), "message": reason } });
-            answer.set_body(body.to_string());
-            answer.set_header(CONTENT_TYPE, "application/json");
+            response.set_body(body.to_string());
+            response.set_header(CONTENT_TYPE, "application/json");
         }
         BodyKind::Html => {
             let page = format!(
@@ -179,86 +183,86 @@ fn set_body(answer: &mut Answer, body: &BodyKind) {
                  <body><h1>{} {reason}</h1><p>gateway</p></body></html>\n",
                 status.as_u16()
             );
-            answer.set_body(page);
-            answer.set_header(CONTENT_TYPE, "text/html");
+            response.set_body(page);
+            response.set_header(CONTENT_TYPE, "text/html");
         }
         BodyKind::Empty => {
-            answer.set_body(Bytes::new());
-            answer.headers_mut().remove(CONTENT_TYPE);
+            response.set_body(Bytes::new());
+            response.headers_mut().remove(CONTENT_TYPE);
         }
-        BodyKind::Garbage => answer.set_body("{\"id\": \"4711\", \"status\": \"comp"),
+        BodyKind::Garbage => response.set_body("{\"id\": \"4711\", \"status\": \"comp"),
         BodyKind::Page(length) => {
-            answer.set_body(Payload::padded("<!DOCTYPE html>\n<html><body>\n", *length));
-            answer.set_header(CONTENT_TYPE, "text/html");
+            response.set_body(Payload::padded("<!DOCTYPE html>\n<html><body>\n", *length));
+            response.set_header(CONTENT_TYPE, "text/html");
         }
         BodyKind::Endless => {
-            answer.headers_mut().remove(CONTENT_LENGTH);
-            answer.set_body(Payload::padded("{\"id\": \"4711\", ", u64::MAX));
+            response.headers_mut().remove(CONTENT_LENGTH);
+            response.set_body(Payload::padded("{\"id\": \"4711\", ", u64::MAX));
         }
-        BodyKind::Text(text) => answer.set_body(text.clone()),
+        BodyKind::Text(text) => response.set_body(text.clone()),
     }
 }
 
-fn set_retry_after(answer: &mut Answer, value: Option<&RetryAfter>, now: Timestamp) {
+fn set_retry_after(response: &mut SimResponse, value: Option<&RetryAfter>, now: Timestamp) {
     let text = match value {
         None => {
-            answer.headers_mut().remove(RETRY_AFTER);
+            response.headers_mut().remove(RETRY_AFTER);
             return;
         }
         Some(RetryAfter::Seconds(seconds)) => seconds.to_string(),
         Some(RetryAfter::DateIn(seconds)) => now.http_date(*seconds),
         Some(RetryAfter::Text(text)) => text.clone(),
     };
-    answer.set_header(RETRY_AFTER, &text);
+    response.set_header(RETRY_AFTER, &text);
 }
 
-/// Changes the answer's body, if that is JSON.
-fn edit_json(answer: &mut Answer, edit: impl FnOnce(&mut Value)) {
-    let is_json = answer.headers().get(CONTENT_TYPE).is_some_and(|it| it == "application/json");
-    let Some(bytes) = is_json.then(|| answer.payload().to_bytes().ok()).flatten() else { return };
+/// Edits the response's body, if it is JSON.
+fn edit_json(response: &mut SimResponse, edit: impl FnOnce(&mut Value)) {
+    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|it| it == "application/json");
+    let Some(bytes) = is_json.then(|| response.payload().to_bytes().ok()).flatten() else { return };
     let Ok(mut body) = serde_json::from_slice::<Value>(&bytes) else { return };
     edit(&mut body);
-    answer.set_body(body.to_string());
+    response.set_body(body.to_string());
 }
 
-/// The object that a member is in, and its name there.
-fn place<'a>(body: &'a mut Value, place: &str) -> Option<(&'a mut Value, String)> {
-    let Some((parent, name)) = place.rsplit_once('/') else {
-        return Some((body, place.to_owned()));
+/// Finds the object that holds a member, and the member's name in it. `path` is a name or a JSON pointer.
+fn locate<'a>(body: &'a mut Value, path: &str) -> Option<(&'a mut Value, String)> {
+    let Some((parent, name)) = path.rsplit_once('/') else {
+        return Some((body, path.to_owned()));
     };
     let name = name.replace("~1", "/").replace("~0", "~");
     Some((body.pointer_mut(parent)?, name))
 }
 
-fn put(body: &mut Value, at: &str, value: Value) {
-    if let Some((Value::Object(members), name)) = place(body, at) {
+fn set_member(body: &mut Value, path: &str, value: Value) {
+    if let Some((Value::Object(members), name)) = locate(body, path) {
         members.insert(name, value);
     }
 }
 
-fn take(body: &mut Value, at: &str) {
-    if let Some((Value::Object(members), name)) = place(body, at) {
+fn remove_member(body: &mut Value, path: &str) {
+    if let Some((Value::Object(members), name)) = locate(body, path) {
         members.remove(&name);
     }
 }
 
-fn relocate(answer: &mut Answer, form: &UrlForm, other: &str) {
-    let location = answer.headers().get(LOCATION).and_then(|it| it.to_str().ok());
+fn rewrite_location(response: &mut SimResponse, form: &UrlForm, other: &str) {
+    let location = response.headers().get(LOCATION).and_then(|it| it.to_str().ok());
     let Some(location) = location.map(str::to_owned) else { return };
     let changed = rewrite(form, &location, other);
     match (form, &changed) {
         (UrlForm::BodyOnly, _) | (_, None) => {
-            answer.headers_mut().remove(LOCATION);
+            response.headers_mut().remove(LOCATION);
         }
-        (_, Some(url)) => answer.set_header(LOCATION, url.as_str().unwrap_or_default()),
+        (_, Some(url)) => response.set_header(LOCATION, url.as_str().unwrap_or_default()),
     }
-    edit_json(answer, |body| match (form, changed) {
-        (UrlForm::HeaderOnly, _) | (_, None) => take(body, "operationLocation"),
-        (_, Some(url)) => put(body, "operationLocation", url),
+    edit_json(response, |body| match (form, changed) {
+        (UrlForm::HeaderOnly, _) | (_, None) => remove_member(body, "operationLocation"),
+        (_, Some(url)) => set_member(body, "operationLocation", url),
     });
 }
 
-/// The URL in another form; none if it is to be missing.
+/// The URL in another form, or `None` if it is to be removed.
 fn rewrite(form: &UrlForm, url: &str, other: &str) -> Option<Value> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
     let path = path(url);
@@ -270,7 +274,7 @@ fn rewrite(form: &UrlForm, url: &str, other: &str) -> Option<Value> {
         UrlForm::Relative => path.to_owned(),
         UrlForm::SchemeRelative => format!("//{rest}"),
         UrlForm::Foreign => format!("https://exports.example.net{path}"),
-        UrlForm::OtherPort => at(other, url),
+        UrlForm::OtherPort => with_base(other, url),
         UrlForm::Http => format!("http://{rest}"),
         UrlForm::ClusterDomain => format!("https://api.${{WORKIVA_CLUSTER_DOMAIN}}{path}"),
         UrlForm::UserInfo => format!("{scheme}://user:password@{rest}"),
@@ -284,46 +288,46 @@ fn path(url: &str) -> &str {
     rest.find('/').map_or("/", |at| &rest[at..])
 }
 
-/// The same path at another base.
-fn at(base: &str, url: &str) -> String {
+/// The same path and query at another base URL.
+fn with_base(base: &str, url: &str) -> String {
     format!("{base}{}", path(url))
 }
 
-fn shift_range(answer: &mut Answer, shift: i64) {
-    let range = answer.headers().get(CONTENT_RANGE).and_then(|it| it.to_str().ok());
+fn shift_range(response: &mut SimResponse, shift: i64) {
+    let range = response.headers().get(CONTENT_RANGE).and_then(|it| it.to_str().ok());
     let parts = range.and_then(|it| it.strip_prefix("bytes ")?.split_once('-'));
     let Some((start, rest)) = parts else { return };
     let Some((end, length)) = rest.split_once('/') else { return };
-    let moved = |text: &str| Some(text.parse::<u64>().ok()?.saturating_add_signed(shift));
-    if let (Some(start), Some(end)) = (moved(start), moved(end)) {
+    let shifted = |text: &str| Some(text.parse::<u64>().ok()?.saturating_add_signed(shift));
+    if let (Some(start), Some(end)) = (shifted(start), shifted(end)) {
         let value = format!("bytes {start}-{end}/{length}");
-        answer.set_header(CONTENT_RANGE, &value);
+        response.set_header(CONTENT_RANGE, &value);
     }
 }
 
-fn encode(answer: &mut Answer, encoding: &str) {
-    if encoding == "gzip" && answer.payload().len() <= 4 << 20 {
+fn encode(response: &mut SimResponse, encoding: &str) {
+    if encoding == "gzip" && response.payload().len() <= 4 << 20 {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        let plain = answer.payload().to_bytes().unwrap_or_default();
+        let plain = response.payload().to_bytes().unwrap_or_default();
         // Writing into memory does not fail.
         if gzip.write_all(&plain).is_ok()
-            && let Ok(packed) = gzip.finish()
+            && let Ok(compressed) = gzip.finish()
         {
-            answer.set_body(packed);
+            response.set_body(compressed);
         }
     }
-    answer.set_header(CONTENT_ENCODING, encoding);
+    response.set_header(CONTENT_ENCODING, encoding);
 }
 
-fn act(answer: &mut Answer, at: Moment, act: Act) {
+fn add_action(response: &mut SimResponse, at: Moment, action: Action) {
     match at {
-        Moment::BeforeHead => answer.delivery.before_head(act),
+        Moment::BeforeHead => response.delivery.before_head(action),
         Moment::HeadByte(offset) => {
             let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-            answer.delivery.head.at_byte(offset, act);
+            response.delivery.head.at_byte(offset, action);
         }
-        Moment::AfterHead => answer.delivery.at_byte(0, act),
-        Moment::Byte(offset) => answer.delivery.at_byte(offset, act),
-        Moment::End => answer.delivery.at_end(act),
+        Moment::AfterHead => response.delivery.at_byte(0, action),
+        Moment::Byte(offset) => response.delivery.at_byte(offset, action),
+        Moment::End => response.delivery.at_end(action),
     }
 }

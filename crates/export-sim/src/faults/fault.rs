@@ -5,10 +5,10 @@ use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 
-use super::values::{BodyKind, End, LengthClaim, Moment, RedirectTo, RetryAfter, UrlForm};
+use super::values::{BodyKind, FinalStatus, LengthClaim, Moment, RedirectTo, RetryAfter, UrlForm};
 use crate::duration;
 
-/// Something that goes wrong with one request. In JSON, an object whose `fault` names the variant in snake case.
+/// A fault of one request. In JSON, an object whose `fault` is the variant's name in snake case.
 ///
 /// ```
 /// use export_sim::{Fault, Moment};
@@ -21,206 +21,206 @@ use crate::duration;
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Another status, in place of the service's own answer; the service does not even see the request.
+    /// Responds with another status. The service does not receive the request.
     Status {
-        /// The status, from 200 on.
+        /// The status, at least 200.
         #[serde(with = "status")]
         status: StatusCode,
-        /// The `Retry-After`, if there is to be one.
+        /// The `Retry-After`, if any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after: Option<RetryAfter>,
-        /// The body: the service's own error body by default.
+        /// The body: the endpoint's error body by default.
         #[serde(default)]
         body: BodyKind,
     },
-    /// A redirect; the service does not see the request.
+    /// Responds with a redirect. The service does not receive the request.
     Redirect {
         /// The status: 302 by default.
         #[serde(with = "status", default = "found")]
         status: StatusCode,
-        /// Where it leads.
+        /// The target.
         to: RedirectTo,
     },
-    /// Another body under the same status and headers.
+    /// Replaces the body, and keeps status and headers.
     Body {
         /// The body.
         body: BodyKind,
     },
-    /// Other members in a JSON answer. Members are named, or pointed at (`/created/user`).
+    /// Edits the members of a JSON response. Members are named by name or by JSON pointer (`/created/user`).
     Json {
-        /// Members that are to have these values.
+        /// Members to set.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         set: BTreeMap<String, Value>,
-        /// Members that are to be missing.
+        /// Members to remove.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         remove: Vec<String>,
     },
-    /// Other headers.
+    /// Edits the headers.
     Headers {
-        /// Headers that are to have these values.
+        /// Headers to set.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         set: BTreeMap<String, String>,
-        /// Headers that are to be missing.
+        /// Headers to remove.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         remove: Vec<String>,
     },
-    /// Many large headers.
+    /// Adds many large headers.
     HugeHeaders {
-        /// How many: 10 by default, at most 1000.
+        /// The number of headers: 10 by default, at most 1000.
         #[serde(default = "ten")]
         count: usize,
-        /// How large each is: 8 KiB by default, at most 1 MiB.
+        /// The size of each value: 8 KiB by default, at most 1 MiB.
         #[serde(default = "eight_kib")]
         bytes: usize,
     },
-    /// Lines in the head, right behind its first one, as they are: a header that is there twice, two lengths that
-    /// contradict each other, or what is no header at all. Nothing over HTTP/2.
+    /// Inserts raw lines after the status line: duplicate headers, contradicting lengths, or lines that are not
+    /// headers. No effect over HTTP/2.
     HeadLines {
-        /// The lines, without their ends.
+        /// The lines, without line ends.
         lines: Vec<String>,
     },
-    /// Informational answers before the true one. Nothing over HTTP/2.
+    /// Sends informational responses before the final one. No effect over HTTP/2.
     Interim {
-        /// Their statuses: 100 and 103 by default.
+        /// The statuses: 100 and 103 by default.
         #[serde(default = "continue_and_hints")]
         statuses: Vec<u16>,
     },
-    /// The answer is one of HTTP/1.0: it has no chunks, and the connection is closed behind it. Nothing over HTTP/2.
+    /// Responds with HTTP/1.0: without chunks, and the connection is closed at the end. No effect over HTTP/2.
     Http10,
-    /// Another text in place of the answer, head and all; then the connection is closed. Over HTTP/2 it is closed at
-    /// once.
+    /// Sends this text instead of the head and the body, and closes the connection. Over HTTP/2 it only closes the
+    /// connection.
     Raw {
         /// The text.
         text: String,
     },
-    /// The answer comes before the body of the request is read, and the connection is closed behind it. The service
-    /// takes that body to be empty.
+    /// Responds before the request body is read, and closes the connection at the end. The service receives an empty
+    /// body.
     Early,
-    /// Another `Retry-After`.
+    /// Replaces the `Retry-After`.
     RetryAfter {
-        /// It; none to send none.
+        /// The value; `None` to remove the header.
         value: Option<RetryAfter>,
     },
-    /// Another form of the URL of the operation, in the answer to a submit.
+    /// Rewrites the operation URL in the response to a submit.
     Location {
-        /// The form.
+        /// The form of the URL.
         url: UrlForm,
     },
-    /// Another form of the `resourceUrl` of a completed operation.
+    /// Rewrites the `resourceUrl` of a completed operation.
     ResourceUrl {
-        /// The form.
+        /// The form of the URL.
         url: UrlForm,
     },
-    /// The signed URL in this answer is good no longer. Where files come from the API host, there is none.
+    /// Makes the signed URL in this response expire at once. No effect with downloads from the API host.
     ExpireUrl,
-    /// The operation ends without a file.
+    /// Ends the operation without a file.
     EndOperation {
-        /// How it ends: `failed` by default.
+        /// The final status: `failed` by default.
         #[serde(default)]
-        status: End,
-        /// The code in its details.
+        status: FinalStatus,
+        /// The code in the details.
         #[serde(default = "code")]
         code: String,
-        /// The message in its details.
+        /// The message in the details.
         #[serde(default = "message")]
         message: String,
     },
-    /// The token of this request is worthless from now on.
+    /// Revokes the token of this request.
     RevokeToken,
-    /// The exported file becomes another one, with another ETag.
+    /// Replaces the exported file by another one, with another ETag.
     ChangeArtifact,
-    /// A `Range` is ignored: the whole file with a 200.
+    /// Ignores the `Range` header: responds 200 with the whole file.
     IgnoreRange,
-    /// A `Content-Range` that begins so many bytes away from what was asked for and is sent.
+    /// Sends a `Content-Range` that differs from the requested range, which is still the one sent.
     ContentRange {
-        /// How many bytes; before, if negative.
+        /// The number of bytes to shift the range by; negative for an earlier range.
         shift: i64,
     },
-    /// A `Content-Encoding` that nobody asked for. Up to 4 MiB are truly compressed by `gzip`; beyond, and with
-    /// other names, the header lies.
+    /// Sends a `Content-Encoding` that was not requested. With `gzip`, bodies of up to 4 MiB are compressed; larger
+    /// bodies, and those with other encodings, are sent uncompressed under the wrong header.
     ContentEncoding {
-        /// Its name: `gzip` by default.
+        /// The encoding: `gzip` by default.
         #[serde(default = "gzip")]
         encoding: String,
     },
-    /// No `Content-Length`.
+    /// Removes the `Content-Length`.
     Chunked,
-    /// The connection is closed.
+    /// Closes the connection.
     Close {
-        /// When.
+        /// When to close it.
         at: Moment,
     },
-    /// The connection is reset: what the client has not read yet may be lost to it.
+    /// Resets the connection: the client may lose bytes that it has not read yet.
     Reset {
-        /// When.
+        /// When to reset it.
         at: Moment,
     },
-    /// Nothing is sent for a while.
+    /// Stops sending for a while.
     Stall {
-        /// When.
+        /// When to stop.
         at: Moment,
-        /// How long; for good if it is left out.
+        /// For how long; forever if omitted.
         #[serde(with = "duration::optional", default, rename = "for")]
         time: Option<Duration>,
     },
-    /// The body comes in small pieces.
+    /// Sends the body in small pieces.
     Slow {
         /// The size of a piece: 1 KiB by default.
         #[serde(default = "one_kib")]
         bytes: usize,
-        /// The time between two pieces.
+        /// The pause between pieces.
         #[serde(with = "duration::text")]
         pause: Duration,
     },
-    /// The head comes in small pieces. Nothing over HTTP/2.
+    /// Sends the head in small pieces. No effect over HTTP/2.
     SlowHead {
         /// The size of a piece: 1 byte by default.
         #[serde(default = "one")]
         bytes: usize,
-        /// The time between two pieces.
+        /// The pause between pieces.
         #[serde(with = "duration::text")]
         pause: Duration,
     },
-    /// The body ends too early, and `Content-Length` stays as it was.
+    /// Ends the body early, and keeps the `Content-Length`.
     Truncate {
-        /// How many bytes are left; half of them if it is left out.
+        /// The number of bytes to send; half of the body if omitted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<u64>,
     },
-    /// More follows the body.
+    /// Sends surplus bytes after the body.
     Overlong {
-        /// How many bytes, at most 16 MiB.
+        /// The number of bytes, at most 16 MiB.
         by: usize,
-        /// Whether `Content-Length` counts them.
+        /// Whether `Content-Length` includes them.
         #[serde(default)]
         length: LengthClaim,
     },
 }
 
 impl Fault {
-    /// A status with the service's own error body.
+    /// A status with the endpoint's error body.
     ///
     /// # Panics
     ///
-    /// If there is no such status: they are from 100 to 999.
+    /// If the status is not in 100..=999.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        let status = StatusCode::from_u16(status).expect("the caller names a status");
+        let status = StatusCode::from_u16(status).expect("status must be in 100..=999");
         Self::Status { status, retry_after: None, body: BodyKind::Service }
     }
 
-    /// A status with the service's own error body and a `Retry-After`.
+    /// A status with the endpoint's error body and a `Retry-After`.
     ///
     /// # Panics
     ///
-    /// If there is no such status: they are from 100 to 999.
+    /// If the status is not in 100..=999.
     #[must_use]
     pub fn status_with_retry_after(status: u16, retry_after: RetryAfter) -> Self {
-        let status = StatusCode::from_u16(status).expect("the caller names a status");
+        let status = StatusCode::from_u16(status).expect("status must be in 100..=999");
         Self::Status { status, retry_after: Some(retry_after), body: BodyKind::Service }
     }
 
-    /// The name of it in JSON.
+    /// The fault's name in JSON.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -256,13 +256,13 @@ impl Fault {
         }
     }
 
-    /// Whether the fault's answer stands in for the service's own.
-    pub(super) fn replaces_answer(&self) -> bool {
+    /// Whether the fault replaces the service's response.
+    pub(super) fn replaces_response(&self) -> bool {
         matches!(self, Self::Status { .. } | Self::Redirect { .. })
     }
 }
 
-/// A final status, as a number.
+/// (De)serializes a final status as a number.
 mod status {
     use super::*;
 
@@ -273,7 +273,9 @@ mod status {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<StatusCode, D::Error> {
         let number = u16::deserialize(from)?;
         let status = StatusCode::from_u16(number).ok().filter(|status| !status.is_informational());
-        status.ok_or_else(|| D::Error::custom(format!("{number} is no final status")))
+        status.ok_or_else(|| {
+            D::Error::custom(format!("invalid status {number}: expected 200 to 999"))
+        })
     }
 }
 

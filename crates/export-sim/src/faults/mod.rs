@@ -1,18 +1,18 @@
-//! What goes wrong, as data: scenarios, the choice of faults, and their effect on an answer.
+//! Fault injection: scenarios, the selection of faults, and their effect on a response.
 
 mod apply;
-mod director;
+mod catalog;
 mod fault;
-mod menu;
 mod scenario;
+mod selector;
 mod values;
 
-pub(crate) use self::apply::{Context, apply};
-pub(crate) use self::director::{Director, Plan};
+pub(crate) use self::apply::{FaultContext, apply};
 pub use self::fault::Fault;
 pub use self::scenario::{
-    ConnectionRule, Matches, Nth, Per, Randomly, Role, Rule, Scenario, ScenarioError,
+    ConnectionRule, Matches, Nth, Per, RandomRule, Role, Rule, Scenario, ScenarioError,
 };
+pub(crate) use self::selector::{FaultPlan, FaultSelector};
 pub use self::values::{
-    BodyKind, End, LengthClaim, Moment, RedirectTo, Refusal, RetryAfter, UrlForm,
+    BodyKind, ConnectionFault, FinalStatus, LengthClaim, Moment, RedirectTo, RetryAfter, UrlForm,
 };

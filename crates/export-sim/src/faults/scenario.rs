@@ -2,13 +2,13 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::values::Refusal;
+use super::values::ConnectionFault;
 use crate::{Endpoint, Origin};
 
-/// What goes wrong, and when: rules, and a share of all requests at random.
+/// The faults to inject, and when: rules, and a random share of all requests.
 ///
-/// All rules that match a request apply to it, in their order. How one is written as JSON, with all that it can say,
-/// is in [`SCENARIOS.md`](crate::guide).
+/// All rules that match a request apply to it, in order. The JSON format is documented in
+/// [`SCENARIOS.md`](crate::guide).
 ///
 /// ```
 /// use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
@@ -33,28 +33,28 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) connections: Vec<ConnectionRule>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) random: Option<Randomly>,
+    pub(super) random: Option<RandomRule>,
 }
 
-/// Why a text is no [`Scenario`]; says what and in which line.
+/// The text is not a valid [`Scenario`]. The message has the line and the reason.
 #[derive(Debug, thiserror::Error)]
-#[error("the scenario cannot be read: {0}")]
+#[error("invalid scenario: {0}")]
 pub struct ScenarioError(#[from] serde_json::Error);
 
 impl Scenario {
-    /// Reads a scenario.
+    /// Parses a scenario.
     ///
     /// # Errors
     ///
-    /// If the text is not JSON or says something that no scenario can.
+    /// If the text is not JSON or not a valid scenario.
     pub fn from_json(text: &str) -> Result<Self, ScenarioError> {
         Ok(serde_json::from_str(text)?)
     }
 
-    /// A scenario in which a share of all requests goes wrong, each in a way that clients should survive.
+    /// A scenario in which a share of all requests fails, with faults that clients should survive.
     #[must_use]
     pub fn random(seed: u64, rate: f64) -> Self {
-        Self::default().with_random(Randomly { seed, rate, faults: Vec::new() })
+        Self::default().with_random(RandomRule { seed, rate, faults: Vec::new() })
     }
 
     /// Adds a rule.
@@ -71,15 +71,15 @@ impl Scenario {
         self
     }
 
-    /// Lets a share of all requests that no rule matches go wrong.
+    /// Injects random faults into a share of the requests that no rule matches.
     #[must_use]
-    pub fn with_random(mut self, random: Randomly) -> Self {
+    pub fn with_random(mut self, random: RandomRule) -> Self {
         self.random = Some(random);
         self
     }
 }
 
-/// Which requests, and what goes wrong with them.
+/// The faults of the requests that match.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -100,14 +100,14 @@ impl Rule {
         Self { matches, then: vec![fault], service: None }
     }
 
-    /// Only for some of the requests.
+    /// Restricts the rule to some of the requests.
     #[must_use]
     pub fn on(mut self, nth: Nth) -> Self {
         self.matches.nth = nth;
         self
     }
 
-    /// Counts the requests of each operation by themselves.
+    /// Counts the requests of each operation separately.
     #[must_use]
     pub fn per_operation(mut self) -> Self {
         self.matches.per = Per::Operation;
@@ -121,7 +121,7 @@ impl Rule {
         self
     }
 
-    /// Says whether the service sees the request. **It does** by default, unless the fault is another answer.
+    /// Sets whether the service processes the request. **It does** by default, unless a fault replaces the response.
     #[must_use]
     pub fn with_service(mut self, role: Role) -> Self {
         self.service = Some(role);
@@ -129,67 +129,67 @@ impl Rule {
     }
 }
 
-/// Which requests a rule is for.
+/// The requests that a rule matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Matches {
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// Which of the requests to it.
+    /// Which of the requests to the endpoint.
     #[serde(default)]
     pub nth: Nth,
-    /// What the requests are counted by.
+    /// How the requests are counted.
     #[serde(default)]
     pub per: Per,
 }
 
-/// Which connections nothing is said on, and what becomes of them. The first rule that matches one applies.
+/// A fault of the connections that match. The first matching rule applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::exhaustive_structs, reason = "it is written out in Rust as it is in JSON")]
+#[expect(clippy::exhaustive_structs, reason = "callers construct it with a struct literal")]
 pub struct ConnectionRule {
-    /// Where they lead.
+    /// The origin that the connection is made to.
     pub origin: Origin,
-    /// Which of those there.
+    /// Which of the connections to the origin.
     #[serde(default)]
     pub nth: Nth,
-    /// What becomes of them.
-    pub then: Refusal,
+    /// The fault.
+    pub then: ConnectionFault,
 }
 
-/// What requests are counted by.
+/// How requests are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Per {
-    /// All that the service gets at this endpoint.
+    /// All requests to the endpoint together.
     #[default]
     Service,
-    /// Those that are about the same operation.
+    /// The requests of each operation separately.
     Operation,
 }
 
-/// Some of the requests, counted from 1.
+/// A selection of requests, counted from 1.
 ///
-/// In JSON `"every"`, a number, `{"from": 2, "to": 5}` without one or the other, or `{"every": 3}`.
+/// In JSON: `"every"`, a number, `{"from": 2, "to": 5}` (both bounds are optional), or `{"every": 3}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
 #[non_exhaustive]
 pub enum Nth {
-    /// All of them.
+    /// All requests.
     #[default]
     Every,
-    /// This one.
+    /// The nth request.
     Only(u64),
-    /// From this one to that one, both included.
+    /// From the first to the second number, inclusive.
     Between(u64, u64),
-    /// The third, sixth, ninth, and so on.
+    /// Every nth request: for 3, the third, sixth, ninth and so on.
     EachOf(u64),
 }
 
 impl Nth {
-    pub(super) fn holds(self, count: u64) -> bool {
+    pub(super) fn contains(self, count: u64) -> bool {
         match self {
             Self::Every => true,
             Self::Only(nth) => count == nth,
@@ -203,28 +203,30 @@ impl TryFrom<Value> for Nth {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, String> {
-        let wrong = || {
+        let invalid = || {
             format!(
-                "`{value}` names no requests: write \"every\", a number from 1, {{\"from\": 1, \"to\": 3}} or {{\"every\": 2}}"
+                "invalid nth `{value}`: expected \"every\", a number from 1, {{\"from\": 1, \"to\": 3}} or {{\"every\": 2}}"
             )
         };
         let number = |name: &str| match value.get(name) {
-            Some(number) => number.as_u64().filter(|n| *n > 0).map(Some).ok_or_else(wrong),
+            Some(number) => number.as_u64().filter(|n| *n > 0).map(Some).ok_or_else(invalid),
             None => Ok(None),
         };
         match &value {
             Value::String(word) if word == "every" => Ok(Self::Every),
-            Value::Number(_) => value.as_u64().filter(|n| *n > 0).map(Self::Only).ok_or_else(wrong),
+            Value::Number(_) => {
+                value.as_u64().filter(|n| *n > 0).map(Self::Only).ok_or_else(invalid)
+            }
             Value::Object(members) => {
                 match (members.len(), number("every")?, number("from")?, number("to")?) {
                     (1, Some(step), None, None) => Ok(Self::EachOf(step)),
                     (1, None, Some(from), None) => Ok(Self::Between(from, u64::MAX)),
                     (1, None, None, Some(to)) => Ok(Self::Between(1, to)),
                     (2, None, Some(from), Some(to)) => Ok(Self::Between(from, to)),
-                    _ => Err(wrong()),
+                    _ => Err(invalid()),
                 }
             }
-            _ => Err(wrong()),
+            _ => Err(invalid()),
         }
     }
 }
@@ -241,28 +243,28 @@ impl From<Nth> for Value {
     }
 }
 
-/// Whether the service sees a request that goes wrong.
+/// Whether the service processes a request that is matched by a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Role {
-    /// It acts on it; what goes wrong is the answer.
+    /// The service processes the request; only the response is faulty.
     Acts,
-    /// It never gets it.
+    /// The service never receives the request.
     Idle,
 }
 
-/// Faults at random.
+/// Random faults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::exhaustive_structs, reason = "it is written out in Rust as it is in JSON")]
-pub struct Randomly {
-    /// The same seed chooses the same faults for the same sequence of requests.
+#[expect(clippy::exhaustive_structs, reason = "callers construct it with a struct literal")]
+pub struct RandomRule {
+    /// The same seed selects the same faults for the same sequence of requests.
     #[serde(default)]
     pub seed: u64,
-    /// The share of the requests that go wrong, from 0 to 1.
+    /// The share of the requests that fail, from 0 to 1.
     pub rate: f64,
-    /// What may go wrong. If it is empty, whatever a client should survive at that endpoint.
+    /// The faults to select from. If empty, the faults that a client should survive at the endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
 }

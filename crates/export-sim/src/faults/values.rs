@@ -1,9 +1,9 @@
-//! The words that faults are written with.
+//! The parameters of faults.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What stands in the body of an answer.
+/// The body of a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -11,34 +11,34 @@ pub enum BodyKind {
     /// The error body that the endpoint documents.
     #[default]
     Service,
-    /// `{"error": {"code", "message"}}`, as it was also met.
+    /// `{"error": {"code", "message"}}`, a second error format that the real service uses.
     Nested,
-    /// A gateway's HTML page.
+    /// The HTML error page of a gateway.
     Html,
-    /// No byte.
+    /// An empty body.
     Empty,
-    /// JSON that stops in the middle.
+    /// Truncated JSON.
     Garbage,
-    /// A gateway's HTML page of so many bytes, made on the fly.
+    /// An HTML page of this many bytes, generated on the fly.
     Page(u64),
-    /// JSON that begins and never ends, without a `Content-Length`, made on the fly.
+    /// JSON that never ends, without a `Content-Length`, generated on the fly.
     Endless,
-    /// This text, with the media type that the answer had.
+    /// This text, with the media type of the original response.
     Text(String),
 }
 
-/// A `Retry-After`.
+/// A `Retry-After` value.
 ///
-/// In JSON a number of seconds, `{"date_in": seconds}` for an HTTP-date, or any text, sent as it is.
+/// In JSON: a number of seconds, `{"date_in": seconds}` for an HTTP-date, or any text, which is sent unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
 #[non_exhaustive]
 pub enum RetryAfter {
-    /// So many seconds.
+    /// This number of seconds.
     Seconds(u64),
-    /// The HTTP-date so many seconds from now; or ago.
+    /// The HTTP-date this many seconds from now, or in the past if negative.
     DateIn(i64),
-    /// This text, which need not make sense.
+    /// This text, which may be invalid.
     Text(String),
 }
 
@@ -54,7 +54,7 @@ impl TryFrom<Value> for RetryAfter {
             (Value::String(text), _) => Ok(Self::Text(text.clone())),
             (Value::Object(members), Some(date)) if members.len() == 1 => Ok(Self::DateIn(date)),
             _ => Err(format!(
-                "`{value}` is no Retry-After: write seconds as a number, {{\"date_in\": seconds}} or a text"
+                "invalid Retry-After `{value}`: expected a number of seconds, {{\"date_in\": seconds}} or a string"
             )),
         }
     }
@@ -70,88 +70,88 @@ impl From<RetryAfter> for Value {
     }
 }
 
-/// A moment in the life of an answer.
+/// A moment in the delivery of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Moment {
-    /// Before any of it is sent.
+    /// Before the head is sent.
     BeforeHead,
-    /// When so many bytes of the head are out. HTTP/2 has no such moment: there it is that before the head.
+    /// After this many bytes of the head. Over HTTP/2: before the head.
     HeadByte(u64),
-    /// When the head is out.
+    /// After the head.
     AfterHead,
-    /// When so many bytes of the body are out.
+    /// After this many bytes of the body.
     Byte(u64),
-    /// When all of it is out, and the client has what it asked for. Over HTTP/2 nothing happens then.
+    /// After the complete response. Ignored over HTTP/2.
     End,
 }
 
-/// Whether `Content-Length` knows of a surplus.
+/// Whether `Content-Length` includes the surplus bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LengthClaim {
-    /// It counts it: the body is well framed and longer than the file.
+    /// It includes them: the framing is correct, and the body is longer than the file.
     Honest,
-    /// It does not: the surplus follows the message.
+    /// It does not: the surplus bytes follow the message.
     #[default]
     Lying,
 }
 
-/// How a URL is written, or whether it is there at all.
+/// How a URL is written, or that it is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UrlForm {
-    /// The path and the query alone.
+    /// Only the path and query.
     Relative,
-    /// Host and path without the scheme: `//host/path`.
+    /// Without the scheme: `//host/path`.
     SchemeRelative,
-    /// In the body, and not in the header.
+    /// In the body only, not in the header.
     BodyOnly,
-    /// In the header, and not in the body.
+    /// In the header only, not in the body.
     HeaderOnly,
-    /// Nowhere.
+    /// Missing from both.
     Missing,
-    /// A JSON null; in a header an empty value.
+    /// JSON null in the body, an empty value in the header.
     Null,
-    /// An empty text.
+    /// An empty string.
     Empty,
     /// On the host `exports.example.net`, over https.
     Foreign,
-    /// On the same host and another port: that of the storage origin.
+    /// On the same host with the port of the storage origin.
     OtherPort,
-    /// The same host over plain http.
+    /// On the same host over plain http.
     Http,
-    /// On the host `api.${WORKIVA_CLUSTER_DOMAIN}`, as it was met.
+    /// On the host `api.${WORKIVA_CLUSTER_DOMAIN}`, a placeholder that the real service has been seen to send.
     ClusterDomain,
-    /// With a user and a password in front of the host.
+    /// With a user name and password before the host.
     UserInfo,
     /// This text.
     Literal(String),
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RedirectTo {
-    /// To a signed URL on the storage origin.
+    /// A signed URL on the storage origin.
     Storage,
-    /// To the URL that was asked for: a loop.
+    /// The requested URL, which makes a loop.
     Itself,
-    /// To the path that was asked for, on the same host and another port: that of the other origin.
+    /// The requested path on the same host, with the port of the other origin.
     OtherPort,
-    /// To this URL.
+    /// This URL.
     Url(String),
 }
 
-/// How an operation ends that is not completed.
+/// The final status of an operation that is not completed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum End {
+pub enum FinalStatus {
     /// `failed`.
     #[default]
     Failed,
@@ -159,17 +159,18 @@ pub enum End {
     Cancelled,
 }
 
-/// What becomes of a connection on which nothing is said.
+/// A fault of a connection, applied instead of serving a request. With TLS it interrupts the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Refusal {
-    /// It is closed as soon as the client has said something; with TLS that is in the handshake.
+pub enum ConnectionFault {
+    /// Closes the connection after the first bytes of the client.
     Close,
-    /// It is reset then.
+    /// Resets the connection after the first bytes of the client.
     Reset,
-    /// Nothing happens, for good.
+    /// Never responds, and keeps the connection open.
     Hang,
-    /// It is answered in a protocol that is neither HTTP nor TLS, and closed.
-    Babble,
+    /// Responds in a protocol that is neither HTTP nor TLS, and closes the connection.
+    #[serde(alias = "babble")]
+    Garbage,
 }

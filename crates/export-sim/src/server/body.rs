@@ -7,62 +7,67 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::time::Sleep;
 
-use super::wire::WireState;
-use crate::delivery::{Act, Flow, Step};
+use super::stream::StreamState;
+use crate::delivery::{Action, DeliverySteps, Step};
 
-/// The body of an answer on its way out.
+/// The body of a response while it is being sent.
 #[derive(Debug)]
-pub(super) struct Outgoing {
-    flow: Flow,
-    wire: Arc<WireState>,
+pub(super) struct ResponseBody {
+    steps: DeliverySteps,
+    stream: Arc<StreamState>,
     state: State,
-    /// Whether a surplus is to follow the message, for want of room in it.
-    behind: bool,
-    /// What happens to the connection when all is out.
-    end: Option<Act>,
+    /// Whether the surplus has to be sent after the message, because it does not fit into the declared length.
+    surplus_after_message: bool,
+    /// The action to take on the connection when everything is sent.
+    end: Option<Action>,
 }
 
 #[derive(Debug)]
 enum State {
-    Flowing,
+    Sending,
     Sleeping(Pin<Box<Sleep>>),
     Hanging,
-    /// What was sent has to be out before the connection may break.
-    Ending {
+    /// Waits until everything that was sent is flushed, before the body ends or the connection breaks.
+    Flushing {
         flushes: u64,
-        how: Ending,
+        then: BodyEnd,
     },
     Ended,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Ending {
-    Broken,
-    Whole,
+enum BodyEnd {
+    Abort,
+    Complete,
 }
 
-/// Large enough that the simulator is not what makes a download slow.
+/// Large enough that the simulator does not limit the speed of a download.
 const CHUNK: usize = 512 * 1024;
 
-impl Outgoing {
-    pub(super) fn new(flow: Flow, wire: Arc<WireState>, behind: bool, end: Option<Act>) -> Self {
-        let mut body = Self { flow, wire, state: State::Flowing, behind, end };
-        // Nobody asks for a body that is empty.
-        body.end_behind();
+impl ResponseBody {
+    pub(super) fn new(
+        steps: DeliverySteps,
+        stream: Arc<StreamState>,
+        surplus_after_message: bool,
+        end: Option<Action>,
+    ) -> Self {
+        let mut body = Self { steps, stream, state: State::Sending, surplus_after_message, end };
+        // hyper does not poll an empty body.
+        body.end_if_sent();
         body
     }
 
-    /// Has the connection end behind this answer, if that is to be and all of it is on its way.
-    fn end_behind(&mut self) {
-        if self.flow.is_through()
-            && let Some(act) = self.end.take()
+    /// Ends the connection after this response, if the scenario says so and the whole body is sent.
+    fn end_if_sent(&mut self) {
+        if self.steps.is_body_sent()
+            && let Some(action) = self.end.take()
         {
-            self.wire.end_behind(act);
+            self.stream.end_after_flush(action);
         }
     }
 }
 
-impl Body for Outgoing {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -73,44 +78,44 @@ impl Body for Outgoing {
         let this = &mut *self;
         loop {
             match &mut this.state {
-                State::Flowing => {}
+                State::Sending => {}
                 State::Sleeping(sleep) => {
                     ready!(sleep.as_mut().poll(cx));
-                    this.state = State::Flowing;
+                    this.state = State::Sending;
                 }
                 State::Hanging => return Poll::Pending,
-                State::Ending { flushes, how } => {
-                    ready!(this.wire.poll_flushed(cx, *flushes));
-                    let broken = || io::Error::other("the scenario closes the connection");
-                    let end = match how {
-                        Ending::Broken => Some(Err(broken())),
-                        Ending::Whole => None,
+                State::Flushing { flushes, then } => {
+                    ready!(this.stream.poll_flushed(cx, *flushes));
+                    let aborted = || io::Error::other("the scenario closes the connection");
+                    let end = match then {
+                        BodyEnd::Abort => Some(Err(aborted())),
+                        BodyEnd::Complete => None,
                     };
                     this.state = State::Ended;
                     return Poll::Ready(end);
                 }
                 State::Ended => return Poll::Ready(None),
             }
-            let ending = |how| State::Ending { flushes: this.wire.flushes(), how };
-            this.state = match this.flow.step(CHUNK) {
+            let flush = |then| State::Flushing { flushes: this.stream.flushes(), then };
+            this.state = match this.steps.next_step(CHUNK) {
                 Ok(Step::Send(bytes)) => {
-                    // hyper does not ask again once the promised length is reached.
-                    if this.behind && this.flow.is_through() {
-                        this.wire.send_behind(this.flow.take_surplus());
+                    // hyper does not poll again once the declared length is reached.
+                    if this.surplus_after_message && this.steps.is_body_sent() {
+                        this.stream.send_after_message(this.steps.take_surplus());
                     }
-                    this.end_behind();
+                    this.end_if_sent();
                     return Poll::Ready(Some(Ok(Frame::data(bytes))));
                 }
-                Ok(Step::Head) => State::Flowing,
+                Ok(Step::Head) => State::Sending,
                 Ok(Step::Pause(time)) => State::Sleeping(Box::pin(tokio::time::sleep(time))),
                 Ok(Step::Hang) => State::Hanging,
-                Ok(Step::Close) => ending(Ending::Broken),
+                Ok(Step::Close) => flush(BodyEnd::Abort),
                 Ok(Step::Reset) => {
-                    this.wire.reset();
-                    ending(Ending::Broken)
+                    this.stream.reset();
+                    flush(BodyEnd::Abort)
                 }
-                Ok(Step::End) if this.flow.is_through() => State::Ended,
-                Ok(Step::End) => ending(Ending::Whole),
+                Ok(Step::End) if this.steps.is_body_sent() => State::Ended,
+                Ok(Step::End) => flush(BodyEnd::Complete),
                 Err(error) => {
                     this.state = State::Ended;
                     return Poll::Ready(Some(Err(error)));

@@ -13,29 +13,29 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::body::Outgoing;
-use super::shared::Shared;
-use super::wire::{Resettable, Wire, WireState};
-use crate::delivery::{Act, Flow, Step};
-use crate::faults::Refusal;
-use crate::service::LARGEST_BODY;
-use crate::{Answer, Origin};
+use super::Shared;
+use super::body::ResponseBody;
+use super::stream::{FaultyStream, Resettable, StreamState};
+use crate::delivery::{Action, DeliverySteps, Step};
+use crate::faults::ConnectionFault;
+use crate::service::MAX_BODY;
+use crate::{Origin, SimResponse};
 
-/// Serves a connection until one of the sides has had enough.
+/// Serves a connection until it ends.
 pub(super) async fn run(
     stream: TcpStream,
     origin: Origin,
     tls: Option<TlsAcceptor>,
     shared: Arc<Shared>,
 ) {
-    // Without it a client may wait for the last bytes of an answer; that costs time and nothing else.
+    // With Nagle's algorithm the last bytes of a response may be delayed. A failure costs only time.
     let _ = stream.set_nodelay(true);
-    let refusal = shared.service().refuses(origin);
-    if let Some(refusal) = refusal {
-        return refuse(stream, refusal).await;
+    let fault = shared.service().next_connection_fault(origin);
+    if let Some(fault) = fault {
+        return fail(stream, fault).await;
     }
     let Some(tls) = tls else { return serve(stream, origin, Protocol::Http1, shared).await };
-    // A client that does not trust the certificate is none of the server's errors.
+    // A client that rejects the certificate is not an error of the server.
     let Ok(stream) = tls.accept(stream).await else { return };
     let protocol = match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => Protocol::Http2,
@@ -44,32 +44,32 @@ pub(super) async fn run(
     serve(stream, origin, protocol, shared).await;
 }
 
-/// Serves a connection without a socket and without TLS.
-pub(super) async fn inside(stream: DuplexStream, origin: Origin, shared: Arc<Shared>) {
-    let refusal = shared.service().refuses(origin);
-    match refusal {
-        Some(refusal) => refuse(stream, refusal).await,
+/// Serves an in-memory connection, without TLS.
+pub(super) async fn run_in_memory(stream: DuplexStream, origin: Origin, shared: Arc<Shared>) {
+    let fault = shared.service().next_connection_fault(origin);
+    match fault {
+        Some(fault) => fail(stream, fault).await,
         None => serve(stream, origin, Protocol::Http1, shared).await,
     }
 }
 
-/// Waits for the client's first words, and does with the connection what the scenario says.
-async fn refuse<S>(mut stream: S, refusal: Refusal)
+/// Waits for the first bytes of the client, then applies the fault.
+async fn fail<S>(mut stream: S, fault: ConnectionFault)
 where
     S: AsyncRead + AsyncWrite + Resettable + Unpin,
 {
-    let mut words = [0; 16 * 1024];
-    if !stream.read(&mut words).await.is_ok_and(|read| read > 0) {
+    let mut buffer = [0; 16 * 1024];
+    if !stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {
         return;
     }
-    match refusal {
-        Refusal::Close => {}
-        Refusal::Reset => stream.reset_when_dropped(),
-        // Until the client has had enough.
-        Refusal::Hang => while stream.read(&mut words).await.is_ok_and(|read| read > 0) {},
-        Refusal::Babble => {
+    match fault {
+        ConnectionFault::Close => {}
+        ConnectionFault::Reset => stream.reset_when_dropped(),
+        // Until the client closes the connection.
+        ConnectionFault::Hang => while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {},
+        ConnectionFault::Garbage => {
             let greeting = b"220 mail.example.net ESMTP\r\n\r\n";
-            // The client may have hung up.
+            // Fails if the client has closed the connection.
             let _ = stream.write_all(greeting).await;
             let _ = stream.shutdown().await;
         }
@@ -86,13 +86,14 @@ async fn serve<S>(stream: S, origin: Origin, protocol: Protocol, shared: Arc<Sha
 where
     S: AsyncRead + AsyncWrite + Resettable + Send + Unpin + 'static,
 {
-    let (wire, state) = Wire::new(stream);
-    let io = TokioIo::new(wire);
-    let service = service_fn(move |request| answer(request, origin, shared.clone(), state.clone()));
-    // A connection that breaks is the client's to notice, and often what a scenario asked for.
+    let (stream, state) = FaultyStream::new(stream);
+    let io = TokioIo::new(stream);
+    let service =
+        service_fn(move |request| respond(request, origin, shared.clone(), state.clone()));
+    // Broken connections are not reported: the client notices, and scenarios cause them on purpose.
     let _ = match protocol {
         Protocol::Http1 => {
-            // A client may take its time: under a paused clock any time-out would be over at once.
+            // No timeout: under a paused clock it would expire at once.
             http1::Builder::new().header_read_timeout(None).serve_connection(io, service).await
         }
         Protocol::Http2 => {
@@ -104,88 +105,89 @@ where
     };
 }
 
-/// Why a connection ends without an answer.
+/// Why a connection ends without a response.
 #[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error("the request could not be read")]
+enum ServeError {
+    #[error("cannot read the request")]
     Request(#[from] hyper::Error),
     #[error("the scenario closes the connection")]
     Scenario,
-    #[error("a file could not be read")]
+    #[error("cannot read a file")]
     File(#[from] std::io::Error),
 }
 
-async fn answer(
+async fn respond(
     request: Request<Incoming>,
     origin: Origin,
     shared: Arc<Shared>,
-    wire: Arc<WireState>,
-) -> Result<Response<Outgoing>, Broken> {
+    stream: Arc<StreamState>,
+) -> Result<Response<ResponseBody>, ServeError> {
     let version = request.version();
     let (mut parts, body) = request.into_parts();
-    let is_early = shared.service().answers_early(origin, parts.uri.path());
+    let is_early = shared.service().responds_early(origin, parts.uri.path());
     let body = if is_early { Bytes::new() } else { read(body).await? };
-    let all_read = body.len() <= LARGEST_BODY;
+    let all_read = body.len() <= MAX_BODY;
     parts.extensions.insert(origin);
     let request = Request::from_parts(parts, body);
-    let answer = shared.service().handle(shared.now(), request);
-    let mut response = deliver(answer, version, wire).await?;
+    let response = shared.service().handle(shared.now(), request);
+    let mut response = deliver(response, version, stream).await?;
     if (is_early || !all_read) && version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
 }
 
-/// Does what comes before the head, and leaves the rest to the body.
+/// Takes the delivery steps before the head, and leaves the rest to the body.
 async fn deliver(
-    answer: Answer,
+    response: SimResponse,
     version: Version,
-    wire: Arc<WireState>,
-) -> Result<Response<Outgoing>, Broken> {
-    let (response, mut delivery) = answer.into_parts();
+    stream: Arc<StreamState>,
+) -> Result<Response<ResponseBody>, ServeError> {
+    let (response, mut delivery) = response.into_parts();
     let (mut parts, payload) = response.into_parts();
     if version >= Version::HTTP_2 {
-        delivery = delivery.without_bytes_of_the_head();
-    } else if !delivery.head.is_plain() {
-        let plan = std::mem::take(&mut delivery.head);
-        if plan.http10 {
+        delivery = delivery.with_head_actions_before_head();
+    } else if !delivery.head.is_empty() {
+        let faults = std::mem::take(&mut delivery.head);
+        if faults.http10 {
             parts.version = Version::HTTP_10;
-            delivery.at_end(Act::Close);
+            delivery.at_end(Action::Close);
         }
-        wire.change_head(plan);
+        stream.change_next_head(faults);
     }
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
-    // What HTTP/1.1 calls the end of the body hyper will not go beyond; the wire will.
-    let behind = version < Version::HTTP_2 && length == Some(payload.len());
+    // hyper does not write beyond the declared length in HTTP/1.1; the stream does.
+    let surplus_after_message = version < Version::HTTP_2 && length == Some(payload.len());
     let end = delivery.end().filter(|_| version < Version::HTTP_2);
-    let mut flow = Flow::new(payload, delivery);
+    let mut steps = DeliverySteps::new(payload, delivery);
     loop {
-        match flow.step(0)? {
+        match steps.next_step(0)? {
             Step::Pause(time) => tokio::time::sleep(time).await,
             Step::Hang => pending().await,
             Step::Head => break,
             Step::Reset => {
-                wire.reset();
-                return Err(Broken::Scenario);
+                stream.reset();
+                return Err(ServeError::Scenario);
             }
-            Step::Close | Step::End | Step::Send(_) => return Err(Broken::Scenario),
+            Step::Close | Step::End | Step::Send(_) => return Err(ServeError::Scenario),
         };
     }
-    Ok(Response::from_parts(parts, Outgoing::new(flow, wire, behind, end)))
+    let body = ResponseBody::new(steps, stream, surplus_after_message, end);
+    Ok(Response::from_parts(parts, body))
 }
 
-/// Reads a body, of which no more is kept than shows that it is too large.
+/// Reads a request body. Of a body that is too large, only as much is kept as shows that it is.
 async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
-    // A client that still writes does not read: some of the surplus is taken, so that it sees the answer.
-    let most = 4 * LARGEST_BODY;
+    // A client that is still writing does not read the response: read some of the excess first.
+    let max_read = 4 * MAX_BODY;
     let mut kept = BytesMut::new();
     let mut read = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         read += data.len();
-        let room = (LARGEST_BODY + 1).saturating_sub(kept.len());
+        let room = (MAX_BODY + 1).saturating_sub(kept.len());
         kept.extend_from_slice(&data[..data.len().min(room)]);
-        if read > most {
+        if read > max_read {
             break;
         }
     }

@@ -1,15 +1,15 @@
-//! A head as bytes, and what a scenario does to it.
+//! Rewrites the bytes of a response head according to the faults of a scenario.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::delivery::{Act, HeadPlan};
+use crate::delivery::{Action, HeadFaults};
 
-/// What goes out, piece by piece.
+/// One operation on the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Out {
+pub(super) enum WriteOp {
     Bytes(Bytes),
     Pause(Duration),
     Hang,
@@ -17,19 +17,19 @@ pub(super) enum Out {
     Reset,
 }
 
-/// Where the first head in these bytes ends; none if that is not among them.
+/// The end of the first head in these bytes, or `None` if the head is incomplete.
 pub(super) fn end(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }
 
-/// What goes out in place of a head.
-pub(super) fn rewrite(plan: &HeadPlan, head: &[u8]) -> VecDeque<Out> {
-    if let Some(text) = &plan.instead {
-        return [Out::Bytes(Bytes::copy_from_slice(text.as_bytes())), Out::Close].into();
+/// The operations that replace the sending of a head.
+pub(super) fn rewrite(faults: &HeadFaults, head: &[u8]) -> VecDeque<WriteOp> {
+    if let Some(text) = &faults.instead {
+        return [WriteOp::Bytes(Bytes::copy_from_slice(text.as_bytes())), WriteOp::Close].into();
     }
-    let mut bytes = plan.before.clone();
+    let mut bytes = faults.before.clone();
     let rest = match head.strip_prefix(b"HTTP/1.1") {
-        Some(rest) if plan.http10 => {
+        Some(rest) if faults.http10 => {
             bytes.extend_from_slice(b"HTTP/1.0");
             rest
         }
@@ -37,41 +37,41 @@ pub(super) fn rewrite(plan: &HeadPlan, head: &[u8]) -> VecDeque<Out> {
     };
     let line = rest.windows(2).position(|window| window == b"\r\n").map_or(rest.len(), |at| at + 2);
     bytes.extend_from_slice(&rest[..line]);
-    for added in &plan.lines {
+    for added in &faults.lines {
         bytes.extend_from_slice(added.as_bytes());
         bytes.extend_from_slice(b"\r\n");
     }
     bytes.extend_from_slice(&rest[line..]);
-    cut(plan, &bytes.into())
+    split(faults, &bytes.into())
 }
 
-/// Lays the pauses and breaks between the bytes.
-fn cut(plan: &HeadPlan, bytes: &Bytes) -> VecDeque<Out> {
-    let mut out = VecDeque::new();
+/// Splits the bytes at the actions and pauses of the head.
+fn split(faults: &HeadFaults, bytes: &Bytes) -> VecDeque<WriteOp> {
+    let mut ops = VecDeque::new();
     let mut at = 0;
-    let mut marks = plan.marks.iter().peekable();
+    let mut actions = faults.actions.iter().peekable();
     while at < bytes.len() {
-        while let Some((_, act)) = marks.next_if(|(offset, _)| *offset <= at) {
-            out.push_back((*act).into());
+        while let Some((_, action)) = actions.next_if(|(offset, _)| *offset <= at) {
+            ops.push_back((*action).into());
         }
-        let mark = marks.peek().map_or(bytes.len(), |(offset, _)| (*offset).min(bytes.len()));
-        let piece = plan.pace.map_or(usize::MAX, |pace| pace.bytes.max(1));
-        let end = mark.min(at.saturating_add(piece));
-        out.push_back(Out::Bytes(bytes.slice(at..end)));
-        out.extend(plan.pace.map(|pace| Out::Pause(pace.pause)));
+        let next = actions.peek().map_or(bytes.len(), |(offset, _)| (*offset).min(bytes.len()));
+        let piece = faults.throttle.map_or(usize::MAX, |throttle| throttle.bytes.max(1));
+        let end = next.min(at.saturating_add(piece));
+        ops.push_back(WriteOp::Bytes(bytes.slice(at..end)));
+        ops.extend(faults.throttle.map(|throttle| WriteOp::Pause(throttle.pause)));
         at = end;
     }
-    out.extend(marks.map(|(_, act)| Out::from(*act)));
-    out
+    ops.extend(actions.map(|(_, action)| WriteOp::from(*action)));
+    ops
 }
 
-impl From<Act> for Out {
-    fn from(act: Act) -> Self {
-        match act {
-            Act::Pause(time) => Self::Pause(time),
-            Act::Hang => Self::Hang,
-            Act::Reset => Self::Reset,
-            Act::Close | Act::End => Self::Close,
+impl From<Action> for WriteOp {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Pause(time) => Self::Pause(time),
+            Action::Hang => Self::Hang,
+            Action::Reset => Self::Reset,
+            Action::Close | Action::End => Self::Close,
         }
     }
 }
@@ -79,41 +79,41 @@ impl From<Act> for Out {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::Pace;
+    use crate::delivery::Throttle;
 
     const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\na: b\r\n\r\n";
 
-    /// What goes out, with a mark for what is not a byte.
-    fn told(plan: &HeadPlan) -> String {
-        let tell = |out| match out {
-            Out::Bytes(bytes) => String::from_utf8(bytes.into()).unwrap(),
-            Out::Pause(_) => "|".into(),
+    /// The operations as text: bytes as they are, `|` for a pause, `<Op>` for the rest.
+    fn rewritten(faults: &HeadFaults) -> String {
+        let show = |op| match op {
+            WriteOp::Bytes(bytes) => String::from_utf8(bytes.into()).unwrap(),
+            WriteOp::Pause(_) => "|".into(),
             other => format!("<{other:?}>"),
         };
-        rewrite(plan, HEAD).into_iter().map(tell).collect()
+        rewrite(faults, HEAD).into_iter().map(show).collect()
     }
 
     #[test]
-    fn a_head_that_nothing_befalls_goes_out_as_it_is() {
-        assert_eq!(told(&HeadPlan::default()).as_bytes(), HEAD);
+    fn head_without_faults_is_unchanged() {
+        assert_eq!(rewritten(&HeadFaults::default()).as_bytes(), HEAD);
         assert_eq!(end(b"HTTP/1.1 200 OK\r\n\r\nbody"), Some(19));
         assert_eq!(end(b"HTTP/1.1 200 OK\r\n"), None);
     }
 
     #[test]
-    fn lines_stand_behind_the_first_one() {
-        let plan = HeadPlan { lines: vec!["x".into()], http10: true, ..HeadPlan::default() };
-        assert_eq!(told(&plan), "HTTP/1.0 200 OK\r\nx\r\na: b\r\n\r\n");
+    fn lines_are_inserted_after_the_status_line() {
+        let faults = HeadFaults { lines: vec!["x".into()], http10: true, ..HeadFaults::default() };
+        assert_eq!(rewritten(&faults), "HTTP/1.0 200 OK\r\nx\r\na: b\r\n\r\n");
     }
 
     #[test]
-    fn it_breaks_off_and_pauses_where_it_is_told_to() {
-        let mut plan = HeadPlan { before: b"before ".into(), ..HeadPlan::default() };
-        plan.at_byte(9, Act::Close);
-        assert!(told(&plan).starts_with("before HT<Close>"), "{}", told(&plan));
-        plan.marks = vec![(1000, Act::Reset)];
-        assert!(told(&plan).ends_with("\r\n\r\n<Reset>"));
-        plan.pace = Some(Pace { bytes: 3, pause: Duration::ZERO });
-        assert!(told(&plan).starts_with("bef|ore| HT|TP/|"), "{}", told(&plan));
+    fn actions_and_pauses_split_the_head() {
+        let mut faults = HeadFaults { before: b"before ".into(), ..HeadFaults::default() };
+        faults.at_byte(9, Action::Close);
+        assert!(rewritten(&faults).starts_with("before HT<Close>"), "{}", rewritten(&faults));
+        faults.actions = vec![(1000, Action::Reset)];
+        assert!(rewritten(&faults).ends_with("\r\n\r\n<Reset>"));
+        faults.throttle = Some(Throttle { bytes: 3, pause: Duration::ZERO });
+        assert!(rewritten(&faults).starts_with("bef|ore| HT|TP/|"), "{}", rewritten(&faults));
     }
 }

@@ -1,24 +1,24 @@
-//! The service behind real sockets.
+//! The service as an HTTP server on real sockets.
 
 mod body;
 mod connection;
 mod head;
-mod listener;
-mod shared;
+mod stream;
 mod thread;
 mod tls;
-mod wire;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use http::Uri;
 use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
-use self::shared::Shared;
 use self::thread::RuntimeThread;
 use self::tls::Tls;
 use crate::{Config, Origin, RecordedRequest, Service, StartedExport, Timestamp};
@@ -46,23 +46,23 @@ pub struct Server {
     running: Running,
 }
 
-/// What has to end with the server.
+/// What has to stop with the server.
 #[derive(Debug)]
 enum Running {
-    /// Tasks on the runtime of whoever started it.
+    /// Tasks on the runtime of the caller.
     Tasks([JoinHandle<()>; 2]),
-    /// A thread with a runtime, which has the tasks.
+    /// A thread whose runtime runs the tasks.
     Thread { _thread: RuntimeThread },
 }
 
 impl Server {
     /// Starts a server on the current tokio runtime.
     ///
-    /// Its clock is that of the runtime; where that one is paused, the server's is too.
+    /// The server uses the runtime's clock, which tests can pause.
     ///
     /// # Errors
     ///
-    /// If an address cannot be listened on, or no certificate can be made for the public URLs.
+    /// If an address cannot be bound, or no certificate can be generated for the public URLs.
     pub async fn start(mut config: Config) -> io::Result<Self> {
         let api = TcpListener::bind(config.listen).await?;
         let storage = TcpListener::bind(config.storage_listen).await?;
@@ -81,7 +81,7 @@ impl Server {
         let shared = Arc::new(Shared::new(Service::new(config)));
         let acceptor = tls.as_ref().map(Tls::acceptor);
         let listen = |listener, origin| {
-            tokio::spawn(listener::run(listener, origin, acceptor.clone(), shared.clone()))
+            tokio::spawn(accept(listener, origin, acceptor.clone(), shared.clone()))
         };
         let tasks = [listen(api, Origin::Api), listen(storage, Origin::Storage)];
         Ok(Self {
@@ -94,24 +94,24 @@ impl Server {
         })
     }
 
-    /// Starts a server on a runtime of its own, in a thread of its own.
+    /// Starts a server in a new thread with its own runtime.
     ///
     /// # Errors
     ///
-    /// As [`Server::start`], or if there can be no thread.
+    /// As [`Server::start`], or if the thread cannot be spawned.
     pub fn start_blocking(config: Config) -> io::Result<Self> {
         let (mut server, thread) = RuntimeThread::start(config)?;
         server.running = Running::Thread { _thread: thread };
         Ok(server)
     }
 
-    /// The URL of the API: the public one, or else the address listened on. No slash at its end.
+    /// The URL of the API, without a trailing slash: the public URL, or else the address listened on.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The URL of the storage origin. No slash at its end.
+    /// The URL of the storage origin, without a trailing slash.
     #[must_use]
     pub fn storage_url(&self) -> &str {
         &self.storage_url
@@ -123,34 +123,34 @@ impl Server {
         self.address
     }
 
-    /// The certificate of the CA to trust, if the server speaks TLS.
+    /// The certificate of the CA that clients have to trust, if TLS is enabled.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
 
-    /// The requests received so far, on both origins, in their order.
+    /// The requests received so far at both origins, in order.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.service().requests()
     }
 
-    /// How many connections were made to this origin so far, those included on which nothing was said.
+    /// The number of connections made to this origin so far, including those without a request.
     #[must_use]
     pub fn connections(&self, origin: Origin) -> u64 {
         self.shared.service().connections(origin)
     }
 
-    /// The exports started so far, in their order.
+    /// The exports started so far, in order.
     #[must_use]
     pub fn exports(&self) -> Vec<StartedExport> {
         self.shared.service().exports()
     }
 
-    /// A connection to one of the origins that uses no socket: HTTP/1.1 without TLS.
+    /// Opens an in-memory connection to one of the origins: HTTP/1.1 without TLS.
     ///
-    /// Under a paused clock it is the better way: time waits until neither side has anything to do, which nobody
-    /// can know of a socket.
+    /// Use it with a paused clock: tokio advances a paused clock when no task can make progress, and it does not know
+    /// whether a socket is about to become ready.
     ///
     /// # Panics
     ///
@@ -158,11 +158,11 @@ impl Server {
     #[must_use]
     pub fn connect(&self, origin: Origin) -> DuplexStream {
         let (client, server) = tokio::io::duplex(256 * 1024);
-        tokio::spawn(connection::inside(server, origin, self.shared.clone()));
+        tokio::spawn(connection::run_in_memory(server, origin, self.shared.clone()));
         client
     }
 
-    /// What time it is for the server.
+    /// The current time of the server.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.now()
@@ -177,7 +177,53 @@ impl Drop for Server {
     }
 }
 
-/// The URL that the configuration has, or else that of the address; the configuration has it from now on.
+/// The state that all connections share: the service and the clock.
+#[derive(Debug)]
+struct Shared {
+    service: Mutex<Service>,
+    /// The wall clock is read once, at the start; the time is monotonic from then on.
+    started: (Timestamp, Instant),
+}
+
+impl Shared {
+    fn new(service: Service) -> Self {
+        let started = (SystemTime::now().into(), Instant::now());
+        Self { service: Mutex::new(service), started }
+    }
+
+    fn service(&self) -> MutexGuard<'_, Service> {
+        self.service.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        let (wall, instant) = self.started;
+        wall.after(instant.elapsed())
+    }
+}
+
+/// Accepts connections until the task is aborted; the connections end with it.
+async fn accept(
+    listener: TcpListener,
+    origin: Origin,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection::run(stream, origin, tls.clone(), shared.clone()));
+                }
+                // The error may be temporary, for example when there are no free file descriptors.
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// The configured URL, or else that of the address, which is then stored in the configuration.
 fn base(url: &mut Option<Uri>, scheme: &str, address: SocketAddr) -> io::Result<String> {
     let url = match url {
         Some(url) => url,

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::Server;
 use crate::Config;
 
-/// A thread with a runtime that runs until this is dropped.
+/// A thread with a tokio runtime that runs until this is dropped.
 #[derive(Debug)]
 pub(super) struct RuntimeThread {
     stop: Option<oneshot::Sender<()>>,
@@ -23,16 +23,16 @@ impl RuntimeThread {
         let thread = thread::Builder::new().name("export-sim".to_owned()).spawn(move || {
             runtime.block_on(async {
                 let server = Server::start(config).await;
-                // If nobody waits for the server any more, nobody holds `stop` either.
+                // If the receiver is gone, so is `stop`, and the next line returns at once.
                 let _ = started.send(server);
                 let _ = stopped.await;
             });
-            // Not in the background: who drops a server may want its port.
+            // Waits for the tasks: the caller that drops the server may bind its port again.
             drop(runtime);
         })?;
         let thread = Self { stop: Some(stop), thread: Some(thread) };
-        let gone = || io::Error::other("the server's thread ended before it began");
-        Ok((result.recv().map_err(|_| gone())??, thread))
+        let ended = || io::Error::other("the server thread ended before the server started");
+        Ok((result.recv().map_err(|_| ended())??, thread))
     }
 }
 
@@ -40,7 +40,7 @@ impl Drop for RuntimeThread {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there has been reported by then.
+            // The panic hook has already reported a panic of the thread.
             let _ = thread.join();
         }
     }

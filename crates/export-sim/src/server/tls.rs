@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::Certificate;
 use crate::random::hash;
 
-/// A certificate authority made for one run, and a server certificate of it.
+/// A certificate authority generated for this run, and a server certificate issued by it.
 #[derive(Debug)]
 pub(super) struct Tls {
     ca_pem: String,
@@ -54,7 +54,7 @@ type Issued = (String, Vec<rustls::pki_types::CertificateDer<'static>>, PrivateK
 fn issue(certificate: Certificate, names: Vec<String>) -> Result<Issued, rcgen::Error> {
     let mut params = CertificateParams::default();
     let ca_key = KeyPair::generate()?;
-    // Two authorities of the same name would be taken for one whose signatures are wrong.
+    // A unique name: clients that trust two authorities of the same name may verify against the wrong one.
     let number = hash(0, ca_key.public_key_raw());
     params.distinguished_name.push(DnType::CommonName, format!("export-sim CA {number:016x}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

@@ -1,4 +1,4 @@
-//! A file over HTTP: parts of it, its name, and whether it is still the same.
+//! Serving files over HTTP: ranges, names and ETags.
 
 use std::ops::Range;
 
@@ -9,69 +9,68 @@ use http::{HeaderMap, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::documents::Artifact;
-use crate::{Answer, Framing};
+use crate::{Framing, SimResponse};
 
-/// Answers a GET of a file.
-pub(crate) fn serve(artifact: &Artifact, headers: &HeaderMap, framing: Framing) -> Answer {
+/// Responds to a GET of a file.
+pub(crate) fn serve(artifact: &Artifact, headers: &HeaderMap, framing: Framing) -> SimResponse {
     let length = artifact.payload.len();
     let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
-    let asked = match headers.get(IF_RANGE) {
-        // A date never matches: the files have none.
-        Some(tag) if tag.as_bytes() != artifact.etag.as_bytes() => Asked::Whole,
-        _ => range.map_or(Asked::Whole, |range| Asked::read(range, length)),
+    let requested = match headers.get(IF_RANGE) {
+        // A date never matches, because the files have no Last-Modified.
+        Some(tag) if tag.as_bytes() != artifact.etag.as_bytes() => RequestedRange::Whole,
+        _ => range.map_or(RequestedRange::Whole, |range| RequestedRange::parse(range, length)),
     };
-    let answer = match asked {
-        Asked::Whole => {
-            Answer::new(StatusCode::OK).with_body(artifact.media_type, artifact.payload.clone())
-        }
-        Asked::Part(part) => Answer::new(StatusCode::PARTIAL_CONTENT)
+    let response = match requested {
+        RequestedRange::Whole => SimResponse::new(StatusCode::OK)
+            .with_body(artifact.media_type, artifact.payload.clone()),
+        RequestedRange::Part(part) => SimResponse::new(StatusCode::PARTIAL_CONTENT)
             .with_header(CONTENT_RANGE, &format!("bytes {}-{}/{length}", part.start, part.end - 1))
             .with_body(artifact.media_type, artifact.payload.part(part)),
-        Asked::Beyond => Answer::new(StatusCode::RANGE_NOT_SATISFIABLE)
+        RequestedRange::Unsatisfiable => SimResponse::new(StatusCode::RANGE_NOT_SATISFIABLE)
             .with_header(CONTENT_RANGE, &format!("bytes */{length}")),
     };
-    let mut answer = answer
+    let mut response = response
         .with_header(ACCEPT_RANGES, "bytes")
         .with_header(ETAG, &artifact.etag)
         .with_header(CONTENT_DISPOSITION, &disposition(&artifact.file_name));
     if framing == Framing::Chunked {
-        answer.headers_mut().remove(CONTENT_LENGTH);
+        response.headers_mut().remove(CONTENT_LENGTH);
     }
-    answer
+    response
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Asked {
+enum RequestedRange {
     Whole,
     Part(Range<u64>),
-    Beyond,
+    Unsatisfiable,
 }
 
-impl Asked {
-    /// Reads a `Range` (RFC 9110, 14.2). What is not one range of bytes is ignored, as the RFC allows.
-    fn read(range: &str, length: u64) -> Self {
+impl RequestedRange {
+    /// Parses a `Range` (RFC 9110, 14.2). Anything but a single byte range is ignored, as the RFC allows.
+    fn parse(range: &str, length: u64) -> Self {
         let Some((first, last)) = range.strip_prefix("bytes=").and_then(|it| it.split_once('-'))
         else {
             return Self::Whole;
         };
         let number = |text: &str| {
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            // Digits that are too many for 64 bits stand for a number beyond every end.
+            // A number that does not fit into 64 bits is beyond the end of any file.
             digits.then(|| text.parse().unwrap_or(u64::MAX))
         };
         let part = match (number(first.trim()), number(last.trim())) {
             (Some(first), Some(last)) if first > last => return Self::Whole,
             (Some(first), Some(last)) => first..length.min(last.saturating_add(1)),
             (Some(first), None) if last.trim().is_empty() => first..length,
-            (None, Some(0)) if first.trim().is_empty() => return Self::Beyond,
+            (None, Some(0)) if first.trim().is_empty() => return Self::Unsatisfiable,
             (None, Some(last)) if first.trim().is_empty() => length.saturating_sub(last)..length,
             _ => return Self::Whole,
         };
-        if part.start < part.end { Self::Part(part) } else { Self::Beyond }
+        if part.start < part.end { Self::Part(part) } else { Self::Unsatisfiable }
     }
 }
 
-/// RFC 8187, `attr-char`.
+/// Escapes all but `attr-char` (RFC 8187, 3.2.1).
 const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')
@@ -86,7 +85,7 @@ const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// RFC 6266: a plain name for everyone, and the true one for those who read `filename*`.
+/// The `Content-Disposition` (RFC 6266): an ASCII `filename`, and the exact name as `filename*` if it differs.
 fn disposition(file_name: &str) -> String {
     let plain: String = file_name
         .chars()
@@ -105,26 +104,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_read_as_the_rfc_says() {
-        let check = |range, expected| assert_eq!(Asked::read(range, 100), expected, "{range}");
-        check("bytes=0-0", Asked::Part(0..1));
-        check("bytes=10-", Asked::Part(10..100));
-        check("bytes=90-200", Asked::Part(90..100));
-        check("bytes=-5", Asked::Part(95..100));
-        check("bytes=-500", Asked::Part(0..100));
-        check("bytes=100-", Asked::Beyond);
-        check("bytes=-0", Asked::Beyond);
-        check("bytes=99999999999999999999-", Asked::Beyond);
-        check("bytes=5-99999999999999999999", Asked::Part(5..100));
+    fn range_is_parsed_per_rfc_9110() {
+        use RequestedRange::{Part, Unsatisfiable, Whole};
+        let check = |range, expected| {
+            assert_eq!(RequestedRange::parse(range, 100), expected, "{range}");
+        };
+        check("bytes=0-0", Part(0..1));
+        check("bytes=10-", Part(10..100));
+        check("bytes=90-200", Part(90..100));
+        check("bytes=-5", Part(95..100));
+        check("bytes=-500", Part(0..100));
+        check("bytes=100-", Unsatisfiable);
+        check("bytes=-0", Unsatisfiable);
+        check("bytes=99999999999999999999-", Unsatisfiable);
+        check("bytes=5-99999999999999999999", Part(5..100));
         for ignored in ["bytes=5-2", "bytes=0-1,3-4", "lines=1-2", "bytes=", "bytes=-", "bytes=a-b"]
         {
-            check(ignored, Asked::Whole);
+            check(ignored, Whole);
         }
-        assert_eq!(Asked::read("bytes=0-", 0), Asked::Beyond);
+        assert_eq!(RequestedRange::parse("bytes=0-", 0), Unsatisfiable);
     }
 
     #[test]
-    fn names_are_quoted_and_encoded() {
+    fn disposition_quotes_and_encodes_names() {
         assert_eq!(disposition("a \"b\".pdf"), r#"attachment; filename="a \"b\".pdf""#);
         assert_eq!(
             disposition("Jahr Ü.pdf"),

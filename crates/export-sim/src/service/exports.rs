@@ -1,4 +1,4 @@
-//! The life of an export: submitted, asked for, fetched.
+//! The requests of an export: submit, poll, download.
 
 use std::io;
 
@@ -6,24 +6,24 @@ use http::header::{AUTHORIZATION, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::operations::{Fate, Operation};
-use super::route::{Family, Generation};
+use super::operations::{Operation, Outcome};
+use super::route::{ExportKind, Generation};
 use super::tokens::Grant;
-use super::{Call, Service, downloads, errors, media_type, schema};
+use super::{RequestContext, Service, downloads, errors, media_type, schema};
 use crate::config::{Content, Downloads};
 use crate::documents::{self, Artifact};
-use crate::{Answer, Timestamp};
+use crate::{SimResponse, Timestamp};
 
 impl Service {
     pub(super) fn submit(
         &mut self,
-        call: &Call,
-        family: Family,
+        call: &RequestContext,
+        kind: ExportKind,
         generation: Generation,
         ids: &[String],
-    ) -> Answer {
+    ) -> SimResponse {
         let Some((_, grant)) = self.authorize(call) else { return errors::unauthorized() };
-        let scope = family.scope();
+        let scope = kind.scope();
         if !grant.allows(scope) {
             return errors::missing_scope(scope);
         }
@@ -31,33 +31,33 @@ impl Service {
         if !call.body.is_empty() && !is_json(&call.parts.headers) {
             return errors::wrong_media_type();
         }
-        let order = match schema::read(family, ids, &call.body) {
-            Ok(order) => order,
-            Err(complaints) => return errors::bad_request(&complaints),
+        let request = match schema::parse(kind, ids, &call.body) {
+            Ok(request) => request,
+            Err(errors) => return errors::bad_request(&errors),
         };
         if let Content::Folder(folder) = &self.config.content
-            && documents::find(folder, order.name(), order.extension()).is_none()
+            && documents::find(folder, request.name(), request.extension()).is_none()
         {
-            return errors::not_found(order.name());
+            return errors::not_found(request.name());
         }
         let id = format!("{:016x}{:016x}", self.random.next(), self.random.next());
         let url = self.urls.operation(generation, &id);
         self.operations.insert(Operation {
             id,
-            order,
+            request,
             request_id: call.request_id.clone(),
             user,
             started: call.now,
-            takes: self.config.completion.draw(&mut self.random),
-            edition: 0,
-            fate: Fate::Completes,
+            duration: self.config.completion.draw(&mut self.random),
+            revision: 0,
+            outcome: Outcome::Completed,
         });
-        Answer::json(StatusCode::ACCEPTED, &json!({ "operationLocation": url }))
+        SimResponse::json(StatusCode::ACCEPTED, &json!({ "operationLocation": url }))
             .with_header(LOCATION, &url)
             .with_retry_after(self.config.submit_retry_after)
     }
 
-    pub(super) fn operation(&mut self, call: &Call, id: &str) -> Answer {
+    pub(super) fn operation(&mut self, call: &RequestContext, id: &str) -> SimResponse {
         let Some((token, _)) = self.tokens.authorize(call.now, &call.parts.headers) else {
             return errors::unauthorized();
         };
@@ -73,11 +73,11 @@ impl Service {
             Downloads::ApiHost | Downloads::Redirect(_) => self.urls.download(id),
             Downloads::Signed => self.signed_url(id, call.signed_until).unwrap_or_default(),
         };
-        Answer::json(StatusCode::OK, &operation.to_json(call.now, resource))
+        SimResponse::json(StatusCode::OK, &operation.to_json(call.now, resource))
             .with_retry_after(self.config.poll_retry_after)
     }
 
-    pub(super) fn download(&self, call: &Call, id: &str) -> Answer {
+    pub(super) fn download(&self, call: &RequestContext, id: &str) -> SimResponse {
         if self.authorize(call).is_none() {
             return errors::unauthorized();
         }
@@ -88,18 +88,19 @@ impl Service {
             && let Some(url) = self.signed_url(id, call.signed_until)
         {
             let status = StatusCode::from_u16(status).ok().filter(StatusCode::is_redirection);
-            return Answer::new(status.unwrap_or(StatusCode::FOUND)).with_header(LOCATION, &url);
+            return SimResponse::new(status.unwrap_or(StatusCode::FOUND))
+                .with_header(LOCATION, &url);
         }
         downloads::serve(&artifact, &call.parts.headers, self.config.framing)
     }
 
-    /// The storage origin knows nothing of tokens: the URL alone opens the file.
-    pub(super) fn stored(&self, call: &Call, id: &str) -> Answer {
+    /// Serves a file from the storage origin, which checks the signature of the URL and accepts no token.
+    pub(super) fn stored(&self, call: &RequestContext, id: &str) -> SimResponse {
         if call.parts.headers.contains_key(AUTHORIZATION) {
             let message = "Only one auth mechanism allowed: the URL is signed.";
             return errors::storage(StatusCode::BAD_REQUEST, "InvalidArgument", message);
         }
-        if !self.urls.opens(id, call.parts.uri.query().unwrap_or_default(), call.now) {
+        if !self.urls.is_valid(id, call.parts.uri.query().unwrap_or_default(), call.now) {
             let message = "The request has expired or its signature is wrong.";
             return errors::storage(StatusCode::FORBIDDEN, "AccessDenied", message);
         }
@@ -111,22 +112,22 @@ impl Service {
 
     pub(super) fn artifact(&self, operation: &Operation) -> io::Result<Artifact> {
         let name = self.config.file_name.as_deref();
-        documents::make(&self.config.content, &operation.order, name, operation.edition)
+        documents::create(&self.config.content, &operation.request, name, operation.revision)
     }
 
-    /// A URL at the storage origin for the file of an operation.
+    /// A signed URL at the storage origin for the file of an operation.
     pub(super) fn signed_url(&self, id: &str, expires: Timestamp) -> Option<String> {
         let operation = self.operations.get(id)?;
-        let extension = operation.order.format().extension();
-        let name = self.config.file_name.as_deref().unwrap_or_else(|| operation.order.name());
+        let extension = operation.request.format().extension();
+        let name = self.config.file_name.as_deref().unwrap_or_else(|| operation.request.name());
         Some(self.urls.signed(id, &format!("{name}.{extension}"), expires))
     }
 
-    fn authorize<'a>(&'a self, call: &'a Call) -> Option<(&'a str, &'a Grant)> {
+    fn authorize<'a>(&'a self, call: &'a RequestContext) -> Option<(&'a str, &'a Grant)> {
         self.tokens.authorize(call.now, &call.parts.headers)
     }
 
-    /// The file of an operation that is completed, if it can be read.
+    /// The file of an operation, if the operation is completed and the file can be read.
     fn finished(&self, id: &str, now: Timestamp) -> Option<Artifact> {
         let operation = self.operations.get(id)?;
         if operation.status(now) != "completed" {
@@ -136,8 +137,8 @@ impl Service {
     }
 }
 
-impl Family {
-    /// The scope that a token needs to start such an export.
+impl ExportKind {
+    /// The scope that a token needs to start an export of this kind.
     fn scope(self) -> &'static str {
         match self {
             Self::File | Self::FileWithoutId => "file:write",

@@ -1,4 +1,4 @@
-//! The service itself: requests in, answers out, no sockets and no clock.
+//! The service: turns requests into responses, without sockets and without a clock.
 
 mod downloads;
 pub(crate) mod errors;
@@ -6,7 +6,7 @@ mod exports;
 mod operations;
 mod route;
 mod schema;
-mod started;
+mod started_export;
 mod tokens;
 mod urls;
 
@@ -19,27 +19,27 @@ use self::operations::Operations;
 use self::route::{Route, Target};
 use self::tokens::Tokens;
 use self::urls::Urls;
-use crate::answer::header_value;
-use crate::faults::{Context, Director, Fault, Plan, Refusal, Role, apply};
+use crate::faults::{ConnectionFault, Fault, FaultContext, FaultPlan, FaultSelector, Role, apply};
 use crate::random::{Random, hash};
-use crate::record::Record;
-use crate::{Answer, Config, Origin, RecordedRequest, Timestamp};
+use crate::record::RequestLog;
+use crate::response::header_value;
+use crate::{Config, Origin, RecordedRequest, SimResponse, Timestamp};
 
 pub use self::route::Endpoint;
-pub(crate) use self::schema::Order;
-pub use self::started::StartedExport;
+pub(crate) use self::schema::ExportRequest;
+pub use self::started_export::StartedExport;
 
-/// The most that a request's body may be.
-pub(crate) const LARGEST_BODY: usize = 10_485_760;
+/// The maximum size of a request body, in bytes: 10 MiB.
+pub(crate) const MAX_BODY: usize = 10_485_760;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_VERSION: HeaderName = HeaderName::from_static("x-version");
 
-/// Workiva's export API, without sockets and without a clock.
+/// A simulation of Workiva's export API, without sockets and without a clock.
 ///
-/// A request whose URI or `Host` names the storage URL of the configuration (`http://127.0.0.1:8081` by default) is
-/// one to the storage origin, any other one to the API. An [`Origin`] among the request's extensions decides before
-/// that.
+/// A request goes to the storage origin if its URI or `Host` matches the configured storage URL
+/// (`http://127.0.0.1:8081` by default), and to the API otherwise. An [`Origin`] in the request's extensions takes
+/// precedence.
 ///
 /// ```
 /// use export_sim::{Config, Service, Timestamp};
@@ -51,9 +51,9 @@ const X_VERSION: HeaderName = HeaderName::from_static("x-version");
 ///     .header("x-version", "2026-01-01")
 ///     .header("content-type", "application/json")
 ///     .body(r#"{"format": "pdf"}"#)?;
-/// let answer = service.handle(Timestamp::from_millis(0), request);
-/// assert_eq!(answer.status(), 202);
-/// assert_eq!(answer.headers()["retry-after"], "5");
+/// let response = service.handle(Timestamp::from_millis(0), request);
+/// assert_eq!(response.status(), 202);
+/// assert_eq!(response.headers()["retry-after"], "5");
 /// # Ok::<_, http::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -62,16 +62,16 @@ pub struct Service {
     urls: Urls,
     tokens: Tokens,
     operations: Operations,
-    director: Director,
-    record: Record,
+    selector: FaultSelector,
+    requests: RequestLog,
     random: Random,
 }
 
-/// A request, and what is known of it before it is acted on.
+/// A request with its id and time.
 #[derive(Debug)]
-struct Call {
+struct RequestContext {
     now: Timestamp,
-    /// Until when a URL is good that is signed now.
+    /// The expiry of URLs that are signed for this request.
     signed_until: Timestamp,
     request_id: String,
     parts: Parts,
@@ -79,44 +79,44 @@ struct Call {
 }
 
 impl Service {
-    /// A service on its first day.
+    /// Creates a service without any exports.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
             urls: Urls::new(&config),
             tokens: Tokens::new(&config),
             operations: Operations::default(),
-            director: Director::new(config.scenario.clone()),
-            record: Record::new(config.record_limit),
+            selector: FaultSelector::new(config.scenario.clone()),
+            requests: RequestLog::new(config.record_limit),
             random: Random::new(hash(config.seed, b"ids")),
             config,
         }
     }
 
-    /// Answers a request. Whatever it is, there is an answer, and none of them is a 5xx unless the scenario says so.
-    pub fn handle<B: Into<Bytes>>(&mut self, now: Timestamp, request: Request<B>) -> Answer {
+    /// Handles a request. Every request gets a response, and it is never a 5xx unless the scenario injects one.
+    pub fn handle<B: Into<Bytes>>(&mut self, now: Timestamp, request: Request<B>) -> SimResponse {
         let (parts, body) = request.into_parts();
         let signed_until = now.after(self.config.signed_url_lifetime);
         let request_id = self.random.uuid();
-        let mut call = Call { now, signed_until, request_id, parts, body: body.into() };
+        let mut call = RequestContext { now, signed_until, request_id, parts, body: body.into() };
         let origin = self.origin(&call.parts);
         let route = route::find(origin, call.parts.uri.path());
         let endpoint = route.as_ref().map_or(Endpoint::Other, Route::endpoint);
         let recorded = (call.parts.uri.clone(), call.parts.headers.clone());
 
-        let about = route.as_ref().and_then(Route::operation);
-        let plan = self.director.plan(endpoint, about);
-        self.prepare(&plan, about, &mut call);
-        let mut answer = match plan.role {
-            Role::Idle => Answer::new(StatusCode::OK),
+        let named = route.as_ref().and_then(Route::operation);
+        let plan = self.selector.next_request(endpoint, named);
+        self.prepare(&plan, named, &mut call);
+        let mut response = match plan.role {
+            Role::Idle => SimResponse::new(StatusCode::OK),
             Role::Acts => self.dispatch(origin, route.as_ref(), &call),
         };
-        let operation = match about {
+        let operation = match named {
             Some(id) => Some(id.to_owned()),
-            // A submit that was accepted is about the operation that it has just started.
+            // The operation that an accepted submit has just started.
             None => self.operations.started_by(&call.request_id),
         };
-        let context = Context {
+        let context = FaultContext {
             now,
             endpoint,
             url: self.url(origin, &call.parts),
@@ -126,15 +126,15 @@ impl Service {
                     Origin::Storage => Origin::Api,
                 })
                 .to_owned(),
-            signed: about.and_then(|id| self.signed_url(id, call.signed_until)),
+            signed: named.and_then(|id| self.signed_url(id, call.signed_until)),
         };
         for fault in &plan.faults {
-            answer = apply(fault, answer, &context);
+            response = apply(fault, response, &context);
         }
-        self.sign(&mut answer, &call);
+        self.add_common_headers(&mut response, &call);
 
         let (uri, headers) = recorded;
-        self.record.push(RecordedRequest {
+        self.requests.push(RecordedRequest {
             at: now,
             origin,
             endpoint,
@@ -143,60 +143,60 @@ impl Service {
             headers,
             body_len: call.body.len() as u64,
             body: call.body,
-            status: answer.delivery.shows_head().then(|| answer.status()),
+            status: response.delivery.shows_head().then(|| response.status()),
             operation,
             faults: plan.faults.iter().map(Fault::name).collect(),
         });
-        answer
+        response
     }
 
-    /// Whether the scenario wants this request, whose body nobody has read yet, to be answered before that.
-    pub(crate) fn answers_early(&self, origin: Origin, path: &str) -> bool {
+    /// Whether the scenario responds to this request before its body is read.
+    pub(crate) fn responds_early(&self, origin: Origin, path: &str) -> bool {
         let route = route::find(origin, path);
         let endpoint = route.as_ref().map_or(Endpoint::Other, Route::endpoint);
-        self.director.is_next(endpoint, route.as_ref().and_then(Route::operation), &Fault::Early)
+        self.selector.is_next(endpoint, route.as_ref().and_then(Route::operation), &Fault::Early)
     }
 
-    /// What the scenario wants to become of a connection that was just made.
-    pub(crate) fn refuses(&mut self, origin: Origin) -> Option<Refusal> {
-        self.director.connection(origin)
+    /// Counts a new connection and returns its fault, if any.
+    pub(crate) fn next_connection_fault(&mut self, origin: Origin) -> Option<ConnectionFault> {
+        self.selector.next_connection(origin)
     }
 
-    /// How many connections were made to this origin so far.
+    /// The number of connections made to this origin so far.
     #[must_use]
     pub fn connections(&self, origin: Origin) -> u64 {
-        self.director.connections(origin)
+        self.selector.connections(origin)
     }
 
-    /// The requests received so far, on both origins, in their order.
+    /// The requests received so far at both origins, in order.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.record.to_vec()
+        self.requests.to_vec()
     }
 
-    /// The exports started so far, in their order. One whose file has gone from the user's folder is left out.
+    /// The exports started so far, in order. Exports whose file was deleted from the user's folder are left out.
     #[must_use]
     pub fn exports(&self) -> Vec<StartedExport> {
         self.operations.iter().filter_map(|it| StartedExport::new(self, it).ok()).collect()
     }
 
-    /// What the service was told to be.
+    /// The configuration of the service.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Does what a fault does to the service, before the service acts.
-    fn prepare(&mut self, plan: &Plan, about: Option<&str>, call: &mut Call) {
+    /// Applies the effects of faults on the service and the request, before the request is handled.
+    fn prepare(&mut self, plan: &FaultPlan, named: Option<&str>, call: &mut RequestContext) {
         for fault in &plan.faults {
-            let operation = about.and_then(|id| self.operations.get_mut(id));
+            let operation = named.and_then(|id| self.operations.get_mut(id));
             match (fault, operation) {
                 (Fault::ExpireUrl, _) => call.signed_until = call.now,
                 (Fault::RevokeToken, _) => self.tokens.revoke(&call.parts.headers),
                 (Fault::IgnoreRange, _) => {
                     call.parts.headers.remove(http::header::RANGE);
                 }
-                (Fault::ChangeArtifact, Some(operation)) => operation.edition += 1,
+                (Fault::ChangeArtifact, Some(operation)) => operation.revision += 1,
                 (Fault::EndOperation { status, code, message }, Some(operation)) => {
                     operation.end(call.now, *status, code, message);
                 }
@@ -205,7 +205,12 @@ impl Service {
         }
     }
 
-    fn dispatch(&mut self, origin: Origin, route: Option<&Route>, call: &Call) -> Answer {
+    fn dispatch(
+        &mut self,
+        origin: Origin,
+        route: Option<&Route>,
+        call: &RequestContext,
+    ) -> SimResponse {
         let Some(route) = route else {
             return match origin {
                 Origin::Api => errors::not_found("the path"),
@@ -224,15 +229,15 @@ impl Service {
                 Origin::Storage => errors::wrong_method_at_storage(allowed),
             };
         }
-        if call.body.len() > LARGEST_BODY {
-            return errors::too_large(LARGEST_BODY);
+        if call.body.len() > MAX_BODY {
+            return errors::too_large(MAX_BODY);
         }
         match (route.target, &route.ids[..]) {
             (Target::Token, _) => {
-                let Call { now, parts, body, .. } = call;
+                let RequestContext { now, parts, body, .. } = call;
                 self.tokens.issue(*now, &mut self.random, &parts.headers, body)
             }
-            (Target::Submit(family), ids) => self.submit(call, family, generation, ids),
+            (Target::Submit(kind), ids) => self.submit(call, kind, generation, ids),
             (Target::Operation, [id]) => self.operation(call, id),
             (Target::Download, [id]) => self.download(call, id),
             (Target::Stored, [id, _]) => self.stored(call, id),
@@ -264,19 +269,19 @@ impl Service {
         }
     }
 
-    /// The headers that every answer has.
-    fn sign(&self, answer: &mut Answer, call: &Call) {
+    /// Adds the headers that every response has.
+    fn add_common_headers(&self, response: &mut SimResponse, call: &RequestContext) {
         let date = header_value(&call.now.http_date(0));
-        answer.headers_mut().entry(DATE).or_insert(date);
+        response.headers_mut().entry(DATE).or_insert(date);
         let id = header_value(&call.request_id);
-        answer.headers_mut().entry(X_REQUEST_ID).or_insert(id);
+        response.headers_mut().entry(X_REQUEST_ID).or_insert(id);
         if call.parts.method == Method::HEAD {
-            answer.drop_body();
+            response.drop_body();
         }
     }
 }
 
-/// The version asked for, if any; nothing if it is asked for in two ways.
+/// The requested `X-Version`, if any. `None` if the header is invalid or was sent more than once.
 fn version(headers: &HeaderMap) -> Option<Option<&str>> {
     let mut versions = headers.get_all(X_VERSION).iter();
     match (versions.next(), versions.next()) {

@@ -3,55 +3,57 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::schema::Order;
-use crate::{End, Timestamp};
+use super::schema::ExportRequest;
+use crate::{FinalStatus, Timestamp};
 
-/// The exports that were started, and who has asked for them how often.
+/// The operations, and the rate limits of the tokens that poll them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Operations {
     /// In the order in which they were started.
     all: Vec<Operation>,
-    /// Where each is, by its id.
-    places: HashMap<Box<str>, usize>,
-    pace: HashMap<String, Allowance>,
+    /// The index of each operation in `all`, by its id.
+    indices: HashMap<Box<str>, usize>,
+    /// The rate limit of each token.
+    limits: HashMap<String, Allowance>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
     pub(crate) id: String,
-    pub(crate) order: Order,
+    pub(crate) request: ExportRequest,
     pub(crate) request_id: String,
     pub(crate) user: String,
     pub(crate) started: Timestamp,
-    pub(crate) takes: Duration,
+    /// The time from the start to the end of the operation.
+    pub(crate) duration: Duration,
     /// How often the exported file has changed.
-    pub(crate) edition: u64,
-    pub(crate) fate: Fate,
+    pub(crate) revision: u64,
+    pub(crate) outcome: Outcome,
 }
 
-/// How an operation will end.
+/// The outcome of an operation, once its duration has passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Completes,
-    /// With this status, code and message.
-    Fails(&'static str, String, String),
+pub(crate) enum Outcome {
+    Completed,
+    /// Ends with this status, code and message.
+    Failed(&'static str, String, String),
 }
 
 impl Operations {
     pub(crate) fn insert(&mut self, operation: Operation) {
-        self.places.insert(operation.id.as_str().into(), self.all.len());
+        self.indices.insert(operation.id.as_str().into(), self.all.len());
         self.all.push(operation);
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Operation> {
-        self.all.get(*self.places.get(id)?)
+        self.all.get(*self.indices.get(id)?)
     }
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Operation> {
-        self.all.get_mut(*self.places.get(id)?)
+        self.all.get_mut(*self.indices.get(id)?)
     }
 
-    /// The operation that this request started, if it was the last to start one.
+    /// The id of the most recent operation, if this request started it.
     pub(crate) fn started_by(&self, request_id: &str) -> Option<String> {
         let last = self.all.last()?;
         (last.request_id == request_id).then(|| last.id.clone())
@@ -61,18 +63,22 @@ impl Operations {
         self.all.iter()
     }
 
-    /// Lets a request of this token pass, or says for how many seconds it has to stay away.
+    /// Applies the rate limit to a request of this token, as a token bucket with a burst of one second.
+    ///
+    /// Returns the number of seconds to wait if the request exceeds the limit.
     pub(crate) fn admit(&mut self, now: Timestamp, token: &str, rate: f64) -> Result<(), u64> {
         if rate <= 0.0 {
             return Ok(());
         }
-        let most = rate.max(1.0);
-        let allowance =
-            self.pace.entry(token.to_owned()).or_insert(Allowance { requests: most, counted: now });
-        let earned = now.since(allowance.counted).as_secs_f64() * rate;
-        allowance.requests = (allowance.requests + earned).min(most);
-        allowance.counted = now;
-        // The sum of many small earnings may miss the whole number by a hair.
+        let burst = rate.max(1.0);
+        let allowance = self
+            .limits
+            .entry(token.to_owned())
+            .or_insert(Allowance { requests: burst, updated: now });
+        let refill = now.since(allowance.updated).as_secs_f64() * rate;
+        allowance.requests = (allowance.requests + refill).min(burst);
+        allowance.updated = now;
+        // The tolerance absorbs rounding errors of many small refills.
         if allowance.requests >= 1.0 - 1e-9 {
             allowance.requests = (allowance.requests - 1.0).max(0.0);
             return Ok(());
@@ -81,45 +87,45 @@ impl Operations {
     }
 }
 
-/// How many requests a token has left.
+/// The number of requests that a token may send now.
 #[derive(Clone, Copy, Debug)]
 struct Allowance {
     requests: f64,
-    counted: Timestamp,
+    updated: Timestamp,
 }
 
 impl Operation {
     /// Ends the operation now, without a file.
-    pub(crate) fn end(&mut self, now: Timestamp, status: End, code: &str, message: &str) {
-        self.takes = now.since(self.started);
+    pub(crate) fn end(&mut self, now: Timestamp, status: FinalStatus, code: &str, message: &str) {
+        self.duration = now.since(self.started);
         let status = match status {
-            End::Failed => "failed",
-            End::Cancelled => "cancelled",
+            FinalStatus::Failed => "failed",
+            FinalStatus::Cancelled => "cancelled",
         };
-        self.fate = Fate::Fails(status, code.to_owned(), message.to_owned());
+        self.outcome = Outcome::Failed(status, code.to_owned(), message.to_owned());
     }
 
     pub(crate) fn status(&self, now: Timestamp) -> &'static str {
-        let passed = now.since(self.started);
-        if passed >= self.takes {
-            return match &self.fate {
-                Fate::Completes => "completed",
-                Fate::Fails(status, ..) => status,
+        let elapsed = now.since(self.started);
+        if elapsed >= self.duration {
+            return match &self.outcome {
+                Outcome::Completed => "completed",
+                Outcome::Failed(status, ..) => status,
             };
         }
-        match passed.as_secs_f64() / self.takes.as_secs_f64() {
+        match elapsed.as_secs_f64() / self.duration.as_secs_f64() {
             ..0.1 => "acknowledged",
             ..0.3 => "queued",
             _ => "started",
         }
     }
 
-    /// The operation as the service shows it.
+    /// The JSON representation of the operation.
     pub(crate) fn to_json(&self, now: Timestamp, resource: impl FnOnce() -> String) -> Value {
         let status = self.status(now);
-        let updated = now.min(self.started.after(self.takes)).max(self.started);
-        let details = match &self.fate {
-            Fate::Fails(end, code, message) if status == *end => {
+        let updated = now.min(self.started.after(self.duration)).max(self.started);
+        let details = match &self.outcome {
+            Outcome::Failed(end, code, message) if status == *end => {
                 json!([{ "code": code, "message": message, "target": null }])
             }
             _ => Value::Null,
@@ -143,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_request_a_second_is_admitted_at_exactly_that_pace() {
+    fn admit_allows_one_request_per_second() {
         let mut operations = Operations::default();
         let mut admit = |millis| operations.admit(Timestamp::from_millis(millis), "a", 1.0);
         assert_eq!(admit(0), Ok(()));
@@ -155,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_rate_says_how_long_to_stay_away() {
+    fn admit_returns_the_seconds_to_wait() {
         let mut operations = Operations::default();
         let mut admit = |secs: u64| operations.admit(Timestamp::from_millis(secs * 1000), "a", 0.1);
         assert_eq!(admit(0), Ok(()));

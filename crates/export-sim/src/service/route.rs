@@ -3,26 +3,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::Origin;
 
-/// What a request is for.
+/// The endpoint of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// To get a token.
+    /// Requests a token.
     Token,
-    /// To start an export.
+    /// Starts an export.
     Submit,
-    /// To ask how an operation is.
+    /// Polls the status of an operation.
     Operation,
-    /// To fetch a file from the API host.
+    /// Downloads a file from the API host.
     Download,
-    /// To fetch a file from the storage origin.
+    /// Downloads a file from the storage origin.
     Storage,
-    /// Nothing that the service knows.
+    /// An unknown path.
     Other,
 }
 
-/// What a path stands for, with the ids in it.
+/// A matched path, with the ids in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) target: Target,
@@ -33,15 +33,15 @@ pub(crate) struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Token,
-    Submit(Family),
+    Submit(ExportKind),
     Operation,
     Download,
     Stored,
 }
 
-/// What can be exported.
+/// The kind of object to export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
+pub(crate) enum ExportKind {
     Attachment,
     Document,
     File,
@@ -53,21 +53,21 @@ pub(crate) enum Family {
     TestForm,
 }
 
-/// Which paths and which `X-Version` go together.
+/// A generation of the API: a set of paths and the `X-Version` that they require.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Generation {
-    /// 2022-01-01, the service's default, below `/prototype/platform`.
+    /// 2022-01-01, the default version, below `/prototype/platform`.
     Prototype,
     /// 2022-01-01, below `/platform/v1` and `/iam/v1`.
     Platform,
     /// 2026-01-01, without a prefix.
     Current,
-    /// URLs that the service hands out and that are used as they are.
+    /// Any version: URLs that the service returns, which clients use unchanged.
     Any,
 }
 
 const ROUTES: &[(&str, Generation, Target)] = {
-    use Family::*;
+    use ExportKind::*;
     use Generation::*;
     use Target::*;
     &[
@@ -103,7 +103,7 @@ const ROUTES: &[(&str, Generation, Target)] = {
     ]
 };
 
-/// The route of a path, whatever the version asked for.
+/// Finds the route of a path, regardless of the requested version.
 pub(crate) fn find(origin: Origin, path: &str) -> Option<Route> {
     let found = |pattern: &str, generation, target| {
         Some(Route { target, generation, ids: ids(pattern, path)? })
@@ -127,7 +127,7 @@ impl Route {
         }
     }
 
-    /// The methods that it answers, as `Allow` lists them.
+    /// The allowed methods, in the format of `Allow`.
     pub(crate) fn methods(&self) -> &'static str {
         match self.target {
             Target::Token | Target::Submit(_) => "POST",
@@ -136,7 +136,7 @@ impl Route {
         }
     }
 
-    /// The operation that it is about, if it names one.
+    /// The id of the operation in the path, if there is one.
     pub(crate) fn operation(&self) -> Option<&str> {
         match self.target {
             Target::Operation | Target::Download | Target::Stored => {
@@ -148,7 +148,7 @@ impl Route {
 }
 
 impl Generation {
-    /// Whether a request with this `X-Version` meets this generation; the pairs that are mixed do not exist.
+    /// Whether paths of this generation exist for requests with this `X-Version`.
     pub(crate) fn accepts(self, version: Option<&str>) -> bool {
         match self {
             Self::Prototype | Self::Platform => version.is_none_or(|v| v == "2022-01-01"),
@@ -166,7 +166,7 @@ impl Generation {
     }
 }
 
-/// The decoded segments of the path that stand at the placeholders of the pattern; none of them is empty.
+/// The decoded path segments at the placeholders of the pattern. An empty segment does not match.
 fn ids(pattern: &str, path: &str) -> Option<Vec<String>> {
     let mut ids = Vec::new();
     let mut segments = path.split('/');
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_one_segment_and_decoded() {
+    fn ids_are_single_decoded_segments() {
         let ids = |path| find(Origin::Api, path).map(|route| route.ids);
         assert_eq!(ids("/files/a%2Fb%20c/export"), Some(vec!["a/b c".to_owned()]));
         assert_eq!(ids("/files/a/b/export"), None);

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::errors::iam;
 use super::media_type;
 use crate::random::Random;
-use crate::{Answer, Config, Timestamp};
+use crate::{Config, SimResponse, Timestamp};
 
-/// The clients, and the tokens they have.
+/// The registered clients and the valid tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Tokens {
     clients: Vec<(String, String)>,
@@ -22,12 +22,12 @@ pub(crate) struct Tokens {
     grants: HashMap<String, Grant>,
 }
 
-/// What a token is good for.
+/// The permissions of a token.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) user: String,
     pub(crate) scopes: Vec<String>,
-    /// None for a token that the configuration gave.
+    /// `None` for configured tokens, which do not expire.
     expires: Option<Timestamp>,
 }
 
@@ -48,7 +48,7 @@ impl Tokens {
         }
     }
 
-    /// The bearer token of a request and what it is good for, if it is good for anything now.
+    /// The bearer token of a request and its grant, if the token is valid now.
     pub(crate) fn authorize<'a>(
         &self,
         now: Timestamp,
@@ -59,55 +59,56 @@ impl Tokens {
         grant.expires.is_none_or(|end| now < end).then_some((token, grant))
     }
 
-    /// Makes the token of a request worthless.
+    /// Revokes the token of a request.
     pub(crate) fn revoke(&mut self, headers: &HeaderMap) {
         if let Some(token) = bearer(headers) {
             self.grants.remove(token);
         }
     }
 
-    /// Answers a request for a token.
+    /// Handles a request to the token endpoint.
     pub(crate) fn issue(
         &mut self,
         now: Timestamp,
         random: &mut Random,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Answer {
-        let grant = match Ask::read(headers, body).and_then(|ask| self.grant(now, &ask)) {
+    ) -> SimResponse {
+        let request = TokenRequest::parse(headers, body);
+        let grant = match request.and_then(|request| self.grant(now, &request)) {
             Ok(grant) => grant,
-            Err(refusal) => return refusal.into(),
+            Err(error) => return error.into(),
         };
         self.grants.retain(|_, grant| grant.expires.is_none_or(|end| now < end));
         let token = format!("sim.{:016x}{:016x}", random.next(), random.next());
-        let answer = json!({
+        let response = json!({
             "access_token": token,
             "expires_in": self.lifetime.as_secs(),
             "token_type": "Bearer",
             "scope": grant.scopes.join(" "),
         });
         self.grants.insert(token, grant);
-        Answer::json(StatusCode::OK, &answer).with_header(CACHE_CONTROL, "no-store")
+        SimResponse::json(StatusCode::OK, &response).with_header(CACHE_CONTROL, "no-store")
     }
 
-    fn grant(&self, now: Timestamp, ask: &Ask) -> Result<Grant, Refusal> {
-        match ask.grant_type.as_deref() {
+    fn grant(&self, now: Timestamp, request: &TokenRequest) -> Result<Grant, TokenError> {
+        match request.grant_type.as_deref() {
             Some("client_credentials") => {}
-            Some(_) => return Err(Refusal::Request("grant_type must be client_credentials")),
-            None => return Err(Refusal::Request("grant_type is missing")),
+            Some(_) => return Err(TokenError::Request("grant_type must be client_credentials")),
+            None => return Err(TokenError::Request("grant_type is missing")),
         }
-        let (Some(id), Some(secret)) = (&ask.client_id, &ask.client_secret) else {
-            return Err(Refusal::Request("client_id or client_secret is missing"));
+        let (Some(id), Some(secret)) = (&request.client_id, &request.client_secret) else {
+            return Err(TokenError::Request("client_id or client_secret is missing"));
         };
         if !self.clients.iter().any(|(known, its)| known == id && its == secret) {
-            return Err(Refusal::Client("the client is not known"));
+            return Err(TokenError::Client("the client is not known"));
         }
-        let wanted = ask.scope.as_deref().unwrap_or_default().split_ascii_whitespace();
-        let wanted: Vec<_> = wanted.map(str::to_owned).collect();
-        if wanted.iter().any(|scope| !self.scopes.contains(scope)) {
-            return Err(Refusal::Scope("the client may not have one of the scopes"));
+        let requested = request.scope.as_deref().unwrap_or_default().split_ascii_whitespace();
+        let requested: Vec<_> = requested.map(str::to_owned).collect();
+        if requested.iter().any(|scope| !self.scopes.contains(scope)) {
+            return Err(TokenError::Scope("a requested scope is not allowed for the client"));
         }
-        let scopes = if wanted.is_empty() { self.scopes.clone() } else { wanted };
+        let scopes = if requested.is_empty() { self.scopes.clone() } else { requested };
         Ok(Grant { user: id.clone(), scopes, expires: Some(now.after(self.lifetime)) })
     }
 }
@@ -118,21 +119,21 @@ impl Grant {
     }
 }
 
-/// Why there is no token, with a description.
+/// Why a token request is rejected, with a description.
 #[derive(Clone, Copy, Debug)]
-enum Refusal {
+enum TokenError {
     Client(&'static str),
     Request(&'static str),
     Scope(&'static str),
 }
 
-impl From<Refusal> for Answer {
-    fn from(refusal: Refusal) -> Self {
-        let bad = StatusCode::BAD_REQUEST;
-        match refusal {
-            Refusal::Request(description) => iam(bad, "invalid_request", description),
-            Refusal::Scope(description) => iam(bad, "invalid_scope", description),
-            Refusal::Client(description) => {
+impl From<TokenError> for SimResponse {
+    fn from(error: TokenError) -> Self {
+        let bad_request = StatusCode::BAD_REQUEST;
+        match error {
+            TokenError::Request(description) => iam(bad_request, "invalid_request", description),
+            TokenError::Scope(description) => iam(bad_request, "invalid_scope", description),
+            TokenError::Client(description) => {
                 iam(StatusCode::UNAUTHORIZED, "invalid_client", description)
                     .with_header(WWW_AUTHENTICATE, "Basic")
             }
@@ -140,52 +141,53 @@ impl From<Refusal> for Answer {
     }
 }
 
-/// The parameters of a request for a token.
+/// The parameters of a token request.
 #[derive(Debug, Default)]
-struct Ask {
+struct TokenRequest {
     grant_type: Option<String>,
     client_id: Option<String>,
     client_secret: Option<String>,
     scope: Option<String>,
 }
 
-impl Ask {
-    fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
-        let mut ask = Self::default();
+impl TokenRequest {
+    fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, TokenError> {
+        let mut request = Self::default();
         let parameters = match media_type(headers).as_deref() {
             Some("application/x-www-form-urlencoded") => form(body),
             Some("application/json") => json_members(body),
-            _ => return Err(Refusal::Request("the body must be a form or JSON")),
+            _ => return Err(TokenError::Request("the body must be a form or JSON")),
         };
-        for (name, value) in parameters.ok_or(Refusal::Request("the body cannot be read"))? {
-            let place = match name.as_str() {
-                "grant_type" => &mut ask.grant_type,
-                "client_id" => &mut ask.client_id,
-                "client_secret" => &mut ask.client_secret,
-                "scope" => &mut ask.scope,
+        for (name, value) in parameters.ok_or(TokenError::Request("the body is malformed"))? {
+            let parameter = match name.as_str() {
+                "grant_type" => &mut request.grant_type,
+                "client_id" => &mut request.client_id,
+                "client_secret" => &mut request.client_secret,
+                "scope" => &mut request.scope,
                 _ => continue,
             };
-            if place.replace(value).is_some() {
-                return Err(Refusal::Request("a parameter is given twice"));
+            if parameter.replace(value).is_some() {
+                return Err(TokenError::Request("a parameter is given twice"));
             }
         }
         if headers.contains_key(AUTHORIZATION) {
-            let (id, secret) = basic(headers).ok_or(Refusal::Client("this is not HTTP Basic"))?;
-            if ask.client_secret.is_some() || ask.client_id.is_some_and(|it| it != id) {
-                return Err(Refusal::Request("the client is given in two ways"));
+            let (id, secret) =
+                basic(headers).ok_or(TokenError::Client("invalid HTTP Basic credentials"))?;
+            if request.client_secret.is_some() || request.client_id.is_some_and(|it| it != id) {
+                return Err(TokenError::Request("the client credentials are given twice"));
             }
-            (ask.client_id, ask.client_secret) = (Some(id), Some(secret));
+            (request.client_id, request.client_secret) = (Some(id), Some(secret));
         }
-        Ok(ask)
+        Ok(request)
     }
 }
 
-/// The one bearer token of a request.
+/// The bearer token of a request.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     credentials(headers, "bearer")
 }
 
-/// The id and the secret of HTTP Basic, which are form-encoded first (RFC 6749, 2.3.1).
+/// The client id and secret from HTTP Basic, where they are form-encoded (RFC 6749, 2.3.1).
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = BASE64_STANDARD.decode(credentials(headers, "basic")?).ok()?;
     let text = String::from_utf8(decoded).ok()?;
@@ -193,11 +195,12 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     Some((form_decode(id)?, form_decode(secret)?))
 }
 
+/// The credentials of this scheme. `None` if there is more than one `Authorization` header.
 fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let (its, credentials) = value.to_str().ok()?.split_once(' ')?;
-    its.eq_ignore_ascii_case(scheme).then_some(credentials.trim())
+    let (actual, credentials) = value.to_str().ok()?.split_once(' ')?;
+    actual.eq_ignore_ascii_case(scheme).then_some(credentials.trim())
 }
 
 fn form(body: &[u8]) -> Option<Vec<(String, String)>> {

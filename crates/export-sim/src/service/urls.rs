@@ -5,13 +5,14 @@ use super::route::Generation;
 use crate::random::hash;
 use crate::{Config, Timestamp};
 
-/// The URLs that the service hands out.
+/// The URLs that the service returns to clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Urls {
-    /// Scheme, host and port, and a prefix if there is one; no slash at the end.
+    /// Scheme, host, port and optional prefix, without a trailing slash.
     api: String,
     storage: String,
     storage_authority: String,
+    /// The key of the signatures.
     key: u64,
 }
 
@@ -54,7 +55,7 @@ impl Urls {
         format!("{}/exports/{id}/content", self.api)
     }
 
-    /// A URL that opens a file without credentials until it expires.
+    /// A signed URL that gives access to a file without credentials until it expires.
     pub(crate) fn signed(&self, id: &str, file_name: &str, expires: Timestamp) -> String {
         let name = utf8_percent_encode(file_name, SEGMENT);
         let expires = expires.as_secs();
@@ -62,8 +63,8 @@ impl Urls {
         format!("{}/artifacts/{id}/{name}?expires={expires}&signature={signature}", self.storage)
     }
 
-    /// Whether the query of a URL opens this file now.
-    pub(crate) fn opens(&self, id: &str, query: &str, now: Timestamp) -> bool {
+    /// Whether the query of a URL has a valid, unexpired signature for this file.
+    pub(crate) fn is_valid(&self, id: &str, query: &str, now: Timestamp) -> bool {
         let value = |name: &str| {
             query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
         };

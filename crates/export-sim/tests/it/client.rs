@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand: what stands on the wire, not what a library makes of it.
+//! A raw HTTP/1.1 client, which shows the bytes on the wire.
 
 use std::time::Duration;
 
@@ -6,32 +6,32 @@ use export_sim::{Origin, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Sends a request over a socket and reads until the server closes.
-pub(crate) async fn talk(server: &Server, request: &str) -> Vec<u8> {
-    talk_to(&server.address().to_string(), request).await
+/// Sends a request over a socket and reads until the server closes the connection.
+pub(crate) async fn exchange(server: &Server, request: &str) -> Vec<u8> {
+    exchange_with(&server.address().to_string(), request).await
 }
 
-pub(crate) async fn talk_to(address: &str, request: &str) -> Vec<u8> {
+pub(crate) async fn exchange_with(address: &str, request: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    // A connection that is broken rather than closed is an error here.
-    stream.read_to_end(&mut answer).await.unwrap();
-    answer
+    let mut response = Vec::new();
+    // Fails if the connection is reset.
+    stream.read_to_end(&mut response).await.unwrap();
+    response
 }
 
-/// Sends a request without sockets, for paused clocks, and reads until the server closes or has nothing more to say
-/// for an hour.
-pub(crate) async fn watch(server: &Server, request: &str) -> (String, Ending) {
+/// Sends a request over an in-memory connection, for use with a paused clock. Reads until the server closes the
+/// connection or sends nothing for an hour.
+pub(crate) async fn exchange_in_memory(server: &Server, request: &str) -> (String, Ending) {
     let mut stream = server.connect(Origin::Api);
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let hour = Duration::from_secs(3600);
-    let ending = match tokio::time::timeout(hour, stream.read_to_end(&mut answer)).await {
+    let ending = match tokio::time::timeout(hour, stream.read_to_end(&mut response)).await {
         Ok(read) => read.map(|_| Ending::Closed).unwrap(),
         Err(_) => Ending::Open,
     };
-    (String::from_utf8_lossy(&answer).into_owned(), ending)
+    (String::from_utf8_lossy(&response).into_owned(), ending)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,15 +40,15 @@ pub(crate) enum Ending {
     Open,
 }
 
-/// A request of one line and headers. The connection is to be closed after the answer.
+/// A request without a body. The connection is closed after the response.
 pub(crate) fn plain(method: &str, target: &str, headers: &str) -> String {
     format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n")
 }
 
-/// A request for the file of an export that has just been made.
+/// Starts an export and returns the request that downloads its file.
 pub(crate) async fn download(server: &Server) -> String {
-    let (answer, _) = watch(server, &submit()).await;
-    assert!(answer.starts_with("HTTP/1.1 202 Accepted\r\n"), "{answer}");
+    let (response, _) = exchange_in_memory(server, &submit()).await;
+    assert!(response.starts_with("HTTP/1.1 202 Accepted\r\n"), "{response}");
     let url = format!("/exports/{}/content", server.exports()[0].operation());
     plain("GET", &url, "authorization: Bearer good\r\n")
 }
@@ -59,9 +59,9 @@ pub(crate) fn submit() -> String {
     plain("POST", "/platform/v1/documents/d1/export", headers) + r#"{"format":"pdf"}"#
 }
 
-/// Where the head ends and the body begins.
-pub(crate) fn split(answer: &[u8]) -> (String, &[u8]) {
-    let head = answer.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
-    let (head, body) = answer.split_at(head.unwrap_or(answer.len()));
+/// Splits a response into head and body.
+pub(crate) fn split(response: &[u8]) -> (String, &[u8]) {
+    let head = response.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
+    let (head, body) = response.split_at(head.unwrap_or(response.len()));
     (String::from_utf8_lossy(head).into_owned(), body)
 }

@@ -1,15 +1,15 @@
-//! The exported files are what they say they are.
+//! The exported files are valid in their formats.
 
 use std::io::Read;
 
-use crate::flow::EXPORTS;
-use crate::world::{config, header, text, world};
+use crate::fixture::{config, fixture, header, text};
+use crate::lifecycle::EXPORTS;
 
 fn export(path: &str, body: &str) -> Vec<u8> {
-    world(config()).export(path, body).into_body().to_vec()
+    fixture(config()).export(path, body).into_body().to_vec()
 }
 
-/// The names and the contents of the files in a zip archive.
+/// The names and contents of the files in a zip archive.
 fn unzip(bytes: Vec<u8>) -> Vec<(String, String)> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
     (0..zip.len())
@@ -23,14 +23,14 @@ fn unzip(bytes: Vec<u8>) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_same_request_gives_the_same_bytes() {
+fn same_request_gives_same_bytes() {
     for (path, body, _) in EXPORTS {
         assert_eq!(export(path, body), export(path, body), "{path} {body}");
     }
 }
 
 #[test]
-fn another_id_or_another_option_gives_other_bytes() {
+fn id_and_options_change_the_bytes() {
     for body in [r#"{"format":"pdf"}"#, r#"{"format":"docx"}"#, r#"{"format":"xhtml"}"#] {
         let first = export("/documents/d1/export", body);
         assert_ne!(first, export("/documents/d2/export", body));
@@ -38,14 +38,14 @@ fn another_id_or_another_option_gives_other_bytes() {
         assert_ne!(first, export("/documents/d1/export", &option));
     }
     let size = || config().with_artifact_size(1000);
-    let file = |path, body| world(size()).export(path, body).into_body();
+    let file = |path, body| fixture(size()).export(path, body).into_body();
     let first = file("/documents/d1/export", r#"{"format":"pdf"}"#);
     assert_ne!(first, file("/documents/d2/export", r#"{"format":"pdf"}"#));
     assert_ne!(first, file("/documents/d1/export", r#"{"format":"pdf","sections":["a"]}"#));
 }
 
 #[test]
-fn a_pdf_finds_all_its_objects_where_its_table_says() {
+fn pdf_xref_table_is_correct() {
     let pdf = export("/documents/d1/export", r#"{"format":"pdf","sections":["a (b)","Ü\\"]}"#);
     let find = |what: &[u8]| pdf.windows(what.len()).rposition(|window| window == what).unwrap();
     assert!(pdf.starts_with(b"%PDF-1.7") && pdf.ends_with(b"%%EOF\n"));
@@ -65,7 +65,7 @@ fn a_pdf_finds_all_its_objects_where_its_table_says() {
 }
 
 #[test]
-fn a_page_has_the_size_that_was_asked_for() {
+fn pdf_page_has_requested_size() {
     let page = |options: &str| {
         let body = format!(r#"{{"format":"pdf","pdfOptions":{{{options}}}}}"#);
         let pdf = export("/spreadsheets/s1/export", &body);
@@ -78,7 +78,7 @@ fn a_page_has_the_size_that_was_asked_for() {
 }
 
 #[test]
-fn an_office_file_has_the_parts_that_were_asked_for() {
+fn office_file_has_requested_parts() {
     for (path, body, part) in [
         ("/documents/d1/export", r#"{"format":"docx","sections":["A<B"]}"#, "word/document.xml"),
         ("/spreadsheets/d1/export", r#"{"format":"xlsx","sheets":["A<B"]}"#, "xl/workbook.xml"),
@@ -100,7 +100,7 @@ fn an_office_file_has_the_parts_that_were_asked_for() {
 }
 
 #[test]
-fn a_whole_spreadsheet_as_csv_is_an_archive_of_its_sheets() {
+fn csv_of_whole_spreadsheet_is_a_zip() {
     let files = unzip(export("/spreadsheets/s1/export", r#"{"format":"csv"}"#));
     let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["1 Part 1.csv", "2 Part 2.csv"]);
@@ -110,7 +110,7 @@ fn a_whole_spreadsheet_as_csv_is_an_archive_of_its_sheets() {
 }
 
 #[test]
-fn a_folder_becomes_a_gzipped_tar() {
+fn folder_is_exported_as_tar_gz() {
     let bytes =
         export("/files/f1/export", r#"{"kind":"Folder","folderExport":{"removeLinks":true}}"#);
     let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&bytes[..]));
@@ -128,19 +128,19 @@ fn a_folder_becomes_a_gzipped_tar() {
 }
 
 #[test]
-fn a_pattern_begins_like_the_format_it_stands_for() {
+fn synthetic_file_starts_with_magic_bytes() {
     for (path, body, magic) in [
         ("/documents/d1/export", r#"{"format":"pdf"}"#, &b"%PDF-"[..]),
         ("/documents/d1/export", r#"{"format":"docx"}"#, b"PK\x03\x04"),
         ("/documents/d1/export", r#"{"format":"xhtml"}"#, b"<?xml"),
         ("/files/f1/export", r#"{"kind":"Folder"}"#, b"\x1f\x8b\x08"),
     ] {
-        let file = world(config().with_artifact_size(100)).export(path, body);
+        let file = fixture(config().with_artifact_size(100)).export(path, body);
         assert_eq!(file.body().len(), 100);
         assert!(file.body().starts_with(magic), "{path}");
     }
     for size in [0, 1, 3] {
-        let file = world(config().with_artifact_size(size))
+        let file = fixture(config().with_artifact_size(size))
             .export("/documents/d1/export", r#"{"format":"pdf"}"#);
         assert_eq!(header(&file, "content-length"), size.to_string());
         assert_eq!(text(&file), "%PDF-"[..size as usize]);
@@ -148,11 +148,11 @@ fn a_pattern_begins_like_the_format_it_stands_for() {
 }
 
 #[test]
-fn an_uploaded_file_comes_with_the_name_it_has() {
+fn uploaded_file_keeps_its_name() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("f1.png"), "a picture").unwrap();
-    let mut world = world(config().with_files(folder.path()));
-    let file = world.export("/files/f1/export", r#"{"kind":"SupportingDocument"}"#);
+    let mut fixture = fixture(config().with_files(folder.path()));
+    let file = fixture.export("/files/f1/export", r#"{"kind":"SupportingDocument"}"#);
     assert_eq!(header(&file, "content-disposition"), "attachment; filename=\"f1.png\"");
     assert_eq!(header(&file, "content-type"), "application/octet-stream");
 }

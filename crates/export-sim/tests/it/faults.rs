@@ -1,19 +1,21 @@
-//! What each fault does to an answer, in virtual time.
+//! The effect of each fault on a response, in virtual time.
 
 use std::time::Duration;
 
-use export_sim::{Downloads, Ending, Endpoint, Fault, Nth, Role, Rule, Scenario, Seen};
+use export_sim::{Downloads, Ending, Endpoint, Fault, Nth, ReceivedResponse, Role, Rule, Scenario};
 use serde_json::{Value, json};
 
-use crate::world::{World, config, get, header, json, post, text, with, world};
+use crate::fixture::{Fixture, config, fixture, get, header, json, post, text, with};
 
 const BODY: &str = r#"{"format":"pdf"}"#;
 
-/// A world with one rule, given as its JSON.
-fn faulty(endpoint: &str, fault: Value) -> World {
+/// A fixture with one fault for the first request to the endpoint.
+fn faulty(endpoint: &str, fault: Value) -> Fixture {
     let rule = json!({ "match": { "endpoint": endpoint, "nth": 1 }, "then": fault });
     let scenario = json!({ "rules": [rule] }).to_string();
-    world(config().with_artifact_size(1000).with_scenario(Scenario::from_json(&scenario).unwrap()))
+    fixture(
+        config().with_artifact_size(1000).with_scenario(Scenario::from_json(&scenario).unwrap()),
+    )
 }
 
 fn submit(fault: Value) -> http::Response<bytes::Bytes> {
@@ -21,52 +23,54 @@ fn submit(fault: Value) -> http::Response<bytes::Bytes> {
 }
 
 fn poll(fault: Value) -> http::Response<bytes::Bytes> {
-    let mut world = faulty("operation", fault);
-    let operation = world.submit("/documents/d1/export", BODY);
-    world.get(&operation)
+    let mut fixture = faulty("operation", fault);
+    let operation = fixture.submit("/documents/d1/export", BODY);
+    fixture.get(&operation)
 }
 
-/// The first download of a file, whose true content comes along.
-fn download(fault: Value, range: &str) -> (Seen, bytes::Bytes) {
-    let mut world = faulty("download", fault);
-    let operation = world.submit("/documents/d1/export", BODY);
-    let url = world.resource(&operation);
-    let content = world.service.exports()[0].content().to_bytes().unwrap();
+/// The first download of a file, and the correct content of the file.
+fn download(fault: Value, range: &str) -> (ReceivedResponse, bytes::Bytes) {
+    let mut fixture = faulty("download", fault);
+    let operation = fixture.submit("/documents/d1/export", BODY);
+    let url = fixture.resource(&operation);
+    let content = fixture.service.exports()[0].content().to_bytes().unwrap();
     let request = if range.is_empty() { get(&url) } else { with(get(&url), "range", range) };
-    (world.handle(request).play().unwrap(), content)
+    (fixture.handle(request).deliver().unwrap(), content)
 }
 
 #[test]
-fn a_status_stands_in_for_the_answer_and_nothing_is_started() {
-    let mut world = faulty("submit", json!({"fault": "status", "status": 503, "retry_after": 17}));
-    let answer = world.send(post("/documents/d1/export", BODY));
-    assert_eq!((answer.status().as_u16(), header(&answer, "retry-after")), (503, "17"));
-    assert_eq!(json(&answer)["code"], "503ServiceUnavailable");
-    assert!(world.service.exports().is_empty());
-    assert_eq!(world.service.requests()[0].faults(), ["status"]);
-    world.submit("/documents/d1/export", BODY);
+fn status_replaces_response_and_starts_nothing() {
+    let mut fixture =
+        faulty("submit", json!({"fault": "status", "status": 503, "retry_after": 17}));
+    let response = fixture.send(post("/documents/d1/export", BODY));
+    assert_eq!((response.status().as_u16(), header(&response, "retry-after")), (503, "17"));
+    assert_eq!(json(&response)["code"], "503ServiceUnavailable");
+    assert!(fixture.service.exports().is_empty());
+    assert_eq!(fixture.service.requests()[0].faults(), ["status"]);
+    fixture.submit("/documents/d1/export", BODY);
 }
 
 #[test]
-fn the_service_may_act_before_its_answer_is_lost() {
+fn role_decides_whether_service_acts() {
     for (role, exports) in [(Role::Acts, 1), (Role::Idle, 0)] {
         let rule = Rule::new(Endpoint::Submit, Fault::status(500)).with_service(role);
-        let mut world = world(config().with_scenario(Scenario::default().with_rule(rule)));
-        assert_eq!(world.send(post("/documents/d1/export", BODY)).status(), 500);
-        assert_eq!(world.service.exports().len(), exports, "{role:?}");
+        let mut fixture = fixture(config().with_scenario(Scenario::default().with_rule(rule)));
+        assert_eq!(fixture.send(post("/documents/d1/export", BODY)).status(), 500);
+        assert_eq!(fixture.service.exports().len(), exports, "{role:?}");
     }
-    let mut world = faulty("submit", json!({"fault": "close", "at": "before_head"}));
-    let seen = world.handle(post("/documents/d1/export", BODY)).play().unwrap();
-    assert!(seen.response().is_none());
-    assert_eq!(world.service.exports().len(), 1);
-    assert_eq!(world.service.requests()[0].status(), None);
+    let mut fixture = faulty("submit", json!({"fault": "close", "at": "before_head"}));
+    let received = fixture.handle(post("/documents/d1/export", BODY)).deliver().unwrap();
+    assert!(received.response().is_none());
+    assert_eq!(fixture.service.exports().len(), 1);
+    assert_eq!(fixture.service.requests()[0].status(), None);
 }
 
 #[test]
-fn a_retry_after_may_be_anything() {
+fn retry_after_accepts_any_value() {
     let value = |retry_after: Value| {
-        let answer = submit(json!({"fault": "status", "status": 429, "retry_after": retry_after}));
-        header(&answer, "retry-after").to_owned()
+        let response =
+            submit(json!({"fault": "status", "status": 429, "retry_after": retry_after}));
+        header(&response, "retry-after").to_owned()
     };
     assert_eq!(value(json!(0)), "0");
     assert_eq!(value(json!({"date_in": 90})), "Thu, 01 Jan 2026 12:01:30 GMT");
@@ -79,10 +83,10 @@ fn a_retry_after_may_be_anything() {
 }
 
 #[test]
-fn a_body_may_be_of_another_kind() {
+fn body_kinds_replace_the_body() {
     let body = |kind: &str| {
-        let answer = poll(json!({"fault": "status", "status": 502, "body": kind}));
-        (header(&answer, "content-type").to_owned(), text(&answer))
+        let response = poll(json!({"fault": "status", "status": 502, "body": kind}));
+        (header(&response, "content-type").to_owned(), text(&response))
     };
     assert!(body("service").1.contains("502BadGateway"));
     assert!(body("nested").1.starts_with(r#"{"error":{"#));
@@ -99,21 +103,21 @@ fn a_body_may_be_of_another_kind() {
 }
 
 #[test]
-fn errors_at_the_token_endpoint_and_the_storage_speak_their_own_language() {
-    let mut world = faulty("token", json!({"fault": "status", "status": 503}));
-    let answer = world.send(post("/oauth2/token", ""));
-    assert_eq!(json(&answer)["error"], "temporarily_unavailable");
+fn token_and_storage_errors_use_own_formats() {
+    let mut fixture = faulty("token", json!({"fault": "status", "status": 503}));
+    let response = fixture.send(post("/oauth2/token", ""));
+    assert_eq!(json(&response)["error"], "temporarily_unavailable");
     let rule = Rule::new(Endpoint::Storage, Fault::status(403));
     let scenario = Scenario::default().with_rule(rule);
     let signed = config().with_downloads(Downloads::Signed).with_scenario(scenario);
-    let mut world = crate::world::world(signed);
-    let answer = world.export("/documents/d1/export", BODY);
-    assert_eq!(answer.status(), 403);
-    assert!(text(&answer).contains("<Code>Forbidden</Code>"));
+    let mut fixture = crate::fixture::fixture(signed);
+    let response = fixture.export("/documents/d1/export", BODY);
+    assert_eq!(response.status(), 403);
+    assert!(text(&response).contains("<Code>Forbidden</Code>"));
 }
 
 #[test]
-fn members_of_an_operation_can_be_changed_and_taken_away() {
+fn json_sets_and_removes_members() {
     let fault = json!({
         "fault": "json",
         "set": {"status": "polishing", "/created/user": null},
@@ -131,11 +135,11 @@ fn members_of_an_operation_can_be_changed_and_taken_away() {
 }
 
 #[test]
-fn the_url_of_the_operation_comes_in_every_form() {
+fn location_supports_all_url_forms() {
     let forms = |url: Value| {
-        let answer = submit(json!({"fault": "location", "url": url}));
-        let location = header(&answer, "location").to_owned();
-        (location, json(&answer)["operationLocation"].clone())
+        let response = submit(json!({"fault": "location", "url": url}));
+        let location = header(&response, "location").to_owned();
+        (location, json(&response)["operationLocation"].clone())
     };
     let starts = |url: &str, start: &str| {
         let (header, body) = forms(json!(url));
@@ -157,7 +161,7 @@ fn the_url_of_the_operation_comes_in_every_form() {
 }
 
 #[test]
-fn the_resource_url_comes_in_every_form() {
+fn resource_url_supports_all_url_forms() {
     let url = |url: Value| json(&poll(json!({"fault": "resource_url", "url": url})));
     assert!(url(json!("missing")).get("resourceUrl").is_none());
     assert_eq!(url(json!("null"))["resourceUrl"], Value::Null);
@@ -168,12 +172,12 @@ fn the_resource_url_comes_in_every_form() {
 }
 
 #[test]
-fn redirects_lead_to_the_storage_to_themselves_and_anywhere() {
+fn redirect_supports_all_targets() {
     let location = |to: Value| {
         let fault = json!({"fault": "redirect", "status": 307, "to": to});
-        let seen = download(fault, "").0.into_response().unwrap();
-        assert_eq!(seen.status(), 307);
-        header(&seen, "location").to_owned()
+        let received = download(fault, "").0.into_response().unwrap();
+        assert_eq!(received.status(), 307);
+        header(&received, "location").to_owned()
     };
     assert!(location(json!("storage")).starts_with("http://127.0.0.1:8081/artifacts/"));
     assert!(location(json!("itself")).starts_with("http://127.0.0.1:8080/exports/"));
@@ -181,86 +185,87 @@ fn redirects_lead_to_the_storage_to_themselves_and_anywhere() {
 }
 
 #[test]
-fn an_operation_can_fail_and_stays_failed() {
+fn end_operation_is_permanent() {
     let fault =
         json!({"fault": "end_operation", "status": "cancelled", "code": "C", "message": "M"});
-    let mut world = faulty("operation", fault);
-    let operation = world.submit("/documents/d1/export", BODY);
+    let mut fixture = faulty("operation", fault);
+    let operation = fixture.submit("/documents/d1/export", BODY);
     for _ in 0..2 {
-        let answer = json(&world.get(&operation));
-        assert_eq!(answer["status"], "cancelled");
-        assert_eq!(answer["resourceUrl"], Value::Null);
-        assert_eq!(answer["details"], json!([{"code": "C", "message": "M", "target": null}]));
+        let response = json(&fixture.get(&operation));
+        assert_eq!(response["status"], "cancelled");
+        assert_eq!(response["resourceUrl"], Value::Null);
+        assert_eq!(response["details"], json!([{"code": "C", "message": "M", "target": null}]));
     }
 }
 
 #[test]
-fn a_token_can_be_revoked_in_mid_job() {
-    let mut world = faulty("operation", json!({"fault": "revoke_token"}));
-    let operation = world.submit("/documents/d1/export", BODY);
-    assert_eq!(world.get(&operation).status(), 401);
-    assert_eq!(world.get(&operation).status(), 401, "for good");
+fn revoke_token_is_permanent() {
+    let mut fixture = faulty("operation", json!({"fault": "revoke_token"}));
+    let operation = fixture.submit("/documents/d1/export", BODY);
+    assert_eq!(fixture.get(&operation).status(), 401);
+    assert_eq!(fixture.get(&operation).status(), 401, "permanently");
 }
 
 #[test]
-fn the_first_polls_may_not_find_the_operation() {
+fn per_operation_rule_counts_each_operation() {
     let scenario = r#"{"rules": [{
         "match": {"endpoint": "operation", "nth": {"from": 1, "to": 2}, "per": "operation"},
         "then": {"fault": "status", "status": 404}
     }]}"#;
-    let mut world = world(config().with_scenario(Scenario::from_json(scenario).unwrap()));
-    let first = world.submit("/documents/d1/export", BODY);
-    let second = world.submit("/documents/d2/export", BODY);
+    let mut fixture = fixture(config().with_scenario(Scenario::from_json(scenario).unwrap()));
+    let first = fixture.submit("/documents/d1/export", BODY);
+    let second = fixture.submit("/documents/d2/export", BODY);
     let mut log = Vec::new();
     for url in [&first, &first, &second, &first, &second, &second] {
-        log.push(world.get(url).status().as_u16());
+        log.push(fixture.get(url).status().as_u16());
     }
     assert_eq!(log, [404, 404, 404, 200, 404, 200]);
 }
 
 #[test]
-fn an_artifact_can_change_between_two_downloads() {
+fn change_artifact_changes_content_and_etag() {
     let rule = Rule::new(Endpoint::Download, Fault::ChangeArtifact).on(Nth::Only(2));
     for config in [config(), config().with_artifact_size(1000)] {
-        let mut world = world(config.with_scenario(Scenario::default().with_rule(rule.clone())));
-        let operation = world.submit("/documents/d1/export", BODY);
-        let url = world.resource(&operation);
-        let first = world.get(&url);
+        let mut fixture =
+            fixture(config.with_scenario(Scenario::default().with_rule(rule.clone())));
+        let operation = fixture.submit("/documents/d1/export", BODY);
+        let url = fixture.resource(&operation);
+        let first = fixture.get(&url);
         let resumed = with(get(&url), "range", "bytes=10-");
-        let second = world.send(with(resumed, "if-range", header(&first, "etag")));
-        assert_eq!(second.status(), 200, "the tag has changed");
+        let second = fixture.send(with(resumed, "if-range", header(&first, "etag")));
+        assert_eq!(second.status(), 200, "the ETag has changed");
         assert_ne!(first.body(), second.body());
         assert_ne!(header(&first, "etag"), header(&second, "etag"));
     }
 }
 
 #[test]
-fn ranges_can_be_ignored_and_misstated() {
-    let (seen, content) = download(json!({"fault": "ignore_range"}), "bytes=10-");
-    let whole = seen.into_response().unwrap();
+fn ignore_range_and_content_range() {
+    let (received, content) = download(json!({"fault": "ignore_range"}), "bytes=10-");
+    let whole = received.into_response().unwrap();
     assert_eq!((whole.status().as_u16(), whole.body()), (200, &content));
-    let (seen, _) = download(json!({"fault": "content_range", "shift": -3}), "bytes=10-19");
-    assert_eq!(header(seen.response().unwrap(), "content-range"), "bytes 7-16/1000");
+    let (received, _) = download(json!({"fault": "content_range", "shift": -3}), "bytes=10-19");
+    assert_eq!(header(received.response().unwrap(), "content-range"), "bytes 7-16/1000");
 }
 
 #[test]
-fn a_gzipped_answer_says_so_and_is() {
-    let (seen, content) = download(json!({"fault": "content_encoding"}), "");
-    let answer = seen.into_response().unwrap();
-    assert_eq!(header(&answer, "content-encoding"), "gzip");
+fn content_encoding_compresses_the_body() {
+    let (received, content) = download(json!({"fault": "content_encoding"}), "");
+    let response = received.into_response().unwrap();
+    assert_eq!(header(&response, "content-encoding"), "gzip");
     let mut plain = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&answer.body()[..]), &mut plain)
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&response.body()[..]), &mut plain)
         .unwrap();
     assert_eq!(plain, content);
 }
 
 #[test]
-fn connections_end_and_stall_where_they_are_told_to() {
+fn close_stall_and_truncate_apply_at_their_moment() {
     let check = |fault: Value, len: Option<usize>, ending: Ending| {
-        let (seen, content) = download(fault.clone(), "");
-        assert_eq!(seen.ending(), ending, "{fault}");
-        assert_eq!(seen.response().map(|it| it.body().len()), len, "{fault}");
-        if let Some(head) = seen.response() {
+        let (received, content) = download(fault.clone(), "");
+        assert_eq!(received.ending(), ending, "{fault}");
+        assert_eq!(received.response().map(|it| it.body().len()), len, "{fault}");
+        if let Some(head) = received.response() {
             assert_eq!(header(head, "content-length"), "1000", "{fault}");
             assert!(content.starts_with(head.body()), "{fault}");
         }
@@ -276,7 +281,7 @@ fn connections_end_and_stall_where_they_are_told_to() {
 }
 
 #[test]
-fn a_stall_and_a_slow_body_take_their_time() {
+fn stall_and_slow_take_the_configured_time() {
     let took = |fault: Value| download(fault, "").0.took();
     assert_eq!(
         took(json!({"fault": "stall", "at": "before_head", "for": "29s"})),
@@ -290,41 +295,42 @@ fn a_stall_and_a_slow_body_take_their_time() {
 }
 
 #[test]
-fn a_surplus_is_declared_or_not() {
+fn overlong_length_claim() {
     let length = |length: &str| {
-        let (seen, content) = download(json!({"fault": "overlong", "by": 5, "length": length}), "");
-        let answer = seen.into_response().unwrap();
-        assert_eq!(answer.body().len(), 1005);
-        assert!(answer.body().starts_with(&content));
-        header(&answer, "content-length").to_owned()
+        let (received, content) =
+            download(json!({"fault": "overlong", "by": 5, "length": length}), "");
+        let response = received.into_response().unwrap();
+        assert_eq!(response.body().len(), 1005);
+        assert!(response.body().starts_with(&content));
+        header(&response, "content-length").to_owned()
     };
     assert_eq!(length("lying"), "1000");
     assert_eq!(length("honest"), "1005");
-    let (seen, _) = download(json!({"fault": "chunked"}), "");
-    assert_eq!(header(seen.response().unwrap(), "content-length"), "");
+    let (received, _) = download(json!({"fault": "chunked"}), "");
+    assert_eq!(header(received.response().unwrap(), "content-length"), "");
 }
 
 #[test]
-fn headers_can_be_set_taken_away_and_huge() {
+fn headers_are_set_removed_and_huge() {
     let fault = json!({"fault": "headers", "set": {"etag": "W/\"a\"", "x\n": "?", "x-a": "b\nc"}, "remove": ["Accept-Ranges"]});
-    let seen = download(fault, "").0.into_response().unwrap();
-    assert_eq!((header(&seen, "etag"), header(&seen, "accept-ranges")), ("W/\"a\"", ""));
-    assert_eq!(header(&seen, "x-a"), "b?c", "no fault can break the head apart");
+    let received = download(fault, "").0.into_response().unwrap();
+    assert_eq!((header(&received, "etag"), header(&received, "accept-ranges")), ("W/\"a\"", ""));
+    assert_eq!(header(&received, "x-a"), "b?c", "line breaks are replaced");
     let huge = submit(json!({"fault": "huge_headers", "count": 20, "bytes": 9000}));
     assert_eq!(header(&huge, "x-huge-19").len(), 9000);
 }
 
 #[test]
-fn several_faults_apply_in_their_order() {
+fn faults_apply_in_order() {
     let faults = json!([
         {"fault": "status", "status": 200, "body": "html"},
         {"fault": "headers", "set": {"server": "gateway"}},
         {"fault": "close", "at": {"byte": 10}},
     ]);
-    let mut world = faulty("operation", faults);
-    let operation = world.submit("/documents/d1/export", BODY);
-    let seen = world.handle(get(&operation)).play().unwrap();
-    assert_eq!(seen.ending(), Ending::Closed);
-    let answer = seen.into_response().unwrap();
-    assert_eq!((text(&answer).as_str(), header(&answer, "server")), ("<!DOCTYPE ", "gateway"));
+    let mut fixture = faulty("operation", faults);
+    let operation = fixture.submit("/documents/d1/export", BODY);
+    let received = fixture.handle(get(&operation)).deliver().unwrap();
+    assert_eq!(received.ending(), Ending::Closed);
+    let response = received.into_response().unwrap();
+    assert_eq!((text(&response).as_str(), header(&response, "server")), ("<!DOCTYPE ", "gateway"));
 }

@@ -1,4 +1,4 @@
-//! The guide to scenarios and the ready ones say what is true.
+//! SCENARIOS.md and the example scenarios match the implementation.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use export_sim::{Endpoint, Fault, Rule, Scenario};
 use serde_json::{Value, json};
 
-use crate::world::{config, get, post, world};
+use crate::fixture::{config, fixture, get, post};
 
 const GUIDE: &str = include_str!("../../SCENARIOS.md");
 
-/// The names of all faults, as the reader of scenarios knows them.
+/// The names of all faults, from the parser's error message.
 fn names() -> BTreeSet<String> {
     let error = serde_json::from_str::<Fault>(r#"{"fault": "?"}"#).unwrap_err().to_string();
     let (_, names) = error.split_once("expected one of ").unwrap();
@@ -20,7 +20,7 @@ fn names() -> BTreeSet<String> {
     names
 }
 
-/// The words in code on a line of the guide that begins like this.
+/// The code spans of the list item that starts with `line`.
 fn words(line: &str) -> BTreeSet<String> {
     let line = GUIDE.split("\n- ").find(|it| it.starts_with(line)).unwrap();
     let line = line.split("\n\n").next().unwrap();
@@ -29,13 +29,13 @@ fn words(line: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_fault_is_in_the_guide_and_no_other() {
+fn guide_lists_exactly_the_faults() {
     let rows = GUIDE.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     assert_eq!(rows.map(str::to_owned).collect::<BTreeSet<_>>(), names());
 }
 
 #[test]
-fn the_examples_have_each_fault_and_can_be_written_by_hand() {
+fn examples_cover_all_faults_and_round_trip() {
     let examples = Fault::examples();
     let named: BTreeSet<_> = examples.iter().map(|fault| fault.name().to_owned()).collect();
     assert_eq!(named, names());
@@ -46,11 +46,11 @@ fn the_examples_have_each_fault_and_can_be_written_by_hand() {
 }
 
 #[test]
-fn what_the_guide_says_can_be_said() {
+fn guide_values_can_be_parsed() {
     let block = GUIDE.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
     Scenario::from_json(block).unwrap();
     Scenario::from_json("{}").unwrap();
-    let said = |line: &str, fault: &dyn Fn(Value) -> Value| {
+    let check = |line: &str, fault: &dyn Fn(Value) -> Value| {
         for word in words(line) {
             let Ok(value) = serde_json::from_str::<Value>(&word) else { continue };
             let fault = fault(value);
@@ -58,11 +58,11 @@ fn what_the_guide_says_can_be_said() {
                 .unwrap_or_else(|e| panic!("{fault} {e}"));
         }
     };
-    said("`at`:", &|at| json!({"fault": "close", "at": at}));
-    said("`body`:", &|body| json!({"fault": "body", "body": body}));
-    said("`retry_after`:", &|value| json!({"fault": "retry_after", "value": value}));
-    said("`url`:", &|url| json!({"fault": "location", "url": url}));
-    // And nothing is left out: the words are those that the reader knows.
+    check("`at`:", &|at| json!({"fault": "close", "at": at}));
+    check("`body`:", &|body| json!({"fault": "body", "body": body}));
+    check("`retry_after`:", &|value| json!({"fault": "retry_after", "value": value}));
+    check("`url`:", &|url| json!({"fault": "location", "url": url}));
+    // The guide is complete: it has every value that the parser knows.
     for (fault, line) in [
         (json!({"fault": "close", "at": "?"}), "`at`:"),
         (json!({"fault": "body", "body": "?"}), "`body`:"),
@@ -72,13 +72,13 @@ fn what_the_guide_says_can_be_said() {
         let (_, known) = error.split_once("expected one of ").unwrap();
         let line = words(line).into_iter().collect::<Vec<_>>().join(" ");
         for word in known.split('`').skip(1).step_by(2) {
-            assert!(line.contains(&format!("\"{word}\"")), "the guide does not know {word}");
+            assert!(line.contains(&format!("\"{word}\"")), "the guide lacks {word}");
         }
     }
 }
 
 #[test]
-fn the_ready_scenarios_can_be_read() {
+fn example_scenarios_can_be_parsed() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let mut files = 0;
     for entry in fs::read_dir(folder).unwrap() {
@@ -90,30 +90,30 @@ fn the_ready_scenarios_can_be_read() {
     assert_eq!(files, 3);
 }
 
-/// What is not in the menu of chance, and why.
-fn left_out(endpoint: Endpoint, fault: &str) -> Option<&'static str> {
-    let of_polls = ["json", "resource_url", "expire_url"];
-    let of_files = ["change_artifact", "ignore_range", "overlong"];
+/// Why a fault is not among the random faults of an endpoint; `None` if it is.
+fn exclusion(endpoint: Endpoint, fault: &str) -> Option<&'static str> {
+    let poll_only = ["json", "resource_url", "expire_url"];
+    let file_only = ["change_artifact", "ignore_range", "overlong"];
     let is_file = matches!(endpoint, Endpoint::Download | Endpoint::Storage);
     let is_read = is_file || endpoint == Endpoint::Operation;
     match fault {
         "end_operation" | "revoke_token" | "content_range" | "content_encoding" => {
-            Some("ends the job")
+            Some("ends the export")
         }
-        "location" if endpoint != Endpoint::Submit => Some("has no location"),
-        "early" if !is_read => Some("the service refuses a body that it has not read"),
-        "redirect" if !is_read => Some("ends the job"),
-        "truncate" if !is_read => Some("is as good as a close in the body"),
-        "body" if !is_file => Some("ends the job"),
+        "location" if endpoint != Endpoint::Submit => Some("the response has no location"),
+        "early" if !is_read => Some("the service rejects the empty body"),
+        "redirect" if !is_read => Some("ends the export"),
+        "truncate" if !is_read => Some("has the same effect as closing in the body"),
+        "body" if !is_file => Some("ends the export"),
         "expire_url" if is_file => None,
-        _ if of_polls.contains(&fault) && endpoint != Endpoint::Operation => Some("is of polls"),
-        _ if of_files.contains(&fault) && !is_file => Some("is of files"),
+        _ if poll_only.contains(&fault) && endpoint != Endpoint::Operation => Some("polls only"),
+        _ if file_only.contains(&fault) && !is_file => Some("downloads only"),
         _ => None,
     }
 }
 
 #[test]
-fn chance_has_every_fault_at_every_endpoint_where_it_makes_sense() {
+fn random_faults_cover_each_endpoint() {
     for (endpoint, url) in [
         (Endpoint::Token, "/oauth2/token"),
         (Endpoint::Submit, "/documents/d1/export"),
@@ -121,36 +121,36 @@ fn chance_has_every_fault_at_every_endpoint_where_it_makes_sense() {
         (Endpoint::Download, "/exports/1/content"),
         (Endpoint::Storage, "http://127.0.0.1:8081/artifacts/1/f.pdf"),
     ] {
-        let mut world = world(config().with_scenario(Scenario::random(3, 1.0)));
+        let mut fixture = fixture(config().with_scenario(Scenario::random(3, 1.0)));
         for _ in 0..2_000 {
-            world.handle(if endpoint == Endpoint::Submit { post(url, "{}") } else { get(url) });
+            fixture.handle(if endpoint == Endpoint::Submit { post(url, "{}") } else { get(url) });
         }
-        let requests = world.service.requests();
+        let requests = fixture.service.requests();
         assert!(requests.iter().all(|request| request.endpoint() == endpoint));
-        let met: BTreeSet<_> = requests.iter().flat_map(|it| it.faults().to_vec()).collect();
+        let found: BTreeSet<_> = requests.iter().flat_map(|it| it.faults().to_vec()).collect();
         for name in names() {
-            let left_out = left_out(endpoint, &name);
+            let exclusion = exclusion(endpoint, &name);
             assert_eq!(
-                met.contains(&*name),
-                left_out.is_none(),
-                "{endpoint:?} {name} {left_out:?}"
+                found.contains(&*name),
+                exclusion.is_none(),
+                "{endpoint:?} {name} {exclusion:?}"
             );
         }
     }
 }
 
 #[test]
-fn no_example_makes_the_service_stumble() {
+fn example_faults_do_not_break_the_service() {
     for endpoint in [Endpoint::Submit, Endpoint::Operation, Endpoint::Download] {
         for fault in Fault::examples() {
             let scenario = Scenario::default().with_rule(Rule::new(endpoint, fault.clone()));
-            let mut world = world(config().with_scenario(scenario));
-            let _ = world.handle(post("/documents/d1/export", r#"{"format":"pdf"}"#)).play();
-            let export = world.service.exports().first().map(|it| it.operation().to_owned());
+            let mut fixture = fixture(config().with_scenario(scenario));
+            let _ = fixture.handle(post("/documents/d1/export", r#"{"format":"pdf"}"#)).deliver();
+            let export = fixture.service.exports().first().map(|it| it.operation().to_owned());
             let id = export.unwrap_or_default();
             for url in [format!("/operations/{id}"), format!("/exports/{id}/content")] {
-                let seen = world.handle(get(&url)).play().unwrap();
-                assert!(seen.took() < std::time::Duration::from_secs(60), "{fault:?}");
+                let received = fixture.handle(get(&url)).deliver().unwrap();
+                assert!(received.took() < std::time::Duration::from_secs(60), "{fault:?}");
             }
         }
     }

@@ -1,18 +1,18 @@
-//! The simulator from outside: first the service in virtual time, then the server over real sockets.
+//! Tests of the simulator's public API: the service in virtual time, the server over real sockets, and the program.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails the test, as it should")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod client;
 mod documents;
 mod downloads;
 mod faults;
-mod flow;
+mod fixture;
 mod guide;
+mod lifecycle;
 mod program;
-mod refusals;
 mod robustness;
 mod scenarios;
 mod server;
 mod tokens;
+mod validation;
 mod wire_faults;
-mod world;

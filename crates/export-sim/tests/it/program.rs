@@ -20,7 +20,7 @@ fn command(args: &[&str]) -> Command {
     command
 }
 
-/// The program, once it is ready, and its one line.
+/// Starts the program, and returns it with the line that it prints when it is ready.
 fn start(args: &[&str]) -> (Program, String) {
     let mut child = command(&["--listen", "127.0.0.1:0"])
         .args(args)
@@ -33,8 +33,8 @@ fn start(args: &[&str]) -> (Program, String) {
     (Program(child), line)
 }
 
-/// What it says about why it does not start.
-fn refusal(args: &[&str]) -> String {
+/// Runs the program with invalid arguments, and returns the error message.
+fn error(args: &[&str]) -> String {
     let output = command(args).output().unwrap();
     assert!(!output.status.success(), "{args:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -43,13 +43,13 @@ fn refusal(args: &[&str]) -> String {
 fn get(address: &str, target: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
 }
 
 #[test]
-fn it_works_at_once_and_says_where_and_with_what() {
+fn prints_address_and_credentials() {
     let (mut program, line) = start(&[]);
     let address = line.strip_prefix("listening on http://").unwrap().trim_end();
     assert!(get(address, "/").starts_with("HTTP/1.1 404 Not Found"));
@@ -60,7 +60,7 @@ fn it_works_at_once_and_says_where_and_with_what() {
 }
 
 #[test]
-fn with_tls_it_says_where_the_certificate_of_its_ca_is() {
+fn tls_writes_ca_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     let (_program, line) = start(&["--tls", "--ca", ca.to_str().unwrap()]);
@@ -70,7 +70,7 @@ fn with_tls_it_says_where_the_certificate_of_its_ca_is() {
 }
 
 #[test]
-fn a_scenario_from_a_file_is_played() {
+fn scenario_file_is_applied() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(
         br#"{"rules": [{"match": {"endpoint": "other"}, "then": {"fault": "status", "status": 418}}]}"#,
@@ -82,19 +82,19 @@ fn a_scenario_from_a_file_is_played() {
 }
 
 #[test]
-fn the_ready_scenarios_are_played() {
-    let ready = |name: &str| format!("{}/scenarios/{name}.json", env!("CARGO_MANIFEST_DIR"));
+fn example_scenarios_are_applied() {
+    let example = |name: &str| format!("{}/scenarios/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let post = |address: &str, target: &str, body: &str, headers: &str| {
         let mut stream = TcpStream::connect(address).unwrap();
         let request = format!(
             "POST {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
             body.len()
         );
-        // Some connections are broken off before all of it was read.
+        // Fails if the connection is closed before the whole request is read.
         let _ = stream.write_all(request.as_bytes());
-        let mut answer = Vec::new();
-        let ended = stream.read_to_end(&mut answer);
-        ended.map(|_| String::from_utf8_lossy(&answer).into_owned())
+        let mut response = Vec::new();
+        let ended = stream.read_to_end(&mut response);
+        ended.map(|_| String::from_utf8_lossy(&response).into_owned())
     };
     let address = |line: &str| line.trim_end().rsplit_once("//").unwrap().1.to_owned();
     let submit = |address: &str| {
@@ -102,49 +102,55 @@ fn the_ready_scenarios_are_played() {
         post(address, "/platform/v1/documents/d1/export", r#"{"format":"pdf"}"#, headers)
     };
 
-    let (_program, line) = start(&["--scenario", &ready("bad-night")]);
-    let night = address(&line);
-    assert!(submit(&night).is_err(), "the first connection is reset");
-    assert_eq!(submit(&night).unwrap(), "", "the first answer to a submit is lost");
-    assert!(submit(&night).unwrap().starts_with("HTTP/1.1 202"));
-    let answer = post(&night, "/iam/v1/oauth2/token", "", "").unwrap();
-    assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+    let (_program, line) = start(&["--scenario", &example("transient-faults")]);
+    let transient = address(&line);
+    assert!(submit(&transient).is_err(), "the first connection is reset");
+    assert_eq!(submit(&transient).unwrap(), "", "the first response to a submit is lost");
+    assert!(submit(&transient).unwrap().starts_with("HTTP/1.1 202"));
+    let response = post(&transient, "/iam/v1/oauth2/token", "", "").unwrap();
+    assert!(response.starts_with("HTTP/1.1 502"), "{response}");
 
-    let (_program, line) = start(&["--scenario", &ready("hostile-urls")]);
+    let (_program, line) = start(&["--scenario", &example("hostile-urls")]);
     let hostile = address(&line);
-    let answer = submit(&hostile).unwrap();
-    let location = answer.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
-    assert!(!location.contains(&hostile) && location.starts_with("http://127.0.0.1:"), "{answer}");
+    let response = submit(&hostile).unwrap();
+    let location = response.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+    assert!(
+        !location.contains(&hostile) && location.starts_with("http://127.0.0.1:"),
+        "{response}"
+    );
 
-    let (_program, line) = start(&["--scenario", &ready("one-in-ten")]);
+    let (_program, line) = start(&["--scenario", &example("one-in-ten")]);
     let healthy = (0..100).filter_map(|_| submit(&address(&line)).ok());
-    let healthy = healthy.filter(|answer| answer.starts_with("HTTP/1.1 202")).count();
+    let healthy = healthy.filter(|response| response.starts_with("HTTP/1.1 202")).count();
     assert!((80..100).contains(&healthy), "{healthy} of 100");
 }
 
 #[test]
-fn what_it_cannot_do_it_says() {
+fn invalid_arguments_are_reported() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"{\"rules\": 7}").unwrap();
     let scenario = file.path().to_str().unwrap();
-    let says = |args: &[&str], words: &str| {
-        let message = refusal(args);
-        assert!(message.contains(words), "{message}");
+    let check = |args: &[&str], expected: &str| {
+        let message = error(args);
+        assert!(message.contains(expected), "{message}");
     };
-    says(&["--scenario", scenario], "the scenario cannot be read: invalid type: integer `7`");
-    says(&["--scenario", "/nowhere.json"], "/nowhere.json: ");
-    says(&["--files", scenario], "is no folder");
-    says(&["--complete-after", "2 weeks"], "is no duration; write 500ms, 2s, 10m or 1h");
-    says(&["--artifact-size", "1GB"], "KiB, MiB, GiB");
-    says(&["--artifact-size", "999999999TiB"], "too large");
-    says(&["--client", "id"], "ID:SECRET");
-    says(&["--public-url", "example.org"], "write it as https://host");
-    says(&["--fault-rate", "1.5"], "at most 1");
-    says(&["--operations-rate=-1"], "0 or more");
-    says(&["--downloads", "by-post"], "api-host, redirect");
-    says(&["--ca", "ca.pem"], "--tls");
-    says(&["--listen", "here"], "invalid socket address");
+    check(&["--scenario", scenario], "invalid scenario: invalid type: integer `7`");
+    check(&["--scenario", "/nowhere.json"], "/nowhere.json: ");
+    check(&["--files", scenario], "is not a directory");
+    check(
+        &["--complete-after", "2 weeks"],
+        "invalid duration `2 weeks`: expected a number with a unit",
+    );
+    check(&["--artifact-size", "1GB"], "KiB, MiB, GiB");
+    check(&["--artifact-size", "999999999TiB"], "too large");
+    check(&["--client", "id"], "ID:SECRET");
+    check(&["--public-url", "example.org"], "expected https://host");
+    check(&["--fault-rate", "1.5"], "at most 1");
+    check(&["--operations-rate=-1"], "0 or more");
+    check(&["--downloads", "by-post"], "api-host, redirect");
+    check(&["--ca", "ca.pem"], "--tls");
+    check(&["--listen", "here"], "invalid socket address");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    says(&["--listen", &address], "cannot listen on");
+    check(&["--listen", &address], "cannot listen on");
 }

@@ -1,17 +1,17 @@
-//! Whatever comes in: an answer, never a 5xx, never a panic.
+//! Every request gets a response: never a 5xx, never a panic.
 
 use bytes::Bytes;
 use export_sim::{Config, Scenario};
 use http::{HeaderValue, Request};
 use serde_json::Value;
 
-use crate::flow::EXPORTS;
-use crate::world::{config, get, post, world};
+use crate::fixture::{config, fixture, get, post};
+use crate::lifecycle::EXPORTS;
 
-/// Small seeded dice.
-struct Dice(u64);
+/// A small seeded random number generator.
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, end: usize) -> usize {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -113,41 +113,41 @@ const NAMES: &[&str] = &[
     "__proto__",
 ];
 
-fn body(dice: &mut Dice) -> String {
-    match dice.below(8) {
+fn body(rng: &mut Rng) -> String {
+    match rng.below(8) {
         0 => String::new(),
         1 => "grant_type=client_credentials&client_id=id&client_secret=secret&scope=%".to_owned(),
         2 => "[".repeat(100_000),
-        3 => (*dice.pick(VALUES)).to_owned(),
-        _ => object(dice, 3),
+        3 => (*rng.pick(VALUES)).to_owned(),
+        _ => object(rng, 3),
     }
 }
 
-fn object(dice: &mut Dice, depth: usize) -> String {
-    let members: Vec<_> = (0..dice.below(4))
+fn object(rng: &mut Rng, depth: usize) -> String {
+    let members: Vec<_> = (0..rng.below(4))
         .map(|_| {
-            let nested = depth > 0 && dice.below(3) == 0;
-            let name = *dice.pick(NAMES);
+            let nested = depth > 0 && rng.below(3) == 0;
+            let name = *rng.pick(NAMES);
             let value =
-                if nested { object(dice, depth - 1) } else { (*dice.pick(VALUES)).to_owned() };
+                if nested { object(rng, depth - 1) } else { (*rng.pick(VALUES)).to_owned() };
             format!("\"{name}\":{value}")
         })
         .collect();
     format!("{{{}}}", members.join(","))
 }
 
-/// Anything at all, or something right in which one thing may be wrong.
-fn request(dice: &mut Dice, operation: &str) -> Request<Bytes> {
-    let mut request = match dice.below(4) {
+/// A random request, or a valid one with at most one invalid part.
+fn request(rng: &mut Rng, operation: &str) -> Request<Bytes> {
+    let mut request = match rng.below(4) {
         0 => get(operation),
         1 => {
-            let (path, body, _) = *dice.pick(EXPORTS);
+            let (path, body, _) = *rng.pick(EXPORTS);
             post(path, body)
         }
-        _ => return strange_request(dice),
+        _ => return strange_request(rng),
     };
-    let strange = strange_request(dice).into_parts();
-    match dice.below(6) {
+    let strange = strange_request(rng).into_parts();
+    match rng.below(6) {
         0 => *request.method_mut() = strange.0.method,
         1 => *request.uri_mut() = strange.0.uri,
         2 => *request.headers_mut() = strange.0.headers,
@@ -157,50 +157,50 @@ fn request(dice: &mut Dice, operation: &str) -> Request<Bytes> {
     request
 }
 
-fn strange_request(dice: &mut Dice) -> Request<Bytes> {
-    let mut request = Request::builder().method(*dice.pick(METHODS)).uri(*dice.pick(PATHS));
+fn strange_request(rng: &mut Rng) -> Request<Bytes> {
+    let mut request = Request::builder().method(*rng.pick(METHODS)).uri(*rng.pick(PATHS));
     for (name, values) in HEADERS {
-        for _ in 0..*dice.pick(&[0, 1, 1, 1, 1, 1, 2]) {
-            let value: &[u8] = values[dice.below(values.len())];
+        for _ in 0..*rng.pick(&[0, 1, 1, 1, 1, 1, 2]) {
+            let value: &[u8] = values[rng.below(values.len())];
             request = request.header(*name, HeaderValue::from_bytes(value).unwrap());
         }
     }
-    request.body(body(dice).into()).unwrap()
+    request.body(body(rng).into()).unwrap()
 }
 
 fn run(config: Config, seed: u64, check: impl Fn(u16, &Value)) {
-    let mut world = world(config);
-    let mut dice = Dice(seed);
+    let mut fixture = fixture(config);
+    let mut rng = Rng(seed);
     let mut operation = "/operations/o".to_owned();
     for _ in 0..4000 {
-        let request = request(&mut dice, &operation);
+        let request = request(&mut rng, &operation);
         let what = format!("{request:?}");
-        let answer = world.handle(request);
-        if let Some(location) = answer.headers().get("location") {
+        let response = fixture.handle(request);
+        if let Some(location) = response.headers().get("location") {
             operation = location.to_str().unwrap_or("/").to_owned();
         }
-        if answer.headers().get("content-type").is_some_and(|it| it == "application/json")
-            && !answer.payload().is_empty()
+        if response.headers().get("content-type").is_some_and(|it| it == "application/json")
+            && !response.payload().is_empty()
         {
-            let body = serde_json::from_slice(&answer.payload().to_bytes().unwrap());
+            let body = serde_json::from_slice(&response.payload().to_bytes().unwrap());
             check(
-                answer.status().as_u16(),
+                response.status().as_u16(),
                 &body.unwrap_or_else(|error| panic!("{error}: {what}")),
             );
         }
-        assert!(answer.status().as_u16() < 500, "{what}");
-        answer.play().unwrap();
-        world.wait(dice.below(2000) as u64);
+        assert!(response.status().as_u16() < 500, "{what}");
+        response.deliver().unwrap();
+        fixture.wait(rng.below(2000) as u64);
     }
-    // The cases are worth something only if some get through.
-    let statuses: Vec<_> = world.service.requests().iter().filter_map(|it| it.status()).collect();
+    // Ensures that the random requests include valid ones.
+    let statuses: Vec<_> = fixture.service.requests().iter().filter_map(|it| it.status()).collect();
     for wanted in [200, 202, 400, 401, 404, 405, 415] {
         assert!(statuses.iter().any(|status| status.as_u16() == wanted), "no {wanted}");
     }
 }
 
 #[test]
-fn no_request_gets_a_server_error() {
+fn no_request_causes_a_server_error() {
     for seed in 0..4 {
         run(config(), seed, |status, body| {
             let is_error = body.get("code").is_some() || body.get("error").is_some();
@@ -210,18 +210,18 @@ fn no_request_gets_a_server_error() {
 }
 
 #[test]
-fn no_request_and_no_fault_make_it_panic() {
+fn no_request_or_fault_causes_a_panic() {
     let scenario = Scenario::random(3, 0.5);
-    let mut world = world(config().with_scenario(scenario));
-    let mut dice = Dice(9);
+    let mut fixture = fixture(config().with_scenario(scenario));
+    let mut rng = Rng(9);
     for _ in 0..4000 {
-        let request = request(&mut dice, "/operations/o");
-        world.handle(request).play().unwrap();
+        let request = request(&mut rng, "/operations/o");
+        fixture.handle(request).deliver().unwrap();
     }
 }
 
 #[test]
-fn no_document_is_too_strange_to_be_written() {
+fn unusual_names_can_be_written() {
     let names =
         ["\u{0}\u{1}\u{fffe}", "]]>&<\"'", "Ünï 😀", &"x".repeat(10_000), "/../..\\", "   "];
     let list = serde_json::to_string(&names).unwrap();
@@ -231,9 +231,10 @@ fn no_document_is_too_strange_to_be_written() {
         ("presentations", "slides", &["pdf", "pptx"]),
     ] {
         for format in formats {
-            let mut world = world(config());
+            let mut fixture = fixture(config());
             let body = format!(r#"{{"format":"{format}","{part}":{list}}}"#);
-            let file = world.export(&format!("/{family}/%00%3C%F0%9F%98%80%2F..%22/export"), &body);
+            let file =
+                fixture.export(&format!("/{family}/%00%3C%F0%9F%98%80%2F..%22/export"), &body);
             assert_eq!(file.status(), 200, "{family} {format}");
         }
     }

@@ -1,4 +1,4 @@
-//! The server over real sockets; where time plays a part, without sockets under a paused clock.
+//! The server over real sockets, or over in-memory connections with a paused clock where time matters.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::client::{Ending, download, plain, split, submit, talk, talk_to, watch};
-use crate::world::config;
+use crate::client::{
+    Ending, download, exchange, exchange_in_memory, exchange_with, plain, split, submit,
+};
+use crate::fixture::config;
 
 const SIZE: u64 = 1000;
 
@@ -33,22 +35,22 @@ async fn with_fault_and(fault: Fault, config: Config) -> Server {
     Server::start(config.with_scenario(scenario)).await.unwrap()
 }
 
-/// What stands on the wire when a fault befalls a download: the head and the body, up to the end of the connection.
+/// The head and body of a download with this fault, read until the connection ends.
 async fn wire(fault: Fault) -> (String, Vec<u8>) {
     let server = with_fault(fault).await;
-    let answer = talk(&server, &download(&server).await).await;
-    let (head, body) = split(&answer);
+    let response = exchange(&server, &download(&server).await).await;
+    let (head, body) = split(&response);
     (head, body.to_vec())
 }
 
 #[tokio::test]
-async fn a_connection_closed_before_the_head_sends_nothing() {
+async fn close_before_head_sends_nothing() {
     let (head, _) = wire(Fault::Close { at: Moment::BeforeHead }).await;
     assert_eq!(head, "");
 }
 
 #[tokio::test]
-async fn a_connection_closed_after_the_head_sends_the_whole_head() {
+async fn close_after_head_sends_whole_head() {
     let (head, body) = wire(Fault::Close { at: Moment::AfterHead }).await;
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
     assert!(head.contains("content-length: 1000\r\n"));
@@ -56,33 +58,33 @@ async fn a_connection_closed_after_the_head_sends_the_whole_head() {
 }
 
 #[tokio::test]
-async fn a_body_is_cut_at_exactly_that_byte() {
+async fn close_cuts_body_at_exact_byte() {
     for byte in [1, 123, 999] {
         let server = with_fault(Fault::Close { at: Moment::Byte(byte) }).await;
-        let answer = talk(&server, &download(&server).await).await;
+        let response = exchange(&server, &download(&server).await).await;
         let expected = server.exports()[0].content().part(0..byte).to_bytes().unwrap();
-        assert_eq!(split(&answer).1, expected);
+        assert_eq!(split(&response).1, expected);
     }
 }
 
 #[tokio::test]
-async fn a_cut_far_into_a_large_body_loses_nothing_before_it() {
+async fn close_late_in_body_loses_no_bytes() {
     let large = config().with_artifact_size(20_000_000);
     let server = with_fault_and(Fault::Close { at: Moment::Byte(13_333_333) }, large).await;
-    let answer = talk(&server, &download(&server).await).await;
+    let response = exchange(&server, &download(&server).await).await;
     let expected = server.exports()[0].content().part(0..13_333_333).to_bytes().unwrap();
-    assert!(split(&answer).1 == expected);
+    assert!(split(&response).1 == expected);
 }
 
 #[tokio::test]
-async fn a_truncated_body_keeps_the_length_it_promised() {
+async fn truncate_keeps_content_length() {
     let (head, body) = wire(Fault::Truncate { to: Some(10) }).await;
     assert!(head.contains("content-length: 1000\r\n"), "{head}");
     assert_eq!(body.len(), 10);
 }
 
 #[tokio::test]
-async fn a_surplus_nobody_was_told_of_follows_the_body() {
+async fn overlong_sends_surplus_bytes() {
     let surplus = |length| Fault::Overlong { by: 5, length };
     let (head, body) = wire(surplus(LengthClaim::Lying)).await;
     assert!(head.contains("content-length: 1000\r\n"));
@@ -93,19 +95,19 @@ async fn a_surplus_nobody_was_told_of_follows_the_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stall_keeps_the_connection_open() {
+async fn stall_keeps_connection_open() {
     let stall = |at| Fault::Stall { at, time: None };
     let server = with_fault(stall(Moment::BeforeHead)).await;
-    let seen = watch(&server, &download(&server).await).await;
-    assert_eq!(seen, (String::new(), Ending::Open));
+    let received = exchange_in_memory(&server, &download(&server).await).await;
+    assert_eq!(received, (String::new(), Ending::Open));
     let server = with_fault(stall(Moment::AfterHead)).await;
-    let (answer, ending) = watch(&server, &download(&server).await).await;
-    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    let (response, ending) = exchange_in_memory(&server, &download(&server).await).await;
+    assert!(response.ends_with("\r\n\r\n"), "{response}");
     assert_eq!(ending, Ending::Open);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stall_and_a_slow_body_take_the_time_they_should() {
+async fn stall_and_slow_take_time() {
     let minute = Duration::from_secs(60);
     let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(minute) };
     let slow = Fault::Slow { bytes: 100, pause: minute / 9 };
@@ -113,8 +115,8 @@ async fn a_stall_and_a_slow_body_take_the_time_they_should() {
         let server = with_fault(fault).await;
         let request = download(&server).await;
         let start = tokio::time::Instant::now();
-        let (answer, ending) = watch(&server, &request).await;
-        assert!(answer.starts_with("HTTP/1.1 200 OK"));
+        let (response, ending) = exchange_in_memory(&server, &request).await;
+        assert!(response.starts_with("HTTP/1.1 200 OK"));
         assert_eq!(ending, Ending::Closed);
         let took = start.elapsed();
         assert!((minute..minute + Duration::from_secs(1)).contains(&took), "{took:?}");
@@ -122,88 +124,88 @@ async fn a_stall_and_a_slow_body_take_the_time_they_should() {
 }
 
 #[tokio::test]
-async fn a_body_without_a_length_is_chunked() {
+async fn body_without_length_is_chunked() {
     let chunked = config().with_artifact_size(4).with_framing(Framing::Chunked);
     let server = Server::start(chunked).await.unwrap();
-    let answer = talk(&server, &download(&server).await).await;
-    let (head, body) = split(&answer);
+    let response = exchange(&server, &download(&server).await).await;
+    let (head, body) = split(&response);
     assert!(head.contains("transfer-encoding: chunked"), "{head}");
     assert_eq!(body, b"4\r\n%PDF\r\n0\r\n\r\n");
 }
 
 #[tokio::test]
-async fn huge_headers_go_out() {
+async fn huge_headers_are_sent() {
     let (head, body) = wire(Fault::HugeHeaders { count: 100, bytes: 8192 }).await;
     assert!(head.len() > 800_000);
     assert_eq!(body.len(), 1000);
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_read_and_refused() {
+async fn too_large_request_body_is_rejected() {
     let server = Server::start(config()).await.unwrap();
     let large = submit().replace("content-length: 16", "content-length: 30000000");
-    let answer = talk(&server, &(large + &" ".repeat(30_000_000 - 16))).await;
-    let (head, body) = split(&answer);
+    let response = exchange(&server, &(large + &" ".repeat(30_000_000 - 16))).await;
+    let (head, body) = split(&response);
     assert!(head.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{head}");
     assert!(String::from_utf8_lossy(body).contains("413PayloadTooLarge"));
     assert!(server.requests()[0].body_len() > 10_485_760);
 }
 
 #[tokio::test]
-async fn what_is_no_http_does_not_stop_the_server() {
+async fn invalid_http_does_not_stop_the_server() {
     let server = Server::start(config()).await.unwrap();
     for noise in ["GET\r\n\r\n", "\u{16}\u{3}\u{1}\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"] {
-        talk(&server, noise).await;
+        exchange(&server, noise).await;
     }
-    let answer = talk(&server, &plain("GET", "/", "")).await;
-    assert!(answer.starts_with(b"HTTP/1.1 404 Not Found\r\n"));
+    let response = exchange(&server, &plain("GET", "/", "")).await;
+    assert!(response.starts_with(b"HTTP/1.1 404 Not Found\r\n"));
     assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn both_origins_are_recorded_and_told_apart() {
+async fn origins_are_recorded_separately() {
     let server = Server::start(config().with_downloads(Downloads::Redirect(302))).await.unwrap();
-    let redirect = talk(&server, &download(&server).await).await;
+    let redirect = exchange(&server, &download(&server).await).await;
     let (head, _) = split(&redirect);
     let location = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
     let target = location.strip_prefix(server.storage_url()).unwrap();
-    // The path alone does not make it: the API host knows nothing of it.
+    // The API host does not serve the path of a signed URL.
     let request = plain("GET", target, "");
-    let answer = talk(&server, &request).await;
-    assert!(answer.starts_with(b"HTTP/1.1 404"));
+    let response = exchange(&server, &request).await;
+    assert!(response.starts_with(b"HTTP/1.1 404"));
     let storage = server.storage_url().strip_prefix("http://").unwrap();
-    let answer = talk_to(storage, &request).await;
-    assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
+    let response = exchange_with(storage, &request).await;
+    assert!(response.starts_with(b"HTTP/1.1 200 OK"));
     let origins: Vec<_> = server.requests().iter().map(|request| request.origin()).collect();
     assert_eq!(origins, [Origin::Api, Origin::Api, Origin::Api, Origin::Storage]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_without_sockets_reaches_both_origins() {
+async fn in_memory_connection_reaches_both_origins() {
     let server = Server::start(config()).await.unwrap();
     for origin in [Origin::Api, Origin::Storage] {
         let mut stream = server.connect(origin);
         stream.write_all(plain("GET", "/", "").as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 404"));
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).await.unwrap();
+        assert!(response.starts_with(b"HTTP/1.1 404"));
     }
     let origins: Vec<_> = server.requests().iter().map(|request| request.origin()).collect();
     assert_eq!(origins, [Origin::Api, Origin::Storage]);
 }
 
 #[tokio::test]
-async fn urls_name_the_public_address() {
+async fn urls_use_the_public_address() {
     let public = "https://exports.example.org:8443".parse().unwrap();
     let server = Server::start(config().with_public_url(public)).await.unwrap();
     assert_eq!(server.url(), "https://exports.example.org:8443");
-    let answer = talk(&server, &submit()).await;
-    let (head, _) = split(&answer);
+    let response = exchange(&server, &submit()).await;
+    let (head, _) = split(&response);
     assert!(head.contains("location: https://exports.example.org:8443/platform/v1/operations/"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_clock_of_the_server_is_the_clock_of_the_runtime() {
+async fn server_uses_the_runtime_clock() {
     let server = Server::start(config()).await.unwrap();
     let before = server.now();
     tokio::time::advance(Duration::from_secs(3600)).await;
@@ -211,7 +213,7 @@ async fn the_clock_of_the_server_is_the_clock_of_the_runtime() {
 }
 
 #[test]
-fn a_server_that_is_dropped_is_gone() {
+fn dropping_the_server_closes_its_port() {
     let server = Server::start_blocking(config()).unwrap();
     let address = server.address();
     std::net::TcpStream::connect(address).unwrap();
@@ -220,13 +222,13 @@ fn a_server_that_is_dropped_is_gone() {
 }
 
 #[test]
-fn an_address_in_use_is_an_error() {
+fn address_in_use_is_an_error() {
     let server = Server::start_blocking(config()).unwrap();
     let again = Server::start_blocking(config().with_listen(server.address()));
     assert_eq!(again.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
 }
 
-/// A TLS connection that trusts the server's CA.
+/// Opens a TLS connection that trusts the server's CA.
 async fn tls(server: &Server, protocol: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots
@@ -245,7 +247,7 @@ async fn tls(server: &Server, protocol: &[u8]) -> std::io::Result<TlsStream<TcpS
 }
 
 #[tokio::test]
-async fn tls_speaks_http_2_where_the_client_wants_it() {
+async fn tls_negotiates_http2() {
     let server = Server::start(config().with_tls()).await.unwrap();
     let io = TokioIo::new(tls(&server, b"h2").await.unwrap());
     let (mut client, connection) =
@@ -256,16 +258,16 @@ async fn tls_speaks_http_2_where_the_client_wants_it() {
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from_static(br#"{"format":"pdf"}"#)))
         .unwrap();
-    let answer = client.send_request(request).await.unwrap();
-    assert_eq!((answer.version(), answer.status().as_u16()), (Version::HTTP_2, 202));
-    let location = answer.headers()["location"].to_str().unwrap();
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!((response.version(), response.status().as_u16()), (Version::HTTP_2, 202));
+    let location = response.headers()["location"].to_str().unwrap();
     assert!(location.starts_with(server.url()), "{location}");
     drop(client);
     connection.abort();
 }
 
 #[tokio::test]
-async fn a_stream_of_http_2_is_cut_and_the_connection_lives_on() {
+async fn http2_stream_is_cut_and_connection_survives() {
     let fault = Fault::Close { at: Moment::Byte(100) };
     let rule = Rule::new(Endpoint::Download, fault).on(Nth::Only(1));
     let scenario = Scenario::default().with_rule(rule);
@@ -301,18 +303,18 @@ async fn a_stream_of_http_2_is_cut_and_the_connection_lives_on() {
 }
 
 #[tokio::test]
-async fn tls_falls_back_to_http_1() {
+async fn tls_falls_back_to_http1() {
     let server = Server::start(config().with_tls()).await.unwrap();
     let mut stream = tls(&server, b"http/1.1").await.unwrap();
     stream.write_all(plain("GET", "/", "").as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    // The server may leave out the goodbye of TLS.
-    let _ = stream.read_to_end(&mut answer).await;
-    assert!(answer.starts_with(b"HTTP/1.1 404"));
+    let mut response = Vec::new();
+    // The server may omit the close_notify of TLS.
+    let _ = stream.read_to_end(&mut response).await;
+    assert!(response.starts_with(b"HTTP/1.1 404"));
 }
 
 #[tokio::test]
-async fn a_wrong_certificate_is_not_trusted() {
+async fn invalid_certificate_is_rejected() {
     for (certificate, word) in
         [(Certificate::Expired, "expired"), (Certificate::WrongName, "not valid for name")]
     {

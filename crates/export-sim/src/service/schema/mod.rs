@@ -1,39 +1,43 @@
-//! What a request body must be, and what it then orders.
+//! Validates the bodies of submit requests and converts them to [`ExportRequest`]s.
 
+mod export_request;
 mod object;
-mod order;
 mod tables;
 
 use serde_json::{Map, Value};
 
-pub(crate) use self::object::Complaint;
-pub(crate) use self::order::Order;
-use crate::service::route::Family;
+pub(crate) use self::export_request::ExportRequest;
+pub(crate) use self::object::SchemaError;
+use crate::service::route::ExportKind;
 
-/// Reads the body of a submit.
-pub(crate) fn read(family: Family, ids: &[String], body: &[u8]) -> Result<Order, Vec<Complaint>> {
+/// Parses and validates the body of a submit.
+pub(crate) fn parse(
+    kind: ExportKind,
+    ids: &[String],
+    body: &[u8],
+) -> Result<ExportRequest, Vec<SchemaError>> {
     let body = match body {
-        [] if family == Family::StyleGuide => Map::new(),
-        [] => return Err(vec![Complaint::new("body", "is required")]),
+        [] if kind == ExportKind::StyleGuide => Map::new(),
+        [] => return Err(vec![SchemaError::new("body", "is required")]),
         body => match serde_json::from_slice(body) {
             Ok(Value::Object(body)) => body,
-            Ok(_) => return Err(vec![Complaint::new("body", "must be an object")]),
+            Ok(_) => return Err(vec![SchemaError::new("body", "must be an object")]),
             Err(error) => {
-                return Err(vec![Complaint::new("body", format!("is not valid JSON: {error}"))]);
+                return Err(vec![SchemaError::new("body", format!("is not valid JSON: {error}"))]);
             }
         },
     };
-    let mut complaints = object::check(family.fields(), &body);
-    exclusions(family, &body, &mut complaints);
-    if complaints.is_empty() { Ok(Order::new(family, ids, &body)) } else { Err(complaints) }
+    let mut errors = object::check(kind.fields(), &body);
+    check_exclusions(kind, &body, &mut errors);
+    if errors.is_empty() { Ok(ExportRequest::new(kind, ids, &body)) } else { Err(errors) }
 }
 
-/// The rules that no table can say.
-fn exclusions(family: Family, body: &Map<String, Value>, complaints: &mut Vec<Complaint>) {
-    match family {
-        Family::Document => xhtml_alone(body, "", complaints),
-        Family::Spreadsheet => one_sheet(body, "", complaints),
-        Family::File => {
+/// Checks the rules between members, which the tables cannot express.
+fn check_exclusions(kind: ExportKind, body: &Map<String, Value>, errors: &mut Vec<SchemaError>) {
+    match kind {
+        ExportKind::Document => check_xhtml_options(body, "", errors),
+        ExportKind::Spreadsheet => check_csv_sheets(body, "", errors),
+        ExportKind::File => {
             for (name, kind) in [
                 ("documentExport", "Document"),
                 ("spreadsheetExport", "Spreadsheet"),
@@ -42,15 +46,15 @@ fn exclusions(family: Family, body: &Map<String, Value>, complaints: &mut Vec<Co
                 ("workivaFileExport", "Workiva"),
             ] {
                 if body.contains_key(name) && body.get("kind").is_some_and(|it| it != kind) {
-                    let message = format!("goes with the kind {kind} alone");
-                    complaints.push(Complaint::new(name, message));
+                    let message = format!("is only allowed if kind is {kind}");
+                    errors.push(SchemaError::new(name, message));
                 }
             }
             if let Some(Value::Object(export)) = body.get("documentExport") {
-                xhtml_alone(export, "documentExport.", complaints);
+                check_xhtml_options(export, "documentExport.", errors);
             }
             if let Some(Value::Object(export)) = body.get("spreadsheetExport") {
-                one_sheet(export, "spreadsheetExport.", complaints);
+                check_csv_sheets(export, "spreadsheetExport.", errors);
             }
         }
         _ => {}
@@ -58,23 +62,23 @@ fn exclusions(family: Family, body: &Map<String, Value>, complaints: &mut Vec<Co
 }
 
 /// `editableSimple` and `editableXhtml` exclude every other xhtml option.
-fn xhtml_alone(export: &Map<String, Value>, path: &str, complaints: &mut Vec<Complaint>) {
+fn check_xhtml_options(export: &Map<String, Value>, path: &str, errors: &mut Vec<SchemaError>) {
     let Some(Value::Object(options)) = export.get("xhtmlOptions") else { return };
     let on = |name: &str| options.get(name) == Some(&Value::Bool(true));
     let count = options.keys().filter(|name| on(name)).count();
     if (on("editableSimple") || on("editableXhtml")) && count > 1 {
-        complaints.push(Complaint::new(
+        errors.push(SchemaError::new(
             format!("{path}xhtmlOptions"),
             "editableSimple and editableXhtml exclude every other option",
         ));
     }
 }
 
-/// CSV takes the whole spreadsheet or one sheet.
-fn one_sheet(export: &Map<String, Value>, path: &str, complaints: &mut Vec<Complaint>) {
+/// CSV exports contain either the whole spreadsheet or a single sheet.
+fn check_csv_sheets(export: &Map<String, Value>, path: &str, errors: &mut Vec<SchemaError>) {
     let sheets = export.get("sheets").and_then(Value::as_array).map_or(0, Vec::len);
     if export.get("format").is_some_and(|format| format == "csv") && sheets > 1 {
-        let message = "must be one sheet, or be left out for all, if the format is csv";
-        complaints.push(Complaint::new(format!("{path}sheets"), message));
+        let message = "must contain one sheet, or be omitted for all sheets, if format is csv";
+        errors.push(SchemaError::new(format!("{path}sheets"), message));
     }
 }

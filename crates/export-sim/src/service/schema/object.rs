@@ -1,105 +1,110 @@
-//! Small JSON schemas, as tables.
+//! A minimal JSON schema validator, with schemas as tables.
 
 use serde_json::{Map, Value};
 
-/// The members that an object may have, in groups that several objects share.
+/// The fields of an object, in groups that can be shared between objects.
 pub(super) type Fields = &'static [&'static [Field]];
 
 #[derive(Debug)]
 pub(super) struct Field {
     name: &'static str,
-    need: Need,
-    shape: Shape,
+    presence: Presence,
+    field_type: FieldType,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
+enum Presence {
     Optional,
     Required,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Shape {
-    Flag,
+pub(super) enum FieldType {
+    Bool,
     Number { from: f64, to: f64 },
     Object(Fields),
-    Text,
-    Texts,
-    Word(&'static [&'static str]),
+    String,
+    Strings,
+    Enum(&'static [&'static str]),
 }
 
-/// What is wrong with a body, and where.
+/// A violation of the schema. The target is the path of the field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Complaint {
+pub(crate) struct SchemaError {
     pub(crate) target: String,
     pub(crate) message: String,
 }
 
-impl Complaint {
+impl SchemaError {
     pub(super) fn new(target: impl Into<String>, message: impl Into<String>) -> Self {
         Self { target: target.into(), message: message.into() }
     }
 }
 
 pub(super) const fn flag(name: &'static str) -> Field {
-    optional(name, Shape::Flag)
+    optional(name, FieldType::Bool)
 }
 
-pub(super) const fn optional(name: &'static str, shape: Shape) -> Field {
-    Field { name, need: Need::Optional, shape }
+pub(super) const fn optional(name: &'static str, field_type: FieldType) -> Field {
+    Field { name, presence: Presence::Optional, field_type }
 }
 
-pub(super) const fn required(name: &'static str, shape: Shape) -> Field {
-    Field { name, need: Need::Required, shape }
+pub(super) const fn required(name: &'static str, field_type: FieldType) -> Field {
+    Field { name, presence: Presence::Required, field_type }
 }
 
-/// Everything in which the object differs from its table.
-pub(super) fn check(fields: Fields, object: &Map<String, Value>) -> Vec<Complaint> {
-    let mut complaints = Vec::new();
-    check_object(fields, object, "", &mut complaints);
-    complaints
+/// Checks an object against its fields, and returns all violations.
+pub(super) fn check(fields: Fields, object: &Map<String, Value>) -> Vec<SchemaError> {
+    let mut errors = Vec::new();
+    check_object(fields, object, "", &mut errors);
+    errors
 }
 
-fn check_object(fields: Fields, object: &Map<String, Value>, path: &str, to: &mut Vec<Complaint>) {
+fn check_object(
+    fields: Fields,
+    object: &Map<String, Value>,
+    path: &str,
+    to: &mut Vec<SchemaError>,
+) {
     let all = || fields.iter().copied().flatten();
     let target = |name: &str| if path.is_empty() { name.into() } else { format!("{path}.{name}") };
     for (name, value) in object {
         match all().find(|field| field.name == name) {
-            Some(field) => check_value(field.shape, value, &target(name), to),
-            None => to.push(Complaint::new(target(name), "is not a known property")),
+            Some(field) => check_value(field.field_type, value, &target(name), to),
+            None => to.push(SchemaError::new(target(name), "is not a known property")),
         }
     }
-    for field in all().filter(|field| field.need == Need::Required) {
+    for field in all().filter(|field| field.presence == Presence::Required) {
         if !object.contains_key(field.name) {
-            to.push(Complaint::new(target(field.name), "is required"));
+            to.push(SchemaError::new(target(field.name), "is required"));
         }
     }
 }
 
-fn check_value(shape: Shape, value: &Value, path: &str, to: &mut Vec<Complaint>) {
-    let wrong = match (shape, value) {
-        (Shape::Object(fields), Value::Object(object)) => {
+fn check_value(field_type: FieldType, value: &Value, path: &str, to: &mut Vec<SchemaError>) {
+    let wrong = match (field_type, value) {
+        (FieldType::Object(fields), Value::Object(object)) => {
             return check_object(fields, object, path, to);
         }
-        (Shape::Flag, Value::Bool(_)) | (Shape::Text, Value::String(_)) => return,
-        (Shape::Number { from, to: end }, Value::Number(number)) => {
+        (FieldType::Bool, Value::Bool(_)) | (FieldType::String, Value::String(_)) => return,
+        (FieldType::Number { from, to: end }, Value::Number(number)) => {
             if number.as_f64().is_some_and(|number| from <= number && number <= end) {
                 return;
             }
-            format!("must lie between {from} and {end}")
+            format!("must be between {from} and {end}")
         }
-        (Shape::Texts, Value::Array(texts)) if texts.iter().all(Value::is_string) => return,
-        (Shape::Word(words), Value::String(word)) => {
+        (FieldType::Strings, Value::Array(texts)) if texts.iter().all(Value::is_string) => return,
+        (FieldType::Enum(words), Value::String(word)) => {
             if words.contains(&word.as_str()) {
                 return;
             }
             format!("must be one of {}", words.join(", "))
         }
-        (Shape::Flag, _) => "must be a boolean".to_owned(),
-        (Shape::Number { .. }, _) => "must be a number".to_owned(),
-        (Shape::Object(_), _) => "must be an object".to_owned(),
-        (Shape::Texts, _) => "must be a list of strings".to_owned(),
-        (Shape::Text | Shape::Word(_), _) => "must be a string".to_owned(),
+        (FieldType::Bool, _) => "must be a boolean".to_owned(),
+        (FieldType::Number { .. }, _) => "must be a number".to_owned(),
+        (FieldType::Object(_), _) => "must be an object".to_owned(),
+        (FieldType::Strings, _) => "must be a list of strings".to_owned(),
+        (FieldType::String | FieldType::Enum(_), _) => "must be a string".to_owned(),
     };
-    to.push(Complaint::new(path, wrong));
+    to.push(SchemaError::new(path, wrong));
 }

@@ -1,9 +1,9 @@
-//! The request bodies, as Workiva's reference has them.
+//! The schemas of the request bodies, from Workiva's API reference.
 
-use super::object::{Field, Fields, Shape, flag, optional, required};
-use crate::service::route::Family;
+use super::object::{Field, FieldType, Fields, flag, optional, required};
+use crate::service::route::ExportKind;
 
-impl Family {
+impl ExportKind {
     pub(super) fn fields(self) -> Fields {
         match self {
             Self::Attachment => PDF,
@@ -19,15 +19,15 @@ impl Family {
     }
 }
 
-const CSV: Fields = &[&[required("format", Shape::Word(&["csv"]))]];
-const PDF: Fields = &[&[required("format", Shape::Word(&["pdf"]))]];
-const XLSX: Fields = &[&[required("format", Shape::Word(&["xlsx"]))]];
-const STYLE_GUIDE: Fields = &[&[optional("revision", Shape::Text)]];
+const CSV: Fields = &[&[required("format", FieldType::Enum(&["csv"]))]];
+const PDF: Fields = &[&[required("format", FieldType::Enum(&["pdf"]))]];
+const XLSX: Fields = &[&[required("format", FieldType::Enum(&["xlsx"]))]];
+const STYLE_GUIDE: Fields = &[&[optional("revision", FieldType::String)]];
 
 const FILE: Fields = &[&[
     required(
         "kind",
-        Shape::Word(&[
+        FieldType::Enum(&[
             "Document",
             "Spreadsheet",
             "Presentation",
@@ -36,33 +36,34 @@ const FILE: Fields = &[&[
             "Workiva",
         ]),
     ),
-    optional("documentExport", Shape::Object(DOCUMENT)),
-    optional("spreadsheetExport", Shape::Object(SPREADSHEET)),
-    optional("presentationExport", Shape::Object(PRESENTATION)),
-    optional("folderExport", Shape::Object(&[ARCHIVE])),
-    optional("workivaFileExport", Shape::Object(WORKIVA_FILE)),
+    optional("documentExport", FieldType::Object(DOCUMENT)),
+    optional("spreadsheetExport", FieldType::Object(SPREADSHEET)),
+    optional("presentationExport", FieldType::Object(PRESENTATION)),
+    optional("folderExport", FieldType::Object(&[ARCHIVE])),
+    optional("workivaFileExport", FieldType::Object(WORKIVA_FILE)),
 ]];
 
-const WORKIVA_FILE: Fields = &[&[optional("workivaFileExportOptions", Shape::Object(&[ARCHIVE]))]];
+const WORKIVA_FILE: Fields =
+    &[&[optional("workivaFileExportOptions", FieldType::Object(&[ARCHIVE]))]];
 
 const FILE_WITHOUT_ID: Fields = &[&[
-    required("kind", Shape::Word(&["Workiva"])),
+    required("kind", FieldType::Enum(&["Workiva"])),
     required(
         "workivaFileExportOptions",
-        Shape::Object(&[&[required("sourceId", Shape::Text)], ARCHIVE]),
+        FieldType::Object(&[&[required("sourceId", FieldType::String)], ARCHIVE]),
     ),
 ]];
 
 const DOCUMENT: Fields = &[&[
-    required("format", Shape::Word(&["pdf", "docx", "xhtml"])),
-    optional("sections", Shape::Texts),
+    required("format", FieldType::Enum(&["pdf", "docx", "xhtml"])),
+    optional("sections", FieldType::Strings),
     optional(
         "docxOptions",
-        Shape::Object(&[&[flag("includeLeaderDots"), flag("showTableCellShading")]]),
+        FieldType::Object(&[&[flag("includeLeaderDots"), flag("showTableCellShading")]]),
     ),
     optional(
         "pdfOptions",
-        Shape::Object(&[&[
+        FieldType::Object(&[&[
             flag("includeAlternateRowFill"),
             flag("includeAttachmentLabels"),
             flag("includeComments"),
@@ -77,7 +78,7 @@ const DOCUMENT: Fields = &[&[
     ),
     optional(
         "xhtmlOptions",
-        Shape::Object(&[&[
+        FieldType::Object(&[&[
             flag("editableSimple"),
             flag("editableXhtml"),
             flag("includeExternalHyperlinks"),
@@ -86,22 +87,25 @@ const DOCUMENT: Fields = &[&[
     ),
 ]];
 
-const INCHES: Shape = Shape::Number { from: 3.0, to: 100.0 };
+const INCHES: FieldType = FieldType::Number { from: 3.0, to: 100.0 };
 
 const SPREADSHEET: Fields = &[&[
-    required("format", Shape::Word(&["pdf", "xlsx", "csv"])),
-    optional("sheets", Shape::Texts),
-    optional("csvOptions", Shape::Object(&[&[flag("exportAsFormulas")]])),
+    required("format", FieldType::Enum(&["pdf", "xlsx", "csv"])),
+    optional("sheets", FieldType::Strings),
+    optional("csvOptions", FieldType::Object(&[&[flag("exportAsFormulas")]])),
     optional(
         "xlsxOptions",
-        Shape::Object(&[&[
+        FieldType::Object(&[&[
             flag("exportAsFormulas"),
-            optional("exportPrecision", Shape::Word(&["fullPrecision", "rounded", "displayed"])),
+            optional(
+                "exportPrecision",
+                FieldType::Enum(&["fullPrecision", "rounded", "displayed"]),
+            ),
         ]]),
     ),
     optional(
         "pdfOptions",
-        Shape::Object(&[&[
+        FieldType::Object(&[&[
             flag("includeComments"),
             flag("includeDraftWatermark"),
             flag("includeHyperlinks"),
@@ -113,18 +117,18 @@ const SPREADSHEET: Fields = &[&[
             flag("useCmykColorspace"),
             optional("pageHeight", INCHES),
             optional("pageWidth", INCHES),
-            optional("pageOrientation", Shape::Word(&["portrait", "landscape"])),
-            optional("pageScale", Shape::Word(&["actualSize", "fitToWidth"])),
+            optional("pageOrientation", FieldType::Enum(&["portrait", "landscape"])),
+            optional("pageScale", FieldType::Enum(&["actualSize", "fitToWidth"])),
         ]]),
     ),
 ]];
 
 const PRESENTATION: Fields = &[&[
-    required("format", Shape::Word(&["pdf", "pptx"])),
-    optional("slides", Shape::Texts),
+    required("format", FieldType::Enum(&["pdf", "pptx"])),
+    optional("slides", FieldType::Strings),
     optional(
         "pdfOptions",
-        Shape::Object(&[&[
+        FieldType::Object(&[&[
             flag("includeAlternateRowFill"),
             flag("includeComments"),
             flag("includeDraftWatermark"),
@@ -134,10 +138,10 @@ const PRESENTATION: Fields = &[&[
             flag("useCmykColorspace"),
         ]]),
     ),
-    optional("pptxOptions", Shape::Object(&[&[flag("includeUnusedLayoutSlides")]])),
+    optional("pptxOptions", FieldType::Object(&[&[flag("includeUnusedLayoutSlides")]])),
 ]];
 
-/// What the exports of folders and of Workiva files have in common.
+/// The options that exports of folders and of Workiva files share.
 const ARCHIVE: &[Field] = &[
     flag("emailOnComplete"),
     flag("includeAttachments"),

@@ -1,0 +1,130 @@
+//! Simulations of small batches, with the assertions that also hold for large ones.
+
+use std::time::Duration;
+
+use allocation_counter::measure;
+use conformance::batch_sim::{
+    BatchReport, BatchSim, Curve, LimitKnowledge, Strategy, plot, waiting_jobs,
+};
+use export_core::Order;
+use export_sim::Completion;
+
+const DURATION: Completion = Completion::Exponential(Duration::from_secs(20));
+
+const STRATEGIES: [Strategy; 4] = [
+    Strategy::Paced(LimitKnowledge::Known, Order::LeastRecentlyPolled),
+    Strategy::Paced(LimitKnowledge::LearntEarlier, Order::LeastRecentlyPolled),
+    Strategy::Paced(LimitKnowledge::Unknown, Order::LeastRecentlyPolled),
+    Strategy::Independent,
+];
+
+/// The makespan as a multiple of the bound.
+fn ratio(report: &BatchReport) -> f64 {
+    let makespan = report.makespan.expect("the simulation has ended");
+    makespan.as_secs_f64() / report.bound.as_secs_f64()
+}
+
+#[test]
+fn known_limit_gives_minimal_makespan_without_429() {
+    for limit in [1, 5, 50] {
+        for exports in [10, 100, 1_000] {
+            let report = BatchSim::new(exports, limit, DURATION).run();
+            let name = format!("{exports} exports at {limit}/s");
+            assert_eq!((report.files, report.throttled), (exports, 0), "{name}");
+            assert!(ratio(&report) < 1.05, "{name}: {}", ratio(&report));
+        }
+    }
+}
+
+#[test]
+fn learnt_limit_gives_minimal_makespan_in_next_run() {
+    for (exports, limit) in [(1_000, 1), (1_000, 5), (10_000, 50)] {
+        let strategy = Strategy::Paced(LimitKnowledge::LearntEarlier, Order::LeastRecentlyPolled);
+        let report = BatchSim { strategy, ..BatchSim::new(exports, limit, DURATION) }.run();
+        let name = format!("{exports} exports at {limit}/s");
+        assert_eq!(report.files, exports);
+        assert!(ratio(&report) < 1.05, "{name}: {}", ratio(&report));
+        assert!(report.throttled <= 4, "{name}: {} times 429", report.throttled);
+    }
+}
+
+/// Validates the bound.
+#[test]
+fn no_run_is_faster_than_the_clairvoyant_bound() {
+    for duration in ["0s", "30s", "10s..50s", "~20s"] {
+        for strategy in STRATEGIES {
+            for (exports, limit, seed) in [(10, 1, 1), (100, 5, 2), (300, 50, 3), (50, 1, 4)] {
+                let sim = BatchSim {
+                    strategy,
+                    seed,
+                    ..BatchSim::new(exports, limit, duration.parse().expect("the text is valid"))
+                };
+                let report = sim.run();
+                let makespan = report.makespan.expect("the simulation has ended");
+                // Times are rounded to milliseconds.
+                let min = report.clairvoyant_bound.saturating_sub(Duration::from_millis(1));
+                assert!(makespan >= min, "{sim:?}: {makespan:?} is less than {min:?}");
+                let lateness = report.lateness + Duration::from_millis(1);
+                assert!(lateness >= report.min_lateness, "{sim:?}: {report:?}");
+            }
+        }
+    }
+}
+
+/// Validates the bound, which is one of the mean.
+#[test]
+fn mean_of_many_runs_is_above_the_polling_bound() {
+    for (exports, limit) in [(40, 1), (200, 5)] {
+        let run = |seed| BatchSim { seed, ..BatchSim::new(exports, limit, DURATION) }.run();
+        let reports: Vec<BatchReport> = (0..60).map(run).collect();
+        let mean = reports.iter().map(ratio).sum::<f64>() / reports.len() as f64;
+        assert!((1.0..1.1).contains(&mean), "{exports} exports at {limit}/s: {mean}");
+    }
+}
+
+#[test]
+fn all_exports_succeed_despite_faults_and_latency() {
+    let sim = BatchSim::new(300, 5, DURATION);
+    let latency = Duration::from_millis(20)..Duration::from_millis(200);
+    for sim in [
+        BatchSim { faults: 0.1, ..sim.clone() },
+        BatchSim { throttled: std::iter::once(10..70).collect(), ..sim.clone() },
+        BatchSim { latency: latency.clone(), ..sim.clone() },
+        BatchSim { faults: 0.03, throttled: vec![10..30, 60..90], latency, ..sim },
+    ] {
+        let report = sim.run();
+        assert_eq!((report.files, report.failed), (300, 0), "{sim:?}");
+    }
+}
+
+#[test]
+fn unpaced_exports_are_slower_and_poll_more() {
+    let run = |strategy| BatchSim { strategy, ..BatchSim::new(300, 1, DURATION) }.run();
+    let paced = BatchSim::new(300, 1, DURATION).run();
+    let independent = run(Strategy::Independent);
+    let loops = run(Strategy::FixedInterval);
+    assert!(independent.makespan > paced.makespan && loops.makespan > paced.makespan);
+    assert!(independent.polls > 5 * paced.polls && loops.polls > 50 * paced.polls);
+    assert_eq!([independent.files, loops.files], [300, 300]);
+}
+
+#[test]
+fn waiting_job_takes_less_than_1_kib() {
+    const JOBS: usize = 5_000;
+    let mut batch = None;
+    let memory = measure(|| batch = Some(waiting_jobs(JOBS)));
+    assert_eq!(batch.map(|batch| batch.counts().open), Some(JOBS));
+    let bytes = memory.bytes_current / JOBS as i64;
+    assert!(bytes < 1_024, "{bytes} bytes");
+}
+
+#[test]
+fn plot_draws_all_curves_within_the_axes() {
+    let points = vec![(10.0, 1.0), (1e6, 1e5)];
+    let curve = Curve { name: "one".into(), colour: "#000", dashes: "", points };
+    let unnamed = Curve { name: String::new(), ..curve.clone() };
+    let svg = plot("title", "x", &[(60.0, "1 min")], &[curve, unnamed]);
+    assert_eq!(svg.matches("<polyline").count(), 2);
+    assert!(svg.contains(">one</text>") && svg.contains(">1,000,000</text>"));
+    assert!(svg.contains("points=\"80.0,480.0 610.0,50.0\""), "{svg}");
+}
