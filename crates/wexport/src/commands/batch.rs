@@ -36,7 +36,7 @@ async fn run_batch(
         }
     }
     if settings.deny_deprecated {
-        exports.iter().try_for_each(|export| engine::deny_deprecated(&export.request.job))?;
+        exports.iter().try_for_each(|export| export.request.deny_deprecated())?;
     }
     if let Some(form) = args.dry_run {
         return print(&requests(exports, form)?).map(|()| None);

@@ -29,7 +29,7 @@ async fn run_export<C: ExportCommand>(
         command.reporter.warn(format!("{field} is unknown to this release, it is sent unchanged"));
     }
     if settings.deny_deprecated {
-        engine::deny_deprecated(&request.job)?;
+        request.deny_deprecated()?;
     }
     if let Some(form) = export.request.dry_run {
         print(&dry_run(&mut request.job, apply_headers, form)?)?;

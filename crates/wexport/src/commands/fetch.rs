@@ -9,7 +9,6 @@ use crate::output::Destination;
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportRequest, ListedExport};
 use crate::settings::{Overrides, Settings};
-use crate::subject::Subject;
 
 pub(super) async fn run(args: FetchArgs) -> Exit {
     let stdout_carries_file = args.output.output.as_deref() == Some("-");
@@ -20,10 +19,7 @@ pub(super) async fn run(args: FetchArgs) -> Exit {
 
 async fn fetch(args: &FetchArgs, command: &SingleCommand) -> Result<RunOutcome, Problem> {
     let settings = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
-    let job = engine::attach(&args.operation, &settings.config()?)?;
-    let id = args.operation.rsplit('/').next().unwrap_or_default();
-    let subject = Subject { kind: "operation".into(), id: id.into(), ..Subject::default() };
-    let request = ExportRequest { job, subject, unknown_fields: Vec::new() };
+    let request = ExportRequest::attach(&args.operation, &settings.config()?)?;
     let destination = Destination::new(&args.output, clock::now())?;
     let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
     engine::run(plan, settings, &command.reporter).await

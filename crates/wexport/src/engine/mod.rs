@@ -14,8 +14,6 @@ mod systemic;
 
 use std::sync::Arc;
 
-use export_hyper::{Config, ExportJob, SunsetNotice};
-
 use self::context::RunContext;
 use self::prepare::{Prepared, prepare, restore_names};
 pub(crate) use self::runner::RunOutcome;
@@ -27,7 +25,6 @@ use crate::problem::Problem;
 use crate::request::ListedExport;
 use crate::settings::Settings;
 use crate::state::{RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir};
-use crate::sunset;
 use crate::ui::Reporter;
 
 /// What a run is to do.
@@ -104,18 +101,4 @@ pub(crate) async fn resume(
     restore_names(&*store, outputs.names())?;
     let context = RunContext::new(store, settings, outputs, reporter)?;
     Runner::new(context, true)?.run(Vec::new()).await
-}
-
-/// Fails if the endpoint of a job has an announced end, for `--deny-deprecated`.
-pub(crate) fn deny_deprecated(job: &ExportJob) -> Result<(), Problem> {
-    let notice: Option<SunsetNotice> = job.sunset(clock::now());
-    notice.map_or(Ok(()), |notice| Err(sunset::deny(&notice)))
-}
-
-/// A job for an operation that was started elsewhere.
-pub(crate) fn attach(operation: &str, config: &Config) -> Result<Box<ExportJob>, Problem> {
-    ExportJob::attach(operation, config).map(Box::new).map_err(|error| {
-        let error = export_hyper::ExportError::Attach(error);
-        crate::explain::explain(&error, &crate::explain::Context::default())
-    })
 }

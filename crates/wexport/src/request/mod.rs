@@ -10,15 +10,18 @@ mod list;
 use std::fs::File;
 use std::io::{self, Read};
 
-use export_hyper::{Config, ExportJob, ExportSpec, SpecError};
+use export_hyper::{Config, ExportError, ExportJob, ExportSpec, SpecError};
 use serde_json::Value;
 
 pub(crate) use self::dry_run::dry_run;
 pub(crate) use self::kinds::ExportCommand;
 pub(crate) use self::list::{ListedExport, Source, read as read_list};
 use crate::args::{Export, OPTIONS, RequestArgs};
+use crate::clock;
+use crate::explain::{Context, explain};
 use crate::problem::Problem;
 use crate::subject::Subject;
+use crate::sunset;
 
 /// A checked request for one export.
 #[derive(Debug)]
@@ -57,6 +60,23 @@ impl ExportRequest {
         let (kind, id) = (command.kind().into(), command.id().into());
         let subject = Subject { kind, id, format, scope };
         Ok(Self { job: Box::new(job), subject, unknown_fields })
+    }
+
+    /// A request for the file of an operation that was started elsewhere, by its id or URL.
+    pub(crate) fn attach(operation: &str, config: &Config) -> Result<Self, Problem> {
+        let job = ExportJob::attach(operation, config)
+            .map_err(|error| explain(&ExportError::Attach(error), &Context::default()))?;
+        let id = operation.rsplit('/').next().unwrap_or_default();
+        let subject = Subject { kind: "operation".into(), id: id.into(), ..Subject::default() };
+        Ok(Self { job: Box::new(job), subject, unknown_fields: Vec::new() })
+    }
+
+    /// Fails if the endpoint has an announced end, for `--deny-deprecated`.
+    pub(crate) fn deny_deprecated(&self) -> Result<(), Problem> {
+        match self.job.sunset(clock::now()) {
+            Some(notice) => Err(sunset::deny(&notice)),
+            None => Ok(()),
+        }
     }
 }
 
