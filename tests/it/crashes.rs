@@ -118,7 +118,7 @@ fn dropped_handle_is_harmless_at_every_point() {
 }
 
 #[test]
-fn failed_store_or_write_stops_the_job_and_loses_nothing() {
+fn failed_store_or_write_stops_without_loss() {
     for_each_point(|target| {
         if !matches!(target.point, CrashPoint::Store | CrashPoint::Write | CrashPoint::Complete) {
             return Ok(());

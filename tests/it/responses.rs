@@ -159,7 +159,7 @@ fn json_media_types_are_recognized() {
 }
 
 #[test]
-fn final_statuses_have_synonyms_and_others_are_pending() {
+fn final_statuses_have_synonyms() {
     let read = |status: &str| operation(status, r#""/r""#, "null").read(Phase::Poll);
     for status in ["completed", "COMPLETED", "succeeded", "Success", " completed "] {
         assert!(
@@ -380,7 +380,7 @@ fn reading_as_text(reading: &Reading<'_>) -> String {
     match reading {
         Reading::Accepted { operation } => format!("accepted: {operation}"),
         Reading::Pending(facts) => format!("pending\n{}", facts_as_text(facts)),
-        Reading::ReadyNowhere(facts) => format!("ready, but nowhere\n{}", facts_as_text(facts)),
+        Reading::ReadyNowhere(facts) => format!("completed without URL\n{}", facts_as_text(facts)),
         Reading::ReadyAt { resource, facts } => {
             format!("ready: {resource}\n{}", facts_as_text(facts))
         }

@@ -24,7 +24,7 @@ fn full_disk_keeps_old_file_and_export_can_resume() {
 }
 
 #[test]
-fn full_file_system_keeps_old_file_and_export_can_resume() {
+fn full_tmpfs_keeps_old_file_and_export_can_resume() {
     if in_mount_namespace("").is_none() {
         return skip("mounting a tmpfs is not permitted");
     }
@@ -124,7 +124,7 @@ fn unstored_acceptance_names_the_operation() {
 }
 
 #[test]
-fn unremovable_checkpoint_is_reported_and_file_is_kept() {
+fn unremovable_checkpoint_is_reported() {
     for adapter in Adapter::ALL {
         let Some(command) = unprivileged() else { return skip("root ignores permissions") };
         let stall = r#"{"fault": "stall", "at": {"byte": 1500000}, "for": "500ms"}"#;
