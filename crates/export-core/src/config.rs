@@ -6,7 +6,6 @@ use core::time::Duration;
 
 use crate::origin::Origins;
 use crate::url::{UrlError, base_url};
-use crate::workiva::ApiVersion;
 
 /// Where the service is, and how a job behaves towards it.
 ///
@@ -25,7 +24,8 @@ pub struct Config(Arc<Settings>);
 struct Settings {
     base_url: String,
     origins: Origins,
-    api_version: ApiVersion,
+    /// The version of the service's API, by the name that its dialect knows.
+    api_version: Option<&'static str>,
     resubmit: Resubmit,
     pace: Pace,
     limits: Limits,
@@ -46,7 +46,7 @@ impl Config {
         Ok(Self(Arc::new(Settings {
             base_url: base_url(url)?,
             origins,
-            api_version: ApiVersion::default(),
+            api_version: None,
             resubmit: Resubmit::default(),
             pace: Pace::default(),
             limits: Limits::default(),
@@ -79,10 +79,9 @@ impl Config {
         Ok(self)
     }
 
-    /// Chooses the generation of the API. **2022-01-01** by default.
-    #[must_use]
-    pub fn with_api_version(mut self, version: ApiVersion) -> Self {
-        self.settings().api_version = version;
+    /// Sets the version of the API, by the name that its dialect knows.
+    pub(crate) fn with_version_name(mut self, name: &'static str) -> Self {
+        self.settings().api_version = Some(name);
         self
     }
 
@@ -128,9 +127,8 @@ impl Config {
         &self.0.origins
     }
 
-    /// The generation of the API.
-    #[must_use]
-    pub fn api_version(&self) -> ApiVersion {
+    /// The version of the API, by the name that its dialect knows; `None` for its default.
+    pub(crate) fn version_name(&self) -> Option<&'static str> {
         self.0.api_version
     }
 

@@ -164,7 +164,7 @@ pub use redact::Redacted;
 pub use sunset::Sunset;
 pub use time::Timestamp;
 pub use token::{InvalidToken, Token, TokenId, TokenNeed};
-pub use token_source::{Ticket, TokenGrant, TokenSource, TokenStep};
+pub use token_source::{Ticket, TokenInfo, TokenSource, TokenStep};
 pub use url::UrlError;
 pub use workiva::{
     ApiVersion, ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions,

@@ -150,6 +150,19 @@ pub struct UnknownName {
 }
 
 impl Config {
+    /// Sets the version of the API. **2022-01-01** by default.
+    #[must_use]
+    pub fn with_api_version(self, version: ApiVersion) -> Self {
+        self.with_version_name(version.as_str())
+    }
+
+    /// The version of the API.
+    #[must_use]
+    pub fn api_version(&self) -> ApiVersion {
+        let named = |version: &ApiVersion| Some(version.as_str()) == self.version_name();
+        ApiVersion::ALL.into_iter().find(named).unwrap_or_default()
+    }
+
     /// Settings for one of the service's public regions: its base URL, and its
     /// [own origins](Region::allowed_origins) allowed.
     #[must_use]

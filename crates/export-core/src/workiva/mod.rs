@@ -10,7 +10,7 @@ mod lenient;
 mod routes;
 mod saved;
 mod spec;
-pub(crate) mod token;
+mod token;
 
 pub use self::dialect::Workiva;
 pub use self::generation::{ApiVersion, Region, UnknownName};

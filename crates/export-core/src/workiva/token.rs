@@ -1,7 +1,8 @@
 //! The token endpoint: OAuth 2.0 client credentials.
 
-use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -16,36 +17,56 @@ use super::routes::{Endpoint, Route};
 use crate::api_error::{ApiError, Speaker};
 use crate::config::Config;
 use crate::dialect::Head;
+use crate::token::Secret;
+use crate::token_source::{TokenEndpoint, TokenReading, TokenSource};
 
-/// The request for a token.
-///
-/// **Source:** RFC 6749, 4.4.2, with the credentials in the form as Workiva's reference shows it.
-/// The form is written at once, without copies of the secret that are left behind.
-pub(crate) fn token_request(
-    config: &Config,
-    client_id: &str,
-    client_secret: &str,
-    scope: Option<&str>,
-) -> Request<Vec<u8>> {
-    let mut request = Request::new(form(&[
-        ("grant_type", Some("client_credentials")),
-        ("client_id", Some(client_id)),
-        ("client_secret", Some(client_secret)),
-        ("scope", scope),
-    ]));
-    let route = Endpoint::Token.in_version(config.api_version());
-    let url = format!("{}{}", config.base_url(), route.map_or("", |route| route.path));
-    *request.uri_mut() = url.parse().unwrap_or_default();
-    *request.method_mut() = Method::POST;
-    let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let version = route.and_then(Route::version_header);
-    headers.extend(version.map(|version| (HeaderName::from_static("x-version"), version)));
-    request
+impl TokenSource {
+    /// A source that requests tokens with OAuth 2.0 client credentials (RFC 6749, 4.4).
+    #[must_use]
+    pub fn client_credentials(id: &str, secret: &str, config: &Config) -> Self {
+        let client = ClientCredentials {
+            config: config.clone(),
+            id: id.into(),
+            secret: Secret::new(secret),
+        };
+        Self::with_endpoint(Box::new(client), *config.limits())
+    }
 }
 
-/// Everything but the unreserved characters of RFC 3986, a subset of what a form leaves plain.
+#[derive(Debug)]
+struct ClientCredentials {
+    config: Config,
+    id: String,
+    secret: Secret,
+}
+
+impl TokenEndpoint for ClientCredentials {
+    /// **Source:** RFC 6749, 4.4.2, with the credentials in the body as in Workiva's API reference.
+    fn request(&self, scope: Option<&str>) -> Request<Vec<u8>> {
+        let mut request = Request::new(form(&[
+            ("grant_type", Some("client_credentials")),
+            ("client_id", Some(&self.id)),
+            ("client_secret", Some(self.secret.expose())),
+            ("scope", scope),
+        ]));
+        let route = Endpoint::Token.in_version(self.config.api_version());
+        let url = format!("{}{}", self.config.base_url(), route.map_or("", |route| route.path));
+        *request.uri_mut() = url.parse().unwrap_or_default();
+        *request.method_mut() = Method::POST;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let version = route.and_then(Route::version_header);
+        headers.extend(version.map(|version| (HeaderName::from_static("x-version"), version)));
+        request
+    }
+
+    fn read<'b>(&self, head: &Head<'_>, body: &'b [u8]) -> TokenReading<'b> {
+        read_token(head, body)
+    }
+}
+
+/// Everything but the unreserved characters of RFC 3986. A form would leave a few more as they are.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn form(fields: &[(&str, Option<&str>)]) -> Vec<u8> {
@@ -68,27 +89,11 @@ fn form(fields: &[(&str, Option<&str>)]) -> Vec<u8> {
     form
 }
 
-/// What the answer of a token endpoint means.
-#[derive(Debug)]
-pub(crate) enum TokenReading<'a> {
-    /// A token; in `expires_in` its lifetime in **seconds** and in `scope` what it is good for,
-    /// where the answer tells.
-    Issued { text: Cow<'a, str>, expires_in: Option<u64>, scope: Option<Cow<'a, str>> },
-    /// The endpoint asks to come back later.
-    Busy,
-    /// This is not the service speaking, but whoever says this.
-    Foreign(ApiError),
-    /// The credentials are refused, in the service's own words.
-    Refused(ApiError),
-    /// The answer breaks the protocol; the text says how.
-    Malformed(&'static str),
-}
-
-/// Reads an answer, liberally but for the token itself.
+/// Reads a response, leniently except for the token itself.
 ///
-/// **Source:** RFC 6749, 5.1 and 5.2. The scope is not compared with what was asked for: it may
-/// differ, and what it lacks is told by the request that needs it.
-pub(crate) fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
+/// **Source:** RFC 6749, 5.1 and 5.2. The scope is not compared with the requested one: the two may
+/// differ, and a request that lacks a scope is refused by the service with a reason.
+fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Answer<'a> {
@@ -153,7 +158,7 @@ fn refusal(error: ApiError) -> TokenReading<'static> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::{String, ToString};
+    use alloc::string::ToString;
 
     use http::HeaderMap;
 
@@ -175,7 +180,9 @@ mod tests {
     fn a_secret_is_written_once_whatever_is_in_it() {
         let config = Config::new("http://127.0.0.1:1").unwrap();
         let scope = Some("file:read graph:read");
-        let request = token_request(&config, "id", "a&b=c d+ü%\0", scope);
+        let client =
+            ClientCredentials { config, id: "id".into(), secret: Secret::new("a&b=c d+ü%\0") };
+        let request = client.request(scope);
         assert_eq!(
             core::str::from_utf8(request.body()).unwrap(),
             "grant_type=client_credentials&client_id=id&client_secret=a%26b%3Dc%20d%2B%C3%BC%25%00\

@@ -73,14 +73,14 @@ fn a_hundred_refusals_at_once_are_one_request() {
 fn what_a_token_is_good_for_is_told_as_it_was_said() {
     let grant = |said: &str| {
         let (source, _) = issued(said);
-        let grant = source.grant().unwrap();
+        let grant = source.token_info().unwrap();
         (grant.lifetime.map(|lifetime| lifetime.as_secs()), grant.scope.clone())
     };
     let scope = Some("file:read graph:read".into());
     assert_eq!(grant(r#","expires_in":599,"scope":"file:read graph:read""#), (Some(599), scope));
     assert_eq!(grant(r#","expires_in":0"#), (None, None));
     assert_eq!(grant(r#","scope":"a\u001b[2J""#), (None, Some("a [2J".into())));
-    assert_eq!(source().grant(), None);
+    assert_eq!(source().token_info(), None);
 }
 
 #[test]
