@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 use crate::dialect::OperationFacts;
-use crate::sunset::Sunset;
+use crate::sunset::SunsetNotice;
 
 /// What is known of the exported file. Its bytes are wherever the driver put them.
 ///
@@ -91,14 +91,4 @@ impl Artifact {
     pub fn sunset(&self) -> Option<&SunsetNotice> {
         self.0.sunset.as_ref()
     }
-}
-
-/// An announced end, and how far away it was when this was said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SunsetNotice {
-    /// The announcement. Its date is the one of the service's `Sunset` header where it sent one.
-    pub sunset: Sunset,
-    /// Days left; negative once the day has passed.
-    pub days_left: i64,
 }

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::origin::Origins;
+use crate::origins::Origins;
 use crate::url::{UrlError, base_url};
 
 /// Where the service is, and how a job behaves towards it.

@@ -5,6 +5,10 @@ use alloc::sync::Arc;
 use core::error::Error as StdError;
 use core::fmt;
 
+use http::StatusCode;
+
+use crate::api_error::ApiError;
+
 /// What is known when a request brought no answer, or half of one.
 ///
 /// The difference that matters is what the server can have seen: a submit that was certainly not
@@ -121,6 +125,39 @@ impl fmt::Debug for Failure {
 impl StdError for Failure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+/// The source of a failure of a token request that was answered by a gateway: the job that needs
+/// the token then ends with an error that names the gateway.
+#[derive(Debug)]
+pub(crate) struct TokenGatewayError {
+    pub(crate) status: StatusCode,
+    pub(crate) page: ApiError,
+}
+
+impl TokenGatewayError {
+    /// The source of `failure`, if it is of this type.
+    pub(crate) fn of(failure: &Failure) -> Option<&Self> {
+        StdError::source(failure)?.downcast_ref()
+    }
+}
+
+impl fmt::Display for TokenGatewayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the answer ({}) to the request for a token is that of a gateway or proxy on the way",
+            self.status
+        )
+    }
+}
+
+impl StdError for TokenGatewayError {}
+
+impl From<TokenGatewayError> for Failure {
+    fn from(error: TokenGatewayError) -> Self {
+        Self::new(FailureKind::Unanswered).with_source(error)
     }
 }
 

@@ -134,9 +134,8 @@ mod error;
 mod failure;
 mod file_name;
 mod headers;
-mod intercepted;
 mod job;
-mod origin;
+mod origins;
 mod pacer;
 mod redact;
 mod sunset;
@@ -147,7 +146,7 @@ mod url;
 mod workiva;
 
 pub use api_error::{ApiError, ApiErrorDetail, Speaker};
-pub use artifact::{Artifact, SunsetNotice};
+pub use artifact::Artifact;
 pub use batch::{Batch, BatchLimits, BatchState, BatchStep, Counts, Ended, JobKey, Order, Turn};
 pub use config::{Config, Limits, Pace, Resubmit};
 pub use dialect::{Contradiction, Dialect, Head, OperationFacts, Phase, Reading, Repeat};
@@ -158,14 +157,14 @@ pub use job::{
     Checkpoint, Collect, Event, EventUrl, ExportJob, InFlight, Reply, ResumeError, Step, Stream,
     Transmit, Wait, Why,
 };
-pub use origin::{Access, Origin, Origins};
+pub use origins::{Access, Origins};
 pub use pacer::{Pacer, Permit, Rate, Rates, RequestClass};
 pub use redact::Redacted;
-pub use sunset::Sunset;
+pub use sunset::{Sunset, SunsetNotice};
 pub use time::Timestamp;
 pub use token::{InvalidToken, Token, TokenId, TokenNeed};
 pub use token_source::{Ticket, TokenInfo, TokenSource, TokenStep};
-pub use url::UrlError;
+pub use url::{Origin, UrlError};
 pub use workiva::{
     ApiVersion, ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions,
     DocumentXhtmlOptions, ExportPrecision, ExportSpec, FileExport, PageOrientation, PageScale,

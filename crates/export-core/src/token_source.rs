@@ -13,9 +13,8 @@ use http::{Request, Response};
 use crate::api_error::{ApiError, Speaker, printable};
 use crate::config::Limits;
 use crate::dialect::Head;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, TokenGatewayError};
 use crate::headers::RetryAfter;
-use crate::intercepted::Intercepted;
 use crate::time::Timestamp;
 use crate::token::{InvalidToken, Token, TokenId, TokenNeed};
 
@@ -306,11 +305,12 @@ impl TokenSource {
                 self.retry(now, failure, retry_after);
             }
             (300..=399, _) => {
-                let page = ApiError::new(Speaker::Gateway);
-                self.fail(now, Intercepted::new(head.status(), page).into());
+                let (status, page) = (head.status(), ApiError::new(Speaker::Gateway));
+                self.fail(now, TokenGatewayError { status, page }.into());
             }
             (_, TokenReading::Foreign(page)) => {
-                self.retry(now, Intercepted::new(head.status(), page).into(), retry_after);
+                let error = TokenGatewayError { status: head.status(), page };
+                self.retry(now, error.into(), retry_after);
             }
             (_, TokenReading::Refused(reason)) => {
                 let what = format!("the token endpoint refused the credentials: {reason}");

@@ -11,9 +11,9 @@ use super::state::{Download, Operation, State};
 use crate::api_error::printable;
 use crate::config::Config;
 use crate::file_name::safe_file_name;
-use crate::origin::Origin;
 use crate::redact::redact_text;
 use crate::time::Timestamp;
+use crate::url::Origin;
 use crate::url::{UrlError, url_text};
 
 /// Everything that another process needs to go on with a job.

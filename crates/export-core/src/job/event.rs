@@ -8,10 +8,10 @@ use core::time::Duration;
 use http::{HeaderValue, Method, StatusCode, Uri};
 
 use super::schedule::Why;
-use crate::artifact::SunsetNotice;
 use crate::dialect::Phase;
 use crate::failure::FailureKind;
 use crate::redact::Redacted;
+use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;
 
 /// Something that happened to a job.

@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod event;
+mod exchange;
 mod reply;
 mod schedule;
 mod state;
@@ -18,12 +19,13 @@ use http::Uri;
 use self::event::Events;
 use self::schedule::Schedule;
 use self::state::{Operation, Polling, State, Submitting};
-use crate::artifact::{Artifact, SunsetNotice};
+use crate::artifact::Artifact;
 use crate::config::{Config, Resubmit};
 use crate::dialect::{Dialect, OperationFacts, Phase, Repeat};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::origin::Purpose;
+use crate::origins::Purpose;
+use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;
 use crate::token::TokenId;
 use crate::url::UrlError;

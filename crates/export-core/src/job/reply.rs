@@ -3,14 +3,12 @@
 use core::ops::ControlFlow;
 use core::time::Duration;
 
-use http::StatusCode;
-
 use super::ExportJob;
 use super::checkpoint::Checkpoint;
 use super::event::Event;
-use super::transmit::Asked;
+use super::exchange::{BodyUse, DownloadEnd, DownloadStart, SentRequest};
 use crate::artifact::Artifact;
-use crate::dialect::{Contradiction, Head};
+use crate::dialect::Contradiction;
 use crate::failure::Failure;
 use crate::time::Timestamp;
 
@@ -29,13 +27,17 @@ pub enum Reply<'a> {
 #[must_use = "the job has to hear what came of the answer"]
 pub struct Collect<'a> {
     job: &'a mut ExportJob,
-    asked: Asked,
-    question: Question<'a>,
+    sent: SentRequest,
+    body_use: BodyUse<'a>,
 }
 
 impl<'a> Collect<'a> {
-    pub(super) const fn new(job: &'a mut ExportJob, asked: Asked, question: Question<'a>) -> Self {
-        Self { job, asked, question }
+    pub(super) const fn new(
+        job: &'a mut ExportJob,
+        sent: SentRequest,
+        body_use: BodyUse<'a>,
+    ) -> Self {
+        Self { job, sent, body_use }
     }
 
     /// See [`ExportJob::revision`]. Store the checkpoint before reading: an export that was
@@ -60,23 +62,13 @@ impl<'a> Collect<'a> {
 
     /// Takes in the body.
     pub fn handle_body(self, now: Timestamp, body: &[u8]) {
-        self.job.answered_in_full(now, &self.asked, self.question, body);
+        self.job.answered_in_full(now, &self.sent, self.body_use, body);
     }
 
     /// Takes in that the body did not come, or not all of it.
     pub fn handle_failure(self, now: Timestamp, failure: Failure) {
-        self.job.answered_in_part(now, &self.asked, self.question, failure);
+        self.job.answered_in_part(now, &self.sent, self.body_use, failure);
     }
-}
-
-/// A download that begins.
-#[derive(Debug)]
-pub(super) struct Download {
-    pub(super) status: StatusCode,
-    pub(super) offset: u64,
-    /// The offset behind the last byte of this answer, if it is announced.
-    pub(super) end: Option<u64>,
-    pub(super) artifact: Artifact,
 }
 
 /// The bytes of the artifact, from an offset on.
@@ -88,7 +80,7 @@ pub(super) struct Download {
 #[must_use = "the job has to hear what came of the download"]
 pub struct Stream<'a> {
     job: &'a mut ExportJob,
-    download: Download,
+    download: DownloadStart,
     position: u64,
     highest: u64,
     first: [u8; FIRST],
@@ -100,7 +92,7 @@ pub struct Stream<'a> {
 const FIRST: usize = 8;
 
 impl<'a> Stream<'a> {
-    pub(super) fn new(job: &'a mut ExportJob, download: Download) -> Self {
+    pub(super) fn new(job: &'a mut ExportJob, download: DownloadStart) -> Self {
         let highest = job.state.operation().map_or(0, |operation| operation.download().highest);
         let position = download.offset;
         Self { job, download, position, highest, first: [0; FIRST], seen: 0, refused: false }
@@ -184,13 +176,13 @@ impl<'a> Stream<'a> {
     pub fn finish(self, now: Timestamp) {
         let whole = self.download.offset == 0;
         let contradiction = if whole { self.contradiction() } else { None };
-        let ended = Ended {
+        let ended = DownloadEnd {
             status: self.download.status,
             offset: self.download.offset,
             position: self.position,
             is_short: self.download.end.is_some_and(|end| self.position < end),
             highest: self.highest,
-            too_long: self.refused && contradiction.is_none(),
+            is_too_long: self.refused && contradiction.is_none(),
         };
         self.job.downloaded(now, self.download.artifact, &ended, contradiction);
     }
@@ -199,46 +191,4 @@ impl<'a> Stream<'a> {
     pub fn handle_failure(self, now: Timestamp, failure: Failure) {
         self.job.broke_off(now, self.position > self.highest, failure);
     }
-}
-
-/// How the body of the artifact ended.
-#[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) status: StatusCode,
-    pub(super) offset: u64,
-    pub(super) position: u64,
-    /// There are fewer bytes than announced.
-    pub(super) is_short: bool,
-    /// How far any attempt had come before.
-    pub(super) highest: u64,
-    /// There are more bytes than announced.
-    pub(super) too_long: bool,
-}
-
-/// What the job makes of a head.
-#[derive(Debug)]
-pub(super) enum Next<'a> {
-    /// Everything is decided; the body is read only to free the connection.
-    Drain,
-    /// The body is needed for this.
-    Ask(Question<'a>),
-    /// The body is the artifact.
-    Stream(Download),
-}
-
-/// What the body of an answer is needed for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Question<'a> {
-    None,
-    /// What a 2xx means.
-    Meaning(Answer<'a>),
-    /// What a 4xx or 5xx means.
-    Verdict(Answer<'a>),
-}
-
-/// A head whose body is still to come.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Answer<'a> {
-    pub(super) head: Head<'a>,
-    pub(super) retry_after: Option<Duration>,
 }

@@ -6,7 +6,7 @@ use alloc::string::String;
 use crate::artifact::Artifact;
 use crate::dialect::{OperationFacts, Phase};
 use crate::error::Error;
-use crate::origin::Target;
+use crate::origins::Target;
 use crate::time::Timestamp;
 use core::time::Duration;
 

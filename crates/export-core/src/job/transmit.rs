@@ -1,7 +1,6 @@
 //! From the permission to send to the head of the answer: [`Transmit`], then [`InFlight`].
 
 use alloc::vec::Vec;
-use core::fmt;
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, IF_RANGE, RANGE};
 use http::{HeaderValue, Method, Request, Response, Uri};
@@ -9,14 +8,14 @@ use http::{HeaderValue, Method, Request, Response, Uri};
 use super::ExportJob;
 use super::checkpoint::Checkpoint;
 use super::event::{Event, EventUrl};
-use super::reply::{Collect, Next, Question, Reply, Stream};
+use super::exchange::{BodyPlan, SentRequest};
+use super::reply::{Collect, Reply, Stream};
 use super::state::State;
 use crate::dialect::{Head, Phase, Repeat};
 use crate::failure::Failure;
-use crate::origin::Access;
-use crate::redact::Redacted;
+use crate::origins::Access;
 use crate::time::Timestamp;
-use crate::token::{Token, TokenId, TokenNeed};
+use crate::token::{Token, TokenNeed};
 
 /// A request that may be sent now. Nothing has happened yet; dropping it changes nothing.
 #[derive(Debug)]
@@ -87,16 +86,16 @@ impl<'a> Transmit<'a> {
         let token = token.filter(|_| self.access() == Access::Trusted);
         let offset = self.job.resume_offset(have);
         let request = self.job.request(token, offset);
-        let asked =
-            Asked { phase, uri: request.uri().clone(), offset, token: token.map(Token::id) };
+        let sent =
+            SentRequest { phase, uri: request.uri().clone(), offset, token: token.map(Token::id) };
         self.job.events.push(Event::Sending {
             at: now,
             phase,
             method: request.method().clone(),
-            url: EventUrl(asked.uri.clone()),
+            url: EventUrl(sent.uri.clone()),
         });
         self.job.started(now, offset);
-        (request, InFlight { job: self.job, asked })
+        (request, InFlight { job: self.job, sent })
     }
 
     /// Waits: other requests of the same client go first, as a [`Pacer`](crate::Pacer) says. A job
@@ -113,21 +112,6 @@ impl<'a> Transmit<'a> {
     }
 }
 
-/// What a request asked for.
-pub(super) struct Asked {
-    pub(super) phase: Phase,
-    pub(super) uri: Uri,
-    /// The first byte that was asked for; 0 is the whole.
-    pub(super) offset: u64,
-    pub(super) token: Option<TokenId>,
-}
-
-impl fmt::Debug for Asked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} from byte {}", self.phase, Redacted(&self.uri), self.offset)
-    }
-}
-
 /// A request that may be on its way.
 ///
 /// Dropping it is safe: the job takes it that no answer came.
@@ -135,14 +119,14 @@ impl fmt::Debug for Asked {
 #[must_use = "the job has to hear what came of the request"]
 pub struct InFlight<'a> {
     job: &'a mut ExportJob,
-    asked: Asked,
+    sent: SentRequest,
 }
 
 impl<'a> InFlight<'a> {
     /// What the request is for.
     #[must_use]
     pub const fn phase(&self) -> Phase {
-        self.asked.phase
+        self.sent.phase
     }
 
     /// See [`ExportJob::revision`].
@@ -173,11 +157,10 @@ impl<'a> InFlight<'a> {
     /// Everything that the head alone decides is decided now.
     pub fn handle_head<B>(self, now: Timestamp, head: &'a Response<B>) -> Reply<'a> {
         let head = Head::new(head.status(), head.headers());
-        let Self { job, asked } = self;
-        match job.answered(now, &head, &asked) {
-            Next::Drain => Reply::Collect(Collect::new(job, asked, Question::None)),
-            Next::Ask(question) => Reply::Collect(Collect::new(job, asked, question)),
-            Next::Stream(download) => Reply::Stream(Stream::new(job, download)),
+        let Self { job, sent } = self;
+        match job.answered(now, &head, &sent) {
+            BodyPlan::Collect(body_use) => Reply::Collect(Collect::new(job, sent, body_use)),
+            BodyPlan::Stream(download) => Reply::Stream(Stream::new(job, download)),
         }
     }
 

@@ -8,9 +8,10 @@ use http::header::LOCATION;
 use serde::Deserialize;
 
 use super::errors;
+use super::json::{NotJson, is_other_than_json, parse_object, without_bom};
 use super::lenient::{Lenient, Text};
 use crate::dialect::{Head, OperationFacts, Phase, Reading};
-use crate::url::LONGEST_URL;
+use crate::url::MAX_URL;
 
 /// The domain that stands for `${WORKIVA_CLUSTER_DOMAIN}`, worked out where it is needed.
 pub(super) type Cluster<'a> = &'a dyn Fn() -> Option<String>;
@@ -25,7 +26,7 @@ pub(super) fn read<'b>(
     match (phase, head.status()) {
         (Phase::Submit, StatusCode::ACCEPTED) => accepted(head, body, cluster),
         (Phase::Poll, status) if status.is_redirection() => Reading::Redirect,
-        (Phase::Poll | Phase::Submit, _) if speaks_other_than_json(head) => Reading::Foreign,
+        (Phase::Poll | Phase::Submit, _) if is_other_than_json(head) => Reading::Foreign,
         (Phase::Poll, StatusCode::OK) => match body {
             None => Reading::NeedBody,
             Some(body) => operation(body, cluster),
@@ -35,11 +36,6 @@ pub(super) fn read<'b>(
         (Phase::Poll, _) => Reading::Malformed("a poll is answered with 200, 202, 303 or an error"),
         (Phase::Fetch, _) => Reading::Malformed("a download is not read as an answer of the API"),
     }
-}
-
-/// The text of a body without blanks and a byte order mark in front.
-pub(super) fn without_mark(body: &[u8]) -> &[u8] {
-    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii()
 }
 
 /// **Source:** Workiva's API reference: `Location`; later revisions repeat it as
@@ -57,14 +53,14 @@ fn accepted<'b>(head: &Head<'b>, body: Option<&'b [u8]>, cluster: Cluster<'_>) -
     if let Some(location) = location.map(str::trim).filter(|location| !location.is_empty()) {
         return accepted_at(location.into(), cluster);
     }
-    if speaks_other_than_json(head) {
+    if is_other_than_json(head) {
         return Reading::Foreign;
     }
     let Some(body) = body else { return Reading::NeedBody };
-    if without_mark(body).is_empty() {
+    if without_bom(body).is_empty() {
         return Reading::Malformed(NO_LOCATION);
     }
-    match json::<Accepted<'_>>(body) {
+    match parse_object::<Accepted<'_>>(body) {
         Ok(accepted) => match accepted.operation_location.into_inner() {
             Some(location) => accepted_at(location, cluster),
             None => Reading::Malformed(NO_LOCATION),
@@ -102,7 +98,7 @@ struct Moment<'a> {
 }
 
 fn operation<'b>(body: &'b [u8], cluster: Cluster<'_>) -> Reading<'b> {
-    let operation = match json::<Operation<'_>>(body) {
+    let operation = match parse_object::<Operation<'_>>(body) {
         Ok(operation) => operation,
         Err(not_json) => return not_json.into(),
     };
@@ -115,7 +111,7 @@ fn operation<'b>(body: &'b [u8], cluster: Cluster<'_>) -> Reading<'b> {
     };
     match status {
         Status::Pending => Reading::Pending(facts),
-        Status::Failed => Reading::Failed(errors::of_operation(without_mark(body)), facts),
+        Status::Failed => Reading::Failed(errors::of_operation(without_bom(body)), facts),
         Status::Completed => match operation.resource_url.into_inner() {
             None => Reading::ReadyNowhere(facts),
             Some(resource) => match with_cluster(resource, cluster) {
@@ -149,33 +145,6 @@ impl Status {
     }
 }
 
-/// Whether the media type says that this is no JSON.
-pub(super) fn speaks_other_than_json(head: &Head<'_>) -> bool {
-    head.media_type().is_some_and(|media| {
-        let suffix = media.len().checked_sub("+json".len()).and_then(|at| media.get(at..));
-        !media.eq_ignore_ascii_case("application/json")
-            && !suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
-    })
-}
-
-/// Reads a JSON object, or says what the body is instead.
-pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, NotJson> {
-    let text = without_mark(body);
-    match text.first() {
-        None => Err(NotJson::Broken("the body is empty")),
-        Some(b'<') => Err(NotJson::Page),
-        Some(b'{') => serde_json::from_slice(text)
-            .map_err(|_| NotJson::Broken("the body is not the JSON that it begins as")),
-        Some(_) => Err(NotJson::Broken("the body is not a JSON object")),
-    }
-}
-
-/// What a body is that is no JSON object.
-pub(super) enum NotJson {
-    Page,
-    Broken(&'static str),
-}
-
 impl From<NotJson> for Reading<'_> {
     fn from(not_json: NotJson) -> Self {
         match not_json {
@@ -196,7 +165,7 @@ pub(super) fn with_cluster<'u>(url: Cow<'u, str>, cluster: Cluster<'_>) -> Optio
     const CLOSINGS: [&str; 2] = ["}", "%7D"];
 
     // One that is too long is refused as it is, and does not grow before that.
-    if !url.contains(NAME) || url.len() > LONGEST_URL {
+    if !url.contains(NAME) || url.len() > MAX_URL {
         return Some(url);
     }
     let mut done = String::with_capacity(url.len());

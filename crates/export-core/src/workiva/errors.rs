@@ -3,13 +3,14 @@
 use alloc::string::String;
 
 use super::format::begins_a_page;
+use super::json::without_bom;
 use super::lenient::{List, Text, TextOr};
 use crate::api_error::{ApiError, Speaker};
 use crate::dialect::Head;
 
 /// Reads the body of a 4xx or 5xx.
 pub(super) fn read(head: &Head<'_>, body: &[u8]) -> ApiError {
-    let text = super::answers::without_mark(body);
+    let text = without_bom(body);
     let error = if text.is_empty() {
         ApiError::new(Speaker::Nobody)
     } else if let Some(error) = document(text) {

@@ -4,17 +4,18 @@ mod answers;
 mod dialect;
 mod errors;
 mod format;
-mod generation;
 mod job;
+mod json;
 mod lenient;
 mod routes;
 mod saved;
+mod settings;
 mod spec;
 mod token;
 
 pub use self::dialect::Workiva;
-pub use self::generation::{ApiVersion, Region, UnknownName};
 pub use self::saved::RestoreError;
+pub use self::settings::{ApiVersion, Region, UnknownName};
 pub use self::spec::{
     ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions, DocumentXhtmlOptions,
     ExportPrecision, ExportSpec, FileExport, PageOrientation, PageScale, PresentationExport,

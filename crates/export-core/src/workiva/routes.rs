@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::generation::ApiVersion;
-use super::generation::ApiVersion::{V2022_01_01, V2026_01_01};
+use super::settings::ApiVersion;
+use super::settings::ApiVersion::{V2022_01_01, V2026_01_01};
 use crate::sunset::Sunset;
 use crate::time::Timestamp;
 

@@ -10,8 +10,8 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::answers::{self, NotJson};
 use super::errors;
+use super::json::{NotJson, is_other_than_json, parse_object};
 use super::lenient::{Number, Text};
 use super::routes::{Endpoint, Route};
 use crate::api_error::{ApiError, Speaker};
@@ -111,10 +111,10 @@ fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
         }
         _ => return refusal(errors::read(head, body)),
     }
-    if answers::speaks_other_than_json(head) {
+    if is_other_than_json(head) {
         return TokenReading::Foreign(page(head, body));
     }
-    let answer = match answers::json::<Answer<'_>>(body) {
+    let answer = match parse_object::<Answer<'_>>(body) {
         Ok(answer) => answer,
         Err(NotJson::Page) => return TokenReading::Foreign(page(head, body)),
         Err(NotJson::Broken(_)) => {

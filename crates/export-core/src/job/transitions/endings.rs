@@ -7,12 +7,13 @@ use core::time::Duration;
 use http::StatusCode;
 
 use crate::api_error::{ApiError, Speaker};
-use crate::artifact::{Artifact, SunsetNotice};
+use crate::artifact::Artifact;
 use crate::dialect::Phase;
 use crate::error::{Error, Trouble};
 use crate::job::ExportJob;
 use crate::job::state::{Ended, State};
 use crate::redact::redact_text;
+use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;
 use crate::url::UrlError;
 

@@ -11,14 +11,12 @@ use crate::api_error::{ApiError, Speaker};
 use crate::artifact::Artifact;
 use crate::dialect::{Contradiction, Head, Phase, Reading};
 use crate::error::{Error, Trouble};
-use crate::failure::{Failure, FailureKind};
-use crate::intercepted::Intercepted;
+use crate::failure::{Failure, FailureKind, TokenGatewayError};
 use crate::job::ExportJob;
 use crate::job::event::Event;
-use crate::job::reply::{Answer, Ended, Next, Question};
+use crate::job::exchange::{BodyPlan, BodyUse, DownloadEnd, ReceivedHead, SentRequest};
 use crate::job::schedule::Why;
 use crate::job::state::State;
-use crate::job::transmit::Asked;
 use crate::time::Timestamp;
 
 impl ExportJob {
@@ -77,8 +75,8 @@ impl ExportJob {
     pub(in crate::job) fn declined(&mut self, now: Timestamp, failure: Failure) {
         self.events.push(Event::Failed { at: now, phase: self.phase(), kind: failure.kind() });
         let error = Error::of_final_failure(self.phase(), &failure).unwrap_or_else(|| {
-            self.gave_up(match Intercepted::behind(&failure) {
-                Some(Intercepted { status, page }) => {
+            self.gave_up(match TokenGatewayError::of(&failure) {
+                Some(TokenGatewayError { status, page }) => {
                     Trouble::Answer(*status, Box::new(page.clone()))
                 }
                 None => Trouble::Failure(failure),
@@ -111,16 +109,16 @@ impl ExportJob {
         &mut self,
         now: Timestamp,
         head: &Head<'h>,
-        asked: &Asked,
-    ) -> Next<'h> {
-        let (status, retry_after) = self.observe(now, head, asked.phase);
+        sent: &SentRequest,
+    ) -> BodyPlan<'h> {
+        let (status, retry_after) = self.observe(now, head, sent.phase);
         let first_refusal = status == StatusCode::UNAUTHORIZED && self.refused.is_none();
         if status != StatusCode::UNAUTHORIZED {
             self.refused = None;
         }
-        match (asked.phase, status.as_u16()) {
+        match (sent.phase, status.as_u16()) {
             (_, 401) if first_refusal && self.is_trusted() => {
-                self.refused = Some(asked.token);
+                self.refused = Some(sent.token);
                 self.not_accepted();
                 self.wait(now, Duration::ZERO, retry_after, Why::BackOff);
             }
@@ -128,38 +126,38 @@ impl ExportJob {
                 let failure = Failure::new(FailureKind::Untrusted)
                     .with_detail("a proxy on the way wants credentials (407)");
                 self.not_accepted();
-                self.end(Err(Error::Untrusted { phase: asked.phase, failure }));
+                self.end(Err(Error::Untrusted { phase: sent.phase, failure }));
             }
             (_, 429) => {
                 self.not_accepted();
                 self.throttled(now, retry_after);
             }
             (Phase::Submit | Phase::Poll, 200..=299) | (Phase::Poll, 303) => {
-                let reading = self.dialect.read(asked.phase, head, None);
-                match (asked.phase, reading) {
+                let reading = self.dialect.read(sent.phase, head, None);
+                match (sent.phase, reading) {
                     (_, Reading::NeedBody) => {
-                        return self.ask(now, Question::Meaning, head, retry_after);
+                        return self.ask(now, BodyUse::Reply, head, retry_after);
                     }
                     (Phase::Poll, Reading::ReadyHere) => {
-                        return self.artifact_comes(now, head, asked);
+                        return self.artifact_comes(now, head, sent);
                     }
-                    (_, reading) => self.understood(now, head, asked, reading, retry_after),
+                    (_, reading) => self.understood(now, head, sent, reading, retry_after),
                 }
             }
-            (Phase::Fetch, 200 | 206) => return self.artifact_comes(now, head, asked),
+            (Phase::Fetch, 200 | 206) => return self.artifact_comes(now, head, sent),
             (Phase::Fetch, 202) => {
                 let reason = ApiError::new(Speaker::Service).with_message(Some("not ready yet"));
                 self.back_off(now, Trouble::Answer(status, Box::new(reason)), retry_after);
             }
-            (Phase::Fetch, 416) if asked.offset > 0 => {
+            (Phase::Fetch, 416) if sent.offset > 0 => {
                 self.start_over(now, status, retry_after);
             }
-            (_, 300..=399) => self.redirected(now, head, asked, retry_after),
-            (_, 400..=599) => return self.ask(now, Question::Verdict, head, retry_after),
+            (_, 300..=399) => self.redirected(now, head, sent, retry_after),
+            (_, 400..=599) => return self.ask(now, BodyUse::Error, head, retry_after),
             _ => self.protocol(status, "the status is not one of this request's"),
         }
         self.in_flight = false;
-        Next::Drain
+        BodyPlan::Collect(BodyUse::Discard)
     }
 
     /// The body has to say what the answer means. What the service asks for in the head holds even
@@ -167,36 +165,36 @@ impl ExportJob {
     fn ask<'h>(
         &mut self,
         now: Timestamp,
-        question: fn(Answer<'h>) -> Question<'h>,
+        body_use: fn(ReceivedHead<'h>) -> BodyUse<'h>,
         head: &Head<'h>,
         retry_after: Option<Duration>,
-    ) -> Next<'h> {
+    ) -> BodyPlan<'h> {
         if let Some(wait) = retry_after.filter(|wait| now + *wait > self.schedule.not_before) {
             self.schedule.set(now, wait, Why::RetryAfter);
             self.touch();
         }
-        Next::Ask(question(Answer { head: *head, retry_after }))
+        BodyPlan::Collect(body_use(ReceivedHead { head: *head, retry_after }))
     }
 
     /// The body came.
     pub(in crate::job) fn answered_in_full(
         &mut self,
         now: Timestamp,
-        asked: &Asked,
-        question: Question<'_>,
+        sent: &SentRequest,
+        body_use: BodyUse<'_>,
         body: &[u8],
     ) {
         if body.len() > self.config.limits().body {
             let too_long = Failure::new(FailureKind::TooLong);
-            return self.answered_in_part(now, asked, question, too_long);
+            return self.answered_in_part(now, sent, body_use, too_long);
         }
-        match question {
-            Question::None => {}
-            Question::Meaning(answer) => {
-                let reading = self.dialect.read(asked.phase, &answer.head, Some(body));
-                self.understood(now, &answer.head, asked, reading, answer.retry_after);
+        match body_use {
+            BodyUse::Discard => {}
+            BodyUse::Reply(received) => {
+                let reading = self.dialect.read(sent.phase, &received.head, Some(body));
+                self.understood(now, &received.head, sent, reading, received.retry_after);
             }
-            Question::Verdict(answer) => self.judged(now, asked, &answer, body),
+            BodyUse::Error(received) => self.judged(now, sent, &received, body),
         }
     }
 
@@ -204,24 +202,24 @@ impl ExportJob {
     pub(in crate::job) fn answered_in_part(
         &mut self,
         now: Timestamp,
-        asked: &Asked,
-        question: Question<'_>,
+        sent: &SentRequest,
+        body_use: BodyUse<'_>,
         failure: Failure,
     ) {
-        self.events.push(Event::Failed { at: now, phase: asked.phase, kind: failure.kind() });
+        self.events.push(Event::Failed { at: now, phase: sent.phase, kind: failure.kind() });
         let is_over = matches!(self.state, State::Done(_));
-        match (question, Error::of_final_failure(asked.phase, &failure)) {
+        match (body_use, Error::of_final_failure(sent.phase, &failure)) {
             // The head has said how it ends, and the body takes nothing back.
             _ if is_over => {}
             (_, Some(error)) => self.end(Err(error)),
-            (Question::None, None) => {}
-            (Question::Verdict(answer), None) => self.judged(now, asked, &answer, b""),
-            (Question::Meaning(answer), None) => {
+            (BodyUse::Discard, None) => {}
+            (BodyUse::Error(received), None) => self.judged(now, sent, &received, b""),
+            (BodyUse::Reply(received), None) => {
                 self.in_flight = false;
                 if failure.kind() == FailureKind::TooLong {
-                    self.protocol(answer.head.status(), "its body is longer than allowed");
+                    self.protocol(received.head.status(), "its body is longer than allowed");
                 } else {
-                    self.perhaps_sent(now, Trouble::Failure(failure), answer.retry_after);
+                    self.perhaps_sent(now, Trouble::Failure(failure), received.retry_after);
                 }
             }
         }
@@ -249,7 +247,7 @@ impl ExportJob {
         &mut self,
         now: Timestamp,
         artifact: Artifact,
-        ended: &Ended,
+        ended: &DownloadEnd,
         contradiction: Option<Contradiction>,
     ) {
         self.in_flight = false;
@@ -270,7 +268,7 @@ impl ExportJob {
             }
             None => {}
         }
-        if ended.too_long {
+        if ended.is_too_long {
             return self.protocol(ended.status, "its body is longer than it announced");
         }
         let is_part = artifact.length().is_some_and(|length| ended.position < length);

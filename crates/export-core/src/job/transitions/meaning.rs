@@ -15,11 +15,10 @@ use crate::error::{Error, Trouble};
 use crate::headers::{self, ContentRange};
 use crate::job::ExportJob;
 use crate::job::event::{Event, EventUrl};
-use crate::job::reply::{Answer, Download, Next};
+use crate::job::exchange::{BodyPlan, BodyUse, DownloadStart, ReceivedHead, SentRequest};
 use crate::job::schedule::Why;
 use crate::job::state::{Fetching, Hop, Operation, Polling, State};
-use crate::job::transmit::Asked;
-use crate::origin::Purpose;
+use crate::origins::Purpose;
 use crate::time::Timestamp;
 use crate::url::{UrlError, url_text};
 
@@ -29,22 +28,22 @@ impl ExportJob {
         &mut self,
         now: Timestamp,
         head: &Head<'_>,
-        asked: &Asked,
+        sent: &SentRequest,
         reading: Reading<'_>,
         retry_after: Option<Duration>,
     ) {
         self.in_flight = false;
         let status = head.status();
-        match (asked.phase, reading) {
+        match (sent.phase, reading) {
             (Phase::Submit, Reading::Accepted { operation }) => {
-                self.accepted(now, asked, &operation, retry_after);
+                self.accepted(now, sent, &operation, retry_after);
             }
             (Phase::Poll, Reading::Pending(facts)) => self.pending(now, &facts, retry_after),
             (Phase::Poll, Reading::ReadyNowhere(facts)) => {
                 self.ready_nowhere(now, status, &facts, retry_after);
             }
             (Phase::Poll, Reading::ReadyAt { resource, facts }) => {
-                self.ready_at(now, asked, &resource, &facts, retry_after);
+                self.ready_at(now, sent, &resource, &facts, retry_after);
             }
             (Phase::Poll, Reading::Failed(reason, facts)) => {
                 self.end(Err(Error::ExportFailed {
@@ -53,7 +52,7 @@ impl ExportJob {
                     original_request: printable(facts.original_request.as_deref()),
                 }));
             }
-            (Phase::Poll, Reading::Redirect) => self.redirected(now, head, asked, retry_after),
+            (Phase::Poll, Reading::Redirect) => self.redirected(now, head, sent, retry_after),
             (_, Reading::Foreign) => self.foreign(now, status, retry_after),
             (_, Reading::Malformed(what)) => self.protocol(status, what),
             (_, Reading::NeedBody) => self.protocol(status, "its body does not say what it means"),
@@ -64,13 +63,13 @@ impl ExportJob {
     fn accepted(
         &mut self,
         now: Timestamp,
-        asked: &Asked,
+        sent: &SentRequest,
         operation: &str,
         retry_after: Option<Duration>,
     ) {
         let State::Submitting(submitting) = &self.state else { return };
         let submits = submitting.sends;
-        match self.config.origins().judge(Some(&asked.uri), operation, Purpose::Api) {
+        match self.config.origins().judge(Some(&sent.uri), operation, Purpose::Api) {
             Err(reason) => self.untrusted_url(Phase::Poll, operation, reason),
             Ok(target) => {
                 let operation = EventUrl(target.uri().clone());
@@ -120,12 +119,12 @@ impl ExportJob {
     fn ready_at(
         &mut self,
         now: Timestamp,
-        asked: &Asked,
+        sent: &SentRequest,
         resource: &str,
         facts: &OperationFacts<'_>,
         retry_after: Option<Duration>,
     ) {
-        let judged = self.config.origins().judge(Some(&asked.uri), resource, Purpose::Artifact);
+        let judged = self.config.origins().judge(Some(&sent.uri), resource, Purpose::Artifact);
         let target = match judged {
             Ok(target) => target,
             Err(reason) => return self.untrusted_url(Phase::Fetch, resource, reason),
@@ -151,39 +150,41 @@ impl ExportJob {
         &mut self,
         now: Timestamp,
         head: &Head<'h>,
-        asked: &Asked,
-    ) -> Next<'h> {
+        sent: &SentRequest,
+    ) -> BodyPlan<'h> {
         let (status, headers) = (head.status(), head.headers());
         let encoding = head.text(CONTENT_ENCODING.as_str()).unwrap_or("identity");
         let etag = headers::strong_etag(headers);
-        let Some(operation) = self.state.operation_mut() else { return Next::Drain };
+        let Some(operation) = self.state.operation_mut() else {
+            return BodyPlan::Collect(BodyUse::Discard);
+        };
         let download = operation.download_mut();
         self.in_flight = false;
 
         if !encoding.eq_ignore_ascii_case("identity") {
             self.protocol(status, "its body is compressed, though that was not asked for");
-            return Next::Drain;
+            return BodyPlan::Collect(BodyUse::Discard);
         }
         let (offset, end, length) = if status == StatusCode::PARTIAL_CONTENT {
             let range = ContentRange::of(headers);
-            let Some(range) = range.filter(|range| asked.offset > 0 && range.first == asked.offset)
+            let Some(range) = range.filter(|range| sent.offset > 0 && range.first == sent.offset)
             else {
                 self.protocol(status, "it carries another range than the one asked for");
-                return Next::Drain;
+                return BodyPlan::Collect(BodyUse::Discard);
             };
             let other_version = headers.contains_key(ETAG) && etag != download.etag;
             let other_length = range.total.is_some() && range.total != download.length;
             if other_version || (other_length && download.length.is_some()) {
                 self.start_over(now, status, None);
-                return Next::Drain;
+                return BodyPlan::Collect(BodyUse::Discard);
             }
             let Some(length) = range.total.or(download.length) else {
                 self.protocol(status, "it does not say how long the whole file is");
-                return Next::Drain;
+                return BodyPlan::Collect(BodyUse::Discard);
             };
             // What the disk has lost since is not there, whatever the checkpoint says.
-            download.durable = download.durable.min(asked.offset);
-            (asked.offset, Some(range.end), Some(length))
+            download.durable = download.durable.min(sent.offset);
+            (sent.offset, Some(range.end), Some(length))
         } else {
             let length = headers::content_length(headers);
             if etag.is_none() || etag != download.etag {
@@ -215,7 +216,7 @@ impl ExportJob {
         self.touch();
         self.in_flight = true;
         self.events.push(Event::Downloading { at: now, offset, length });
-        Next::Stream(Download { status, offset, end, artifact })
+        BodyPlan::Stream(DownloadStart { status, offset, end, artifact })
     }
 
     /// 3xx. The core follows, never the transport: each hop is judged like a first request.
@@ -223,7 +224,7 @@ impl ExportJob {
         &mut self,
         now: Timestamp,
         head: &Head<'_>,
-        asked: &Asked,
+        sent: &SentRequest,
         retry_after: Option<Duration>,
     ) {
         let status = head.status();
@@ -231,15 +232,15 @@ impl ExportJob {
         let Some(location) = head.text(LOCATION.as_str()).filter(|_| followed) else {
             return self.protocol(status, "it is a redirect that leads nowhere");
         };
-        let purpose = if asked.phase == Phase::Fetch { Purpose::Artifact } else { Purpose::Api };
-        let judged = self.config.origins().judge(Some(&asked.uri), location, purpose);
+        let purpose = if sent.phase == Phase::Fetch { Purpose::Artifact } else { Purpose::Api };
+        let judged = self.config.origins().judge(Some(&sent.uri), location, purpose);
         let hops = self.config.limits().hops;
         let (via, target) = match (&mut self.state, judged) {
             // Somebody's login page. The service itself never sends its callers away.
             (State::Submitting(_) | State::Polling(_), Err(UrlError::Origin)) => {
                 return self.foreign(now, status, retry_after);
             }
-            (_, Err(reason)) => return self.untrusted_url(asked.phase, location, reason),
+            (_, Err(reason)) => return self.untrusted_url(sent.phase, location, reason),
             (
                 State::Polling(Polling { via, .. }) | State::Fetching(Fetching { via, .. }),
                 Ok(to),
@@ -260,37 +261,37 @@ impl ExportJob {
     pub(super) fn judged(
         &mut self,
         now: Timestamp,
-        asked: &Asked,
-        answer: &Answer<'_>,
+        sent: &SentRequest,
+        received: &ReceivedHead<'_>,
         body: &[u8],
     ) {
         self.in_flight = false;
-        let (phase, status) = (asked.phase, answer.head.status());
-        let reason = self.dialect.error(&answer.head, body);
+        let (phase, status) = (sent.phase, received.head.status());
+        let reason = self.dialect.error(&received.head, body);
         let speaker = reason.speaker();
-        let spoken = answer.retry_after.is_some() || speaker == Speaker::Service;
+        let spoken = received.retry_after.is_some() || speaker == Speaker::Service;
         let trouble = Trouble::Answer(status, Box::new(reason));
         match (phase, status.as_u16()) {
             (Phase::Submit, 503) if spoken || self.may_repeat() => {
                 self.not_accepted();
-                self.back_off(now, trouble, answer.retry_after);
+                self.back_off(now, trouble, received.retry_after);
             }
-            (_, 408 | 500..=599) => self.perhaps_sent(now, trouble, answer.retry_after),
+            (_, 408 | 500..=599) => self.perhaps_sent(now, trouble, received.retry_after),
             (Phase::Submit, _) if speaker == Speaker::Gateway => self.submit_intercepted(trouble),
             (Phase::Submit, 404 | 410) if self.is_switched_off(now) => {
                 self.switched_off(now, status)
             }
             (Phase::Poll, 404) if self.is_within_grace(now) => {
-                self.wait_for_poll(now, answer.retry_after);
+                self.wait_for_poll(now, received.retry_after);
             }
             (Phase::Poll, _) if speaker == Speaker::Gateway => {
-                self.back_off(now, trouble, answer.retry_after);
+                self.back_off(now, trouble, received.retry_after);
             }
             (Phase::Fetch, 401 | 403 | 404 | 410) => {
-                self.ask_for_fresh_url(now, trouble, answer.retry_after);
+                self.ask_for_fresh_url(now, trouble, received.retry_after);
             }
             (Phase::Fetch, _) if speaker == Speaker::Gateway => {
-                self.back_off(now, trouble, answer.retry_after);
+                self.back_off(now, trouble, received.retry_after);
             }
             _ => {
                 self.not_accepted();

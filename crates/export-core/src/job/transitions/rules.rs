@@ -8,17 +8,16 @@ use core::time::Duration;
 use http::StatusCode;
 
 use crate::api_error::{ApiError, Speaker};
-use crate::artifact::SunsetNotice;
 use crate::dialect::{Head, OperationFacts, Phase};
 use crate::error::{Error, Trouble};
 use crate::headers::{self, RetryAfter};
 use crate::job::ExportJob;
 use crate::job::event::{self, Event};
-use crate::job::reply::Ended;
+use crate::job::exchange::DownloadEnd;
 use crate::job::schedule::{Why, interval};
 use crate::job::state::{Download, Fetching, Polling, State, Submitting};
-use crate::origin::Access;
-use crate::sunset::Sunset;
+use crate::origins::Access;
+use crate::sunset::{Sunset, SunsetNotice};
 use crate::time::Timestamp;
 
 // Trying again.
@@ -136,7 +135,7 @@ impl ExportJob {
 
     /// Forgets a part that ended in good order and is not as long as it said: it may be anything.
     /// A whole that is too short is a beginning of the file, which its first bytes vouch for.
-    pub(super) fn distrust(&mut self, ended: &Ended) -> bool {
+    pub(super) fn distrust(&mut self, ended: &DownloadEnd) -> bool {
         let is_odd = ended.is_short && ended.status == StatusCode::PARTIAL_CONTENT;
         if let (true, Some(operation)) = (is_odd, self.state.operation_mut()) {
             let download = operation.download_mut();

@@ -26,8 +26,8 @@ use serde_json::{Map, Value};
 use self::body::{Body, ContainerExport, CsvExport, PdfExport, XlsxExport};
 use self::reader::Field;
 use super::format::FileFormat;
-use super::generation::ApiVersion;
 use super::routes::{Endpoint, Route};
+use super::settings::ApiVersion;
 
 pub use self::archive::ArchiveOptions;
 pub use self::attachment::TestAttachment;

@@ -181,7 +181,7 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
-    use crate::origin::Origin;
+    use crate::url::Origin;
 
     #[test]
     fn every_region_has_a_base_and_trusts_its_own_domain_only() {
