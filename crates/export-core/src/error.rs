@@ -319,3 +319,77 @@ impl fmt::Display for Day {
         f.write_str(text.split('T').next().unwrap_or(&text))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+    use core::error::Error as StdError;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot rename the part file")]
+    struct RenameError(#[source] PermissionError);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("permission denied")]
+    struct PermissionError;
+
+    /// An error that prints its source and returns it as well.
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot rename the part file: {0}")]
+    struct RepeatingError(#[source] PermissionError);
+
+    /// What a reporter prints that walks the chain, as anyhow does for `{:#}`.
+    fn chain(error: &(dyn StdError + 'static)) -> String {
+        let mut texts = Vec::from([error.to_string()]);
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            texts.push(error.to_string());
+            cause = error.source();
+        }
+        texts.join(": ")
+    }
+
+    fn errors(failure: &Failure) -> [Error; 5] {
+        let (phase, failure) = (Phase::Fetch, || failure.clone());
+        [
+            Error::GaveUp { phase, failures: 3, last: Trouble::Failure(failure()) },
+            Error::Local { phase, failure: failure() },
+            Error::SubmitUnconfirmed { sends: 1, last: Trouble::Failure(failure()) },
+            Error::Unauthorized { phase, reason: Trouble::Failure(failure()) },
+            Error::Untrusted { phase, failure: failure() },
+        ]
+    }
+
+    #[test]
+    fn chain_has_each_cause_once() {
+        let failure = || Failure::new(FailureKind::Sink);
+        for failure in [
+            failure().with_source(RenameError(PermissionError)),
+            failure().with_source(RepeatingError(PermissionError)),
+        ] {
+            let errors = errors(&failure);
+            let printed = errors.iter().map(|error| (chain(error), error.to_string()));
+            for (chain, alone) in printed.chain([(chain(&failure), failure.to_string())]) {
+                for text in ["could not be written", "cannot rename", "permission denied"] {
+                    assert_eq!(chain.matches(text).count(), 1, "{text:?} in {chain:?}");
+                    assert!(alone.contains(text), "{text:?} in {alone:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn detail_replaces_the_texts_of_the_causes() {
+        let failure = Failure::new(FailureKind::Sink)
+            .with_source(RenameError(PermissionError))
+            .with_detail("read-only folder");
+        for error in errors(&failure) {
+            let chain = chain(&error);
+            assert!(chain.ends_with("could not be written: read-only folder"), "{chain}");
+        }
+        assert!(failure.get_ref().is_some_and(|error| error.is::<RenameError>()));
+    }
+}

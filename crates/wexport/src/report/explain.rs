@@ -1,6 +1,6 @@
 //! Why an export ended without its file, and what to do about it.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 
 use export_host::TunnelError;
 use export_hyper::{
@@ -174,7 +174,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
 
 /// What a proxy said when it was asked for a connection, if that is what failed.
 fn tunnel_error(failure: &Failure) -> Option<&TunnelError> {
-    let mut cause = failure.source();
+    let mut cause = failure.get_ref().map(|error| error as &(dyn StdError + 'static));
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref() {
             return Some(found);

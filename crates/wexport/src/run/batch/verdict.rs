@@ -1,6 +1,6 @@
 //! Which failures are those of one export, and which would befall all others too.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::io;
 
 use export_hyper::{Error, Failure, FailureKind, Trouble};
@@ -24,7 +24,7 @@ pub(super) fn befalls_all(error: &Error) -> bool {
 }
 
 fn is_of_the_disk(failure: &Failure) -> bool {
-    let mut cause = failure.source();
+    let mut cause = failure.get_ref().map(|error| error as &(dyn StdError + 'static));
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return matches!(
