@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use export_core::{
-    ApiError, Config, Dialect, Head, OperationFacts, Phase, Reading, Region, Speaker, Workiva,
+    ApiError, Config, Dialect, ErrorOrigin, Head, OperationFacts, Phase, Reading, Region, Workiva,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -196,7 +196,7 @@ fn an_operation_is_read_liberally() {
     );
     for resource in ["null", "5", r#""""#, r#"" ""#, "{}", "[\"/r\"]"] {
         let reading = operation("completed", resource, "null").read(Phase::Poll);
-        assert!(matches!(reading, Reading::ReadyNowhere(_)), "{resource}");
+        assert!(matches!(reading, Reading::CompletedWithoutUrl(_)), "{resource}");
     }
     assert!(matches!(
         read(r#"{"status":"completed","resourceUrl":"https:\/\/h.example\/r"}"#),
@@ -211,7 +211,7 @@ fn a_failure_is_told_in_whichever_way_the_operation_has() {
         .read(Phase::Poll)
     {
         Reading::Failed(error, _) => {
-            assert_eq!(error.speaker(), Speaker::Service);
+            assert_eq!(error.origin(), ErrorOrigin::Service);
             error.to_string()
         }
         other => format!("{other:?}"),
@@ -377,7 +377,9 @@ fn reading_as_text(reading: &Reading<'_>) -> String {
     match reading {
         Reading::Accepted { operation } => format!("accepted: {operation}"),
         Reading::Pending(facts) => format!("pending\n{}", facts_as_text(facts)),
-        Reading::ReadyNowhere(facts) => format!("ready, but nowhere\n{}", facts_as_text(facts)),
+        Reading::CompletedWithoutUrl(facts) => {
+            format!("ready, but nowhere\n{}", facts_as_text(facts))
+        }
         Reading::ReadyAt { resource, facts } => {
             format!("ready: {resource}\n{}", facts_as_text(facts))
         }
@@ -389,7 +391,7 @@ fn reading_as_text(reading: &Reading<'_>) -> String {
 }
 
 fn error_as_text(error: &ApiError) -> String {
-    format!("{:?} says {error}", error.speaker())
+    format!("{:?} says {error}", error.origin())
 }
 
 fn facts_as_text(facts: &OperationFacts<'_>) -> String {

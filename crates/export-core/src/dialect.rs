@@ -157,7 +157,7 @@ pub enum Reading<'b> {
     /// The operation is not done.
     Pending(OperationFacts<'b>),
     /// The operation is done, and yet the answer lacks the URL of its result.
-    ReadyNowhere(OperationFacts<'b>),
+    CompletedWithoutUrl(OperationFacts<'b>),
     /// The operation is done. `resource` is a URL, absolute or relative to the request's.
     ReadyAt {
         /// Where the artifact is.
@@ -220,5 +220,5 @@ pub enum Contradiction {
     /// A page from something between here and the service. Worth another try.
     Page,
     /// Another kind of file; asking again will not change it. The text says what was expected.
-    OtherKind(&'static str),
+    WrongFormat(&'static str),
 }

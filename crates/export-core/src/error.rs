@@ -24,14 +24,14 @@ use crate::url::UrlError;
 pub enum Error {
     /// The time for the job was used up, or the service asks for a wait that goes beyond it.
     /// An export that was accepted goes on at the service.
-    #[error("{}", Deadline { phase: *phase, status: status.as_deref(), come_back: *come_back })]
+    #[error("{}", Deadline { phase: *phase, status: status.as_deref(), retry_at: *retry_at })]
     Deadline {
         /// What was being done.
         phase: Phase,
         /// The last state of the operation that was seen.
         status: Option<String>,
         /// When the service wants to be asked again, if it said so.
-        come_back: Option<Timestamp>,
+        retry_at: Option<Timestamp>,
     },
     /// The service accepted the export, and then could not or would not make it.
     #[error("the service ended the export as {status}: {reason}")]
@@ -63,7 +63,7 @@ pub enum Error {
         /// How many times.
         failures: u32,
         /// What happened the last time.
-        last: Trouble,
+        last: AttemptError,
     },
     /// A file or a checkpoint could not be written here.
     #[error("{failure}")]
@@ -75,7 +75,7 @@ pub enum Error {
     },
     /// The download is complete, and is not the kind of file that was asked for.
     #[error("the download is not the file that was asked for: expected {expected}, got {got}")]
-    OtherKind {
+    WrongFormat {
         /// What was expected.
         expected: &'static str,
         /// What the service called it.
@@ -111,7 +111,7 @@ pub enum Error {
         /// How many requests may have arrived.
         sends: u32,
         /// What happened to the last one.
-        last: Trouble,
+        last: AttemptError,
     },
     /// The endpoint is gone, as was announced.
     #[error("{} was switched off on {}; use {}", sunset.endpoint, Day(sunset.sunset), sunset.successor)]
@@ -127,7 +127,7 @@ pub enum Error {
         /// What was being done.
         phase: Phase,
         /// Who refused them, and in which words.
-        reason: Trouble,
+        reason: AttemptError,
     },
     /// Nothing was sent, since the peer could not be trusted.
     #[error("{phase}: {failure}")]
@@ -152,17 +152,17 @@ pub enum Error {
 /// What went wrong the last time: an answer, or none.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "there was an answer or there was none")]
-pub enum Trouble {
+pub enum AttemptError {
     /// An answer with an error.
-    Answer(StatusCode, Box<ApiError>),
+    Response(StatusCode, Box<ApiError>),
     /// No answer, or half of one.
     Failure(Failure),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answer(status, reason) => write!(f, "{status}: {reason}"),
+            Self::Response(status, reason) => write!(f, "{status}: {reason}"),
             Self::Failure(failure) => failure.fmt(f),
         }
     }
@@ -194,12 +194,12 @@ impl Error {
             }
             Self::Deadline { .. }
             | Self::ExportFailed { .. }
-            | Self::OtherKind { .. }
+            | Self::WrongFormat { .. }
             | Self::Protocol { .. }
             | Self::UntrustedUrl { .. } => Fault::Remote,
             Self::GaveUp { last, .. } => match last {
-                Trouble::Answer(..) => Fault::Remote,
-                Trouble::Failure(_) => Fault::Network,
+                AttemptError::Response(..) => Fault::Remote,
+                AttemptError::Failure(_) => Fault::Network,
             },
         }
     }
@@ -218,7 +218,7 @@ impl Error {
             | Self::Untrusted { phase, .. }
             | Self::UntrustedUrl { phase, .. } => Some(*phase),
             Self::SubmitUnconfirmed { .. } | Self::SwitchedOff { .. } => Some(Phase::Submit),
-            Self::OtherKind { .. } => Some(Phase::Fetch),
+            Self::WrongFormat { .. } => Some(Phase::Fetch),
             Self::ExportFailed { .. } => None,
         }
     }
@@ -236,7 +236,7 @@ impl Error {
             | Self::Unauthorized { .. }
             | Self::Untrusted { .. } => true,
             Self::ExportFailed { .. }
-            | Self::OtherKind { .. }
+            | Self::WrongFormat { .. }
             | Self::Protocol { .. }
             | Self::Refused { .. }
             | Self::SubmitUnconfirmed { .. }
@@ -251,7 +251,7 @@ impl Error {
         match failure.kind() {
             FailureKind::Sink | FailureKind::Store => Some(Self::Local { phase, failure }),
             FailureKind::Unauthorized => {
-                Some(Self::Unauthorized { phase, reason: Trouble::Failure(failure) })
+                Some(Self::Unauthorized { phase, reason: AttemptError::Failure(failure) })
             }
             FailureKind::Untrusted => Some(Self::Untrusted { phase, failure }),
             FailureKind::NotSent
@@ -267,13 +267,13 @@ impl Error {
 struct Deadline<'a> {
     phase: Phase,
     status: Option<&'a str>,
-    come_back: Option<Timestamp>,
+    retry_at: Option<Timestamp>,
 }
 
 impl fmt::Display for Deadline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.phase)?;
-        match self.come_back {
+        match self.retry_at {
             Some(time) => write!(
                 f,
                 "the service asks to come back at {time}, when the time for this job is over"
@@ -355,10 +355,10 @@ mod tests {
     fn errors(failure: &Failure) -> [Error; 5] {
         let (phase, failure) = (Phase::Fetch, || failure.clone());
         [
-            Error::GaveUp { phase, failures: 3, last: Trouble::Failure(failure()) },
+            Error::GaveUp { phase, failures: 3, last: AttemptError::Failure(failure()) },
             Error::Local { phase, failure: failure() },
-            Error::SubmitUnconfirmed { sends: 1, last: Trouble::Failure(failure()) },
-            Error::Unauthorized { phase, reason: Trouble::Failure(failure()) },
+            Error::SubmitUnconfirmed { sends: 1, last: AttemptError::Failure(failure()) },
+            Error::Unauthorized { phase, reason: AttemptError::Failure(failure()) },
             Error::Untrusted { phase, failure: failure() },
         ]
     }

@@ -145,12 +145,12 @@ mod token_source;
 mod url;
 mod workiva;
 
-pub use api_error::{ApiError, ApiErrorDetail, Speaker};
+pub use api_error::{ApiError, ApiErrorDetail, ErrorOrigin};
 pub use artifact::Artifact;
 pub use batch::{Batch, BatchLimits, BatchState, BatchStep, Counts, Ended, JobKey, Order, Turn};
 pub use config::{Config, Limits, Pace, Resubmit};
 pub use dialect::{Contradiction, Dialect, Head, OperationFacts, Phase, Reading, Repeat};
-pub use error::{Error, Fault, Trouble};
+pub use error::{AttemptError, Error, Fault};
 pub use failure::{Failure, FailureKind};
 pub use file_name::safe_file_name;
 pub use job::{

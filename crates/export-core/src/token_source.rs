@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use http::{Request, Response};
 
-use crate::api_error::{ApiError, Speaker, printable};
+use crate::api_error::{ApiError, ErrorOrigin, printable};
 use crate::config::Limits;
 use crate::dialect::Head;
 use crate::failure::{Failure, FailureKind, TokenGatewayError};
@@ -305,7 +305,7 @@ impl TokenSource {
                 self.retry(now, failure, retry_after);
             }
             (300..=399, _) => {
-                let (status, page) = (head.status(), ApiError::new(Speaker::Gateway));
+                let (status, page) = (head.status(), ApiError::new(ErrorOrigin::Gateway));
                 self.fail(now, TokenGatewayError { status, page }.into());
             }
             (_, TokenReading::Foreign(page)) => {

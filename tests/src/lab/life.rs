@@ -37,7 +37,7 @@ impl<F: Fate> Lab<F> {
                     return Ok(Err(Error::Deadline {
                         phase: job.phase(),
                         status: None,
-                        come_back: None,
+                        retry_at: None,
                     }));
                 }
                 Step::Wait(wait) => {

@@ -133,7 +133,7 @@ fn name(ended: &Ended) -> &'static str {
             Error::Gateway { .. } => "a gateway in the way",
             Error::GaveUp { .. } => "gave up",
             Error::Local { .. } => "no place for the file",
-            Error::OtherKind { .. } => "another kind of file",
+            Error::WrongFormat { .. } => "another kind of file",
             Error::Protocol { .. } => "protocol broken",
             Error::Refused { .. } => "refused",
             Error::SubmitUnconfirmed { .. } => "submit unconfirmed",

@@ -113,7 +113,7 @@ fn operation<'b>(body: &'b [u8], cluster: Cluster<'_>) -> Reading<'b> {
         Status::Pending => Reading::Pending(facts),
         Status::Failed => Reading::Failed(errors::of_operation(without_bom(body)), facts),
         Status::Completed => match operation.resource_url.into_inner() {
-            None => Reading::ReadyNowhere(facts),
+            None => Reading::CompletedWithoutUrl(facts),
             Some(resource) => match with_cluster(resource, cluster) {
                 Some(resource) => Reading::ReadyAt { resource, facts },
                 None => Reading::Malformed(NO_CLUSTER),

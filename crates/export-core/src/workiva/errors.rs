@@ -5,14 +5,14 @@ use alloc::string::String;
 use super::format::begins_a_page;
 use super::json::without_bom;
 use super::lenient::{List, Text, TextOr};
-use crate::api_error::{ApiError, Speaker};
+use crate::api_error::{ApiError, ErrorOrigin};
 use crate::dialect::Head;
 
 /// Reads the body of a 4xx or 5xx.
 pub(super) fn read(head: &Head<'_>, body: &[u8]) -> ApiError {
     let text = without_bom(body);
     let error = if text.is_empty() {
-        ApiError::new(Speaker::Nobody)
+        ApiError::new(ErrorOrigin::Unknown)
     } else if let Some(error) = document(text) {
         error
     } else {
@@ -26,7 +26,7 @@ pub(super) fn of_operation(body: &[u8]) -> ApiError {
     let document = serde_json::from_slice::<Document<'_>>(body).unwrap_or_default();
     let mut reasons = document.reasons();
     let mut details = reasons.details.0.iter();
-    let mut error = ApiError::new(Speaker::Service);
+    let mut error = ApiError::new(ErrorOrigin::Service);
     if reasons.code.get().is_none() && reasons.message.get().is_none() {
         if let Some(first) = details.next() {
             error = error.with_target(first.target.get());
@@ -43,12 +43,12 @@ fn document(text: &[u8]) -> Option<ApiError> {
     let reasons = document.reasons();
     let (code, message) = (reasons.code.get(), reasons.message.get());
     // Gateways write {"message": ..} as well; only the service adds a code or nests it.
-    let speaker = match (&document.error, code, message) {
-        (_, Some(_), _) | (TextOr::Object(_), _, Some(_)) => Speaker::Service,
-        (_, None, Some(_)) => Speaker::Nobody,
+    let origin = match (&document.error, code, message) {
+        (_, Some(_), _) | (TextOr::Object(_), _, Some(_)) => ErrorOrigin::Service,
+        (_, None, Some(_)) => ErrorOrigin::Unknown,
         (_, None, None) => return None,
     };
-    let error = ApiError::new(speaker)
+    let error = ApiError::new(origin)
         .with_code(code)
         .with_message(message)
         .with_target(reasons.target.get());
@@ -63,19 +63,19 @@ fn notice(head: &Head<'_>, text: &[u8]) -> ApiError {
     let is_html = head.media_type().is_some_and(|media| media.eq_ignore_ascii_case("text/html"));
     let code = element(&shown, "Code");
     if is_html || begins_a_page(text) || (text.starts_with(b"<") && code.is_none()) {
-        return ApiError::new(Speaker::Gateway).with_message(element(&shown, "title"));
+        return ApiError::new(ErrorOrigin::Gateway).with_message(element(&shown, "title"));
     }
     if text.starts_with(b"<") {
         // An object store that refuses a signed URL: nobody stands in its place.
         let message = element(&shown, "Message");
-        return ApiError::new(Speaker::Nobody).with_code(code).with_message(message);
+        return ApiError::new(ErrorOrigin::Unknown).with_code(code).with_message(message);
     }
     if text.starts_with(b"{") || text.starts_with(b"[") {
         // Data that was not asked for is not shown: there may be a token in it.
-        return ApiError::new(Speaker::Nobody);
+        return ApiError::new(ErrorOrigin::Unknown);
     }
     let end = shown.char_indices().nth(MOST_SHOWN).map_or(shown.len(), |(end, _)| end);
-    ApiError::new(Speaker::Nobody).with_message(Some(&shown[..end]))
+    ApiError::new(ErrorOrigin::Unknown).with_message(Some(&shown[..end]))
 }
 
 /// The text in the first element of this name.

@@ -79,13 +79,13 @@ impl FileFormat {
         };
         let called = |name: &str| media_type.is_some_and(|given| given.eq_ignore_ascii_case(name));
         if called("application/json") {
-            Some(Contradiction::OtherKind(expected))
+            Some(Contradiction::WrongFormat(expected))
         } else if self != Self::Xhtml && (called("text/html") || begins_a_page(first)) {
             Some(Contradiction::Page)
         } else if first.starts_with(magic) {
             None
         } else {
-            Some(Contradiction::OtherKind(expected))
+            Some(Contradiction::WrongFormat(expected))
         }
     }
 }
@@ -106,7 +106,7 @@ mod tests {
     const PAGE: Option<Contradiction> = Some(Contradiction::Page);
 
     fn other(expected: &'static str) -> Option<Contradiction> {
-        Some(Contradiction::OtherKind(expected))
+        Some(Contradiction::WrongFormat(expected))
     }
 
     #[test]

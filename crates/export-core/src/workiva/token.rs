@@ -14,7 +14,7 @@ use super::errors;
 use super::json::{NotJson, is_other_than_json, parse_object};
 use super::lenient::{Number, Text};
 use super::routes::{Endpoint, Route};
-use crate::api_error::{ApiError, Speaker};
+use crate::api_error::{ApiError, ErrorOrigin};
 use crate::config::Config;
 use crate::dialect::Head;
 use crate::token::Secret;
@@ -142,15 +142,15 @@ fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
 /// What a page says that stands where a token belongs, and in whose words: not the service's.
 fn page(head: &Head<'_>, body: &[u8]) -> ApiError {
     let read = errors::read(head, body);
-    match read.speaker() {
-        Speaker::Gateway => read,
-        Speaker::Service | Speaker::Nobody => ApiError::new(Speaker::Gateway),
+    match read.origin() {
+        ErrorOrigin::Gateway => read,
+        ErrorOrigin::Service | ErrorOrigin::Unknown => ApiError::new(ErrorOrigin::Gateway),
     }
 }
 
 fn refusal(error: ApiError) -> TokenReading<'static> {
-    match (error.speaker(), error.code()) {
-        (Speaker::Gateway, _) => TokenReading::Foreign(error),
+    match (error.origin(), error.code()) {
+        (ErrorOrigin::Gateway, _) => TokenReading::Foreign(error),
         (_, Some("server_error" | "temporarily_unavailable")) => TokenReading::Busy,
         _ => TokenReading::Refused(error),
     }

@@ -89,7 +89,7 @@ fn a_poll_that_is_postponed_beyond_the_deadline_is_tried_at_the_deadline_and_not
     let Step::Transmit(transmit) = job.step(deadline) else { panic!("it waits") };
     transmit.postpone(deadline, far);
     let Step::Done(Err(error)) = job.step(deadline) else { panic!("it is not over") };
-    assert!(matches!(error, Error::Deadline { come_back: Some(at), .. } if at == far), "{error}");
+    assert!(matches!(error, Error::Deadline { retry_at: Some(at), .. } if at == far), "{error}");
     assert!(error.is_resumable());
 }
 
@@ -144,7 +144,7 @@ fn the_first_bytes_are_looked_at_however_they_come() {
         let mut world = World::new([accepted(), completed(), zip]);
         world.chunk = chunk;
         let run = world.run(job());
-        assert!(matches!(run.outcome, Err(Error::OtherKind { .. })), "{}", run.log);
+        assert!(matches!(run.outcome, Err(Error::WrongFormat { .. })), "{}", run.log);
         assert!(run.sink.len() < 8);
     }
 }

@@ -45,10 +45,10 @@ fn what_a_head_asks_for_holds_without_its_body() {
 fn a_wait_that_is_longer_than_a_new_budget_ends_the_new_job_too() {
     let mut world = World::new([accepted(), refusal(429).header("retry-after", "7200")]);
     let mut first = job();
-    let come_back = loop {
+    let retry_at = loop {
         if let Some(outcome) = world.turn(&mut first) {
             match outcome {
-                Err(Error::Deadline { come_back, .. }) => break come_back.unwrap(),
+                Err(Error::Deadline { retry_at, .. }) => break retry_at.unwrap(),
                 other => panic!("{other:?}"),
             }
         }
@@ -56,13 +56,13 @@ fn a_wait_that_is_longer_than_a_new_budget_ends_the_new_job_too() {
     let (_, checkpoint) = world.stored.clone().unwrap();
     let mut at_once = ExportJob::resume(checkpoint.clone(), &config()).unwrap();
     match at_once.step(world.now) {
-        Step::Done(Err(Error::Deadline { come_back: again, .. })) => {
-            assert_eq!(again, Some(come_back));
+        Step::Done(Err(Error::Deadline { retry_at: again, .. })) => {
+            assert_eq!(again, Some(retry_at));
         }
         other => panic!("{other:?}"),
     }
     assert_eq!(at_once.checkpoint().operation(), checkpoint.operation());
-    world.now = come_back;
+    world.now = retry_at;
     world.rewind(vec![completed(), artifact()]);
     let run = world.run(ExportJob::resume(checkpoint, &config()).unwrap());
     assert!(run.outcome.is_ok(), "{}", run.log);

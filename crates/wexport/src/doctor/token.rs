@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use export_hyper::{
-    Config, ExportJob, Failure, FailureKind, Speaker, Step, Token, TokenInfo, TokenNeed, TokenStep,
+    Config, ErrorOrigin, ExportJob, Failure, FailureKind, Step, Token, TokenInfo, TokenNeed,
+    TokenStep,
 };
 use http::{Request, Response, StatusCode};
 
@@ -78,7 +79,7 @@ async fn obtain(
 fn unheard(answer: &Response<Vec<u8>>, config: &Config) -> Problem {
     let status = answer.status();
     match service::words(answer, config) {
-        page if page.speaker() == Speaker::Gateway => service::gateway(format!(
+        page if page.origin() == ErrorOrigin::Gateway => service::gateway(format!(
             "no token could be had: a proxy or gateway answers ({status}), not Workiva"
         )),
         error => Problem::new(Exit::Failed, format!("no token could be had: {status}: {error}")),

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use export_host::TunnelError;
 use export_hyper::{
-    ApiError, Error, ExportError, Failure, FailureKind, Phase, ResumeError, SpecError, Trouble,
+    ApiError, AttemptError, Error, ExportError, Failure, FailureKind, Phase, ResumeError, SpecError,
 };
 use http::StatusCode;
 
@@ -72,8 +72,8 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
     let mut problem = Problem::new(exit_of(error), error.to_string());
     problem.facts.phase = error.phase().map(|phase| phase.to_string());
     match error {
-        Error::Deadline { come_back, .. } => {
-            problem = problem.advise(match come_back {
+        Error::Deadline { retry_at, .. } => {
+            problem = problem.advise(match retry_at {
                 Some(time) => format!("come back at {time}, or allow more with --timeout"),
                 None => "allow more time with --timeout".into(),
             });
@@ -103,7 +103,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
                 (String::new(), false)
             };
             problem.what = match last {
-                Trouble::Answer(status, reason) => {
+                AttemptError::Response(status, reason) => {
                     hear(&mut problem, reason);
                     problem.facts.status = Some(status.as_u16());
                     format!(
@@ -111,9 +111,9 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
                         if last_time { "the last time " } else { "" }
                     )
                 }
-                Trouble::Failure(failure) => format!("{phase} failed{times}: {failure}"),
+                AttemptError::Failure(failure) => format!("{phase} failed{times}: {failure}"),
             };
-            if let Trouble::Failure(failure) = last
+            if let AttemptError::Failure(failure) = last
                 && failure.kind() == FailureKind::NotSent
             {
                 problem = problem
@@ -121,7 +121,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             }
         }
         Error::Local { failure, .. } => problem.what = failure.to_string(),
-        Error::OtherKind { .. } | Error::Protocol { .. } | Error::UntrustedUrl { .. } => {
+        Error::WrongFormat { .. } | Error::Protocol { .. } | Error::UntrustedUrl { .. } => {
             problem.again = Some("not unchanged: the answer would be the same".into());
         }
         Error::Refused { phase, status, reason } => {
@@ -142,7 +142,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             problem.again = Some("not with this API version".into());
         }
         Error::Unauthorized { reason, .. } => {
-            if let Trouble::Answer(status, reason) = reason {
+            if let AttemptError::Response(status, reason) = reason {
                 problem.facts.status = Some(status.as_u16());
                 hear(&mut problem, reason);
             }
@@ -243,7 +243,7 @@ fn gateway_words(reason: &ApiError) -> String {
 const fn exit_of(error: &Error) -> Exit {
     match error {
         Error::Deadline { .. } => Exit::GaveUp,
-        Error::GaveUp { last: Trouble::Failure(failure), .. } => match failure.kind() {
+        Error::GaveUp { last: AttemptError::Failure(failure), .. } => match failure.kind() {
             FailureKind::NotSent => Exit::Network,
             _ => Exit::GaveUp,
         },

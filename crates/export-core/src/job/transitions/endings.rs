@@ -6,10 +6,10 @@ use core::time::Duration;
 
 use http::StatusCode;
 
-use crate::api_error::{ApiError, Speaker};
+use crate::api_error::{ApiError, ErrorOrigin};
 use crate::artifact::Artifact;
 use crate::dialect::Phase;
-use crate::error::{Error, Trouble};
+use crate::error::{AttemptError, Error};
 use crate::job::ExportJob;
 use crate::job::state::{Ended, State};
 use crate::redact::redact_text;
@@ -24,25 +24,25 @@ impl ExportJob {
     }
 
     /// The answer is the last word.
-    pub(super) fn end_with(&mut self, trouble: Trouble) {
+    pub(super) fn end_with(&mut self, trouble: AttemptError) {
         let phase = self.phase();
         let error = match trouble {
-            Trouble::Answer(status, reason) if reason.speaker() == Speaker::Gateway => {
+            AttemptError::Response(status, reason) if reason.origin() == ErrorOrigin::Gateway => {
                 Error::Gateway { phase, status, reason }
             }
-            Trouble::Answer(StatusCode::UNAUTHORIZED, _) => {
+            AttemptError::Response(StatusCode::UNAUTHORIZED, _) => {
                 Error::Unauthorized { phase, reason: trouble }
             }
-            Trouble::Answer(status, reason) => Error::Refused { phase, status, reason },
-            Trouble::Failure(_) => self.gave_up(trouble),
+            AttemptError::Response(status, reason) => Error::Refused { phase, status, reason },
+            AttemptError::Failure(_) => self.gave_up(trouble),
         };
         self.end(Err(error));
     }
 
-    pub(super) fn gave_up(&self, last: Trouble) -> Error {
+    pub(super) fn gave_up(&self, last: AttemptError) -> Error {
         let phase = self.phase();
         match last {
-            Trouble::Answer(status, reason) if reason.speaker() == Speaker::Gateway => {
+            AttemptError::Response(status, reason) if reason.origin() == ErrorOrigin::Gateway => {
                 Error::Gateway { phase, status, reason }
             }
             last => Error::GaveUp { phase, failures: self.schedule.failures.max(1), last },
@@ -56,7 +56,7 @@ impl ExportJob {
         status: StatusCode,
         retry_after: Option<Duration>,
     ) {
-        let trouble = Trouble::Answer(status, Box::new(ApiError::new(Speaker::Gateway)));
+        let trouble = AttemptError::Response(status, Box::new(ApiError::new(ErrorOrigin::Gateway)));
         match self.phase() {
             Phase::Submit => self.submit_intercepted(trouble),
             Phase::Poll | Phase::Fetch => self.back_off(now, trouble, retry_after),
@@ -64,7 +64,7 @@ impl ExportJob {
     }
 
     /// Something on the way answered a submit. Whether the service heard of it too, nobody knows.
-    pub(super) fn submit_intercepted(&mut self, last: Trouble) {
+    pub(super) fn submit_intercepted(&mut self, last: AttemptError) {
         if self.may_repeat() {
             return self.end_with(last);
         }
@@ -88,10 +88,10 @@ impl ExportJob {
         }
     }
 
-    pub(super) fn out_of_time(&mut self, come_back: Option<Timestamp>) {
+    pub(super) fn out_of_time(&mut self, retry_at: Option<Timestamp>) {
         let operation = self.state.operation();
         let status = operation.and_then(|operation| operation.facts.status.as_deref());
         let status = status.map(String::from);
-        self.end(Err(Error::Deadline { phase: self.phase(), status, come_back }));
+        self.end(Err(Error::Deadline { phase: self.phase(), status, retry_at }));
     }
 }

@@ -7,10 +7,10 @@ use core::time::Duration;
 
 use http::StatusCode;
 
-use crate::api_error::{ApiError, Speaker};
+use crate::api_error::{ApiError, ErrorOrigin};
 use crate::artifact::Artifact;
 use crate::dialect::{Contradiction, Head, Phase, Reading};
-use crate::error::{Error, Trouble};
+use crate::error::{AttemptError, Error};
 use crate::failure::{Failure, FailureKind, TokenGatewayError};
 use crate::job::ExportJob;
 use crate::job::event::Event;
@@ -77,9 +77,9 @@ impl ExportJob {
         let error = Error::of_final_failure(self.phase(), &failure).unwrap_or_else(|| {
             self.gave_up(match TokenGatewayError::of(&failure) {
                 Some(TokenGatewayError { status, page }) => {
-                    Trouble::Answer(*status, Box::new(page.clone()))
+                    AttemptError::Response(*status, Box::new(page.clone()))
                 }
-                None => Trouble::Failure(failure),
+                None => AttemptError::Failure(failure),
             })
         });
         self.end(Err(error));
@@ -97,10 +97,10 @@ impl ExportJob {
         match failure.kind() {
             FailureKind::NotSent => {
                 self.not_accepted();
-                self.back_off(now, Trouble::Failure(failure), None);
+                self.back_off(now, AttemptError::Failure(failure), None);
             }
             FailureKind::TooLong => self.protocol(None, "its head does not end"),
-            _ => self.perhaps_sent(now, Trouble::Failure(failure), None),
+            _ => self.perhaps_sent(now, AttemptError::Failure(failure), None),
         }
     }
 
@@ -146,8 +146,9 @@ impl ExportJob {
             }
             (Phase::Fetch, 200 | 206) => return self.artifact_comes(now, head, sent),
             (Phase::Fetch, 202) => {
-                let reason = ApiError::new(Speaker::Service).with_message(Some("not ready yet"));
-                self.back_off(now, Trouble::Answer(status, Box::new(reason)), retry_after);
+                let reason =
+                    ApiError::new(ErrorOrigin::Service).with_message(Some("not ready yet"));
+                self.back_off(now, AttemptError::Response(status, Box::new(reason)), retry_after);
             }
             (Phase::Fetch, 416) if sent.offset > 0 => {
                 self.start_over(now, status, retry_after);
@@ -219,7 +220,7 @@ impl ExportJob {
                 if failure.kind() == FailureKind::TooLong {
                     self.protocol(received.head.status(), "its body is longer than allowed");
                 } else {
-                    self.perhaps_sent(now, Trouble::Failure(failure), received.retry_after);
+                    self.perhaps_sent(now, AttemptError::Failure(failure), received.retry_after);
                 }
             }
         }
@@ -256,15 +257,15 @@ impl ExportJob {
         }
         match contradiction {
             Some(Contradiction::Page) => {
-                let page = ApiError::new(Speaker::Gateway)
+                let page = ApiError::new(ErrorOrigin::Gateway)
                     .with_message(Some("an HTML page in place of the file"));
-                let trouble = Trouble::Answer(ended.status, Box::new(page));
+                let trouble = AttemptError::Response(ended.status, Box::new(page));
                 return self.back_off(now, trouble, None);
             }
-            Some(Contradiction::OtherKind(expected)) => {
+            Some(Contradiction::WrongFormat(expected)) => {
                 let called = artifact.media_type().unwrap_or("nothing");
                 let got = format!("something else, which the server calls {called}");
-                return self.end(Err(Error::OtherKind { expected, got }));
+                return self.end(Err(Error::WrongFormat { expected, got }));
             }
             None => {}
         }
@@ -277,7 +278,7 @@ impl ExportJob {
             let progressed = ended.position > ended.highest && !is_odd;
             let cut = Failure::new(FailureKind::Cut)
                 .with_detail("the connection ended before all announced bytes came");
-            return self.attempt_failed(now, progressed, Trouble::Failure(cut));
+            return self.attempt_failed(now, progressed, AttemptError::Failure(cut));
         }
         self.end(Ok(artifact.with_length(ended.position)));
     }
@@ -290,13 +291,13 @@ impl ExportJob {
         match (failure.kind(), Error::of_final_failure(phase, &failure)) {
             (_, Some(error)) => self.end(Err(error)),
             (FailureKind::TooLong, None) => self.protocol(None, "its body is longer than allowed"),
-            (_, None) => self.attempt_failed(now, progressed, Trouble::Failure(failure)),
+            (_, None) => self.attempt_failed(now, progressed, AttemptError::Failure(failure)),
         }
     }
 }
 
 /// What is known of a request when its handle, or the whole process, went away.
-fn unheard() -> Trouble {
+fn unheard() -> AttemptError {
     let failure = Failure::new(FailureKind::Unanswered);
-    Trouble::Failure(failure.with_detail("this side stopped before an answer came"))
+    AttemptError::Failure(failure.with_detail("this side stopped before an answer came"))
 }

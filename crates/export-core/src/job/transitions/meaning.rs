@@ -8,10 +8,10 @@ use core::time::Duration;
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, ETAG, LOCATION};
 
-use crate::api_error::{Speaker, printable};
+use crate::api_error::{ErrorOrigin, printable};
 use crate::artifact::{Artifact, Facts};
 use crate::dialect::{Head, OperationFacts, Phase, Reading};
-use crate::error::{Error, Trouble};
+use crate::error::{AttemptError, Error};
 use crate::headers::{self, ContentRange};
 use crate::job::ExportJob;
 use crate::job::event::{Event, EventUrl};
@@ -39,7 +39,7 @@ impl ExportJob {
                 self.accepted(now, sent, &operation, retry_after);
             }
             (Phase::Poll, Reading::Pending(facts)) => self.pending(now, &facts, retry_after),
-            (Phase::Poll, Reading::ReadyNowhere(facts)) => {
+            (Phase::Poll, Reading::CompletedWithoutUrl(facts)) => {
                 self.ready_nowhere(now, status, &facts, retry_after);
             }
             (Phase::Poll, Reading::ReadyAt { resource, facts }) => {
@@ -268,29 +268,31 @@ impl ExportJob {
         self.in_flight = false;
         let (phase, status) = (sent.phase, received.head.status());
         let reason = self.dialect.error(&received.head, body);
-        let speaker = reason.speaker();
-        let spoken = received.retry_after.is_some() || speaker == Speaker::Service;
-        let trouble = Trouble::Answer(status, Box::new(reason));
+        let origin = reason.origin();
+        let is_service = received.retry_after.is_some() || origin == ErrorOrigin::Service;
+        let trouble = AttemptError::Response(status, Box::new(reason));
         match (phase, status.as_u16()) {
-            (Phase::Submit, 503) if spoken || self.may_repeat() => {
+            (Phase::Submit, 503) if is_service || self.may_repeat() => {
                 self.not_accepted();
                 self.back_off(now, trouble, received.retry_after);
             }
             (_, 408 | 500..=599) => self.perhaps_sent(now, trouble, received.retry_after),
-            (Phase::Submit, _) if speaker == Speaker::Gateway => self.submit_intercepted(trouble),
+            (Phase::Submit, _) if origin == ErrorOrigin::Gateway => {
+                self.submit_intercepted(trouble)
+            }
             (Phase::Submit, 404 | 410) if self.is_switched_off(now) => {
                 self.switched_off(now, status)
             }
             (Phase::Poll, 404) if self.is_within_grace(now) => {
                 self.wait_for_poll(now, received.retry_after);
             }
-            (Phase::Poll, _) if speaker == Speaker::Gateway => {
+            (Phase::Poll, _) if origin == ErrorOrigin::Gateway => {
                 self.back_off(now, trouble, received.retry_after);
             }
             (Phase::Fetch, 401 | 403 | 404 | 410) => {
                 self.ask_for_fresh_url(now, trouble, received.retry_after);
             }
-            (Phase::Fetch, _) if speaker == Speaker::Gateway => {
+            (Phase::Fetch, _) if origin == ErrorOrigin::Gateway => {
                 self.back_off(now, trouble, received.retry_after);
             }
             _ => {

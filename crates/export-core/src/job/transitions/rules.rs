@@ -7,9 +7,9 @@ use core::time::Duration;
 
 use http::StatusCode;
 
-use crate::api_error::{ApiError, Speaker};
+use crate::api_error::{ApiError, ErrorOrigin};
 use crate::dialect::{Head, OperationFacts, Phase};
-use crate::error::{Error, Trouble};
+use crate::error::{AttemptError, Error};
 use crate::headers::{self, RetryAfter};
 use crate::job::ExportJob;
 use crate::job::event::{self, Event};
@@ -27,7 +27,7 @@ impl ExportJob {
     pub(super) fn perhaps_sent(
         &mut self,
         now: Timestamp,
-        last: Trouble,
+        last: AttemptError,
         retry_after: Option<Duration>,
     ) {
         if self.phase() == Phase::Submit && !self.may_send_again() {
@@ -65,7 +65,7 @@ impl ExportJob {
     pub(super) fn back_off(
         &mut self,
         now: Timestamp,
-        trouble: Trouble,
+        trouble: AttemptError,
         retry_after: Option<Duration>,
     ) {
         self.schedule.failures = self.schedule.failures.saturating_add(1);
@@ -80,7 +80,8 @@ impl ExportJob {
     pub(super) fn throttled(&mut self, now: Timestamp, retry_after: Option<Duration>) {
         if self.phase() == Phase::Fetch {
             let status = StatusCode::TOO_MANY_REQUESTS;
-            let trouble = Trouble::Answer(status, Box::new(ApiError::new(Speaker::Nobody)));
+            let trouble =
+                AttemptError::Response(status, Box::new(ApiError::new(ErrorOrigin::Unknown)));
             return self.back_off(now, trouble, retry_after);
         }
         self.back_off_uncounted(now, retry_after);
@@ -106,7 +107,12 @@ impl ExportJob {
     }
 
     /// A download broke off. It goes on where it was, as long as each attempt brings it further.
-    pub(super) fn attempt_failed(&mut self, now: Timestamp, progressed: bool, trouble: Trouble) {
+    pub(super) fn attempt_failed(
+        &mut self,
+        now: Timestamp,
+        progressed: bool,
+        trouble: AttemptError,
+    ) {
         const MOST_IDLE: u32 = 2;
         let most = self.config.limits().downloads;
         let Some(operation) = self.state.operation_mut() else { return };
@@ -155,16 +161,16 @@ impl ExportJob {
         retry_after: Option<Duration>,
     ) {
         self.forget_download();
-        let reason = ApiError::new(Speaker::Service)
+        let reason = ApiError::new(ErrorOrigin::Service)
             .with_message(Some("the file has changed since its first part was sent"));
-        self.back_off(now, Trouble::Answer(status, Box::new(reason)), retry_after);
+        self.back_off(now, AttemptError::Response(status, Box::new(reason)), retry_after);
     }
 
     /// The URL of the artifact may have expired: the operation knows a fresh one.
     pub(super) fn ask_for_fresh_url(
         &mut self,
         now: Timestamp,
-        trouble: Trouble,
+        trouble: AttemptError,
         retry_after: Option<Duration>,
     ) {
         let grace = self.config.limits().grace;

@@ -1,7 +1,7 @@
 //! An Azure-style operation: `Operation-Location`, a status word in the body, and the result
 //! elsewhere.
 
-use export_core::{ApiError, Dialect, Head, OperationFacts, Phase, Reading, Repeat, Speaker};
+use export_core::{ApiError, Dialect, ErrorOrigin, Head, OperationFacts, Phase, Reading, Repeat};
 use http::{Request, Uri};
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -52,7 +52,7 @@ impl Dialect for Operations {
             (Some("Succeeded"), Some(at)) => {
                 Reading::ReadyAt { resource: String::from(at).into(), facts }
             }
-            (Some("Succeeded"), None) => Reading::ReadyNowhere(facts),
+            (Some("Succeeded"), None) => Reading::CompletedWithoutUrl(facts),
             (Some("Failed" | "Canceled"), _) => Reading::Failed(self.error(head, body), facts),
             _ => Reading::Pending(facts),
         }
@@ -60,7 +60,7 @@ impl Dialect for Operations {
 
     fn error(&self, _head: &Head<'_>, body: &[u8]) -> ApiError {
         let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-        ApiError::new(Speaker::Service)
+        ApiError::new(ErrorOrigin::Service)
             .with_code(answer["error"]["code"].as_str())
             .with_message(answer["error"]["message"].as_str())
     }

@@ -1,7 +1,7 @@
 //! FHIR Bulk Data: kick-off by GET, status by 202 and `X-Progress`, and the last poll's answer is
 //! the result (<https://hl7.org/fhir/uv/bulkdata/>).
 
-use export_core::{ApiError, Dialect, Head, OperationFacts, Phase, Reading, Repeat, Speaker};
+use export_core::{ApiError, Dialect, ErrorOrigin, Head, OperationFacts, Phase, Reading, Repeat};
 use http::header::{ACCEPT, CONTENT_LOCATION};
 use http::{Request, StatusCode, Uri};
 use insta::assert_snapshot;
@@ -52,7 +52,8 @@ impl Dialect for BulkData {
 
     fn error(&self, _head: &Head<'_>, body: &[u8]) -> ApiError {
         let outcome: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-        ApiError::new(Speaker::Service).with_message(outcome["issue"][0]["diagnostics"].as_str())
+        ApiError::new(ErrorOrigin::Service)
+            .with_message(outcome["issue"][0]["diagnostics"].as_str())
     }
 }
 

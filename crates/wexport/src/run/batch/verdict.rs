@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use export_hyper::{Error, Failure, FailureKind, Trouble};
+use export_hyper::{AttemptError, Error, Failure, FailureKind};
 
 /// Whether to ask for more would only bring more of the same: the credentials are wrong, nobody is
 /// reached, the disk is full.
@@ -13,7 +13,7 @@ pub(super) fn befalls_all(error: &Error) -> bool {
         | Error::Gateway { .. }
         | Error::Untrusted { .. }
         | Error::SwitchedOff { .. } => true,
-        Error::GaveUp { last: Trouble::Failure(failure), .. } => {
+        Error::GaveUp { last: AttemptError::Failure(failure), .. } => {
             failure.kind() == FailureKind::NotSent
         }
         Error::Local { failure, .. } => {
