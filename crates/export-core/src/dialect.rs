@@ -193,7 +193,7 @@ pub struct OperationFacts<'b> {
 
 impl OperationFacts<'static> {
     /// Takes over what is new, in a form that may be shown. Says whether the state is another.
-    pub(crate) fn learn(&mut self, news: &OperationFacts<'_>) -> bool {
+    pub(crate) fn update(&mut self, news: &OperationFacts<'_>) -> bool {
         let replace = |old: &mut Option<Cow<'static, str>>, new: &Option<Cow<'_, str>>| {
             if new.is_none() || old.as_deref() == new.as_deref() {
                 return false;

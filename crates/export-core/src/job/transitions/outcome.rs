@@ -1,4 +1,4 @@
-//! How a job ends without a file.
+//! How a job ends.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -11,7 +11,7 @@ use crate::artifact::Artifact;
 use crate::dialect::Phase;
 use crate::error::{AttemptError, Error};
 use crate::job::ExportJob;
-use crate::job::state::{Ended, State};
+use crate::job::state::{Done, State};
 use crate::redact::redact_text;
 use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;
@@ -20,25 +20,26 @@ use crate::url::UrlError;
 impl ExportJob {
     pub(in crate::job) fn end(&mut self, outcome: Result<Artifact, Error>) {
         self.in_flight = false;
-        self.replace(|last| State::Done(Box::new(Ended { outcome, last })));
+        self.replace_state(|last| State::Done(Box::new(Done { outcome, last })));
     }
 
-    /// The answer is the last word.
-    pub(super) fn end_with(&mut self, trouble: AttemptError) {
+    /// Ends the job with an error that is not retried.
+    pub(super) fn end_with(&mut self, error: AttemptError) {
         let phase = self.phase();
-        let error = match trouble {
+        let error = match error {
             AttemptError::Response(status, reason) if reason.origin() == ErrorOrigin::Gateway => {
                 Error::Gateway { phase, status, reason }
             }
             AttemptError::Response(StatusCode::UNAUTHORIZED, _) => {
-                Error::Unauthorized { phase, reason: trouble }
+                Error::Unauthorized { phase, reason: error }
             }
             AttemptError::Response(status, reason) => Error::Refused { phase, status, reason },
-            AttemptError::Failure(_) => self.gave_up(trouble),
+            AttemptError::Failure(_) => self.gave_up(error),
         };
         self.end(Err(error));
     }
 
+    /// The error of a job that does not retry any further.
     pub(super) fn gave_up(&self, last: AttemptError) -> Error {
         let phase = self.phase();
         match last {
@@ -49,22 +50,24 @@ impl ExportJob {
         }
     }
 
-    /// Something on the way answered in the service's place.
-    pub(super) fn foreign(
+    /// A gateway or proxy responded instead of the service.
+    pub(super) fn on_gateway_response(
         &mut self,
         now: Timestamp,
         status: StatusCode,
         retry_after: Option<Duration>,
     ) {
-        let trouble = AttemptError::Response(status, Box::new(ApiError::new(ErrorOrigin::Gateway)));
+        let page = ApiError::new(ErrorOrigin::Gateway);
+        let error = AttemptError::Response(status, Box::new(page));
         match self.phase() {
-            Phase::Submit => self.submit_intercepted(trouble),
-            Phase::Poll | Phase::Fetch => self.back_off(now, trouble, retry_after),
+            Phase::Submit => self.end_gateway_submit(error),
+            Phase::Poll | Phase::Fetch => self.back_off(now, error, retry_after),
         }
     }
 
-    /// Something on the way answered a submit. Whether the service heard of it too, nobody knows.
-    pub(super) fn submit_intercepted(&mut self, last: AttemptError) {
+    /// Ends a job whose submit was answered by a gateway. Whether the request reached the service is
+    /// unknown.
+    pub(super) fn end_gateway_submit(&mut self, last: AttemptError) {
         if self.may_repeat() {
             return self.end_with(last);
         }
@@ -72,23 +75,28 @@ impl ExportJob {
         self.end(Err(Error::SubmitUnconfirmed { sends, last }));
     }
 
-    pub(super) fn protocol(&mut self, status: impl Into<Option<StatusCode>>, what: &'static str) {
+    pub(super) fn end_with_protocol_error(
+        &mut self,
+        status: impl Into<Option<StatusCode>>,
+        what: &'static str,
+    ) {
         let status = status.into();
         self.end(Err(Error::Protocol { phase: self.phase(), status, what }));
     }
 
-    pub(super) fn untrusted_url(&mut self, phase: Phase, url: &str, reason: UrlError) {
+    pub(super) fn end_with_untrusted_url(&mut self, phase: Phase, url: &str, reason: UrlError) {
         self.end(Err(Error::UntrustedUrl { phase, url: redact_text(url), reason }));
     }
 
-    pub(super) fn switched_off(&mut self, now: Timestamp, status: StatusCode) {
+    pub(super) fn end_with_switched_off(&mut self, now: Timestamp, status: StatusCode) {
         if let Some(SunsetNotice { sunset, .. }) = self.sunset_notice(now) {
-            self.not_accepted();
+            self.uncount_send();
             self.end(Err(Error::SwitchedOff { sunset, status }));
         }
     }
 
-    pub(super) fn out_of_time(&mut self, retry_at: Option<Timestamp>) {
+    /// Ends the job because of its deadline. `retry_at` is when the service allows the next request.
+    pub(super) fn end_at_deadline(&mut self, retry_at: Option<Timestamp>) {
         let operation = self.state.operation();
         let status = operation.and_then(|operation| operation.facts.status.as_deref());
         let status = status.map(String::from);

@@ -1,4 +1,4 @@
-//! What a job takes in, from its first step to its last byte.
+//! What a driver reports, from the first step to the last byte.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -20,49 +20,49 @@ use crate::job::state::State;
 use crate::time::Timestamp;
 
 impl ExportJob {
-    /// The first step, and every one after a handle was dropped.
-    pub(in crate::job) fn begin(&mut self, now: Timestamp) {
+    /// Starts the budget at the first step, and handles a request whose handle was dropped.
+    pub(in crate::job) fn on_step(&mut self, now: Timestamp) {
         if matches!(self.state, State::Done(_)) {
             return;
         }
         if self.schedule.budget.is_none() {
             self.schedule.begin(now, self.config.limits());
             self.announce_sunset(now);
-            // A former process sent these, and did not live to see an answer.
+            // The submits of an earlier process, which ended before a response came.
             let sends = self.sends();
             if sends > 0 && !self.may_send_again() {
-                self.end(Err(Error::SubmitUnconfirmed { sends, last: unheard() }));
+                self.end(Err(Error::SubmitUnconfirmed { sends, last: lost_response() }));
             }
         }
-        // What a former process was asked to wait, or an answer whose handle was dropped.
-        if self.schedule.not_before > self.end_of_time(now) {
-            self.out_of_time(Some(self.schedule.not_before));
+        // The saved wait of an earlier process, or the wait of a response whose handle was dropped.
+        if self.schedule.not_before > self.wait_limit(now) {
+            self.end_at_deadline(Some(self.schedule.not_before));
         }
         if mem::take(&mut self.in_flight) && self.phase() == Phase::Submit {
-            self.perhaps_sent(now, unheard(), None);
+            self.retry_unconfirmed(now, lost_response(), None);
         }
     }
 
-    /// A request is about to be sent: what a crash must not forget is written down first.
-    /// `offset` is where a download goes on.
-    pub(in crate::job) fn started(&mut self, now: Timestamp, offset: u64) {
+    /// A request is about to be sent. Records what must survive a crash during the request.
+    /// `offset` is where a download continues.
+    pub(in crate::job) fn on_started(&mut self, now: Timestamp, offset: u64) {
         self.in_flight = true;
         match &mut self.state {
             State::Submitting(submitting) => {
                 submitting.sends = submitting.sends.saturating_add(1);
-                self.touch();
+                self.bump_revision();
             }
             State::Polling(polling) => {
-                let wait = polling.operation.retry_after.unwrap_or_default();
-                let own = self.own_interval(now);
-                self.schedule.set(now, wait.max(own), Why::Pace);
-                self.touch();
+                let asked = polling.operation.retry_after.unwrap_or_default();
+                let interval = self.poll_interval(now);
+                self.schedule.set(now, asked.max(interval), Why::Pace);
+                self.bump_revision();
             }
             State::Fetching(fetching) => {
                 let download = fetching.operation.download_mut();
                 if download.attempts == 0 {
-                    // A former process may have come further than its disk shows now: what is lost
-                    // is loaded again, and that is progress.
+                    // The disk may have lost bytes of an earlier process. Loading them again counts
+                    // as progress.
                     download.highest = download.highest.min(offset);
                 }
                 download.attempts = download.attempts.saturating_add(1);
@@ -71,8 +71,8 @@ impl ExportJob {
         }
     }
 
-    /// The request was not made.
-    pub(in crate::job) fn declined(&mut self, now: Timestamp, failure: Failure) {
+    /// The request cannot be sent.
+    pub(in crate::job) fn on_declined(&mut self, now: Timestamp, failure: Failure) {
         self.events.push(Event::Failed { at: now, phase: self.phase(), kind: failure.kind() });
         let error = Error::of_final_failure(self.phase(), &failure).unwrap_or_else(|| {
             self.gave_up(match TokenGatewayError::of(&failure) {
@@ -85,85 +85,86 @@ impl ExportJob {
         self.end(Err(error));
     }
 
-    /// No answer came.
-    pub(in crate::job) fn unanswered(&mut self, now: Timestamp, failure: Failure) {
+    /// The request got no response.
+    pub(in crate::job) fn on_no_response(&mut self, now: Timestamp, failure: Failure) {
         self.in_flight = false;
         let phase = self.phase();
         self.events.push(Event::Failed { at: now, phase, kind: failure.kind() });
         if let Some(error) = Error::of_final_failure(phase, &failure) {
-            self.not_accepted();
+            self.uncount_send();
             return self.end(Err(error));
         }
         match failure.kind() {
             FailureKind::NotSent => {
-                self.not_accepted();
+                self.uncount_send();
                 self.back_off(now, AttemptError::Failure(failure), None);
             }
-            FailureKind::TooLong => self.protocol(None, "its head does not end"),
-            _ => self.perhaps_sent(now, AttemptError::Failure(failure), None),
+            FailureKind::TooLong => self.end_with_protocol_error(None, "its head does not end"),
+            _ => self.retry_unconfirmed(now, AttemptError::Failure(failure), None),
         }
     }
 
-    /// A head came. What it decides, it decides now; the rest waits for the body.
-    pub(in crate::job) fn answered<'h>(
+    /// The head of the response came. What it decides is committed now; the rest needs the body.
+    pub(in crate::job) fn on_head<'h>(
         &mut self,
         now: Timestamp,
         head: &Head<'h>,
         sent: &SentRequest,
     ) -> BodyPlan<'h> {
-        let (status, retry_after) = self.observe(now, head, sent.phase);
+        let (status, retry_after) = self.observe_head(now, head, sent.phase);
         let first_refusal = status == StatusCode::UNAUTHORIZED && self.refused.is_none();
         if status != StatusCode::UNAUTHORIZED {
             self.refused = None;
         }
         match (sent.phase, status.as_u16()) {
-            (_, 401) if first_refusal && self.is_trusted() => {
+            (_, 401) if first_refusal && self.target_is_trusted() => {
                 self.refused = Some(sent.token);
-                self.not_accepted();
+                self.uncount_send();
                 self.wait(now, Duration::ZERO, retry_after, Why::BackOff);
             }
             (_, 407) => {
                 let failure = Failure::new(FailureKind::Untrusted)
                     .with_detail("a proxy on the way wants credentials (407)");
-                self.not_accepted();
+                self.uncount_send();
                 self.end(Err(Error::Untrusted { phase: sent.phase, failure }));
             }
             (_, 429) => {
-                self.not_accepted();
-                self.throttled(now, retry_after);
+                self.uncount_send();
+                self.back_off_after_429(now, retry_after);
             }
             (Phase::Submit | Phase::Poll, 200..=299) | (Phase::Poll, 303) => {
                 let reading = self.dialect.read(sent.phase, head, None);
                 match (sent.phase, reading) {
                     (_, Reading::NeedBody) => {
-                        return self.ask(now, BodyUse::Reply, head, retry_after);
+                        return self.collect_body(now, BodyUse::Reply, head, retry_after);
                     }
                     (Phase::Poll, Reading::ReadyHere) => {
-                        return self.artifact_comes(now, head, sent);
+                        return self.start_download(now, head, sent);
                     }
-                    (_, reading) => self.understood(now, head, sent, reading, retry_after),
+                    (_, reading) => self.apply_reading(now, head, sent, reading, retry_after),
                 }
             }
-            (Phase::Fetch, 200 | 206) => return self.artifact_comes(now, head, sent),
+            (Phase::Fetch, 200 | 206) => return self.start_download(now, head, sent),
             (Phase::Fetch, 202) => {
                 let reason =
                     ApiError::new(ErrorOrigin::Service).with_message(Some("not ready yet"));
-                self.back_off(now, AttemptError::Response(status, Box::new(reason)), retry_after);
+                let error = AttemptError::Response(status, Box::new(reason));
+                self.back_off(now, error, retry_after);
             }
             (Phase::Fetch, 416) if sent.offset > 0 => {
-                self.start_over(now, status, retry_after);
+                self.restart_download(now, status, retry_after);
             }
-            (_, 300..=399) => self.redirected(now, head, sent, retry_after),
-            (_, 400..=599) => return self.ask(now, BodyUse::Error, head, retry_after),
-            _ => self.protocol(status, "the status is not one of this request's"),
+            (_, 300..=399) => self.follow_redirect(now, head, sent, retry_after),
+            (_, 400..=599) => return self.collect_body(now, BodyUse::Error, head, retry_after),
+            _ => self.end_with_protocol_error(status, "the status is not one of this request's"),
         }
         self.in_flight = false;
         BodyPlan::Collect(BodyUse::Discard)
     }
 
-    /// The body has to say what the answer means. What the service asks for in the head holds even
-    /// if the body never comes.
-    fn ask<'h>(
+    /// Leaves the decision to the body. A `Retry-After` in the head applies even if the body never
+    /// comes.
+    fn collect_body<'h>(
         &mut self,
         now: Timestamp,
         body_use: fn(ReceivedHead<'h>) -> BodyUse<'h>,
@@ -172,13 +173,13 @@ impl ExportJob {
     ) -> BodyPlan<'h> {
         if let Some(wait) = retry_after.filter(|wait| now + *wait > self.schedule.not_before) {
             self.schedule.set(now, wait, Why::RetryAfter);
-            self.touch();
+            self.bump_revision();
         }
         BodyPlan::Collect(body_use(ReceivedHead { head: *head, retry_after }))
     }
 
-    /// The body came.
-    pub(in crate::job) fn answered_in_full(
+    /// The whole body came.
+    pub(in crate::job) fn on_body(
         &mut self,
         now: Timestamp,
         sent: &SentRequest,
@@ -187,20 +188,20 @@ impl ExportJob {
     ) {
         if body.len() > self.config.limits().body {
             let too_long = Failure::new(FailureKind::TooLong);
-            return self.answered_in_part(now, sent, body_use, too_long);
+            return self.on_body_failure(now, sent, body_use, too_long);
         }
         match body_use {
             BodyUse::Discard => {}
             BodyUse::Reply(received) => {
                 let reading = self.dialect.read(sent.phase, &received.head, Some(body));
-                self.understood(now, &received.head, sent, reading, received.retry_after);
+                self.apply_reading(now, &received.head, sent, reading, received.retry_after);
             }
-            BodyUse::Error(received) => self.judged(now, sent, &received, body),
+            BodyUse::Error(received) => self.apply_error_status(now, sent, &received, body),
         }
     }
 
-    /// The body did not come, or not all of it.
-    pub(in crate::job) fn answered_in_part(
+    /// The body did not come, or broke off.
+    pub(in crate::job) fn on_body_failure(
         &mut self,
         now: Timestamp,
         sent: &SentRequest,
@@ -208,26 +209,30 @@ impl ExportJob {
         failure: Failure,
     ) {
         self.events.push(Event::Failed { at: now, phase: sent.phase, kind: failure.kind() });
-        let is_over = matches!(self.state, State::Done(_));
+        let is_done = matches!(self.state, State::Done(_));
         match (body_use, Error::of_final_failure(sent.phase, &failure)) {
-            // The head has said how it ends, and the body takes nothing back.
-            _ if is_over => {}
+            // The head has ended the job.
+            _ if is_done => {}
             (_, Some(error)) => self.end(Err(error)),
             (BodyUse::Discard, None) => {}
-            (BodyUse::Error(received), None) => self.judged(now, sent, &received, b""),
+            (BodyUse::Error(received), None) => {
+                self.apply_error_status(now, sent, &received, b"");
+            }
             (BodyUse::Reply(received), None) => {
                 self.in_flight = false;
                 if failure.kind() == FailureKind::TooLong {
-                    self.protocol(received.head.status(), "its body is longer than allowed");
+                    let status = received.head.status();
+                    self.end_with_protocol_error(status, "its body is longer than allowed");
                 } else {
-                    self.perhaps_sent(now, AttemptError::Failure(failure), received.retry_after);
+                    let error = AttemptError::Failure(failure);
+                    self.retry_unconfirmed(now, error, received.retry_after);
                 }
             }
         }
     }
 
-    /// The sink has bytes up to `position`.
-    pub(in crate::job) fn advanced(&mut self, position: u64) {
+    /// The sink has the bytes up to `position`.
+    pub(in crate::job) fn on_bytes_written(&mut self, position: u64) {
         if let Some(operation) = self.state.operation_mut() {
             let download = operation.download_mut();
             download.reached = download.reached.max(position);
@@ -235,32 +240,32 @@ impl ExportJob {
         }
     }
 
-    /// The sink has synced up to `offset`.
-    pub(in crate::job) fn durable(&mut self, offset: u64) {
+    /// The sink has synced the bytes up to `offset`.
+    pub(in crate::job) fn on_synced(&mut self, offset: u64) {
         if let Some(operation) = self.state.operation_mut() {
             operation.download_mut().durable = offset;
-            self.touch();
+            self.bump_revision();
         }
     }
 
-    /// The body of the artifact ended.
-    pub(in crate::job) fn downloaded(
+    /// The artifact's body ended.
+    pub(in crate::job) fn on_download_end(
         &mut self,
         now: Timestamp,
         artifact: Artifact,
-        ended: &DownloadEnd,
+        end: &DownloadEnd,
         contradiction: Option<Contradiction>,
     ) {
         self.in_flight = false;
         if contradiction.is_some() {
-            self.forget_download();
+            self.discard_download();
         }
         match contradiction {
             Some(Contradiction::Page) => {
                 let page = ApiError::new(ErrorOrigin::Gateway)
                     .with_message(Some("an HTML page in place of the file"));
-                let trouble = AttemptError::Response(ended.status, Box::new(page));
-                return self.back_off(now, trouble, None);
+                let error = AttemptError::Response(end.status, Box::new(page));
+                return self.back_off(now, error, None);
             }
             Some(Contradiction::WrongFormat(expected)) => {
                 let called = artifact.media_type().unwrap_or("nothing");
@@ -269,35 +274,43 @@ impl ExportJob {
             }
             None => {}
         }
-        if ended.is_too_long {
-            return self.protocol(ended.status, "its body is longer than it announced");
+        if end.is_too_long {
+            return self
+                .end_with_protocol_error(end.status, "its body is longer than it announced");
         }
-        let is_part = artifact.length().is_some_and(|length| ended.position < length);
-        if ended.is_short || is_part {
-            let is_odd = self.distrust(ended);
-            let progressed = ended.position > ended.highest && !is_odd;
+        let is_part = artifact.length().is_some_and(|length| end.position < length);
+        if end.is_short || is_part {
+            let is_discarded = self.discard_short_part(end);
+            let progressed = end.position > end.highest && !is_discarded;
             let cut = Failure::new(FailureKind::Cut)
                 .with_detail("the connection ended before all announced bytes came");
-            return self.attempt_failed(now, progressed, AttemptError::Failure(cut));
+            return self.retry_download(now, progressed, AttemptError::Failure(cut));
         }
-        self.end(Ok(artifact.with_length(ended.position)));
+        self.end(Ok(artifact.with_length(end.position)));
     }
 
-    /// The body of the artifact broke off, or the sink did.
-    pub(in crate::job) fn broke_off(&mut self, now: Timestamp, progressed: bool, failure: Failure) {
+    /// The artifact's body broke off, or the sink failed.
+    pub(in crate::job) fn on_download_failure(
+        &mut self,
+        now: Timestamp,
+        progressed: bool,
+        failure: Failure,
+    ) {
         self.in_flight = false;
         let phase = self.phase();
         self.events.push(Event::Failed { at: now, phase, kind: failure.kind() });
         match (failure.kind(), Error::of_final_failure(phase, &failure)) {
             (_, Some(error)) => self.end(Err(error)),
-            (FailureKind::TooLong, None) => self.protocol(None, "its body is longer than allowed"),
-            (_, None) => self.attempt_failed(now, progressed, AttemptError::Failure(failure)),
+            (FailureKind::TooLong, None) => {
+                self.end_with_protocol_error(None, "its body is longer than allowed");
+            }
+            (_, None) => self.retry_download(now, progressed, AttemptError::Failure(failure)),
         }
     }
 }
 
-/// What is known of a request when its handle, or the whole process, went away.
-fn unheard() -> AttemptError {
+/// The result of a request whose handle was dropped or whose process ended.
+fn lost_response() -> AttemptError {
     let failure = Failure::new(FailureKind::Unanswered);
     AttemptError::Failure(failure.with_detail("this side stopped before an answer came"))
 }
