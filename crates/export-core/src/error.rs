@@ -1,4 +1,4 @@
-//! How an export ends without a file.
+//! Why an export ended without a file.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -15,147 +15,149 @@ use crate::url::UrlError;
 
 /// Why an export ended without an artifact.
 ///
-/// Three questions matter to whoever meets one, and each has an answer:
-/// whose turn it is ([`fault`](Self::fault)), in which phase it happened
-/// ([`phase`](Self::phase)), and whether the job can go on from its checkpoint
-/// ([`is_resumable`](Self::is_resumable)).
+/// [`fault`](Self::fault) says who has to act, [`phase`](Self::phase) in which phase the error
+/// occurred, and [`is_resumable`](Self::is_resumable) whether the job can continue from its
+/// checkpoint.
+///
+/// `Display` prints the reason too, with that of a [`Failure`] or an [`ApiError`], so that
+/// [`source`](core::error::Error::source) is always `None`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The time for the job was used up, or the service asks for a wait that goes beyond it.
-    /// An export that was accepted goes on at the service.
+    /// The deadline has passed, or the service asked for a wait that ends after it. An export that
+    /// was accepted continues at the service.
     #[error("{}", Deadline { phase: *phase, status: status.as_deref(), retry_at: *retry_at })]
     Deadline {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// The last state of the operation that was seen.
+        /// The last known status of the operation.
         status: Option<String>,
-        /// When the service wants to be asked again, if it said so.
+        /// When the service allows the next request, if it said so.
         retry_at: Option<Timestamp>,
     },
-    /// The service accepted the export, and then could not or would not make it.
+    /// The service accepted the export, and the operation then failed or was cancelled.
     #[error("the service ended the export as {status}: {reason}")]
     ExportFailed {
-        /// The service's word for the end: `failed` or `cancelled`, say.
+        /// The final status in the service's words, such as `failed` or `cancelled`.
         status: String,
-        /// Its reasons.
+        /// The reasons that the service gave.
         reason: Box<ApiError>,
-        /// The id by which the service's support finds the request.
+        /// The id of the submit request, for the service's support.
         original_request: Option<String>,
     },
-    /// Something between here and the service answered in its place: a proxy, a login page.
+    /// A gateway or proxy responded instead of the service, for example with a login page.
     #[error(
         "{phase}: the answer ({status}) is not the service's but that of a gateway or proxy on the way: {reason}"
     )]
     Gateway {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
-        /// What it says, as far as that can be read.
+        /// What the response says, such as the title of its page.
         reason: Box<ApiError>,
     },
     /// Too many failures in a row, of the network or of the service.
     #[error("{phase} failed{}: {last}", InARow(*failures))]
     GaveUp {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// How many times.
+        /// The number of failures in a row.
         failures: u32,
-        /// What happened the last time.
+        /// The last failure.
         last: AttemptError,
     },
-    /// A file or a checkpoint could not be written here.
+    /// A file or a checkpoint could not be written.
     #[error("{failure}")]
     Local {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// What went wrong.
+        /// What failed.
         failure: Failure,
     },
-    /// The download is complete, and is not the kind of file that was asked for.
+    /// The download is not a file of the requested format.
     #[error("the download is not the file that was asked for: expected {expected}, got {got}")]
     WrongFormat {
-        /// What was expected.
+        /// The requested format.
         expected: &'static str,
-        /// What the service called it.
+        /// What the server sent.
         got: String,
     },
-    /// The answer breaks the protocol, and asking again would not mend it.
+    /// The response breaks the protocol, and a retry would not help.
     #[error("{phase}: the answer{} breaks the protocol: {what}", InBrackets(*status))]
     Protocol {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// The status of the answer, if it got so far.
+        /// The status of the response, if the head was read.
         status: Option<StatusCode>,
-        /// What is wrong with it.
+        /// What is wrong with the response.
         what: &'static str,
     },
-    /// The service refused the request for good; asking again unchanged will not help.
+    /// The service refused the request for good; the same request will be refused again.
     #[error("{phase} was refused with {status}: {reason}")]
     Refused {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
-        /// The service's own words.
+        /// The reason in the service's words.
         reason: Box<ApiError>,
     },
-    /// A submit request may have arrived, and sending another could start a second export that
-    /// somebody would notice. Nothing was sent again.
+    /// A submit request may have arrived, and was not sent again because a second export would have
+    /// a side effect, such as another mail.
     ///
-    /// Whether an export was started shows in the service. To send it once more all the same,
+    /// Check in the service whether an export was started. To send the request again nevertheless,
     /// resume with [`Resubmit::Always`](crate::Resubmit::Always).
     #[error("the submit request may have started an export, but no answer confirms it: {last}")]
     SubmitUnconfirmed {
-        /// How many requests may have arrived.
+        /// The number of requests that may have arrived.
         sends: u32,
-        /// What happened to the last one.
+        /// The failure of the last one.
         last: AttemptError,
     },
-    /// The endpoint is gone, as was announced.
+    /// The endpoint was switched off, as announced.
     #[error("{} was switched off on {}; use {}", sunset.endpoint, Day(sunset.sunset), sunset.successor)]
     SwitchedOff {
         /// The announcement.
         sunset: Sunset,
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
     },
     /// The credentials were refused.
     #[error("{phase}: not authorised: {reason}")]
     Unauthorized {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// Who refused them, and in which words.
+        /// The refusal.
         reason: AttemptError,
     },
-    /// Nothing was sent, since the peer could not be trusted.
+    /// Nothing was sent, because the peer cannot be trusted.
     #[error("{phase}: {failure}")]
     Untrusted {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
         /// What is wrong with the peer.
         failure: Failure,
     },
-    /// The service named a URL to which this job does not go.
+    /// The service sent a URL that the job refuses to follow.
     #[error("{phase}: the service named {url}, which is not followed: {reason}")]
     UntrustedUrl {
-        /// Which request it was meant for.
+        /// The phase of the request to that URL.
         phase: Phase,
         /// The URL, without its query.
         url: String,
-        /// Why.
+        /// Why it is refused.
         reason: UrlError,
     },
 }
 
-/// What went wrong the last time: an answer, or none.
+/// Why a single request failed.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "there was an answer or there was none")]
+#[expect(clippy::exhaustive_enums, reason = "there was a response or there was none")]
 pub enum AttemptError {
-    /// An answer with an error.
+    /// An error response.
     Response(StatusCode, Box<ApiError>),
-    /// No answer, or half of one.
+    /// No response, or an incomplete one.
     Failure(Failure),
 }
 
@@ -172,16 +174,16 @@ impl fmt::Display for AttemptError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "callers branch on it")]
 pub enum Fault {
-    /// Whoever runs this: the request, the credentials, the disk or the settings are wrong.
+    /// The user: the request, the credentials, the disk or the settings are wrong.
     Local,
-    /// Nobody knows: the network, or something on the way.
+    /// Unknown: the network, or a device between client and service.
     Network,
-    /// Whoever runs the service.
+    /// The operator of the service.
     Remote,
 }
 
 impl Error {
-    /// Who has to act.
+    /// Who has to act on the error.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
@@ -204,7 +206,7 @@ impl Error {
         }
     }
 
-    /// What was being done. `None` where the service itself ended the export.
+    /// The phase in which the error occurred. `None` if the service ended the export.
     #[must_use]
     pub const fn phase(&self) -> Option<Phase> {
         match self {
@@ -223,9 +225,9 @@ impl Error {
         }
     }
 
-    /// Whether the job may go on from its checkpoint, later or with something mended.
+    /// Whether the job can continue from its checkpoint, later or once the cause is fixed.
     ///
-    /// If not, a new job is the only way, and only after a change to what it asks for.
+    /// If not, only a new job can succeed, and only with a different request.
     #[must_use]
     pub const fn is_resumable(&self) -> bool {
         match self {
@@ -245,7 +247,7 @@ impl Error {
         }
     }
 
-    /// The error for a transport failure that ends the job at once, if this kind does.
+    /// The error for a failure that is never retried; `None` for the other kinds.
     pub(crate) fn of_final_failure(phase: Phase, failure: &Failure) -> Option<Self> {
         let failure = failure.clone();
         match failure.kind() {
@@ -263,7 +265,7 @@ impl Error {
     }
 }
 
-/// The text of [`Error::Deadline`], which depends on what is known.
+/// The text of [`Error::Deadline`].
 struct Deadline<'a> {
     phase: Phase,
     status: Option<&'a str>,
@@ -289,7 +291,7 @@ impl fmt::Display for Deadline<'_> {
     }
 }
 
-/// How often, if that is more than once.
+/// The number of failures, if there is more than one.
 struct InARow(u32);
 
 impl fmt::Display for InARow {
@@ -301,7 +303,7 @@ impl fmt::Display for InARow {
     }
 }
 
-/// A status, if there is one.
+/// A status in brackets, if there is one.
 struct InBrackets(Option<StatusCode>);
 
 impl fmt::Display for InBrackets {
@@ -310,7 +312,7 @@ impl fmt::Display for InBrackets {
     }
 }
 
-/// The date alone.
+/// A date without the time.
 struct Day(Timestamp);
 
 impl fmt::Display for Day {
