@@ -11,9 +11,9 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde_json::value::RawValue;
 
-use super::answers;
 use super::errors;
 use super::format::FileFormat;
+use super::responses;
 use super::routes::{Endpoint, Route};
 use super::saved::{RestoreError, Saved, SavedSubmit};
 use super::settings::ApiVersion;
@@ -131,7 +131,7 @@ impl Workiva {
             return Err(SpecError::EmptyId { id: "operationId" });
         }
         if given.starts_with('/') || given.contains("://") {
-            let known = answers::with_cluster(given.into(), &|| self.cluster());
+            let known = responses::with_cluster(given.into(), &|| self.cluster());
             return Ok(known.map_or_else(|| given.to_owned(), Cow::into_owned));
         }
         let path = self.operations().map(|route| route.render(&[given])).unwrap_or_default();
@@ -239,7 +239,7 @@ impl Dialect for Workiva {
     }
 
     fn read<'b>(&self, phase: Phase, head: &Head<'b>, body: Option<&'b [u8]>) -> Reading<'b> {
-        answers::read(phase, head, body, &|| self.cluster())
+        responses::read(phase, head, body, &|| self.cluster())
     }
 
     fn error(&self, head: &Head<'_>, body: &[u8]) -> ApiError {

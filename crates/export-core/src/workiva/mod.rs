@@ -1,12 +1,12 @@
-//! The dialect of Workiva's API: its paths, its JSON, its words.
+//! The dialect for Workiva's API: its paths, headers and JSON.
 
-mod answers;
 mod dialect;
 mod errors;
 mod format;
 mod job;
 mod json;
 mod lenient;
+mod responses;
 mod routes;
 mod saved;
 mod settings;

@@ -70,11 +70,12 @@ impl TokenEndpoint for ClientCredentials {
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn form(fields: &[(&str, Option<&str>)]) -> Vec<u8> {
-    // No byte takes more than three, so that the buffer never moves and leaves a copy behind.
-    let longest = |(name, value): &(&str, Option<&str>)| {
+    // A byte takes at most three when encoded. With this capacity the buffer never moves, which
+    // would leave a copy of the secret in memory.
+    let max_len = |(name, value): &(&str, Option<&str>)| {
         2 + name.len() + 3 * value.map_or(0, |value| value.len())
     };
-    let mut form = Vec::with_capacity(fields.iter().map(longest).sum());
+    let mut form = Vec::with_capacity(fields.iter().map(max_len).sum());
     for (name, value) in fields {
         let Some(value) = value else { continue };
         if !form.is_empty() {
@@ -139,7 +140,7 @@ fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
     }
 }
 
-/// What a page says that stands where a token belongs, and in whose words: not the service's.
+/// The error for a response that is not the service's.
 fn page(head: &Head<'_>, body: &[u8]) -> ApiError {
     let read = errors::read(head, body);
     match read.origin() {
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_written_once_whatever_is_in_it() {
+    fn secret_is_percent_encoded() {
         let config = Config::new("http://127.0.0.1:1").unwrap();
         let scope = Some("file:read graph:read");
         let client =
@@ -191,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_of_the_form_never_moves() {
+    fn form_buffer_is_allocated_once() {
         let worst = "%".repeat(1_000);
         let fields = [("a", Some(&*worst)), ("b", None), ("c", Some(&*worst))];
         assert_eq!(form(&fields).capacity(), 2 + 1 + 3_000 + 2 + 1 + 2 + 1 + 3_000);
     }
 
     #[test]
-    fn a_lifetime_is_read_in_each_form_that_a_number_has() {
+    fn lifetime_is_read_from_any_number() {
         for (number, seconds) in [
             ("599", "Some(599)"),
             ("\"3600\"", "Some(3600)"),
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bearer_token_is_refused() {
+    fn invalid_token_response_is_refused() {
         let not_json = "the token endpoint's answer is not a JSON object";
         let missing = "the token endpoint's answer has no access_token";
         let illegal = "the token endpoint gave a token with bytes that no token may have";
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_keeps_its_words_and_an_outage_is_no_refusal() {
+    fn refusal_keeps_its_reason_and_outage_is_busy() {
         let invalid = r#"{"error":"invalid_client","error_description":"unknown client"}"#;
         assert_eq!(read(401, invalid), "invalid_client: unknown client");
         assert_eq!(read(400, r#"{"error":"temporarily_unavailable"}"#), "busy");
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_where_none_belongs_is_not_shown() {
+    fn token_in_an_error_response_is_not_shown() {
         let body = r#"{"access_token":"t"}"#;
         assert_eq!(read(500, body), "no reason was given");
         assert_eq!(read(201, body), "a token is given with 200 and no other status");

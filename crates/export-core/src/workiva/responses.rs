@@ -1,4 +1,4 @@
-//! Answers to a submit and to a poll: where the operation is, and how far.
+//! The responses to a submit and a poll: the URL of the operation, and its status.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -13,10 +13,10 @@ use super::lenient::{Lenient, Text};
 use crate::dialect::{Head, OperationFacts, Phase, Reading};
 use crate::url::MAX_URL;
 
-/// The domain that stands for `${WORKIVA_CLUSTER_DOMAIN}`, worked out where it is needed.
+/// Returns the value of `${WORKIVA_CLUSTER_DOMAIN}`, if it is known. Called only when it is needed.
 pub(super) type Cluster<'a> = &'a dyn Fn() -> Option<String>;
 
-/// Reads an answer to a submit or a poll.
+/// Reads the response to a submit or a poll.
 pub(super) fn read<'b>(
     phase: Phase,
     head: &Head<'b>,
@@ -38,8 +38,10 @@ pub(super) fn read<'b>(
     }
 }
 
-/// **Source:** Workiva's API reference: `Location`; later revisions repeat it as
-/// `operationLocation`, and some answers had it only there (observed).
+/// Reads a 202.
+///
+/// **Source:** Workiva's API reference: the URL is in `Location`. Later revisions repeat it as
+/// `operationLocation` in the body, and some responses had it only there (observed).
 fn accepted<'b>(head: &Head<'b>, body: Option<&'b [u8]>, cluster: Cluster<'_>) -> Reading<'b> {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
@@ -129,8 +131,10 @@ enum Status {
 }
 
 impl Status {
-    /// **Source:** Workiva's API reference for `completed`, `cancelled` and `failed`; other
-    /// clients met the rest. The list may grow: an unknown word is not the end.
+    /// Classifies a status word. An unknown word counts as pending, since the list may grow.
+    ///
+    /// **Source:** Workiva's API reference for `completed`, `cancelled` and `failed`; the others were
+    /// observed by other clients.
     fn of(word: Option<&str>) -> Self {
         let is_one_of = |known: &[&str]| {
             word.is_some_and(|word| known.iter().any(|known| known.eq_ignore_ascii_case(word)))
@@ -157,22 +161,22 @@ impl From<NotJson> for Reading<'_> {
 const NO_CLUSTER: &str = "a URL holds ${WORKIVA_CLUSTER_DOMAIN}, and the base URL, whose host does \
                           not begin with \"api.\", does not tell what to put there";
 
-/// Puts the cluster's domain where the service forgot to (observed), in plain or with the braces
-/// percent-encoded. `None` if that domain is not known.
+/// Substitutes `${WORKIVA_CLUSTER_DOMAIN}`, which some responses contain unexpanded (observed),
+/// with its braces plain or percent-encoded. `None` if the domain is not known.
 pub(super) fn with_cluster<'u>(url: Cow<'u, str>, cluster: Cluster<'_>) -> Option<Cow<'u, str>> {
     const NAME: &str = "WORKIVA_CLUSTER_DOMAIN";
     const OPENINGS: [&str; 3] = ["${", "$%7B", "%24%7B"];
     const CLOSINGS: [&str; 2] = ["}", "%7D"];
 
-    // One that is too long is refused as it is, and does not grow before that.
+    // A URL that is too long is refused later, and must not grow before that.
     if !url.contains(NAME) || url.len() > MAX_URL {
         return Some(url);
     }
     let mut done = String::with_capacity(url.len());
     let mut rest = &*url;
     while let Some((before, after)) = rest.split_once(NAME) {
-        let opening = OPENINGS.iter().find_map(|opening| ending(before, opening));
-        let closing = CLOSINGS.iter().find_map(|closing| beginning(after, closing));
+        let opening = OPENINGS.iter().find_map(|opening| strip_end(before, opening));
+        let closing = CLOSINGS.iter().find_map(|closing| strip_start(after, closing));
         if let (Some(before), Some(after)) = (opening, closing) {
             done.push_str(before);
             done.push_str(&cluster()?);
@@ -187,16 +191,16 @@ pub(super) fn with_cluster<'u>(url: Cow<'u, str>, cluster: Cluster<'_>) -> Optio
     Some(done.into())
 }
 
-/// `text` without this at its end, in whichever case its hexadecimal digits are.
-fn ending<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+/// `text` without `end` at its end, ignoring the case of ASCII letters.
+fn strip_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
     let (kept, found) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
     found.eq_ignore_ascii_case(end).then_some(kept)
 }
 
-/// `text` without this at its beginning, in whichever case its hexadecimal digits are.
-fn beginning<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
-    let (found, kept) = text.split_at_checked(begin.len())?;
-    found.eq_ignore_ascii_case(begin).then_some(kept)
+/// `text` without `start` at its start, ignoring the case of ASCII letters.
+fn strip_start<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    let (found, kept) = text.split_at_checked(start.len())?;
+    found.eq_ignore_ascii_case(start).then_some(kept)
 }
 
 #[cfg(test)]
@@ -207,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clusters_domain_is_put_where_the_service_forgot_to() {
+    fn cluster_domain_is_substituted() {
         let put = |url: &str| {
             with_cluster(url.into(), &|| Some("app.wdesk.com".into())).unwrap().into_owned()
         };
@@ -232,14 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_that_is_not_known_is_needed_only_where_it_is_asked_for() {
+    fn unknown_cluster_domain_is_none_if_needed() {
         assert_eq!(with_cluster("/x".into(), &|| None).as_deref(), Some("/x"));
         assert_eq!(with_cluster("https://${WORKIVA_CLUSTER_DOMAIN}/x".into(), &|| None), None);
     }
 
     proptest! {
         #[test]
-        fn every_body_is_read_without_a_panic(
+        fn any_body_is_read_without_a_panic(
             status in 100..600u16,
             body in prop_oneof![
                 proptest::collection::vec(any::<u8>(), 0..64),
@@ -250,8 +254,8 @@ mod tests {
             let headers = HeaderMap::new();
             let head = Head::new(StatusCode::from_u16(status).unwrap(), &headers);
             for phase in [Phase::Submit, Phase::Poll, Phase::Fetch] {
-                let asked_twice = read(phase, &head, Some(&body), &|| None) == Reading::NeedBody;
-                prop_assert!(!asked_twice, "the body is there");
+                let needs_body = read(phase, &head, Some(&body), &|| None) == Reading::NeedBody;
+                prop_assert!(!needs_body, "the body was given");
             }
             errors::read(&head, &body);
             errors::of_operation(&body);
