@@ -233,24 +233,24 @@ fn what_breaks_the_protocol_is_named() {
     assert_eq!(poll(" \r\n"), Reading::Malformed("the body is empty"));
     assert_eq!(poll("[]"), Reading::Malformed("the body is not a JSON object"));
     assert_eq!(poll("queued"), Reading::Malformed("the body is not a JSON object"));
-    let broken = Reading::Malformed("the body is not the JSON that it begins as");
+    let broken = Reading::Malformed("the body is not valid JSON");
     assert_eq!(poll(r#"{"status":"queued""#), broken);
     assert_eq!(poll(&format!(r#"{{"x":{}"#, "[".repeat(100_000))), broken);
     assert_eq!(poll(&r#"{"created":"#.repeat(100_000)), broken);
     assert_eq!(poll("{\"status\":\"\\ud800\"}"), broken);
 
-    let other = "a poll is answered with 200, 202, 303 or an error";
+    let other = "expected 200, 202, 303 or an error for a poll";
     assert_eq!(Answer::new(204).read(Phase::Poll), Reading::Malformed(other));
     assert_eq!(Answer::new(206).read(Phase::Poll), Reading::Malformed(other));
     for status in [200, 201, 204, 303] {
-        let other = "a submit is answered with 202 or an error";
+        let other = "expected 202 or an error for a submit";
         assert_eq!(Answer::new(status).read(Phase::Submit), Reading::Malformed(other));
     }
     for body in ["", "{}", r#"{"operationLocation":null}"#, r#"{"operationLocation":7}"#] {
         assert_eq!(
             Answer::new(202).with("location", " ").body(body).read(Phase::Submit),
             Reading::Malformed(
-                "the export was accepted, but with no Location header and no operationLocation in the body"
+                "the export was accepted, but without a Location header or an operationLocation in the body"
             )
         );
     }

@@ -153,8 +153,7 @@ impl fmt::Display for ApiError {
             (Some(text), None) | (None, Some(text)) => f.write_str(text)?,
             (None, None) => f.write_str(match self.origin {
                 ErrorOrigin::Service => "the service gave no reason",
-                ErrorOrigin::Gateway => "a page that is not the service's",
-                ErrorOrigin::Unknown => "no reason was given",
+                ErrorOrigin::Gateway | ErrorOrigin::Unknown => "no reason was given",
             })?,
         }
         if let Some(target) = &self.target {

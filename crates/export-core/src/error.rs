@@ -46,9 +46,7 @@ pub enum Error {
         original_request: Option<String>,
     },
     /// A gateway or proxy responded instead of the service, for example with a login page.
-    #[error(
-        "{phase}: the answer ({status}) is not the service's but that of a gateway or proxy on the way: {reason}"
-    )]
+    #[error("{phase}: a gateway or proxy answered ({status}), not the service: {reason}")]
     Gateway {
         /// The phase.
         phase: Phase,
@@ -76,7 +74,7 @@ pub enum Error {
         failure: Failure,
     },
     /// The download is not a file of the requested format.
-    #[error("the download is not the file that was asked for: expected {expected}, got {got}")]
+    #[error("the download is not the requested file: expected {expected}, got {got}")]
     WrongFormat {
         /// The requested format.
         expected: &'static str,
@@ -84,7 +82,7 @@ pub enum Error {
         got: String,
     },
     /// The response breaks the protocol, and a retry would not help.
-    #[error("{phase}: the answer{} breaks the protocol: {what}", InBrackets(*status))]
+    #[error("{phase}: invalid response{}: {what}", InBrackets(*status))]
     Protocol {
         /// The phase.
         phase: Phase,
@@ -108,7 +106,7 @@ pub enum Error {
     ///
     /// Check in the service whether an export was started. To send the request again nevertheless,
     /// resume with [`Resubmit::Always`](crate::Resubmit::Always).
-    #[error("the submit request may have started an export, but no answer confirms it: {last}")]
+    #[error("the submit request may have started an export, but no response confirms it: {last}")]
     SubmitUnconfirmed {
         /// The number of requests that may have arrived.
         sends: u32,
@@ -140,7 +138,7 @@ pub enum Error {
         failure: Failure,
     },
     /// The service sent a URL that the job refuses to follow.
-    #[error("{phase}: the service named {url}, which is not followed: {reason}")]
+    #[error("{phase}: the URL {url} from the service is refused: {reason}")]
     UntrustedUrl {
         /// The phase of the request to that URL.
         phase: Phase,
@@ -276,15 +274,14 @@ impl fmt::Display for Deadline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.phase)?;
         match self.retry_at {
-            Some(time) => write!(
-                f,
-                "the service asks to come back at {time}, when the time for this job is over"
-            )?,
-            None => f.write_str("the time for this job is used up")?,
+            Some(time) => {
+                write!(f, "the service asked to retry at {time}, after the deadline of this job")?
+            }
+            None => f.write_str("the deadline of this job has passed")?,
         }
         match self.status {
             Some(status) => {
-                write!(f, "; the export goes on at the service and was last seen {status}")
+                write!(f, "; the export continues at the service, last status: {status}")
             }
             None => Ok(()),
         }

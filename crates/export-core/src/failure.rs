@@ -43,12 +43,12 @@ impl FailureKind {
     const fn as_str(self) -> &'static str {
         match self {
             Self::NotSent => "the request could not be sent",
-            Self::Unanswered => "no answer came",
-            Self::Cut => "the answer broke off",
-            Self::Stalled => "the answer stalled",
-            Self::TooLong => "the answer is too long",
+            Self::Unanswered => "no response",
+            Self::Cut => "the response was cut off",
+            Self::Stalled => "the response stalled",
+            Self::TooLong => "the response is too long",
             Self::Untrusted => "the peer is not trusted",
-            Self::Unauthorized => "no token could be had",
+            Self::Unauthorized => "no token available",
             Self::Sink => "the file could not be written",
             Self::Store => "the checkpoint could not be stored",
         }
@@ -170,11 +170,7 @@ impl TokenGatewayError {
 
 impl fmt::Display for TokenGatewayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the answer ({}) to the request for a token is that of a gateway or proxy on the way",
-            self.status
-        )
+        write!(f, "a gateway or proxy answered the token request ({})", self.status)
     }
 }
 

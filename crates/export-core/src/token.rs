@@ -24,7 +24,7 @@ pub struct TokenId(pub(crate) u64);
 
 /// The error for a text that is not a token: it is empty, or has bytes other than visible ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the token is empty or holds bytes that no token may hold")]
+#[error("the token is empty or contains invalid characters")]
 #[non_exhaustive]
 pub struct InvalidToken;
 

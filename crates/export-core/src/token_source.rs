@@ -256,7 +256,7 @@ impl TokenSource {
     fn request_token(&mut self, now: Timestamp) -> TokenStep {
         let Some(client) = &self.client else {
             return TokenStep::Failed(unauthorized(
-                "the service refuses the token, and there is no other",
+                "the service refuses the token, and it cannot be renewed",
             ));
         };
         if let Some(in_flight) = &self.in_flight {
@@ -291,7 +291,7 @@ impl TokenSource {
         let head = Head::new(head.status(), head.headers());
         let retry_after = RetryAfter::of(now, head.headers()).wait();
         let reading = if body.len() > limit {
-            TokenReading::Malformed("the token answer is longer than allowed")
+            TokenReading::Malformed("the token response is longer than allowed")
         } else {
             client.endpoint.read(&head, body)
         };

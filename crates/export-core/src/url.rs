@@ -19,15 +19,13 @@ pub enum UrlError {
     #[error("it is longer than {MAX_URL} bytes")]
     Long,
     /// It would send plain text over a network. See [`Origins::with_allowed`](crate::Origins::with_allowed).
-    #[error("it is plain http, and that origin was not allowed by name")]
+    #[error("it is plain http, and its origin is not explicitly allowed")]
     PlainHttp,
     /// Its origin may not be given the token.
-    #[error(
-        "it leads to another origin than the base URL's, and that origin was not allowed by name"
-    )]
+    #[error("its origin is not that of the base URL, and is not explicitly allowed")]
     Origin,
     /// It has a query, so that no path can be appended to it.
-    #[error("it has a query, and cannot be the beginning of other URLs")]
+    #[error("it has a query, so that no path can be appended")]
     Query,
     /// It is neither `http` nor `https`.
     #[error("it is neither http nor https")]
@@ -36,7 +34,7 @@ pub enum UrlError {
     #[error("it is not a URL")]
     Syntax,
     /// It contains a user name or a password.
-    #[error("it has a user name in it")]
+    #[error("it contains a user name")]
     UserInfo,
 }
 

@@ -23,11 +23,11 @@ pub(super) fn cases() -> Vec<Case> {
         token("502-of-a-gateway", "1", &status_body(502, "html")),
         token("unanswered", "1", CLOSE_BEFORE_HEAD),
         token("cut", "1", &close_at(10)),
-        token("garbage", EVERY, GARBAGE).ends("the token endpoint's answer is not a JSON object"),
-        token("page", EVERY, PAGE).ends("that of a gateway or proxy on the way"),
-        token("redirect", EVERY, LOOP).ends("that of a gateway or proxy on the way"),
+        token("garbage", EVERY, GARBAGE).ends("the token response is not a JSON object"),
+        token("page", EVERY, PAGE).ends("a gateway or proxy answered"),
+        token("redirect", EVERY, LOOP).ends("a gateway or proxy answered"),
         token("missing", EVERY, r#"{"fault": "json", "remove": ["access_token"]}"#)
-            .ends("the token endpoint's answer has no access_token"),
+            .ends("the token response has no access_token"),
         token("without-lifetime", EVERY, r#"{"fault": "json", "remove": ["expires_in"]}"#),
         Case::new("token-without-the-scope")
             .with(|case| case.scopes = &["graph:read"])

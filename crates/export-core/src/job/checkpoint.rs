@@ -167,7 +167,7 @@ impl Checkpoint {
 #[non_exhaustive]
 pub enum ResumeError {
     /// It belongs to another service than the configured one.
-    #[error("the checkpoint belongs to {saved}, and this is configured for {configured}")]
+    #[error("the checkpoint belongs to {saved}, but the configured service is {configured}")]
     Base {
         /// The origin in the checkpoint.
         saved: String,
@@ -178,14 +178,14 @@ pub enum ResumeError {
     #[error("the checkpoint was written by the dialect {0:?}")]
     Dialect(String),
     /// The URL of its operation is refused.
-    #[error("the checkpoint's operation is not followed: {0}")]
+    #[error("the operation URL of the checkpoint is refused: {0}")]
     Operation(#[from] UrlError),
     /// The dialect cannot be restored.
-    #[error("the checkpoint's description of the export cannot be read: {0}")]
+    #[error("the export in the checkpoint cannot be restored: {0}")]
     Spec(String),
     /// A newer release wrote it.
     #[error(
-        "the checkpoint has version {0}, and this release reads up to {VERSION}: use a newer one"
+        "the checkpoint has version {0}, but this release supports at most {VERSION}: use a newer release"
     )]
     Version(u32),
 }

@@ -66,7 +66,7 @@ impl Workiva {
     /// let config = Config::for_region(Region::Us);
     /// let spec = ExportSpec::container("", ArchiveOptions::default());
     /// let refused = Workiva::new(&spec, &config).unwrap_err();
-    /// assert_eq!(refused.to_string(), "sourceId is empty: give the id of what is meant");
+    /// assert_eq!(refused.to_string(), "sourceId must not be empty");
     /// ```
     pub fn new(spec: &ExportSpec, config: &Config) -> Result<Self, SpecError> {
         let version = config.api_version();
@@ -165,7 +165,7 @@ impl Submit {
         config: &Config,
     ) -> Result<Self, RestoreError> {
         let refused = |why: &dyn ToString| {
-            RestoreError(format!("{:?} is not followed: {}", saved.path, why.to_string()))
+            RestoreError(format!("{:?} is refused: {}", saved.path, why.to_string()))
         };
         if !saved.path.starts_with('/') {
             return Err(refused(&"it is not a path"));

@@ -18,8 +18,9 @@ pub(super) fn parse_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, 
     match text.first() {
         None => Err(NotJson::Broken("the body is empty")),
         Some(b'<') => Err(NotJson::Page),
-        Some(b'{') => serde_json::from_slice(text)
-            .map_err(|_| NotJson::Broken("the body is not the JSON that it begins as")),
+        Some(b'{') => {
+            serde_json::from_slice(text).map_err(|_| NotJson::Broken("the body is not valid JSON"))
+        }
         Some(_) => Err(NotJson::Broken("the body is not a JSON object")),
     }
 }

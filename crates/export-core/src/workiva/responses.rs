@@ -32,9 +32,9 @@ pub(super) fn read<'b>(
             Some(body) => operation(body, cluster),
         },
         (Phase::Poll, StatusCode::ACCEPTED) => Reading::Pending(OperationFacts::default()),
-        (Phase::Submit, _) => Reading::Malformed("a submit is answered with 202 or an error"),
-        (Phase::Poll, _) => Reading::Malformed("a poll is answered with 200, 202, 303 or an error"),
-        (Phase::Fetch, _) => Reading::Malformed("a download is not read as an answer of the API"),
+        (Phase::Submit, _) => Reading::Malformed("expected 202 or an error for a submit"),
+        (Phase::Poll, _) => Reading::Malformed("expected 200, 202, 303 or an error for a poll"),
+        (Phase::Fetch, _) => Reading::Malformed("a download is not an API response"),
     }
 }
 
@@ -72,7 +72,7 @@ fn accepted<'b>(head: &Head<'b>, body: Option<&'b [u8]>, cluster: Cluster<'_>) -
 }
 
 const NO_LOCATION: &str =
-    "the export was accepted, but with no Location header and no operationLocation in the body";
+    "the export was accepted, but without a Location header or an operationLocation in the body";
 
 fn accepted_at<'b>(location: Cow<'b, str>, cluster: Cluster<'_>) -> Reading<'b> {
     match with_cluster(location, cluster) {
@@ -158,8 +158,8 @@ impl From<NotJson> for Reading<'_> {
     }
 }
 
-const NO_CLUSTER: &str = "a URL holds ${WORKIVA_CLUSTER_DOMAIN}, and the base URL, whose host does \
-                          not begin with \"api.\", does not tell what to put there";
+const NO_CLUSTER: &str = "cannot expand ${WORKIVA_CLUSTER_DOMAIN} in a URL: the host of the base URL \
+                          does not begin with \"api.\"";
 
 /// Substitutes `${WORKIVA_CLUSTER_DOMAIN}`, which some responses contain unexpanded (observed),
 /// with its braces plain or percent-encoded. `None` if the domain is not known.

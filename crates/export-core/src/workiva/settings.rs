@@ -143,7 +143,7 @@ impl FromStr for Region {
 
 /// The error for a name that is not one of the known ones.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{given:?} is not known: use one of {known}")]
+#[error("unknown name {given:?}: expected one of {known}")]
 pub struct UnknownName {
     given: String,
     known: &'static str,
@@ -212,11 +212,11 @@ mod tests {
     fn unknown_name_error_lists_the_known_ones() {
         assert_eq!(
             "2024-01-01".parse::<ApiVersion>().unwrap_err().to_string(),
-            "\"2024-01-01\" is not known: use one of 2022-01-01, 2026-01-01"
+            "unknown name \"2024-01-01\": expected one of 2022-01-01, 2026-01-01"
         );
         assert_eq!(
             "mars".parse::<Region>().unwrap_err().to_string(),
-            "\"mars\" is not known: use one of us, eu, apac"
+            "unknown name \"mars\": expected one of us, eu, apac"
         );
     }
 }

@@ -108,7 +108,9 @@ fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
     match head.status() {
         StatusCode::OK => {}
         status if status.is_success() => {
-            return TokenReading::Malformed("a token is given with 200 and no other status");
+            return TokenReading::Malformed(
+                "the token endpoint answered with a success status other than 200",
+            );
         }
         _ => return refusal(errors::read(head, body)),
     }
@@ -119,19 +121,19 @@ fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
         Ok(answer) => answer,
         Err(NotJson::Page) => return TokenReading::Foreign(page(head, body)),
         Err(NotJson::Broken(_)) => {
-            return TokenReading::Malformed("the token endpoint's answer is not a JSON object");
+            return TokenReading::Malformed("the token response is not a JSON object");
         }
     };
     if answer.token_type.get().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return TokenReading::Malformed(
-            "the token endpoint gave a token that is not a bearer token",
+            "the token endpoint issued a token that is not a bearer token",
         );
     }
     match answer.access_token.into_inner() {
-        None => TokenReading::Malformed("the token endpoint's answer has no access_token"),
-        Some(text) if !text.bytes().all(|b| b.is_ascii_graphic()) => TokenReading::Malformed(
-            "the token endpoint gave a token with bytes that no token may have",
-        ),
+        None => TokenReading::Malformed("the token response has no access_token"),
+        Some(text) if !text.bytes().all(|b| b.is_ascii_graphic()) => {
+            TokenReading::Malformed("the token endpoint issued a token with invalid characters")
+        }
         Some(text) => TokenReading::Issued {
             text,
             expires_in: answer.expires_in.whole(),
@@ -223,14 +225,14 @@ mod tests {
 
     #[test]
     fn invalid_token_response_is_refused() {
-        let not_json = "the token endpoint's answer is not a JSON object";
-        let missing = "the token endpoint's answer has no access_token";
-        let illegal = "the token endpoint gave a token with bytes that no token may have";
+        let not_json = "the token response is not a JSON object";
+        let missing = "the token response has no access_token";
+        let illegal = "the token endpoint issued a token with invalid characters";
         for (body, said) in [
             ("", not_json),
             ("[]", not_json),
             (r#"{"access_token":"t""#, not_json),
-            ("<html>", "foreign: a page that is not the service's"),
+            ("<html>", "foreign: no reason was given"),
             ("<title>Sign in</title>", "foreign: Sign in"),
             ("{}", missing),
             (r#"{"access_token":" "}"#, missing),
@@ -240,7 +242,7 @@ mod tests {
             (r#"{"access_token":"ü"}"#, illegal),
             (
                 r#"{"access_token":"t","token_type":"mac"}"#,
-                "the token endpoint gave a token that is not a bearer token",
+                "the token endpoint issued a token that is not a bearer token",
             ),
         ] {
             assert_eq!(read(200, body), said, "{body}");
@@ -261,6 +263,9 @@ mod tests {
     fn token_in_an_error_response_is_not_shown() {
         let body = r#"{"access_token":"t"}"#;
         assert_eq!(read(500, body), "no reason was given");
-        assert_eq!(read(201, body), "a token is given with 200 and no other status");
+        assert_eq!(
+            read(201, body),
+            "the token endpoint answered with a success status other than 200"
+        );
     }
 }

@@ -96,10 +96,10 @@ fn a_poll_that_is_postponed_beyond_the_deadline_is_tried_at_the_deadline_and_not
 #[test]
 fn a_request_that_is_declined_ends_the_job() {
     for (kind, resumable, expected) in [
-        (FailureKind::Unauthorized, true, "submit: not authorised: no token could be had: x"),
+        (FailureKind::Unauthorized, true, "submit: not authorised: no token available: x"),
         (FailureKind::Untrusted, true, "submit: the peer is not trusted: x"),
         (FailureKind::Sink, true, "the file could not be written: x"),
-        (FailureKind::Unanswered, true, "submit failed: no answer came: x"),
+        (FailureKind::Unanswered, true, "submit failed: no response: x"),
     ] {
         let mut job = job();
         let Step::Transmit(transmit) = job.step(start()) else { panic!("it waits") };
@@ -154,7 +154,7 @@ fn a_body_that_ends_early_has_to_bring_the_download_further() {
     let short = |offset: usize, end: usize| rest(offset).body(&PDF[offset..end]);
     let start = || vec![accepted(), completed(), artifact().body(&PDF[..8])];
     let run = World::new(start()).then_forever(short(8, 8)).run(job());
-    assert!(run.log.ends_with("the last time: the answer broke off: the connection ended before all announced bytes came\n"), "{}", run.log);
+    assert!(run.log.ends_with("the last time: the response was cut off: the connection ended before all announced bytes were received\n"), "{}", run.log);
     assert_eq!(run.sent.len(), 5);
 }
 

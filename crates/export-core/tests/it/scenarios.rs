@@ -128,7 +128,7 @@ fn a_wish_of_the_service_is_not_undercut_because_the_time_is_over() {
     for last in [pending(), status(500), Reply::lost(FailureKind::Unanswered)] {
         let run = World::new([sticky(), last]).run(job_with(&config));
         assert_eq!(run.sent.len(), 2, "{}", run.log);
-        assert!(run.log.contains("come back at 2026-03-01T00:02:00Z"), "{}", run.log);
+        assert!(run.log.contains("retry at 2026-03-01T00:02:00Z"), "{}", run.log);
     }
 }
 
@@ -201,7 +201,7 @@ fn an_answer_may_have_a_megabyte_and_no_more() {
     let error = run([padded(1_048_577)]).outcome.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "submit: the answer (202 Accepted) breaks the protocol: its body is longer than allowed"
+        "submit: invalid response (202 Accepted): the body is longer than allowed"
     );
     let long = refusal(400).body(vec![b' '; 2_000_000]);
     assert!(run([long]).log.contains("was refused with 400"), "its status says enough");

@@ -59,9 +59,9 @@ impl ExportJob {
             (_, Reading::Foreign) => self.on_gateway_response(now, status, retry_after),
             (_, Reading::Malformed(what)) => self.end_with_protocol_error(status, what),
             (_, Reading::NeedBody) => {
-                self.end_with_protocol_error(status, "its body does not say what it means");
+                self.end_with_protocol_error(status, "the meaning of the body is unknown");
             }
-            _ => self.end_with_protocol_error(status, "it does not answer what was asked"),
+            _ => self.end_with_protocol_error(status, "not a response to this request"),
         }
     }
 
@@ -173,7 +173,7 @@ impl ExportJob {
         if !encoding.eq_ignore_ascii_case("identity") {
             self.end_with_protocol_error(
                 status,
-                "its body is compressed, though that was not asked for",
+                "the body is compressed, although that was not requested",
             );
             return BodyPlan::Collect(BodyUse::Discard);
         }
@@ -181,10 +181,7 @@ impl ExportJob {
             let range = ContentRange::of(headers);
             let Some(range) = range.filter(|range| sent.offset > 0 && range.first == sent.offset)
             else {
-                self.end_with_protocol_error(
-                    status,
-                    "it carries another range than the one asked for",
-                );
+                self.end_with_protocol_error(status, "the range is not the requested one");
                 return BodyPlan::Collect(BodyUse::Discard);
             };
             let other_version = headers.contains_key(ETAG) && etag != download.etag;
@@ -194,7 +191,7 @@ impl ExportJob {
                 return BodyPlan::Collect(BodyUse::Discard);
             }
             let Some(length) = range.total.or(download.length) else {
-                self.end_with_protocol_error(status, "it does not say how long the whole file is");
+                self.end_with_protocol_error(status, "the length of the whole file is missing");
                 return BodyPlan::Collect(BodyUse::Discard);
             };
             // The sink may have lost bytes that the checkpoint counts as durable.
@@ -246,7 +243,7 @@ impl ExportJob {
         let status = head.status();
         let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
         let Some(location) = head.text(LOCATION.as_str()).filter(|_| is_redirect) else {
-            return self.end_with_protocol_error(status, "it is a redirect that leads nowhere");
+            return self.end_with_protocol_error(status, "redirect without a usable Location");
         };
         let purpose = if sent.phase == Phase::Fetch { Purpose::Artifact } else { Purpose::Api };
         let judged = self.config.origins().judge(Some(&sent.uri), location, purpose);
@@ -262,8 +259,7 @@ impl ExportJob {
                 Ok(to),
             ) => (via, to),
             (State::Submitting(_) | State::Done(_), Ok(_)) => {
-                return self
-                    .end_with_protocol_error(status, "an export is not asked for somewhere else");
+                return self.end_with_protocol_error(status, "a submit must not be redirected");
             }
         };
         let count = via.as_ref().map_or(1, |hop| hop.count + 1);
@@ -376,7 +372,7 @@ impl ExportJob {
                 "the endpoint in use",
                 Timestamp::EPOCH,
                 date,
-                "what the service's documentation names instead",
+                "the successor in the service's documentation",
             ),
             (None, None) => return None,
         };

@@ -99,7 +99,7 @@ impl ExportJob {
                 self.uncount_send();
                 self.back_off(now, AttemptError::Failure(failure), None);
             }
-            FailureKind::TooLong => self.end_with_protocol_error(None, "its head does not end"),
+            FailureKind::TooLong => self.end_with_protocol_error(None, "the head is too long"),
             _ => self.retry_unconfirmed(now, AttemptError::Failure(failure), None),
         }
     }
@@ -124,7 +124,7 @@ impl ExportJob {
             }
             (_, 407) => {
                 let failure = Failure::new(FailureKind::Untrusted)
-                    .with_detail("a proxy on the way wants credentials (407)");
+                    .with_detail("a proxy requires credentials (407)");
                 self.uncount_send();
                 self.end(Err(Error::Untrusted { phase: sent.phase, failure }));
             }
@@ -156,7 +156,7 @@ impl ExportJob {
             }
             (_, 300..=399) => self.follow_redirect(now, head, sent, retry_after),
             (_, 400..=599) => return self.collect_body(now, BodyUse::Error, head, retry_after),
-            _ => self.end_with_protocol_error(status, "the status is not one of this request's"),
+            _ => self.end_with_protocol_error(status, "unexpected status"),
         }
         self.in_flight = false;
         BodyPlan::Collect(BodyUse::Discard)
@@ -222,7 +222,7 @@ impl ExportJob {
                 self.in_flight = false;
                 if failure.kind() == FailureKind::TooLong {
                     let status = received.head.status();
-                    self.end_with_protocol_error(status, "its body is longer than allowed");
+                    self.end_with_protocol_error(status, "the body is longer than allowed");
                 } else {
                     let error = AttemptError::Failure(failure);
                     self.retry_unconfirmed(now, error, received.retry_after);
@@ -263,27 +263,28 @@ impl ExportJob {
         match contradiction {
             Some(Contradiction::Page) => {
                 let page = ApiError::new(ErrorOrigin::Gateway)
-                    .with_message(Some("an HTML page in place of the file"));
+                    .with_message(Some("an HTML page instead of the file"));
                 let error = AttemptError::Response(end.status, Box::new(page));
                 return self.back_off(now, error, None);
             }
             Some(Contradiction::WrongFormat(expected)) => {
-                let called = artifact.media_type().unwrap_or("nothing");
-                let got = format!("something else, which the server calls {called}");
+                let got = artifact.media_type().map_or_else(
+                    || "other content without a media type".into(),
+                    |media_type| format!("other content with media type {media_type}"),
+                );
                 return self.end(Err(Error::WrongFormat { expected, got }));
             }
             None => {}
         }
         if end.is_too_long {
-            return self
-                .end_with_protocol_error(end.status, "its body is longer than it announced");
+            return self.end_with_protocol_error(end.status, "the body is longer than announced");
         }
         let is_part = artifact.length().is_some_and(|length| end.position < length);
         if end.is_short || is_part {
             let is_discarded = self.discard_short_part(end);
             let progressed = end.position > end.highest && !is_discarded;
             let cut = Failure::new(FailureKind::Cut)
-                .with_detail("the connection ended before all announced bytes came");
+                .with_detail("the connection ended before all announced bytes were received");
             return self.retry_download(now, progressed, AttemptError::Failure(cut));
         }
         self.end(Ok(artifact.with_length(end.position)));
@@ -302,7 +303,7 @@ impl ExportJob {
         match (failure.kind(), Error::of_final_failure(phase, &failure)) {
             (_, Some(error)) => self.end(Err(error)),
             (FailureKind::TooLong, None) => {
-                self.end_with_protocol_error(None, "its body is longer than allowed");
+                self.end_with_protocol_error(None, "the body is longer than allowed");
             }
             (_, None) => self.retry_download(now, progressed, AttemptError::Failure(failure)),
         }
@@ -312,5 +313,5 @@ impl ExportJob {
 /// The result of a request whose handle was dropped or whose process ended.
 fn lost_response() -> AttemptError {
     let failure = Failure::new(FailureKind::Unanswered);
-    AttemptError::Failure(failure.with_detail("this side stopped before an answer came"))
+    AttemptError::Failure(failure.with_detail("the client stopped before a response came"))
 }

@@ -20,7 +20,7 @@ pub enum SpecError {
         problem: String,
     },
     /// Two options exclude each other.
-    #[error("{field} cannot be given together with {with}: leave one of them out")]
+    #[error("{field} cannot be used with {with}")]
     Conflict {
         /// One of the options.
         field: String,
@@ -28,19 +28,19 @@ pub enum SpecError {
         with: String,
     },
     /// An id is empty.
-    #[error("{id} is empty: give the id of what is meant")]
+    #[error("{id} must not be empty")]
     EmptyId {
         /// The name of the id.
         id: &'static str,
     },
     /// A list is empty.
-    #[error("{field} is an empty list: name at least one, or leave the field out to export all")]
+    #[error("{field} must not be empty: omit it to export all")]
     EmptyList {
         /// The list.
         field: String,
     },
     /// Options belong to another kind or format than the requested one.
-    #[error("{field} is for {meant} only, and this asks for {chosen}: leave it out")]
+    #[error("{field} requires {meant}, but the export is {chosen}")]
     Misplaced {
         /// The options.
         field: String,
@@ -53,7 +53,7 @@ pub enum SpecError {
     #[error("{0:?} is not the path of an export endpoint, such as /files/FILE_ID/export")]
     Path(String),
     /// A number is outside its range.
-    #[error("{field} is {given}: it has to be from {min} to {max} {unit}")]
+    #[error("{field} is {given}: expected {min} to {max} {unit}")]
     Range {
         /// The field.
         field: String,
@@ -67,7 +67,7 @@ pub enum SpecError {
         unit: &'static str,
     },
     /// More than one sheet is selected for csv.
-    #[error("{field} names {count} sheets: csv takes one, or all of them if the field is left out")]
+    #[error("{field} has {count} sheets: csv allows one, or all if the field is omitted")]
     Sheets {
         /// The list.
         field: String,
@@ -75,7 +75,7 @@ pub enum SpecError {
         count: usize,
     },
     /// The body is longer than the service accepts.
-    #[error("the body has {length} bytes: the service takes at most {limit}")]
+    #[error("the body has {length} bytes: the service accepts at most {limit}")]
     TooLong {
         /// The length in **bytes**.
         length: usize,
@@ -83,11 +83,11 @@ pub enum SpecError {
         limit: usize,
     },
     /// The URL of the request is refused.
-    #[error("the request's URL cannot be used: {0}")]
+    #[error("the URL of the request is refused: {0}")]
     Url(#[from] UrlError),
     /// The API version does not have the endpoint.
     #[error(
-        "API version {version} has no export of {what}: choose {instead} with Config::with_api_version"
+        "API version {version} has no export of {what}: set {instead} with Config::with_api_version"
     )]
     Version {
         /// What the endpoint exports.

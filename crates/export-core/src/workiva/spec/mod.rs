@@ -176,7 +176,7 @@ impl ExportSpec {
                 found.and_then(|index| fields.remove(index).value.as_str().map(String::from));
             ids.push(source.ok_or_else(|| SpecError::Body {
                 field: CONTAINER.join("."),
-                problem: "it has to be the id of a container".into(),
+                problem: "expected the id of a container".into(),
             })?);
         }
         Ok(Self { endpoint, ids, body, fields })

@@ -33,7 +33,7 @@ impl Field {
         let wrong = |problem| SpecError::Body { field: self.name(), problem };
         let Some((last, above)) = self.path.split_last() else { return Ok(()) };
         if self.path.iter().any(String::is_empty) {
-            return Err(wrong("a part of its name is empty".to_owned()));
+            return Err(wrong("a part of the name is empty".to_owned()));
         }
         let mut object = body;
         for (depth, name) in above.iter().enumerate() {
@@ -156,7 +156,7 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
         if self.value.is_object() {
             self.deserialize_any(visitor)
         } else {
-            Err(self.locate("it has to be an object"))
+            Err(self.locate("expected an object"))
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) fn selection(at: &str, field: &str, ids: Option<&[String]>) -> Result
         Some([]) => Err(SpecError::EmptyList { field: format!("{at}{field}") }),
         Some(ids) if ids.iter().any(String::is_empty) => Err(SpecError::Body {
             field: format!("{at}{field}"),
-            problem: String::from("it holds an empty id"),
+            problem: String::from("an id is empty"),
         }),
         Some(_) | None => Ok(()),
     }

@@ -47,7 +47,7 @@ fn csv_takes_one_sheet_or_all() {
     assert_eq!(csv(&["a"]), "");
     assert_eq!(
         csv(&["a", "b"]),
-        "sheets names 2 sheets: csv takes one, or all of them if the field is left out"
+        "sheets has 2 sheets: csv allows one, or all if the field is omitted"
     );
     let export = SpreadsheetExport::xlsx().with_sheets(["a", "b"]);
     assert_eq!(error_of(&ExportSpec::spreadsheet("s1", export)), "");
@@ -58,13 +58,13 @@ fn empty_selection_is_refused() {
     let none: [&str; 0] = [];
     assert_eq!(
         error_of(&ExportSpec::document("d1", DocumentExport::pdf().with_sections(none))),
-        "sections is an empty list: name at least one, or leave the field out to export all"
+        "sections must not be empty: omit it to export all"
     );
     let slides = PresentationExport::pptx().with_slides(["a", ""]);
-    assert_eq!(error_of(&ExportSpec::presentation("p1", slides)), "slides: it holds an empty id");
+    assert_eq!(error_of(&ExportSpec::presentation("p1", slides)), "slides: an id is empty");
     let sheets = SpreadsheetExport::csv().with_sheets(none);
     let nested = ExportSpec::file("f1", FileExport::spreadsheet(sheets));
-    assert!(error_of(&nested).starts_with("spreadsheetExport.sheets is an empty list"));
+    assert!(error_of(&nested).starts_with("spreadsheetExport.sheets must not be empty"));
 }
 
 #[test]
@@ -78,13 +78,11 @@ fn editable_xhtml_excludes_other_options() {
     assert_eq!([with(none), with(editable.clone()), with(simple.clone()), with(links)], [""; 4]);
     assert_eq!(
         with(DocumentXhtmlOptions { include_headers_and_footers: Some(false), ..editable.clone() }),
-        "xhtmlOptions.includeHeadersAndFooters cannot be given together with \
-         xhtmlOptions.editableXhtml: leave one of them out"
+        "xhtmlOptions.includeHeadersAndFooters cannot be used with xhtmlOptions.editableXhtml"
     );
     assert_eq!(
         with(DocumentXhtmlOptions { editable_xhtml: Some(true), ..simple }),
-        "xhtmlOptions.editableXhtml cannot be given together with xhtmlOptions.editableSimple: \
-         leave one of them out"
+        "xhtmlOptions.editableXhtml cannot be used with xhtmlOptions.editableSimple"
     );
     let off = DocumentXhtmlOptions { editable_xhtml: Some(false), ..Default::default() };
     assert_eq!(with(DocumentXhtmlOptions { include_headers_and_footers: Some(true), ..off }), "");
@@ -100,7 +98,7 @@ fn page_side_must_be_3_to_100_inches() {
     assert_eq!(error_of_page(Some(3.0), Some(100.0)), "");
     assert_eq!(
         error_of_page(Some(2.99), None),
-        "pdfOptions.pageHeight is 2.99: it has to be from 3 to 100 inches"
+        "pdfOptions.pageHeight is 2.99: expected 3 to 100 inches"
     );
     for width in [100.01, f64::NAN, f64::INFINITY, -0.0, f64::NEG_INFINITY] {
         assert!(error_of_page(None, Some(width)).starts_with("pdfOptions.pageWidth is"), "{width}");
@@ -111,29 +109,29 @@ fn page_side_must_be_3_to_100_inches() {
 fn options_of_another_format_are_refused() {
     assert_eq!(
         error_of_body("/documents/d1/export", &json!({"format": "pdf", "docxOptions": {}})),
-        "docxOptions is for docx only, and this asks for pdf: leave it out"
+        "docxOptions requires docx, but the export is pdf"
     );
     assert_eq!(
         error_of_body("/spreadsheets/s1/export", &json!({"format": "csv", "xlsxOptions": {}})),
-        "xlsxOptions is for xlsx only, and this asks for csv: leave it out"
+        "xlsxOptions requires xlsx, but the export is csv"
     );
     assert_eq!(
         error_of_body("/presentations/p1/export", &json!({"format": "pptx", "pdfOptions": {}})),
-        "pdfOptions is for pdf only, and this asks for pptx: leave it out"
+        "pdfOptions requires pdf, but the export is pptx"
     );
     assert_eq!(
         error_of_body(
             "/files/f1/export",
             &json!({"kind": "Document", "spreadsheetExport": {"format": "csv"}})
         ),
-        "spreadsheetExport is for kind Spreadsheet only, and this asks for kind Document: leave it out"
+        "spreadsheetExport requires kind Spreadsheet, but the export is kind Document"
     );
     assert_eq!(
         error_of_body(
             "/files/f1/export",
             &json!({"kind": "Document", "documentExport": {"format": "pdf", "xhtmlOptions": {}}})
         ),
-        "documentExport.xhtmlOptions is for xhtml only, and this asks for pdf: leave it out"
+        "documentExport.xhtmlOptions requires xhtml, but the export is pdf"
     );
 }
 
@@ -141,7 +139,7 @@ fn options_of_another_format_are_refused() {
 fn body_error_names_the_field_in_json() {
     let document = |body: Value| error_of_body("/documents/d1/export", &body);
     assert_eq!(document(json!({})), "body: missing field `format`");
-    assert_eq!(document(json!(["pdf"])), "body: it has to be an object");
+    assert_eq!(document(json!(["pdf"])), "body: expected an object");
     assert_eq!(
         document(json!({"format": "odt"})),
         "format: unknown variant `odt`, expected one of `docx`, `pdf`, `xhtml`"
@@ -152,7 +150,7 @@ fn body_error_names_the_field_in_json() {
     );
     assert_eq!(
         document(json!({"format": "pdf", "pdfOptions": [true]})),
-        "pdfOptions: it has to be an object"
+        "pdfOptions: expected an object"
     );
     assert_eq!(
         error_of_body("/files/f1/export", &json!({"kind": "Document", "documentExport": {}})),
@@ -167,7 +165,7 @@ fn body_error_names_the_field_in_json() {
             "/prototype/platform/files/export",
             &json!({"kind": "Workiva", "workivaFileExportOptions": {}})
         ),
-        "workivaFileExportOptions.sourceId: it has to be the id of a container"
+        "workivaFileExportOptions.sourceId: expected the id of a container"
     );
     let broken = ExportSpec::from_body("/documents/d1/export", "{").unwrap_err().to_string();
     assert!(broken.starts_with("body: EOF while parsing"), "{broken}");
@@ -256,13 +254,13 @@ fn known_field_set_by_name_is_checked() {
     );
     assert_eq!(
         error_of(&document().with_field("docxOptions.new", 1)),
-        "docxOptions is for docx only, and this asks for pdf: leave it out"
+        "docxOptions requires docx, but the export is pdf"
     );
     assert_eq!(
         error_of(&document().with_field("format.x", 1)),
         "format.x: format is not an object"
     );
-    assert_eq!(error_of(&document().with_field("a..b", 1)), "a..b: a part of its name is empty");
+    assert_eq!(error_of(&document().with_field("a..b", 1)), "a..b: a part of the name is empty");
 
     let changed = document().with_field("format", "docx");
     let rendered = changed.render(ApiVersion::V2026_01_01).unwrap();
@@ -282,7 +280,7 @@ fn empty_id_is_named() {
     {
         let mut ids = ["x"; 5];
         ids[index] = "";
-        assert_eq!(attachment(ids), format!("{name} is empty: give the id of what is meant"));
+        assert_eq!(attachment(ids), format!("{name} must not be empty"));
     }
 }
 
@@ -301,7 +299,7 @@ fn missing_endpoint_names_the_other_version() {
         assert_eq!(
             Workiva::new(&spec, &old).unwrap_err().to_string(),
             format!(
-                "API version 2022-01-01 has no export of {what}: choose 2026-01-01 with \
+                "API version 2022-01-01 has no export of {what}: set 2026-01-01 with \
                  Config::with_api_version"
             )
         );
@@ -309,7 +307,7 @@ fn missing_endpoint_names_the_other_version() {
     }
     let container = ExportSpec::container("c1", ArchiveOptions::default());
     assert!(Workiva::new(&container, &old).is_ok());
-    assert!(error_of(&container).ends_with("choose 2022-01-01 with Config::with_api_version"));
+    assert!(error_of(&container).ends_with("set 2022-01-01 with Config::with_api_version"));
 }
 
 #[test]
@@ -323,10 +321,10 @@ fn request_over_the_size_limit_is_refused() {
     assert_eq!(of_length(10_485_760), "");
     assert_eq!(
         of_length(10_485_761),
-        "the body has 10485761 bytes: the service takes at most 10485760"
+        "the body has 10485761 bytes: the service accepts at most 10485760"
     );
     let long = ExportSpec::document("d".repeat(8_000), DocumentExport::pdf());
-    assert_eq!(error_of(&long), "the request's URL cannot be used: it is longer than 8000 bytes");
+    assert_eq!(error_of(&long), "the URL of the request is refused: it is longer than 8000 bytes");
 }
 
 #[test]
