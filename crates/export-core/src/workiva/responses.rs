@@ -88,13 +88,13 @@ struct Operation<'a> {
     status: Text<'a>,
     resource_url: Text<'a>,
     original_request: Text<'a>,
-    created: Lenient<Moment<'a>>,
-    updated: Lenient<Moment<'a>>,
+    created: Lenient<ActionTime<'a>>,
+    updated: Lenient<ActionTime<'a>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Moment<'a> {
+struct ActionTime<'a> {
     #[serde(borrow)]
     date_time: Text<'a>,
 }

@@ -97,7 +97,7 @@ fn form(fields: &[(&str, Option<&str>)]) -> Vec<u8> {
 fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
-    struct Answer<'a> {
+    struct TokenResponse<'a> {
         #[serde(borrow)]
         access_token: Text<'a>,
         expires_in: Number,
@@ -117,27 +117,27 @@ fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
     if is_other_than_json(head) {
         return TokenReading::Foreign(page(head, body));
     }
-    let answer = match parse_object::<Answer<'_>>(body) {
-        Ok(answer) => answer,
+    let response = match parse_object::<TokenResponse<'_>>(body) {
+        Ok(response) => response,
         Err(NotJson::Page) => return TokenReading::Foreign(page(head, body)),
         Err(NotJson::Broken(_)) => {
             return TokenReading::Malformed("the token response is not a JSON object");
         }
     };
-    if answer.token_type.get().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+    if response.token_type.get().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return TokenReading::Malformed(
             "the token endpoint issued a token that is not a bearer token",
         );
     }
-    match answer.access_token.into_inner() {
+    match response.access_token.into_inner() {
         None => TokenReading::Malformed("the token response has no access_token"),
         Some(text) if !text.bytes().all(|b| b.is_ascii_graphic()) => {
             TokenReading::Malformed("the token endpoint issued a token with invalid characters")
         }
         Some(text) => TokenReading::Issued {
             text,
-            expires_in: answer.expires_in.whole(),
-            scope: answer.scope.into_inner(),
+            expires_in: response.expires_in.whole(),
+            scope: response.scope.into_inner(),
         },
     }
 }

@@ -69,7 +69,7 @@ fn saved_wait_past_the_budget_ends_the_resumed_job() {
 #[test]
 fn store_failure_after_any_head_ends_the_job() {
     let redirect = status(307).header("location", "/platform/v1/operations/op2");
-    for answer in [pending(), refusal(500), refusal(404), refusal(429), redirect] {
+    for reply in [pending(), refusal(500), refusal(404), refusal(429), redirect] {
         let mut job = job();
         let mut harness = Harness::new([accepted()]);
         while harness.sent.is_empty() || harness.now == start() {
@@ -80,7 +80,7 @@ fn store_failure_after_any_head_ends_the_job() {
         };
         let token = Token::fixed("t").unwrap();
         let (_, in_flight) = transmit.start(harness.now, Some(&token), 0);
-        let head = answer.head();
+        let head = reply.head();
         let Reply::Collect(collect) = in_flight.handle_head(harness.now, &head) else {
             panic!("the body is streamed")
         };

@@ -223,7 +223,7 @@ fn download_resumes_where_it_broke_off() {
     let run = run(script);
     assert_snapshot!(run.log);
     assert_eq!(run.sink, PDF.as_bytes());
-    assert_eq!(run.outcome.unwrap().file_name(), "Report.pdf", "only the first answer names it");
+    assert_eq!(run.outcome.unwrap().file_name(), "Report.pdf", "only the first response names it");
     assert_eq!(run.sent[3].header("if-range"), "\"v1\"");
 }
 
@@ -341,10 +341,10 @@ fn malformed_retry_after_is_ignored() {
 
 #[test]
 fn retry_after_date_uses_the_services_clock() {
-    let answer = accepted()
+    let reply = accepted()
         .header("date", "Fri, 01 Jan 2027 00:00:00 GMT")
         .header("retry-after", "Fri, 01 Jan 2027 00:00:09 GMT");
-    let run = run([answer, completed(), artifact()]);
+    let run = run([reply, completed(), artifact()]);
     assert_eq!(run.sent[1].at.since(run.sent[0].at), Duration::from_secs(9));
 }
 

@@ -41,13 +41,13 @@ impl Dialect for Operations {
             });
         }
         let Some(body) = body else { return Reading::NeedBody };
-        let Ok(answer) = serde_json::from_slice::<Value>(body) else {
+        let Ok(json) = serde_json::from_slice::<Value>(body) else {
             return Reading::Malformed("not JSON");
         };
-        let status = answer["status"].as_str().map(String::from);
+        let status = json["status"].as_str().map(String::from);
         let facts =
             OperationFacts { status: status.clone().map(Into::into), ..OperationFacts::default() };
-        match (status.as_deref(), answer["resourceLocation"].as_str()) {
+        match (status.as_deref(), json["resourceLocation"].as_str()) {
             (Some("Succeeded"), Some(at)) => {
                 Reading::ReadyAt { resource: String::from(at).into(), facts }
             }
@@ -58,10 +58,10 @@ impl Dialect for Operations {
     }
 
     fn error(&self, _head: &Head<'_>, body: &[u8]) -> ApiError {
-        let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+        let json: Value = serde_json::from_slice(body).unwrap_or_default();
         ApiError::new(ErrorOrigin::Service)
-            .with_code(answer["error"]["code"].as_str())
-            .with_message(answer["error"]["message"].as_str())
+            .with_code(json["error"]["code"].as_str())
+            .with_message(json["error"]["message"].as_str())
     }
 }
 
