@@ -41,6 +41,21 @@ fn state_machine_has_no_service_names_and_no_json() {
     assert_absent("crates/export-core/src/job", &words);
 }
 
+/// The service is named below `workiva/` and by the re-exports of `lib.rs`.
+#[test]
+fn no_machine_file_names_workiva() {
+    let core = Path::new("crates/export-core/src");
+    for (path, code) in code("crates/export-core/src") {
+        let is_dialect = path.components().any(|part| part.as_os_str() == "workiva");
+        if is_dialect || path.ends_with(core.join("lib.rs")) {
+            continue;
+        }
+        for word in ["workiva", "Workiva", "wdesk"] {
+            assert!(!code.contains(word), "{} names {word:?}", path.display());
+        }
+    }
+}
+
 #[test]
 fn core_has_no_io_clock_or_threads() {
     let words = ["std::", "extern crate std", "Instant", "SystemTime", "thread"];

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use export_core::{
-    ApiError, Config, Dialect, Head, OperationFacts, Phase, Reading, Region, Speaker, Workiva,
+    ApiError, Config, Dialect, ErrorOrigin, Head, OperationFacts, Phase, Reading, Region, Workiva,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -196,7 +196,7 @@ fn malformed_members_of_an_operation_are_ignored() {
     );
     for resource in ["null", "5", r#""""#, r#"" ""#, "{}", "[\"/r\"]"] {
         let reading = operation("completed", resource, "null").read(Phase::Poll);
-        assert!(matches!(reading, Reading::ReadyNowhere(_)), "{resource}");
+        assert!(matches!(reading, Reading::CompletedWithoutUrl(_)), "{resource}");
     }
     assert!(matches!(
         read(r#"{"status":"completed","resourceUrl":"https:\/\/h.example\/r"}"#),
@@ -211,7 +211,7 @@ fn failure_reason_is_read_from_all_formats() {
         .read(Phase::Poll)
     {
         Reading::Failed(error, _) => {
-            assert_eq!(error.speaker(), Speaker::Service);
+            assert_eq!(error.origin(), ErrorOrigin::Service);
             error.to_string()
         }
         other => format!("{other:?}"),
@@ -233,24 +233,24 @@ fn protocol_errors_have_a_reason() {
     assert_eq!(poll(" \r\n"), Reading::Malformed("the body is empty"));
     assert_eq!(poll("[]"), Reading::Malformed("the body is not a JSON object"));
     assert_eq!(poll("queued"), Reading::Malformed("the body is not a JSON object"));
-    let broken = Reading::Malformed("the body is not the JSON that it begins as");
+    let broken = Reading::Malformed("the body is not valid JSON");
     assert_eq!(poll(r#"{"status":"queued""#), broken);
     assert_eq!(poll(&format!(r#"{{"x":{}"#, "[".repeat(100_000))), broken);
     assert_eq!(poll(&r#"{"created":"#.repeat(100_000)), broken);
     assert_eq!(poll("{\"status\":\"\\ud800\"}"), broken);
 
-    let other = "a poll is answered with 200, 202, 303 or an error";
+    let other = "expected 200, 202, 303 or an error for a poll";
     assert_eq!(TestResponse::new(204).read(Phase::Poll), Reading::Malformed(other));
     assert_eq!(TestResponse::new(206).read(Phase::Poll), Reading::Malformed(other));
     for status in [200, 201, 204, 303] {
-        let other = "a submit is answered with 202 or an error";
+        let other = "expected 202 or an error for a submit";
         assert_eq!(TestResponse::new(status).read(Phase::Submit), Reading::Malformed(other));
     }
     for body in ["", "{}", r#"{"operationLocation":null}"#, r#"{"operationLocation":7}"#] {
         assert_eq!(
             TestResponse::new(202).with("location", " ").body(body).read(Phase::Submit),
             Reading::Malformed(
-                "the export was accepted, but with no Location header and no operationLocation in the body"
+                "the export was accepted, but without a Location header or an operationLocation in the body"
             )
         );
     }
@@ -380,7 +380,9 @@ fn reading_as_text(reading: &Reading<'_>) -> String {
     match reading {
         Reading::Accepted { operation } => format!("accepted: {operation}"),
         Reading::Pending(facts) => format!("pending\n{}", facts_as_text(facts)),
-        Reading::ReadyNowhere(facts) => format!("completed without URL\n{}", facts_as_text(facts)),
+        Reading::CompletedWithoutUrl(facts) => {
+            format!("completed without URL\n{}", facts_as_text(facts))
+        }
         Reading::ReadyAt { resource, facts } => {
             format!("ready: {resource}\n{}", facts_as_text(facts))
         }
@@ -392,7 +394,7 @@ fn reading_as_text(reading: &Reading<'_>) -> String {
 }
 
 fn error_as_text(error: &ApiError) -> String {
-    format!("{:?} says {error}", error.speaker())
+    format!("{:?} says {error}", error.origin())
 }
 
 fn facts_as_text(facts: &OperationFacts<'_>) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use export_core::{Error, Failure, FailureKind, Trouble};
+use export_core::{AttemptError, Error, Failure, FailureKind};
 use export_host::ExportError;
 use export_sim::Server;
 
@@ -66,10 +66,10 @@ pub(crate) fn write(
 fn transport_detail(error: &Error) -> Option<(&str, bool)> {
     let failure: &Failure = match error {
         Error::GaveUp { last, .. } | Error::SubmitUnconfirmed { last, .. } => match last {
-            Trouble::Failure(failure) => failure,
-            Trouble::Answer(..) => return None,
+            AttemptError::Failure(failure) => failure,
+            AttemptError::Response(..) => return None,
         },
-        Error::Unauthorized { reason: Trouble::Failure(failure), .. } => failure,
+        Error::Unauthorized { reason: AttemptError::Failure(failure), .. } => failure,
         Error::Untrusted { failure, .. } => failure,
         _ => return None,
     };

@@ -1,29 +1,29 @@
-//! The service's own account of what went wrong.
+//! The contents of an error response.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Whose words an error answer carries.
+/// Who wrote an error response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the machine has a rule for each of these")]
-pub enum Speaker {
+pub enum ErrorOrigin {
     /// The service: the body is one of its error documents.
     Service,
-    /// Something else: a gateway's HTML page, a proxy's notice.
+    /// A gateway or proxy: the body is an HTML page or a notice.
     Gateway,
-    /// Nobody can say: the body is empty, or was lost.
+    /// Unknown: the body is empty, was lost, or could come from either.
     #[default]
-    Nobody,
+    Unknown,
 }
 
-/// What an error answer says, in whichever shape it came.
+/// The contents of an error response, whatever its format.
 ///
-/// All texts come from the network. They are kept short and free of control characters, so that
-/// they can be printed to a terminal.
+/// All texts come from the network. They are cut to 1,000 characters, and control characters are
+/// replaced, so that they can be printed to a terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiError {
-    speaker: Speaker,
+    origin: ErrorOrigin,
     code: Option<String>,
     message: Option<String>,
     target: Option<String>,
@@ -31,30 +31,30 @@ pub struct ApiError {
     request_id: Option<String>,
 }
 
-/// One of several things that were wrong.
+/// One of several problems in an [`ApiError`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiErrorDetail {
-    /// The service's code for it.
+    /// The service's code for the problem.
     pub code: Option<String>,
-    /// What it says to a developer.
+    /// The description, meant for developers.
     pub message: Option<String>,
-    /// Which part of the request it speaks of.
+    /// The part of the request that it is about.
     pub target: Option<String>,
 }
 
-/// Longer texts are cut: an error is read by people.
-const LONGEST_TEXT: usize = 1_000;
+/// The longest text in **characters**. Longer texts are cut.
+const MAX_TEXT: usize = 1_000;
 
-/// More details than this are dropped.
-const MOST_DETAILS: usize = 32;
+/// Further details are dropped.
+const MAX_DETAILS: usize = 32;
 
 impl ApiError {
-    /// An error of which only the speaker is known.
+    /// An error with an origin and nothing else.
     #[must_use]
-    pub const fn new(speaker: Speaker) -> Self {
+    pub const fn new(origin: ErrorOrigin) -> Self {
         Self {
-            speaker,
+            origin,
             code: None,
             message: None,
             target: None,
@@ -77,14 +77,14 @@ impl ApiError {
         self
     }
 
-    /// Sets which part of the request was wrong.
+    /// Sets the part of the request that was wrong.
     #[must_use]
     pub fn with_target(mut self, target: Option<&str>) -> Self {
         self.target = printable(target);
         self
     }
 
-    /// Adds a detail; beyond 32 they are dropped.
+    /// Adds a detail. More than 32 are dropped.
     #[must_use]
     pub fn with_detail(
         mut self,
@@ -92,7 +92,7 @@ impl ApiError {
         message: Option<&str>,
         target: Option<&str>,
     ) -> Self {
-        if self.details.len() < MOST_DETAILS {
+        if self.details.len() < MAX_DETAILS {
             self.details.push(ApiErrorDetail {
                 code: printable(code),
                 message: printable(message),
@@ -102,17 +102,17 @@ impl ApiError {
         self
     }
 
-    /// Sets the id under which the service's support finds the request.
+    /// Sets the id of the request, for the service's support.
     #[must_use]
     pub fn with_request_id(mut self, id: Option<&str>) -> Self {
         self.request_id = printable(id);
         self
     }
 
-    /// Whose words these are.
+    /// Who wrote the response.
     #[must_use]
-    pub const fn speaker(&self) -> Speaker {
-        self.speaker
+    pub const fn origin(&self) -> ErrorOrigin {
+        self.origin
     }
 
     /// The service's code, such as `403Forbidden` or `BadArgument`.
@@ -121,25 +121,25 @@ impl ApiError {
         self.code.as_deref()
     }
 
-    /// What the service says.
+    /// The message.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// Which part of the request was wrong.
+    /// The part of the request that was wrong.
     #[must_use]
     pub fn target(&self) -> Option<&str> {
         self.target.as_deref()
     }
 
-    /// The single things that were wrong.
+    /// The single problems, if the response lists them.
     #[must_use]
     pub fn details(&self) -> &[ApiErrorDetail] {
         &self.details
     }
 
-    /// The id under which the service's support finds the request.
+    /// The id of the request, for the service's support.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
@@ -151,10 +151,9 @@ impl fmt::Display for ApiError {
         match (&self.code, &self.message) {
             (Some(code), Some(message)) => write!(f, "{code}: {message}")?,
             (Some(text), None) | (None, Some(text)) => f.write_str(text)?,
-            (None, None) => f.write_str(match self.speaker {
-                Speaker::Service => "the service gave no reason",
-                Speaker::Gateway => "a page that is not the service's",
-                Speaker::Nobody => "no reason was given",
+            (None, None) => f.write_str(match self.origin {
+                ErrorOrigin::Service => "the service gave no reason",
+                ErrorOrigin::Gateway | ErrorOrigin::Unknown => "no reason was given",
             })?,
         }
         if let Some(target) = &self.target {
@@ -175,23 +174,24 @@ impl fmt::Display for ApiError {
     }
 }
 
-/// The text as it may be shown: no control characters, no invisible direction marks, not long.
+/// The text as it may be printed: trimmed, without control characters and direction marks, and at
+/// most 1,000 characters long. `None` if nothing is left.
 pub(crate) fn printable(text: Option<&str>) -> Option<String> {
     let text = text?.trim();
-    let plain = text.len() <= LONGEST_TEXT && text.bytes().all(|b| (b' '..=b'~').contains(&b));
+    let plain = text.len() <= MAX_TEXT && text.bytes().all(|b| (b' '..=b'~').contains(&b));
     if plain {
         return (!text.is_empty()).then(|| String::from(text));
     }
     let shown: String = text
         .chars()
         .map(|c| if c.is_control() || is_direction_mark(c) { ' ' } else { c })
-        .take(LONGEST_TEXT)
+        .take(MAX_TEXT)
         .collect();
     let shown = shown.trim();
     (!shown.is_empty()).then(|| String::from(shown))
 }
 
-/// Characters that change the order in which the text around them is shown.
+/// Whether the character changes the display order of the text around it.
 pub(crate) const fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -203,20 +203,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_service_says_cannot_steer_a_terminal() {
-        let error = ApiError::new(Speaker::Service).with_message(Some("no\x1b[2Jway\r\n\u{202e}x"));
+    fn control_characters_are_replaced() {
+        let error =
+            ApiError::new(ErrorOrigin::Service).with_message(Some("no\x1b[2Jway\r\n\u{202e}x"));
         assert_eq!(error.to_string(), "no [2Jway   x");
     }
 
     #[test]
-    fn a_page_of_text_is_cut_short() {
-        let error = ApiError::new(Speaker::Service).with_message(Some(&"a".repeat(5_000)));
-        assert_eq!(error.message().map(str::len), Some(LONGEST_TEXT));
+    fn long_text_is_cut() {
+        let error = ApiError::new(ErrorOrigin::Service).with_message(Some(&"a".repeat(5_000)));
+        assert_eq!(error.message().map(str::len), Some(MAX_TEXT));
     }
 
     #[test]
-    fn everything_known_is_in_the_text() {
-        let error = ApiError::new(Speaker::Service)
+    fn display_shows_all_fields() {
+        let error = ApiError::new(ErrorOrigin::Service)
             .with_code(Some("400BadRequest"))
             .with_message(Some("invalid options"))
             .with_target(Some("body"))

@@ -1,14 +1,14 @@
-//! The exported file, as far as the answers describe it.
+//! The exported file, as the responses describe it.
 
 use alloc::string::String;
 use alloc::sync::Arc;
 
 use crate::dialect::OperationFacts;
-use crate::sunset::Sunset;
+use crate::sunset::SunsetNotice;
 
-/// What is known of the exported file. Its bytes are wherever the driver put them.
+/// What is known about the exported file. The driver has written its bytes to the sink.
 ///
-/// Cheap to clone: clones share what they hold.
+/// Cloning is cheap: clones share their contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact(pub(crate) Arc<Facts>);
 
@@ -25,13 +25,12 @@ pub(crate) struct Facts {
 }
 
 impl Artifact {
-    /// The same file, now that its length is known.
     pub(crate) fn with_length(mut self, length: u64) -> Self {
         Arc::make_mut(&mut self.0).length = Some(length);
         self
     }
 
-    /// The length in **bytes**. `None` only before the end of a download that does not announce it.
+    /// The length in **bytes**. `None` only during a download that does not announce it.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         self.0.length
@@ -43,25 +42,26 @@ impl Artifact {
         self.0.media_type.as_deref()
     }
 
-    /// A bare file name, safe on every system: the service's, or one made of what was asked for.
+    /// A file name without a path, safe on every system: the one that the service sent, or one built
+    /// from the spec.
     #[must_use]
     pub fn file_name(&self) -> &str {
         &self.0.file_name
     }
 
-    /// The strong validator of these bytes, if the server gave one.
+    /// The strong `ETag` of the file, if the server sent one.
     #[must_use]
     pub fn etag(&self) -> Option<&str> {
         self.0.etag.as_deref()
     }
 
-    /// The URL of the operation that made it.
+    /// The URL of the operation.
     #[must_use]
     pub fn operation(&self) -> &str {
         &self.0.operation
     }
 
-    /// The id by which the service's support finds the request.
+    /// The id of the submit request, for the service's support.
     #[must_use]
     pub fn original_request(&self) -> Option<&str> {
         self.0.about.original_request.as_deref()
@@ -79,26 +79,16 @@ impl Artifact {
         self.0.about.updated.as_deref()
     }
 
-    /// How many submit requests may have reached the service; 0 for an operation that was
-    /// attached to.
+    /// The number of submit requests that may have reached the service; 0 if the job was attached to
+    /// the operation.
     #[must_use]
     pub fn submits(&self) -> u32 {
         self.0.submits
     }
 
-    /// The announced end of the endpoint that was used, if there is one.
+    /// The announced end of the endpoint, if there is one.
     #[must_use]
     pub fn sunset(&self) -> Option<&SunsetNotice> {
         self.0.sunset.as_ref()
     }
-}
-
-/// An announced end, and how far away it was when this was said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SunsetNotice {
-    /// The announcement. Its date is the one of the service's `Sunset` header where it sent one.
-    pub sunset: Sunset,
-    /// Days left; negative once the day has passed.
-    pub days_left: i64,
 }

@@ -1,14 +1,13 @@
-//! The settings of a job: where, how patient, how careful.
+//! The settings of a job.
 
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::origin::Origins;
+use crate::origins::Origins;
 use crate::url::{UrlError, base_url};
-use crate::workiva::ApiVersion;
 
-/// Where the service is, and how a job behaves towards it.
+/// The settings of a job: the service's base URL, the allowed origins, retries and budgets.
 ///
 /// ```
 /// use export_core::{ApiVersion, Config, Region};
@@ -17,7 +16,7 @@ use crate::workiva::ApiVersion;
 /// assert_eq!(config.base_url(), "https://api.eu.wdesk.com");
 /// ```
 ///
-/// Cheap to clone: clones share what they hold.
+/// Cloning is cheap: clones share their contents.
 #[derive(Clone, Debug)]
 pub struct Config(Arc<Settings>);
 
@@ -25,7 +24,8 @@ pub struct Config(Arc<Settings>);
 struct Settings {
     base_url: String,
     origins: Origins,
-    api_version: ApiVersion,
+    /// The version of the service's API, by the name that its dialect knows.
+    api_version: Option<&'static str>,
     resubmit: Resubmit,
     pace: Pace,
     limits: Limits,
@@ -33,11 +33,11 @@ struct Settings {
 }
 
 impl Config {
-    /// Settings for a service at this base URL; a path in it is kept in front of every endpoint.
+    /// Settings for a service at this base URL. A path in the URL is prepended to every endpoint.
     ///
     /// # Errors
     ///
-    /// Fails if it is no URL, has a query, or is plain http to anywhere but this machine.
+    /// Fails if `base_url` is not a URL, has a query, or is plain http to another machine.
     pub fn new(base_url: &str) -> Result<Self, UrlError> {
         Self::with_origins(base_url, Origins::new(base_url)?)
     }
@@ -46,7 +46,7 @@ impl Config {
         Ok(Self(Arc::new(Settings {
             base_url: base_url(url)?,
             origins,
-            api_version: ApiVersion::default(),
+            api_version: None,
             resubmit: Resubmit::default(),
             pace: Pace::default(),
             limits: Limits::default(),
@@ -58,89 +58,88 @@ impl Config {
         Arc::make_mut(&mut self.0)
     }
 
-    /// Like [`Config::new`], for a service that is reached in the clear over a network that is
-    /// trusted. Tokens cross it unprotected.
+    /// Like [`Config::new`], but allows plain http, for a network that is trusted. Tokens cross it
+    /// unencrypted.
     ///
     /// # Errors
     ///
-    /// Fails if `base_url` is no URL.
+    /// Fails if `base_url` is not a URL or has a query.
     pub fn with_plain_http(base_url: &str) -> Result<Self, UrlError> {
         Self::with_origins(base_url, Origins::with_plain_http_base(base_url)?)
     }
 
-    /// Allows one more origin to be sent the token.
+    /// Allows another origin to be sent the token.
     ///
     /// # Errors
     ///
-    /// Fails if `url` is no URL.
+    /// Fails if `url` is not a URL.
     pub fn with_allowed_origin(mut self, url: &str) -> Result<Self, UrlError> {
         let settings = self.settings();
         settings.origins = settings.origins.clone().with_allowed(url)?;
         Ok(self)
     }
 
-    /// Chooses the generation of the API. **2022-01-01** by default.
-    #[must_use]
-    pub fn with_api_version(mut self, version: ApiVersion) -> Self {
-        self.settings().api_version = version;
+    /// Sets the version of the API, by the name that its dialect knows.
+    pub(crate) fn with_version_name(mut self, name: &'static str) -> Self {
+        self.settings().api_version = Some(name);
         self
     }
 
-    /// Chooses when a submit of which nobody knows if it arrived is sent again.
+    /// Sets when a submit that may have arrived is sent again. [`Resubmit::IfHarmless`] by default.
     #[must_use]
     pub fn with_resubmit(mut self, resubmit: Resubmit) -> Self {
         self.settings().resubmit = resubmit;
         self
     }
 
-    /// Chooses between waiting as long as is polite and exactly as long as the service says.
+    /// Sets how the wait before a poll is chosen. [`Pace::Gentle`] by default.
     #[must_use]
     pub fn with_pace(mut self, pace: Pace) -> Self {
         self.settings().pace = pace;
         self
     }
 
-    /// Replaces the budgets.
+    /// Sets the budgets.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.settings().limits = limits;
         self
     }
 
-    /// Lengthens each back-off by up to a half, by chance from this seed. **None** by default.
+    /// Lengthens each back-off by up to a half, with random numbers from this seed. **No jitter** by
+    /// default.
     ///
-    /// Programs that fail together should not all come back together.
+    /// Jitter keeps clients that failed at the same time from retrying at the same time.
     #[must_use]
     pub fn with_jitter(mut self, seed: u64) -> Self {
         self.settings().jitter = Some(seed);
         self
     }
 
-    /// The base URL, without a slash at its end.
+    /// The base URL, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.0.base_url
     }
 
-    /// The origins to which the token may go.
+    /// The origins that may be sent the token.
     #[must_use]
     pub fn origins(&self) -> &Origins {
         &self.0.origins
     }
 
-    /// The generation of the API.
-    #[must_use]
-    pub fn api_version(&self) -> ApiVersion {
+    /// The version of the API, by the name that its dialect knows; `None` for its default.
+    pub(crate) fn version_name(&self) -> Option<&'static str> {
         self.0.api_version
     }
 
-    /// When a submit is sent again.
+    /// When a submit that may have arrived is sent again.
     #[must_use]
     pub fn resubmit(&self) -> Resubmit {
         self.0.resubmit
     }
 
-    /// How a wait before a poll is chosen.
+    /// How the wait before a poll is chosen.
     #[must_use]
     pub fn pace(&self) -> Pace {
         self.0.pace
@@ -159,16 +158,16 @@ impl Config {
     }
 }
 
-/// When to send a submit again that may have arrived.
+/// When a submit request that may have arrived is sent again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is nothing between these")]
 pub enum Resubmit {
-    /// If a second export would do no harm, as the dialect says.
+    /// If a second export would do no harm, as [`Dialect::repeat`](crate::Dialect::repeat) says.
     #[default]
     IfHarmless,
-    /// Never: report it instead.
+    /// Never: the job ends with [`Error::SubmitUnconfirmed`](crate::Error::SubmitUnconfirmed).
     Never,
-    /// Always, though somebody may notice two exports.
+    /// Always, even if that causes a side effect, such as a mail, twice.
     Always,
 }
 
@@ -176,32 +175,32 @@ pub enum Resubmit {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is nothing between these")]
 pub enum Pace {
-    /// At least a tenth of the job's age: an export that took ten minutes is asked after once a
-    /// minute at most, not six hundred times.
+    /// `Retry-After`, and at least a tenth of the job's age: an export that has taken ten minutes is
+    /// polled once a minute.
     #[default]
     Gentle,
-    /// As long as `Retry-After` says, and [`Limits::min_interval`] where it says less.
+    /// `Retry-After`, and at least [`Limits::min_interval`].
     Exact,
 }
 
-/// What a job may use up. Everything is finite.
+/// The budgets of a job. Each is finite, so that every job ends.
 ///
 /// | limit | default | what it bounds |
 /// |---|---|---|
-/// | `attempt` | 30 s | one request and its answer, but for the bytes of the artifact |
-/// | `job` | 1 h | from the first step until the operation is completed |
-/// | `failures` | 10 | consecutive failures; the next one ends the job |
-/// | `backoff_base` | 1 s | the wait after the first failure; it doubles with each |
-/// | `backoff_cap` | 30 s | the longest such wait |
-/// | `min_interval` | 1 s | the shortest wait before a poll, whatever the service says |
+/// | `attempt` | 30 s | one request and its response, without the bytes of the artifact |
+/// | `job` | 1 h | the time from the first step until the operation is completed |
+/// | `failures` | 10 | failures in a row; one more ends the job |
+/// | `backoff_base` | 1 s | the wait after the first failure; it doubles with each further one |
+/// | `backoff_cap` | 30 s | the longest back-off |
+/// | `min_interval` | 1 s | the shortest wait before a poll, even if the service asks for less |
 /// | `max_interval` | 30 s | the longest wait before a poll, unless the service asks for more |
-/// | `grace` | 30 s | how long an accepted operation may be invisible, or completed without a URL |
+/// | `grace` | 30 s | how long an accepted operation may be missing, or completed without a URL |
 /// | `submits` | 3 | submit requests that may have arrived |
 /// | `downloads` | 100 | requests for the artifact |
-/// | `stall` | 60 s | silence in the middle of a download |
+/// | `stall` | 60 s | the wait for the next byte of a download |
 /// | `hops` | 5 | redirects in a row |
-/// | `body` | 1 MiB | the body of an answer that is not the artifact |
-/// | `token_margin` | 60 s | how long before its end a token is replaced |
+/// | `body` | 1 MiB | the body of a response that is not the artifact |
+/// | `token_margin` | 60 s | how long before its expiry a token is replaced |
 ///
 /// ```
 /// use core::time::Duration;
@@ -227,7 +226,7 @@ pub enum Pace {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "it is written with struct update syntax")]
-#[expect(missing_docs, reason = "the table above says what each one is")]
+#[expect(missing_docs, reason = "the table above documents the fields")]
 pub struct Limits {
     pub attempt: Duration,
     pub job: Duration,

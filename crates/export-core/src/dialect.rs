@@ -1,4 +1,4 @@
-//! What one service says on the wire: the only thing the machine does not know.
+//! The interface between the machine and the API of one service.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -10,15 +10,15 @@ use http::{HeaderMap, Request, StatusCode, Uri};
 use crate::api_error::{ApiError, printable};
 use crate::sunset::Sunset;
 
-/// The three requests in the life of an export, in order.
+/// The three kinds of request of an export, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "an export has these phases and no others")]
 pub enum Phase {
-    /// Ask for the export.
+    /// Request the export.
     Submit,
-    /// Ask how far the operation is.
+    /// Request the status of the operation.
     Poll,
-    /// Download what it made.
+    /// Download the artifact.
     Fetch,
 }
 
@@ -32,69 +32,71 @@ impl fmt::Display for Phase {
     }
 }
 
-/// One service's way of answering 202 and being polled.
+/// The API of one service that answers a submit with 202 and is polled.
 ///
-/// The machine knows HTTP: statuses, redirects, `Retry-After`, ranges, time. A dialect knows the
-/// rest: how a request is written, where an answer keeps the operation's URL, which words mean
-/// "not yet". It is a pure function of its arguments; what is to be exported lives inside it.
+/// The machine handles HTTP: statuses, redirects, `Retry-After`, ranges and time. A dialect handles
+/// the rest: how to build a request, where a response has the operation's URL, which status means
+/// "not yet". It holds the description of one export. Its methods depend on that and on their
+/// arguments only.
 ///
-/// [`Workiva`](crate::Workiva) is the one that this crate ships.
+/// [`Workiva`](crate::Workiva) is the dialect of this crate. Implement this trait to export from
+/// another service.
 pub trait Dialect: fmt::Debug + Send + Sync {
-    /// A name that is stored in checkpoints, so that no job is resumed in the wrong dialect.
+    /// The name of the dialect. Checkpoints store it, so that a job is not resumed with another one.
     fn name(&self) -> &str;
 
-    /// Everything needed to make an equal dialect again, as text, without secrets.
+    /// Saves the dialect as text, from which an equal one can be built. It must not hold secrets.
     fn save(&self) -> String;
 
-    /// Whether sending the submit request twice could do harm.
+    /// Whether a second submit request would do harm.
     fn repeat(&self) -> Repeat;
 
-    /// Writes a request. `target` is the operation's or resource's URL, `None` for a submit.
+    /// Builds a request. `target` is the URL of the operation or the artifact, `None` for a submit.
     ///
-    /// The machine adds the credentials, `Range` and `Accept-Encoding`. It calls this for
-    /// trusted origins only; elsewhere it sends a bare `GET`.
+    /// The machine adds the credentials, `Range` and `Accept-Encoding`. It calls this method for
+    /// trusted origins only, and sends a bare `GET` to others.
     fn request(&self, phase: Phase, target: Option<&Uri>) -> Request<Vec<u8>>;
 
-    /// Reads an answer to a submit or a poll: any 2xx, and a poll's 303.
+    /// Reads the response to a submit or a poll: any 2xx, and the 303 of a poll.
     ///
-    /// Called with the head first; a second time, with the body, if it answers
+    /// It is called with the head alone first, and with the body if it returns
     /// [`Reading::NeedBody`]. The body has at most [`Limits::body`](crate::Limits) bytes.
     fn read<'b>(&self, phase: Phase, head: &Head<'b>, body: Option<&'b [u8]>) -> Reading<'b>;
 
-    /// Reads the body of a 4xx or 5xx: whose words they are, and what they say.
+    /// Reads the body of a 4xx or 5xx, which may be empty: who wrote it, and what it says.
     fn error(&self, head: &Head<'_>, body: &[u8]) -> ApiError;
 
-    /// Why a file that starts with these bytes and is called this media type is not what was
-    /// asked for. `None`, the default, if it may be.
+    /// Checks the media type and the first bytes of the artifact against the requested format.
+    /// Returns why the download is not that file, or `None`, the default, if it may be.
     ///
-    /// `first` holds the first bytes, 8 of them unless the file is shorter.
+    /// `first` has 8 bytes unless the file is shorter.
     fn contradiction(&self, media_type: Option<&str>, first: &[u8]) -> Option<Contradiction> {
         let _ = (media_type, first);
         None
     }
 
-    /// The name of the file where the service gives none. `export` by default.
+    /// The file name if the service does not send one. `export` by default.
     fn file_name(&self) -> String {
         String::from("export")
     }
 
-    /// When the endpoint in use will be switched off, if that is known.
+    /// The announced end of the endpoint, if there is one.
     fn sunset(&self) -> Option<Sunset> {
         None
     }
 }
 
-/// Whether a submit request may be sent again when nobody knows if it arrived.
+/// Whether a submit request may be sent again if the first one may have arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a side effect is there or it is not")]
 pub enum Repeat {
-    /// A second one costs the service some work and nobody anything.
+    /// A second export only costs the service some work.
     Harmless,
-    /// A second one would be noticed by somebody: a mail is sent, a record is made.
+    /// A second export has an effect on others: a mail is sent, a record is created.
     SideEffect,
 }
 
-/// Status and headers of an answer. Prints the names of the headers alone.
+/// The status and headers of a response. `Debug` prints the names of the headers without values.
 #[derive(Clone, Copy)]
 pub struct Head<'a> {
     pub(crate) status: StatusCode,
@@ -109,7 +111,7 @@ impl fmt::Debug for Head<'_> {
 }
 
 impl<'a> Head<'a> {
-    /// A head of these two.
+    /// A head with this status and these headers.
     #[must_use]
     pub const fn new(status: StatusCode, headers: &'a HeaderMap) -> Self {
         Self { status, headers }
@@ -121,7 +123,7 @@ impl<'a> Head<'a> {
         self.status
     }
 
-    /// All headers.
+    /// The headers.
     #[must_use]
     pub const fn headers(&self) -> &'a HeaderMap {
         self.headers
@@ -133,8 +135,8 @@ impl<'a> Head<'a> {
         self.headers.get(name)?.to_str().ok().map(str::trim)
     }
 
-    /// The media type without its parameters, as sent. One of more than 255 bytes is none: type and
-    /// subtype have at most 127 each (RFC 6838, 4.2).
+    /// The media type as sent, without its parameters. `None` if it is longer than 255 bytes, since
+    /// type and subtype have at most 127 each (RFC 6838, 4.2).
     #[must_use]
     pub fn media_type(&self) -> Option<&'a str> {
         let value = self.text("content-type")?;
@@ -143,62 +145,63 @@ impl<'a> Head<'a> {
     }
 }
 
-/// What an answer to a submit or a poll means. It may borrow from the answer.
+/// What the response to a submit or a poll means. It may borrow from the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the machine has a rule for each of these")]
 pub enum Reading<'b> {
-    /// The head does not say; ask again with the body.
+    /// The head alone does not say: call again with the body.
     NeedBody,
-    /// The export was accepted. `operation` is a URL, absolute or relative to the request's.
+    /// The export was accepted.
     Accepted {
-        /// Where to poll.
+        /// The URL to poll, absolute or relative to that of the request.
         operation: Cow<'b, str>,
     },
-    /// The operation is not done.
+    /// The operation is not completed.
     Pending(OperationFacts<'b>),
-    /// The operation is done, and yet the answer lacks the URL of its result.
-    ReadyNowhere(OperationFacts<'b>),
-    /// The operation is done. `resource` is a URL, absolute or relative to the request's.
+    /// The operation is completed, but the response lacks the URL of the artifact.
+    CompletedWithoutUrl(OperationFacts<'b>),
+    /// The operation is completed, and the artifact has a URL.
     ReadyAt {
-        /// Where the artifact is.
+        /// The URL of the artifact, absolute or relative to that of the request.
         resource: Cow<'b, str>,
-        /// What the answer said of the operation.
+        /// What the response says about the operation.
         facts: OperationFacts<'b>,
     },
-    /// The body of this very answer is the artifact. From the head alone only.
+    /// The body of this response is the artifact. Return it for the head alone only.
     ReadyHere,
-    /// The operation ended without a result.
+    /// The operation ended without an artifact.
     Failed(ApiError, OperationFacts<'b>),
-    /// A redirect that the machine may follow by its own rules.
+    /// A redirect, to be followed by the machine's rules.
     Redirect,
-    /// This is not the service speaking: a gateway's page, a login form, a scanner's notice.
+    /// The response comes from a gateway or proxy: a login form, the notice of a virus scanner.
     Foreign,
-    /// The service broke its own protocol; the text says how.
+    /// The response breaks the service's protocol; the text says how.
     Malformed(&'static str),
 }
 
-/// What a service says about an operation, beyond whether it is done.
+/// What the service says about an operation, apart from whether it is completed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "dialects of other crates build it")]
 pub struct OperationFacts<'b> {
-    /// The service's own word for the state.
+    /// The status in the service's words.
     pub status: Option<Cow<'b, str>>,
-    /// The id by which the service's support finds the request.
+    /// The id of the submit request, for the service's support.
     pub original_request: Option<Cow<'b, str>>,
-    /// When it was created, RFC 3339, as sent.
+    /// When the operation was created: RFC 3339, as sent.
     pub created: Option<Cow<'b, str>>,
-    /// When it last changed, RFC 3339, as sent.
+    /// When the operation last changed: RFC 3339, as sent.
     pub updated: Option<Cow<'b, str>>,
 }
 
 impl OperationFacts<'static> {
-    /// Takes over what is new, in a form that may be shown. Says whether the state is another.
-    pub(crate) fn learn(&mut self, news: &OperationFacts<'_>) -> bool {
+    /// Takes over the facts that are present in `news`, in printable form. Returns whether the status
+    /// has changed.
+    pub(crate) fn update(&mut self, news: &OperationFacts<'_>) -> bool {
         let replace = |old: &mut Option<Cow<'static, str>>, new: &Option<Cow<'_, str>>| {
             if new.is_none() || old.as_deref() == new.as_deref() {
                 return false;
             }
-            // A text that cannot be shown as it is differs from what was kept of it.
+            // The stored text may differ from a text that is not printable.
             let shown = printable(new.as_deref()).map(Cow::Owned);
             let changed = shown.is_some() && *old != shown;
             if changed {
@@ -213,12 +216,12 @@ impl OperationFacts<'static> {
     }
 }
 
-/// Why a download is not the file that was asked for.
+/// Why a download is not the requested file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the machine has a rule for each of these")]
 pub enum Contradiction {
-    /// A page from something between here and the service. Worth another try.
+    /// It is an HTML page, probably from a gateway. The download is retried.
     Page,
-    /// Another kind of file; asking again will not change it. The text says what was expected.
-    OtherKind(&'static str),
+    /// It has another format, so that a retry would not help. The text names the requested format.
+    WrongFormat(&'static str),
 }

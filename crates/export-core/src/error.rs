@@ -1,4 +1,4 @@
-//! How an export ends without a file.
+//! Why an export ended without a file.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -15,154 +15,154 @@ use crate::url::UrlError;
 
 /// Why an export ended without an artifact.
 ///
-/// Three questions matter to whoever meets one, and each has an answer:
-/// whose turn it is ([`fault`](Self::fault)), in which phase it happened
-/// ([`phase`](Self::phase)), and whether the job can go on from its checkpoint
-/// ([`is_resumable`](Self::is_resumable)).
+/// [`fault`](Self::fault) says who has to act, [`phase`](Self::phase) in which phase the error
+/// occurred, and [`is_resumable`](Self::is_resumable) whether the job can continue from its
+/// checkpoint.
+///
+/// `Display` prints the reason too, with that of a [`Failure`] or an [`ApiError`], so that
+/// [`source`](core::error::Error::source) is always `None`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The time for the job was used up, or the service asks for a wait that goes beyond it.
-    /// An export that was accepted goes on at the service.
-    #[error("{}", Deadline { phase: *phase, status: status.as_deref(), come_back: *come_back })]
+    /// The deadline has passed, or the service asked for a wait that ends after it. An export that
+    /// was accepted continues at the service.
+    #[error("{}", Deadline { phase: *phase, status: status.as_deref(), retry_at: *retry_at })]
     Deadline {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// The last state of the operation that was seen.
+        /// The last known status of the operation.
         status: Option<String>,
-        /// When the service wants to be asked again, if it said so.
-        come_back: Option<Timestamp>,
+        /// When the service allows the next request, if it said so.
+        retry_at: Option<Timestamp>,
     },
-    /// The service accepted the export, and then could not or would not make it.
+    /// The service accepted the export, and the operation then failed or was cancelled.
     #[error("the service ended the export as {status}: {reason}")]
     ExportFailed {
-        /// The service's word for the end: `failed` or `cancelled`, say.
+        /// The final status in the service's words, such as `failed` or `cancelled`.
         status: String,
-        /// Its reasons.
+        /// The reasons that the service gave.
         reason: Box<ApiError>,
-        /// The id by which the service's support finds the request.
+        /// The id of the submit request, for the service's support.
         original_request: Option<String>,
     },
-    /// Something between here and the service answered in its place: a proxy, a login page.
-    #[error(
-        "{phase}: the answer ({status}) is not the service's but that of a gateway or proxy on the way: {reason}"
-    )]
+    /// A gateway or proxy responded instead of the service, for example with a login page.
+    #[error("{phase}: a gateway or proxy answered ({status}), not the service: {reason}")]
     Gateway {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
-        /// What it says, as far as that can be read.
+        /// What the response says, such as the title of its page.
         reason: Box<ApiError>,
     },
     /// Too many failures in a row, of the network or of the service.
     #[error("{phase} failed{}: {last}", InARow(*failures))]
     GaveUp {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// How many times.
+        /// The number of failures in a row.
         failures: u32,
-        /// What happened the last time.
-        last: Trouble,
+        /// The last failure.
+        last: AttemptError,
     },
-    /// A file or a checkpoint could not be written here.
+    /// A file or a checkpoint could not be written.
     #[error("{failure}")]
     Local {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// What went wrong.
+        /// What failed.
         failure: Failure,
     },
-    /// The download is complete, and is not the kind of file that was asked for.
-    #[error("the download is not the file that was asked for: expected {expected}, got {got}")]
-    OtherKind {
-        /// What was expected.
+    /// The download is not a file of the requested format.
+    #[error("the download is not the requested file: expected {expected}, got {got}")]
+    WrongFormat {
+        /// The requested format.
         expected: &'static str,
-        /// What the service called it.
+        /// What the server sent.
         got: String,
     },
-    /// The answer breaks the protocol, and asking again would not mend it.
-    #[error("{phase}: the answer{} breaks the protocol: {what}", InBrackets(*status))]
+    /// The response breaks the protocol, and a retry would not help.
+    #[error("{phase}: invalid response{}: {what}", InBrackets(*status))]
     Protocol {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// The status of the answer, if it got so far.
+        /// The status of the response, if the head was read.
         status: Option<StatusCode>,
-        /// What is wrong with it.
+        /// What is wrong with the response.
         what: &'static str,
     },
-    /// The service refused the request for good; asking again unchanged will not help.
+    /// The service refused the request for good; the same request will be refused again.
     #[error("{phase} was refused with {status}: {reason}")]
     Refused {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
-        /// The service's own words.
+        /// The reason in the service's words.
         reason: Box<ApiError>,
     },
-    /// A submit request may have arrived, and sending another could start a second export that
-    /// somebody would notice. Nothing was sent again.
+    /// A submit request may have arrived, and was not sent again because a second export would have
+    /// a side effect, such as another mail.
     ///
-    /// Whether an export was started shows in the service. To send it once more all the same,
+    /// Check in the service whether an export was started. To send the request again nevertheless,
     /// resume with [`Resubmit::Always`](crate::Resubmit::Always).
-    #[error("the submit request may have started an export, but no answer confirms it: {last}")]
+    #[error("the submit request may have started an export, but no response confirms it: {last}")]
     SubmitUnconfirmed {
-        /// How many requests may have arrived.
+        /// The number of requests that may have arrived.
         sends: u32,
-        /// What happened to the last one.
-        last: Trouble,
+        /// The failure of the last one.
+        last: AttemptError,
     },
-    /// The endpoint is gone, as was announced.
+    /// The endpoint was switched off, as announced.
     #[error("{} was switched off on {}; use {}", sunset.endpoint, Day(sunset.sunset), sunset.successor)]
     SwitchedOff {
         /// The announcement.
         sunset: Sunset,
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
     },
     /// The credentials were refused.
     #[error("{phase}: not authorised: {reason}")]
     Unauthorized {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
-        /// Who refused them, and in which words.
-        reason: Trouble,
+        /// The refusal.
+        reason: AttemptError,
     },
-    /// Nothing was sent, since the peer could not be trusted.
+    /// Nothing was sent, because the peer cannot be trusted.
     #[error("{phase}: {failure}")]
     Untrusted {
-        /// What was being done.
+        /// The phase.
         phase: Phase,
         /// What is wrong with the peer.
         failure: Failure,
     },
-    /// The service named a URL to which this job does not go.
-    #[error("{phase}: the service named {url}, which is not followed: {reason}")]
+    /// The service sent a URL that the job refuses to follow.
+    #[error("{phase}: the URL {url} from the service is refused: {reason}")]
     UntrustedUrl {
-        /// Which request it was meant for.
+        /// The phase of the request to that URL.
         phase: Phase,
         /// The URL, without its query.
         url: String,
-        /// Why.
+        /// Why it is refused.
         reason: UrlError,
     },
 }
 
-/// What went wrong the last time: an answer, or none.
+/// Why a single request failed.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "there was an answer or there was none")]
-pub enum Trouble {
-    /// An answer with an error.
-    Answer(StatusCode, Box<ApiError>),
-    /// No answer, or half of one.
+#[expect(clippy::exhaustive_enums, reason = "there was a response or there was none")]
+pub enum AttemptError {
+    /// An error response.
+    Response(StatusCode, Box<ApiError>),
+    /// No response, or an incomplete one.
     Failure(Failure),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answer(status, reason) => write!(f, "{status}: {reason}"),
+            Self::Response(status, reason) => write!(f, "{status}: {reason}"),
             Self::Failure(failure) => failure.fmt(f),
         }
     }
@@ -172,16 +172,16 @@ impl fmt::Display for Trouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "callers branch on it")]
 pub enum Fault {
-    /// Whoever runs this: the request, the credentials, the disk or the settings are wrong.
+    /// The user: the request, the credentials, the disk or the settings are wrong.
     Local,
-    /// Nobody knows: the network, or something on the way.
+    /// Unknown: the network, or a device between client and service.
     Network,
-    /// Whoever runs the service.
+    /// The operator of the service.
     Remote,
 }
 
 impl Error {
-    /// Who has to act.
+    /// Who has to act on the error.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
@@ -194,17 +194,17 @@ impl Error {
             }
             Self::Deadline { .. }
             | Self::ExportFailed { .. }
-            | Self::OtherKind { .. }
+            | Self::WrongFormat { .. }
             | Self::Protocol { .. }
             | Self::UntrustedUrl { .. } => Fault::Remote,
             Self::GaveUp { last, .. } => match last {
-                Trouble::Answer(..) => Fault::Remote,
-                Trouble::Failure(_) => Fault::Network,
+                AttemptError::Response(..) => Fault::Remote,
+                AttemptError::Failure(_) => Fault::Network,
             },
         }
     }
 
-    /// What was being done. `None` where the service itself ended the export.
+    /// The phase in which the error occurred. `None` if the service ended the export.
     #[must_use]
     pub const fn phase(&self) -> Option<Phase> {
         match self {
@@ -218,14 +218,14 @@ impl Error {
             | Self::Untrusted { phase, .. }
             | Self::UntrustedUrl { phase, .. } => Some(*phase),
             Self::SubmitUnconfirmed { .. } | Self::SwitchedOff { .. } => Some(Phase::Submit),
-            Self::OtherKind { .. } => Some(Phase::Fetch),
+            Self::WrongFormat { .. } => Some(Phase::Fetch),
             Self::ExportFailed { .. } => None,
         }
     }
 
-    /// Whether the job may go on from its checkpoint, later or with something mended.
+    /// Whether the job can continue from its checkpoint, later or once the cause is fixed.
     ///
-    /// If not, a new job is the only way, and only after a change to what it asks for.
+    /// If not, only a new job can succeed, and only with a different request.
     #[must_use]
     pub const fn is_resumable(&self) -> bool {
         match self {
@@ -236,7 +236,7 @@ impl Error {
             | Self::Unauthorized { .. }
             | Self::Untrusted { .. } => true,
             Self::ExportFailed { .. }
-            | Self::OtherKind { .. }
+            | Self::WrongFormat { .. }
             | Self::Protocol { .. }
             | Self::Refused { .. }
             | Self::SubmitUnconfirmed { .. }
@@ -245,13 +245,13 @@ impl Error {
         }
     }
 
-    /// The error for a transport failure that ends the job at once, if this kind does.
+    /// The error for a failure that is never retried; `None` for the other kinds.
     pub(crate) fn of_final_failure(phase: Phase, failure: &Failure) -> Option<Self> {
         let failure = failure.clone();
         match failure.kind() {
             FailureKind::Sink | FailureKind::Store => Some(Self::Local { phase, failure }),
             FailureKind::Unauthorized => {
-                Some(Self::Unauthorized { phase, reason: Trouble::Failure(failure) })
+                Some(Self::Unauthorized { phase, reason: AttemptError::Failure(failure) })
             }
             FailureKind::Untrusted => Some(Self::Untrusted { phase, failure }),
             FailureKind::NotSent
@@ -263,33 +263,32 @@ impl Error {
     }
 }
 
-/// The text of [`Error::Deadline`], which depends on what is known.
+/// The text of [`Error::Deadline`].
 struct Deadline<'a> {
     phase: Phase,
     status: Option<&'a str>,
-    come_back: Option<Timestamp>,
+    retry_at: Option<Timestamp>,
 }
 
 impl fmt::Display for Deadline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.phase)?;
-        match self.come_back {
-            Some(time) => write!(
-                f,
-                "the service asks to come back at {time}, when the time for this job is over"
-            )?,
-            None => f.write_str("the time for this job is used up")?,
+        match self.retry_at {
+            Some(time) => {
+                write!(f, "the service asked to retry at {time}, after the deadline of this job")?
+            }
+            None => f.write_str("the deadline of this job has passed")?,
         }
         match self.status {
             Some(status) => {
-                write!(f, "; the export goes on at the service and was last seen {status}")
+                write!(f, "; the export continues at the service, last status: {status}")
             }
             None => Ok(()),
         }
     }
 }
 
-/// How often, if that is more than once.
+/// The number of failures, if there is more than one.
 struct InARow(u32);
 
 impl fmt::Display for InARow {
@@ -301,7 +300,7 @@ impl fmt::Display for InARow {
     }
 }
 
-/// A status, if there is one.
+/// A status in brackets, if there is one.
 struct InBrackets(Option<StatusCode>);
 
 impl fmt::Display for InBrackets {
@@ -310,12 +309,86 @@ impl fmt::Display for InBrackets {
     }
 }
 
-/// The date alone.
+/// A date without the time.
 struct Day(Timestamp);
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = alloc::format!("{}", self.0);
         f.write_str(text.split('T').next().unwrap_or(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+    use core::error::Error as StdError;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot rename the part file")]
+    struct RenameError(#[source] PermissionError);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("permission denied")]
+    struct PermissionError;
+
+    /// An error that prints its source and returns it as well.
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot rename the part file: {0}")]
+    struct RepeatingError(#[source] PermissionError);
+
+    /// What a reporter prints that walks the chain, as anyhow does for `{:#}`.
+    fn chain(error: &(dyn StdError + 'static)) -> String {
+        let mut texts = Vec::from([error.to_string()]);
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            texts.push(error.to_string());
+            cause = error.source();
+        }
+        texts.join(": ")
+    }
+
+    fn errors(failure: &Failure) -> [Error; 5] {
+        let (phase, failure) = (Phase::Fetch, || failure.clone());
+        [
+            Error::GaveUp { phase, failures: 3, last: AttemptError::Failure(failure()) },
+            Error::Local { phase, failure: failure() },
+            Error::SubmitUnconfirmed { sends: 1, last: AttemptError::Failure(failure()) },
+            Error::Unauthorized { phase, reason: AttemptError::Failure(failure()) },
+            Error::Untrusted { phase, failure: failure() },
+        ]
+    }
+
+    #[test]
+    fn chain_has_each_cause_once() {
+        let failure = || Failure::new(FailureKind::Sink);
+        for failure in [
+            failure().with_source(RenameError(PermissionError)),
+            failure().with_source(RepeatingError(PermissionError)),
+        ] {
+            let errors = errors(&failure);
+            let printed = errors.iter().map(|error| (chain(error), error.to_string()));
+            for (chain, alone) in printed.chain([(chain(&failure), failure.to_string())]) {
+                for text in ["could not be written", "cannot rename", "permission denied"] {
+                    assert_eq!(chain.matches(text).count(), 1, "{text:?} in {chain:?}");
+                    assert!(alone.contains(text), "{text:?} in {alone:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn detail_replaces_the_texts_of_the_causes() {
+        let failure = Failure::new(FailureKind::Sink)
+            .with_source(RenameError(PermissionError))
+            .with_detail("read-only folder");
+        for error in errors(&failure) {
+            let chain = chain(&error);
+            assert!(chain.ends_with("could not be written: read-only folder"), "{chain}");
+        }
+        assert!(failure.get_ref().is_some_and(|error| error.is::<RenameError>()));
     }
 }

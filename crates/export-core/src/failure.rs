@@ -1,34 +1,39 @@
-//! A transport's verdict on a request that brought no usable answer.
+//! What a transport reports about a request without a usable response.
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::error::Error as StdError;
 use core::fmt;
 
-/// What is known when a request brought no answer, or half of one.
+use http::StatusCode;
+
+use crate::api_error::ApiError;
+
+/// What is known about a request without a complete response.
 ///
-/// The difference that matters is what the server can have seen: a submit that was certainly not
-/// sent is sent again, one that may have arrived is not, unless that is harmless. A transport
-/// that cannot tell says [`Unanswered`](Self::Unanswered).
+/// The kind says how much the server can have seen. A submit that was certainly not sent is sent
+/// again; one that may have arrived is not, unless a second export would do no harm. A transport
+/// that cannot tell reports [`Unanswered`](Self::Unanswered).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// No byte of the request reached a server: no address, no connection, TLS not established.
+    /// No byte of the request reached a server: name resolution, connection or TLS handshake
+    /// failed.
     NotSent,
-    /// The request may have arrived, and no answer came: reset, closed, timed out.
+    /// The request may have arrived, and no response came: reset, closed or timed out.
     Unanswered,
-    /// The answer began and broke off.
+    /// The response began and broke off.
     Cut,
-    /// The answer began, and nothing came for longer than [`Stream::stall`](crate::Stream::stall).
+    /// The response began, and no byte came for longer than [`Stream::stall`](crate::Stream::stall).
     Stalled,
-    /// The answer is longer than allowed: a head that does not end, an error page of megabytes.
+    /// The response is longer than allowed: its head, or an API response's body.
     TooLong,
-    /// Nothing was sent to the service, since its peer could not be trusted: an unknown
-    /// certificate authority, another host's certificate, an expired one, a proxy that refuses.
+    /// Nothing was sent because the peer cannot be trusted: an unknown certificate authority,
+    /// a certificate for another host or an expired one, a proxy that refuses.
     Untrusted,
-    /// No token could be had: the credentials are wrong.
+    /// No token is available: the credentials are wrong.
     Unauthorized,
-    /// The local place for the bytes failed: disk full, no permission, a closed pipe.
+    /// The local sink failed: disk full, permission denied, a closed pipe.
     Sink,
     /// The checkpoint could not be stored.
     Store,
@@ -38,19 +43,24 @@ impl FailureKind {
     const fn as_str(self) -> &'static str {
         match self {
             Self::NotSent => "the request could not be sent",
-            Self::Unanswered => "no answer came",
-            Self::Cut => "the answer broke off",
-            Self::Stalled => "the answer stalled",
-            Self::TooLong => "the answer is too long",
+            Self::Unanswered => "no response",
+            Self::Cut => "the response was cut off",
+            Self::Stalled => "the response stalled",
+            Self::TooLong => "the response is too long",
             Self::Untrusted => "the peer is not trusted",
-            Self::Unauthorized => "no token could be had",
+            Self::Unauthorized => "no token available",
             Self::Sink => "the file could not be written",
             Self::Store => "the checkpoint could not be stored",
         }
     }
 }
 
-/// A [`FailureKind`] with the words and the error behind it.
+/// A [`FailureKind`] with a description and the underlying error.
+///
+/// `Display` prints the kind and the reason, so that an [`Error`](crate::Error) with a failure in it
+/// says why in one line. [`source`](StdError::source) therefore returns `None`: a reporter that
+/// prints the chain of sources would print the reason twice. [`get_ref`](Self::get_ref) returns the
+/// underlying error.
 ///
 /// ```
 /// use export_core::{Failure, FailureKind};
@@ -66,24 +76,25 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of this kind, without further words.
+    /// A failure of this kind, without a description.
     #[must_use]
     pub const fn new(kind: FailureKind) -> Self {
         Self { kind, detail: None, source: None }
     }
 
-    /// Says what happened. The text is shown to people: it must hold no secret.
+    /// Describes the failure. The text is shown to users and must not contain secrets.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into().into());
         self
     }
 
-    /// Keeps the transport's own error as the source, and its text as the detail if there is none.
+    /// Sets the underlying error. Unless there is a [detail](Self::with_detail), its text and those
+    /// of its own sources become the detail.
     #[must_use]
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         if self.detail.is_none() {
-            self.detail = Some(source.to_string().into());
+            self.detail = Some(text_of_chain(&source).into());
         }
         self.source = Some(Arc::new(source));
         self
@@ -95,11 +106,33 @@ impl Failure {
         self.kind
     }
 
-    /// The words of whoever saw it happen.
+    /// The description.
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
+
+    /// The underlying error, as [`with_source`](Self::with_source) took it.
+    #[must_use]
+    pub fn get_ref(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.source.as_deref()
+    }
+}
+
+/// The text of an error and of its sources. A source whose text is already there is left out, since
+/// some errors print their source themselves.
+fn text_of_chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        source = error.source();
+    }
+    text
 }
 
 impl fmt::Display for Failure {
@@ -118,9 +151,34 @@ impl fmt::Debug for Failure {
     }
 }
 
-impl StdError for Failure {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+impl StdError for Failure {}
+
+/// The source of a failure of a token request that was answered by a gateway: the job that needs
+/// the token then ends with an error that names the gateway.
+#[derive(Debug)]
+pub(crate) struct TokenGatewayError {
+    pub(crate) status: StatusCode,
+    pub(crate) page: ApiError,
+}
+
+impl TokenGatewayError {
+    /// The source of `failure`, if it is of this type.
+    pub(crate) fn of(failure: &Failure) -> Option<&Self> {
+        failure.get_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for TokenGatewayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a gateway or proxy answered the token request ({})", self.status)
+    }
+}
+
+impl StdError for TokenGatewayError {}
+
+impl From<TokenGatewayError> for Failure {
+    fn from(error: TokenGatewayError) -> Self {
+        Self::new(FailureKind::Unanswered).with_source(error)
     }
 }
 

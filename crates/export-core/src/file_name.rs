@@ -1,4 +1,4 @@
-//! Names from the network, reduced to what may be a file on any system.
+//! File names from the network, reduced to names that are safe on any system.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -6,18 +6,19 @@ use alloc::string::String;
 
 use crate::api_error::is_direction_mark;
 
-/// The longest name, in **bytes**. File systems allow 255, and a part file's name is longer.
-const LONGEST_NAME: usize = 200;
+/// The longest name in **bytes**. File systems allow 255, and the name of a part file is longer.
+const MAX_NAME: usize = 200;
 
-/// Reduces a name to a bare file name that is safe on every system, as short as 200 bytes.
+/// Reduces a name to a file name without a path that is safe on every system and has at most 200
+/// bytes.
 ///
-/// Whatever leads to the last part of a path is dropped, and so are control characters, characters
-/// that change the direction of text, dots and blanks at either end (no name is hidden, none is
-/// `..`). Characters that Windows reserves become `_`; names that Windows or SharePoint reserve
-/// get one in front. A name that is too long is cut before its extension. All other characters of
-/// Unicode stay.
+/// Only the last part of a path is kept. Control characters and characters that change the
+/// direction of text are dropped, and so are dots and white space at either end, so that no name is
+/// hidden or `..`. Characters that Windows reserves become `_`; a name that Windows or SharePoint
+/// reserve gets a `_` in front. A name that is too long is cut before its extension. All other
+/// Unicode characters are kept.
 ///
-/// `None` if nothing is left. A safe name is its own safe name.
+/// Returns `None` if nothing is left. A safe name is returned unchanged.
 ///
 /// ```
 /// use export_core::safe_file_name;
@@ -36,7 +37,7 @@ pub fn safe_file_name(name: &str) -> Option<String> {
     if bare.is_empty() {
         return None;
     }
-    // To cut a name may make it a reserved one.
+    // A cut name may be a reserved one.
     Some(unreserved(&cut(&unreserved(bare))).into_owned())
 }
 
@@ -50,14 +51,14 @@ const fn is_reserved(c: char) -> bool {
     matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*')
 }
 
-/// **Source:** Microsoft, "Restrictions and limitations in OneDrive and SharePoint": `_vti_`
-/// nowhere in a name.
+/// **Source:** Microsoft, "Restrictions and limitations in OneDrive and SharePoint": a name must not
+/// contain `_vti_`.
 fn without_vti(name: &str) -> String {
     const RESERVED: &str = "_vti_";
     let lower = name.to_ascii_lowercase();
     let mut name = String::from(name);
     let mut from = 0;
-    // Its last byte may be the first of the next one: that is gone only if this one begins with it.
+    // Replacing the first byte also breaks an overlapping match, whose first byte is this last one.
     while let Some(at) = lower[from..].find(RESERVED).map(|at| from + at) {
         name.replace_range(at..=at, "-");
         from = at + RESERVED.len() - 1;
@@ -65,8 +66,8 @@ fn without_vti(name: &str) -> String {
     name
 }
 
-/// No dot and no blank at either end, and no `~$`, the mark of an office program's lock file, in
-/// front.
+/// The name without dots and white space at either end, and without a leading `~$`, which marks the
+/// lock files of office programs.
 fn trimmed(name: &str) -> &str {
     let blank = |c: char| c == '.' || c.is_whitespace();
     let mut bare = name.trim_matches(blank);
@@ -80,7 +81,7 @@ fn unreserved(name: &str) -> Cow<'_, str> {
     if is_reserved_name(name) { format!("_{name}").into() } else { name.into() }
 }
 
-/// **Source:** as above: the devices of DOS, with any extension, and `desktop.ini`.
+/// **Source:** as for [`is_reserved`]: the DOS devices with any extension, and `desktop.ini`.
 fn is_reserved_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end();
     let is = |reserved: &str| stem.eq_ignore_ascii_case(reserved);
@@ -97,13 +98,13 @@ fn is_reserved_name(name: &str) -> bool {
         || name.eq_ignore_ascii_case("desktop.ini")
 }
 
-/// Cuts a name that is too long, before its extension.
+/// Cuts a name that is too long before its extension.
 fn cut(name: &str) -> String {
-    if name.len() <= LONGEST_NAME {
+    if name.len() <= MAX_NAME {
         return name.into();
     }
     let (stem, extension) = split(name);
-    let mut end = LONGEST_NAME - extension.len();
+    let mut end = MAX_NAME - extension.len();
     while !stem.is_char_boundary(end) {
         end -= 1;
     }
@@ -111,12 +112,11 @@ fn cut(name: &str) -> String {
     format!("{stem}{extension}")
 }
 
-/// Splits a name before the dot of its extension; `.tar.gz` is one.
+/// Splits a name before the dot of its extension. `.tar.gz` counts as one extension.
 fn split(name: &str) -> (&str, &str) {
-    const LONGEST_EXTENSION: usize = 16;
+    const MAX_EXTENSION: usize = 16;
     let Some((stem, extension)) = name.rsplit_once('.') else { return (name, "") };
-    if extension.len() > LONGEST_EXTENSION || !extension.bytes().all(|b| b.is_ascii_alphanumeric())
-    {
+    if extension.len() > MAX_EXTENSION || !extension.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return (name, "");
     }
     let stem = stem.strip_suffix(".tar").filter(|stem| !stem.is_empty()).unwrap_or(stem);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_name_stays() {
+    fn ordinary_name_is_kept() {
         for name in [
             "report.pdf",
             "Q4 (final) [v2].xlsx",
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_reduced_to_its_last_part() {
+    fn path_is_reduced_to_its_last_part() {
         assert_eq!(safe("/etc/passwd"), "passwd");
         assert_eq!(safe("..\\..\\Windows\\win.ini"), "win.ini");
         assert_eq!(safe("C:\\a/b\\c.pdf"), "c.pdf");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_neither_hides_nor_climbs() {
+    fn leading_and_trailing_dots_are_dropped() {
         for name in
             ["", ".", "..", "...", " ", "/", "\\", "../..", "\u{202e}", "\0", ". .", "~$", "~$."]
         {
@@ -178,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_or_misleads_is_dropped() {
+    fn invisible_characters_are_dropped() {
         assert_eq!(safe("in\u{202e}fdp.exe"), "infdp.exe");
         assert_eq!(safe("a\r\nb\tc\0.pdf"), "abc.pdf");
         assert_eq!(safe("\u{feff}a\u{200b}b\u{2028}.pdf"), "ab.pdf");
     }
 
     #[test]
-    fn what_windows_and_sharepoint_reserve_is_changed() {
+    fn reserved_names_and_characters_are_changed() {
         assert_eq!(safe("a<b>c:d\"e|f?g*h.pdf"), "a_b_c_d_e_f_g_h.pdf");
         for name in [
             "con",
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut_before_its_extension_and_between_characters() {
+    fn long_name_is_cut_before_its_extension() {
         assert_eq!(safe(&format!("{}.pdf", "a".repeat(300))), format!("{}.pdf", "a".repeat(196)));
         assert_eq!(
             safe(&format!("{}.tar.gz", "a".repeat(300))),
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(safe(&format!("{}.pdf", "ü".repeat(300))), format!("{}.pdf", "ü".repeat(98)));
         assert_eq!(safe(&format!("x{}.pdf", "ü".repeat(300))), format!("x{}.pdf", "ü".repeat(97)));
         assert_eq!(safe(&format!("x{}.pdf", "🎈".repeat(99))), format!("x{}.pdf", "🎈".repeat(48)));
-        assert_eq!(safe(&format!("a.{}", "b".repeat(300))).len(), LONGEST_NAME);
+        assert_eq!(safe(&format!("a.{}", "b".repeat(300))).len(), MAX_NAME);
         assert_eq!(safe(&format!("con{}x.pdf", " ".repeat(300))), "_con.pdf");
         assert_eq!(
             safe(&format!("{} {}.pdf", "a".repeat(195), "b".repeat(99))),
@@ -229,11 +229,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_name_becomes_safe_and_stays_as_it_then_is(
+        fn any_name_becomes_safe_and_stays_so(
             name in "(\\PC|[./\\\\:~$ _vti\u{0}-\u{1f}\u{202e}]|con|com1|\\.tar\\.gz|.{0,300}){0,12}"
         ) {
             if let Some(safe) = safe_file_name(&name) {
-                prop_assert!(!safe.is_empty() && safe.len() <= LONGEST_NAME);
+                prop_assert!(!safe.is_empty() && safe.len() <= MAX_NAME);
                 prop_assert!(!safe.contains(['/', '\\', '\0', '<', '>', ':', '"', '|', '?', '*']));
                 prop_assert!(!safe.starts_with(['.', ' ']) && !safe.ends_with(['.', ' ']));
                 prop_assert!(!safe.chars().any(is_dropped));

@@ -1,13 +1,31 @@
-//! Export files from Workiva, without I/O: what to send, what an answer means, until when to wait.
+//! Exports files from Workiva, without I/O.
 //!
-//! An export takes three requests and a while. It is *submitted*, and answered with 202 and the URL
-//! of an operation; the operation is *polled* until it is completed; the file that it made is
-//! *fetched*. [`ExportJob`] knows the way from the first request to the last byte, through
-//! throttling, failures, redirects, expired tokens and downloads that break off. It opens no
-//! socket and reads no clock. Whoever drives it does that: the crates `export-hyper` (async) and
-//! `export-ureq` (blocking) do, and so can you, with any HTTP client.
+//! An export takes three kinds of request. The client *submits* it, and the service responds with 202
+//! and the URL of an operation. The client *polls* the operation until it is completed, and then
+//! *fetches* the file. [`ExportJob`] is a state machine for these requests: it says which request to
+//! send, what its response means, and how long to wait. It handles rate limits, retries, redirects,
+//! expired tokens and interrupted downloads, and it can be saved and resumed at any point.
 //!
-//! # The loop
+//! The crate opens no socket, reads no clock and starts no thread. A *driver* does the I/O:
+//!
+//! - `export-hyper` is an async client on tokio and hyper.
+//! - `export-ureq` is a blocking client.
+//! - For another HTTP client, write a driver with this crate, as below.
+//!
+//! # Where to look
+//!
+//! | to | see |
+//! |---|---|
+//! | describe an export | [`ExportSpec`], with a type of options for each kind of file |
+//! | choose region, API version, retries and budgets | [`Config`], [`Limits`] |
+//! | drive an export | [`ExportJob`], [`Step`], [`Transmit`], [`InFlight`], [`Reply`] |
+//! | share one token among many jobs | [`TokenSource`] |
+//! | run many jobs within the service's rate limits | [`Batch`], [`Pacer`] |
+//! | resume after a crash | [`Checkpoint`] |
+//! | handle errors | [`Error`], [`Failure`] |
+//! | export from another service | [`Dialect`] |
+//!
+//! # The loop of a driver
 //!
 //! ```
 //! use export_core::{
@@ -16,8 +34,8 @@
 //! };
 //! use http::{Request, Response};
 //!
-//! /// The world around a job: a clock, a transport, a place for checkpoints and one for the file.
-//! trait World {
+//! /// What a driver provides: a clock, a transport, a store for checkpoints, and a sink for the file.
+//! trait Environment {
 //!     fn now(&self) -> Timestamp;
 //!     fn sleep_until(&mut self, time: Timestamp);
 //!     fn send(&mut self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure>;
@@ -25,36 +43,40 @@
 //!     fn file(&mut self) -> &mut Vec<u8>;
 //! }
 //!
-//! fn export(job: &mut ExportJob, token: &Token, world: &mut impl World) -> Result<Artifact, Error> {
+//! fn export(
+//!     job: &mut ExportJob,
+//!     token: &Token,
+//!     env: &mut impl Environment,
+//! ) -> Result<Artifact, Error> {
 //!     loop {
 //!         while let Some(event) = job.next_event() {
 //!             println!("{event:?}");
 //!         }
-//!         // Before anything else: what is not stored is lost with this process.
-//!         world.store(job.revision(), || job.checkpoint());
-//!         match job.step(world.now()) {
+//!         // Store the checkpoint if the revision has changed, before acting on any step.
+//!         env.store(job.revision(), || job.checkpoint());
+//!         match job.step(env.now()) {
 //!             Step::Done(outcome) => return outcome,
-//!             Step::Wait(wait) => world.sleep_until(wait.until),
+//!             Step::Wait(wait) => env.sleep_until(wait.until),
 //!             Step::Transmit(transmit) => {
 //!                 let token = transmit.token_need().map(|_| token);
-//!                 let have = world.file().len() as u64;
-//!                 let (request, in_flight) = transmit.start(world.now(), token, have);
-//!                 world.store(in_flight.revision(), || in_flight.checkpoint());
-//!                 match world.send(request) {
-//!                     Err(failure) => in_flight.handle_failure(world.now(), failure),
-//!                     Ok(answer) => match in_flight.handle_head(world.now(), &answer) {
+//!                 let have = env.file().len() as u64;
+//!                 let (request, in_flight) = transmit.start(env.now(), token, have);
+//!                 env.store(in_flight.revision(), || in_flight.checkpoint());
+//!                 match env.send(request) {
+//!                     Err(failure) => in_flight.handle_failure(env.now(), failure),
+//!                     Ok(response) => match in_flight.handle_head(env.now(), &response) {
 //!                         Reply::Collect(collect) => {
-//!                             world.store(collect.revision(), || collect.checkpoint());
-//!                             collect.handle_body(world.now(), answer.body());
+//!                             env.store(collect.revision(), || collect.checkpoint());
+//!                             collect.handle_body(env.now(), response.body());
 //!                         }
 //!                         Reply::Stream(mut stream) => {
-//!                             world.store(stream.revision(), || stream.checkpoint());
-//!                             world.file().truncate(stream.offset() as usize);
-//!                             if stream.check(answer.body()).is_continue() {
-//!                                 world.file().extend_from_slice(answer.body());
-//!                                 stream.advance(answer.body().len() as u64);
+//!                             env.store(stream.revision(), || stream.checkpoint());
+//!                             env.file().truncate(stream.offset() as usize);
+//!                             if stream.check(response.body()).is_continue() {
+//!                                 env.file().extend_from_slice(response.body());
+//!                                 stream.advance(response.body().len() as u64);
 //!                             }
-//!                             stream.finish(world.now());
+//!                             stream.finish(env.now());
 //!                         }
 //!                     },
 //!                 }
@@ -64,7 +86,7 @@
 //! }
 //! #
 //! # struct Test(Timestamp, Vec<Response<Vec<u8>>>, Vec<u8>);
-//! # impl World for Test {
+//! # impl Environment for Test {
 //! #     fn now(&self) -> Timestamp { self.0 }
 //! #     fn sleep_until(&mut self, time: Timestamp) { self.0 = time }
 //! #     fn send(&mut self, _: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
@@ -74,50 +96,62 @@
 //! #     fn file(&mut self) -> &mut Vec<u8> { &mut self.2 }
 //! # }
 //! #
-//! # let answers = vec![
+//! # let responses = vec![
 //! #     Response::builder().status(202).header("location", "/operations/1").body(vec![])?,
 //! #     Response::new(br#"{"status":"completed","resourceUrl":"/files/1"}"#.to_vec()),
 //! #     Response::new(b"%PDF-1.7".to_vec()),
 //! # ];
-//! # let mut world = Test(Timestamp::from_date(2026, 3, 1), answers, vec![]);
+//! # let mut env = Test(Timestamp::from_date(2026, 3, 1), responses, vec![]);
 //!
 //! let spec = ExportSpec::document("d1", DocumentExport::pdf());
 //! let mut job = ExportJob::new(spec, &Config::for_region(Region::Us))?;
-//! let artifact = export(&mut job, &Token::fixed("eyJhbGciOi")?, &mut world)?;
+//! let artifact = export(&mut job, &Token::fixed("eyJhbGciOi")?, &mut env)?;
 //! assert_eq!(artifact.length(), Some(8));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Two rules keep an export safe across crashes:
+//!
+//! - Store the checkpoint whenever the revision has changed, and before the next request is sent. A
+//!   resumed job then never submits an export again that was accepted, and keeps the waits that the
+//!   service asked for.
+//! - Report a request as [`FailureKind::NotSent`] only if no byte of it can have reached the service.
+//!   If the transport cannot tell, report [`FailureKind::Unanswered`].
+//!
+//! Dropping a handle is always safe: the job then acts as if the request had got no response.
+//!
 //! # Misuse that does not compile
 //!
-//! Each step gives out a handle, and each handle is used up by what comes next.
+//! Each handle borrows the job and is consumed by the next call, so that a step cannot be taken twice.
 //!
 //! ```compile_fail,E0382
 //! fn twice(now: export_core::Timestamp, collect: export_core::Collect<'_>) {
 //!     collect.handle_body(now, b"{}");
-//!     collect.handle_body(now, b"{}"); // the answer was handed in already
+//!     collect.handle_body(now, b"{}"); // error: use of moved value
 //! }
 //! ```
 //!
 //! ```compile_fail,E0499
 //! fn both(now: export_core::Timestamp, job: &mut export_core::ExportJob) {
 //!     let one = job.step(now);
-//!     let two = job.step(now); // the first step has not been acted upon yet
+//!     let two = job.step(now); // error: the first step still borrows the job
 //!     drop((one, two));
 //! }
 //! ```
 //!
 //! # Other services
 //!
-//! The machine knows HTTP, and a [`Dialect`] knows one service. [`Workiva`] is the one that is
-//! here; to poll something else, write another: about a hundred lines.
+//! The machine handles HTTP, and a [`Dialect`] the API of one service. [`Workiva`] is the dialect of
+//! this crate. A dialect for another API that responds with 202 and is polled takes about a hundred
+//! lines.
 //!
-//! # What an answer does
+//! # What a response does
 //!
-//! In each column, the machine is about to hear of that request; the cell is what it does next.
-//! Names in `code` are [`Error`]s, and end the job. `Pace`, `BackOff` and `RetryAfter` are the
-//! reasons for a wait ([`Why`]). Jobs are at their first failure here: waits after a failure double
-//! with each, and every budget is finite ([`Limits`]).
+//! The table is generated by running the machine. A row is a response or a failure, a column is the
+//! request that got it, and a cell is what the job does next. Names in `code` are the [`Error`]s that
+//! end the job; *resumable* means that it can continue from its checkpoint. `Pace`, `BackOff` and
+//! `RetryAfter` are the reasons for a wait ([`Why`]). Each cell shows the first failure of a job:
+//! waits double with each further one, and every budget is finite ([`Limits`]).
 //!
 #![doc = include_str!("transitions.md")]
 #![forbid(unsafe_code)]
@@ -134,9 +168,8 @@ mod error;
 mod failure;
 mod file_name;
 mod headers;
-mod intercepted;
 mod job;
-mod origin;
+mod origins;
 mod pacer;
 mod redact;
 mod sunset;
@@ -146,26 +179,26 @@ mod token_source;
 mod url;
 mod workiva;
 
-pub use api_error::{ApiError, ApiErrorDetail, Speaker};
-pub use artifact::{Artifact, SunsetNotice};
+pub use api_error::{ApiError, ApiErrorDetail, ErrorOrigin};
+pub use artifact::Artifact;
 pub use batch::{Batch, BatchLimits, BatchState, BatchStep, Counts, Ended, JobKey, Order, Turn};
 pub use config::{Config, Limits, Pace, Resubmit};
 pub use dialect::{Contradiction, Dialect, Head, OperationFacts, Phase, Reading, Repeat};
-pub use error::{Error, Fault, Trouble};
+pub use error::{AttemptError, Error, Fault};
 pub use failure::{Failure, FailureKind};
 pub use file_name::safe_file_name;
 pub use job::{
     Checkpoint, Collect, Event, EventUrl, ExportJob, InFlight, Reply, ResumeError, Step, Stream,
     Transmit, Wait, Why,
 };
-pub use origin::{Access, Origin, Origins};
+pub use origins::{Access, Origins};
 pub use pacer::{Pacer, Permit, Rate, Rates, RequestClass};
 pub use redact::Redacted;
-pub use sunset::Sunset;
+pub use sunset::{Sunset, SunsetNotice};
 pub use time::Timestamp;
 pub use token::{InvalidToken, Token, TokenId, TokenNeed};
-pub use token_source::{Ticket, TokenGrant, TokenSource, TokenStep};
-pub use url::UrlError;
+pub use token_source::{Ticket, TokenInfo, TokenSource, TokenStep};
+pub use url::{Origin, UrlError};
 pub use workiva::{
     ApiVersion, ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions,
     DocumentXhtmlOptions, ExportPrecision, ExportSpec, FileExport, PageOrientation, PageScale,

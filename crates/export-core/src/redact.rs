@@ -1,4 +1,4 @@
-//! URLs as people may see them: without what signs them, and without user names.
+//! URLs as they may be shown: without signatures and user names.
 
 use alloc::format;
 use alloc::string::String;
@@ -8,7 +8,8 @@ use http::Uri;
 
 use crate::api_error::printable;
 
-/// A URL as it may be shown: signatures and tokens live in queries, so their values are hidden.
+/// Prints a URL without the values of its query, which may be signatures or tokens, and without a
+/// user name.
 ///
 /// ```
 /// use export_core::Redacted;
@@ -21,7 +22,7 @@ use crate::api_error::printable;
 /// # Ok::<(), http::uri::InvalidUri>(())
 /// ```
 #[derive(Clone, Copy)]
-#[expect(clippy::exhaustive_structs, reason = "it is a view of one thing")]
+#[expect(clippy::exhaustive_structs, reason = "it is a view of one value")]
 pub struct Redacted<'a>(pub &'a Uri);
 
 impl fmt::Display for Redacted<'_> {
@@ -48,8 +49,8 @@ impl fmt::Debug for Redacted<'_> {
     }
 }
 
-/// A URL that could not be used, as it may be shown. Perhaps it was refused for its form: whatever
-/// stands before an `@` may be a user name, wherever it is.
+/// Redacts a URL that was refused and may be malformed. Any text before an `@` may be a user name and
+/// is hidden.
 pub(crate) fn redact_text(url: &str) -> String {
     let open = url.split(['?', '#']).next().unwrap_or_default();
     let parts = open.split_inclusive(['/', '\\']).flat_map(|part| match part.rsplit_once('@') {
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_url_is_shown_without_its_secrets() {
+    fn refused_url_is_shown_without_secrets() {
         for (url, shown) in [
             ("https://u:p@h.example/x?sig=1#f", "https://***@h.example/x?***"),
             ("/x?sig=1", "/x?***"),
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_values_of_a_query_are_hidden() {
+    fn query_values_are_hidden() {
         let shown = Redacted(&"https://u:p@h.example/x?k=secret&s".parse().unwrap()).to_string();
         assert_eq!(shown, "https://h.example/x?k=***&***");
         assert_eq!(format!("{:?}", Redacted(&"/x?k=secret".parse().unwrap())), "/x?k=***");

@@ -1,8 +1,8 @@
-//! When an endpoint goes away.
+//! The announced end of an endpoint.
 
 use crate::time::Timestamp;
 
-/// An endpoint's announced end.
+/// The announced end of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sunset {
@@ -17,7 +17,7 @@ pub struct Sunset {
 }
 
 impl Sunset {
-    /// An end that was announced.
+    /// An announced end.
     #[must_use]
     pub const fn new(
         endpoint: &'static str,
@@ -45,4 +45,15 @@ impl Sunset {
     pub const fn days_left(&self, now: Timestamp) -> i64 {
         now.days_until(self.sunset)
     }
+}
+
+/// An announced end, and the days left when the notice was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SunsetNotice {
+    /// The announcement. The date of the service's `Sunset` header, if it sent one, replaces the
+    /// documented date.
+    pub sunset: Sunset,
+    /// Days left; negative once the day has passed.
+    pub days_left: i64,
 }

@@ -1,4 +1,4 @@
-//! Time as the core sees it: a number that somebody passes in.
+//! Points in time, which the caller passes in.
 
 use core::fmt;
 use core::ops::Add;
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time: whole **milliseconds** since 1970-01-01T00:00:00Z.
 ///
-/// The core reads no clock. Whoever drives it says what time it is, and may as well say that an
-/// hour has passed. A driver reads the wall clock once, when it starts, and adds monotonic time to
-/// it from then on, so that a clock that is set back never makes a job wait twice.
+/// The core reads no clock: the driver passes the time. It should read the wall clock once, when it
+/// starts, and add monotonic time from then on, so that a change of the wall clock does not make a
+/// job wait twice.
 ///
 /// ```
 /// use core::time::Duration;
@@ -38,10 +38,10 @@ impl Timestamp {
 
     /// Midnight, UTC, at the start of a day of the Gregorian calendar, from 1970 on.
     ///
-    /// Numbers that are no date are counted on from the nearest one: 2026-02-30 is 2026-03-02.
+    /// A day that does not exist is counted on from the end of the month: 2026-02-30 is 2026-03-02.
     #[must_use]
     pub const fn from_date(year: u16, month: u8, day: u8) -> Self {
-        // Days are counted in years that begin in March: the leap day is then a year's last.
+        // Years are counted from March, so that the leap day is the last day of a year.
         let shifted = (month as u64 + 9) % 12;
         let year = year as u64 - (shifted / 10);
         let day_of_year = (153 * shifted + 2) / 5 + day as u64 - 1;
@@ -55,18 +55,17 @@ impl Timestamp {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// The time from `earlier` to this; zero if this is not later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// Whole days from this time until `later`; negative once `later` has passed.
-    ///
-    /// The last day counts as day 0: the number is what a calendar on the wall would say.
+    /// Days from this time until `later`, by the dates in UTC: 0 on the same day, negative if `later`
+    /// was on an earlier day.
     #[must_use]
     pub const fn days_until(self, later: Self) -> i64 {
-        // Days since 1970 in 64 bits of milliseconds: far from the sign.
+        // u64::MAX milliseconds are less than 2^38 days.
         (later.0 / MILLIS_A_DAY) as i64 - (self.0 / MILLIS_A_DAY) as i64
     }
 }
@@ -74,9 +73,8 @@ impl Timestamp {
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
-    /// Adds, and stays at the last representable time instead of overflowing.
-    ///
-    /// A wait is rounded up to the next millisecond: it is never cut short.
+    /// Adds a duration, rounded up to whole milliseconds so that a wait is never cut short. Saturates
+    /// at the last representable time.
     fn add(self, wait: Duration) -> Self {
         let millis = wait.as_nanos().div_ceil(1_000_000);
         Self(self.0.saturating_add(u64::try_from(millis).unwrap_or(u64::MAX)))
@@ -87,7 +85,7 @@ impl Add<Duration> for Timestamp {
 const DAYS_BEFORE_EPOCH: u64 = 719_468;
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339, in UTC; the milliseconds only where there are any.
+    /// RFC 3339 in UTC, with milliseconds unless they are zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let days = self.0 / MILLIS_A_DAY + DAYS_BEFORE_EPOCH;
         let era = days / 146_097;
@@ -111,7 +109,7 @@ impl fmt::Display for Timestamp {
 }
 
 impl fmt::Debug for Timestamp {
-    /// The same: nobody reads milliseconds.
+    /// The same as `Display`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -124,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_date_is_printed_as_it_was_made() {
+    fn display_shows_the_date_of_from_date() {
         for (year, month, day) in [
             (1970, 1, 1),
             (1999, 12, 31),
@@ -139,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn each_day_follows_the_one_before_for_four_hundred_years() {
+    fn dates_are_consecutive_for_400_years() {
         let mut expected = Timestamp::EPOCH;
         for year in 1970..2370_u16 {
             let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -154,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_rounded_up_and_never_overflows() {
+    fn addition_rounds_up_and_saturates() {
         assert_eq!(Timestamp::EPOCH + Duration::from_nanos(1), Timestamp::from_millis(1));
         let last = Timestamp::from_millis(u64::MAX);
         assert_eq!(last + Duration::MAX, last);
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn days_left_are_counted_as_on_a_calendar() {
+    fn days_until_counts_calendar_days() {
         let sunset = Timestamp::from_date(2027, 1, 31);
         let evening = Timestamp::from_date(2027, 1, 30) + Duration::from_secs(86_399);
         assert_eq!(evening.days_until(sunset), 1);

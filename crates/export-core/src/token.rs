@@ -1,4 +1,4 @@
-//! The bearer token, and what a request needs of one.
+//! Bearer tokens.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,26 +10,26 @@ use zeroize::Zeroizing;
 
 /// A bearer token.
 ///
-/// Its text cannot be read back: it goes into an `Authorization` header and nowhere else. The
-/// memory is overwritten when the last copy is dropped, a request's header included.
+/// Its text cannot be read back, only sent in an `Authorization` header. The memory is overwritten
+/// when the last copy is dropped, including the header of a request.
 #[derive(Clone)]
 pub struct Token {
     id: TokenId,
     header: HeaderValue,
 }
 
-/// Which token a request was sent with, without the token.
+/// Identifies a token without holding its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenId(pub(crate) u64);
 
-/// A token that cannot stand in a header: it is empty, or holds a space, a line break or the like.
+/// The error for a text that is not a token: it is empty, or has bytes other than visible ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the token is empty or holds bytes that no token may hold")]
+#[error("the token is empty or contains invalid characters")]
 #[non_exhaustive]
 pub struct InvalidToken;
 
 impl Token {
-    /// A token that somebody else obtained. When the service refuses it, there is no other.
+    /// A token that was obtained elsewhere. If the service refuses it, it cannot be replaced.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl Token {
         Ok(Self { id, header })
     }
 
-    /// Which token this is.
+    /// The id of the token.
     #[must_use]
     pub const fn id(&self) -> TokenId {
         self.id
@@ -76,29 +76,29 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What the next request needs of a token.
+/// Which token the next request needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenNeed {
-    /// The token that the service has just refused: any but this one.
+    /// The token that the service has just refused, and that must not be sent again.
     pub refused: Option<TokenId>,
 }
 
 impl TokenNeed {
-    /// Any token will do.
+    /// Any token.
     #[must_use]
     pub const fn any() -> Self {
         Self { refused: None }
     }
 
-    /// Any but this one.
+    /// Any token but this one.
     #[must_use]
     pub const fn other_than(refused: TokenId) -> Self {
         Self { refused: Some(refused) }
     }
 }
 
-/// A secret that is overwritten when it is dropped and never printed.
+/// A secret that is overwritten when it is dropped, and never printed.
 #[derive(Clone)]
 pub(crate) struct Secret(Zeroizing<String>);
 
@@ -125,14 +125,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_goes_into_a_header_that_hides_it() {
+    fn token_header_is_sensitive() {
         let token = Token::fixed(" secret ").unwrap();
         assert_eq!(token.header(), "Bearer secret");
         assert!(!format!("{:?} {:?}", token, token.header()).contains("secret"));
     }
 
     #[test]
-    fn what_cannot_stand_in_a_header_is_no_token() {
+    fn invalid_header_value_is_not_a_token() {
         for text in ["", " ", "a b", "a\r\nx: y", "ü", "a\u{7f}"] {
             assert_eq!(Token::fixed(text).map(|_| ()), Err(InvalidToken), "{text:?}");
         }

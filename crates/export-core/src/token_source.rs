@@ -1,5 +1,7 @@
-//! Where tokens come from: one source for all jobs of a client, without I/O.
+//! Access tokens for all jobs of a client, without I/O.
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,21 +10,20 @@ use core::time::Duration;
 
 use http::{Request, Response};
 
-use crate::api_error::{ApiError, Speaker, printable};
-use crate::config::Config;
+use crate::api_error::{ApiError, ErrorOrigin, printable};
+use crate::config::Limits;
 use crate::dialect::Head;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Failure, FailureKind, TokenGatewayError};
 use crate::headers::RetryAfter;
-use crate::intercepted::Intercepted;
 use crate::time::Timestamp;
-use crate::token::{InvalidToken, Secret, Token, TokenId, TokenNeed};
-use crate::workiva::token::{TokenReading, read_token, token_request};
+use crate::token::{InvalidToken, Token, TokenId, TokenNeed};
 
-/// Gives tokens to any number of jobs, and asks for a new one only when it must.
+/// Provides tokens to any number of jobs, and requests a new one only when it has to.
 ///
-/// It is shared behind a lock, and the lock is never held over I/O: [`step`](Self::step) says what
-/// to do, whoever is told to [`Transmit`](TokenStep::Transmit) does so with the lock released, and
-/// everybody else waits. A hundred jobs that are refused at once cause one request.
+/// Share it behind a lock, and never hold the lock over I/O. [`step`](Self::step) says what to do:
+/// a caller that gets [`Transmit`](TokenStep::Transmit) sends that request with the lock released,
+/// and all other callers wait. If the service refuses the token of a hundred jobs at once, one
+/// request replaces it.
 ///
 /// ```
 /// use export_core::{Config, Region, Timestamp, Token, TokenNeed, TokenSource, TokenStep};
@@ -40,18 +41,41 @@ use crate::workiva::token::{TokenReading, read_token, token_request};
 pub struct TokenSource {
     client: Option<Client>,
     current: Option<Issued>,
-    asking: Option<Asking>,
+    in_flight: Option<InFlight>,
     failed: Option<Failed>,
     not_before: Timestamp,
     failures: u32,
     last_number: u64,
 }
 
+/// How a service is asked for a token, and how its responses read.
+pub(crate) trait TokenEndpoint: fmt::Debug + Send + Sync {
+    /// Builds the request. `scope` lists the scopes to ask for, separated by spaces.
+    fn request(&self, scope: Option<&str>) -> Request<Vec<u8>>;
+
+    /// Reads a response of any status. The body is within [`Ticket::limit`].
+    fn read<'b>(&self, head: &Head<'_>, body: &'b [u8]) -> TokenReading<'b>;
+}
+
+/// What the response of a token endpoint means.
+#[derive(Debug)]
+pub(crate) enum TokenReading<'b> {
+    /// A token, with its lifetime in **seconds** and its scopes where the response has them.
+    Issued { text: Cow<'b, str>, expires_in: Option<u64>, scope: Option<Cow<'b, str>> },
+    /// The endpoint asks to try again later.
+    Busy,
+    /// The response comes from a gateway or proxy, not from the service.
+    Foreign(ApiError),
+    /// The credentials are refused, in the service's own words.
+    Refused(ApiError),
+    /// The response breaks the protocol; the text says how.
+    Malformed(&'static str),
+}
+
 #[derive(Debug)]
 struct Client {
-    config: Config,
-    id: String,
-    secret: Secret,
+    endpoint: Box<dyn TokenEndpoint>,
+    limits: Limits,
     scope: Option<String>,
 }
 
@@ -61,22 +85,22 @@ struct Issued {
     at: Timestamp,
     lifetime: Duration,
     usable_until: Timestamp,
-    grant: TokenGrant,
+    info: TokenInfo,
 }
 
-/// What the answer to a request for a token said of it.
+/// What the token endpoint said about the token it issued.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct TokenGrant {
-    /// How long the token is good for, from when it was given; `None` if that was not told.
+pub struct TokenInfo {
+    /// The lifetime of the token from its issue on, if the response has one.
     pub lifetime: Option<Duration>,
-    /// The scopes that it has, as sent, separated by spaces; `None` if that was not told.
+    /// The scopes of the token as sent, separated by spaces, if the response lists them.
     pub scope: Option<String>,
 }
 
-/// A request for a token that is under way, and until when it is waited for.
+/// A token request that was sent.
 #[derive(Debug)]
-struct Asking {
+struct InFlight {
     number: u64,
     give_up_at: Timestamp,
 }
@@ -87,18 +111,19 @@ struct Failed {
     until: Timestamp,
 }
 
-/// What whoever needs a token is to do.
+/// What a caller that needs a token has to do.
 #[expect(clippy::exhaustive_enums, reason = "a driver handles each of these")]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub enum TokenStep {
-    /// Here is one.
+    /// A usable token.
     Ready(Token),
-    /// Send this request, and hand its answer back with the ticket. It holds the client's secret.
+    /// Send this request, and hand its response back with the ticket. The request holds the
+    /// client's secret.
     Transmit(Request<Vec<u8>>, Ticket),
-    /// Somebody else is asking, or it is too early to ask again: step again when that one has
-    /// handed in an answer, or at this time.
+    /// Another caller's request is in flight, or it is too early for the next one. Step again when
+    /// that response has been handed in, or at this time.
     Wait(Timestamp),
-    /// None is to be had, for anybody.
+    /// No token is available to any caller.
     Failed(Failure),
 }
 
@@ -113,24 +138,25 @@ impl fmt::Debug for TokenStep {
     }
 }
 
-/// The right and the duty to hand in the answer to one request for a token.
+/// Identifies one token request. Its holder hands in the response.
 ///
-/// If it is lost with whoever held it, the source asks again once the request's time is over.
+/// If a ticket is dropped without that, the source sends a new request at
+/// [`give_up_at`](Self::give_up_at).
 #[derive(Debug)]
-#[must_use = "others wait for the answer to this request"]
+#[must_use = "others wait for the response to this request"]
 pub struct Ticket {
     number: u64,
     give_up_at: Timestamp,
 }
 
 impl Ticket {
-    /// When to stop waiting for the whole answer: then it is a [`FailureKind::Unanswered`].
+    /// When to stop waiting for the whole response and report a [`FailureKind::Unanswered`].
     #[must_use]
     pub const fn give_up_at(&self) -> Timestamp {
         self.give_up_at
     }
 
-    /// How many **bytes** of the answer may be kept: 64 KiB. One more is a
+    /// The most **bytes** of the response to keep: 64 KiB. Report a longer one as
     /// [`FailureKind::TooLong`].
     #[must_use]
     pub const fn limit(&self) -> usize {
@@ -138,24 +164,26 @@ impl Ticket {
     }
 }
 
-/// A token that is refused sooner than this was never good: another one would not be either.
-const BORN_BAD: Duration = Duration::from_secs(30);
+/// If the service refuses a token sooner than this after its issue, another one is not requested:
+/// it would be refused as well.
+const MIN_AGE_TO_REPLACE: Duration = Duration::from_secs(30);
 
-/// A token is used for at least this long, whatever its `expires_in` says: one that is over
-/// sooner is refused, and replaced then, but never fetched anew for each request.
-const LEAST_USE: Duration = Duration::from_secs(30);
+/// A token is used for at least this long, even if its `expires_in` is shorter: a short or missing
+/// lifetime must not cause a token request per API request. A token that ends sooner is refused by
+/// the service, and replaced then.
+const MIN_USE: Duration = Duration::from_secs(30);
 
-/// The lifetime of a token whose answer does not tell: the shortest that was seen is 599 s.
+/// The lifetime of a token whose response has none. The shortest that was observed is 599 s.
 const ASSUMED_LIFETIME: Duration = Duration::from_secs(300);
 
-/// No token is trusted for longer than a day.
-const LONGEST_LIFETIME: Duration = Duration::from_secs(86_400);
+/// A longer `expires_in` counts as this: one day.
+const MAX_LIFETIME: Duration = Duration::from_secs(86_400);
 
-/// For how long everybody is told of a failure before somebody may ask again.
-const HOLD: Duration = Duration::from_secs(60);
+/// How long a failure is reported to all callers before the next request is allowed.
+const FAILURE_HOLD: Duration = Duration::from_secs(60);
 
 impl TokenSource {
-    /// A source that has one token and no way to get another.
+    /// A source with one token and no way to get another.
     #[must_use]
     pub fn fixed(token: Token) -> Self {
         let forever = Timestamp::from_millis(u64::MAX);
@@ -164,24 +192,18 @@ impl TokenSource {
             at: Timestamp::EPOCH,
             lifetime: Duration::MAX,
             usable_until: forever,
-            grant: TokenGrant::default(),
+            info: TokenInfo::default(),
         };
         Self { current: Some(issued), ..Self::empty() }
     }
 
-    /// A source that asks with OAuth 2.0 client credentials (RFC 6749, 4.4).
-    #[must_use]
-    pub fn client_credentials(id: &str, secret: &str, config: &Config) -> Self {
-        let client = Client {
-            config: config.clone(),
-            id: id.into(),
-            secret: Secret::new(secret),
-            scope: None,
-        };
-        Self { client: Some(client), ..Self::empty() }
+    /// A source that requests its tokens from this endpoint.
+    pub(crate) fn with_endpoint(endpoint: Box<dyn TokenEndpoint>, limits: Limits) -> Self {
+        Self { client: Some(Client { endpoint, limits, scope: None }), ..Self::empty() }
     }
 
-    /// Asks for these scopes, separated by spaces. By default the service decides.
+    /// Requests these scopes, separated by spaces. By default the service decides. Without effect
+    /// on a [fixed](Self::fixed) token.
     #[must_use]
     pub fn with_scope(mut self, scope: &str) -> Self {
         if let Some(client) = &mut self.client {
@@ -194,7 +216,7 @@ impl TokenSource {
         Self {
             client: None,
             current: None,
-            asking: None,
+            in_flight: None,
             failed: None,
             not_before: Timestamp::EPOCH,
             failures: 0,
@@ -202,13 +224,13 @@ impl TokenSource {
         }
     }
 
-    /// What was said of the token that this source gives out now, if it has one.
+    /// What the endpoint said about the current token; `None` if there is no token.
     #[must_use]
-    pub fn grant(&self) -> Option<&TokenGrant> {
-        self.current.as_ref().map(|issued| &issued.grant)
+    pub fn token_info(&self) -> Option<&TokenInfo> {
+        self.current.as_ref().map(|issued| &issued.info)
     }
 
-    /// Says how to come by a token at `now`.
+    /// Says how to get a token at `now`.
     pub fn step(&mut self, now: Timestamp, need: TokenNeed) -> TokenStep {
         if let Some(failed) = self.failed.take_if(|failed| now >= failed.until) {
             drop(failed);
@@ -222,43 +244,38 @@ impl TokenSource {
             if !refused && now < issued.usable_until {
                 return TokenStep::Ready(issued.token.clone());
             }
-            if refused && now.since(issued.at) < BORN_BAD.min(issued.lifetime) {
+            if refused && now.since(issued.at) < MIN_AGE_TO_REPLACE.min(issued.lifetime) {
                 return self
                     .fail(now, unauthorized("the service refuses the token it has just issued"));
             }
             self.current = None;
         }
-        self.ask(now)
+        self.request_token(now)
     }
 
-    fn ask(&mut self, now: Timestamp) -> TokenStep {
+    fn request_token(&mut self, now: Timestamp) -> TokenStep {
         let Some(client) = &self.client else {
             return TokenStep::Failed(unauthorized(
-                "the service refuses the token, and there is no other",
+                "the service refuses the token, and it cannot be renewed",
             ));
         };
-        if let Some(asking) = &self.asking {
-            if now < asking.give_up_at {
-                return TokenStep::Wait(asking.give_up_at);
+        if let Some(in_flight) = &self.in_flight {
+            if now < in_flight.give_up_at {
+                return TokenStep::Wait(in_flight.give_up_at);
             }
         }
         if now < self.not_before {
             return TokenStep::Wait(self.not_before);
         }
-        let limits = client.config.limits();
-        let request = token_request(
-            &client.config,
-            &client.id,
-            client.secret.expose(),
-            client.scope.as_deref(),
-        );
+        let request = client.endpoint.request(client.scope.as_deref());
         self.last_number += 1;
-        let (number, give_up_at) = (self.last_number, now + limits.attempt);
-        self.asking = Some(Asking { number, give_up_at });
+        let (number, give_up_at) = (self.last_number, now + client.limits.attempt);
+        self.in_flight = Some(InFlight { number, give_up_at });
         TokenStep::Transmit(request, Ticket { number, give_up_at })
     }
 
-    /// Takes in the answer to a request for a token. One that is late is ignored.
+    /// Handles the response to a token request. Ignores one that comes after
+    /// [`give_up_at`](Ticket::give_up_at), once another request was sent.
     pub fn handle_response<B>(
         &mut self,
         now: Timestamp,
@@ -266,16 +283,17 @@ impl TokenSource {
         head: &Response<B>,
         body: &[u8],
     ) {
-        if !self.closes(&ticket) {
+        if !self.settle(&ticket) {
             return;
         }
+        let Some(client) = &self.client else { return };
         let limit = ticket.limit();
         let head = Head::new(head.status(), head.headers());
         let retry_after = RetryAfter::of(now, head.headers()).wait();
         let reading = if body.len() > limit {
-            TokenReading::Malformed("the token answer is longer than allowed")
+            TokenReading::Malformed("the token response is longer than allowed")
         } else {
-            read_token(&head, body)
+            client.endpoint.read(&head, body)
         };
         match (head.status().as_u16(), reading) {
             (200, TokenReading::Issued { text, expires_in, scope }) => {
@@ -287,11 +305,12 @@ impl TokenSource {
                 self.retry(now, failure, retry_after);
             }
             (300..=399, _) => {
-                let page = ApiError::new(Speaker::Gateway);
-                self.fail(now, Intercepted::new(head.status(), page).into());
+                let (status, page) = (head.status(), ApiError::new(ErrorOrigin::Gateway));
+                self.fail(now, TokenGatewayError { status, page }.into());
             }
             (_, TokenReading::Foreign(page)) => {
-                self.retry(now, Intercepted::new(head.status(), page).into(), retry_after);
+                let error = TokenGatewayError { status: head.status(), page };
+                self.retry(now, error.into(), retry_after);
             }
             (_, TokenReading::Refused(reason)) => {
                 let what = format!("the token endpoint refused the credentials: {reason}");
@@ -307,9 +326,10 @@ impl TokenSource {
         }
     }
 
-    /// Takes in that there was no answer. A failure that is late is ignored.
+    /// Handles a token request that got no response. Ignores a late report, as
+    /// [`handle_response`](Self::handle_response) does.
     pub fn handle_failure(&mut self, now: Timestamp, ticket: Ticket, failure: Failure) {
-        if !self.closes(&ticket) {
+        if !self.settle(&ticket) {
             return;
         }
         match failure.kind() {
@@ -323,17 +343,18 @@ impl TokenSource {
         }
     }
 
-    /// Takes in that whoever held the ticket has gone away: somebody else may ask, after a moment.
-    /// It is no failure: the endpoint has done nothing wrong.
+    /// Gives a ticket back without a result, because its holder was cancelled. Another caller may
+    /// send a request after [`Limits::backoff_base`](crate::Limits). Does not count as a failure of
+    /// the endpoint.
     pub fn abandon(&mut self, now: Timestamp, ticket: Ticket) {
-        if let (true, Some(client)) = (self.closes(&ticket), &self.client) {
-            self.not_before = now + client.config.limits().backoff_base;
+        if let (true, Some(client)) = (self.settle(&ticket), &self.client) {
+            self.not_before = now + client.limits.backoff_base;
         }
     }
 
-    /// Whether this ticket is the one that is waited for; nobody is waited for afterwards.
-    fn closes(&mut self, ticket: &Ticket) -> bool {
-        self.asking.take_if(|asking| asking.number == ticket.number).is_some()
+    /// Ends the wait for a request. Returns whether the ticket is that of the request in flight.
+    fn settle(&mut self, ticket: &Ticket) -> bool {
+        self.in_flight.take_if(|in_flight| in_flight.number == ticket.number).is_some()
     }
 
     fn issued(&mut self, now: Timestamp, text: &str, expires_in: Option<u64>, scope: Option<&str>) {
@@ -342,31 +363,31 @@ impl TokenSource {
             self.fail(now, unauthorized(&format!("the token endpoint answered: {InvalidToken}")));
             return;
         };
-        let told = expires_in.filter(|seconds| *seconds > 0).map(Duration::from_secs);
-        let lifetime = told.unwrap_or(ASSUMED_LIFETIME).min(LONGEST_LIFETIME);
-        let margin = client.config.limits().token_margin.min(lifetime / 2);
-        let usable_until = now + (lifetime - margin).max(LEAST_USE);
-        let grant = TokenGrant { lifetime: told, scope: printable(scope) };
-        self.current = Some(Issued { token, at: now, lifetime, usable_until, grant });
+        let announced = expires_in.filter(|seconds| *seconds > 0).map(Duration::from_secs);
+        let lifetime = announced.unwrap_or(ASSUMED_LIFETIME).min(MAX_LIFETIME);
+        let margin = client.limits.token_margin.min(lifetime / 2);
+        let usable_until = now + (lifetime - margin).max(MIN_USE);
+        let info = TokenInfo { lifetime: announced, scope: printable(scope) };
+        self.current = Some(Issued { token, at: now, lifetime, usable_until, info });
         self.failures = 0;
     }
 
     fn retry(&mut self, now: Timestamp, failure: Failure, retry_after: Option<Duration>) {
         let Some(client) = &self.client else { return };
-        let limits = client.config.limits();
+        let limits = &client.limits;
         self.failures = self.failures.saturating_add(1);
         if self.failures > limits.failures {
             self.fail(now, failure);
             return;
         }
         let doublings = (self.failures - 1).min(31);
-        let own = limits.backoff_base.saturating_mul(1 << doublings).min(limits.backoff_cap);
-        self.not_before = now + retry_after.unwrap_or_default().max(own);
+        let back_off = limits.backoff_base.saturating_mul(1 << doublings).min(limits.backoff_cap);
+        self.not_before = now + retry_after.unwrap_or_default().max(back_off);
     }
 
     fn fail(&mut self, now: Timestamp, failure: Failure) -> TokenStep {
         self.current = None;
-        self.failed = Some(Failed { failure: failure.clone(), until: now + HOLD });
+        self.failed = Some(Failed { failure: failure.clone(), until: now + FAILURE_HOLD });
         TokenStep::Failed(failure)
     }
 }

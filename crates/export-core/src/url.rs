@@ -1,35 +1,31 @@
-//! URLs from the network: read, resolved, and refused where readers could disagree about them.
+//! URLs from the network: parsed, resolved, and refused where parsers could disagree about them.
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
-use core::fmt::Write as _;
+use core::fmt::{self, Write as _};
 
 use http::Uri;
 use iri_string::types::{UriAbsoluteStr, UriReferenceStr, UriStr};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::origin::Origin;
-
-/// Why a URL is not used.
+/// Why a URL is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// It has no host, or one that is not a name, an address and perhaps a port.
+    /// It has no host, or one that is not a name or an address, with an optional port.
     #[error("it has no usable host")]
     Host,
-    /// It is longer than 8,000 bytes, resolved and encoded.
-    #[error("it is longer than {LONGEST_URL} bytes")]
+    /// It is longer than 8,000 bytes after it was resolved and encoded.
+    #[error("it is longer than {MAX_URL} bytes")]
     Long,
     /// It would send plain text over a network. See [`Origins::with_allowed`](crate::Origins::with_allowed).
-    #[error("it is plain http, and that origin was not allowed by name")]
+    #[error("it is plain http, and its origin is not explicitly allowed")]
     PlainHttp,
-    /// It leads to an origin that may not be given the token.
-    #[error(
-        "it leads to another origin than the base URL's, and that origin was not allowed by name"
-    )]
+    /// Its origin may not be given the token.
+    #[error("its origin is not that of the base URL, and is not explicitly allowed")]
     Origin,
-    /// It has a query, to which no path can be added.
-    #[error("it has a query, and cannot be the beginning of other URLs")]
+    /// It has a query, so that no path can be appended to it.
+    #[error("it has a query, so that no path can be appended")]
     Query,
     /// It is neither `http` nor `https`.
     #[error("it is neither http nor https")]
@@ -37,21 +33,107 @@ pub enum UrlError {
     /// It breaks the syntax of RFC 3986.
     #[error("it is not a URL")]
     Syntax,
-    /// It has a user name or a password in it.
-    #[error("it has a user name in it")]
+    /// It contains a user name or a password.
+    #[error("it contains a user name")]
     UserInfo,
 }
 
-/// Longer URLs are refused. Signed URLs of the large object stores have about 2,000 bytes.
-pub(crate) const LONGEST_URL: usize = 8_000;
+/// The scheme, host and port of a URL: what a token is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Origin {
+    /// Parses the origin of an absolute `http` or `https` URL.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL has another scheme, no usable host or a user name, is malformed, or is
+    /// longer than 8,000 bytes.
+    pub fn parse(url: &str) -> Result<Self, UrlError> {
+        parse(url).map(|(_, origin)| origin)
+    }
+
+    fn of(uri: &Uri) -> Result<Self, UrlError> {
+        let scheme = match uri.scheme_str() {
+            Some("https") => Scheme::Https,
+            Some("http") => Scheme::Http,
+            _ => return Err(UrlError::Scheme),
+        };
+        let authority = uri.authority().ok_or(UrlError::Host)?;
+        if authority.as_str().contains('@') {
+            return Err(UrlError::UserInfo);
+        }
+        let host = authority.host();
+        let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+        let is_ipv6_byte = |b: u8| b.is_ascii_hexdigit() || b"[]:.".contains(&b);
+        let is_legal = if host.starts_with('[') {
+            host.bytes().all(is_ipv6_byte)
+        } else {
+            host.bytes().all(is_name_byte)
+        };
+        if host.is_empty() || !is_legal {
+            return Err(UrlError::Host);
+        }
+        let default = if scheme == Scheme::Https { 443 } else { 80 };
+        // `host:` and `host:99999` have no valid port number, and are refused.
+        let port = match authority.as_str().len() - host.len() {
+            0 => default,
+            _ => authority.port_u16().ok_or(UrlError::Host)?,
+        };
+        Ok(Self { scheme, host: host.to_ascii_lowercase(), port })
+    }
+
+    /// Whether the scheme is `https`.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.scheme == Scheme::Https
+    }
+
+    /// Whether the host is this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.as_str();
+        host == "localhost"
+            || host == "[::1]"
+            || host.parse::<core::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
+    /// The host in lower case, without the port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+impl fmt::Display for Origin {
+    /// The port is shown unless it is the scheme's default.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, default) = if self.is_https() { ("https", 443) } else { ("http", 80) };
+        write!(f, "{scheme}://{}", self.host)?;
+        if self.port == default { Ok(()) } else { write!(f, ":{}", self.port) }
+    }
+}
+
+/// The longest URL in **bytes**. Signed URLs of the large object stores have about 2,000.
+pub(crate) const MAX_URL: usize = 8_000;
 
 pub(crate) fn parse(url: &str) -> Result<(Uri, Origin), UrlError> {
-    let tidy = tidy(url)?;
-    let absolute = UriStr::new(&tidy).map_err(|_| UrlError::Syntax)?;
+    let encoded = encode_stray_bytes(url)?;
+    let absolute = UriStr::new(&encoded).map_err(|_| UrlError::Syntax)?;
     to_uri(absolute.as_str())
 }
 
-/// A URL to which paths are added: without a slash at its end.
+/// Parses a URL that paths are appended to. The result has no trailing slash.
 pub(crate) fn base_url(url: &str) -> Result<String, UrlError> {
     let (uri, _) = parse(url)?;
     match uri.query() {
@@ -61,8 +143,8 @@ pub(crate) fn base_url(url: &str) -> Result<String, UrlError> {
 }
 
 pub(crate) fn resolve(base: &Uri, reference: &str) -> Result<(Uri, Origin), UrlError> {
-    let tidy = tidy(reference)?;
-    let reference = UriReferenceStr::new(&tidy).map_err(|_| UrlError::Syntax)?;
+    let encoded = encode_stray_bytes(reference)?;
+    let reference = UriReferenceStr::new(&encoded).map_err(|_| UrlError::Syntax)?;
     if reference.scheme_str().is_some() {
         return to_uri(reference.as_str());
     }
@@ -75,12 +157,12 @@ fn to_uri(absolute: &str) -> Result<(Uri, Origin), UrlError> {
     let without_fragment = absolute.split('#').next().unwrap_or_default();
     let uri: Uri = without_fragment.parse().map_err(|_| UrlError::Syntax)?;
     let origin = Origin::of(&uri)?;
-    // A reference adds to its base, and an encoded byte is three.
-    if length(&uri) > LONGEST_URL { Err(UrlError::Long) } else { Ok((uri, origin)) }
+    // Checked again: resolving adds the base, and encoding makes three bytes of one.
+    if max_len(&uri) > MAX_URL { Err(UrlError::Long) } else { Ok((uri, origin)) }
 }
 
-/// Bytes that no URL may hold and that services send all the same. A `\` stays illegal: some
-/// readers take it for a `/`, and nobody may disagree about where the host ends.
+/// Bytes that are illegal in a URL and that services send nevertheless. They are percent-encoded.
+/// A `\` stays illegal: some parsers treat it as a `/`, and would see another host.
 const STRAY: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -92,9 +174,9 @@ const STRAY: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-fn tidy(url: &str) -> Result<Cow<'_, str>, UrlError> {
+fn encode_stray_bytes(url: &str) -> Result<Cow<'_, str>, UrlError> {
     let url = url.trim_matches(' ');
-    if url.len() > LONGEST_URL {
+    if url.len() > MAX_URL {
         return Err(UrlError::Long);
     }
     if url.bytes().any(|b| b.is_ascii_control()) {
@@ -103,15 +185,15 @@ fn tidy(url: &str) -> Result<Cow<'_, str>, UrlError> {
     Ok(utf8_percent_encode(url, STRAY).into())
 }
 
-/// The whole of a URL, written into a buffer that does not grow.
+/// The complete URL. The buffer is allocated once and does not grow.
 pub(crate) fn url_text(uri: &Uri) -> String {
-    let mut text = String::with_capacity(length(uri));
-    write!(text, "{uri}").expect("a string takes everything");
+    let mut text = String::with_capacity(max_len(uri));
+    write!(text, "{uri}").expect("writing to a String does not fail");
     text
 }
 
-/// As many bytes as it has at most when it is written.
-fn length(uri: &Uri) -> usize {
+/// An upper bound of the URL's length in bytes.
+fn max_len(uri: &Uri) -> usize {
     let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
     let query = uri.query().map_or(0, |query| 1 + query.len());
     "https://".len() + authority + uri.path().len() + query
@@ -124,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_url_is_the_beginning_of_other_urls() {
+    fn base_url_has_no_query_and_no_trailing_slash() {
         assert_eq!(base_url(" https://h.example/a/ "), Ok("https://h.example/a".into()));
         assert_eq!(base_url("https://h.example/#x"), Ok("https://h.example".into()));
         assert_eq!(base_url("https://h.example/?x=1"), Err(UrlError::Query));
@@ -132,9 +214,9 @@ mod tests {
     }
 
     #[test]
-    fn a_url_has_at_most_eight_thousand_bytes() {
-        let longest = format!("https://h.example/{}", "a".repeat(LONGEST_URL - 18));
-        assert_eq!(longest.len(), LONGEST_URL);
+    fn url_longer_than_8000_bytes_is_refused() {
+        let longest = format!("https://h.example/{}", "a".repeat(MAX_URL - 18));
+        assert_eq!(longest.len(), MAX_URL);
         assert!(Origin::parse(&longest).is_ok());
         assert_eq!(Origin::parse(&format!("{longest}a")), Err(UrlError::Long));
         let base = longest.parse().unwrap();
@@ -145,8 +227,21 @@ mod tests {
     }
 
     #[test]
-    fn stray_bytes_of_a_signed_url_are_encoded_and_its_escapes_kept() {
+    fn stray_bytes_are_encoded_and_escapes_are_kept() {
         let (uri, _) = parse("https://store.example/a b|c/ü.pdf?x={1}&y=%2F").unwrap();
         assert_eq!(uri.to_string(), "https://store.example/a%20b%7Cc/%C3%BC.pdf?x=%7B1%7D&y=%2F");
+    }
+
+    #[test]
+    fn origin_shows_only_a_port_that_is_not_the_default() {
+        for (url, shown) in [
+            ("https://H.example/x", "https://h.example"),
+            ("https://h.example:443", "https://h.example"),
+            ("https://h.example:80", "https://h.example:80"),
+            ("http://h.example:80", "http://h.example"),
+            ("http://[::1]:8080/", "http://[::1]:8080"),
+        ] {
+            assert_eq!(Origin::parse(url).unwrap().to_string(), shown);
+        }
     }
 }

@@ -1,33 +1,33 @@
-//! Checkpoints that somebody has changed.
+//! Checkpoints that were changed.
 
 use export_core::{Checkpoint, Config, ExportJob, Phase, Region, Resubmit};
 use http::{Response, StatusCode};
 
+use crate::harness::{Harness, TOKEN, contains_secret};
 use crate::origin::{Allowed, US};
-use crate::script::{Answer, Turn};
-use crate::world::{TOKEN, World, gives_away};
+use crate::script::{ScriptedReply, ScriptedResponse};
 
-/// What a poll says.
+/// The response to a poll.
 const COMPLETED: &[u8] = br#"{"status":"completed","resourceUrl":"/f"}"#;
 
-/// The file that it has.
+/// The file, and its validator.
 const FILE: &[u8] = b"%PDF-1.7 and the rest of it";
 const ETAG: &str = "\"v1\"";
 
-/// The bytes are JSON; a job that goes on from it meets a service that is done at once.
+/// The bytes are the JSON of a checkpoint. The service completes a resumed job at once.
 pub(crate) fn check(data: &[u8]) {
-    if gives_away(TOKEN, data) {
+    if contains_secret(TOKEN, data) {
         return;
     }
     let Ok(saved) = serde_json::from_slice::<Checkpoint>(data) else { return };
     let again: Checkpoint = serde_json::from_str(&serde_json::to_string(&saved).unwrap()).unwrap();
     assert_eq!(again, saved);
     for resubmit in [Resubmit::IfHarmless, Resubmit::Always] {
-        go_on(saved.clone(), resubmit);
+        resume(saved.clone(), resubmit);
     }
 }
 
-fn go_on(saved: Checkpoint, resubmit: Resubmit) {
+fn resume(saved: Checkpoint, resubmit: Resubmit) {
     let config = Config::for_region(Region::Us)
         .with_allowed_origin("https://files.example.com:8443")
         .unwrap()
@@ -37,17 +37,17 @@ fn go_on(saved: Checkpoint, resubmit: Resubmit) {
     let Ok(job) = ExportJob::resume(saved, &config) else { return };
     assert_eq!(job.operation().is_some(), was_accepted);
     let allowed = Allowed::new(&[US[0], US[1], "https://files.example.com:8443"]);
-    let accepted = answer(202, [("location", "/operations/op2".into())], b"");
-    let completed = answer(200, [], COMPLETED);
-    let whole = answer(200, [("etag", ETAG.into())], FILE);
-    let no_such_part = answer(416, [], b"");
+    let accepted = response(202, [("location", "/operations/op2".into())], b"");
+    let completed = response(200, [], COMPLETED);
+    let whole = response(200, [("etag", ETAG.into())], FILE);
+    let no_such_part = response(416, [], b"");
     let parts: Vec<_> = (0..FILE.len()).map(part).collect();
-    let mut world = World::new(&config, &allowed);
-    // What was synced is there; what comes behind it in the sink is anything.
-    world.sink = [&FILE[..synced.min(FILE.len())], b"????"].concat();
-    let outcome = world.run(job, |_, sent| match sent.phase {
+    let mut harness = Harness::new(&config, &allowed);
+    // The sink has the synced bytes, and other bytes behind them.
+    harness.sink = [&FILE[..synced.min(FILE.len())], b"????"].concat();
+    let outcome = harness.run(job, |_, sent| match sent.phase {
         Phase::Submit => {
-            assert!(!was_accepted, "a submit of what was accepted");
+            assert!(!was_accepted, "a submit after the export was accepted");
             &accepted
         }
         Phase::Poll => &completed,
@@ -62,23 +62,23 @@ fn go_on(saved: Checkpoint, resubmit: Resubmit) {
             }
         }
     });
-    assert!(outcome.is_err() || world.sink == FILE, "another file");
+    assert!(outcome.is_err() || harness.sink == FILE, "a wrong file");
 }
 
-fn part(from: usize) -> Turn<'static> {
+fn part(from: usize) -> ScriptedReply<'static> {
     let range = format!("bytes {from}-{}/{}", FILE.len() - 1, FILE.len());
-    answer(206, [("content-range", range), ("etag", ETAG.into())], &FILE[from..])
+    response(206, [("content-range", range), ("etag", ETAG.into())], &FILE[from..])
 }
 
-fn answer<const N: usize>(
+fn response<const N: usize>(
     status: u16,
     headers: [(&'static str, String); N],
     body: &'static [u8],
-) -> Turn<'static> {
+) -> ScriptedReply<'static> {
     let mut head = Response::new(());
     *head.status_mut() = StatusCode::from_u16(status).unwrap();
     for (name, value) in headers {
         head.headers_mut().insert(name, value.parse().unwrap());
     }
-    Turn::Answer(Answer::new(head, body))
+    ScriptedReply::Response(ScriptedResponse::new(head, body))
 }

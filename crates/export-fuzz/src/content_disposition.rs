@@ -1,9 +1,9 @@
-//! `Content-Disposition`, as the artifact's answer brings it.
+//! `Content-Disposition`, in the response with the artifact.
 
 use export_core::{Config, ExportJob, Region, Reply, Step, Timestamp, Token, safe_file_name};
 use http::{HeaderValue, Response};
 
-use crate::world::assert_safe;
+use crate::harness::assert_safe;
 
 /// The bytes are the value of the header.
 pub(crate) fn check(data: &[u8]) {
@@ -17,7 +17,7 @@ pub(crate) fn check(data: &[u8]) {
     let token = Token::fixed("token").unwrap();
     let completed = Response::new(());
     for head in [&completed, &file] {
-        let Step::Transmit(transmit) = job.step(now) else { panic!("nothing is waited for") };
+        let Step::Transmit(transmit) = job.step(now) else { panic!("the job does not send") };
         let (_, in_flight) = transmit.start(now, Some(&token), 0);
         match in_flight.handle_head(now, head) {
             Reply::Collect(collect) => {
@@ -27,12 +27,15 @@ pub(crate) fn check(data: &[u8]) {
                 let name = stream.artifact().file_name();
                 assert_safe(name);
                 assert_eq!(safe_file_name(name).as_deref(), Some(name), "{value:?}");
-                // A name of this machine's making, or one of which every letter was sent.
+                // The default name, or a name from the header.
                 let sent = data.iter().filter(|b| b.is_ascii_alphanumeric()).count();
-                assert!(name == "export" || sent > 0 || !name.is_ascii(), "{name:?} of {value:?}");
+                assert!(
+                    name == "export" || sent > 0 || !name.is_ascii(),
+                    "{name:?} from {value:?}"
+                );
                 stream.finish(now);
             }
         }
     }
-    assert!(matches!(job.step(now), Step::Done(Ok(_))), "a name ended the job: {value:?}");
+    assert!(matches!(job.step(now), Step::Done(Ok(_))), "the name ended the job: {value:?}");
 }

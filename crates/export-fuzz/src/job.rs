@@ -1,4 +1,4 @@
-//! Answers, failures, dropped handles and crashes in any order: what a job must not do.
+//! Responses, failures, dropped handles and crashes in any order.
 
 use export_core::{
     ArchiveOptions, Config, DocumentExport, ExportJob, ExportSpec, FileExport, Pace, Phase, Region,
@@ -6,27 +6,27 @@ use export_core::{
 };
 use http::StatusCode;
 
+use crate::harness::{Harness, TOKEN, contains_secret};
 use crate::origin::{Allowed, US};
-use crate::script::{Script, Turn};
-use crate::world::{TOKEN, World, gives_away};
+use crate::script::{Script, ScriptedReply};
 
-/// Plays a [script](crate::script); once it is over, its last answer is the answer for ever.
+/// Runs a job with a [script](crate::script), whose last reply is repeated.
 pub(crate) fn check(data: &[u8]) {
-    if gives_away(TOKEN, data) {
+    if contains_secret(TOKEN, data) {
         return;
     }
     let script = Script::read(data);
     let mut config = Config::for_region(Region::Us);
-    if script.says("exact") {
+    if script.has_flag("exact") {
         config = config.with_pace(Pace::Exact);
     }
-    if script.says("jitter") {
+    if script.has_flag("jitter") {
         config = config.with_jitter(7);
     }
-    if script.says("never") {
+    if script.has_flag("never") {
         config = config.with_resubmit(Resubmit::Never);
     }
-    let mails = script.says("mail");
+    let mails = script.has_flag("mail");
     let spec = if mails {
         let options = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
         ExportSpec::file("f1", FileExport::folder(options))
@@ -35,60 +35,60 @@ pub(crate) fn check(data: &[u8]) {
     };
     let job = ExportJob::new(spec, &config).unwrap();
 
-    // Neither a process that dies for ever nor a driver that never waits for an answer comes to an
-    // end, and it is not the machine's doing.
-    let ends = |turn: &&Turn<'_>| match turn {
-        Turn::Answer(answer) => !answer.left,
-        Turn::Lost(_) => true,
-        Turn::Crash | Turn::Drop => false,
+    // Endless crashes or dropped handles never end a job, so that they are not repeated.
+    let is_repeatable = |reply: &&ScriptedReply<'_>| match reply {
+        ScriptedReply::Response(response) => !response.drops_body,
+        ScriptedReply::Failure(_) => true,
+        ScriptedReply::Crash | ScriptedReply::Drop => false,
     };
-    let Some(forever) = script.turns.iter().rev().find(ends) else { return };
+    let Some(repeated) = script.replies.iter().rev().find(is_repeatable) else { return };
     let allowed = Allowed::new(&US);
-    let mut world = World::new(&config, &allowed);
-    let mut submits = Submits { repeats: !(mails || script.says("never")), ..Submits::default() };
-    let _ = world.run(job, |index, sent| {
-        let turn = script.turns.get(index).unwrap_or(forever);
+    let mut harness = Harness::new(&config, &allowed);
+    let may_repeat = !(mails || script.has_flag("never"));
+    let mut submits = Submits { may_repeat, ..Submits::default() };
+    let _ = harness.run(job, |index, sent| {
+        let reply = script.replies.get(index).unwrap_or(repeated);
         if sent.phase == Phase::Submit {
-            submits.sent(turn);
+            submits.sent(reply);
         }
-        turn
+        reply
     });
 }
 
 /// The submit requests so far.
 #[derive(Default)]
 struct Submits {
-    repeats: bool,
-    /// How many may have arrived without being refused.
+    may_repeat: bool,
+    /// The number of submits that may have arrived and were not refused.
     arrived: u32,
     accepted: bool,
 }
 
 impl Submits {
-    fn sent(&mut self, turn: &Turn<'_>) {
-        assert!(!self.accepted, "a submit after one was accepted");
-        assert!(self.repeats || self.arrived == 0, "a second submit that may double");
+    fn sent(&mut self, reply: &ScriptedReply<'_>) {
+        assert!(!self.accepted, "a submit after the export was accepted");
+        assert!(self.may_repeat || self.arrived == 0, "a second submit with a side effect");
         assert!(self.arrived < 3, "a fourth submit that may have arrived");
-        self.arrived += u32::from(Self::may_have_arrived(turn));
-        if let Turn::Answer(answer) = turn {
-            let location = answer.head.headers().get("location");
+        self.arrived += u32::from(Self::may_have_arrived(reply));
+        if let ScriptedReply::Response(response) = reply {
+            let location = response.head.headers().get("location");
             let location = location.and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let says_where = location.strip_prefix("/o");
-            let says_where = says_where
+            let is_valid = location
+                .strip_prefix("/o")
                 .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'/'));
-            self.accepted |= answer.head.status() == StatusCode::ACCEPTED && says_where;
+            self.accepted |= response.head.status() == StatusCode::ACCEPTED && is_valid;
         }
     }
 
-    fn may_have_arrived(turn: &Turn<'_>) -> bool {
-        match turn {
-            Turn::Crash | Turn::Drop => true,
-            Turn::Lost(kind) => *kind != export_core::FailureKind::NotSent,
-            Turn::Answer(answer) => match answer.head.status().as_u16() {
-                // The service, or what stands before it, has not taken these.
+    fn may_have_arrived(reply: &ScriptedReply<'_>) -> bool {
+        match reply {
+            ScriptedReply::Crash | ScriptedReply::Drop => true,
+            ScriptedReply::Failure(kind) => *kind != export_core::FailureKind::NotSent,
+            ScriptedReply::Response(response) => match response.head.status().as_u16() {
+                // Refused by the service, or by a proxy in front of it.
                 401 | 407 | 429 => false,
-                // It says so in its own words, or by asking to come back.
-                503 => answer.left,
+                // Refused, if the job has seen the body or a `Retry-After`.
+                503 => response.drops_body,
                 _ => true,
             },
         }

@@ -1,25 +1,25 @@
-//! What has to hold for every input that comes from outside, as functions of bytes.
+//! Checks of `export-core` for arbitrary inputs from outside.
 //!
-//! Each check takes any bytes, makes an input of them, hands it to `export-core` through its public
-//! interface, and panics where a promise is broken. The targets in `fuzz/` call them with what a
-//! fuzzer thinks of, and the tests of this crate with the inputs that were kept and with generated
-//! ones: whatever a fuzzer has found once is tried in each run of the tests.
+//! Each check builds an input from arbitrary bytes, passes it to `export-core` through its public
+//! interface, and panics if an invariant is broken. The targets in `fuzz/` run the checks with a
+//! fuzzer. The tests of this crate run them with the kept inputs and with generated ones, so that every
+//! input that a fuzzer has found is tested on each run.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a check that cannot go on has found something")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the check")]
 
 mod checkpoint;
 mod content_disposition;
 mod file_name;
+mod harness;
 mod job;
 mod origin;
 mod retry_after;
 mod script;
 mod token;
 mod url;
-mod world;
 
-/// A check, and what it is called in `fuzz/`.
+/// The name of a check, which is that of its target in `fuzz/`, and the check.
 pub type Check = (&'static str, fn(&[u8]));
 
 /// All checks.
@@ -33,11 +33,11 @@ pub const CHECKS: [Check; 7] = [
     ("url", url::check),
 ];
 
-/// Runs the check of this name.
+/// Runs the check with this name.
 ///
 /// # Panics
 ///
-/// If there is none of this name, or a promise is broken.
+/// If there is no such check, or an invariant is broken.
 pub fn check(name: &str, data: &[u8]) {
     let found = CHECKS.iter().find(|(known, _)| *known == name);
     let (_, check) = found.unwrap_or_else(|| panic!("there is no check named {name:?}"));

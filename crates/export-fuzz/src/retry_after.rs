@@ -1,10 +1,10 @@
-//! `Retry-After` and `Date`, as a poll's answer brings them.
+//! `Retry-After` and `Date`, in the response to a poll.
 
 use export_core::{Config, Event, ExportJob, Region, Reply, Step, Timestamp, Token};
 use http::{HeaderValue, Response, StatusCode};
 
+use crate::harness::seconds;
 use crate::script::lines;
-use crate::world::seconds;
 
 /// The first line is the `Retry-After`, the second the `Date`.
 pub(crate) fn check(data: &[u8]) {
@@ -23,9 +23,11 @@ pub(crate) fn check(data: &[u8]) {
     let mut job = ExportJob::attach("op1", &config).unwrap();
     let now = Timestamp::from_date(2026, 3, 1);
     let token = Token::fixed("token").unwrap();
-    let Step::Transmit(transmit) = job.step(now) else { panic!("nothing is waited for") };
+    let Step::Transmit(transmit) = job.step(now) else { panic!("the job does not send") };
     let (_, in_flight) = transmit.start(now, Some(&token), 0);
-    let Reply::Collect(collect) = in_flight.handle_head(now, &head) else { panic!("no file") };
+    let Reply::Collect(collect) = in_flight.handle_head(now, &head) else {
+        panic!("the body is streamed")
+    };
     collect.handle_body(now, b"");
 
     let (mut read, mut ignored) = (None, false);
@@ -36,7 +38,7 @@ pub(crate) fn check(data: &[u8]) {
             _ => {}
         }
     }
-    assert_ne!(read.is_some(), ignored, "read, or reported as unreadable: {value:?}");
+    assert_ne!(read.is_some(), ignored, "neither read nor reported: {value:?}");
     let expected = seconds(&value);
     assert!(expected.is_none() || read == expected, "{value:?} was read as {read:?}");
     let is_date = value.as_bytes().windows(3).any(|three| three[0] == b':' || three[2] == b':');
@@ -48,8 +50,14 @@ pub(crate) fn check(data: &[u8]) {
             assert!(outcome.is_err() && asked > longest, "{value:?} ended the job");
         }
         (Step::Wait(wait), asked) => {
-            assert!(wait.until.since(now) >= asked.unwrap_or_default(), "{value:?} was undercut");
-            assert!(wait.until.since(now) <= longest, "{value:?} outlasts the job");
+            assert!(
+                wait.until.since(now) >= asked.unwrap_or_default(),
+                "the wait is shorter than {value:?}"
+            );
+            assert!(
+                wait.until.since(now) <= longest,
+                "the wait for {value:?} is longer than the job"
+            );
         }
         (step, _) => panic!("{step:?} after {value:?}"),
     }

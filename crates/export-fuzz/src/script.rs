@@ -1,4 +1,4 @@
-//! Scripts: what a service and its network do, as text that a fuzzer can change and a person read.
+//! Scripts: what a service and its network do, as text that a fuzzer can mutate and a person can read.
 //!
 //! ```text
 //! mail
@@ -18,8 +18,9 @@
 //! %PDF-1.7
 //! ```
 //!
-//! The first block says which job it is. Each other one is a turn: its first line a status and
-//! words, then headers, an empty line, and the body. Whatever cannot be read counts as not there.
+//! The first block has flags that choose the job. Each further block is what one request gets: a first
+//! line with a status and words, then headers, an empty line, and the body. What cannot be parsed is
+//! ignored.
 
 use std::time::Duration;
 
@@ -27,69 +28,67 @@ use export_core::FailureKind;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 pub(crate) struct Script<'a> {
-    /// The words of the first block.
-    pub(crate) words: Vec<&'a str>,
-    pub(crate) turns: Vec<Turn<'a>>,
+    flags: Vec<&'a str>,
+    pub(crate) replies: Vec<ScriptedReply<'a>>,
 }
 
-pub(crate) enum Turn<'a> {
-    /// An answer.
-    Answer(Answer<'a>),
-    /// The process dies with the request on its way, and another goes on from what was stored.
+/// What one request gets.
+pub(crate) enum ScriptedReply<'a> {
+    Response(ScriptedResponse<'a>),
+    /// The process ends during the request, and another one resumes the stored checkpoint.
     Crash,
-    /// Whoever waits for the answer goes away.
+    /// The driver drops the handle of the request.
     Drop,
-    /// There is no answer.
-    Lost(FailureKind),
+    Failure(FailureKind),
 }
 
-pub(crate) struct Answer<'a> {
+pub(crate) struct ScriptedResponse<'a> {
     pub(crate) head: Response<()>,
     pub(crate) body: &'a [u8],
-    /// How long it takes.
-    pub(crate) after: Duration,
-    /// How the body ends, if not well.
-    pub(crate) ends: Option<FailureKind>,
-    /// Whether it is left after its head.
-    pub(crate) left: bool,
+    /// The time until the response comes.
+    pub(crate) delay: Duration,
+    /// The failure at the end of the body.
+    pub(crate) failure: Option<FailureKind>,
+    /// The driver drops the handle after the head.
+    pub(crate) drops_body: bool,
 }
 
-impl<'a> Answer<'a> {
-    /// One that comes at once and whole.
+impl<'a> ScriptedResponse<'a> {
+    /// A response without a delay and without a failure.
     pub(crate) fn new(head: Response<()>, body: &'a [u8]) -> Self {
-        Self { head, body, after: Duration::ZERO, ends: None, left: false }
+        Self { head, body, delay: Duration::ZERO, failure: None, drops_body: false }
     }
 }
 
-/// As many turns are read of one script.
-const MOST_TURNS: usize = 64;
+/// Further replies of a script are ignored.
+const MAX_REPLIES: usize = 64;
 
-/// No answer takes longer: a driver gives up before.
-const LONGEST: u64 = 30_000;
+/// The longest delay in **milliseconds**: a driver gives up after [`Limits::attempt`](export_core::Limits).
+const MAX_DELAY: u64 = 30_000;
 
 impl<'a> Script<'a> {
     pub(crate) fn read(text: &'a [u8]) -> Self {
         let mut blocks = Blocks(Some(text));
-        let words = blocks.next().map(words).unwrap_or_default();
-        Self { words, turns: blocks.filter_map(turn).take(MOST_TURNS).collect() }
+        let flags = blocks.next().map(words).unwrap_or_default();
+        Self { flags, replies: blocks.filter_map(reply).take(MAX_REPLIES).collect() }
     }
 
-    pub(crate) fn says(&self, word: &str) -> bool {
-        self.words.contains(&word)
+    pub(crate) fn has_flag(&self, flag: &str) -> bool {
+        self.flags.contains(&flag)
     }
 }
 
-/// What stands between the lines that say `===`.
+/// The blocks between `===` lines.
 struct Blocks<'a>(Option<&'a [u8]>);
 
 impl<'a> Iterator for Blocks<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        const LINE: &[u8] = b"\n===\n";
+        const SEPARATOR: &[u8] = b"\n===\n";
         let rest = self.0?;
-        let end = rest.windows(LINE.len()).position(|window| window == LINE);
-        self.0 = end.map(|end| &rest[end + LINE.len()..]);
+        let end = rest.windows(SEPARATOR.len()).position(|window| window == SEPARATOR);
+        self.0 = end.map(|end| &rest[end + SEPARATOR.len()..]);
         Some(&rest[..end.unwrap_or(rest.len())])
     }
 }
@@ -98,31 +97,31 @@ fn words(line: &[u8]) -> Vec<&str> {
     std::str::from_utf8(line).unwrap_or_default().split_whitespace().collect()
 }
 
-fn turn(block: &[u8]) -> Option<Turn<'_>> {
+fn reply(block: &[u8]) -> Option<ScriptedReply<'_>> {
     let (line, rest) = split_line(block);
     let words = words(line);
     match *words.first()? {
-        "crash" => Some(Turn::Crash),
-        "drop" => Some(Turn::Drop),
-        "lost" => Some(Turn::Lost(words.get(1).and_then(|word| failure(word))?)),
+        "crash" => Some(ScriptedReply::Crash),
+        "drop" => Some(ScriptedReply::Drop),
+        "lost" => Some(ScriptedReply::Failure(words.get(1).and_then(|word| failure(word))?)),
         status => {
             let mut head = Response::new(());
             *head.status_mut() = status.parse().ok().and_then(|n| StatusCode::from_u16(n).ok())?;
-            let body = headers(rest, head.headers_mut());
-            let after = words.iter().find_map(|word| word.strip_prefix('+')?.parse().ok());
-            Some(Turn::Answer(Answer {
+            let body = read_headers(rest, head.headers_mut());
+            let delay = words.iter().find_map(|word| word.strip_prefix('+')?.parse().ok());
+            Some(ScriptedReply::Response(ScriptedResponse {
                 head,
                 body,
-                after: Duration::from_millis(after.unwrap_or(0).min(LONGEST)),
-                ends: words[1..].iter().find_map(|word| failure(word)),
-                left: words.contains(&"left"),
+                delay: Duration::from_millis(delay.unwrap_or(0).min(MAX_DELAY)),
+                failure: words[1..].iter().find_map(|word| failure(word)),
+                drops_body: words.contains(&"left"),
             }))
         }
     }
 }
 
-/// Reads headers up to an empty line, and gives what is behind it.
-fn headers<'a>(mut rest: &'a [u8], headers: &mut HeaderMap) -> &'a [u8] {
+/// Reads headers up to an empty line, and returns the rest.
+fn read_headers<'a>(mut rest: &'a [u8], headers: &mut HeaderMap) -> &'a [u8] {
     loop {
         let (line, after) = split_line(rest);
         rest = after;
@@ -135,7 +134,7 @@ fn headers<'a>(mut rest: &'a [u8], headers: &mut HeaderMap) -> &'a [u8] {
     }
 }
 
-/// The lines of a text, without their ends.
+/// The lines of a text, without line ends.
 pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|b| *b == b'\n')
 }

@@ -1,14 +1,14 @@
-//! URLs that the service names: where they lead, and who is told what.
+//! URLs from the service: where requests go, and what they disclose.
 
 use export_core::{Config, Error, ExportJob, FailureKind, Origin, Phase};
 use http::{HeaderValue, Response, StatusCode};
 use url::Url;
 
+use crate::harness::{Harness, Sent, TOKEN, contains_secret};
 use crate::origin::Allowed;
-use crate::script::{Answer, Turn, lines};
-use crate::world::{Sent, TOKEN, World, gives_away};
+use crate::script::{ScriptedReply, ScriptedResponse, lines};
 
-/// Base URLs, and what else is allowed by name.
+/// Base URLs, and the other allowed origins.
 const SETTINGS: [(&str, &[&str]); 5] = [
     ("https://api.app.wdesk.com", &[]),
     ("https://api.app.wdesk.com:8443/wk", &["https://files.example.com"]),
@@ -17,12 +17,12 @@ const SETTINGS: [(&str, &[&str]); 5] = [
     ("https://wk.example/a/b", &[]),
 ];
 
-/// Where the service puts the URL.
+/// Where the service sends the URL.
 const PLACES: [&str; 4] = ["location", "redirect of a poll", "resource", "redirect of a download"];
 
-/// The first line is the number of a setting, the second the URL.
+/// The first line is the index of a setting, the second the URL.
 pub(crate) fn check(data: &[u8]) {
-    if gives_away(TOKEN, data) {
+    if contains_secret(TOKEN, data) {
         return;
     }
     let mut lines = lines(data);
@@ -42,11 +42,11 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-/// An origin is trusted only if another reader of URLs would come to the same one.
+/// An origin is trusted only if another URL parser reads the same one.
 fn check_origin(config: &Config, allowed: &Allowed, text: &str) {
     let Ok(origin) = Origin::parse(text) else { return };
     let again = Origin::parse(&origin.to_string());
-    assert_eq!(again.as_ref(), Ok(&origin), "an origin is not its own origin");
+    assert_eq!(again.as_ref(), Ok(&origin), "the origin of an origin is another");
     if config.origins().trusts(&origin) {
         assert!(allowed.has(text.trim_matches(' ')), "{text:?} is trusted as {origin}");
     }
@@ -55,37 +55,37 @@ fn check_origin(config: &Config, allowed: &Allowed, text: &str) {
 fn check_place(config: &Config, allowed: &Allowed, url: &[u8], place: &str) {
     let Ok(value) = HeaderValue::from_bytes(url) else { return };
     let text = String::from_utf8_lossy(url);
-    let answer = |status: u16, location: Option<&HeaderValue>, body| {
+    let response = |status: u16, location: Option<&HeaderValue>, body| {
         let mut head = Response::new(());
         *head.status_mut() = StatusCode::from_u16(status).unwrap();
         head.headers_mut().extend(location.map(|url| (http::header::LOCATION, url.clone())));
-        Turn::Answer(Answer::new(head, body))
+        ScriptedReply::Response(ScriptedResponse::new(head, body))
     };
     let quoted = serde_json::to_string(&text).unwrap();
     let at_url = format!(r#"{{"status":"completed","resourceUrl":{quoted}}}"#);
     let usual = HeaderValue::from_static("/operations/op1");
-    let accepted = answer(202, Some(if place == "location" { &value } else { &usual }), b"");
-    let moved = answer(307, Some(&value), b"");
+    let accepted = response(202, Some(if place == "location" { &value } else { &usual }), b"");
+    let moved = response(307, Some(&value), b"");
     let completed = match place {
-        "resource" => answer(200, None, at_url.as_bytes()),
-        _ => answer(200, None, br#"{"status":"completed","resourceUrl":"/f"}"#),
+        "resource" => response(200, None, at_url.as_bytes()),
+        _ => response(200, None, br#"{"status":"completed","resourceUrl":"/f"}"#),
     };
-    let file = answer(200, None, b"%PDF-1.7");
-    let gone = Turn::Lost(FailureKind::Sink);
+    let file = response(200, None, b"%PDF-1.7");
+    let gone = ScriptedReply::Failure(FailureKind::Sink);
 
     let spec = export_core::ExportSpec::document("d1", export_core::DocumentExport::pdf());
     let job = ExportJob::new(spec, config).unwrap();
-    let mut world = World::new(config, allowed);
-    // The request whose answer names the URL, and the one that goes there.
+    let mut harness = Harness::new(config, allowed);
+    // The request whose response has the URL, and the request to that URL.
     let (mut from, mut to) = (None, None);
-    let outcome = world.run(job, |index, sent| {
+    let outcome = harness.run(job, |index, sent| {
         let is_first = from.is_none();
-        let names = match sent.phase {
+        let has_url = match sent.phase {
             Phase::Submit => place == "location",
             Phase::Poll => place == "resource" || place == "redirect of a poll",
             Phase::Fetch => place == "redirect of a download",
         };
-        match (names && is_first, from.is_some() && to.is_none()) {
+        match (has_url && is_first, from.is_some() && to.is_none()) {
             (true, _) => from = Some(sent.url.clone()),
             (false, true) => to = Some((sent.url.clone(), is_trusted(sent))),
             _ => {}
@@ -93,7 +93,7 @@ fn check_place(config: &Config, allowed: &Allowed, url: &[u8], place: &str) {
         match sent.phase {
             _ if index > 8 => &gone,
             Phase::Submit => &accepted,
-            Phase::Poll | Phase::Fetch if names && is_first && place.starts_with("redirect") => {
+            Phase::Poll | Phase::Fetch if has_url && is_first && place.starts_with("redirect") => {
                 &moved
             }
             Phase::Poll => &completed,
@@ -101,7 +101,7 @@ fn check_place(config: &Config, allowed: &Allowed, url: &[u8], place: &str) {
         }
     });
     if let (Some(from), Some((to, true))) = (&from, &to) {
-        // A poll that is sent to somebody's login page is sent once more to where it was.
+        // A poll that was redirected to a login page is sent to the same URL again.
         if from != to {
             assert_same(allowed, from, &text, to);
         }
@@ -115,18 +115,18 @@ fn is_trusted(sent: &Sent) -> bool {
     sent.headers.contains_key("authorization")
 }
 
-/// The token went to `to`: a browser would have gone to an allowed origin as well.
+/// Asserts that a browser would also send the request with the token to an allowed origin.
 fn assert_same(allowed: &Allowed, from: &str, text: &str, to: &str) {
     assert!(allowed.has(to), "a token to {to}");
     if text.contains("WORKIVA_CLUSTER_DOMAIN") {
         return;
     }
-    let elsewhere = Url::parse(from).unwrap().join(text);
-    let same = elsewhere.as_ref().is_ok_and(|url| allowed.has_url(url));
-    assert!(same, "a token to {to}, where others read {elsewhere:?} in {text:?}");
+    let parsed = Url::parse(from).unwrap().join(text);
+    let same = parsed.as_ref().is_ok_and(|url| allowed.has_url(url));
+    assert!(same, "a token to {to}, but another parser reads {parsed:?} from {text:?}");
 }
 
-/// What signs a URL, and the user in it, are not shown.
+/// Asserts that the query and the user name of a URL are not printed.
 fn assert_hidden(text: &str, shown: &str) {
     let text = text.trim();
     let open = text.split(['?', '#']).next().unwrap_or_default();
@@ -136,7 +136,7 @@ fn assert_hidden(text: &str, shown: &str) {
     let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
     for secret in [behind, user] {
         let is_secret = secret.len() > 8 && secret.bytes().all(|b| b.is_ascii_alphanumeric());
-        // What stands in the open as well is none.
+        // A text that is also in the visible part is not a secret.
         let is_open = open.replacen(user, "", 1).contains(secret);
         assert!(!is_secret || is_open || !shown.contains(secret), "{secret} in {shown}");
     }

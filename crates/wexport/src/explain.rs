@@ -1,10 +1,10 @@
 //! Why an export ended without its file, and what to do about it.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 
 use export_host::TunnelError;
 use export_hyper::{
-    ApiError, Error, ExportError, Failure, FailureKind, Phase, ResumeError, SpecError, Trouble,
+    ApiError, AttemptError, Error, ExportError, Failure, FailureKind, Phase, ResumeError, SpecError,
 };
 use http::StatusCode;
 
@@ -71,8 +71,8 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
     let mut problem = Problem::new(exit_of(error), error.to_string());
     problem.facts.phase = error.phase().map(|phase| phase.to_string());
     match error {
-        Error::Deadline { come_back, .. } => {
-            problem = problem.advise(match come_back {
+        Error::Deadline { retry_at, .. } => {
+            problem = problem.advise(match retry_at {
                 Some(time) => format!("come back at {time}, or allow more with --timeout"),
                 None => "allow more time with --timeout".into(),
             });
@@ -102,7 +102,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
                 (String::new(), false)
             };
             problem.what = match last {
-                Trouble::Answer(status, reason) => {
+                AttemptError::Response(status, reason) => {
                     hear(&mut problem, reason);
                     problem.facts.status = Some(status.as_u16());
                     format!(
@@ -110,9 +110,9 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
                         if last_time { "the last time " } else { "" }
                     )
                 }
-                Trouble::Failure(failure) => format!("{phase} failed{times}: {failure}"),
+                AttemptError::Failure(failure) => format!("{phase} failed{times}: {failure}"),
             };
-            if let Trouble::Failure(failure) = last
+            if let AttemptError::Failure(failure) = last
                 && failure.kind() == FailureKind::NotSent
             {
                 problem = problem
@@ -120,7 +120,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             }
         }
         Error::Local { failure, .. } => problem.what = failure.to_string(),
-        Error::OtherKind { .. } | Error::Protocol { .. } | Error::UntrustedUrl { .. } => {
+        Error::WrongFormat { .. } | Error::Protocol { .. } | Error::UntrustedUrl { .. } => {
             problem.again = Some("not unchanged: the answer would be the same".into());
         }
         Error::Refused { phase, status, reason } => {
@@ -141,7 +141,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             problem.again = Some("not with this API version".into());
         }
         Error::Unauthorized { reason, .. } => {
-            if let Trouble::Answer(status, reason) = reason {
+            if let AttemptError::Response(status, reason) = reason {
                 problem.facts.status = Some(status.as_u16());
                 hear(&mut problem, reason);
             }
@@ -173,7 +173,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
 
 /// What a proxy said when it was asked for a connection, if that is what failed.
 fn tunnel_error(failure: &Failure) -> Option<&TunnelError> {
-    let mut cause = failure.source();
+    let mut cause = failure.get_ref().map(|error| error as &(dyn StdError + 'static));
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref() {
             return Some(found);
@@ -242,7 +242,7 @@ fn gateway_words(reason: &ApiError) -> String {
 const fn exit_of(error: &Error) -> Exit {
     match error {
         Error::Deadline { .. } => Exit::GaveUp,
-        Error::GaveUp { last: Trouble::Failure(failure), .. } => match failure.kind() {
+        Error::GaveUp { last: AttemptError::Failure(failure), .. } => match failure.kind() {
             FailureKind::NotSent => Exit::Network,
             _ => Exit::GaveUp,
         },

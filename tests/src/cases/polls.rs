@@ -54,28 +54,28 @@ pub(super) fn cases() -> Vec<Case> {
                 with_status(r#""started""#)
             ),
         )
-        .ends("the service asks to come back at TIME1"),
+        .ends("the service asked to retry at TIME1"),
         poll("503-retry-after-0", "1", &status_retry_after(503, "0")),
         poll("500", r#"{"to": 3}"#, &status(500)),
         poll("500-persistent", EVERY, &status(500))
             .ends("poll failed 4 times in a row; the last time: 500"),
         poll("502-gateway-page", "1", &status_body(502, "html")),
         poll("502-gateway-page-persistent", EVERY, &status_body(502, "html"))
-            .ends("that of a gateway or proxy"),
+            .ends("a gateway or proxy answered"),
         poll("504", "1", &status_body(504, "empty")),
         poll("unanswered", "1", CLOSE_BEFORE_HEAD),
         poll("closed-after-head", "1", CLOSE_AFTER_HEAD),
         poll("cut", "1", &close_at(10)),
         poll("truncated", "1", r#"{"fault": "truncate"}"#),
         poll("overlong", "1", r#"{"fault": "overlong", "by": 2000000, "length": "honest"}"#)
-            .ends("its body is longer than allowed"),
+            .ends("the body is longer than allowed"),
         poll("stalled", "1", r#"{"fault": "stall", "at": {"byte": 10}}"#)
             .with(|case| case.limits.attempt = Duration::from_secs(1)),
         poll("slow-head", "1", r#"{"fault": "stall", "at": "before_head"}"#)
             .with(|case| case.limits.attempt = Duration::from_secs(1)),
-        poll("garbage", "1", GARBAGE).ends("the body is not the JSON that it begins as"),
+        poll("garbage", "1", GARBAGE).ends("the body is not valid JSON"),
         poll("html-page", "1", HTML_PAGE),
-        poll("html-page-persistent", EVERY, HTML_PAGE).ends("that of a gateway or proxy"),
+        poll("html-page-persistent", EVERY, HTML_PAGE).ends("a gateway or proxy answered"),
         poll("compressed", "1", r#"{"fault": "content_encoding"}"#)
             .ends("the body is not a JSON object"),
         poll("redirect", "1", LOOP),

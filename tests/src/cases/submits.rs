@@ -24,7 +24,7 @@ fn harmless() -> Vec<Case> {
         submit("429-retry-after-0", "1", &status_retry_after(429, "0")),
         submit("429-retry-after-1", "1", &status_retry_after(429, "1")),
         submit("429-retry-after-hours", "1", &status_retry_after(429, "7200"))
-            .ends("the service asks to come back at TIME1"),
+            .ends("the service asked to retry at TIME1"),
         submit("503", "1", &status(503)),
         submit("503-retry-after-0", "1", &status_retry_after(503, "0")),
         submit("503-persistent", EVERY, &status(503))
@@ -34,10 +34,10 @@ fn harmless() -> Vec<Case> {
         submit("504", "1", &status_body(504, "empty")),
         submit("unanswered", "1", CLOSE_BEFORE_HEAD),
         submit("unanswered-persistent", EVERY, CLOSE_BEFORE_HEAD)
-            .ends("may have started an export, but no answer confirms it"),
+            .ends("may have started an export, but no response confirms it"),
         submit("unanswered-resubmit-never", "1", CLOSE_BEFORE_HEAD)
             .with(|case| case.resubmit = Resubmit::Never)
-            .ends("may have started an export, but no answer confirms it"),
+            .ends("may have started an export, but no response confirms it"),
         submit("closed-after-head", "1", CLOSE_AFTER_HEAD),
         submit("cut", "1", &close_at(10)),
         submit(
@@ -47,24 +47,23 @@ fn harmless() -> Vec<Case> {
         ),
         submit("garbage-with-location", "1", GARBAGE),
         submit("html-page-with-location", "1", HTML_PAGE),
-        submit("html-page", EVERY, &status_body(200, "html")).ends("that of a gateway or proxy"),
-        submit("redirect", EVERY, LOOP).ends("an export is not asked for somewhere else"),
-        submit("login-redirect", EVERY, LOGIN).ends("that of a gateway or proxy"),
+        submit("html-page", EVERY, &status_body(200, "html")).ends("a gateway or proxy answered"),
+        submit("redirect", EVERY, LOOP).ends("a submit must not be redirected"),
+        submit("login-redirect", EVERY, LOGIN).ends("a gateway or proxy answered"),
         submit("200", EVERY, &status_body(200, "empty"))
-            .ends("a submit is answered with 202 or an error"),
+            .ends("expected 202 or an error for a submit"),
         submit("400", EVERY, &status(400))
             .ends("submit was refused with 400 Bad Request: 400BadRequest"),
         submit("403-nested", EVERY, &status_body(403, "nested"))
             .ends("submit was refused with 403 Forbidden: Forbidden"),
         submit("403-gateway-page", EVERY, &status_body(403, "html"))
-            .ends("that of a gateway or proxy"),
+            .ends("a gateway or proxy answered"),
         submit("404", EVERY, &status(404)).ends("submit was refused with 404"),
-        submit("407", EVERY, &status_body(407, "empty"))
-            .ends("a proxy on the way wants credentials (407)"),
+        submit("407", EVERY, &status_body(407, "empty")).ends("a proxy requires credentials (407)"),
         submit("409", EVERY, &status(409)).ends("submit was refused with 409"),
         submit("huge-headers", "1", r#"{"fault": "huge_headers", "count": 6}"#),
         submit("endless-headers", "1", r#"{"fault": "huge_headers", "count": 100, "bytes": 9000}"#)
-            .ends("its head does not end"),
+            .ends("the head is too long"),
     ]
 }
 
@@ -77,11 +76,11 @@ fn with_email() -> Vec<Case> {
         email("429", "1", &status(429)),
         email("503-service-error", "1", &status(503)),
         email("503-empty", "1", &status_body(503, "empty"))
-            .ends("may have started an export, but no answer confirms it: 503"),
+            .ends("may have started an export, but no response confirms it: 503"),
         email("500", "1", &status(500))
-            .ends("may have started an export, but no answer confirms it: 500"),
+            .ends("may have started an export, but no response confirms it: 500"),
         email("unanswered", EVERY, CLOSE_BEFORE_HEAD)
-            .ends("may have started an export, but no answer confirms it: no answer came"),
+            .ends("may have started an export, but no response confirms it: no response"),
         email("unanswered-resubmit-always", "1", CLOSE_BEFORE_HEAD)
             .with(|case| case.resubmit = Resubmit::Always),
         email("closed-after-head", EVERY, CLOSE_AFTER_HEAD),

@@ -23,11 +23,11 @@ pub(super) fn cases() -> Vec<Case> {
         token("502-gateway-page", "1", &status_body(502, "html")),
         token("unanswered", "1", CLOSE_BEFORE_HEAD),
         token("cut", "1", &close_at(10)),
-        token("garbage", EVERY, GARBAGE).ends("the token endpoint's answer is not a JSON object"),
-        token("html-page", EVERY, HTML_PAGE).ends("that of a gateway or proxy on the way"),
-        token("redirect", EVERY, LOOP).ends("that of a gateway or proxy on the way"),
+        token("garbage", EVERY, GARBAGE).ends("the token response is not a JSON object"),
+        token("html-page", EVERY, HTML_PAGE).ends("a gateway or proxy answered"),
+        token("redirect", EVERY, LOOP).ends("a gateway or proxy answered"),
         token("without-access-token", EVERY, r#"{"fault": "json", "remove": ["access_token"]}"#)
-            .ends("the token endpoint's answer has no access_token"),
+            .ends("the token response has no access_token"),
         token("without-expires-in", EVERY, r#"{"fault": "json", "remove": ["expires_in"]}"#),
         Case::new("token-without-scope")
             .with(|case| case.scopes = &["graph:read"])

@@ -7,10 +7,10 @@ use export_sim::Certificate;
 use super::EVERY;
 use crate::case::{Case, FILE};
 
-const ELSEWHERE: &str = "it leads to another origin than the base URL's";
-const USER_INFO: &str = "which is not followed: it has a user name in it";
-const NO_URL: &str = "which is not followed: it is not a URL";
-const NO_WEB: &str = "which is not followed: it is neither http nor https";
+const ELSEWHERE: &str = "its origin is not that of the base URL";
+const USER_INFO: &str = "from the service is refused: it contains a user name";
+const NO_URL: &str = "from the service is refused: it is not a URL";
+const NO_WEB: &str = "from the service is refused: it is neither http nor https";
 const NOT_SENT: &str = "the request could not be sent";
 
 pub(super) fn cases() -> Vec<Case> {
@@ -20,15 +20,15 @@ pub(super) fn cases() -> Vec<Case> {
         ("scheme_relative", "", FILE),
         ("body_only", "", FILE),
         ("header_only", "", FILE),
-        ("missing", "", "with no Location header and no operationLocation"),
-        ("empty", "", "with no Location header and no operationLocation"),
-        ("null", "", "with no Location header and no operationLocation"),
+        ("missing", "", "without a Location header or an operationLocation"),
+        ("empty", "", "without a Location header or an operationLocation"),
+        ("null", "", "without a Location header or an operationLocation"),
         ("foreign", "", ELSEWHERE),
         ("other_port", "", ELSEWHERE),
         ("other_port", "-over-tls", ELSEWHERE),
         ("http", "-over-tls", ELSEWHERE),
-        ("cluster_domain", "", "a URL holds ${WORKIVA_CLUSTER_DOMAIN}"),
-        ("user_info", "", "it has a user name in it"),
+        ("cluster_domain", "", "cannot expand ${WORKIVA_CLUSTER_DOMAIN} in a URL"),
+        ("user_info", "", "it contains a user name"),
     ] {
         let fault = format!(r#"{{"fault": "location", "url": "{form}"}}"#);
         let name = format!("location-{}{over_tls}", form.replace('_', "-"));
@@ -39,8 +39,8 @@ pub(super) fn cases() -> Vec<Case> {
         ("relative", "", FILE),
         ("scheme_relative", "", FILE),
         ("http", "-over-tls", "it is plain http"),
-        ("cluster_domain", "", "a URL holds ${WORKIVA_CLUSTER_DOMAIN}"),
-        ("user_info", "", "it has a user name in it"),
+        ("cluster_domain", "", "cannot expand ${WORKIVA_CLUSTER_DOMAIN} in a URL"),
+        ("user_info", "", "it contains a user name"),
     ] {
         let fault = format!(r#"{{"fault": "resource_url", "url": "{form}"}}"#);
         let name = format!("resource-{}{over_tls}", form.replace('_', "-"));

@@ -78,16 +78,21 @@ fn bodies() -> Vec<Case> {
     const ENDLESS: &str = r#"{"fault": "body", "body": "endless"}"#;
     let case = |endpoint, name, fault, ends| wire(endpoint, name, EVERY, fault).ends(ends);
     vec![
-        case("token", "huge-error", HUGE, "submit failed: the answer is too long"),
-        case("submit", "huge-error", HUGE, "but no answer confirms it: 500 Internal Server Error"),
+        case("token", "huge-error", HUGE, "submit failed: the response is too long"),
+        case(
+            "submit",
+            "huge-error",
+            HUGE,
+            "but no response confirms it: 500 Internal Server Error",
+        ),
         case("operation", "huge-error", HUGE, "the last time: 500 Internal Server Error"),
         case("download", "huge-error", HUGE, "the last time: 500 Internal Server Error"),
-        case("token", "endless", ENDLESS, "submit failed: the answer is too long"),
-        case("operation", "endless", ENDLESS, "its body is longer than allowed"),
+        case("token", "endless", ENDLESS, "submit failed: the response is too long"),
+        case("operation", "endless", ENDLESS, "the body is longer than allowed"),
         wire("submit", "endless-with-location", "1", ENDLESS),
         wire("submit", "compressed", "1", r#"{"fault": "content_encoding"}"#),
         wire("token", "compressed", EVERY, r#"{"fault": "content_encoding"}"#)
-            .ends("the token endpoint's answer is not a JSON object"),
+            .ends("the token response is not a JSON object"),
     ]
 }
 
@@ -110,13 +115,13 @@ fn lengths() -> Vec<Case> {
         ),
         wire("download", "chunks-and-length", "1", &lines(&["content-length: 5"]))
             .with(chunked)
-            .ends("its body is longer than it announced"),
+            .ends("the body is longer than announced"),
         wire("operation", "invalid-chunks", "1", &chunks),
         wire("download", "invalid-chunks", "1", &chunks),
         wire("operation", "short-content-length", "1", &headers_length(10))
-            .ends("the body is not the JSON that it begins as"),
+            .ends("the body is not valid JSON"),
         wire("download", "206-unrequested", "1", &status_body(206, "html"))
-            .ends("it carries another range than the one asked for"),
+            .ends("the range is not the requested one"),
     ]
 }
 
@@ -142,10 +147,10 @@ fn connections() -> Vec<Case> {
         connection("garbage", "garbage"),
         connection("closed-email", "close")
             .sends_email()
-            .ends("may have started an export, but no answer confirms it: no answer came"),
+            .ends("may have started an export, but no response confirms it: no response"),
         wire("submit", "reset-email", EVERY, RESET)
             .sends_email()
-            .ends("may have started an export, but no answer confirms it: no answer came"),
+            .ends("may have started an export, but no response confirms it: no response"),
         // A connection that was closed in the meantime is not reused.
         wire("submit", "closed-at-end", "1", CLOSE_AT_END).with(long_interval),
         wire("operation", "closed-at-end", "1", &format!("[{PENDING}, {CLOSE_AT_END}]"))
@@ -185,7 +190,7 @@ fn storage() -> Vec<Case> {
         signed("redirect-loop", EVERY, &to(r#""itself""#)).ends("too many redirects in a row"),
         signed("redirect-to-api", EVERY, &to(r#""other_port""#)).ends("fetch was refused with 404"),
         signed("redirect-to-file", EVERY, &to(r#"{"url": "file:///etc/passwd"}"#))
-            .ends("which is not followed: it is not a URL"),
+            .ends("from the service is refused: it is not a URL"),
         signed("expired-url", "1", "[]").rule("operation", "1", r#"{"fault": "expire_url"}"#),
         signed("expired-url-persistent", EVERY, "[]")
             .rule("operation", EVERY, r#"{"fault": "expire_url"}"#)

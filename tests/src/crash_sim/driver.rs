@@ -37,7 +37,7 @@ impl<F: Injector> CrashSim<F> {
                     return Ok(Err(Error::Deadline {
                         phase: job.phase(),
                         status: None,
-                        come_back: None,
+                        retry_at: None,
                     }));
                 }
                 Step::Wait(wait) => {

@@ -135,7 +135,7 @@ fn name(outcome: &Outcome) -> &'static str {
             Error::Gateway { .. } => "gateway error",
             Error::GaveUp { .. } => "gave up",
             Error::Local { .. } => "local failure",
-            Error::OtherKind { .. } => "wrong file format",
+            Error::WrongFormat { .. } => "wrong file format",
             Error::Protocol { .. } => "protocol error",
             Error::Refused { .. } => "refused",
             Error::SubmitUnconfirmed { .. } => "submit unconfirmed",

@@ -1,4 +1,4 @@
-//! `Content-Disposition`: what the service calls a file.
+//! `Content-Disposition`: the file name that the service sends.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,9 +10,8 @@ use crate::file_name::safe_file_name;
 
 /// The file name in the header, reduced to a [safe one](safe_file_name).
 ///
-/// **Source:** RFC 6266 for the header, RFC 8187 for `filename*`, which is preferred. Read
-/// liberally: a name of raw UTF-8, a missing disposition and a quote that is not closed are taken
-/// as they were meant.
+/// **Source:** RFC 6266 for the header, RFC 8187 for `filename*`, which is preferred. The parser is
+/// lenient: it accepts a name in raw UTF-8, a missing disposition type and an unclosed quote.
 pub(crate) fn file_name(value: &HeaderValue) -> Option<String> {
     let (mut plain, mut extended) = (None, None);
     for (name, value) in (Parameters { rest: value.as_bytes() }) {
@@ -25,7 +24,7 @@ pub(crate) fn file_name(value: &HeaderValue) -> Option<String> {
     extended.or(plain)
 }
 
-/// The `name=value` pairs, whatever else stands between the semicolons.
+/// The `name=value` pairs between the semicolons; anything else is skipped.
 struct Parameters<'a> {
     rest: &'a [u8],
 }
@@ -81,12 +80,12 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// A name without a charset: UTF-8 if it can be that, otherwise ISO-8859-1, as in RFC 9110, 5.5.
+/// Decodes a name without a charset: UTF-8 if valid, otherwise ISO-8859-1 as in RFC 9110, 5.5.
 fn decode(name: Vec<u8>) -> String {
     String::from_utf8(name).unwrap_or_else(|error| latin_1(error.as_bytes()))
 }
 
-/// `charset'language'percent-encoded` (RFC 8187, 3.2).
+/// Decodes `charset'language'percent-encoded` (RFC 8187, 3.2).
 fn decode_extended(value: &[u8]) -> Option<String> {
     let mut parts = value.splitn(3, |&b| b == b'\'');
     let (charset, _language, encoded) = (parts.next()?, parts.next()?, parts.next()?);
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_of_the_standard_are_read() {
+    fn standard_forms_are_read() {
         for (value, expected) in [
             ("attachment; filename=report.pdf", "report.pdf"),
             ("attachment; filename=\"Annual Report.pdf\"", "Annual Report.pdf"),
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_that_are_met_are_read_as_they_are_meant() {
+    fn common_malformed_values_are_read() {
         for (value, expected) in [
             (&b"filename=\"a.pdf\""[..], "a.pdf"),
             (b"attachment; filename=\"a.pdf", "a.pdf"),
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extended_name_that_cannot_be_read_gives_way_to_the_plain_one() {
+    fn unreadable_extended_name_falls_back_to_plain() {
         for extended in ["UTF-8''%FF.pdf", "koi8-r''a.pdf", "a.pdf", "UTF-8'a.pdf", "UTF-8''..", ""]
         {
             let value = alloc::format!("attachment; filename*={extended}; filename=plain.pdf");
@@ -157,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_climbs_is_reduced() {
+    fn path_in_a_name_is_dropped() {
         assert_eq!(name(b"a; filename=\"../../x.pdf\"").as_deref(), Some("x.pdf"));
         assert_eq!(name(b"a; filename*=UTF-8''..%2F..%5Cx.pdf").as_deref(), Some("x.pdf"));
         assert_eq!(name(b"a; filename*=UTF-8''%00%0D%0A"), None);
     }
 
     #[test]
-    fn no_name_is_no_name() {
+    fn missing_name_is_none() {
         for value in
             ["", "attachment", "attachment; filename", "filename=", "x=filename=", "\"filename=a\""]
         {
@@ -174,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_value_is_read_without_a_panic_and_every_name_is_safe(
+        fn any_value_gives_a_safe_name_or_none(
             value in proptest::collection::vec(
                 prop_oneof![
                     Just(b"filename".to_vec()), Just(b"*=".to_vec()), Just(b"UTF-8''".to_vec()),
@@ -191,7 +190,7 @@ mod tests {
         }
 
         #[test]
-        fn a_safe_name_survives_both_ways_of_writing_it(text in "\\PC{1,40}") {
+        fn safe_name_round_trips(text in "\\PC{1,40}") {
             let Some(text) = safe_file_name(&text) else { return Ok(()) };
             let quoted = alloc::format!("attachment; filename=\"{text}\"");
             prop_assert_eq!(name(quoted.as_bytes()), Some(text.clone()));

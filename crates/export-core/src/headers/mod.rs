@@ -1,11 +1,11 @@
-//! Headers whose value needs more than a comparison.
+//! Headers whose value has to be parsed.
 
 mod content_disposition;
+mod date;
 mod range;
 mod retry_after;
-mod sunset;
 
 pub(crate) use content_disposition::file_name;
+pub(crate) use date::sunset;
 pub(crate) use range::{ContentRange, content_length, strong_etag};
 pub(crate) use retry_after::RetryAfter;
-pub(crate) use sunset::sunset;

@@ -1,24 +1,24 @@
-//! `Content-Range`, `Content-Length` and `ETag`: which bytes of which file an answer carries.
+//! `Content-Range`, `Content-Length` and `ETag`: which bytes of which file a response has.
 
 use alloc::string::String;
 
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
 
-/// The part of a file that a 206 carries.
+/// The part of a file in the body of a 206.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ContentRange {
     /// Offset of the first byte.
     pub(crate) first: u64,
     /// Offset behind the last byte.
     pub(crate) end: u64,
-    /// Length of the whole file, if the server knows it.
+    /// Length of the whole file, if it is known.
     pub(crate) total: Option<u64>,
 }
 
 impl ContentRange {
-    /// Reads `bytes first-last/total` (RFC 9110, 14.4). `None` for every other form, and where
-    /// the three numbers contradict one another or the length of the body.
+    /// Parses `bytes first-last/total` (RFC 9110, 14.4). `None` for any other form, and if the numbers
+    /// contradict one another or the `Content-Length`.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim();
         let (unit, rest) = value.split_once(' ')?;
@@ -40,15 +40,15 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     number(headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim())
 }
 
-/// The validator, if it is a strong one (RFC 9110, 8.8.3): equal ones mean equal bytes.
+/// The `ETag` if it is a strong validator (RFC 9110, 8.8.3), which identifies the bytes.
 pub(crate) fn strong_etag(headers: &HeaderMap) -> Option<String> {
-    const LONGEST: usize = 256;
+    const MAX_LEN: usize = 256;
     let value = headers.get(ETAG)?.to_str().ok()?.trim();
     let quoted = value.len() >= 2 && value.starts_with('"') && value.ends_with('"');
-    (quoted && value.len() <= LONGEST).then(|| value.into())
+    (quoted && value.len() <= MAX_LEN).then(|| value.into())
 }
 
-/// Digits only: `parse` alone would take a sign.
+/// Parses digits only: `parse` alone would accept a sign.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
@@ -64,14 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_read_with_and_without_a_total() {
+    fn range_is_read_with_and_without_total() {
         let read = |value| ContentRange::of(&headers(CONTENT_RANGE, value));
         assert_eq!(read("bytes 5-9/10"), Some(ContentRange { first: 5, end: 10, total: Some(10) }));
         assert_eq!(read("Bytes 0-0/*"), Some(ContentRange { first: 0, end: 1, total: None }));
     }
 
     #[test]
-    fn a_range_that_cannot_be_is_none() {
+    fn invalid_range_is_none() {
         for value in [
             "bytes 5-4/10",
             "bytes 5-10/10",
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_is_not_as_long_as_the_body_is_none() {
+    fn range_must_match_the_content_length() {
         for (length, agrees) in [("5", true), ("4", false), ("6", false), ("0", false)] {
             let mut both = headers(CONTENT_RANGE, "bytes 5-9/10");
             both.insert(CONTENT_LENGTH, HeaderValue::from_static(length));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_strong_validator_counts() {
+    fn weak_or_malformed_etag_is_none() {
         let read = |value| strong_etag(&headers(ETAG, value));
         assert_eq!(read("\"v1\""), Some("\"v1\"".into()));
         for value in ["W/\"v1\"", "v1", "\"", "", "\"v1"] {

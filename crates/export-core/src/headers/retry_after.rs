@@ -1,29 +1,30 @@
-//! `Retry-After`: how long the service asks to be left alone.
+//! `Retry-After`: how long to wait before the next request.
 
 use core::time::Duration;
 
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
+use super::date::http_date;
 use crate::time::Timestamp;
 
-/// What an answer says about when to come back.
+/// The `Retry-After` header of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RetryAfter {
-    /// Nothing.
+    /// There is no such header.
     Absent,
-    /// Come back after this long.
+    /// Wait this long.
     Wait(Duration),
-    /// Something that is neither whole seconds nor a date.
+    /// The value is neither whole seconds nor a date.
     Malformed,
 }
 
 impl RetryAfter {
     /// Reads the header.
     ///
-    /// **Source:** RFC 9110, 10.2.3: whole **seconds**, or an HTTP-date. A date is taken relative
-    /// to the answer's own `Date`, since the two clocks may differ; relative to `now` if there is
-    /// none. A date in the past is no wait at all.
+    /// **Source:** RFC 9110, 10.2.3: whole **seconds**, or an HTTP-date. A date counts from the
+    /// response's own `Date`, since the two clocks may differ, and from `now` if there is none. A
+    /// date in the past is a wait of zero.
     pub(crate) fn of(now: Timestamp, headers: &HeaderMap) -> Self {
         let Some(value) = headers.get(RETRY_AFTER) else { return Self::Absent };
         let Ok(value) = value.to_str() else { return Self::Malformed };
@@ -38,21 +39,12 @@ impl RetryAfter {
         Self::Wait(until.since(sent.unwrap_or(now)))
     }
 
-    /// The wait, if there is one.
     pub(crate) const fn wait(self) -> Option<Duration> {
         match self {
             Self::Wait(wait) => Some(wait),
             Self::Absent | Self::Malformed => None,
         }
     }
-}
-
-/// Reads an HTTP-date in any of its three forms (RFC 9110, 5.6.7).
-pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
-    // The type that the parser returns has no name without std; its methods need none.
-    let epoch = httpdate::parse_http_date("Thu, 01 Jan 1970 00:00:00 GMT").ok()?;
-    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(epoch).ok()?;
-    Some(Timestamp::EPOCH + since_epoch)
 }
 
 #[cfg(test)]
@@ -71,14 +63,14 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_taken_as_they_are() {
+    fn whole_seconds_are_read() {
         assert_eq!(read("0", None), RetryAfter::Wait(Duration::ZERO));
         assert_eq!(read(" 17 ", None), RetryAfter::Wait(Duration::from_secs(17)));
         assert_eq!(read("18446744073709551615", None).wait(), Some(Duration::from_secs(u64::MAX)));
     }
 
     #[test]
-    fn a_date_counts_from_the_date_of_its_own_answer() {
+    fn date_counts_from_the_date_of_its_response() {
         let minute = Some(Duration::from_secs(60));
         for until in [
             "Fri, 01 Jan 2027 00:01:00 GMT",
@@ -98,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_called_malformed() {
+    fn any_other_value_is_malformed() {
         for value in ["", "-5", "1.5", "18446744073709551616", "soon", "1 s", "+3", "0x10"] {
             assert_eq!(read(value, None), RetryAfter::Malformed, "{value:?}");
         }

@@ -1,4 +1,4 @@
-//! A frozen job, as it is stored.
+//! The stored form of a job.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -11,16 +11,16 @@ use super::state::{Download, Operation, State};
 use crate::api_error::printable;
 use crate::config::Config;
 use crate::file_name::safe_file_name;
-use crate::origin::Origin;
 use crate::redact::redact_text;
 use crate::time::Timestamp;
+use crate::url::Origin;
 use crate::url::{UrlError, url_text};
 
-/// Everything that another process needs to go on with a job.
+/// Everything that another process needs to continue a job.
 ///
-/// It holds no token, no secret and no signed URL: whoever reads it learns what was exported and
-/// where the operation is. Store it whenever [`ExportJob::revision`] has moved; JSON by `serde`
-/// is the intended form, and fields that a later release adds are ignored by this one.
+/// It holds no token, no secret and no signed URL, but it does name what is exported and the URL of
+/// the operation. Store it whenever [`ExportJob::revision`] has changed, as JSON through `serde`.
+/// Fields that a later release adds are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub(super) version: u32,
@@ -66,13 +66,13 @@ impl Checkpoint {
         self.operation.as_deref()
     }
 
-    /// How many submit requests may have reached the service.
+    /// The number of submit requests that may have reached the service.
     #[must_use]
     pub const fn submits(&self) -> u32 {
         self.submits
     }
 
-    /// How many bytes of the artifact are safe on disk.
+    /// The number of bytes of the artifact that the sink has synced.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
@@ -84,13 +84,13 @@ impl Checkpoint {
         &self.dialect
     }
 
-    /// What the dialect saved of itself.
+    /// The text that the dialect saved.
     #[must_use]
     pub fn spec(&self) -> &str {
         &self.spec
     }
 
-    /// Whether a job of this dialect, with these settings, may go on from it.
+    /// Checks that a job with this dialect and these settings may continue from it.
     pub(crate) fn check(&self, dialect: &str, config: &Config) -> Result<(), ResumeError> {
         if self.version > VERSION {
             return Err(ResumeError::Version(self.version));
@@ -114,7 +114,7 @@ impl Checkpoint {
         self.retry_after_ms.map(Duration::from_millis)
     }
 
-    /// What the sink may keep: nothing, unless a validator tells the same bytes from others.
+    /// The download to continue; `None` without a validator, which identifies the bytes in the sink.
     pub(super) fn download(&self) -> Option<Box<Download>> {
         let etag = self.etag.clone()?;
         Some(Box::new(Download {
@@ -129,8 +129,8 @@ impl Checkpoint {
         }))
     }
 
-    /// Freezes a job. Resuming asks for a fresh URL of the artifact, so a fetch is stored as a
-    /// poll that must wait for whichever of the two is due later.
+    /// Saves a job. A fetch is saved as a poll, since a resumed job needs a fresh URL of the artifact;
+    /// its wait ends when both the fetch and the poll would be due.
     pub(super) fn of(job: &ExportJob) -> Self {
         let state = job.state.last();
         let operation = state.operation();
@@ -162,30 +162,30 @@ impl Checkpoint {
     }
 }
 
-/// Why a checkpoint cannot be gone on from.
+/// Why a job cannot be resumed from a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResumeError {
-    /// It belongs to another service than the one that is configured.
-    #[error("the checkpoint belongs to {saved}, and this is configured for {configured}")]
+    /// It belongs to another service than the configured one.
+    #[error("the checkpoint belongs to {saved}, but the configured service is {configured}")]
     Base {
-        /// Whose it is.
+        /// The origin in the checkpoint.
         saved: String,
-        /// What is configured.
+        /// The configured origin.
         configured: String,
     },
     /// Another dialect wrote it.
     #[error("the checkpoint was written by the dialect {0:?}")]
     Dialect(String),
-    /// The URL of its operation is not one that this job may go to.
-    #[error("the checkpoint's operation is not followed: {0}")]
+    /// The URL of its operation is refused.
+    #[error("the operation URL of the checkpoint is refused: {0}")]
     Operation(#[from] UrlError),
-    /// The dialect cannot read what it saved.
-    #[error("the checkpoint's description of the export cannot be read: {0}")]
+    /// The dialect cannot be restored.
+    #[error("the export in the checkpoint cannot be restored: {0}")]
     Spec(String),
     /// A newer release wrote it.
     #[error(
-        "the checkpoint has version {0}, and this release reads up to {VERSION}: use a newer one"
+        "the checkpoint has version {0}, but this release supports at most {VERSION}: use a newer release"
     )]
     Version(u32),
 }
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_of_a_later_release_are_ignored() {
+    fn unknown_fields_are_ignored() {
         let text = r#"{"version":1,"dialect":"d","spec":"","base":"https://h","colour":"red"}"#;
         let checkpoint: Checkpoint = serde_json::from_str(text).unwrap();
         assert_eq!(checkpoint.offset(), 0);

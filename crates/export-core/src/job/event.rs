@@ -1,4 +1,4 @@
-//! What a job has to tell while it runs.
+//! The events of a running job.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -8,16 +8,17 @@ use core::time::Duration;
 use http::{HeaderValue, Method, StatusCode, Uri};
 
 use super::schedule::Why;
-use crate::artifact::SunsetNotice;
 use crate::dialect::Phase;
 use crate::failure::FailureKind;
 use crate::redact::Redacted;
+use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;
 
 /// Something that happened to a job.
 ///
-/// Events are for people and logs: whatever a program must not miss is in the outcome and in the
-/// checkpoint. No event holds a secret: URLs print without the values of their queries.
+/// Events are for users and logs. A program that misses some loses nothing: what it needs is in the
+/// outcome and in the checkpoint. Events hold no secrets: URLs print without the values of their
+/// queries.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -25,31 +26,31 @@ pub enum Event {
     Sending {
         /// When.
         at: Timestamp,
-        /// What for.
+        /// What the request is for.
         phase: Phase,
-        /// Its method.
+        /// The method.
         method: Method,
-        /// Its URL; prints redacted.
+        /// The URL; prints redacted.
         url: EventUrl,
     },
-    /// The head of an answer came.
+    /// The head of a response was received.
     Answered {
         /// When.
         at: Timestamp,
-        /// To which request.
+        /// What the request was for.
         phase: Phase,
-        /// Its status.
+        /// The status.
         status: StatusCode,
-        /// How long the service asks to be left alone, if it does.
+        /// How long to wait before the next request, from `Retry-After`.
         retry_after: Option<Duration>,
-        /// The service's id of the request, from `X-Request-ID`; none of more than 256 bytes.
+        /// The service's id of the request, from `X-Request-ID`, if it has at most 256 bytes.
         request_id: Option<HeaderValue>,
     },
-    /// No answer came, or half of one.
+    /// A request got no response, or an incomplete one.
     Failed {
         /// When.
         at: Timestamp,
-        /// To which request.
+        /// What the request was for.
         phase: Phase,
         /// What is known.
         kind: FailureKind,
@@ -58,51 +59,51 @@ pub enum Event {
     Accepted {
         /// When.
         at: Timestamp,
-        /// Where it is polled; prints redacted.
+        /// The URL to poll; prints redacted.
         operation: EventUrl,
     },
-    /// The operation has a new state.
+    /// The operation has a new status.
     Status {
         /// When.
         at: Timestamp,
         /// The service's own word.
         status: String,
     },
-    /// The next request waits.
+    /// The job waits before the next request.
     Waiting {
-        /// Since when.
+        /// When the wait began.
         at: Timestamp,
-        /// Until when.
+        /// When it ends.
         until: Timestamp,
-        /// Because of what.
+        /// The reason.
         why: Why,
     },
-    /// The artifact's bytes begin to come.
+    /// The download began or continues.
     Downloading {
         /// When.
         at: Timestamp,
-        /// The offset of the first of them.
+        /// The offset of the first byte.
         offset: u64,
-        /// The length of the whole, if it is known.
+        /// The length of the whole file, if it is known.
         length: Option<u64>,
     },
-    /// The service calls the endpoint in use deprecated, and no end of it is known.
+    /// The service calls the endpoint deprecated, and no date of its end is known.
     Deprecated {
         /// When this was noticed.
         at: Timestamp,
     },
-    /// The endpoint in use has an announced end.
+    /// The endpoint has an announced end.
     Sunset {
         /// When this was noticed.
         at: Timestamp,
         /// The announcement.
         notice: SunsetNotice,
     },
-    /// The service sent something that was ignored; the text says what.
+    /// A part of a response was ignored.
     Ignored {
         /// When.
         at: Timestamp,
-        /// What.
+        /// What was ignored.
         what: &'static str,
     },
 }
@@ -123,29 +124,29 @@ impl fmt::Debug for EventUrl {
     }
 }
 
-/// A header's value in an event, if it is an id and no essay. A copy: it would otherwise keep the
-/// memory of the head that it came in.
-pub(super) fn short(value: Option<&HeaderValue>) -> Option<HeaderValue> {
-    const LONGEST: usize = 256;
+/// A copy of a header value of at most 256 bytes. Sharing the value would keep the buffer of the
+/// whole head in memory.
+pub(super) fn short_copy(value: Option<&HeaderValue>) -> Option<HeaderValue> {
+    const MAX_LEN: usize = 256;
     let value = value?.as_bytes();
-    if value.len() > LONGEST { None } else { HeaderValue::from_bytes(value).ok() }
+    if value.len() > MAX_LEN { None } else { HeaderValue::from_bytes(value).ok() }
 }
 
-/// The events that nobody has taken yet. When nobody ever does, the oldest go.
+/// The queue of events. When it is full, the oldest event is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Events(VecDeque<Event>);
 
-const MOST_EVENTS: usize = 16;
+const MAX_EVENTS: usize = 16;
 
 impl Events {
     pub(super) fn push(&mut self, event: Event) {
-        if self.0.len() == MOST_EVENTS {
+        if self.0.len() == MAX_EVENTS {
             self.0.pop_front();
         }
         self.0.push_back(event);
     }
 
-    /// The oldest. The memory goes with the last one: most of a job's life is spent waiting.
+    /// Takes the oldest event. Frees the buffer with the last one, since most jobs are waiting.
     pub(super) fn pop(&mut self) -> Option<Event> {
         let event = self.0.pop_front();
         if self.0.is_empty() && self.0.capacity() > 0 {

@@ -1,10 +1,11 @@
-//! The machine: from a request that was not sent yet to a file that is complete.
+//! The state machine of one export, from the submit request to the complete file.
 //!
-//! [`ExportJob::step`] says what to do next, its handles take in what came of it, and
-//! every change of state is in [`transitions`].
+//! [`ExportJob::step`] says what to do next, and its handles take the result. Every change of state
+//! is in [`transitions`].
 
 mod checkpoint;
 mod event;
+mod exchange;
 mod reply;
 mod schedule;
 mod state;
@@ -18,13 +19,14 @@ use http::Uri;
 use self::event::Events;
 use self::schedule::Schedule;
 use self::state::{Operation, Polling, State, Submitting};
-use crate::artifact::{Artifact, SunsetNotice};
+use crate::artifact::Artifact;
 use crate::config::{Config, Resubmit};
 use crate::dialect::{Dialect, OperationFacts, Phase, Repeat};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::origin::{Access, Purpose};
+use crate::origins::{Access, Purpose};
 use crate::pacer::RequestClass;
+use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;
 use crate::token::TokenId;
 use crate::url::UrlError;
@@ -35,65 +37,64 @@ pub use self::reply::{Collect, Reply, Stream};
 pub use self::schedule::Why;
 pub use self::transmit::{InFlight, Transmit};
 
-/// One export, from the request to the last byte, without I/O.
+/// One export, from the submit request to the last byte of the file, without I/O.
 ///
-/// A job is *stepped*: [`step`](Self::step) says what is to be done now, and whoever drives it
-/// does that and reports back through the handle that it was given. The job reads no clock, opens
-/// no socket and starts no thread; it can be moved between threads, kept in a heap of thousands,
-/// frozen to a [`Checkpoint`] at any time, and driven by a test in no time at all.
+/// A driver calls [`step`](Self::step) to learn what to do now, does it, and reports the result to
+/// the handle in the returned [`Step`]. The job reads no clock, opens no socket and starts no
+/// thread. It can be moved between threads and saved as a [`Checkpoint`] at any time.
 ///
-/// The crate's documentation shows the loop, and the table of everything that can happen.
+/// The [crate documentation](crate) shows the loop of a driver and the table of all transitions.
 #[derive(Debug)]
 pub struct ExportJob {
     dialect: Arc<dyn Dialect>,
     config: Arc<Config>,
     state: State,
     schedule: Schedule,
-    /// A request was started, and nothing was heard of it yet.
+    /// Whether a request was started and its result was not reported.
     in_flight: bool,
-    /// The token that the last answer refused; a second refusal in a row is final.
+    /// The token that the last response refused; a second refusal in a row is final.
     refused: Option<Option<TokenId>>,
-    /// Whether the end of the endpoint was announced to the caller.
+    /// The date of the service's `Sunset` header.
     sunset: Option<Timestamp>,
     revision: u64,
     events: Events,
 }
 
-/// What a job wants next.
+/// What a driver has to do next.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver handles each of these")]
 pub enum Step<'a> {
-    /// A request may be sent.
+    /// Send a request.
     Transmit(Transmit<'a>),
-    /// Nothing is to be done for a while.
+    /// Wait.
     Wait(Wait),
-    /// The job is over, and stays so.
+    /// The job has ended. Every further step returns the same outcome.
     Done(Result<Artifact, Error>),
 }
 
-/// A time in which nothing is to be done.
+/// How long to wait, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wait {
-    /// When to step again. Stepping sooner is harmless and gives the same answer.
+    /// When to step again. Stepping sooner is harmless and returns the same wait.
     pub until: Timestamp,
-    /// Because of what.
+    /// The reason.
     pub why: Why,
 }
 
 impl ExportJob {
-    /// A job for an export that was not asked for yet, in any dialect.
+    /// A job for an export that was not submitted yet, in any dialect.
     #[must_use]
     pub fn with_dialect(dialect: Arc<dyn Dialect>, config: &Config) -> Self {
         let state = Submitting { sends: 0, allowed: config.limits().submits };
-        Self::in_state(dialect, config, State::Submitting(state), Schedule::now())
+        Self::in_state(dialect, config, State::Submitting(state), Schedule::due_now())
     }
 
-    /// A job for an operation that somebody started, in any dialect.
+    /// A job for an operation that already exists, in any dialect.
     ///
     /// # Errors
     ///
-    /// Fails if `operation` is not a URL at an origin that the token may go to.
+    /// Fails if `operation` is not a URL, or its origin may not have the token.
     pub fn attach_with(
         dialect: Arc<dyn Dialect>,
         operation: &str,
@@ -102,14 +103,15 @@ impl ExportJob {
         let base = config.base_url().parse().map_err(|_| UrlError::Syntax)?;
         let target = config.origins().judge(Some(&base), operation, Purpose::Api)?;
         let polling = Polling { operation: Operation::new(target, 0, None), via: None };
-        Ok(Self::in_state(dialect, config, State::Polling(polling), Schedule::now()))
+        Ok(Self::in_state(dialect, config, State::Polling(polling), Schedule::due_now()))
     }
 
-    /// Goes on with a job that was frozen, in any dialect. All budgets start anew.
+    /// Continues a job from a checkpoint, in any dialect. All time and failure budgets start again.
     ///
     /// # Errors
     ///
-    /// Fails if the checkpoint is another dialect's, another service's, or of a newer version.
+    /// Fails if the checkpoint belongs to another dialect or another service, or if a newer release
+    /// wrote it.
     pub fn resume_with(
         dialect: Arc<dyn Dialect>,
         saved: &Checkpoint,
@@ -153,13 +155,13 @@ impl ExportJob {
         }
     }
 
-    /// Says what to do at `now`.
+    /// Returns what to do at `now`.
     ///
-    /// Cheap while the job waits, and without effect then: it may be called as often as one likes.
+    /// While the job waits, this is cheap and changes nothing.
     pub fn step(&mut self, now: Timestamp) -> Step<'_> {
-        self.begin(now);
-        if let State::Done(ended) = &self.state {
-            return Step::Done(ended.outcome.clone());
+        self.on_step(now);
+        if let State::Done(done) = &self.state {
+            return Step::Done(done.outcome.clone());
         }
         if now < self.schedule.not_before {
             return Step::Wait(Wait { until: self.schedule.not_before, why: self.schedule.why });
@@ -167,34 +169,35 @@ impl ExportJob {
         Step::Transmit(Transmit::new(self))
     }
 
-    /// A number that moves whenever a resume from [`checkpoint`](Self::checkpoint) would act
-    /// differently. Store the checkpoint whenever it has moved, before anything else is done.
+    /// The number of the job's current revision. It changes whenever a resume from
+    /// [`checkpoint`](Self::checkpoint) would act differently. Store the checkpoint when it has
+    /// changed, before anything else is done.
     #[must_use]
     pub const fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// The job as it is now, to be stored.
+    /// The current state of the job, to be stored.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint::of(self)
     }
 
-    /// The oldest event that was not taken yet. At most 16 are kept.
+    /// Takes the oldest event from the queue. The queue keeps the latest 16.
     pub fn next_event(&mut self) -> Option<Event> {
         self.events.pop()
     }
 
-    /// What the job is about: the phase it is in, or the one in which it ended.
+    /// The phase that the job is in, or the one in which it ended.
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.state.phase()
     }
 
-    /// When the next request may go, by what the job knows itself; in the past if it is due.
+    /// The earliest time of the next request; in the past if the request is due.
     ///
-    /// Unlike [`step`](Self::step), this starts no budget: a job that is kept for later is asked
-    /// when to look at it again.
+    /// Unlike [`step`](Self::step), this does not start the job's time budget. A queue of waiting
+    /// jobs can be sorted by it.
     #[must_use]
     pub fn next_due(&self, now: Timestamp) -> Timestamp {
         match self.schedule.budget {
@@ -222,27 +225,27 @@ impl ExportJob {
         }
     }
 
-    /// When the service accepted the export; `None` if that is not known.
+    /// When the service accepted the export; `None` if that is unknown.
     pub(crate) fn accepted_at(&self) -> Option<Timestamp> {
         self.state.last().operation().and_then(|operation| operation.accepted)
     }
 
-    /// What the service has said of the operation since this job was made; `None` if it was not
-    /// asked yet, or did not answer.
+    /// What the service has said about the operation since this job was created; `None` before the
+    /// first response to a poll.
     #[must_use]
     pub fn facts(&self) -> Option<&OperationFacts<'static>> {
         let operation = self.state.last().operation()?;
         operation.is_known.then_some(&operation.facts)
     }
 
-    /// The announced end of the endpoint that the job uses, and how far away it is.
+    /// The announced end of the endpoint that the job uses, if there is one.
     #[must_use]
     pub fn sunset(&self, now: Timestamp) -> Option<SunsetNotice> {
         self.sunset_notice(now)
     }
 
-    /// Ends the job here and now, because of something that happened on this side: a checkpoint
-    /// that could not be stored, say. Without effect on a job that is over.
+    /// Ends the job with [`Error::Local`] because of a local failure, such as a checkpoint that could
+    /// not be stored. Does nothing to a job that has ended.
     pub fn stop(&mut self, failure: Failure) {
         if !matches!(self.state, State::Done(_)) {
             self.end(Err(Error::Local { phase: self.phase(), failure }));

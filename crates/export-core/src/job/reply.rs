@@ -1,45 +1,47 @@
-//! From the head of an answer to the end of its body: [`Reply`], a [`Collect`] or a [`Stream`].
+//! The handles from the head of a response to the end of its body.
 
 use core::ops::ControlFlow;
 use core::time::Duration;
 
-use http::StatusCode;
-
 use super::ExportJob;
 use super::checkpoint::Checkpoint;
 use super::event::Event;
-use super::transmit::Asked;
+use super::exchange::{BodyUse, DownloadEnd, DownloadStart, SentRequest};
 use crate::artifact::Artifact;
-use crate::dialect::{Contradiction, Head};
+use crate::dialect::Contradiction;
 use crate::failure::Failure;
 use crate::time::Timestamp;
 
-/// An answer to a request.
+/// A response whose body has to be read.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver handles each of these")]
 pub enum Reply<'a> {
-    /// Its body is to be read into memory.
+    /// Read the body into memory.
     Collect(Collect<'a>),
-    /// Its body is the artifact.
+    /// The body is the artifact: write it to the sink.
     Stream(Stream<'a>),
 }
 
-/// A body that the job has to see as a whole, or that has to be read to free the connection.
+/// A body to read into memory, because the job needs all of it, or to free the connection.
 #[derive(Debug)]
-#[must_use = "the job has to hear what came of the answer"]
+#[must_use = "the job has to learn the result of the request"]
 pub struct Collect<'a> {
     job: &'a mut ExportJob,
-    asked: Asked,
-    question: Question<'a>,
+    sent: SentRequest,
+    body_use: BodyUse<'a>,
 }
 
 impl<'a> Collect<'a> {
-    pub(super) const fn new(job: &'a mut ExportJob, asked: Asked, question: Question<'a>) -> Self {
-        Self { job, asked, question }
+    pub(super) const fn new(
+        job: &'a mut ExportJob,
+        sent: SentRequest,
+        body_use: BodyUse<'a>,
+    ) -> Self {
+        Self { job, sent, body_use }
     }
 
-    /// See [`ExportJob::revision`]. Store the checkpoint before reading: an export that was
-    /// accepted must not be forgotten over a body that does not come.
+    /// See [`ExportJob::revision`]. Store the checkpoint before reading the body: the head may have
+    /// accepted the export, which must not depend on the body.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.job.revision()
@@ -51,44 +53,34 @@ impl<'a> Collect<'a> {
         self.job.checkpoint()
     }
 
-    /// How many **bytes** of it may be kept. One more is a
+    /// The most **bytes** to read. Report a longer body as
     /// [`FailureKind::TooLong`](crate::FailureKind::TooLong).
     #[must_use]
     pub fn limit(&self) -> usize {
         self.job.config.limits().body
     }
 
-    /// Takes in the body.
+    /// Handles the whole body.
     pub fn handle_body(self, now: Timestamp, body: &[u8]) {
-        self.job.answered_in_full(now, &self.asked, self.question, body);
+        self.job.on_body(now, &self.sent, self.body_use, body);
     }
 
-    /// Takes in that the body did not come, or not all of it.
+    /// Handles a body that did not come, or broke off.
     pub fn handle_failure(self, now: Timestamp, failure: Failure) {
-        self.job.answered_in_part(now, &self.asked, self.question, failure);
+        self.job.on_body_failure(now, &self.sent, self.body_use, failure);
     }
 }
 
-/// A download that begins.
-#[derive(Debug)]
-pub(super) struct Download {
-    pub(super) status: StatusCode,
-    pub(super) offset: u64,
-    /// The offset behind the last byte of this answer, if it is announced.
-    pub(super) end: Option<u64>,
-    pub(super) artifact: Artifact,
-}
-
-/// The bytes of the artifact, from an offset on.
+/// The bytes of the artifact from an offset on.
 ///
-/// The driver stores the checkpoint if [`revision`](Self::revision) has moved, cuts the sink to
-/// [`offset`](Self::offset), and then, for each chunk: [`check`](Self::check), write,
-/// [`advance`](Self::advance). Dropping it is safe: the download goes on from what was written.
+/// The driver stores the checkpoint if [`revision`](Self::revision) has changed, truncates the sink
+/// to [`offset`](Self::offset), and then handles each chunk: [`check`](Self::check), write,
+/// [`advance`](Self::advance). Dropping this is safe: the download continues from what was written.
 #[derive(Debug)]
-#[must_use = "the job has to hear what came of the download"]
+#[must_use = "the job has to learn the result of the download"]
 pub struct Stream<'a> {
     job: &'a mut ExportJob,
-    download: Download,
+    download: DownloadStart,
     position: u64,
     highest: u64,
     first: [u8; FIRST],
@@ -96,11 +88,11 @@ pub struct Stream<'a> {
     refused: bool,
 }
 
-/// As many bytes tell one kind of file from another.
+/// The number of bytes at the start of a file that identify its format.
 const FIRST: usize = 8;
 
 impl<'a> Stream<'a> {
-    pub(super) fn new(job: &'a mut ExportJob, download: Download) -> Self {
+    pub(super) fn new(job: &'a mut ExportJob, download: DownloadStart) -> Self {
         let highest = job.state.operation().map_or(0, |operation| operation.download().highest);
         let position = download.offset;
         Self { job, download, position, highest, first: [0; FIRST], seen: 0, refused: false }
@@ -123,13 +115,13 @@ impl<'a> Stream<'a> {
         self.job.next_event()
     }
 
-    /// Where the first byte belongs. The sink cuts itself to this length, or fails.
+    /// The offset of the first byte. The sink is truncated to this length, or fails.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.download.offset
     }
 
-    /// Name, media type and length, before the first byte.
+    /// The name, media type and length of the file, known before the first byte.
     #[must_use]
     pub const fn artifact(&self) -> &Artifact {
         &self.download.artifact
@@ -141,15 +133,15 @@ impl<'a> Stream<'a> {
         self.position
     }
 
-    /// How long nothing may come: then it is a
-    /// [`FailureKind::Stalled`](crate::FailureKind::Stalled).
+    /// How long to wait for the next byte. Report a
+    /// [`FailureKind::Stalled`](crate::FailureKind::Stalled) then.
     #[must_use]
     pub fn stall(&self) -> Duration {
         self.job.config.limits().stall
     }
 
-    /// Looks at a chunk before it is written. On [`Break`](ControlFlow::Break) it is not what was
-    /// asked for: write nothing more, read nothing more and call [`finish`](Self::finish).
+    /// Checks a chunk before it is written. [`Break`](ControlFlow::Break) means that the body is not
+    /// the requested file: write nothing more, read nothing more and call [`finish`](Self::finish).
     pub fn check(&mut self, chunk: &[u8]) -> ControlFlow<()> {
         if self.download.offset == 0 && self.seen < FIRST {
             let taken = chunk.len().min(FIRST - self.seen);
@@ -168,77 +160,36 @@ impl<'a> Stream<'a> {
         self.job.dialect.contradiction(self.download.artifact.media_type(), first)
     }
 
-    /// Takes in that the sink has these many bytes more.
+    /// Handles `bytes` further bytes that were written to the sink.
     pub fn advance(&mut self, bytes: u64) {
         self.position = self.position.saturating_add(bytes);
-        self.job.advanced(self.position);
+        self.job.on_bytes_written(self.position);
     }
 
-    /// Takes in that everything up to `offset` would survive a crash, and freezes the job there.
+    /// Handles a sync of the sink: everything up to `offset` would survive a crash. Returns the
+    /// checkpoint to store.
     pub fn mark_durable(&mut self, offset: u64) -> Checkpoint {
-        self.job.durable(offset.min(self.position));
+        self.job.on_synced(offset.min(self.position));
         self.job.checkpoint()
     }
 
-    /// Takes in that the body ended. Whether it is complete, the job decides.
+    /// Handles the end of the body. The job decides whether the file is complete.
     pub fn finish(self, now: Timestamp) {
         let whole = self.download.offset == 0;
         let contradiction = if whole { self.contradiction() } else { None };
-        let ended = Ended {
+        let end = DownloadEnd {
             status: self.download.status,
             offset: self.download.offset,
             position: self.position,
             is_short: self.download.end.is_some_and(|end| self.position < end),
             highest: self.highest,
-            too_long: self.refused && contradiction.is_none(),
+            is_too_long: self.refused && contradiction.is_none(),
         };
-        self.job.downloaded(now, self.download.artifact, &ended, contradiction);
+        self.job.on_download_end(now, self.download.artifact, &end, contradiction);
     }
 
-    /// Takes in that the body broke off, or that the sink failed.
+    /// Handles a body that broke off, or a sink that failed.
     pub fn handle_failure(self, now: Timestamp, failure: Failure) {
-        self.job.broke_off(now, self.position > self.highest, failure);
+        self.job.on_download_failure(now, self.position > self.highest, failure);
     }
-}
-
-/// How the body of the artifact ended.
-#[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) status: StatusCode,
-    pub(super) offset: u64,
-    pub(super) position: u64,
-    /// There are fewer bytes than announced.
-    pub(super) is_short: bool,
-    /// How far any attempt had come before.
-    pub(super) highest: u64,
-    /// There are more bytes than announced.
-    pub(super) too_long: bool,
-}
-
-/// What the job makes of a head.
-#[derive(Debug)]
-pub(super) enum Next<'a> {
-    /// Everything is decided; the body is read only to free the connection.
-    Drain,
-    /// The body is needed for this.
-    Ask(Question<'a>),
-    /// The body is the artifact.
-    Stream(Download),
-}
-
-/// What the body of an answer is needed for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Question<'a> {
-    None,
-    /// What a 2xx means.
-    Meaning(Answer<'a>),
-    /// What a 4xx or 5xx means.
-    Verdict(Answer<'a>),
-}
-
-/// A head whose body is still to come.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Answer<'a> {
-    pub(super) head: Head<'a>,
-    pub(super) retry_after: Option<Duration>,
 }

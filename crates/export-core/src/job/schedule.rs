@@ -1,75 +1,78 @@
-//! When the next request may go out, and how much patience is left.
+//! When the next request may be sent, and what is left of the budgets.
 
 use core::time::Duration;
 
 use crate::config::{Limits, Pace};
 use crate::time::Timestamp;
 
-/// Because of what a job waits.
+/// Why a job waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Why {
-    /// The service said so.
+    /// The service asked for it with `Retry-After`.
     RetryAfter,
-    /// It is polite to wait before the next poll.
+    /// The interval before the next poll.
     Pace,
-    /// The last request failed.
+    /// The back-off after a failed request.
     BackOff,
-    /// The job was resumed within a wait.
+    /// The rest of a wait in which the job was stopped and resumed.
     Resumed,
     /// Other requests of the same client go first.
     Turn,
 }
 
-/// The time at which the next request may go out, and the time budget.
+/// The earliest time of the next request, and the budgets for time and failures.
 #[derive(Debug)]
 pub(super) struct Schedule {
     pub(super) not_before: Timestamp,
     pub(super) why: Why,
-    /// The length of the wait that `not_before` ends, as it was when it began.
+    /// The whole length of the wait that ends at `not_before`.
     pub(super) length: Duration,
-    /// When the first step was, and until when an operation may take.
+    /// The time budget; `None` before the first step.
     pub(super) budget: Option<Budget>,
-    /// Consecutive failures that count against the budget.
+    /// The number of consecutive failures that count against [`Limits::failures`].
     pub(super) failures: u32,
-    /// Consecutive answers and failures that ask for a longer wait each: those, and 429s.
-    pub(super) streak: u32,
-    /// How often chance was asked.
-    drawn: u64,
+    /// The number of consecutive back-offs: the failures, and rate-limited requests.
+    pub(super) back_offs: u32,
+    /// How many random numbers were drawn from the seed.
+    jitter_draws: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
+    /// The first step.
     pub(super) started: Timestamp,
+    /// When the operation has to be completed.
     pub(super) deadline: Timestamp,
 }
 
 impl Schedule {
-    pub(super) const fn now() -> Self {
+    /// The first request may be sent at once.
+    pub(super) const fn due_now() -> Self {
         Self {
             not_before: Timestamp::EPOCH,
             why: Why::Pace,
             length: Duration::ZERO,
             budget: None,
             failures: 0,
-            streak: 0,
-            drawn: 0,
+            back_offs: 0,
+            jitter_draws: 0,
         }
     }
 
-    /// The rest of a wait that a former process began.
+    /// A wait that was saved in a checkpoint.
     pub(super) const fn resumed(not_before: Timestamp, length: Duration) -> Self {
-        let mut schedule = Self::now();
+        let mut schedule = Self::due_now();
         schedule.not_before = not_before;
         schedule.length = length;
         schedule.why = Why::Resumed;
         schedule
     }
 
-    /// Starts the clock at the first step.
+    /// Starts the time budget at the first step.
     ///
-    /// A wait of a former process is honoured for at most its own length: the wall clock may have
-    /// been set back in between.
+    /// The wait of a checkpoint is honoured for at most its own length, since the wall clock may
+    /// have been set back since then.
     pub(super) fn begin(&mut self, now: Timestamp, limits: &Limits) {
         if self.budget.is_none() {
             self.budget = Some(Budget { started: now, deadline: now + limits.job });
@@ -83,35 +86,35 @@ impl Schedule {
         self.why = why;
     }
 
-    /// Ends the wait early, at the deadline: a last request may still go out then.
-    pub(super) fn cut_to(&mut self, now: Timestamp, deadline: Timestamp) {
+    /// Shortens the wait to the deadline, at which a last request may be sent.
+    pub(super) fn shorten_to(&mut self, now: Timestamp, deadline: Timestamp) {
         self.not_before = deadline;
         self.length = deadline.since(now);
     }
 
-    /// Something went well: the next failure is the first of its row again.
-    pub(super) const fn forgive(&mut self) {
+    /// Resets the failure count and the back-off after a success.
+    pub(super) const fn reset_failures(&mut self) {
         self.failures = 0;
-        self.streak = 0;
+        self.back_offs = 0;
     }
 
-    /// The wait after another failure: it doubles with each, up to a cap, and chance may lengthen
-    /// it by up to a half.
+    /// The wait after another failure. It doubles with each failure up to a cap, and jitter adds up
+    /// to half of it.
     pub(super) fn back_off(&mut self, limits: &Limits, seed: Option<u64>) -> Duration {
-        let doublings = self.streak.min(31);
-        self.streak = self.streak.saturating_add(1);
+        let doublings = self.back_offs.min(31);
+        self.back_offs = self.back_offs.saturating_add(1);
         let wait = limits.backoff_base.saturating_mul(1 << doublings).min(limits.backoff_cap);
         let Some(seed) = seed else { return wait };
-        self.drawn += 1;
-        let chance = split_mix(seed.wrapping_add(self.drawn.wrapping_mul(GOLDEN))) >> 32;
+        self.jitter_draws += 1;
+        let random = split_mix(seed.wrapping_add(self.jitter_draws.wrapping_mul(GOLDEN_GAMMA)));
         let half = (wait / 2).as_millis();
-        // A fraction of 2^32: never more than the half itself.
-        let more = (half * u128::from(chance)) >> 32;
-        wait.saturating_add(Duration::from_millis(u64::try_from(more).unwrap_or(u64::MAX)))
+        // The upper 32 bits are a fraction of 2^32, so that the jitter never exceeds the half.
+        let jitter = (half * u128::from(random >> 32)) >> 32;
+        wait.saturating_add(Duration::from_millis(u64::try_from(jitter).unwrap_or(u64::MAX)))
     }
 }
 
-/// The wait before a poll that the service's own wish does not lengthen.
+/// The shortest interval between polls, apart from what the service asks for.
 pub(super) fn interval(pace: Pace, age: Duration, limits: &Limits) -> Duration {
     match pace {
         Pace::Gentle => (age / 10).min(limits.max_interval).max(limits.min_interval),
@@ -119,9 +122,11 @@ pub(super) fn interval(pace: Pace, age: Duration, limits: &Limits) -> Duration {
     }
 }
 
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+/// The increment of `SplitMix64`: 2^64 divided by the golden ratio, made odd.
+const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Steele, Lea and Flood's `SplitMix64` finaliser: neighbouring seeds give unrelated numbers.
+/// The finaliser of `SplitMix64` (Steele, Lea and Flood, 2014): neighbouring inputs give unrelated
+/// numbers.
 const fn split_mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -136,18 +141,18 @@ mod tests {
 
     fn waits(seed: Option<u64>) -> Vec<u64> {
         let limits = Limits::default();
-        let mut schedule = Schedule::now();
+        let mut schedule = Schedule::due_now();
         let mut next = || schedule.back_off(&limits, seed).as_millis().try_into().unwrap();
         (0..8).map(|_| next()).collect()
     }
 
     #[test]
-    fn the_back_off_doubles_up_to_its_cap() {
+    fn back_off_doubles_up_to_its_cap() {
         assert_eq!(waits(None), [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
     }
 
     #[test]
-    fn chance_only_lengthens_it_and_is_the_same_for_the_same_seed() {
+    fn jitter_only_lengthens_and_repeats_for_a_seed() {
         for seed in 0..500 {
             let jittered = waits(Some(seed));
             for (plain, jittered) in waits(None).into_iter().zip(&jittered) {
@@ -159,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_export_is_polled_less_often() {
+    fn poll_interval_grows_with_the_age_of_the_job() {
         let limits = Limits::default();
         let gentle = |age| interval(Pace::Gentle, Duration::from_secs(age), &limits).as_millis();
         assert_eq!(
@@ -170,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_of_a_former_process_is_not_longer_than_it_was() {
+    fn saved_wait_is_not_longer_than_it_was() {
         let mut schedule =
             Schedule::resumed(Timestamp::from_millis(900_000), Duration::from_secs(5));
         schedule.begin(Timestamp::from_millis(1_000), &Limits::default());

@@ -1,37 +1,37 @@
-//! The phases of a job, in the order of its life, each with what it needs and nothing else.
+//! The states of a job in the order of its life, each with the data that it needs.
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::time::Duration;
 
 use crate::artifact::Artifact;
 use crate::dialect::{OperationFacts, Phase};
 use crate::error::Error;
-use crate::origin::Target;
+use crate::origins::Target;
 use crate::time::Timestamp;
-use core::time::Duration;
 
 #[derive(Debug)]
 pub(super) enum State {
     Submitting(Submitting),
     Polling(Polling),
     Fetching(Fetching),
-    Done(Box<Ended>),
+    Done(Box<Done>),
 }
 
-/// The export was not accepted yet.
+/// The service has not accepted the export.
 #[derive(Debug)]
 pub(super) struct Submitting {
-    /// Submit requests that may have arrived.
+    /// The number of submit requests that may have arrived.
     pub(super) sends: u32,
-    /// How many of those there may be.
+    /// The limit of that number.
     pub(super) allowed: u32,
 }
 
-/// The operation is under way.
+/// The operation is running.
 #[derive(Debug)]
 pub(super) struct Polling {
     pub(super) operation: Operation,
-    /// Where a redirect led.
+    /// The redirect that the next request follows.
     pub(super) via: Option<Box<Hop>>,
 }
 
@@ -40,66 +40,66 @@ pub(super) struct Polling {
 pub(super) struct Fetching {
     pub(super) operation: Operation,
     pub(super) resource: Box<Target>,
-    /// Where a redirect led.
+    /// The redirect that the next request follows.
     pub(super) via: Option<Box<Hop>>,
 }
 
-/// Nothing more is sent.
+/// No further request is sent.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct Done {
     pub(super) outcome: Result<Artifact, Error>,
-    /// The phase that it ended in, to be gone on from.
+    /// The state before, from which a resumed job continues.
     pub(super) last: State,
 }
 
-/// What is known of an operation, from its acceptance on.
+/// What is known about an accepted export.
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) target: Target,
-    /// Submit requests that may have arrived before it.
+    /// The number of submit requests that may have arrived.
     pub(super) submits: u32,
-    /// When the service accepted it; unknown if the job was attached to it.
+    /// When the service accepted the export; unknown if the job was attached to the operation.
     pub(super) accepted: Option<Timestamp>,
-    /// The service's last wish for the time between polls.
+    /// The last `Retry-After` of an accepted submit or a successful poll.
     pub(super) retry_after: Option<Duration>,
-    /// Whether a poll was answered, by this job.
+    /// Whether a poll of this job was answered.
     pub(super) is_known: bool,
-    /// What the last poll said of it.
+    /// What the last poll said.
     pub(super) facts: OperationFacts<'static>,
-    /// Since when it is completed without a URL.
-    pub(super) nowhere_since: Option<Timestamp>,
-    /// When it may be polled again, should that be necessary after its completion.
+    /// Since when the operation is completed without a URL.
+    pub(super) without_url_since: Option<Timestamp>,
+    /// The earliest time of another poll, if one is needed after the completion.
     pub(super) next_poll: Timestamp,
-    /// Nothing until the first byte: most of a job's life is spent before it.
+    /// `None` until the first byte. Boxed, since most of a job's life passes without a download.
     pub(super) download: Option<Box<Download>>,
 }
 
-/// How far the download is.
+/// The progress of the download.
 #[derive(Clone, Debug)]
 pub(super) struct Download {
-    /// The strong validator of the bytes that the sink holds.
+    /// The strong validator of the bytes in the sink.
     pub(super) etag: Option<String>,
-    /// The length of the whole.
+    /// The length of the whole file.
     pub(super) length: Option<u64>,
-    /// What the server called the file: the answers that bring the rest of it need not say.
+    /// The file name, from the first response: later ones may not repeat it.
     pub(super) file_name: Option<String>,
     pub(super) media_type: Option<String>,
-    /// The end of the bytes that the sink was given and that `etag` vouches for.
+    /// The end of the bytes that the sink was given and that belong to `etag`.
     pub(super) reached: u64,
-    /// The highest offset that any attempt came to.
+    /// The highest offset of all attempts.
     pub(super) highest: u64,
     /// The offset up to which the sink has synced.
     pub(super) durable: u64,
-    /// Requests for the artifact.
+    /// The number of requests for the artifact.
     pub(super) attempts: u32,
-    /// How many of them in a row brought nothing new.
+    /// The number of attempts in a row that did not pass `highest`.
     pub(super) idle: u32,
-    /// Whether a fresh URL was asked for, since the last new byte.
-    pub(super) asked_again: bool,
+    /// Whether a fresh URL was requested since the last new byte.
+    pub(super) repolled: bool,
 }
 
 impl Download {
-    /// Nothing was loaded yet.
+    /// A download without a byte.
     pub(super) const NONE: Self = Self {
         etag: None,
         length: None,
@@ -110,7 +110,7 @@ impl Download {
         durable: 0,
         attempts: 0,
         idle: 0,
-        asked_again: false,
+        repolled: false,
     };
 }
 
@@ -118,6 +118,7 @@ impl Download {
 #[derive(Debug)]
 pub(super) struct Hop {
     pub(super) target: Target,
+    /// The number of redirects in a row, this one included.
     pub(super) count: u32,
 }
 
@@ -128,18 +129,18 @@ impl State {
             Self::Submitting(_) => Phase::Submit,
             Self::Polling(_) => Phase::Poll,
             Self::Fetching(_) => Phase::Fetch,
-            Self::Done(ended) => match &ended.outcome {
+            Self::Done(done) => match &done.outcome {
                 Ok(_) => Phase::Fetch,
                 Err(error) => error.phase().unwrap_or(Phase::Poll),
             },
         }
     }
 
-    /// This state, or the one that a job was in when it ended.
+    /// The state itself, or that of an ended job before its end.
     pub(super) fn last(&self) -> &Self {
         match self {
-            Self::Done(ended) => &ended.last,
-            phase => phase,
+            Self::Done(done) => &done.last,
+            state => state,
         }
     }
 
@@ -182,7 +183,7 @@ impl Operation {
             retry_after: None,
             is_known: false,
             facts: OperationFacts::default(),
-            nowhere_since: None,
+            without_url_since: None,
             next_poll: Timestamp::EPOCH,
             download: None,
         }

@@ -1,7 +1,6 @@
-//! From the permission to send to the head of the answer: [`Transmit`], then [`InFlight`].
+//! The handles from a request that may be sent to the head of its response.
 
 use alloc::vec::Vec;
-use core::fmt;
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, IF_RANGE, RANGE};
 use http::{HeaderValue, Method, Request, Response, Uri};
@@ -9,17 +8,17 @@ use http::{HeaderValue, Method, Request, Response, Uri};
 use super::ExportJob;
 use super::checkpoint::Checkpoint;
 use super::event::{Event, EventUrl};
-use super::reply::{Collect, Next, Question, Reply, Stream};
+use super::exchange::{BodyPlan, SentRequest};
+use super::reply::{Collect, Reply, Stream};
 use super::state::State;
 use crate::dialect::{Head, Phase, Repeat};
 use crate::failure::Failure;
-use crate::origin::Access;
+use crate::origins::Access;
 use crate::pacer::RequestClass;
-use crate::redact::Redacted;
 use crate::time::Timestamp;
-use crate::token::{Token, TokenId, TokenNeed};
+use crate::token::{Token, TokenNeed};
 
-/// A request that may be sent now. Nothing has happened yet; dropping it changes nothing.
+/// A request that may be sent now. The job has not changed yet: dropping this has no effect.
 #[derive(Debug)]
 #[must_use = "the job waits for this request to be sent"]
 pub struct Transmit<'a> {
@@ -37,8 +36,8 @@ impl<'a> Transmit<'a> {
         self.job.phase()
     }
 
-    /// Whether it goes to an origin that may know who is asking. Headers of a driver's own, such
-    /// as a trace id, belong on trusted requests only.
+    /// Whether the request goes to an origin that may identify the caller. Add headers of your own,
+    /// such as a trace id, to trusted requests only.
     #[must_use]
     pub fn access(&self) -> Access {
         self.job.access()
@@ -57,7 +56,7 @@ impl<'a> Transmit<'a> {
         self.job.operation()
     }
 
-    /// Which token it needs; `None` if it must go without.
+    /// The token that the request needs; `None` if it must be sent without one.
     #[must_use]
     pub fn token_need(&self) -> Option<TokenNeed> {
         match self.access() {
@@ -66,14 +65,15 @@ impl<'a> Transmit<'a> {
         }
     }
 
-    /// Until when it is worth waiting for a token.
+    /// When to stop waiting for a token, and to [decline](Self::decline) the request.
     #[must_use]
     pub fn token_by(&self) -> Timestamp {
-        self.job.patience()
+        self.job.token_deadline()
     }
 
-    /// Whether it should not go over a connection that was used before: one that the server has
-    /// just closed would leave open if the request arrived, and this one must not be sent twice.
+    /// Whether the request should not go over a pooled connection. If the server has just closed
+    /// that one, the request fails without a proof that it did not arrive, and this request must
+    /// not be sent twice.
     #[must_use]
     pub fn wants_fresh_connection(&self) -> bool {
         let twice_is_harmless =
@@ -81,10 +81,10 @@ impl<'a> Transmit<'a> {
         self.phase() == Phase::Submit && !twice_is_harmless
     }
 
-    /// Writes the request, and writes down that it may have been sent.
+    /// Builds the request, and records that it may have been sent.
     ///
-    /// `have` is how many bytes of the artifact the sink holds. If
-    /// [`revision`](InFlight::revision) has moved, store the checkpoint before sending.
+    /// `have` is the number of bytes of the artifact in the sink. If
+    /// [`revision`](InFlight::revision) has changed, store the checkpoint before sending.
     pub fn start(
         self,
         now: Timestamp,
@@ -95,62 +95,47 @@ impl<'a> Transmit<'a> {
         let token = token.filter(|_| self.access() == Access::Trusted);
         let offset = self.job.resume_offset(have);
         let request = self.job.request(token, offset);
-        let asked =
-            Asked { phase, uri: request.uri().clone(), offset, token: token.map(Token::id) };
+        let sent =
+            SentRequest { phase, uri: request.uri().clone(), offset, token: token.map(Token::id) };
         self.job.events.push(Event::Sending {
             at: now,
             phase,
             method: request.method().clone(),
-            url: EventUrl(asked.uri.clone()),
+            url: EventUrl(sent.uri.clone()),
         });
-        self.job.started(now, offset);
-        (request, InFlight { job: self.job, asked })
+        self.job.on_started(now, offset);
+        (request, InFlight { job: self.job, sent })
     }
 
-    /// Waits: other requests of the same client go first, as a [`Pacer`](crate::Pacer) says. A job
-    /// that is not submitted yet has all the time it needs for that; a later one has its deadline.
+    /// Postpones the request, because a [`Pacer`](crate::Pacer) lets other requests of the client go
+    /// first. This extends the deadline of a job that was not submitted yet, but not of a later one.
     pub fn postpone(self, now: Timestamp, until: Timestamp) {
-        self.job.postponed(now, until);
+        self.job.on_postponed(now, until);
     }
 
-    /// Ends the job: the request cannot be made, because no token is to be had, say.
+    /// Ends the job because the request cannot be sent, for example because there is no token.
     ///
-    /// Whoever declines has tried; a job whose token source is only slow waits instead.
+    /// If a token is only late, wait for it until [`token_by`](Self::token_by) instead.
     pub fn decline(self, now: Timestamp, failure: Failure) {
-        self.job.declined(now, failure);
+        self.job.on_declined(now, failure);
     }
 }
 
-/// What a request asked for.
-pub(super) struct Asked {
-    pub(super) phase: Phase,
-    pub(super) uri: Uri,
-    /// The first byte that was asked for; 0 is the whole.
-    pub(super) offset: u64,
-    pub(super) token: Option<TokenId>,
-}
-
-impl fmt::Debug for Asked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} from byte {}", self.phase, Redacted(&self.uri), self.offset)
-    }
-}
-
-/// A request that may be on its way.
+/// A request that may have been sent.
 ///
-/// Dropping it is safe: the job takes it that no answer came.
+/// Dropping it is safe: the job then acts as if no response had come.
 #[derive(Debug)]
-#[must_use = "the job has to hear what came of the request"]
+#[must_use = "the job has to learn the result of the request"]
 pub struct InFlight<'a> {
     job: &'a mut ExportJob,
-    asked: Asked,
+    sent: SentRequest,
 }
 
 impl<'a> InFlight<'a> {
     /// What the request is for.
     #[must_use]
     pub const fn phase(&self) -> Phase {
-        self.asked.phase
+        self.sent.phase
     }
 
     /// See [`ExportJob::revision`].
@@ -170,40 +155,40 @@ impl<'a> InFlight<'a> {
         self.job.next_event()
     }
 
-    /// When to stop waiting for the head, and for the whole of an answer that is not streamed:
-    /// then it is a [`FailureKind::Unanswered`](crate::FailureKind::Unanswered).
+    /// When to stop waiting for the head, and for the whole of a response that is not streamed.
+    /// Report a [`FailureKind::Unanswered`](crate::FailureKind::Unanswered) then.
     #[must_use]
     pub fn give_up_at(&self, now: Timestamp) -> Timestamp {
         now + self.job.config.limits().attempt
     }
 
-    /// Takes in the head of the answer, and keeps it in sight until the body is handed in.
-    /// Everything that the head alone decides is decided now.
+    /// Handles the head of the response, and borrows it until the body is handled. The job commits
+    /// what the head alone decides, even if the body is lost.
     pub fn handle_head<B>(self, now: Timestamp, head: &'a Response<B>) -> Reply<'a> {
         let head = Head::new(head.status(), head.headers());
-        let Self { job, asked } = self;
-        match job.answered(now, &head, &asked) {
-            Next::Drain => Reply::Collect(Collect::new(job, asked, Question::None)),
-            Next::Ask(question) => Reply::Collect(Collect::new(job, asked, question)),
-            Next::Stream(download) => Reply::Stream(Stream::new(job, download)),
+        let Self { job, sent } = self;
+        match job.on_head(now, &head, &sent) {
+            BodyPlan::Collect(body_use) => Reply::Collect(Collect::new(job, sent, body_use)),
+            BodyPlan::Stream(download) => Reply::Stream(Stream::new(job, download)),
         }
     }
 
-    /// Takes in that there was no answer.
+    /// Handles a request that got no response.
     pub fn handle_failure(self, now: Timestamp, failure: Failure) {
-        self.job.unanswered(now, failure);
+        self.job.on_no_response(now, failure);
     }
 }
 
 impl ExportJob {
-    /// Where a download may go on: what the sink holds, as far as a validator vouches for it.
+    /// Where the download continues: the end of the bytes in the sink that a validator covers.
     ///
-    /// If that is everything, the last byte is asked for again: a range must not be empty.
+    /// If the sink has the whole file, the last byte is requested again, since a range must not be
+    /// empty.
     fn resume_offset(&self, have: u64) -> u64 {
         let State::Fetching(fetching) = &self.state else { return 0 };
         let download = fetching.operation.download();
-        let vouched = if download.etag.is_some() { download.reached } else { 0 };
-        let offset = have.min(vouched);
+        let validated = if download.etag.is_some() { download.reached } else { 0 };
+        let offset = have.min(validated);
         if download.length == Some(offset) { offset.saturating_sub(1) } else { offset }
     }
 

@@ -1,9 +1,9 @@
-//! The dialect: what to export, written for one generation of the API.
+//! The dialect: one export, written for one version of the API.
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -11,53 +11,54 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde_json::value::RawValue;
 
-use super::answers;
 use super::errors;
 use super::format::FileFormat;
-use super::generation::ApiVersion;
+use super::responses;
 use super::routes::{Endpoint, Route};
-use super::saved;
-use super::spec::{ExportSpec, SpecError};
+use super::saved::{RestoreError, Saved, SavedSubmit};
+use super::settings::ApiVersion;
+use super::spec::{ExportSpec, SpecError, asks_for_mail};
 use crate::api_error::ApiError;
 use crate::config::Config;
 use crate::dialect::{Contradiction, Dialect, Head, Phase, Reading, Repeat};
-use crate::origin::Purpose;
+use crate::file_name::safe_file_name;
+use crate::origins::Purpose;
 use crate::redact::Redacted;
 use crate::sunset::Sunset;
 use crate::url::UrlError;
 
-/// Workiva's API, and one export in it.
+/// One export from Workiva's API: the [`Dialect`] that this crate ships.
 ///
-/// This is the [`Dialect`] that the crate ships. Most callers never name it:
-/// [`ExportJob::new`](crate::ExportJob::new) makes one of an [`ExportSpec`].
+/// Most callers do not name it: [`ExportJob::new`](crate::ExportJob::new) builds one from an
+/// [`ExportSpec`].
 pub struct Workiva {
-    pub(super) version: ApiVersion,
-    pub(super) config: Config,
-    /// `None` for an operation that somebody else started.
-    pub(super) submit: Option<Submit>,
+    version: ApiVersion,
+    config: Config,
+    /// `None` for an operation that another client started.
+    submit: Option<Submit>,
 }
 
-/// All that is kept of a spec: thousands of jobs may be waiting.
-pub(super) struct Submit {
-    pub(super) uri: Uri,
-    /// The part of the URI that is the endpoint's own, without the base URL's path.
-    pub(super) path: usize,
-    pub(super) body: Box<RawValue>,
-    pub(super) format: FileFormat,
-    pub(super) file_name: Box<str>,
-    pub(super) repeat: Repeat,
-    pub(super) sunset: Option<&'static Sunset>,
+/// What is kept of a spec. It is small, since thousands of jobs may be waiting.
+struct Submit {
+    uri: Uri,
+    /// Where the endpoint's own path begins in the path of `uri`, behind that of the base URL.
+    path: usize,
+    body: Box<RawValue>,
+    format: FileFormat,
+    file_name: Box<str>,
+    repeat: Repeat,
+    sunset: Option<&'static Sunset>,
 }
 
 const X_VERSION: HeaderName = HeaderName::from_static("x-version");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl Workiva {
-    /// An export that is to be asked for, in the generation of the API that the config names.
+    /// An export to submit, in the config's version of the API.
     ///
     /// # Errors
     ///
-    /// Fails if the export cannot be asked for as it is described; nothing was sent.
+    /// Fails if the service would refuse the export. No request is sent to find out.
     ///
     /// ```
     /// use export_core::{ArchiveOptions, Config, ExportSpec, Region, Workiva};
@@ -65,7 +66,7 @@ impl Workiva {
     /// let config = Config::for_region(Region::Us);
     /// let spec = ExportSpec::container("", ArchiveOptions::default());
     /// let refused = Workiva::new(&spec, &config).unwrap_err();
-    /// assert_eq!(refused.to_string(), "sourceId is empty: give the id of what is meant");
+    /// assert_eq!(refused.to_string(), "sourceId must not be empty");
     /// ```
     pub fn new(spec: &ExportSpec, config: &Config) -> Result<Self, SpecError> {
         let version = config.api_version();
@@ -83,16 +84,31 @@ impl Workiva {
         Ok(Self { version, config: config.clone(), submit: Some(submit) })
     }
 
-    /// An operation that somebody else started: it can be polled, and its file fetched.
+    /// An operation that another client started: it can be polled, and its file fetched.
     ///
-    /// There is nothing to submit. Asked for that request all the same, it gives a `GET` of the
-    /// base URL, which starts nothing.
+    /// There is nothing to submit. The submit request of this dialect is a `GET` of the base URL,
+    /// which starts no export.
     #[must_use]
     pub fn attached(config: &Config) -> Self {
         Self { version: config.api_version(), config: config.clone(), submit: None }
     }
 
-    /// The URL of an operation, of which the id, the path or the URL is given.
+    /// Restores a dialect from the text that [`Dialect::save`] returned. The API version is the
+    /// saved one, the base URL the config's.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text was not saved by this release or an earlier one.
+    pub fn restore(saved: &str, config: &Config) -> Result<Self, RestoreError> {
+        let saved = Saved::parse(saved)?;
+        let submit = match saved.submit {
+            None => None,
+            Some(submit) => Some(Submit::restore(submit, saved.api, config)?),
+        };
+        Ok(Self { version: saved.api, config: config.clone(), submit })
+    }
+
+    /// The URL of an operation, from its id, path or URL.
     ///
     /// ```
     /// use export_core::{Config, Region, Workiva};
@@ -108,27 +124,27 @@ impl Workiva {
     ///
     /// # Errors
     ///
-    /// Fails if nothing is given.
+    /// Fails if `id_or_url` is empty.
     pub fn operation_url(&self, id_or_url: &str) -> Result<String, SpecError> {
         let given = id_or_url.trim();
         if given.is_empty() {
             return Err(SpecError::EmptyId { id: "operationId" });
         }
         if given.starts_with('/') || given.contains("://") {
-            let known = answers::with_cluster(given.into(), &|| self.cluster());
+            let known = responses::with_cluster(given.into(), &|| self.cluster());
             return Ok(known.map_or_else(|| given.to_owned(), Cow::into_owned));
         }
         let path = self.operations().map(|route| route.render(&[given])).unwrap_or_default();
         Ok(format!("{}{path}", self.config.base_url()))
     }
 
-    /// The generation of the API.
+    /// The version of the API.
     #[must_use]
     pub const fn api_version(&self) -> ApiVersion {
         self.version
     }
 
-    /// What stands for `${WORKIVA_CLUSTER_DOMAIN}`.
+    /// The value of `${WORKIVA_CLUSTER_DOMAIN}`.
     ///
     /// **Source:** observed; in every region the API's host is `api.` and this domain.
     fn cluster(&self) -> Option<String> {
@@ -141,8 +157,38 @@ impl Workiva {
     }
 }
 
-/// The absolute URI of an endpoint, and where in its path the endpoint's own begins.
-pub(super) fn submit_uri(config: &Config, path: &str) -> Result<(Uri, usize), UrlError> {
+impl Submit {
+    /// Checks every saved value again, since the stored text may have been changed.
+    fn restore(
+        saved: SavedSubmit<'_>,
+        version: ApiVersion,
+        config: &Config,
+    ) -> Result<Self, RestoreError> {
+        let refused = |why: &dyn ToString| {
+            RestoreError(format!("{:?} is refused: {}", saved.path, why.to_string()))
+        };
+        if !saved.path.starts_with('/') {
+            return Err(refused(&"it is not a path"));
+        }
+        let (uri, path) = submit_uri(config, &saved.path).map_err(|error| refused(&error))?;
+        let mails = serde_json::from_str(saved.body.get()).is_ok_and(|json| asks_for_mail(&json));
+        let route = Route::of_path(&saved.path)
+            .map(|(route, _)| route)
+            .filter(|route| route.version == version);
+        Ok(Self {
+            uri,
+            path,
+            body: saved.body.into_owned(),
+            format: FileFormat::of_word(&saved.format),
+            file_name: safe_file_name(&saved.file).unwrap_or_else(|| "export".into()).into(),
+            repeat: if mails { Repeat::SideEffect } else { Repeat::Harmless },
+            sunset: route.and_then(|route| route.sunset.as_ref()),
+        })
+    }
+}
+
+/// The absolute URI of an endpoint, and where the endpoint's own path begins in it.
+fn submit_uri(config: &Config, path: &str) -> Result<(Uri, usize), UrlError> {
     let url = [config.base_url(), path].concat();
     let target = config.origins().judge(None, &url, Purpose::Api)?;
     let whole = target.uri().path();
@@ -156,7 +202,13 @@ impl Dialect for Workiva {
     }
 
     fn save(&self) -> String {
-        saved::save(self)
+        let submit = self.submit.as_ref().map(|submit| SavedSubmit {
+            path: submit.uri.path().get(submit.path..).unwrap_or_default().into(),
+            body: Cow::Borrowed(&submit.body),
+            format: submit.format.as_str().into(),
+            file: Cow::Borrowed(&submit.file_name),
+        });
+        Saved { api: self.version, submit }.to_text()
     }
 
     fn repeat(&self) -> Repeat {
@@ -166,7 +218,7 @@ impl Dialect for Workiva {
     fn request(&self, phase: Phase, target: Option<&Uri>) -> Request<Vec<u8>> {
         let submit = self.submit.as_ref().filter(|_| phase == Phase::Submit);
         let mut request = Request::new(submit.map(|s| s.body.get().into()).unwrap_or_default());
-        // Room for what the machine and the adapter add, so that the map is made once.
+        // Room for the headers that the machine and the adapter add, to allocate once.
         *request.headers_mut() = HeaderMap::with_capacity(8);
         let headers = request.headers_mut();
         headers.extend(self.operations().and_then(Route::version_header).map(|v| (X_VERSION, v)));
@@ -187,7 +239,7 @@ impl Dialect for Workiva {
     }
 
     fn read<'b>(&self, phase: Phase, head: &Head<'b>, body: Option<&'b [u8]>) -> Reading<'b> {
-        answers::read(phase, head, body, &|| self.cluster())
+        responses::read(phase, head, body, &|| self.cluster())
     }
 
     fn error(&self, head: &Head<'_>, body: &[u8]) -> ApiError {
@@ -223,8 +275,6 @@ impl fmt::Debug for Workiva {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
-
     use super::*;
     use crate::workiva::{ArchiveOptions, DocumentExport, FileExport, Region};
 
@@ -238,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_the_cluster_is_known_where_the_host_says_so() {
+    fn cluster_domain_is_taken_from_the_host() {
         let cluster = |url| Workiva::attached(&Config::new(url).unwrap()).cluster();
         assert_eq!(
             cluster("https://API.sandbox.example:8443/x").as_deref(),
@@ -256,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_is_found_by_its_id_below_the_base_url() {
+    fn operation_id_is_appended_to_the_base_url() {
         let new = config().with_api_version(ApiVersion::V2026_01_01);
         let attached = Workiva::attached(&new);
         assert_eq!(
@@ -267,14 +317,14 @@ mod tests {
     }
 
     #[test]
-    fn an_attached_dialect_starts_nothing() {
+    fn attached_dialect_submits_nothing() {
         let request = Workiva::attached(&config()).request(Phase::Submit, None);
         assert_eq!(request.method(), Method::GET);
         assert!(request.body().is_empty());
     }
 
     #[test]
-    fn a_waiting_export_needs_little_memory() {
+    fn dialect_takes_at_most_320_bytes() {
         let spec = ExportSpec::document("d1", DocumentExport::pdf());
         let workiva = Workiva::new(&spec, &Config::for_region(Region::Us)).unwrap();
         let submit = workiva.submit.as_ref().unwrap();
@@ -283,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_has_room_for_the_headers_of_others() {
+    fn header_map_has_room_for_added_headers() {
         let workiva = Workiva::new(&mailing(), &config()).unwrap();
         let mut request = workiva.request(Phase::Submit, None);
         let room = request.headers().capacity();
@@ -291,5 +341,47 @@ mod tests {
             request.headers_mut().insert(name, JSON);
         }
         assert_eq!(request.headers().capacity(), room);
+    }
+
+    #[test]
+    fn restored_dialect_keeps_its_api_version() {
+        let old = config().with_api_version(ApiVersion::V2022_01_01);
+        let new = config().with_api_version(ApiVersion::V2026_01_01);
+        let workiva = Workiva::new(&mailing(), &old).unwrap();
+        assert_eq!(
+            workiva.save(),
+            r#"{"api":"2022-01-01","submit":{"path":"/prototype/platform/files/a%20b%2F../export","body":{"folderExport":{"emailOnComplete":true},"kind":"Folder"},"format":"tar.gz","file":"a b_...tar.gz"}}"#
+        );
+        let restored = Workiva::restore(&workiva.save(), &new).unwrap();
+        assert_eq!(restored.save(), workiva.save());
+        assert_eq!(restored.repeat(), Repeat::SideEffect);
+        assert_eq!(restored.sunset(), workiva.sunset());
+        assert!(restored.sunset().is_some());
+        assert_eq!(restored.file_name(), workiva.file_name());
+        let request = |workiva: &Workiva| format!("{:?}", workiva.request(Phase::Submit, None));
+        assert_eq!(request(&restored), request(&workiva));
+
+        let attached = Workiva::attached(&old);
+        assert_eq!(attached.save(), r#"{"api":"2022-01-01"}"#);
+        assert_eq!(Workiva::restore(&attached.save(), &new).unwrap().save(), attached.save());
+    }
+
+    #[test]
+    fn tampered_save_leads_to_no_other_host() {
+        for path in ["@evil.example/", ".evil.example/", ":1/", "", "files/f1/export", "?", "/a#/b"]
+        {
+            let saved = format!(
+                r#"{{"api":"2026-01-01","submit":{{"path":"{path}","body":{{}},"format":"x","file":"../x"}}}}"#
+            );
+            assert!(Workiva::restore(&saved, &config()).is_err(), "{path}");
+        }
+        let saved = r#"{"api":"2026-01-01","submit":{"path":"//evil.example/x","body":{},"format":"x","file":"../x"}}"#;
+        let restored = Workiva::restore(saved, &config()).unwrap();
+        let request = restored.request(Phase::Submit, None);
+        assert_eq!(request.uri(), "https://api.example.com:8443/wk//evil.example/x");
+        assert_eq!(restored.file_name(), "x");
+        for broken in ["", "{}", r#"{"api":"2024-01-01"}"#, r#"{"api":"2026-01-01","submit":{}}"#] {
+            assert!(Workiva::restore(broken, &config()).is_err(), "{broken}");
+        }
     }
 }

@@ -1,17 +1,18 @@
-//! Error answers, in each of the shapes that were met.
+//! Error responses, in all formats that were observed.
 
 use alloc::string::String;
 
 use super::format::begins_a_page;
+use super::json::without_bom;
 use super::lenient::{List, Text, TextOr};
-use crate::api_error::{ApiError, Speaker};
+use crate::api_error::{ApiError, ErrorOrigin};
 use crate::dialect::Head;
 
 /// Reads the body of a 4xx or 5xx.
 pub(super) fn read(head: &Head<'_>, body: &[u8]) -> ApiError {
-    let text = super::answers::without_mark(body);
+    let text = without_bom(body);
     let error = if text.is_empty() {
-        ApiError::new(Speaker::Nobody)
+        ApiError::new(ErrorOrigin::Unknown)
     } else if let Some(error) = document(text) {
         error
     } else {
@@ -20,12 +21,12 @@ pub(super) fn read(head: &Head<'_>, body: &[u8]) -> ApiError {
     error.with_request_id(head.text("x-request-id"))
 }
 
-/// Reads the reasons of an operation that failed: its `details`, or whatever else it says.
+/// Reads why an operation failed: its `details`, or its error document.
 pub(super) fn of_operation(body: &[u8]) -> ApiError {
     let document = serde_json::from_slice::<Document<'_>>(body).unwrap_or_default();
     let mut reasons = document.reasons();
     let mut details = reasons.details.0.iter();
-    let mut error = ApiError::new(Speaker::Service);
+    let mut error = ApiError::new(ErrorOrigin::Service);
     if reasons.code.get().is_none() && reasons.message.get().is_none() {
         if let Some(first) = details.next() {
             error = error.with_target(first.target.get());
@@ -36,48 +37,49 @@ pub(super) fn of_operation(body: &[u8]) -> ApiError {
     details.fold(error, with_detail)
 }
 
-/// Reads one of the service's error documents. `None` if it is not recognised as one.
+/// Reads an error document of the service. `None` if the text is not one.
 fn document(text: &[u8]) -> Option<ApiError> {
     let document: Document<'_> = serde_json::from_slice(text).ok()?;
     let reasons = document.reasons();
     let (code, message) = (reasons.code.get(), reasons.message.get());
-    // Gateways write {"message": ..} as well; only the service adds a code or nests it.
-    let speaker = match (&document.error, code, message) {
-        (_, Some(_), _) | (TextOr::Object(_), _, Some(_)) => Speaker::Service,
-        (_, None, Some(_)) => Speaker::Nobody,
+    // Gateways also send {"message": ..}; only the service adds a code or nests the error.
+    let origin = match (&document.error, code, message) {
+        (_, Some(_), _) | (TextOr::Object(_), _, Some(_)) => ErrorOrigin::Service,
+        (_, None, Some(_)) => ErrorOrigin::Unknown,
         (_, None, None) => return None,
     };
-    let error = ApiError::new(speaker)
+    let error = ApiError::new(origin)
         .with_code(code)
         .with_message(message)
         .with_target(reasons.target.get());
     Some(reasons.details.0.iter().fold(error, with_detail))
 }
 
-/// What an answer says that is no error document: a page's title, a store's XML, a plain text.
+/// Reads a body that is not an error document: the title of a page, the XML of an object store, or
+/// plain text.
 fn notice(head: &Head<'_>, text: &[u8]) -> ApiError {
-    const MOST_READ: usize = 4_096;
-    const MOST_SHOWN: usize = 200;
-    let shown = String::from_utf8_lossy(&text[..text.len().min(MOST_READ)]);
+    const MAX_BYTES_READ: usize = 4_096;
+    const MAX_CHARS_SHOWN: usize = 200;
+    let shown = String::from_utf8_lossy(&text[..text.len().min(MAX_BYTES_READ)]);
     let is_html = head.media_type().is_some_and(|media| media.eq_ignore_ascii_case("text/html"));
     let code = element(&shown, "Code");
     if is_html || begins_a_page(text) || (text.starts_with(b"<") && code.is_none()) {
-        return ApiError::new(Speaker::Gateway).with_message(element(&shown, "title"));
+        return ApiError::new(ErrorOrigin::Gateway).with_message(element(&shown, "title"));
     }
     if text.starts_with(b"<") {
-        // An object store that refuses a signed URL: nobody stands in its place.
+        // An object store refuses a signed URL. It is neither the service nor a gateway.
         let message = element(&shown, "Message");
-        return ApiError::new(Speaker::Nobody).with_code(code).with_message(message);
+        return ApiError::new(ErrorOrigin::Unknown).with_code(code).with_message(message);
     }
     if text.starts_with(b"{") || text.starts_with(b"[") {
-        // Data that was not asked for is not shown: there may be a token in it.
-        return ApiError::new(Speaker::Nobody);
+        // Unknown JSON is not shown, since it may contain a token.
+        return ApiError::new(ErrorOrigin::Unknown);
     }
-    let end = shown.char_indices().nth(MOST_SHOWN).map_or(shown.len(), |(end, _)| end);
-    ApiError::new(Speaker::Nobody).with_message(Some(&shown[..end]))
+    let end = shown.char_indices().nth(MAX_CHARS_SHOWN).map_or(shown.len(), |(end, _)| end);
+    ApiError::new(ErrorOrigin::Unknown).with_message(Some(&shown[..end]))
 }
 
-/// The text in the first element of this name.
+/// The text of the first element with this name.
 fn element<'a>(page: &'a str, name: &str) -> Option<&'a str> {
     let opening = page.match_indices('<').find_map(|(at, _)| {
         let rest = &page[at + 1..];
@@ -98,8 +100,9 @@ fn with_detail(error: ApiError, detail: &Detail<'_>) -> ApiError {
     }
 }
 
-/// All shapes in one. Flat: `code`, `message`, `target`, `details`. Nested: the same in `error`.
-/// The token endpoint's (RFC 6749, 5.2): `error` is the code, `error_description` the message.
+/// An error document in any of three formats. Flat: `code`, `message`, `target` and `details`.
+/// Nested: the same fields in `error`. The token endpoint's (RFC 6749, 5.2): `error` is the code, and
+/// `error_description` the message.
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
 struct Document<'a> {

@@ -1,12 +1,12 @@
-//! What kind of file an export makes, and how to tell that a download is another.
+//! The format of an exported file, and checks of a download against it.
 
 use crate::dialect::Contradiction;
 
-/// The kind of file that was asked for.
+/// The requested format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileFormat {
     Csv,
-    /// A csv for each sheet, in a zip.
+    /// A zip with one csv for each sheet.
     CsvZip,
     Docx,
     Pdf,
@@ -14,7 +14,7 @@ pub(super) enum FileFormat {
     TarGz,
     Xhtml,
     Xlsx,
-    /// Whatever it is.
+    /// Unknown before the download: any file.
     Any,
 }
 
@@ -31,7 +31,7 @@ impl FileFormat {
         Self::Any,
     ];
 
-    /// The word that it is saved as; where the API knows the format, the API's word.
+    /// The name in checkpoints: the API's own where it has one.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -46,12 +46,12 @@ impl FileFormat {
         }
     }
 
-    /// The format that was saved as this word. A word of a later release is any format.
+    /// The format with this name; [`Any`](Self::Any) for a name of a later release.
     pub(super) fn of_word(word: &str) -> Self {
         Self::ALL.into_iter().find(|format| format.as_str() == word).unwrap_or(Self::Any)
     }
 
-    /// What a file name ends with, without the dot.
+    /// The file name extension, without the dot.
     pub(super) const fn extension(self) -> Option<&'static str> {
         match self {
             Self::CsvZip => Some("zip"),
@@ -60,7 +60,7 @@ impl FileFormat {
         }
     }
 
-    /// Why a file of this media type that begins with these bytes is not of this format.
+    /// Why a file with this media type and these first bytes does not have this format.
     pub(super) fn contradiction(
         self,
         media_type: Option<&str>,
@@ -79,18 +79,18 @@ impl FileFormat {
         };
         let called = |name: &str| media_type.is_some_and(|given| given.eq_ignore_ascii_case(name));
         if called("application/json") {
-            Some(Contradiction::OtherKind(expected))
+            Some(Contradiction::WrongFormat(expected))
         } else if self != Self::Xhtml && (called("text/html") || begins_a_page(first)) {
             Some(Contradiction::Page)
         } else if first.starts_with(magic) {
             None
         } else {
-            Some(Contradiction::OtherKind(expected))
+            Some(Contradiction::WrongFormat(expected))
         }
     }
 }
 
-/// Whether a text begins as an HTML page does. Three bytes of a tag's name must be there.
+/// Whether a text begins like an HTML page, with `<` and at least three bytes of a known tag.
 pub(super) fn begins_a_page(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
     ["<!doctype html", "<html", "<head", "<body"].into_iter().any(|tag| {
@@ -106,11 +106,11 @@ mod tests {
     const PAGE: Option<Contradiction> = Some(Contradiction::Page);
 
     fn other(expected: &'static str) -> Option<Contradiction> {
-        Some(Contradiction::OtherKind(expected))
+        Some(Contradiction::WrongFormat(expected))
     }
 
     #[test]
-    fn a_file_that_begins_as_it_should_is_taken_whatever_it_is_called() {
+    fn file_signature_decides_over_the_media_type() {
         for (format, first) in [
             (FileFormat::Pdf, &b"%PDF-1.7"[..]),
             (FileFormat::Docx, b"PK\x03\x04\x14\0\x06\0"),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_in_place_of_a_file_is_told_by_its_name_or_by_its_beginning() {
+    fn html_page_is_recognised() {
         for format in FileFormat::ALL {
             let free = matches!(format, FileFormat::Any | FileFormat::Xhtml);
             let page = if free { None } else { PAGE };
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn json_in_place_of_a_file_is_another_kind() {
+    fn json_is_a_wrong_format() {
         assert_eq!(
             FileFormat::Csv.contradiction(Some("application/json"), b"{\"a\":1}"),
             other("a csv file")
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_are_another_kind() {
+    fn other_signature_is_a_wrong_format() {
         assert_eq!(FileFormat::TarGz.contradiction(None, b"\x1f\x9d"), other("a gzip file"));
         for (format, expected) in [
             (FileFormat::Pdf, "a pdf file"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_is_read_back_from_its_word_and_a_later_one_is_any() {
+    fn format_round_trips_and_unknown_is_any() {
         for format in FileFormat::ALL {
             assert_eq!(FileFormat::of_word(format.as_str()), format);
         }

@@ -1,4 +1,4 @@
-//! Jobs in this dialect, without naming it.
+//! Constructors of [`ExportJob`] with this dialect.
 
 use alloc::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::job::{Checkpoint, ExportJob, ResumeError};
 use crate::url::UrlError;
 
 impl ExportJob {
-    /// A job for what `spec` describes.
+    /// A job for the export that `spec` describes.
     ///
     /// # Errors
     ///
-    /// Fails if the service would refuse it for certain; the error names the field.
+    /// Fails if the service would certainly refuse the export. The error names the field.
     ///
     /// ```
     /// use export_core::{Config, DocumentExport, ExportJob, ExportSpec, Phase, Region};
@@ -23,16 +23,16 @@ impl ExportJob {
     /// assert_eq!(job.phase(), Phase::Submit);
     /// # Ok::<(), export_core::SpecError>(())
     /// ```
-    #[expect(clippy::needless_pass_by_value, reason = "the job is what becomes of the spec")]
+    #[expect(clippy::needless_pass_by_value, reason = "a spec is used for one job")]
     pub fn new(spec: ExportSpec, config: &Config) -> Result<Self, SpecError> {
         Ok(Self::with_dialect(Arc::new(Workiva::new(&spec, config)?), config))
     }
 
-    /// A job for an operation that somebody else started, of which the id or the URL is given.
+    /// A job for an operation that already exists. `operation` is its id or its URL.
     ///
     /// # Errors
     ///
-    /// Fails if it is empty, or a URL that the token may not go to.
+    /// Fails if `operation` is empty, or a URL whose origin may not have the token.
     ///
     /// ```
     /// use export_core::{Config, ExportJob, Region, UrlError};
@@ -52,13 +52,14 @@ impl ExportJob {
         Self::attach_with(Arc::new(workiva), &url, config)
     }
 
-    /// Goes on with a job that was frozen. All budgets start anew; the generation of the API is
-    /// the one that the job began with.
+    /// Continues a job from a checkpoint. All time and failure budgets start again. The API version
+    /// is that of the checkpoint.
     ///
     /// # Errors
     ///
-    /// Fails if the checkpoint is another service's, another dialect's, or of a newer version.
-    #[expect(clippy::needless_pass_by_value, reason = "a checkpoint is gone on from once")]
+    /// Fails if the checkpoint belongs to another service or another dialect, or if a newer release
+    /// wrote it.
+    #[expect(clippy::needless_pass_by_value, reason = "a checkpoint is resumed once")]
     pub fn resume(saved: Checkpoint, config: &Config) -> Result<Self, ResumeError> {
         saved.check("workiva", config)?;
         let workiva = Workiva::restore(saved.spec(), config)

@@ -1,4 +1,4 @@
-//! JSON that is read liberally: a field of the wrong type counts as one that is not there.
+//! Lenient JSON: a field of the wrong type counts as missing.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -8,17 +8,17 @@ use core::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A text, borrowed from the body where it holds no escapes; nothing if it is no text.
+/// A string, borrowed from the body unless it has escapes; empty for any other type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Text<'a>(Option<Cow<'a, str>>);
 
 impl<'a> Text<'a> {
-    /// The text without blanks around it, unless nothing is left.
+    /// The trimmed text; `None` if nothing is left.
     pub(super) fn get(&self) -> Option<&str> {
         self.0.as_deref().map(str::trim).filter(|text| !text.is_empty())
     }
 
-    /// The same as [`get`](Self::get), kept borrowed where it is.
+    /// Like [`get`](Self::get), but keeps a borrowed text borrowed.
     pub(super) fn into_inner(self) -> Option<Cow<'a, str>> {
         let trimmed = match self.0? {
             Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
@@ -28,11 +28,11 @@ impl<'a> Text<'a> {
     }
 }
 
-/// An object; the default if it is none.
+/// An object; its default for any other type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Lenient<T>(pub(super) T);
 
-/// The objects of a list, up to 32 of them, or the one object that stands in its place.
+/// A list of objects, cut to 32; a single object counts as a list of one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct List<T>(pub(super) Vec<T>);
 
@@ -42,7 +42,7 @@ impl<T> Default for List<T> {
     }
 }
 
-/// A text or an object, where the API has used either.
+/// A string or an object: some fields of the API are either.
 #[derive(Debug, Default, PartialEq)]
 pub(super) enum TextOr<'a, T> {
     #[default]
@@ -51,21 +51,22 @@ pub(super) enum TextOr<'a, T> {
     Object(T),
 }
 
-/// A number, also one that is written as a text.
+/// A number, or a string with a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Number(Option<f64>);
 
 impl Number {
-    /// The whole part, as near as a `u64` comes to it: the cast ends at the limits.
+    /// The whole part. The cast saturates at the limits of `u64`.
     pub(super) fn whole(self) -> Option<u64> {
         self.0.filter(|number| number.is_finite()).map(|number| number as u64)
     }
 }
 
-/// A body of a megabyte must not become a list of a million.
-const LONGEST_LIST: usize = 32;
+/// The most items of a list that are kept, so that a body of a megabyte does not become a list of a
+/// million.
+const MAX_LIST: usize = 32;
 
-/// Takes numbers, booleans and null for nothing.
+/// Implements the visitor methods for numbers, booleans and null, which count as missing.
 macro_rules! others_are_default {
     () => {
         fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
@@ -164,7 +165,7 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for List<T> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
                 let mut items = Vec::new();
-                while items.len() < LONGEST_LIST {
+                while items.len() < MAX_LIST {
                     let Some(Lenient(item)) = seq.next_element()? else { return Ok(List(items)) };
                     items.push(item);
                 }
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_its_type_is_read_and_borrowed() {
+    fn matching_types_are_read_and_borrowed() {
         let json = r#"{"name":"n","inner":{"word":"i"},"list":[{"word":"a"},{"word":"b\u0021"}]}"#;
         let thing: Thing<'_> = serde_json::from_str(json).unwrap();
         assert!(matches!(thing.name.0, Some(Cow::Borrowed("n"))));
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_type_counts_as_missing() {
+    fn wrong_type_counts_as_missing() {
         for wrong in ["null", "true", "5", "-5", "5.5", "[1,{}]", "{\"x\":[{}]}", "\"t\""] {
             if !wrong.starts_with('"') {
                 let json = alloc::format!(r#"{{"name":{wrong},"after":1}}"#);
@@ -326,12 +327,12 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_object_is_a_list_of_one_and_a_long_list_is_cut() {
+    fn single_object_is_a_list_and_long_list_is_cut() {
         let one: Thing<'_> = serde_json::from_str(r#"{"list":{"word":"a"}}"#).unwrap();
         assert_eq!(one.list.0, [Inner { word: text("a") }]);
         let items = alloc::vec!["5"; 1_000].join(",");
         let json = alloc::format!(r#"{{"list":[{items}]}}"#);
         let long: Thing<'_> = serde_json::from_str(&json).unwrap();
-        assert_eq!(long.list.0.len(), LONGEST_LIST);
+        assert_eq!(long.list.0.len(), MAX_LIST);
     }
 }

@@ -1,20 +1,21 @@
-//! The dialect of Workiva's API: its paths, its JSON, its words.
+//! The dialect for Workiva's API: its paths, headers and JSON.
 
-mod answers;
 mod dialect;
 mod errors;
 mod format;
-mod generation;
 mod job;
+mod json;
 mod lenient;
+mod responses;
 mod routes;
 mod saved;
+mod settings;
 mod spec;
-pub(crate) mod token;
+mod token;
 
 pub use self::dialect::Workiva;
-pub use self::generation::{ApiVersion, Region, UnknownName};
 pub use self::saved::RestoreError;
+pub use self::settings::{ApiVersion, Region, UnknownName};
 pub use self::spec::{
     ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions, DocumentXhtmlOptions,
     ExportPrecision, ExportSpec, FileExport, PageOrientation, PageScale, PresentationExport,

@@ -1,4 +1,4 @@
-//! Every endpoint in every generation: the one table of paths, headers and dates.
+//! All endpoints in all API versions: paths, headers and sunset dates.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -7,12 +7,12 @@ use alloc::vec::Vec;
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::generation::ApiVersion;
-use super::generation::ApiVersion::{V2022_01_01, V2026_01_01};
+use super::settings::ApiVersion;
+use super::settings::ApiVersion::{V2022_01_01, V2026_01_01};
 use crate::sunset::Sunset;
 use crate::time::Timestamp;
 
-/// What is asked for, whatever the generation's path for it.
+/// An endpoint, whatever its path in an API version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     File,
@@ -32,16 +32,16 @@ pub(super) enum Endpoint {
 
 use Endpoint::*;
 
-/// One endpoint in one generation.
+/// An endpoint in one API version.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Route {
     pub(super) endpoint: Endpoint,
     pub(super) version: ApiVersion,
-    /// The path, with the names of its ids in braces.
+    /// The path, with the names of the ids in braces.
     pub(super) path: &'static str,
-    /// The value of `X-Version`, where it is sent.
+    /// The value of the `X-Version` header, if it is sent.
     pub(super) header: Option<&'static str>,
-    /// Its announced end.
+    /// The announced end.
     pub(super) sunset: Option<Sunset>,
 }
 
@@ -71,8 +71,8 @@ const OPERATION_ENDS: Option<Sunset> = Some(Sunset::new(
 
 /// **Source:** Workiva's API reference, as of 2026-11.
 ///
-/// The service takes the token's path and its header in pairs only: an old path with the new
-/// header, or the other way round, is answered with 404 (observed).
+/// The token endpoint takes its path and its header in pairs only: the old path with the new header,
+/// or the other way round, is answered with 404 (observed).
 #[rustfmt::skip]
 pub(super) const ROUTES: &[Route] = &[
     route(File,             V2022_01_01, OLD,  FILE_ENDS,      "/prototype/platform/files/{fileId}/export"),
@@ -108,12 +108,12 @@ const fn route(
 }
 
 impl Endpoint {
-    /// Where it is in a generation, if it is there at all.
+    /// The route in an API version, if that version has the endpoint.
     pub(super) fn in_version(self, version: ApiVersion) -> Option<&'static Route> {
         ROUTES.iter().find(|route| route.endpoint == self && route.version == version)
     }
 
-    /// The OAuth scope that the service asks for; empty where it asks for none.
+    /// The OAuth scope that the service requires; empty if it requires none.
     pub(super) const fn scope(self) -> &'static str {
         match self {
             File | Container => "file:write",
@@ -125,7 +125,7 @@ impl Endpoint {
         }
     }
 
-    /// What it exports, for people.
+    /// What the endpoint exports, for messages.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             File => "files",
@@ -144,7 +144,7 @@ impl Endpoint {
 }
 
 impl Route {
-    /// The path with these ids, each encoded as one segment.
+    /// The path with these ids, each encoded as one path segment.
     pub(super) fn render<S: AsRef<str>>(&self, ids: &[S]) -> String {
         let mut ids = ids.iter();
         let mut path = String::with_capacity(self.path.len() + 32);
@@ -158,12 +158,12 @@ impl Route {
         path
     }
 
-    /// The route of a path, of whichever generation, and the ids in it.
+    /// The route of a path in any API version, and the ids in the path.
     pub(super) fn of_path(path: &str) -> Option<(&'static Self, Vec<String>)> {
         ROUTES.iter().find_map(|route| Some((route, route.ids_in(path)?)))
     }
 
-    /// The names of the ids, as the service's reference spells them.
+    /// The names of the ids, as in the API reference.
     pub(super) fn id_names(&self) -> impl Iterator<Item = &'static str> {
         self.segments().filter_map(|segment| match segment {
             Segment::Fixed(_) => None,
@@ -171,7 +171,7 @@ impl Route {
         })
     }
 
-    /// The value of the `X-Version` header, where there is to be one.
+    /// The value of the `X-Version` header, if it is sent.
     pub(super) fn version_header(&self) -> Option<HeaderValue> {
         self.header.map(HeaderValue::from_static)
     }
@@ -209,7 +209,7 @@ enum Segment {
 /// Everything but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// An id as one segment of a path: whatever is in it, it neither ends the segment nor climbs.
+/// Encodes an id as one path segment, so that no id ends the segment or is a dot segment.
 fn encoded(id: &str) -> Cow<'_, str> {
     match id {
         "." => "%2E".into(),
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_endpoint_is_listed_twice_in_a_generation() {
+    fn endpoint_is_listed_once_per_version() {
         for (index, route) in ROUTES.iter().enumerate() {
             let found = route.endpoint.in_version(route.version).unwrap();
             assert!(core::ptr::eq(found, &raw const ROUTES[index]) || found.path == route.path);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rendered_path_is_read_as_what_it_was_made_of() {
+    fn rendered_path_is_recognised() {
         for route in ROUTES {
             let ids: Vec<_> = route.id_names().collect();
             let (found, read) = Route::of_path(&route.render(&ids)).unwrap();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_one_segment_whatever_is_in_it() {
+    fn id_is_encoded_as_one_segment() {
         let route = File.in_version(V2026_01_01).unwrap();
         for (id, segment) in [
             ("f1", "f1"),
@@ -265,13 +265,13 @@ mod tests {
             let path = route.render(&[id]);
             assert_eq!(path, alloc::format!("/files/{segment}/export"));
             let uri: http::Uri = alloc::format!("https://h.example{path}").parse().unwrap();
-            assert_eq!(uri.path(), path, "kept as it is");
+            assert_eq!(uri.path(), path, "unchanged");
             assert_eq!(Route::of_path(&path).unwrap().1, vec![String::from(id)]);
         }
     }
 
     #[test]
-    fn a_path_of_something_else_has_no_route() {
+    fn unknown_path_has_no_route() {
         for path in [
             "",
             "/",
@@ -289,7 +289,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_id_comes_out_of_a_path_as_it_went_in(ids in proptest::array::uniform5("(?s).{1,9}")) {
+        fn id_round_trips_through_the_path(ids in proptest::array::uniform5("(?s).{1,9}")) {
             let route = SampleAttachment.in_version(V2026_01_01).unwrap();
             let path = route.render(&ids);
             prop_assert_eq!(path.split('/').count(), route.path.split('/').count());

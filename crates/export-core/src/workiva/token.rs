@@ -1,7 +1,8 @@
 //! The token endpoint: OAuth 2.0 client credentials.
 
-use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -9,51 +10,72 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::answers::{self, NotJson};
 use super::errors;
+use super::json::{NotJson, is_other_than_json, parse_object};
 use super::lenient::{Number, Text};
 use super::routes::{Endpoint, Route};
-use crate::api_error::{ApiError, Speaker};
+use crate::api_error::{ApiError, ErrorOrigin};
 use crate::config::Config;
 use crate::dialect::Head;
+use crate::token::Secret;
+use crate::token_source::{TokenEndpoint, TokenReading, TokenSource};
 
-/// The request for a token.
-///
-/// **Source:** RFC 6749, 4.4.2, with the credentials in the form as Workiva's reference shows it.
-/// The form is written at once, without copies of the secret that are left behind.
-pub(crate) fn token_request(
-    config: &Config,
-    client_id: &str,
-    client_secret: &str,
-    scope: Option<&str>,
-) -> Request<Vec<u8>> {
-    let mut request = Request::new(form(&[
-        ("grant_type", Some("client_credentials")),
-        ("client_id", Some(client_id)),
-        ("client_secret", Some(client_secret)),
-        ("scope", scope),
-    ]));
-    let route = Endpoint::Token.in_version(config.api_version());
-    let url = format!("{}{}", config.base_url(), route.map_or("", |route| route.path));
-    *request.uri_mut() = url.parse().unwrap_or_default();
-    *request.method_mut() = Method::POST;
-    let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let version = route.and_then(Route::version_header);
-    headers.extend(version.map(|version| (HeaderName::from_static("x-version"), version)));
-    request
+impl TokenSource {
+    /// A source that requests tokens with OAuth 2.0 client credentials (RFC 6749, 4.4).
+    #[must_use]
+    pub fn client_credentials(id: &str, secret: &str, config: &Config) -> Self {
+        let client = ClientCredentials {
+            config: config.clone(),
+            id: id.into(),
+            secret: Secret::new(secret),
+        };
+        Self::with_endpoint(Box::new(client), *config.limits())
+    }
 }
 
-/// Everything but the unreserved characters of RFC 3986, a subset of what a form leaves plain.
+#[derive(Debug)]
+struct ClientCredentials {
+    config: Config,
+    id: String,
+    secret: Secret,
+}
+
+impl TokenEndpoint for ClientCredentials {
+    /// **Source:** RFC 6749, 4.4.2, with the credentials in the body as in Workiva's API reference.
+    fn request(&self, scope: Option<&str>) -> Request<Vec<u8>> {
+        let mut request = Request::new(form(&[
+            ("grant_type", Some("client_credentials")),
+            ("client_id", Some(&self.id)),
+            ("client_secret", Some(self.secret.expose())),
+            ("scope", scope),
+        ]));
+        let route = Endpoint::Token.in_version(self.config.api_version());
+        let url = format!("{}{}", self.config.base_url(), route.map_or("", |route| route.path));
+        *request.uri_mut() = url.parse().unwrap_or_default();
+        *request.method_mut() = Method::POST;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let version = route.and_then(Route::version_header);
+        headers.extend(version.map(|version| (HeaderName::from_static("x-version"), version)));
+        request
+    }
+
+    fn read<'b>(&self, head: &Head<'_>, body: &'b [u8]) -> TokenReading<'b> {
+        read_token(head, body)
+    }
+}
+
+/// Everything but the unreserved characters of RFC 3986. A form would leave a few more as they are.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn form(fields: &[(&str, Option<&str>)]) -> Vec<u8> {
-    // No byte takes more than three, so that the buffer never moves and leaves a copy behind.
-    let longest = |(name, value): &(&str, Option<&str>)| {
+    // A byte takes at most three when encoded. With this capacity the buffer never moves, which
+    // would leave a copy of the secret in memory.
+    let max_len = |(name, value): &(&str, Option<&str>)| {
         2 + name.len() + 3 * value.map_or(0, |value| value.len())
     };
-    let mut form = Vec::with_capacity(fields.iter().map(longest).sum());
+    let mut form = Vec::with_capacity(fields.iter().map(max_len).sum());
     for (name, value) in fields {
         let Some(value) = value else { continue };
         if !form.is_empty() {
@@ -68,30 +90,14 @@ fn form(fields: &[(&str, Option<&str>)]) -> Vec<u8> {
     form
 }
 
-/// What the answer of a token endpoint means.
-#[derive(Debug)]
-pub(crate) enum TokenReading<'a> {
-    /// A token; in `expires_in` its lifetime in **seconds** and in `scope` what it is good for,
-    /// where the answer tells.
-    Issued { text: Cow<'a, str>, expires_in: Option<u64>, scope: Option<Cow<'a, str>> },
-    /// The endpoint asks to come back later.
-    Busy,
-    /// This is not the service speaking, but whoever says this.
-    Foreign(ApiError),
-    /// The credentials are refused, in the service's own words.
-    Refused(ApiError),
-    /// The answer breaks the protocol; the text says how.
-    Malformed(&'static str),
-}
-
-/// Reads an answer, liberally but for the token itself.
+/// Reads a response, leniently except for the token itself.
 ///
-/// **Source:** RFC 6749, 5.1 and 5.2. The scope is not compared with what was asked for: it may
-/// differ, and what it lacks is told by the request that needs it.
-pub(crate) fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
+/// **Source:** RFC 6749, 5.1 and 5.2. The scope is not compared with the requested one: the two may
+/// differ, and a request that lacks a scope is refused by the service with a reason.
+fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
-    struct Answer<'a> {
+    struct TokenResponse<'a> {
         #[serde(borrow)]
         access_token: Text<'a>,
         expires_in: Number,
@@ -102,50 +108,52 @@ pub(crate) fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a
     match head.status() {
         StatusCode::OK => {}
         status if status.is_success() => {
-            return TokenReading::Malformed("a token is given with 200 and no other status");
+            return TokenReading::Malformed(
+                "the token endpoint answered with a success status other than 200",
+            );
         }
         _ => return refusal(errors::read(head, body)),
     }
-    if answers::speaks_other_than_json(head) {
+    if is_other_than_json(head) {
         return TokenReading::Foreign(page(head, body));
     }
-    let answer = match answers::json::<Answer<'_>>(body) {
-        Ok(answer) => answer,
+    let response = match parse_object::<TokenResponse<'_>>(body) {
+        Ok(response) => response,
         Err(NotJson::Page) => return TokenReading::Foreign(page(head, body)),
         Err(NotJson::Broken(_)) => {
-            return TokenReading::Malformed("the token endpoint's answer is not a JSON object");
+            return TokenReading::Malformed("the token response is not a JSON object");
         }
     };
-    if answer.token_type.get().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+    if response.token_type.get().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return TokenReading::Malformed(
-            "the token endpoint gave a token that is not a bearer token",
+            "the token endpoint issued a token that is not a bearer token",
         );
     }
-    match answer.access_token.into_inner() {
-        None => TokenReading::Malformed("the token endpoint's answer has no access_token"),
-        Some(text) if !text.bytes().all(|b| b.is_ascii_graphic()) => TokenReading::Malformed(
-            "the token endpoint gave a token with bytes that no token may have",
-        ),
+    match response.access_token.into_inner() {
+        None => TokenReading::Malformed("the token response has no access_token"),
+        Some(text) if !text.bytes().all(|b| b.is_ascii_graphic()) => {
+            TokenReading::Malformed("the token endpoint issued a token with invalid characters")
+        }
         Some(text) => TokenReading::Issued {
             text,
-            expires_in: answer.expires_in.whole(),
-            scope: answer.scope.into_inner(),
+            expires_in: response.expires_in.whole(),
+            scope: response.scope.into_inner(),
         },
     }
 }
 
-/// What a page says that stands where a token belongs, and in whose words: not the service's.
+/// The error for a response that is not the service's.
 fn page(head: &Head<'_>, body: &[u8]) -> ApiError {
     let read = errors::read(head, body);
-    match read.speaker() {
-        Speaker::Gateway => read,
-        Speaker::Service | Speaker::Nobody => ApiError::new(Speaker::Gateway),
+    match read.origin() {
+        ErrorOrigin::Gateway => read,
+        ErrorOrigin::Service | ErrorOrigin::Unknown => ApiError::new(ErrorOrigin::Gateway),
     }
 }
 
 fn refusal(error: ApiError) -> TokenReading<'static> {
-    match (error.speaker(), error.code()) {
-        (Speaker::Gateway, _) => TokenReading::Foreign(error),
+    match (error.origin(), error.code()) {
+        (ErrorOrigin::Gateway, _) => TokenReading::Foreign(error),
         (_, Some("server_error" | "temporarily_unavailable")) => TokenReading::Busy,
         _ => TokenReading::Refused(error),
     }
@@ -153,7 +161,7 @@ fn refusal(error: ApiError) -> TokenReading<'static> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::{String, ToString};
+    use alloc::string::ToString;
 
     use http::HeaderMap;
 
@@ -172,10 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_written_once_whatever_is_in_it() {
+    fn secret_is_percent_encoded() {
         let config = Config::new("http://127.0.0.1:1").unwrap();
         let scope = Some("file:read graph:read");
-        let request = token_request(&config, "id", "a&b=c d+ü%\0", scope);
+        let client =
+            ClientCredentials { config, id: "id".into(), secret: Secret::new("a&b=c d+ü%\0") };
+        let request = client.request(scope);
         assert_eq!(
             core::str::from_utf8(request.body()).unwrap(),
             "grant_type=client_credentials&client_id=id&client_secret=a%26b%3Dc%20d%2B%C3%BC%25%00\
@@ -184,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_of_the_form_never_moves() {
+    fn form_buffer_is_allocated_once() {
         let worst = "%".repeat(1_000);
         let fields = [("a", Some(&*worst)), ("b", None), ("c", Some(&*worst))];
         assert_eq!(form(&fields).capacity(), 2 + 1 + 3_000 + 2 + 1 + 2 + 1 + 3_000);
     }
 
     #[test]
-    fn a_lifetime_is_read_in_each_form_that_a_number_has() {
+    fn lifetime_is_read_from_any_number() {
         for (number, seconds) in [
             ("599", "Some(599)"),
             ("\"3600\"", "Some(3600)"),
@@ -214,15 +224,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bearer_token_is_refused() {
-        let not_json = "the token endpoint's answer is not a JSON object";
-        let missing = "the token endpoint's answer has no access_token";
-        let illegal = "the token endpoint gave a token with bytes that no token may have";
+    fn invalid_token_response_is_refused() {
+        let not_json = "the token response is not a JSON object";
+        let missing = "the token response has no access_token";
+        let illegal = "the token endpoint issued a token with invalid characters";
         for (body, said) in [
             ("", not_json),
             ("[]", not_json),
             (r#"{"access_token":"t""#, not_json),
-            ("<html>", "foreign: a page that is not the service's"),
+            ("<html>", "foreign: no reason was given"),
             ("<title>Sign in</title>", "foreign: Sign in"),
             ("{}", missing),
             (r#"{"access_token":" "}"#, missing),
@@ -232,7 +242,7 @@ mod tests {
             (r#"{"access_token":"ü"}"#, illegal),
             (
                 r#"{"access_token":"t","token_type":"mac"}"#,
-                "the token endpoint gave a token that is not a bearer token",
+                "the token endpoint issued a token that is not a bearer token",
             ),
         ] {
             assert_eq!(read(200, body), said, "{body}");
@@ -240,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_keeps_its_words_and_an_outage_is_no_refusal() {
+    fn refusal_keeps_its_reason_and_outage_is_busy() {
         let invalid = r#"{"error":"invalid_client","error_description":"unknown client"}"#;
         assert_eq!(read(401, invalid), "invalid_client: unknown client");
         assert_eq!(read(400, r#"{"error":"temporarily_unavailable"}"#), "busy");
@@ -250,9 +260,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_where_none_belongs_is_not_shown() {
+    fn token_in_an_error_response_is_not_shown() {
         let body = r#"{"access_token":"t"}"#;
         assert_eq!(read(500, body), "no reason was given");
-        assert_eq!(read(201, body), "a token is given with 200 and no other status");
+        assert_eq!(
+            read(201, body),
+            "the token endpoint answered with a success status other than 200"
+        );
     }
 }

@@ -1,57 +1,57 @@
-//! What a job tells of itself.
+//! The events and the getters of a job.
 
 use export_core::{
     Event, ExportJob, ExportSpec, Failure, FailureKind, FileExport, Phase, Step, Timestamp,
 };
 use insta::assert_snapshot;
 
+use crate::harness::{Harness, ScriptedReply, start, status};
 use crate::service::{SIGNED, accepted, artifact, completed_at, config, job, pending, rest};
-use crate::world::{Reply, World, start, status};
 
 fn file_job() -> ExportJob {
     ExportJob::new(ExportSpec::file("f1", FileExport::supporting_document()), &config()).unwrap()
 }
 
-fn told(mut job: ExportJob, replies: Vec<Reply>) -> String {
-    let mut world = World::new(replies);
-    world.keep_events = true;
-    while world.turn(&mut job).is_none() {}
-    world.events.iter().map(|event| format!("{event:?}\n")).collect()
+fn events_of(mut job: ExportJob, replies: Vec<ScriptedReply>) -> String {
+    let mut harness = Harness::new(replies);
+    harness.record_events = true;
+    while harness.drive_once(&mut job).is_none() {}
+    harness.events.iter().map(|event| format!("{event:?}\n")).collect()
 }
 
 #[test]
-fn everything_that_happens_is_told_in_order_and_without_secrets() {
+fn events_are_in_order_and_have_no_secrets() {
     let script = vec![
         accepted().header("retry-after", "5").header("x-request-id", "r1"),
-        Reply::lost(FailureKind::Unanswered),
+        ScriptedReply::failure(FailureKind::Unanswered),
         pending().header("retry-after", "soon"),
         pending(),
         completed_at(SIGNED),
         artifact().cut_at(8),
         rest(8),
     ];
-    let told = told(file_job(), script);
-    assert_snapshot!(told);
-    assert!(!told.contains("s3cret") && !told.contains("token0"));
+    let events = events_of(file_job(), script);
+    assert_snapshot!(events);
+    assert!(!events.contains("s3cret") && !events.contains("token0"));
 }
 
 #[test]
-fn an_end_that_the_service_announces_is_told_again_if_it_is_another() {
+fn changed_sunset_is_reported_again() {
     let sooner = accepted().header("sunset", "Tue, 01 Dec 2026 00:00:00 GMT");
     let script = vec![sooner, completed_at("/x"), artifact()];
-    let told = told(file_job(), script);
-    let told: Vec<_> = told.lines().filter(|line| line.contains("Sunset")).collect();
-    assert_eq!(told.len(), 2, "{told:#?}");
+    let events = events_of(file_job(), script);
+    let sunsets: Vec<_> = events.lines().filter(|line| line.contains("Sunset")).collect();
+    assert_eq!(sunsets.len(), 2, "{sunsets:#?}");
 }
 
 #[test]
-fn only_the_newest_events_are_kept_for_somebody_who_does_not_listen() {
+fn queue_keeps_the_latest_16_events() {
     let script = [accepted()].into_iter().chain(vec![pending(); 50]);
-    let mut world = World::new(script);
-    world.deaf = true;
+    let mut harness = Harness::new(script);
+    harness.ignore_events = true;
     let mut job = job();
-    while world.sent.len() < 51 {
-        world.turn(&mut job);
+    while harness.sent.len() < 51 {
+        harness.drive_once(&mut job);
     }
     let mut kept = Vec::new();
     while let Some(event) = job.next_event() {
@@ -62,13 +62,13 @@ fn only_the_newest_events_are_kept_for_somebody_who_does_not_listen() {
 }
 
 #[test]
-fn a_job_knows_its_operation_and_what_was_said_of_it() {
-    let mut world = World::new([accepted(), pending()]);
+fn getters_return_operation_and_facts() {
+    let mut harness = Harness::new([accepted(), pending()]);
     let mut job = file_job();
     assert_eq!((job.operation(), job.facts()), (None, None));
     assert_eq!(job.sunset(start()).unwrap().days_left, 336);
-    while world.sent.len() < 2 {
-        world.turn(&mut job);
+    while harness.sent.len() < 2 {
+        harness.drive_once(&mut job);
     }
     assert_eq!(job.operation().unwrap().path(), "/platform/v1/operations/op1");
     assert_eq!(job.facts().unwrap().status.as_deref(), Some("started"));
@@ -76,37 +76,39 @@ fn a_job_knows_its_operation_and_what_was_said_of_it() {
 }
 
 #[test]
-fn a_job_that_is_stopped_can_be_gone_on_with() {
-    let mut world = World::new([accepted()]);
+fn stopped_job_is_resumable() {
+    let mut harness = Harness::new([accepted()]);
     let mut job = job();
-    world.turn(&mut job);
+    harness.drive_once(&mut job);
     job.stop(Failure::new(FailureKind::Store).with_detail("no space left"));
-    let Step::Done(Err(error)) = job.step(world.now) else { panic!("it goes on") };
+    let Step::Done(Err(error)) = job.step(harness.now) else { panic!("the job has not ended") };
     assert_eq!(error.to_string(), "the checkpoint could not be stored: no space left");
     assert_eq!(error.phase(), Some(Phase::Poll));
     assert!(error.is_resumable());
     assert!(job.checkpoint().operation().is_some());
 
-    // What is over stays as it was.
+    // The outcome does not change.
     job.stop(Failure::new(FailureKind::Sink));
-    let Step::Done(Err(again)) = job.step(Timestamp::EPOCH) else { panic!("it goes on") };
+    let Step::Done(Err(again)) = job.step(Timestamp::EPOCH) else {
+        panic!("the job has not ended")
+    };
     assert_eq!(again.to_string(), error.to_string());
 }
 
 #[test]
-fn a_status_word_from_the_network_is_fit_to_be_shown() {
+fn status_event_is_printable() {
     let nasty = r#"{"status":"run\u001b[2Jning","originalRequest":"x"}"#;
     let script = vec![accepted(), status(200).body(nasty), completed_at("/x"), artifact()];
-    let told = told(job(), script);
-    assert!(told.contains("run [2Jning"), "{told}");
+    let events = events_of(job(), script);
+    assert!(events.contains("run [2Jning"), "{events}");
 }
 
 #[test]
-fn an_endpoint_that_is_called_deprecated_without_an_end_is_told() {
+fn deprecation_without_sunset_is_reported() {
     let deprecated = accepted().header("deprecation", "@1770854400");
     let script = vec![deprecated.clone(), completed_at("/x"), artifact()];
-    assert_eq!(told(job(), script).matches("Deprecated").count(), 1);
-    // Where an end is known, it says more.
+    assert_eq!(events_of(job(), script).matches("Deprecated").count(), 1);
+    // A known sunset makes the deprecation redundant.
     let script = vec![deprecated, completed_at("/x"), artifact()];
-    assert!(!told(file_job(), script).contains("Deprecated"));
+    assert!(!events_of(file_job(), script).contains("Deprecated"));
 }

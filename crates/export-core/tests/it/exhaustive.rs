@@ -1,7 +1,6 @@
-//! Every small service there is: all scripts of a few answers and then one answer for ever.
+//! All scripts of up to three replies followed by one endlessly repeated reply, from an alphabet of 21.
 //!
-//! Up to three answers before the loop in each run of the tests; `EXPORT_CORE_EXHAUSTIVE=4` tries
-//! all that have four.
+//! `EXPORT_CORE_EXHAUSTIVE=4` also runs all scripts with four replies before the repeated one.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,27 +9,27 @@ use std::time::Duration;
 
 use export_core::{ExportJob, FailureKind};
 
+use crate::harness::{Harness, Run, ScriptedReply, Sent, start, status};
 use crate::service::{
     SIGNED, accepted, artifact, completed, completed_at, job, mailing_job, operation, page,
     pending, refusal, rest,
 };
-use crate::world::{Reply, Run, Sent, World, start, status};
 
-/// A letter: an answer, what it asks for in seconds, and whether a submit that is answered so may
-/// have been taken.
-type Letter = (&'static str, fn() -> Reply, u64, bool);
+/// A letter of the alphabet: its name, the reply, the `Retry-After` in seconds, and whether a submit
+/// with this reply may have started an export.
+type Letter = (&'static str, fn() -> ScriptedReply, u64, bool);
 
 const ALPHABET: [Letter; 21] = [
     ("accepted", || accepted().header("retry-after", "5"), 5, true),
     ("pending", || pending().header("retry-after", "3"), 3, true),
-    ("paused", || operation("paused"), 0, true),
-    ("nowhere", || operation("completed"), 0, true),
+    ("unknown status", || operation("paused"), 0, true),
+    ("completed without URL", || operation("completed"), 0, true),
     ("completed", completed, 0, true),
-    ("completed elsewhere", || completed_at(SIGNED), 0, true),
+    ("completed, foreign URL", || completed_at(SIGNED), 0, true),
     ("artifact", artifact, 0, true),
     ("artifact, cut", || artifact().cut_at(9), 0, true),
-    ("the rest", || rest(9), 0, true),
-    ("the rest, cut", || rest(9).cut_at(3), 0, true),
+    ("rest", || rest(9), 0, true),
+    ("rest, cut", || rest(9).cut_at(3), 0, true),
     ("401", || refusal(401), 0, false),
     ("403", || refusal(403), 0, false),
     ("404", || refusal(404), 0, false),
@@ -39,22 +38,22 @@ const ALPHABET: [Letter; 21] = [
     ("503", || status(503).header("retry-after", "8"), 8, false),
     ("page", || page(200), 0, true),
     ("redirect", || status(307).header("location", "/platform/v1/operations/op2"), 0, true),
-    ("redirect elsewhere", || status(302).header("location", SIGNED), 0, true),
-    ("not sent", || Reply::lost(FailureKind::NotSent), 0, false),
-    ("no answer", || Reply::lost(FailureKind::Unanswered), 0, true),
+    ("foreign redirect", || status(302).header("location", SIGNED), 0, true),
+    ("not sent", || ScriptedReply::failure(FailureKind::NotSent), 0, false),
+    ("no response", || ScriptedReply::failure(FailureKind::Unanswered), 0, true),
 ];
 
 #[test]
-fn whatever_the_service_answers_the_job_ends_and_breaks_no_promise() {
+fn all_scripts_end_and_keep_the_invariants() {
     let longest = std::env::var("EXPORT_CORE_EXHAUSTIVE")
-        .map_or(3, |length| length.parse().expect("a number of answers"));
+        .map_or(3, |length| length.parse().expect("EXPORT_CORE_EXHAUSTIVE is a number"));
     let letters = ALPHABET.len() as u64;
     let (mut scripts, mut tails) = (0, 1);
     for length in 0..=longest {
         tails *= letters;
         scripts += tails;
         in_parallel(tails, |number| {
-            // The digits of the number in base `letters` spell the script, its loop first.
+            // The digits of `number` in base `letters` are the script, the repeated letter first.
             let digit = |place| (number / letters.pow(place) % letters) as usize;
             let prefix: Vec<usize> = (1..=length).map(digit).collect();
             play(&prefix, digit(0), job(), false);
@@ -64,15 +63,15 @@ fn whatever_the_service_answers_the_job_ends_and_breaks_no_promise() {
     assert!(longest < 3 || scripts >= 204_204, "only {scripts} scripts");
 }
 
-/// Calls `play` with every number below `end`, and tells of a panic as it was.
+/// Calls `play` with every number below `end`, and resumes the first panic.
 fn in_parallel(end: u64, play: impl Fn(u64) + Sync) {
-    const AT_ONCE: u64 = 64;
+    const BATCH: u64 = 64;
     let next = AtomicU64::new(0);
     let first_panic = Mutex::new(None);
     thread::scope(|scope| {
         let work = || loop {
-            let start = next.fetch_add(AT_ONCE, Ordering::Relaxed);
-            (start..end.min(start + AT_ONCE)).for_each(&play);
+            let start = next.fetch_add(BATCH, Ordering::Relaxed);
+            (start..end.min(start + BATCH)).for_each(&play);
             if start >= end {
                 return;
             }
@@ -92,11 +91,11 @@ fn in_parallel(end: u64, play: impl Fn(u64) + Sync) {
 
 fn play(prefix: &[usize], forever: usize, job: ExportJob, mails: bool) {
     let script = prefix.iter().map(|letter| ALPHABET[*letter].1());
-    let run = World::new(script).then_forever(ALPHABET[forever].1()).run(job);
+    let run = Harness::new(script).then_always(ALPHABET[forever].1()).run(job);
     let letter = |index: usize| &ALPHABET[*prefix.get(index).unwrap_or(&forever)];
-    let fail = |promise: &str| {
+    let fail = |violation: &str| {
         let names: Vec<_> = prefix.iter().map(|letter| ALPHABET[*letter].0).collect();
-        panic!("{promise}: {names:?}, then {:?} for ever\n{}", ALPHABET[forever].0, run.log)
+        panic!("{violation}: {names:?}, then always {:?}\n{}", ALPHABET[forever].0, run.log)
     };
     check(&run, mails, letter, fail);
 }
@@ -114,16 +113,16 @@ fn check(run: &Run, mails: bool, letter: impl Fn(usize) -> &'static Letter, fail
             && (sent.headers.contains_key("authorization")
                 || sent.headers.contains_key("x-version"))
         {
-            fail("a token elsewhere");
+            fail("a token at another origin");
         }
-        // A fresh URL is asked for once, and again only after a byte that is new.
+        // The operation is polled for a fresh URL once, and again only after a new byte.
         fresh_urls += u32::from(last == "fetch" && class == "poll");
         if fresh_urls > 1 {
-            fail("a second question for a fresh URL");
+            fail("a second poll for a fresh URL");
         }
         let reached = match letter(index).0 {
             "artifact, cut" => 9,
-            "the rest, cut" => 12,
+            "rest, cut" => 12,
             _ => 0,
         };
         if class == "fetch" && reached > highest {
@@ -139,15 +138,15 @@ fn check(run: &Run, mails: bool, letter: impl Fn(usize) -> &'static Letter, fail
         let allowed = sent.at + Duration::from_secs(letter(index).2);
         let next = run.sent[index + 1..].iter().find(|next| self::class(next) == class);
         if next.is_some_and(|next| next.at < allowed) {
-            fail("a request too soon");
+            fail("a request before its Retry-After");
         }
     }
     if run.outcome.is_ok() && run.sink != crate::service::PDF.as_bytes() {
-        fail("another file");
+        fail("a wrong file");
     }
 }
 
-/// Which of the three requests it is.
+/// The phase of a request.
 fn class(sent: &Sent) -> &'static str {
     match (sent.method.as_str(), sent.uri.path().contains("/operations/")) {
         ("POST", _) => "submit",

@@ -1,12 +1,13 @@
-//! The core from the outside: everything that a driver can see.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(unreachable_pub, reason = "modules of a test have no outside")]
+//! Tests of the core through its public interface.
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
+#![expect(unreachable_pub, reason = "a test crate has no public interface")]
 
 mod batch;
 mod dialects;
 mod events;
 mod exhaustive;
 mod handles;
+mod harness;
 mod limiter;
 mod losses;
 mod pacer;
@@ -15,4 +16,3 @@ mod scenarios;
 mod service;
 mod table;
 mod tokens;
-mod world;

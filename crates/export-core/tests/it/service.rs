@@ -1,10 +1,10 @@
-//! What the service sends, and jobs that ask it.
+//! Responses of the service, and jobs that use it.
 
 use export_core::{
     ArchiveOptions, Config, DocumentExport, ExportJob, ExportSpec, FileExport, Region,
 };
 
-use crate::world::{Reply, status};
+use crate::harness::{ScriptedReply, status};
 
 pub const SIGNED: &str = "https://store.example/op1?signature=s3cret";
 
@@ -21,30 +21,30 @@ pub fn job_with(config: &Config) -> ExportJob {
     ExportJob::new(ExportSpec::document("d1", DocumentExport::pdf()), config).unwrap()
 }
 
-/// A job that mails somebody.
+/// A job with a side effect: a mail.
 pub fn mailing_job() -> ExportJob {
     let options = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
     let spec = ExportSpec::file("f1", FileExport::folder(options));
     ExportJob::new(spec, &config()).unwrap()
 }
 
-pub fn accepted() -> Reply {
+pub fn accepted() -> ScriptedReply {
     status(202).header("location", "/platform/v1/operations/op1")
 }
 
-pub fn operation(word: &str) -> Reply {
+pub fn operation(word: &str) -> ScriptedReply {
     json(200, &format!(r#"{{"id":"op1","status":"{word}","resourceUrl":null}}"#))
 }
 
-pub fn pending() -> Reply {
+pub fn pending() -> ScriptedReply {
     operation("started")
 }
 
-pub fn completed() -> Reply {
+pub fn completed() -> ScriptedReply {
     completed_at("/platform/v1/downloads/op1")
 }
 
-pub fn completed_at(url: &str) -> Reply {
+pub fn completed_at(url: &str) -> ScriptedReply {
     json(
         200,
         &format!(
@@ -58,11 +58,11 @@ pub fn completed_at(url: &str) -> Reply {
 
 pub const PDF: &str = "%PDF-1.7 and the rest of it";
 
-pub fn artifact() -> Reply {
+pub fn artifact() -> ScriptedReply {
     artifact_without_etag().header("etag", "\"v1\"")
 }
 
-pub fn artifact_without_etag() -> Reply {
+pub fn artifact_without_etag() -> ScriptedReply {
     status(200)
         .header("content-type", "application/pdf")
         .header("content-disposition", "attachment; filename=\"Report.pdf\"")
@@ -70,8 +70,8 @@ pub fn artifact_without_etag() -> Reply {
         .body(PDF)
 }
 
-/// The rest of the artifact, from an offset on.
-pub fn rest(offset: usize) -> Reply {
+/// The rest of the artifact, from `offset` on.
+pub fn rest(offset: usize) -> ScriptedReply {
     let length = PDF.len();
     status(206)
         .header("content-type", "application/pdf")
@@ -80,17 +80,17 @@ pub fn rest(offset: usize) -> Reply {
         .body(&PDF[offset..])
 }
 
-pub fn json(code: u16, body: &str) -> Reply {
+pub fn json(code: u16, body: &str) -> ScriptedReply {
     status(code).header("content-type", "application/json").body(body)
 }
 
-/// The service's own error.
-pub fn refusal(code: u16) -> Reply {
-    json(code, &format!(r#"{{"code":"{code}Code","message":"the service's words","target":""}}"#))
+/// An error response of the service.
+pub fn refusal(code: u16) -> ScriptedReply {
+    json(code, &format!(r#"{{"code":"{code}Code","message":"a reason","target":""}}"#))
 }
 
-/// A gateway's page.
-pub fn page(code: u16) -> Reply {
+/// An HTML page of a gateway.
+pub fn page(code: u16) -> ScriptedReply {
     status(code)
         .header("content-type", "text/html; charset=utf-8")
         .body("<!DOCTYPE html><title>Please wait</title>")

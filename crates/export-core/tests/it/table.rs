@@ -1,18 +1,18 @@
-//! The transition table: each situation in each phase, played on the machine, and written down.
+//! Generates the transition table of the crate documentation by running the machine.
 //!
-//! The crate's documentation includes it. After a change that is meant, write it anew with
-//! `cargo xtask snapshots --accept`, and read the difference line by line.
+//! After an intended change, regenerate it with `cargo xtask snapshots --accept`, and review the diff
+//! line by line.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use export_core::{Error, ExportJob, FailureKind, Phase, Step};
 
+use crate::harness::{Harness, ScriptedReply, status};
 use crate::service::{
     SIGNED, accepted, artifact, completed, completed_at, job, json, mailing_job, operation, page,
     pending, refusal,
 };
-use crate::world::{Reply, World, status};
 
 const COLUMNS: [(&str, Start); 6] = [
     ("submit", Start { mails: false, script: || vec![], age: 0 }),
@@ -21,35 +21,35 @@ const COLUMNS: [(&str, Start); 6] = [
     ("poll", Start { mails: false, script: || vec![accepted(), pending()], age: 40 }),
     ("fetch", Start { mails: false, script: || vec![accepted(), completed()], age: 0 }),
     (
-        "fetch from elsewhere",
+        "fetch from another origin",
         Start { mails: false, script: || vec![accepted(), completed_at(SIGNED)], age: 0 },
     ),
 ];
 
-/// How a job comes to the phase in question.
+/// How a job gets to the phase of a column.
 struct Start {
     mails: bool,
-    script: fn() -> Vec<Reply>,
-    /// Seconds that pass before the last answer.
+    script: fn() -> Vec<ScriptedReply>,
+    /// Seconds that pass before the last response.
     age: u64,
 }
 
-fn situations() -> Vec<(&'static str, Vec<Reply>)> {
+fn rows() -> Vec<(&'static str, Vec<ScriptedReply>)> {
     let elsewhere = "https://elsewhere.example/x";
-    let lost = |kind| vec![Reply::lost(kind)];
-    let cut = |kind| vec![artifact().broken(9, kind)];
-    let cut_json = |kind| vec![json(200, "{}").broken(1, kind)];
+    let lost = |kind| vec![ScriptedReply::failure(kind)];
+    let cut = |kind| vec![artifact().fails_at(9, kind)];
+    let cut_json = |kind| vec![json(200, "{}").fails_at(1, kind)];
     vec![
         ("not sent", lost(FailureKind::NotSent)),
-        ("perhaps sent, no answer", lost(FailureKind::Unanswered)),
-        ("the peer is not trusted", lost(FailureKind::Untrusted)),
-        ("a head that does not end", lost(FailureKind::TooLong)),
+        ("no response", lost(FailureKind::Unanswered)),
+        ("untrusted peer", lost(FailureKind::Untrusted)),
+        ("head too long", lost(FailureKind::TooLong)),
         ("400", vec![refusal(400)]),
-        ("400 by a gateway", vec![page(400)]),
+        ("400 from a gateway", vec![page(400)]),
         ("401", vec![refusal(401)]),
         ("401 again, with a fresh token", vec![refusal(401), refusal(401)]),
         ("403", vec![refusal(403)]),
-        ("403 by a gateway", vec![page(403)]),
+        ("403 from a gateway", vec![page(403)]),
         ("404", vec![refusal(404)]),
         ("407", vec![status(407)]),
         ("408", vec![refusal(408)]),
@@ -60,10 +60,10 @@ fn situations() -> Vec<(&'static str, Vec<Reply>)> {
         ("429, Retry-After: 7", vec![refusal(429).header("retry-after", "7")]),
         ("429, Retry-After: 7200", vec![refusal(429).header("retry-after", "7200")]),
         ("500", vec![refusal(500)]),
-        ("502 by a gateway", vec![page(502)]),
-        ("503 by the service", vec![refusal(503)]),
+        ("502 from a gateway", vec![page(502)]),
+        ("503 from the service", vec![refusal(503)]),
         ("503, Retry-After: 7", vec![status(503).header("retry-after", "7")]),
-        ("503 by nobody", vec![status(503)]),
+        ("503, unknown origin", vec![status(503)]),
         ("504", vec![status(504)]),
         ("301 to the same origin", vec![status(301).header("location", "/x")]),
         ("302 to another https origin", vec![status(302).header("location", elsewhere)]),
@@ -71,37 +71,37 @@ fn situations() -> Vec<(&'static str, Vec<Reply>)> {
         ("307 without Location", vec![status(307)]),
         ("304", vec![status(304)]),
         ("200, an HTML page", vec![page(200)]),
-        ("200, no JSON", vec![json(200, "{")]),
+        ("200, invalid JSON", vec![json(200, "{")]),
         ("200, status `started`", vec![pending()]),
-        ("200, a status that is new", vec![operation("paused")]),
+        ("200, unknown status", vec![operation("paused")]),
         ("200, `completed`", vec![completed()]),
         ("200, `completed` without a URL", vec![operation("completed")]),
         ("200, `failed`", vec![operation("failed")]),
         ("200, the artifact", vec![artifact()]),
         ("200, the artifact, compressed", vec![artifact().header("content-encoding", "gzip")]),
-        ("200, JSON that is cut", cut_json(FailureKind::Cut)),
-        ("200, JSON that stalls", cut_json(FailureKind::Stalled)),
-        ("200, the artifact, cut", cut(FailureKind::Cut)),
+        ("200, JSON, cut off", cut_json(FailureKind::Cut)),
+        ("200, JSON, stalled", cut_json(FailureKind::Stalled)),
+        ("200, the artifact, cut off", cut(FailureKind::Cut)),
         ("200, the artifact, stalled", cut(FailureKind::Stalled)),
-        ("200, JSON that is too long", vec![json(200, "{}").broken(2, FailureKind::TooLong)]),
-        ("200, the artifact, and the sink fails", cut(FailureKind::Sink)),
-        ("200, the artifact, and the store fails", cut(FailureKind::Store)),
+        ("200, JSON, too long", vec![json(200, "{}").fails_at(2, FailureKind::TooLong)]),
+        ("200, the artifact, sink fails", cut(FailureKind::Sink)),
+        ("200, the artifact, store fails", cut(FailureKind::Store)),
         ("201", vec![json(201, "{}")]),
         ("202 with Location", vec![accepted()]),
-        ("202 without", vec![json(202, "{}")]),
+        ("202 without Location", vec![json(202, "{}")]),
         ("204", vec![status(204)]),
-        ("206, not asked for", vec![status(206).header("content-range", "bytes 0-9/10")]),
+        ("206, not requested", vec![status(206).header("content-range", "bytes 0-9/10")]),
     ]
 }
 
 #[test]
-fn the_table_in_the_documentation_is_what_the_machine_does() {
-    let mut table = String::from("| answer |");
+fn transition_table_is_up_to_date() {
+    let mut table = String::from("| response |");
     for (name, _) in &COLUMNS {
         let _ = write!(table, " {name} |");
     }
     let _ = write!(table, "\n|---|{}\n", "---|".repeat(COLUMNS.len()));
-    for (name, replies) in situations() {
+    for (name, replies) in rows() {
         let _ = write!(table, "| {name} |");
         for (_, start) in &COLUMNS {
             let _ = write!(table, " {} |", cell(start, &replies));
@@ -116,35 +116,35 @@ fn the_table_in_the_documentation_is_what_the_machine_does() {
     assert_eq!(documented, table, "{path} is out of date");
 }
 
-fn cell(start: &Start, replies: &[Reply]) -> String {
+fn cell(start: &Start, replies: &[ScriptedReply]) -> String {
     let mut script = (start.script)();
     let before = script.len();
     script.extend(replies.iter().cloned());
-    let mut world = World::new(script);
+    let mut harness = Harness::new(script);
     let mut job = if start.mails { mailing_job() } else { job() };
-    while world.sent.len() < before {
-        assert!(world.turn(&mut job).is_none());
+    while harness.sent.len() < before {
+        assert!(harness.drive_once(&mut job).is_none());
     }
-    while let Step::Wait(wait) = job.step(world.now) {
-        world.now = wait.until + Duration::from_secs(start.age);
+    while let Step::Wait(wait) = job.step(harness.now) {
+        harness.now = wait.until + Duration::from_secs(start.age);
     }
-    while world.sent.len() < before + replies.len() {
-        if let Some(outcome) = world.turn(&mut job) {
+    while harness.sent.len() < before + replies.len() {
+        if let Some(outcome) = harness.drive_once(&mut job) {
             return ended(outcome.map(|_| ()));
         }
     }
-    let answered_at = world.now;
-    next(&mut job, &mut world, answered_at)
+    let replied_at = harness.now;
+    next(&mut job, &mut harness, replied_at)
 }
 
-fn next(job: &mut ExportJob, world: &mut World, answered_at: export_core::Timestamp) -> String {
+fn next(job: &mut ExportJob, harness: &mut Harness, replied_at: export_core::Timestamp) -> String {
     let mut wait = String::from("at once");
     loop {
-        match job.step(world.now) {
+        match job.step(harness.now) {
             Step::Done(outcome) => return ended(outcome.map(|_| ())),
             Step::Wait(until) => {
-                wait = format!("{:?} ({:?})", until.until.since(answered_at), until.why);
-                world.now = until.until;
+                wait = format!("{:?} ({:?})", until.until.since(replied_at), until.why);
+                harness.now = until.until;
             }
             Step::Transmit(transmit) => {
                 let token = transmit.token_need().map_or("without a token", |need| {

@@ -1,4 +1,4 @@
-//! Inputs that nobody has kept: pieces of the kept ones and of the dictionaries, in any order.
+//! Inputs made of pieces of the kept inputs and of the dictionaries, in random order.
 
 use std::fs;
 use std::panic;
@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::replay::{fuzz, names};
 
 #[test]
-fn pieces_of_what_was_kept_keep_every_promise_in_any_order() {
+fn recombined_inputs_keep_all_invariants() {
     for (name, check) in export_fuzz::CHECKS {
         let pieces = pieces(name);
         let piece = prop_oneof![
@@ -21,17 +21,17 @@ fn pieces_of_what_was_kept_keep_every_promise_in_any_order() {
         let run = runner.run(&proptest::collection::vec(piece, 0..12), |input| {
             let input = input.concat();
             let kept = panic::catch_unwind(|| check(&input)).is_ok();
-            prop_assert!(kept, "{name} breaks a promise on {}", input.escape_ascii());
+            prop_assert!(kept, "{name} breaks an invariant with {}", input.escape_ascii());
             Ok(())
         });
         assert!(run.is_ok(), "{}", run.unwrap_err());
     }
 }
 
-/// What stands between the turns of a script.
-const BETWEEN: &[u8] = b"\n===\n";
+/// The separator of the replies of a script.
+const SEPARATOR: &[u8] = b"\n===\n";
 
-/// The entries of a target's dictionary, and its inputs, cut where one turn ends.
+/// The entries of the dictionary of a check, and its inputs, split after each reply.
 fn pieces(name: &str) -> Vec<Vec<u8>> {
     let dictionary = fs::read(fuzz().join(format!("dictionaries/{name}.dict"))).unwrap();
     let mut pieces: Vec<_> = dictionary.split(|b| *b == b'\n').filter_map(entry).collect();
@@ -39,9 +39,9 @@ fn pieces(name: &str) -> Vec<Vec<u8>> {
     for file in names(&corpus) {
         let input = fs::read(corpus.join(file)).unwrap();
         let mut rest = &input[..];
-        while let Some(end) = rest.windows(BETWEEN.len()).position(|window| window == BETWEEN) {
-            let (turn, after) = rest.split_at(end + BETWEEN.len());
-            pieces.push(turn.into());
+        while let Some(end) = rest.windows(SEPARATOR.len()).position(|window| window == SEPARATOR) {
+            let (reply, after) = rest.split_at(end + SEPARATOR.len());
+            pieces.push(reply.into());
             rest = after;
         }
         pieces.push(rest.into());
@@ -49,7 +49,7 @@ fn pieces(name: &str) -> Vec<Vec<u8>> {
     pieces
 }
 
-/// The bytes of an entry, `"\x0a..."`.
+/// Parses the entry of a dictionary, `"\x0a..."`.
 fn entry(line: &[u8]) -> Option<Vec<u8>> {
     let mut quoted = line.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let mut bytes = Vec::new();

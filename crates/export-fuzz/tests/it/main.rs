@@ -1,5 +1,5 @@
-//! Every check, with the inputs that were kept and with generated ones.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! All checks, with the kept inputs and with generated ones.
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod generated;
 mod memory;

@@ -1,7 +1,6 @@
-//! What the core allocates, whatever it is sent: the bytes are counted.
+//! Bounds of the memory that the core allocates for hostile responses, with counted allocations.
 //!
-//! What an answer takes where it comes from, in the transport, is not the core's; but a part of it
-//! that the core holds on to is.
+//! The response itself belongs to the transport and is not counted, except for parts that the core keeps.
 
 use allocation_counter::{measure, opt_out};
 use export_core::{
@@ -10,32 +9,33 @@ use export_core::{
 };
 use http::Response;
 
-/// The longest head that a transport hands over: both adapters stop there.
+/// The longest head in **bytes** that both adapters accept.
 const HEAD: usize = 65_536;
 
-/// While an answer is read: its longest text as JSON unescapes it, and again while a buffer grows.
-/// With a head: a file's name, decoded and made safe.
-const MOST_AT_ONCE: usize = 4;
+/// The peak allocation while a response is read, as a multiple of its length. For a body, that is its
+/// longest text after JSON unescaping, twice while a buffer grows. For a head, it is a file name,
+/// decoded and made safe.
+const PEAK_FACTOR: usize = 4;
 
-/// What stays of however many bodies: an error of 100 texts of 1,000 characters, and the rest of
-/// the job.
+/// The most **bytes** kept after any number of bodies: an error with 100 texts of 1,000 characters, and
+/// the rest of the job.
 const KEPT_OF_BODIES: usize = 100 * 4_000 + 32_768;
 
-/// What stays of however many heads: URLs of 8,000 bytes, of five redirects and of where they began,
-/// and the rest of the job.
+/// The most **bytes** kept after any number of heads: the URLs of 8,000 bytes of a request and of five
+/// redirects, and the rest of the job.
 const KEPT_OF_HEADS: usize = 6 * 8_000 + 32_768;
 
-type Answer = Response<Vec<u8>>;
+type BufferedResponse = Response<Vec<u8>>;
 
-fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
-    let mut answer = Response::builder().status(status);
+fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> BufferedResponse {
+    let mut response = Response::builder().status(status);
     for (name, value) in headers {
-        answer = answer.header(*name, *value);
+        response = response.header(*name, *value);
     }
-    answer.body(body.into()).unwrap()
+    response.body(body.into()).unwrap()
 }
 
-/// Bodies of exactly as many bytes as may be sent, of the kinds that make readers allocate.
+/// Bodies of exactly the longest allowed length that make parsers allocate.
 fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let limit = Limits::default().body;
     let filled = |front: &str, filling: &str, back: &str| {
@@ -55,7 +55,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let front = format!(r#"{{"status":"failed","code":"c","message":"{long}","details":["#);
     let long_details = filled(&front, &item, "{}]}");
     let kinds = vec![
-        ("blanks", filled("", " ", "")),
+        ("spaces", filled("", " ", "")),
         ("[[[[", filled("", "[", "")),
         ("an object, then [[[[", filled(r#"{"status":"#, "[", "")),
         ("objects in objects", filled("", r#"{"error":"#, "")),
@@ -84,7 +84,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("a page of tags", filled("<html>", "<title", "")),
         ("an error of a store", filled("<?xml?><Error><Code>", "a", "</Code>")),
         ("plain text", filled("", "ü", "")),
-        ("no text at all", vec![0xff; limit]),
+        ("not UTF-8", vec![0xff; limit]),
     ];
     for (name, body) in &kinds {
         assert_eq!(body.len(), limit, "{name}");
@@ -92,7 +92,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     kinds
 }
 
-/// Heads that are as long as a transport lets them be.
+/// Heads of the longest allowed length.
 fn heads() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
     let long = "a".repeat(HEAD);
     let names = ["location", "retry-after", "content-type", "etag", "sunset", "date"];
@@ -120,10 +120,10 @@ fn job() -> ExportJob {
     ExportJob::new(spec, &Config::for_region(Region::Us)).unwrap()
 }
 
-/// The answers that bring a job to a phase.
-fn way_to(phase: Phase) -> Vec<Answer> {
-    let accepted = answer(202, &[("location", "/operations/op1")], "");
-    let completed = answer(200, &[], r#"{"status":"completed","resourceUrl":"/f"}"#);
+/// The responses that bring a job to a phase.
+fn responses_before(phase: Phase) -> Vec<BufferedResponse> {
+    let accepted = response(202, &[("location", "/operations/op1")], "");
+    let completed = response(200, &[], r#"{"status":"completed","resourceUrl":"/f"}"#);
     match phase {
         Phase::Submit => vec![],
         Phase::Poll => vec![accepted],
@@ -131,19 +131,24 @@ fn way_to(phase: Phase) -> Vec<Answer> {
     }
 }
 
-/// Hands in one answer; `false` once the job is over.
-fn play(job: &mut ExportJob, now: &mut Timestamp, token: &Token, answer: &Answer) -> bool {
+/// Handles one response. Returns `false` if the job has ended.
+fn play(
+    job: &mut ExportJob,
+    now: &mut Timestamp,
+    token: &Token,
+    response: &BufferedResponse,
+) -> bool {
     loop {
         match job.step(*now) {
             Step::Done(_) => return false,
             Step::Wait(wait) => *now = wait.until,
             Step::Transmit(transmit) => {
                 let (_, in_flight) = transmit.start(*now, Some(token), 0);
-                match in_flight.handle_head(*now, answer) {
-                    Reply::Collect(collect) => collect.handle_body(*now, answer.body()),
+                match in_flight.handle_head(*now, response) {
+                    Reply::Collect(collect) => collect.handle_body(*now, response.body()),
                     Reply::Stream(mut stream) => {
-                        if stream.check(answer.body()).is_continue() {
-                            stream.advance(answer.body().len() as u64);
+                        if stream.check(response.body()).is_continue() {
+                            stream.advance(response.body().len() as u64);
                         }
                         stream.finish(*now);
                     }
@@ -154,30 +159,30 @@ fn play(job: &mut ExportJob, now: &mut Timestamp, token: &Token, answer: &Answer
     }
 }
 
-/// The most bytes at once, and the bytes that are kept, of the core alone.
+/// The allocations of the core: the peak, and what it keeps.
 struct Used {
-    at_once: u64,
+    peak: u64,
     kept: i64,
 }
 
-/// Hands in an answer a number of times, or until the job is over. Nobody listens to the events.
-fn used(phase: Phase, times: usize, hostile: impl Fn() -> Answer) -> Used {
+/// Handles a response a number of times, or until the job has ended. No events are taken.
+fn used(phase: Phase, times: usize, hostile: impl Fn() -> BufferedResponse) -> Used {
     let token = Token::fixed("t").unwrap();
     let start = Timestamp::from_date(2026, 3, 1);
     let prepared = || {
         let (mut job, mut now) = (job(), start);
-        for answer in way_to(phase) {
-            assert!(play(&mut job, &mut now, &token, &answer));
+        for response in responses_before(phase) {
+            assert!(play(&mut job, &mut now, &token, &response));
         }
         assert_eq!(job.phase(), phase);
         (job, now)
     };
 
     let (mut job, mut now) = prepared();
-    let answer = hostile();
-    let at_once = measure(|| {
+    let response = hostile();
+    let peak = measure(|| {
         let mut left = times;
-        while left > 0 && play(&mut job, &mut now, &token, &answer) {
+        while left > 0 && play(&mut job, &mut now, &token, &response) {
             left -= 1;
         }
         drop(job.checkpoint());
@@ -188,7 +193,7 @@ fn used(phase: Phase, times: usize, hostile: impl Fn() -> Answer) -> Used {
     let mut checkpoint = None;
     let kept = measure(|| {
         let mut left = times;
-        // Made anew each time and dropped: what is left of it, the core holds.
+        // The response is created and dropped each time. What remains is kept by the core.
         while left > 0 && play(&mut job, &mut now, &token, &hostile()) {
             left -= 1;
         }
@@ -196,18 +201,18 @@ fn used(phase: Phase, times: usize, hostile: impl Fn() -> Answer) -> Used {
     })
     .bytes_current;
     opt_out(|| drop((job, checkpoint)));
-    Used { at_once, kept }
+    Used { peak, kept }
 }
 
-fn assert_bounded(name: &str, used: &Used, sent: usize, most_kept: usize) {
-    let most = MOST_AT_ONCE * sent + most_kept;
-    let Used { at_once, kept } = used;
-    assert!(*at_once <= most as u64, "{name}: {at_once} bytes at once, of {sent} that were sent");
-    assert!(*kept <= most_kept as i64, "{name}: {kept} bytes are kept");
+fn assert_bounded(name: &str, used: &Used, sent: usize, max_kept: usize) {
+    let max_peak = PEAK_FACTOR * sent + max_kept;
+    let Used { peak, kept } = used;
+    assert!(*peak <= max_peak as u64, "{name}: a peak of {peak} bytes for {sent} bytes");
+    assert!(*kept <= max_kept as i64, "{name}: {kept} bytes are kept");
 }
 
 #[test]
-fn no_body_makes_the_core_allocate_more_than_a_small_multiple_of_the_limit() {
+fn memory_for_any_body_is_bounded() {
     let limit = Limits::default().body;
     for (kind, body) in bodies() {
         for (phase, status) in [
@@ -218,7 +223,7 @@ fn no_body_makes_the_core_allocate_more_than_a_small_multiple_of_the_limit() {
             (Phase::Fetch, 403),
         ] {
             let json = [("content-type", "application/json")];
-            let used = used(phase, 2, || answer(status, &json, &*body));
+            let used = used(phase, 2, || response(status, &json, &*body));
             assert_bounded(
                 &format!("{kind} as {status} to a {phase}"),
                 &used,
@@ -230,14 +235,14 @@ fn no_body_makes_the_core_allocate_more_than_a_small_multiple_of_the_limit() {
 }
 
 #[test]
-fn no_head_makes_the_core_allocate_more_than_a_small_multiple_of_its_length() {
+fn memory_for_any_head_is_bounded() {
     for (kind, headers) in heads() {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
         for phase in [Phase::Submit, Phase::Poll, Phase::Fetch] {
             for status in [200, 202, 206, 302, 401, 404, 416, 429, 503] {
                 let is_file = phase == Phase::Fetch;
                 let body = if is_file { "%PDF-1.7" } else { r#"{"status":"started"}"# };
-                let used = used(phase, 20, || answer(status, &headers, body));
+                let used = used(phase, 20, || response(status, &headers, body));
                 assert_bounded(
                     &format!("{kind} in a {status} to a {phase}"),
                     &used,
@@ -250,19 +255,19 @@ fn no_head_makes_the_core_allocate_more_than_a_small_multiple_of_its_length() {
 }
 
 #[test]
-fn no_answer_of_a_token_endpoint_makes_the_source_allocate_more_than_its_limit() {
+fn memory_for_any_token_response_is_bounded() {
     for (kind, body) in bodies() {
         for status in [200, 400, 503] {
             let config = Config::for_region(Region::Us);
             let mut source = TokenSource::client_credentials("i", "s", &config);
             let now = Timestamp::from_date(2026, 3, 1);
             let TokenStep::Transmit(_, ticket) = source.step(now, TokenNeed::any()) else {
-                panic!("nothing is waited for")
+                panic!("the source does not send")
             };
             let limit = ticket.limit();
-            let hostile = answer(status, &[("content-type", "application/json")], &body[..limit]);
+            let hostile = response(status, &[("content-type", "application/json")], &body[..limit]);
             let info = measure(|| source.handle_response(now, ticket, &hostile, hostile.body()));
-            let used = Used { at_once: info.bytes_max, kept: info.bytes_current };
+            let used = Used { peak: info.bytes_max, kept: info.bytes_current };
             assert_bounded(
                 &format!("{kind} as {status} to a token request"),
                 &used,

@@ -85,7 +85,7 @@ fn what_is_missing_or_of_no_use_is_named() {
     let origin = refused(builder().allow_origin("nonsense"));
     assert!(origin.starts_with("the origin to allow: "), "{origin}");
     let token = refused(builder().credentials(Credentials::token("two words")));
-    assert_eq!(token, "the token is empty or holds bytes that no token may hold");
+    assert_eq!(token, "the token is empty or contains invalid characters");
     let proxy = refused(builder().proxy(ProxySettings::Url("socks5://h".into())));
     assert_eq!(proxy, "the proxy's URL: only http and https proxies are known, and no SOCKS");
     let trusted = build(builder().plain_http_base_url("http://192.0.2.1"));

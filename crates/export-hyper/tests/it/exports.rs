@@ -280,7 +280,7 @@ async fn a_file_that_gets_no_name_or_is_given_up_leaves_nothing() {
     let server = service(|_, _| Act::SayAndClose(answer("200 OK", &[], "a page"))).await;
     let mut sink = FileSink::to_file(folder.path().join("a.pdf"));
     let error = client(&server).export(spec()).to_sink(&mut sink).await.unwrap_err();
-    assert!(matches!(error.job(), Some(Error::OtherKind { .. })), "{error}");
+    assert!(matches!(error.job(), Some(Error::WrongFormat { .. })), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     sink.discard().await.unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use export_hyper::{ApiError, Config, Dialect, Head, Phase, Speaker, Workiva};
+use export_hyper::{ApiError, Config, Dialect, ErrorOrigin, Head, Phase, Workiva};
 use http::header::{DATE, LOCATION};
 use http::{HeaderMap, Request, Response, Uri};
 
@@ -53,7 +53,7 @@ pub(super) fn words(answer: &Response<Vec<u8>>, config: &Config) -> ApiError {
 fn verdict(answer: &Response<Vec<u8>>, config: &Config) -> Result<String, Problem> {
     let status = answer.status();
     let error = words(answer, config);
-    if error.speaker() == Speaker::Gateway {
+    if error.origin() == ErrorOrigin::Gateway {
         return Err(gateway(format!(
             "a proxy or gateway answers ({status}), not Workiva: {}",
             error.message().map_or_else(|| "its page has no title".into(), |t| format!("{t:?}"))
@@ -68,7 +68,7 @@ fn verdict(answer: &Response<Vec<u8>>, config: &Config) -> Result<String, Proble
         429 => Ok("Workiva answers, and is busy (429)".into()),
         500.. => Err(Problem::new(Exit::Failed, format!("Workiva is in trouble: {status}"))
             .advise("try again later; an export waits and tries again by itself")),
-        _ if error.speaker() == Speaker::Service => Ok(format!("Workiva answers ({status})")),
+        _ if error.origin() == ErrorOrigin::Service => Ok(format!("Workiva answers ({status})")),
         _ => Err(unreachable(format!("the answer ({status}) is not in Workiva's words"))
             .advise("check --region and --base-url: is this the API's host?")),
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use export_hyper::{
-    Config, ExportJob, Failure, FailureKind, Speaker, Step, Token, TokenGrant, TokenNeed, TokenStep,
+    Config, ErrorOrigin, ExportJob, Failure, FailureKind, Step, Token, TokenInfo, TokenNeed,
+    TokenStep,
 };
 use http::{Request, Response, StatusCode};
 
@@ -42,7 +43,7 @@ async fn obtain(
     line: &Line,
     loaded: &Loaded,
     config: &Config,
-) -> Result<(Token, TokenGrant), Problem> {
+) -> Result<(Token, TokenInfo), Problem> {
     let source = loaded.credentials.source(config);
     let mut source = source.map_err(|error| Problem::usage(error.to_string()))?;
     let mut last = None;
@@ -50,7 +51,7 @@ async fn obtain(
     for _ in 0..2 {
         match source.step(clock::now(), TokenNeed::any()) {
             TokenStep::Ready(token) => {
-                let grant = source.grant().cloned().unwrap_or_default();
+                let grant = source.token_info().cloned().unwrap_or_default();
                 return Ok((token, grant));
             }
             TokenStep::Failed(failure) => return Err(refused(&failure)),
@@ -78,7 +79,7 @@ async fn obtain(
 fn unheard(answer: &Response<Vec<u8>>, config: &Config) -> Problem {
     let status = answer.status();
     match service::words(answer, config) {
-        page if page.speaker() == Speaker::Gateway => service::gateway(format!(
+        page if page.origin() == ErrorOrigin::Gateway => service::gateway(format!(
             "no token could be had: a proxy or gateway answers ({status}), not Workiva"
         )),
         error => Problem::new(Exit::Failed, format!("no token could be had: {status}: {error}")),

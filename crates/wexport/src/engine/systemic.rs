@@ -1,9 +1,9 @@
 //! Failures that affect every export of a run.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::io;
 
-use export_hyper::{Error, Failure, FailureKind, Trouble};
+use export_hyper::{AttemptError, Error, Failure, FailureKind};
 
 /// Whether the other exports would fail in the same way: the credentials are wrong, the service is
 /// not reachable, the disk is full.
@@ -13,7 +13,7 @@ pub(super) fn is_systemic(error: &Error) -> bool {
         | Error::Gateway { .. }
         | Error::Untrusted { .. }
         | Error::SwitchedOff { .. } => true,
-        Error::GaveUp { last: Trouble::Failure(failure), .. } => {
+        Error::GaveUp { last: AttemptError::Failure(failure), .. } => {
             failure.kind() == FailureKind::NotSent
         }
         Error::Local { failure, .. } => {
@@ -24,7 +24,7 @@ pub(super) fn is_systemic(error: &Error) -> bool {
 }
 
 fn is_disk_failure(failure: &Failure) -> bool {
-    let mut cause = failure.source();
+    let mut cause = failure.get_ref().map(|error| error as &(dyn StdError + 'static));
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return matches!(

@@ -21,7 +21,7 @@ impl OpenFailure {
     /// Finds the failure that ended an export.
     pub(crate) fn find(error: &ExportError) -> Option<Self> {
         let Some(JobError::Local { failure, .. }) = error.job() else { return None };
-        let mut source = failure.source();
+        let mut source = failure.get_ref().map(|source| source as &(dyn Error + 'static));
         while let Some(error) = source {
             let found = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
             if let Some(failure) = found.and_then(|found| found.downcast_ref::<Self>()) {

@@ -1,43 +1,43 @@
-//! What goes into the archive of a folder or of a Workiva file.
+//! Options of the archive of a folder or a Workiva file.
 
 use super::options::options;
 
 options! {
-    /// What goes into a `.tar.gz` of a folder or a Workiva file. Whatever is `None` is left to
-    /// the service, which takes it as false.
+    /// Options of the `.tar.gz` of a folder or a Workiva file. A field that is `None` is not sent; the
+    /// service's default is false.
     pub struct ArchiveOptions {
-        /// Sends a mail to a person when the archive is ready.
+        /// Sends a mail when the archive is ready.
         ///
-        /// The one option with an effect on somebody: an export that asks for it is
-        /// [never asked for twice](crate::Repeat::SideEffect) unless the config says so.
+        /// This is the only option with a [side effect](crate::Repeat::SideEffect): a submit that may
+        /// have arrived is not sent again unless [`Resubmit::Always`](crate::Resubmit::Always) is set.
         pub email_on_complete: bool,
-        /// The attachments.
+        /// Includes attachments.
         pub include_attachments: bool,
-        /// The comments.
+        /// Includes comments.
         pub include_comments: bool,
-        /// The values of custom fields.
+        /// Includes the values of custom fields.
         pub include_custom_field_values: bool,
-        /// The markup of documents.
+        /// Includes the markup of documents.
         pub include_document_markup: bool,
-        /// The values of input cells.
+        /// Includes the values of input cells.
         pub include_input_cell_values: bool,
-        /// The labels of outlines.
+        /// Includes outline labels.
         pub include_outline_labels: bool,
-        /// The metadata of smart links.
+        /// Includes the metadata of smart links.
         pub include_smart_link_metadata: bool,
-        /// Connections through which Wdata comes in.
+        /// Includes incoming Wdata connections.
         pub include_wdata_incoming_connections: bool,
-        /// Connections through which Wdata goes out.
+        /// Includes outgoing Wdata connections.
         pub include_wdata_outgoing_connections: bool,
-        /// XBRL.
+        /// Includes XBRL.
         #[serde(rename = "includeXBRL")]
         pub include_xbrl: bool,
-        /// XBRL that is disconnected.
+        /// Includes disconnected XBRL.
         #[serde(rename = "includeXBRLDisconnected")]
         pub include_xbrl_disconnected: bool,
-        /// Leaves input mode on.
+        /// Keeps input mode enabled.
         pub keep_input_mode_enabled: bool,
-        /// Removes links to governance, risk and compliance.
+        /// Removes GRC (governance, risk and compliance) links.
         #[serde(rename = "removeGRCLinks")]
         pub remove_grc_links: bool,
         /// Removes links.

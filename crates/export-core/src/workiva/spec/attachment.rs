@@ -1,4 +1,4 @@
-//! Which attachment of a test form.
+//! Attachments of a test form.
 
 use alloc::string::String;
 use alloc::vec;
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::workiva::routes::Endpoint;
 
-/// Where an attachment of a test form hangs.
+/// An attachment of a test form: of a test phase, of a matrix, or of a sample.
 ///
 /// ```
 /// use export_core::TestAttachment;
@@ -30,7 +30,7 @@ enum Holder {
 }
 
 impl TestAttachment {
-    /// An attachment of a test phase itself.
+    /// An attachment of a test phase.
     #[must_use]
     pub fn new(
         test_form_id: impl Into<String>,
@@ -45,20 +45,20 @@ impl TestAttachment {
         }
     }
 
-    /// The attachment is one of a matrix of the phase.
+    /// Makes it an attachment of a matrix in the phase.
     #[must_use]
     pub fn of_matrix(self, matrix_id: impl Into<String>) -> Self {
         Self { holder: Holder::Matrix { matrix: matrix_id.into() }, ..self }
     }
 
-    /// The attachment is one of a sample of a matrix of the phase.
+    /// Makes it an attachment of a sample of a matrix in the phase.
     #[must_use]
     pub fn of_sample(self, matrix_id: impl Into<String>, sample_id: impl Into<String>) -> Self {
         let holder = Holder::Sample { matrix: matrix_id.into(), sample: sample_id.into() };
         Self { holder, ..self }
     }
 
-    /// The endpoint, and the ids in the order of its path.
+    /// The endpoint, and the ids in the order of the path.
     pub(super) fn into_parts(self) -> (Endpoint, Vec<String>) {
         let Self { form, phase, holder, attachment } = self;
         match holder {

@@ -1,4 +1,4 @@
-//! The body of a submit request: one of the known forms.
+//! The body of a submit request.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -31,8 +31,8 @@ pub(super) enum Body {
     Attachment(PdfExport),
 }
 
-/// The body of the export that has no id in its path. The id of the container is one of the
-/// options there, and one of the ids of the spec here.
+/// The body of the endpoint without an id in its path. The id of the container is a field of the
+/// options on the wire, and one of the ids of the spec here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ContainerExport {
@@ -45,7 +45,7 @@ enum ContainerKind {
     Workiva,
 }
 
-/// Declares the body of an endpoint that knows one format only.
+/// Declares the body of an endpoint with a single format.
 macro_rules! one_format {
     ($name:ident, $format:ident, $variant:ident) => {
         #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ impl ContainerExport {
 }
 
 impl Body {
-    /// Reads the body of an endpoint, and lists the fields that it does not know.
+    /// Reads the body of an endpoint, and returns the unknown fields as well.
     pub(super) fn read(endpoint: Endpoint, json: &Value) -> Result<(Self, Vec<Field>), SpecError> {
         fn known<'de, T: Deserialize<'de>>(
             json: &'de Value,
@@ -102,7 +102,7 @@ impl Body {
         }
     }
 
-    /// The rules that a form alone does not express.
+    /// Checks the rules that the types do not express.
     pub(super) fn check(&self) -> Result<(), SpecError> {
         match self {
             Self::File(export) => export.check(),
@@ -126,7 +126,7 @@ impl Body {
         }
     }
 
-    /// What kind of file it makes.
+    /// The format of the exported file.
     pub(super) fn file_format(&self) -> FileFormat {
         match self {
             Self::File(export) => export.file_format(),

@@ -46,56 +46,56 @@ enum DocumentFormat {
 }
 
 options! {
-    /// How a document becomes a docx. Whatever is `None` is left to the service, which takes it
-    /// as false.
+    /// Options of a document as docx. A field that is `None` is not sent; the service's default is
+    /// false.
     pub struct DocumentDocxOptions {
-        /// Dots that lead from an entry of a table of contents to its page number.
+        /// Includes the leader dots between the entries of a table of contents and their page numbers.
         pub include_leader_dots: bool,
-        /// The shading of table cells.
+        /// Shows the shading of table cells.
         pub show_table_cell_shading: bool,
     }
 }
 
 options! {
-    /// How a document becomes a pdf. Whatever is `None` is left to the service, which takes it
-    /// as false.
+    /// Options of a document as pdf. A field that is `None` is not sent; the service's default is
+    /// false.
     pub struct DocumentPdfOptions {
-        /// The fill of every other table row.
+        /// Includes the fill of alternate table rows.
         pub include_alternate_row_fill: bool,
-        /// The labels of attachments.
+        /// Includes the labels of attachments.
         pub include_attachment_labels: bool,
-        /// The comments.
+        /// Includes comments.
         pub include_comments: bool,
-        /// A watermark that says "draft".
+        /// Adds a "draft" watermark.
         pub include_draft_watermark: bool,
-        /// Links that can be followed.
+        /// Includes hyperlinks.
         pub include_hyperlinks: bool,
-        /// Dots that lead from an entry of a table of contents to its page number.
+        /// Includes the leader dots between the entries of a table of contents and their page numbers.
         pub include_leader_dots: bool,
-        /// The changes that were tracked.
+        /// Includes tracked changes.
         pub include_track_changes: bool,
-        /// No gaps where sections are left out.
+        /// Closes the gaps of sections that are not exported.
         pub remove_space_from_partial_export: bool,
-        /// Tags that make the pdf accessible.
+        /// Tags the pdf for web accessibility.
         pub tag_for_web_accessibility: bool,
-        /// Colours for print (CMYK) rather than for screens.
+        /// Uses CMYK colours, for print.
         pub use_cmyk_colorspace: bool,
     }
 }
 
 options! {
-    /// How a document becomes xhtml. Where no such options are given at all, the service takes
-    /// `editableXhtml` as true; otherwise whatever is `None` as false.
+    /// Options of a document as xhtml. A field that is `None` is not sent; the service's default is
+    /// false. If no options are sent at all, its default is `editableXhtml`.
     ///
     /// `editable_simple` and `editable_xhtml` exclude every other option when they are true.
     pub struct DocumentXhtmlOptions {
-        /// Simple xhtml that is meant to be edited.
+        /// Exports simple xhtml for editing.
         pub editable_simple: bool,
-        /// Xhtml that is meant to be edited.
+        /// Exports xhtml for editing.
         pub editable_xhtml: bool,
-        /// Links that lead out of the document.
+        /// Includes links to outside of the document.
         pub include_external_hyperlinks: bool,
-        /// Headers and footers.
+        /// Includes headers and footers.
         pub include_headers_and_footers: bool,
     }
 }
@@ -137,7 +137,7 @@ impl DocumentExport {
         Self { xhtml_options: Some(options), ..Self::xhtml() }
     }
 
-    /// Exports these sections only. **All** by default.
+    /// Exports only these sections. **All** by default.
     #[must_use]
     pub fn with_sections(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.sections = Some(ids.into_iter().map(Into::into).collect());
@@ -156,7 +156,7 @@ impl DocumentExport {
         }
     }
 
-    /// `at` is what the names of fields begin with.
+    /// `at` is the prefix of the field names.
     pub(super) fn check(&self, at: &str) -> Result<(), SpecError> {
         let chosen = self.file_format().as_str();
         rules::selection(at, "sections", self.sections.as_deref())?;

@@ -5,96 +5,96 @@ use alloc::string::String;
 use crate::url::UrlError;
 use crate::workiva::ApiVersion;
 
-/// Why an export cannot be asked for as it was described.
+/// Why a spec is refused before anything is sent.
 ///
-/// Found out without a request. Fields are named as in the service's own JSON.
+/// Fields are named as in the service's JSON.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
-    /// The body does not have the form that the endpoint takes.
+    /// The body is not valid for the endpoint.
     #[error("{field}: {problem}")]
     Body {
-        /// The field, or `body` for the whole.
+        /// The field, or `body` for the whole body.
         field: String,
         /// What is wrong with it.
         problem: String,
     },
     /// Two options exclude each other.
-    #[error("{field} cannot be given together with {with}: leave one of them out")]
+    #[error("{field} cannot be used with {with}")]
     Conflict {
-        /// The one.
+        /// One of the options.
         field: String,
-        /// The other, which is true.
+        /// The other option, which is true.
         with: String,
     },
     /// An id is empty.
-    #[error("{id} is empty: give the id of what is meant")]
+    #[error("{id} must not be empty")]
     EmptyId {
-        /// Which id.
+        /// The name of the id.
         id: &'static str,
     },
-    /// A list selects nothing.
-    #[error("{field} is an empty list: name at least one, or leave the field out to export all")]
+    /// A list is empty.
+    #[error("{field} must not be empty: omit it to export all")]
     EmptyList {
         /// The list.
         field: String,
     },
-    /// Options that belong to another kind or format than the one asked for.
-    #[error("{field} is for {meant} only, and this asks for {chosen}: leave it out")]
+    /// Options belong to another kind or format than the requested one.
+    #[error("{field} requires {meant}, but the export is {chosen}")]
     Misplaced {
         /// The options.
         field: String,
         /// The kind or format that they belong to.
         meant: &'static str,
-        /// The kind or format asked for.
+        /// The requested kind or format.
         chosen: &'static str,
     },
-    /// No export endpoint of either generation has this path.
+    /// The path is not that of an export endpoint in any API version.
     #[error("{0:?} is not the path of an export endpoint, such as /files/FILE_ID/export")]
     Path(String),
     /// A number is outside its range.
-    #[error("{field} is {given}: it has to be from {min} to {max} {unit}")]
+    #[error("{field} is {given}: expected {min} to {max} {unit}")]
     Range {
         /// The field.
         field: String,
-        /// Its value.
+        /// The value.
         given: f64,
-        /// The least that the service takes.
+        /// The smallest value that the service accepts.
         min: f64,
-        /// The most that the service takes.
+        /// The largest value that the service accepts.
         max: f64,
-        /// What is counted.
+        /// The unit.
         unit: &'static str,
     },
-    /// More than one sheet as csv.
-    #[error("{field} names {count} sheets: csv takes one, or all of them if the field is left out")]
+    /// More than one sheet is selected for csv.
+    #[error("{field} has {count} sheets: csv allows one, or all if the field is omitted")]
     Sheets {
         /// The list.
         field: String,
-        /// How many it names.
+        /// The number of sheets.
         count: usize,
     },
-    /// The request would be longer than the service takes.
-    #[error("the body has {length} bytes: the service takes at most {limit}")]
+    /// The body is longer than the service accepts.
+    #[error("the body has {length} bytes: the service accepts at most {limit}")]
     TooLong {
-        /// Its length in **bytes**.
+        /// The length in **bytes**.
         length: usize,
-        /// The longest that is taken, in **bytes**.
+        /// The longest accepted body in **bytes**.
         limit: usize,
     },
-    /// Base URL and ids make no URL that can be used.
-    #[error("the request's URL cannot be used: {0}")]
+    /// The URL of the request is refused.
+    #[error("the URL of the request is refused: {0}")]
     Url(#[from] UrlError),
-    /// The generation of the API has no such endpoint.
+    /// The API version does not have the endpoint.
     #[error(
-        "API version {version} has no export of {what}: choose {instead} with Config::with_api_version"
+        "API version {version} has no export of {what}: set {instead} with Config::with_api_version"
     )]
     Version {
-        /// What was to be exported.
+        /// What the endpoint exports.
         what: &'static str,
-        /// The generation that the config names.
+        /// The API version of the config.
         version: ApiVersion,
-        /// The one that has it.
+        /// The API version that has the endpoint.
         instead: ApiVersion,
     },
 }

@@ -1,4 +1,4 @@
-//! Files: anything that has a file id, exported by its kind.
+//! Files: anything with a file id, exported by its kind.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use crate::workiva::format::FileFormat;
 ///
 /// let as_uploaded = FileExport::supporting_document();
 /// let pdf = FileExport::document(DocumentExport::pdf());
-/// let left_to_the_service = FileExport::document(None);
+/// let default_format = FileExport::document(None);
 /// let folder = FileExport::folder(ArchiveOptions {
 ///     include_attachments: Some(true),
 ///     ..Default::default()
@@ -57,37 +57,37 @@ struct WorkivaFileExport {
 }
 
 impl FileExport {
-    /// A document; `None` leaves the format to the service.
+    /// A document. With `None`, the service chooses the format.
     #[must_use]
     pub fn document(export: impl Into<Option<DocumentExport>>) -> Self {
         Self { document_export: export.into(), ..Self::plain(FileKind::Document) }
     }
 
-    /// A spreadsheet; `None` leaves the format to the service.
+    /// A spreadsheet. With `None`, the service chooses the format.
     #[must_use]
     pub fn spreadsheet(export: impl Into<Option<SpreadsheetExport>>) -> Self {
         Self { spreadsheet_export: export.into(), ..Self::plain(FileKind::Spreadsheet) }
     }
 
-    /// A presentation; `None` leaves the format to the service.
+    /// A presentation. With `None`, the service chooses the format.
     #[must_use]
     pub fn presentation(export: impl Into<Option<PresentationExport>>) -> Self {
         Self { presentation_export: export.into(), ..Self::plain(FileKind::Presentation) }
     }
 
-    /// A file that was uploaded, as it is.
+    /// An uploaded file, in its original form.
     #[must_use]
     pub const fn supporting_document() -> Self {
         Self::plain(FileKind::SupportingDocument)
     }
 
-    /// A folder with everything in it, as a `.tar.gz`.
+    /// A folder with its contents, as a `.tar.gz`.
     #[must_use]
     pub fn folder(options: impl Into<Option<ArchiveOptions>>) -> Self {
         Self { folder_export: options.into(), ..Self::plain(FileKind::Folder) }
     }
 
-    /// A file in Workiva's own form, as a `.tar.gz`.
+    /// A file in Workiva's own format, as a `.tar.gz`.
     #[must_use]
     pub fn workiva(options: impl Into<Option<ArchiveOptions>>) -> Self {
         let export = options

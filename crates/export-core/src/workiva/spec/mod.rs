@@ -1,4 +1,4 @@
-//! What to export: every endpoint of the family, and every option of it.
+//! What to export: all export endpoints and their options.
 
 mod archive;
 mod attachment;
@@ -26,8 +26,8 @@ use serde_json::{Map, Value};
 use self::body::{Body, ContainerExport, CsvExport, PdfExport, XlsxExport};
 use self::reader::Field;
 use super::format::FileFormat;
-use super::generation::ApiVersion;
 use super::routes::{Endpoint, Route};
+use super::settings::ApiVersion;
 
 pub use self::archive::ArchiveOptions;
 pub use self::attachment::TestAttachment;
@@ -45,10 +45,10 @@ pub use self::style_guide::StyleGuideExport;
 
 /// What to export, and how.
 ///
-/// One constructor for each endpoint of the service. A spec belongs to no generation of the API:
-/// the [config](crate::Config::with_api_version) chooses, and [`Workiva::new`](crate::Workiva::new)
-/// says so if that generation does not have the endpoint. It also checks everything that can be
-/// known without asking the service.
+/// There is one constructor for each export endpoint. A spec is independent of the API version, which
+/// the [config](crate::Config::with_api_version) sets. [`ExportJob::new`](crate::ExportJob::new) fails
+/// if that version does not have the endpoint, and checks everything else that the service would
+/// refuse, as far as that is known without a request.
 ///
 /// ```
 /// use export_core::{DocumentExport, ExportSpec, FileExport, SpreadsheetExport};
@@ -58,23 +58,22 @@ pub use self::style_guide::StyleGuideExport;
 /// let upload = ExportSpec::file("f1", FileExport::supporting_document());
 /// ```
 ///
-/// A script that calls the API already has a path and a body, and
-/// [`from_body`](Self::from_body) takes them as they are. Options that the service has learned
-/// since this release are set by [`with_field`](Self::with_field).
+/// [`from_body`](Self::from_body) takes the path and the JSON body of a request as a script already
+/// sends it. [`with_field`](Self::with_field) sets options that are newer than this release.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExportSpec {
     endpoint: Endpoint,
-    /// In the order of the path; the container's id is in the body.
+    /// The ids in the order of the path, and the container's id, which is in the body.
     ids: Vec<String>,
     body: Body,
-    /// Fields beside those of the body.
+    /// Fields that are not part of `body`.
     fields: Vec<Field>,
 }
 
-/// The longest body that the service takes, in **bytes**.
-const LONGEST_BODY: usize = 10_485_760;
+/// The longest body that the service accepts, in **bytes**.
+const MAX_BODY: usize = 10_485_760;
 
-/// Where the id is, in the one export whose path has none.
+/// Where the id is in the body of the endpoint without an id in its path.
 const CONTAINER: [&str; 2] = ["workivaFileExportOptions", "sourceId"];
 
 impl ExportSpec {
@@ -84,8 +83,8 @@ impl ExportSpec {
         Self::new(Endpoint::File, vec![file_id.into()], Body::File(export))
     }
 
-    /// What is in a container, in Workiva's own form, as a `.tar.gz`. In API version 2022-01-01
-    /// only: its successor is [`file`](Self::file) with [`FileExport::workiva`].
+    /// The contents of a container in Workiva's own format, as a `.tar.gz`. Only in API version
+    /// 2022-01-01; the successor is [`file`](Self::file) with [`FileExport::workiva`].
     #[must_use]
     pub fn container(source_id: impl Into<String>, options: ArchiveOptions) -> Self {
         let body = Body::Container(ContainerExport::new(options));
@@ -110,39 +109,38 @@ impl ExportSpec {
         Self::new(Endpoint::Presentation, vec![presentation_id.into()], Body::Presentation(export))
     }
 
-    /// A style guide. In API version 2026-01-01 only.
+    /// A style guide. Only in API version 2026-01-01.
     #[must_use]
     pub fn style_guide(style_guide_id: impl Into<String>, export: StyleGuideExport) -> Self {
         Self::new(Endpoint::StyleGuide, vec![style_guide_id.into()], Body::StyleGuide(export))
     }
 
-    /// A graph report, as csv. In API version 2026-01-01 only.
+    /// A graph report, as csv. Only in API version 2026-01-01.
     #[must_use]
     pub fn graph_report(report_id: impl Into<String>) -> Self {
         let body = Body::GraphReport(CsvExport::new());
         Self::new(Endpoint::GraphReport, vec![report_id.into()], body)
     }
 
-    /// A test form, as an xlsx. In API version 2026-01-01 only.
+    /// A test form, as xlsx. Only in API version 2026-01-01.
     #[must_use]
     pub fn test_form(test_form_id: impl Into<String>) -> Self {
         let body = Body::TestForm(XlsxExport::new());
         Self::new(Endpoint::TestForm, vec![test_form_id.into()], body)
     }
 
-    /// An attachment of a test form, as a pdf. In API version 2026-01-01 only.
+    /// An attachment of a test form, as pdf. Only in API version 2026-01-01.
     #[must_use]
     pub fn test_attachment(attachment: TestAttachment) -> Self {
         let (endpoint, ids) = attachment.into_parts();
         Self::new(endpoint, ids, Body::Attachment(PdfExport::new()))
     }
 
-    /// What a script sends already: the path (or URL) of its request, of either generation, and
-    /// the JSON body.
+    /// The export of an existing request: its path or URL in any API version, and its JSON body.
     ///
-    /// The request goes to the base URL and the generation that the config names, whatever
-    /// `path` says of them. Fields that this release does not know are kept, and listed by
-    /// [`unknown_fields`](Self::unknown_fields); a known field that is `null` counts as left out.
+    /// The request is sent to the base URL and in the API version of the config, not to those of
+    /// `path`. Fields that this release does not know are kept, and listed by
+    /// [`unknown_fields`](Self::unknown_fields). A known field that is `null` counts as missing.
     ///
     /// ```
     /// use export_core::ExportSpec;
@@ -157,7 +155,7 @@ impl ExportSpec {
     ///
     /// # Errors
     ///
-    /// Fails if the path is not that of an export, or the body not of the form that it takes.
+    /// Fails if the path is not that of an export endpoint, or the body is not valid for it.
     pub fn from_body(path: &str, body: impl AsRef<[u8]>) -> Result<Self, SpecError> {
         let unknown_path = || SpecError::Path(path.into());
         let (route, mut ids) = Route::of_path(path_of(path)).ok_or_else(unknown_path)?;
@@ -178,15 +176,16 @@ impl ExportSpec {
                 found.and_then(|index| fields.remove(index).value.as_str().map(String::from));
             ids.push(source.ok_or_else(|| SpecError::Body {
                 field: CONTAINER.join("."),
-                problem: "it has to be the id of a container".into(),
+                problem: "expected the id of a container".into(),
             })?);
         }
         Ok(Self { endpoint, ids, body, fields })
     }
 
-    /// Sets a field of the body that has no option here, by its path in the service's JSON.
+    /// Sets a field of the body by its path in the service's JSON, for options that are newer than
+    /// this release.
     ///
-    /// A known field may be set as well, and is checked as ever.
+    /// A known field may be set as well, and is checked like any other.
     ///
     /// ```
     /// use export_core::{DocumentExport, ExportSpec};
@@ -202,8 +201,7 @@ impl ExportSpec {
         self
     }
 
-    /// The fields of the body that this release does not know, each by its path, as the service
-    /// would see them.
+    /// The paths of the fields in the body that this release does not know.
     #[must_use]
     pub fn unknown_fields(&self) -> Vec<String> {
         let read = self.to_json().and_then(|json| Body::read(self.endpoint, &json.into()));
@@ -213,7 +211,7 @@ impl ExportSpec {
         unknown.iter().filter(|field| !container(field)).map(Field::name).collect()
     }
 
-    /// The OAuth scope that the service asks for.
+    /// The OAuth scope that the service requires for this export.
     ///
     /// ```
     /// use export_core::{ExportSpec, FileExport};
@@ -241,7 +239,7 @@ impl ExportSpec {
         Ok(json)
     }
 
-    /// Checks everything, and writes what a request needs.
+    /// Checks the spec, and renders it for a request.
     pub(super) fn render(&self, version: ApiVersion) -> Result<Rendered, SpecError> {
         let route = self.route(version)?;
         self.check_ids(route)?;
@@ -251,8 +249,8 @@ impl ExportSpec {
         body.check()?;
 
         let text = json.to_string();
-        if text.len() > LONGEST_BODY {
-            return Err(SpecError::TooLong { length: text.len(), limit: LONGEST_BODY });
+        if text.len() > MAX_BODY {
+            return Err(SpecError::TooLong { length: text.len(), limit: MAX_BODY });
         }
         let wrong = |error: serde_json::Error| SpecError::Body {
             field: "body".into(),
@@ -289,7 +287,7 @@ impl ExportSpec {
         }
     }
 
-    /// The id of what is exported, and what its format ends with.
+    /// The last id, with the extension of the format.
     fn file_name(&self, format: FileFormat) -> String {
         let id = self.ids.last().map_or("export", String::as_str);
         let id = match id.contains(['/', '\\']) {
@@ -304,18 +302,18 @@ impl ExportSpec {
     }
 }
 
-/// What a dialect keeps of a spec.
+/// A spec as it is sent.
 pub(super) struct Rendered {
     pub(super) route: &'static Route,
     pub(super) path: String,
     pub(super) body: Box<RawValue>,
     pub(super) format: FileFormat,
     pub(super) file_name: String,
-    /// Whether somebody will get a mail.
+    /// Whether the export sends a mail.
     pub(super) mails: bool,
 }
 
-/// The path of a URL, or a path as it is.
+/// The path of a URL; a path is returned as it is.
 fn path_of(url: &str) -> &str {
     let without_query = url.split(['?', '#']).next().unwrap_or_default();
     match without_query.split_once("://") {
@@ -324,7 +322,7 @@ fn path_of(url: &str) -> &str {
     }
 }
 
-/// Whether `emailOnComplete` is asked for anywhere, in a field that is not known yet as well.
+/// Whether `emailOnComplete` is set anywhere in the body, also within unknown fields.
 pub(super) fn asks_for_mail(json: &Value) -> bool {
     match json {
         Value::Object(fields) => fields.iter().any(|(name, value)| {

@@ -1,6 +1,7 @@
-//! How options are written: every field optional, and on the wire only if it was set.
+//! The macro that declares a struct of options.
 
-/// Declares a struct of options. Each field becomes an `Option`, left out while it is `None`.
+/// Declares a struct of options. Each field becomes an `Option`, which is not serialized if it is
+/// `None`.
 macro_rules! options {
     (
         $(#[$about:meta])*

@@ -37,31 +37,31 @@ enum PresentationFormat {
 }
 
 options! {
-    /// How a presentation becomes a pdf. Whatever is `None` is left to the service, which takes
-    /// it as false.
+    /// Options of a presentation as pdf. A field that is `None` is not sent; the service's default is
+    /// false.
     pub struct PresentationPdfOptions {
-        /// The fill of every other table row.
+        /// Includes the fill of alternate table rows.
         pub include_alternate_row_fill: bool,
-        /// The comments.
+        /// Includes comments.
         pub include_comments: bool,
-        /// A watermark that says "draft".
+        /// Adds a "draft" watermark.
         pub include_draft_watermark: bool,
-        /// Links that can be followed.
+        /// Includes hyperlinks.
         pub include_hyperlinks: bool,
-        /// Leader dots.
+        /// Includes leader dots.
         pub include_leader_dots: bool,
-        /// Tags that make the pdf accessible.
+        /// Tags the pdf for web accessibility.
         pub tag_for_web_accessibility: bool,
-        /// Colours for print (CMYK) rather than for screens.
+        /// Uses CMYK colours, for print.
         pub use_cmyk_colorspace: bool,
     }
 }
 
 options! {
-    /// How a presentation becomes a pptx. Whatever is `None` is left to the service, which takes
-    /// it as false.
+    /// Options of a presentation as pptx. A field that is `None` is not sent; the service's default is
+    /// false.
     pub struct PresentationPptxOptions {
-        /// Slides of the layout that no slide uses.
+        /// Includes the layout slides that no slide uses.
         pub include_unused_layout_slides: bool,
     }
 }
@@ -91,7 +91,7 @@ impl PresentationExport {
         Self { pptx_options: Some(options), ..Self::pptx() }
     }
 
-    /// Exports these slides only. **All** by default.
+    /// Exports only these slides. **All** by default.
     #[must_use]
     pub fn with_slides(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.slides = Some(ids.into_iter().map(Into::into).collect());
@@ -109,7 +109,7 @@ impl PresentationExport {
         }
     }
 
-    /// `at` is what the names of fields begin with.
+    /// `at` is the prefix of the field names.
     pub(super) fn check(&self, at: &str) -> Result<(), SpecError> {
         let chosen = self.file_format().as_str();
         rules::selection(at, "slides", self.slides.as_deref())?;

@@ -1,7 +1,6 @@
-//! Reads JSON as one of the known bodies, and remembers what it did not know.
+//! A deserializer for request bodies that collects the unknown fields and names the field of an error.
 //!
-//! What `serde_json` alone would say of a wrong value lacks the name of the field, and of an
-//! unknown field it would say nothing at all.
+//! `serde_json` alone ignores unknown fields, and its errors do not name the field of a wrong value.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -17,7 +16,7 @@ use serde_json::{Map, Value, map};
 
 use super::error::SpecError;
 
-/// A field by the names that lead to it, and its value.
+/// A field, with the names of the objects that contain it, and its value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Field {
     pub(super) path: Vec<String>,
@@ -29,12 +28,12 @@ impl Field {
         self.path.join(".")
     }
 
-    /// Puts the field into `body`, with the objects that lead to it where they are missing.
+    /// Inserts the field into `body`, and the objects that contain it if they are missing.
     pub(super) fn put(&self, body: &mut Map<String, Value>) -> Result<(), SpecError> {
         let wrong = |problem| SpecError::Body { field: self.name(), problem };
         let Some((last, above)) = self.path.split_last() else { return Ok(()) };
         if self.path.iter().any(String::is_empty) {
-            return Err(wrong("a part of its name is empty".to_owned()));
+            return Err(wrong("a part of the name is empty".to_owned()));
         }
         let mut object = body;
         for (depth, name) in above.iter().enumerate() {
@@ -48,7 +47,7 @@ impl Field {
     }
 }
 
-/// Reads `body`, and lists the fields that `T` has no place for.
+/// Reads `body`, and returns the fields that `T` does not have as well.
 pub(super) fn read<'de, T: Deserialize<'de>>(
     body: &'de Value,
 ) -> Result<(T, Vec<Field>), SpecError> {
@@ -109,7 +108,7 @@ impl de::Error for Wrong {
 }
 
 impl Reader<'_, '_> {
-    /// Says where it went wrong, unless somebody deeper has said so already.
+    /// The error with the path of this value.
     fn locate(&self, problem: impl fmt::Display) -> Wrong {
         Wrong { path: self.path.names(), problem: problem.to_string() }
     }
@@ -153,11 +152,11 @@ impl<'de> Deserializer<'de> for Reader<'_, 'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        // A list would do for a struct as far as serde is concerned.
+        // serde also accepts a list for a struct.
         if self.value.is_object() {
             self.deserialize_any(visitor)
         } else {
-            Err(self.locate("it has to be an object"))
+            Err(self.locate("expected an object"))
         }
     }
 

@@ -1,11 +1,11 @@
-//! The rules that several kinds of export share.
+//! Checks that several kinds of export share.
 
 use alloc::format;
 use alloc::string::String;
 
 use super::error::SpecError;
 
-/// Options of one format (or kind) may not be given where another is asked for.
+/// Refuses options of a format or kind that is not the requested one.
 pub(super) fn belongs(
     at: &str,
     field: &str,
@@ -19,19 +19,19 @@ pub(super) fn belongs(
     Ok(())
 }
 
-/// A list that was filtered down to nothing must not turn into an export of everything.
+/// Refuses an empty selection, which would export everything, and empty ids.
 pub(super) fn selection(at: &str, field: &str, ids: Option<&[String]>) -> Result<(), SpecError> {
     match ids {
         Some([]) => Err(SpecError::EmptyList { field: format!("{at}{field}") }),
         Some(ids) if ids.iter().any(String::is_empty) => Err(SpecError::Body {
             field: format!("{at}{field}"),
-            problem: String::from("it holds an empty id"),
+            problem: String::from("an id is empty"),
         }),
         Some(_) | None => Ok(()),
     }
 }
 
-/// Pages have 3 to 100 inches a side.
+/// Refuses a page side outside of 3 to 100 inches.
 pub(super) fn page_side(at: &str, field: &str, inches: Option<f64>) -> Result<(), SpecError> {
     let (min, max) = (3.0, 100.0);
     match inches {

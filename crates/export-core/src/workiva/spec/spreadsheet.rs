@@ -46,96 +46,96 @@ enum SpreadsheetFormat {
 }
 
 options! {
-    /// How a spreadsheet becomes csv. Whatever is `None` is left to the service, which takes it
-    /// as false.
+    /// Options of a spreadsheet as csv. A field that is `None` is not sent; the service's default is
+    /// false.
     pub struct SpreadsheetCsvOptions {
-        /// Formulas rather than their values.
+        /// Exports formulas instead of their values.
         pub export_as_formulas: bool,
     }
 }
 
 options! {
-    /// How a spreadsheet becomes an xlsx. Whatever is `None` is left to the service.
+    /// Options of a spreadsheet as xlsx. A field that is `None` is not sent.
     pub struct SpreadsheetXlsxOptions {
-        /// Formulas rather than their values; false if it is left to the service.
+        /// Exports formulas instead of their values. The service's default is false.
         pub export_as_formulas: bool,
-        /// How many digits of a number are written.
+        /// How many digits of a number are exported. The service's default is all.
         pub export_precision: ExportPrecision,
     }
 }
 
 options! {
-    /// How a spreadsheet becomes a pdf. Whatever is `None` is left to the service, which takes a
-    /// switch as false.
+    /// Options of a spreadsheet as pdf. A field that is `None` is not sent; the service's default of a
+    /// `bool` is false.
     ///
-    /// The service makes a pdf of up to 250,000 cells.
+    /// The service exports at most 250,000 cells as pdf.
     pub struct SpreadsheetPdfOptions {
-        /// The comments.
+        /// Includes comments.
         pub include_comments: bool,
-        /// A watermark that says "draft".
+        /// Adds a "draft" watermark.
         pub include_draft_watermark: bool,
-        /// Links that can be followed.
+        /// Includes hyperlinks.
         pub include_hyperlinks: bool,
-        /// Leader dots.
+        /// Includes leader dots.
         pub include_leader_dots: bool,
-        /// The changes that were tracked.
+        /// Includes tracked changes.
         pub include_track_changes: bool,
-        /// The print areas only.
+        /// Exports only the print areas.
         pub only_export_print_areas: bool,
-        /// The height of a page in **inches**, 3 to 100; 11 if it is left to the service.
+        /// The page height in **inches**, from 3 to 100. The service's default is 11.
         pub page_height: f64,
-        /// Upright or sideways.
+        /// The page orientation. The service's default is portrait.
         pub page_orientation: PageOrientation,
-        /// How large a sheet is on its page.
+        /// The scale of a sheet on its page. The service's default is its actual size.
         pub page_scale: PageScale,
-        /// The width of a page in **inches**, 3 to 100; 8.5 if it is left to the service.
+        /// The page width in **inches**, from 3 to 100. The service's default is 8.5.
         pub page_width: f64,
-        /// The fill of cells.
+        /// Shows the fill of cells.
         pub show_cell_fills: bool,
-        /// The lines between cells.
+        /// Shows the gridlines between cells.
         pub show_gridlines: bool,
-        /// Colours for print (CMYK) rather than for screens.
+        /// Uses CMYK colours, for print.
         pub use_cmyk_colorspace: bool,
     }
 }
 
-/// How many digits of a number go into an xlsx.
+/// How many digits of a number are exported to xlsx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum ExportPrecision {
-    /// As many as are displayed.
+    /// The digits that are displayed.
     Displayed,
-    /// All: what the service does by itself.
+    /// All digits. The service's default.
     FullPrecision,
-    /// As many as the number is rounded to.
+    /// The digits to which the number is rounded.
     Rounded,
 }
 
-/// How a sheet lies on its page.
+/// The orientation of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum PageOrientation {
-    /// Sideways.
+    /// Wider than high.
     Landscape,
-    /// Upright: what the service does by itself.
+    /// Higher than wide. The service's default.
     Portrait,
 }
 
-/// How large a sheet is on its page.
+/// The scale of a sheet on its page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum PageScale {
-    /// As large as it is: what the service does by itself.
+    /// Its actual size. The service's default.
     ActualSize,
-    /// As wide as the page.
+    /// Scaled to the width of the page.
     FitToWidth,
 }
 
 impl SpreadsheetExport {
-    /// As csv: one file for one sheet, a zip of such files for the whole spreadsheet.
+    /// As csv: a csv file for a single sheet, a zip of csv files for all sheets.
     #[must_use]
     pub const fn csv() -> Self {
         Self::plain(SpreadsheetFormat::Csv)
@@ -171,7 +171,7 @@ impl SpreadsheetExport {
         Self { xlsx_options: Some(options), ..Self::xlsx() }
     }
 
-    /// Exports these sheets only. **All** by default; csv takes one of them.
+    /// Exports only these sheets. **All** by default; csv takes a single one.
     #[must_use]
     pub fn with_sheets(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.sheets = Some(ids.into_iter().map(Into::into).collect());
@@ -191,7 +191,7 @@ impl SpreadsheetExport {
         }
     }
 
-    /// `at` is what the names of fields begin with.
+    /// `at` is the prefix of the field names.
     pub(super) fn check(&self, at: &str) -> Result<(), SpecError> {
         let chosen = match self.format {
             SpreadsheetFormat::Csv => "csv",

@@ -11,14 +11,14 @@ fn config() -> Config {
     Config::new("https://api.app.wdesk.com").unwrap().with_api_version(ApiVersion::V2026_01_01)
 }
 
-/// What is said of a spec before anything is sent; empty if nothing.
-fn said(spec: &ExportSpec) -> String {
+/// The error of a spec, or an empty string.
+fn error_of(spec: &ExportSpec) -> String {
     Workiva::new(spec, &config()).err().map(|error| error.to_string()).unwrap_or_default()
 }
 
-fn said_of_body(path: &str, body: &Value) -> String {
+fn error_of_body(path: &str, body: &Value) -> String {
     match ExportSpec::from_body(path, body.to_string()) {
-        Ok(spec) => said(&spec),
+        Ok(spec) => error_of(&spec),
         Err(error) => error.to_string(),
     }
 }
@@ -29,7 +29,7 @@ fn sent(spec: &ExportSpec) -> Value {
 }
 
 #[test]
-fn what_is_not_set_is_not_sent() {
+fn unset_option_is_not_sent() {
     let document = ExportSpec::document("d1", DocumentExport::pdf());
     assert_eq!(sent(&document), json!({"format": "pdf"}));
     let options = DocumentPdfOptions { include_comments: Some(false), ..Default::default() };
@@ -41,35 +41,35 @@ fn what_is_not_set_is_not_sent() {
 fn csv_takes_one_sheet_or_all() {
     let csv = |sheets: &[&str]| {
         let export = SpreadsheetExport::csv().with_sheets(sheets.iter().copied());
-        said(&ExportSpec::spreadsheet("s1", export))
+        error_of(&ExportSpec::spreadsheet("s1", export))
     };
-    assert_eq!(said(&ExportSpec::spreadsheet("s1", SpreadsheetExport::csv())), "");
+    assert_eq!(error_of(&ExportSpec::spreadsheet("s1", SpreadsheetExport::csv())), "");
     assert_eq!(csv(&["a"]), "");
     assert_eq!(
         csv(&["a", "b"]),
-        "sheets names 2 sheets: csv takes one, or all of them if the field is left out"
+        "sheets has 2 sheets: csv allows one, or all if the field is omitted"
     );
     let export = SpreadsheetExport::xlsx().with_sheets(["a", "b"]);
-    assert_eq!(said(&ExportSpec::spreadsheet("s1", export)), "");
+    assert_eq!(error_of(&ExportSpec::spreadsheet("s1", export)), "");
 }
 
 #[test]
-fn a_selection_of_nothing_does_not_export_everything() {
+fn empty_selection_is_refused() {
     let none: [&str; 0] = [];
     assert_eq!(
-        said(&ExportSpec::document("d1", DocumentExport::pdf().with_sections(none))),
-        "sections is an empty list: name at least one, or leave the field out to export all"
+        error_of(&ExportSpec::document("d1", DocumentExport::pdf().with_sections(none))),
+        "sections must not be empty: omit it to export all"
     );
     let slides = PresentationExport::pptx().with_slides(["a", ""]);
-    assert_eq!(said(&ExportSpec::presentation("p1", slides)), "slides: it holds an empty id");
+    assert_eq!(error_of(&ExportSpec::presentation("p1", slides)), "slides: an id is empty");
     let sheets = SpreadsheetExport::csv().with_sheets(none);
     let nested = ExportSpec::file("f1", FileExport::spreadsheet(sheets));
-    assert!(said(&nested).starts_with("spreadsheetExport.sheets is an empty list"));
+    assert!(error_of(&nested).starts_with("spreadsheetExport.sheets must not be empty"));
 }
 
 #[test]
-fn editable_xhtml_excludes_every_other_option_of_xhtml() {
-    let with = |options| said(&ExportSpec::document("d1", DocumentExport::xhtml_with(options)));
+fn editable_xhtml_excludes_other_options() {
+    let with = |options| error_of(&ExportSpec::document("d1", DocumentExport::xhtml_with(options)));
     let none = DocumentXhtmlOptions::default();
     let editable = DocumentXhtmlOptions { editable_xhtml: Some(true), ..none.clone() };
     let simple = DocumentXhtmlOptions { editable_simple: Some(true), ..none.clone() };
@@ -78,70 +78,68 @@ fn editable_xhtml_excludes_every_other_option_of_xhtml() {
     assert_eq!([with(none), with(editable.clone()), with(simple.clone()), with(links)], [""; 4]);
     assert_eq!(
         with(DocumentXhtmlOptions { include_headers_and_footers: Some(false), ..editable.clone() }),
-        "xhtmlOptions.includeHeadersAndFooters cannot be given together with \
-         xhtmlOptions.editableXhtml: leave one of them out"
+        "xhtmlOptions.includeHeadersAndFooters cannot be used with xhtmlOptions.editableXhtml"
     );
     assert_eq!(
         with(DocumentXhtmlOptions { editable_xhtml: Some(true), ..simple }),
-        "xhtmlOptions.editableXhtml cannot be given together with xhtmlOptions.editableSimple: \
-         leave one of them out"
+        "xhtmlOptions.editableXhtml cannot be used with xhtmlOptions.editableSimple"
     );
     let off = DocumentXhtmlOptions { editable_xhtml: Some(false), ..Default::default() };
     assert_eq!(with(DocumentXhtmlOptions { include_headers_and_footers: Some(true), ..off }), "");
 }
 
 #[test]
-fn a_page_has_three_to_a_hundred_inches_a_side() {
-    let said_of = |page_height, page_width| {
+fn page_side_must_be_3_to_100_inches() {
+    let error_of_page = |page_height, page_width| {
         let options =
             SpreadsheetPdfOptions { page_height, page_width, ..SpreadsheetPdfOptions::default() };
-        said(&ExportSpec::spreadsheet("s1", SpreadsheetExport::pdf_with(options)))
+        error_of(&ExportSpec::spreadsheet("s1", SpreadsheetExport::pdf_with(options)))
     };
-    assert_eq!(said_of(Some(3.0), Some(100.0)), "");
+    assert_eq!(error_of_page(Some(3.0), Some(100.0)), "");
     assert_eq!(
-        said_of(Some(2.99), None),
-        "pdfOptions.pageHeight is 2.99: it has to be from 3 to 100 inches"
+        error_of_page(Some(2.99), None),
+        "pdfOptions.pageHeight is 2.99: expected 3 to 100 inches"
     );
     for width in [100.01, f64::NAN, f64::INFINITY, -0.0, f64::NEG_INFINITY] {
-        assert!(said_of(None, Some(width)).starts_with("pdfOptions.pageWidth is"), "{width}");
+        assert!(error_of_page(None, Some(width)).starts_with("pdfOptions.pageWidth is"), "{width}");
     }
 }
 
 #[test]
-fn options_of_another_format_or_kind_are_refused_in_a_body() {
+fn options_of_another_format_are_refused() {
     assert_eq!(
-        said_of_body("/documents/d1/export", &json!({"format": "pdf", "docxOptions": {}})),
-        "docxOptions is for docx only, and this asks for pdf: leave it out"
+        error_of_body("/documents/d1/export", &json!({"format": "pdf", "docxOptions": {}})),
+        "docxOptions requires docx, but the export is pdf"
     );
     assert_eq!(
-        said_of_body("/spreadsheets/s1/export", &json!({"format": "csv", "xlsxOptions": {}})),
-        "xlsxOptions is for xlsx only, and this asks for csv: leave it out"
+        error_of_body("/spreadsheets/s1/export", &json!({"format": "csv", "xlsxOptions": {}})),
+        "xlsxOptions requires xlsx, but the export is csv"
     );
     assert_eq!(
-        said_of_body("/presentations/p1/export", &json!({"format": "pptx", "pdfOptions": {}})),
-        "pdfOptions is for pdf only, and this asks for pptx: leave it out"
+        error_of_body("/presentations/p1/export", &json!({"format": "pptx", "pdfOptions": {}})),
+        "pdfOptions requires pdf, but the export is pptx"
     );
     assert_eq!(
-        said_of_body(
+        error_of_body(
             "/files/f1/export",
             &json!({"kind": "Document", "spreadsheetExport": {"format": "csv"}})
         ),
-        "spreadsheetExport is for kind Spreadsheet only, and this asks for kind Document: leave it out"
+        "spreadsheetExport requires kind Spreadsheet, but the export is kind Document"
     );
     assert_eq!(
-        said_of_body(
+        error_of_body(
             "/files/f1/export",
             &json!({"kind": "Document", "documentExport": {"format": "pdf", "xhtmlOptions": {}}})
         ),
-        "documentExport.xhtmlOptions is for xhtml only, and this asks for pdf: leave it out"
+        "documentExport.xhtmlOptions requires xhtml, but the export is pdf"
     );
 }
 
 #[test]
-fn what_is_wrong_in_a_body_is_named_as_the_service_names_it() {
-    let document = |body: Value| said_of_body("/documents/d1/export", &body);
+fn body_error_names_the_field_in_json() {
+    let document = |body: Value| error_of_body("/documents/d1/export", &body);
     assert_eq!(document(json!({})), "body: missing field `format`");
-    assert_eq!(document(json!(["pdf"])), "body: it has to be an object");
+    assert_eq!(document(json!(["pdf"])), "body: expected an object");
     assert_eq!(
         document(json!({"format": "odt"})),
         "format: unknown variant `odt`, expected one of `docx`, `pdf`, `xhtml`"
@@ -152,29 +150,29 @@ fn what_is_wrong_in_a_body_is_named_as_the_service_names_it() {
     );
     assert_eq!(
         document(json!({"format": "pdf", "pdfOptions": [true]})),
-        "pdfOptions: it has to be an object"
+        "pdfOptions: expected an object"
     );
     assert_eq!(
-        said_of_body("/files/f1/export", &json!({"kind": "Document", "documentExport": {}})),
+        error_of_body("/files/f1/export", &json!({"kind": "Document", "documentExport": {}})),
         "documentExport: missing field `format`"
     );
     assert_eq!(
-        said_of_body("/prototype/platform/files/export", &json!({"kind": "Workiva"})),
+        error_of_body("/prototype/platform/files/export", &json!({"kind": "Workiva"})),
         "body: missing field `workivaFileExportOptions`"
     );
     assert_eq!(
-        said_of_body(
+        error_of_body(
             "/prototype/platform/files/export",
             &json!({"kind": "Workiva", "workivaFileExportOptions": {}})
         ),
-        "workivaFileExportOptions.sourceId: it has to be the id of a container"
+        "workivaFileExportOptions.sourceId: expected the id of a container"
     );
     let broken = ExportSpec::from_body("/documents/d1/export", "{").unwrap_err().to_string();
     assert!(broken.starts_with("body: EOF while parsing"), "{broken}");
 }
 
 #[test]
-fn a_body_is_sent_as_it_came_with_what_is_unknown_in_it() {
+fn body_with_unknown_fields_is_sent_unchanged() {
     let body = json!({
         "kind": "Document",
         "asOf": null,
@@ -195,7 +193,7 @@ fn a_body_is_sent_as_it_came_with_what_is_unknown_in_it() {
 }
 
 #[test]
-fn a_body_says_the_same_as_the_spec_it_was_written_from() {
+fn rendered_body_reads_as_the_same_spec() {
     let container = ExportSpec::container("c1", ArchiveOptions::default());
     let rendered = container.render(ApiVersion::V2022_01_01).unwrap();
     let read = ExportSpec::from_body(&rendered.path, rendered.body.get()).unwrap();
@@ -219,14 +217,14 @@ fn a_body_says_the_same_as_the_spec_it_was_written_from() {
 }
 
 #[test]
-fn a_style_guide_needs_no_body() {
+fn style_guide_needs_no_body() {
     let spec = ExportSpec::from_body("/content/styleGuides/g1/export", " ").unwrap();
     assert_eq!(spec, ExportSpec::style_guide("g1", StyleGuideExport::latest()));
     assert_eq!(sent(&spec), json!({}));
 }
 
 #[test]
-fn a_path_that_exports_nothing_is_refused() {
+fn path_of_no_export_is_refused() {
     for path in ["", "/", "/operations/o1", "/oauth2/token", "/files/f1", "https://h.example"] {
         let error = ExportSpec::from_body(path, "{}").unwrap_err();
         assert_eq!(error, SpecError::Path(path.into()));
@@ -234,7 +232,7 @@ fn a_path_that_exports_nothing_is_refused() {
 }
 
 #[test]
-fn a_new_field_is_put_where_its_name_says() {
+fn with_field_inserts_at_its_path() {
     let spec = ExportSpec::document("d1", DocumentExport::pdf())
         .with_field("pdfOptions.bookmarks.depth", 3)
         .with_field("locale", "de");
@@ -246,20 +244,23 @@ fn a_new_field_is_put_where_its_name_says() {
 }
 
 #[test]
-fn a_known_field_is_checked_also_when_it_is_set_by_name() {
+fn known_field_set_by_name_is_checked() {
     let document = || ExportSpec::document("d1", DocumentExport::pdf());
     let known = document().with_field("pdfOptions.includeComments", true);
-    assert_eq!((known.unknown_fields(), said(&known)), (Vec::new(), String::new()));
+    assert_eq!((known.unknown_fields(), error_of(&known)), (Vec::new(), String::new()));
     assert_eq!(
-        said(&document().with_field("pdfOptions.includeComments", 1)),
+        error_of(&document().with_field("pdfOptions.includeComments", 1)),
         "pdfOptions.includeComments: invalid type: integer `1`, expected a boolean"
     );
     assert_eq!(
-        said(&document().with_field("docxOptions.new", 1)),
-        "docxOptions is for docx only, and this asks for pdf: leave it out"
+        error_of(&document().with_field("docxOptions.new", 1)),
+        "docxOptions requires docx, but the export is pdf"
     );
-    assert_eq!(said(&document().with_field("format.x", 1)), "format.x: format is not an object");
-    assert_eq!(said(&document().with_field("a..b", 1)), "a..b: a part of its name is empty");
+    assert_eq!(
+        error_of(&document().with_field("format.x", 1)),
+        "format.x: format is not an object"
+    );
+    assert_eq!(error_of(&document().with_field("a..b", 1)), "a..b: a part of the name is empty");
 
     let changed = document().with_field("format", "docx");
     let rendered = changed.render(ApiVersion::V2026_01_01).unwrap();
@@ -267,11 +268,11 @@ fn a_known_field_is_checked_also_when_it_is_set_by_name() {
 }
 
 #[test]
-fn an_empty_id_is_named() {
+fn empty_id_is_named() {
     let attachment = |ids: [&str; 5]| {
         let [form, phase, matrix, sample, attachment] = ids;
         let attachment = TestAttachment::new(form, phase, attachment).of_sample(matrix, sample);
-        said(&ExportSpec::test_attachment(attachment))
+        error_of(&ExportSpec::test_attachment(attachment))
     };
     assert_eq!(attachment(["a", "b", "c", "d", "e"]), "");
     for (index, name) in
@@ -279,12 +280,12 @@ fn an_empty_id_is_named() {
     {
         let mut ids = ["x"; 5];
         ids[index] = "";
-        assert_eq!(attachment(ids), format!("{name} is empty: give the id of what is meant"));
+        assert_eq!(attachment(ids), format!("{name} must not be empty"));
     }
 }
 
 #[test]
-fn an_endpoint_that_a_generation_lacks_is_refused_with_the_other_one_named() {
+fn missing_endpoint_names_the_other_version() {
     let old = Config::new("https://api.app.wdesk.com").unwrap();
     for (spec, what) in [
         (ExportSpec::style_guide("g", StyleGuideExport::latest()), "style guides"),
@@ -298,36 +299,36 @@ fn an_endpoint_that_a_generation_lacks_is_refused_with_the_other_one_named() {
         assert_eq!(
             Workiva::new(&spec, &old).unwrap_err().to_string(),
             format!(
-                "API version 2022-01-01 has no export of {what}: choose 2026-01-01 with \
+                "API version 2022-01-01 has no export of {what}: set 2026-01-01 with \
                  Config::with_api_version"
             )
         );
-        assert_eq!(said(&spec), "");
+        assert_eq!(error_of(&spec), "");
     }
     let container = ExportSpec::container("c1", ArchiveOptions::default());
     assert!(Workiva::new(&container, &old).is_ok());
-    assert!(said(&container).ends_with("choose 2022-01-01 with Config::with_api_version"));
+    assert!(error_of(&container).ends_with("set 2022-01-01 with Config::with_api_version"));
 }
 
 #[test]
-fn a_request_that_the_service_would_cut_off_is_not_sent() {
+fn request_over_the_size_limit_is_refused() {
     let of_length = |length: usize| {
         let spec =
             |text: String| ExportSpec::document("d1", DocumentExport::pdf()).with_field("x", text);
         let frame = sent(&spec(String::new())).to_string().len();
-        said(&spec("a".repeat(length - frame)))
+        error_of(&spec("a".repeat(length - frame)))
     };
     assert_eq!(of_length(10_485_760), "");
     assert_eq!(
         of_length(10_485_761),
-        "the body has 10485761 bytes: the service takes at most 10485760"
+        "the body has 10485761 bytes: the service accepts at most 10485760"
     );
     let long = ExportSpec::document("d".repeat(8_000), DocumentExport::pdf());
-    assert_eq!(said(&long), "the request's URL cannot be used: it is longer than 8000 bytes");
+    assert_eq!(error_of(&long), "the URL of the request is refused: it is longer than 8000 bytes");
 }
 
 #[test]
-fn a_mail_is_noticed_wherever_it_is_asked_for() {
+fn email_option_is_found_anywhere_in_the_body() {
     let asks = |json: Value| asks_for_mail(&json);
     assert!(asks(json!({"emailOnComplete": true})));
     assert!(asks(json!({"a": [{"b": {"emailOnComplete": "yes"}}]})));
@@ -336,7 +337,7 @@ fn a_mail_is_noticed_wherever_it_is_asked_for() {
 }
 
 #[test]
-fn a_file_is_called_after_its_id_where_the_service_does_not_name_it() {
+fn default_file_name_is_the_id() {
     for (spec, name) in [
         (ExportSpec::document("d1", DocumentExport::docx()), "d1.docx"),
         (ExportSpec::spreadsheet("s1", SpreadsheetExport::csv()), "s1.zip"),

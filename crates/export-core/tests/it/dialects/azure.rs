@@ -1,13 +1,12 @@
-//! An Azure-style operation: `Operation-Location`, a status word in the body, and the result
-//! elsewhere.
+//! An Azure-style operation: `Operation-Location`, the status in the body, and a URL of the result.
 
-use export_core::{ApiError, Dialect, Head, OperationFacts, Phase, Reading, Repeat, Speaker};
+use export_core::{ApiError, Dialect, ErrorOrigin, Head, OperationFacts, Phase, Reading, Repeat};
 use http::{Request, Uri};
 use insta::assert_snapshot;
 use serde_json::Value;
 
 use super::run;
-use crate::world::{Reply, status};
+use crate::harness::{ScriptedReply, status};
 
 #[derive(Debug)]
 struct Operations;
@@ -42,40 +41,40 @@ impl Dialect for Operations {
             });
         }
         let Some(body) = body else { return Reading::NeedBody };
-        let Ok(answer) = serde_json::from_slice::<Value>(body) else {
+        let Ok(json) = serde_json::from_slice::<Value>(body) else {
             return Reading::Malformed("not JSON");
         };
-        let status = answer["status"].as_str().map(String::from);
+        let status = json["status"].as_str().map(String::from);
         let facts =
             OperationFacts { status: status.clone().map(Into::into), ..OperationFacts::default() };
-        match (status.as_deref(), answer["resourceLocation"].as_str()) {
+        match (status.as_deref(), json["resourceLocation"].as_str()) {
             (Some("Succeeded"), Some(at)) => {
                 Reading::ReadyAt { resource: String::from(at).into(), facts }
             }
-            (Some("Succeeded"), None) => Reading::ReadyNowhere(facts),
+            (Some("Succeeded"), None) => Reading::CompletedWithoutUrl(facts),
             (Some("Failed" | "Canceled"), _) => Reading::Failed(self.error(head, body), facts),
             _ => Reading::Pending(facts),
         }
     }
 
     fn error(&self, _head: &Head<'_>, body: &[u8]) -> ApiError {
-        let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-        ApiError::new(Speaker::Service)
-            .with_code(answer["error"]["code"].as_str())
-            .with_message(answer["error"]["message"].as_str())
+        let json: Value = serde_json::from_slice(body).unwrap_or_default();
+        ApiError::new(ErrorOrigin::Service)
+            .with_code(json["error"]["code"].as_str())
+            .with_message(json["error"]["message"].as_str())
     }
 }
 
-fn accepted() -> Reply {
+fn accepted() -> ScriptedReply {
     status(202).header("operation-location", "/operations/7?api-version=1")
 }
 
-fn operation(body: &str) -> Reply {
+fn operation(body: &str) -> ScriptedReply {
     status(200).body(body)
 }
 
 #[test]
-fn the_result_is_fetched_from_where_the_operation_says() {
+fn result_is_fetched_from_resource_location() {
     let done = operation(r#"{"status":"Succeeded","resourceLocation":"/results/7"}"#);
     let result = status(200).header("content-length", "5").body("hello");
     assert_snapshot!(run(
@@ -85,7 +84,7 @@ fn the_result_is_fetched_from_where_the_operation_says() {
 }
 
 #[test]
-fn a_failed_operation_tells_why() {
+fn failed_operation_has_a_reason() {
     let failed = operation(
         r#"{"status":"Failed","error":{"code":"InvalidDocument","message":"cannot be read"}}"#,
     );
@@ -93,7 +92,7 @@ fn a_failed_operation_tells_why() {
 }
 
 #[test]
-fn an_operation_with_side_effects_is_not_started_twice() {
-    let lost = Reply::lost(export_core::FailureKind::Unanswered);
+fn operation_is_not_started_twice() {
+    let lost = ScriptedReply::failure(export_core::FailureKind::Unanswered);
     assert_snapshot!(run(Operations, vec![lost]));
 }

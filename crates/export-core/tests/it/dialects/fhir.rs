@@ -1,13 +1,13 @@
-//! FHIR Bulk Data: kick-off by GET, status by 202 and `X-Progress`, and the last poll's answer is
-//! the result (<https://hl7.org/fhir/uv/bulkdata/>).
+//! FHIR Bulk Data: kick-off by GET, status by 202 and `X-Progress`, and the result in the response to
+//! the last poll (<https://hl7.org/fhir/uv/bulkdata/>).
 
-use export_core::{ApiError, Dialect, Head, OperationFacts, Phase, Reading, Repeat, Speaker};
+use export_core::{ApiError, Dialect, ErrorOrigin, Head, OperationFacts, Phase, Reading, Repeat};
 use http::header::{ACCEPT, CONTENT_LOCATION};
 use http::{Request, StatusCode, Uri};
 use insta::assert_snapshot;
 
 use super::run;
-use crate::world::{Reply, status};
+use crate::harness::{ScriptedReply, status};
 
 #[derive(Debug)]
 struct BulkData;
@@ -52,26 +52,27 @@ impl Dialect for BulkData {
 
     fn error(&self, _head: &Head<'_>, body: &[u8]) -> ApiError {
         let outcome: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-        ApiError::new(Speaker::Service).with_message(outcome["issue"][0]["diagnostics"].as_str())
+        ApiError::new(ErrorOrigin::Service)
+            .with_message(outcome["issue"][0]["diagnostics"].as_str())
     }
 }
 
-fn kicked_off() -> Reply {
+fn kicked_off() -> ScriptedReply {
     status(202).header("content-location", "https://api.example.com/bulkstatus/1")
 }
 
-fn progress(text: &str) -> Reply {
+fn progress(text: &str) -> ScriptedReply {
     status(202).header("x-progress", text).header("retry-after", "120")
 }
 
-fn manifest() -> Reply {
+fn manifest() -> ScriptedReply {
     status(200)
         .header("content-type", "application/json")
         .body(r#"{"requiresAccessToken":true,"output":[]}"#)
 }
 
 #[test]
-fn the_answer_to_the_last_poll_is_the_result() {
+fn last_poll_response_is_the_result() {
     let busy = status(429).header("retry-after", "240");
     assert_snapshot!(run(
         BulkData,
@@ -80,12 +81,12 @@ fn the_answer_to_the_last_poll_is_the_result() {
 }
 
 #[test]
-fn a_result_that_broke_off_is_polled_for_again() {
+fn cut_result_is_polled_again() {
     assert_snapshot!(run(BulkData, vec![kicked_off(), manifest().cut_at(10), manifest()]));
 }
 
 #[test]
-fn an_operation_outcome_is_read() {
+fn operation_outcome_is_read() {
     let outcome = status(422).body(r#"{"issue":[{"diagnostics":"no such group"}]}"#);
     assert_snapshot!(run(BulkData, vec![outcome]));
 }

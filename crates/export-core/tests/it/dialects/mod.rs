@@ -1,4 +1,4 @@
-//! Other services on the same machine.
+//! Dialects of other services on the same machine.
 
 mod azure;
 mod fhir;
@@ -6,10 +6,10 @@ mod fhir;
 use export_core::{Config, ExportJob};
 use std::sync::Arc;
 
-use crate::world::{Reply, World};
+use crate::harness::{Harness, ScriptedReply};
 
-fn run(dialect: impl export_core::Dialect + 'static, replies: Vec<Reply>) -> String {
+fn run(dialect: impl export_core::Dialect + 'static, replies: Vec<ScriptedReply>) -> String {
     let config = Config::new("https://api.example.com").unwrap();
     let job = ExportJob::with_dialect(Arc::new(dialect), &config);
-    World::new(replies).run(job).log
+    Harness::new(replies).run(job).log
 }

@@ -145,7 +145,14 @@ impl Upload {
     }
 
     async fn abort_within(&mut self, time: Duration) -> Result<(), Problem> {
-        let error = match timeout(time, self.abort_multipart()).await {
+        let abort = async {
+            match self.abort_multipart().await {
+                // The connection may be the one whose end made the upload fail.
+                Err(StoreError::Failed(_)) => self.abort_multipart().await,
+                ended => ended,
+            }
+        };
+        let error = match timeout(time, abort).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error,
             Err(_) => StoreError::Other("timed out".into()),

@@ -234,6 +234,6 @@ fn an_answer_without_end_is_not_read_to_its_end() {
     });
     let ran = world(quick(), address).run(&line("s3://b/a.pdf", &["--retries", "0"]));
     assert_eq!(ran.code, Some(75), "{}", ran.err);
-    assert!(ran.err.contains("the answer is too long"), "{}", ran.err);
+    assert!(ran.err.contains("the response is too long"), "{}", ran.err);
     assert!(sent.join().unwrap() < 1_000);
 }

@@ -15,7 +15,7 @@ const MOMENTS: [&str; 12] = [
     "started, next poll in 1 s",
     "0%  ",
     " left",
-    "(the answer broke off)",
+    "(the response was cut off)",
     "going on with the download at",
     " left",
     "done: report.pdf, 4.8 MiB in",

@@ -1,11 +1,18 @@
-//! `Sunset`: the service's own word on when an endpoint goes away.
+//! HTTP-dates, and the `Sunset` header, which is one.
 
 use http::HeaderMap;
 
-use super::retry_after::http_date;
 use crate::time::Timestamp;
 
-/// Reads the date of a `Sunset` header.
+/// Parses an HTTP-date in any of its three forms (RFC 9110, 5.6.7).
+pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
+    // The parser returns a `SystemTime`, which `no_std` code cannot name but can call.
+    let epoch = httpdate::parse_http_date("Thu, 01 Jan 1970 00:00:00 GMT").ok()?;
+    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(epoch).ok()?;
+    Some(Timestamp::EPOCH + since_epoch)
+}
+
+/// The date in the `Sunset` header, from which the endpoint may be gone.
 ///
 /// **Source:** RFC 8594, section 3: an HTTP-date.
 pub(crate) fn sunset(headers: &HeaderMap) -> Option<Timestamp> {
@@ -19,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_date_is_read_and_nonsense_is_not() {
+    fn sunset_is_a_date_or_none() {
         let read = |value| {
             let mut headers = HeaderMap::new();
             headers.insert("sunset", HeaderValue::from_static(value));

@@ -1,4 +1,4 @@
-//! Answers to a submit and to a poll: where the operation is, and how far.
+//! The responses to a submit and a poll: the URL of the operation, and its status.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -8,14 +8,15 @@ use http::header::LOCATION;
 use serde::Deserialize;
 
 use super::errors;
+use super::json::{NotJson, is_other_than_json, parse_object, without_bom};
 use super::lenient::{Lenient, Text};
 use crate::dialect::{Head, OperationFacts, Phase, Reading};
-use crate::url::LONGEST_URL;
+use crate::url::MAX_URL;
 
-/// The domain that stands for `${WORKIVA_CLUSTER_DOMAIN}`, worked out where it is needed.
+/// Returns the value of `${WORKIVA_CLUSTER_DOMAIN}`, if it is known. Called only when it is needed.
 pub(super) type Cluster<'a> = &'a dyn Fn() -> Option<String>;
 
-/// Reads an answer to a submit or a poll.
+/// Reads the response to a submit or a poll.
 pub(super) fn read<'b>(
     phase: Phase,
     head: &Head<'b>,
@@ -25,25 +26,22 @@ pub(super) fn read<'b>(
     match (phase, head.status()) {
         (Phase::Submit, StatusCode::ACCEPTED) => accepted(head, body, cluster),
         (Phase::Poll, status) if status.is_redirection() => Reading::Redirect,
-        (Phase::Poll | Phase::Submit, _) if speaks_other_than_json(head) => Reading::Foreign,
+        (Phase::Poll | Phase::Submit, _) if is_other_than_json(head) => Reading::Foreign,
         (Phase::Poll, StatusCode::OK) => match body {
             None => Reading::NeedBody,
             Some(body) => operation(body, cluster),
         },
         (Phase::Poll, StatusCode::ACCEPTED) => Reading::Pending(OperationFacts::default()),
-        (Phase::Submit, _) => Reading::Malformed("a submit is answered with 202 or an error"),
-        (Phase::Poll, _) => Reading::Malformed("a poll is answered with 200, 202, 303 or an error"),
-        (Phase::Fetch, _) => Reading::Malformed("a download is not read as an answer of the API"),
+        (Phase::Submit, _) => Reading::Malformed("expected 202 or an error for a submit"),
+        (Phase::Poll, _) => Reading::Malformed("expected 200, 202, 303 or an error for a poll"),
+        (Phase::Fetch, _) => Reading::Malformed("a download is not an API response"),
     }
 }
 
-/// The text of a body without blanks and a byte order mark in front.
-pub(super) fn without_mark(body: &[u8]) -> &[u8] {
-    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii()
-}
-
-/// **Source:** Workiva's API reference: `Location`; later revisions repeat it as
-/// `operationLocation`, and some answers had it only there (observed).
+/// Reads a 202.
+///
+/// **Source:** Workiva's API reference: the URL is in `Location`. Later revisions repeat it as
+/// `operationLocation` in the body, and some responses had it only there (observed).
 fn accepted<'b>(head: &Head<'b>, body: Option<&'b [u8]>, cluster: Cluster<'_>) -> Reading<'b> {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
@@ -57,14 +55,14 @@ fn accepted<'b>(head: &Head<'b>, body: Option<&'b [u8]>, cluster: Cluster<'_>) -
     if let Some(location) = location.map(str::trim).filter(|location| !location.is_empty()) {
         return accepted_at(location.into(), cluster);
     }
-    if speaks_other_than_json(head) {
+    if is_other_than_json(head) {
         return Reading::Foreign;
     }
     let Some(body) = body else { return Reading::NeedBody };
-    if without_mark(body).is_empty() {
+    if without_bom(body).is_empty() {
         return Reading::Malformed(NO_LOCATION);
     }
-    match json::<Accepted<'_>>(body) {
+    match parse_object::<Accepted<'_>>(body) {
         Ok(accepted) => match accepted.operation_location.into_inner() {
             Some(location) => accepted_at(location, cluster),
             None => Reading::Malformed(NO_LOCATION),
@@ -74,7 +72,7 @@ fn accepted<'b>(head: &Head<'b>, body: Option<&'b [u8]>, cluster: Cluster<'_>) -
 }
 
 const NO_LOCATION: &str =
-    "the export was accepted, but with no Location header and no operationLocation in the body";
+    "the export was accepted, but without a Location header or an operationLocation in the body";
 
 fn accepted_at<'b>(location: Cow<'b, str>, cluster: Cluster<'_>) -> Reading<'b> {
     match with_cluster(location, cluster) {
@@ -90,19 +88,19 @@ struct Operation<'a> {
     status: Text<'a>,
     resource_url: Text<'a>,
     original_request: Text<'a>,
-    created: Lenient<Moment<'a>>,
-    updated: Lenient<Moment<'a>>,
+    created: Lenient<ActionTime<'a>>,
+    updated: Lenient<ActionTime<'a>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Moment<'a> {
+struct ActionTime<'a> {
     #[serde(borrow)]
     date_time: Text<'a>,
 }
 
 fn operation<'b>(body: &'b [u8], cluster: Cluster<'_>) -> Reading<'b> {
-    let operation = match json::<Operation<'_>>(body) {
+    let operation = match parse_object::<Operation<'_>>(body) {
         Ok(operation) => operation,
         Err(not_json) => return not_json.into(),
     };
@@ -115,9 +113,9 @@ fn operation<'b>(body: &'b [u8], cluster: Cluster<'_>) -> Reading<'b> {
     };
     match status {
         Status::Pending => Reading::Pending(facts),
-        Status::Failed => Reading::Failed(errors::of_operation(without_mark(body)), facts),
+        Status::Failed => Reading::Failed(errors::of_operation(without_bom(body)), facts),
         Status::Completed => match operation.resource_url.into_inner() {
-            None => Reading::ReadyNowhere(facts),
+            None => Reading::CompletedWithoutUrl(facts),
             Some(resource) => match with_cluster(resource, cluster) {
                 Some(resource) => Reading::ReadyAt { resource, facts },
                 None => Reading::Malformed(NO_CLUSTER),
@@ -133,8 +131,10 @@ enum Status {
 }
 
 impl Status {
-    /// **Source:** Workiva's API reference for `completed`, `cancelled` and `failed`; other
-    /// clients met the rest. The list may grow: an unknown word is not the end.
+    /// Classifies a status word. An unknown word counts as pending, since the list may grow.
+    ///
+    /// **Source:** Workiva's API reference for `completed`, `cancelled` and `failed`; the others were
+    /// observed by other clients.
     fn of(word: Option<&str>) -> Self {
         let is_one_of = |known: &[&str]| {
             word.is_some_and(|word| known.iter().any(|known| known.eq_ignore_ascii_case(word)))
@@ -149,33 +149,6 @@ impl Status {
     }
 }
 
-/// Whether the media type says that this is no JSON.
-pub(super) fn speaks_other_than_json(head: &Head<'_>) -> bool {
-    head.media_type().is_some_and(|media| {
-        let suffix = media.len().checked_sub("+json".len()).and_then(|at| media.get(at..));
-        !media.eq_ignore_ascii_case("application/json")
-            && !suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
-    })
-}
-
-/// Reads a JSON object, or says what the body is instead.
-pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, NotJson> {
-    let text = without_mark(body);
-    match text.first() {
-        None => Err(NotJson::Broken("the body is empty")),
-        Some(b'<') => Err(NotJson::Page),
-        Some(b'{') => serde_json::from_slice(text)
-            .map_err(|_| NotJson::Broken("the body is not the JSON that it begins as")),
-        Some(_) => Err(NotJson::Broken("the body is not a JSON object")),
-    }
-}
-
-/// What a body is that is no JSON object.
-pub(super) enum NotJson {
-    Page,
-    Broken(&'static str),
-}
-
 impl From<NotJson> for Reading<'_> {
     fn from(not_json: NotJson) -> Self {
         match not_json {
@@ -185,25 +158,25 @@ impl From<NotJson> for Reading<'_> {
     }
 }
 
-const NO_CLUSTER: &str = "a URL holds ${WORKIVA_CLUSTER_DOMAIN}, and the base URL, whose host does \
-                          not begin with \"api.\", does not tell what to put there";
+const NO_CLUSTER: &str = "cannot expand ${WORKIVA_CLUSTER_DOMAIN} in a URL: the host of the base URL \
+                          does not begin with \"api.\"";
 
-/// Puts the cluster's domain where the service forgot to (observed), in plain or with the braces
-/// percent-encoded. `None` if that domain is not known.
+/// Substitutes `${WORKIVA_CLUSTER_DOMAIN}`, which some responses contain unexpanded (observed),
+/// with its braces plain or percent-encoded. `None` if the domain is not known.
 pub(super) fn with_cluster<'u>(url: Cow<'u, str>, cluster: Cluster<'_>) -> Option<Cow<'u, str>> {
     const NAME: &str = "WORKIVA_CLUSTER_DOMAIN";
     const OPENINGS: [&str; 3] = ["${", "$%7B", "%24%7B"];
     const CLOSINGS: [&str; 2] = ["}", "%7D"];
 
-    // One that is too long is refused as it is, and does not grow before that.
-    if !url.contains(NAME) || url.len() > LONGEST_URL {
+    // A URL that is too long is refused later, and must not grow before that.
+    if !url.contains(NAME) || url.len() > MAX_URL {
         return Some(url);
     }
     let mut done = String::with_capacity(url.len());
     let mut rest = &*url;
     while let Some((before, after)) = rest.split_once(NAME) {
-        let opening = OPENINGS.iter().find_map(|opening| ending(before, opening));
-        let closing = CLOSINGS.iter().find_map(|closing| beginning(after, closing));
+        let opening = OPENINGS.iter().find_map(|opening| strip_end(before, opening));
+        let closing = CLOSINGS.iter().find_map(|closing| strip_start(after, closing));
         if let (Some(before), Some(after)) = (opening, closing) {
             done.push_str(before);
             done.push_str(&cluster()?);
@@ -218,16 +191,16 @@ pub(super) fn with_cluster<'u>(url: Cow<'u, str>, cluster: Cluster<'_>) -> Optio
     Some(done.into())
 }
 
-/// `text` without this at its end, in whichever case its hexadecimal digits are.
-fn ending<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+/// `text` without `end` at its end, ignoring the case of ASCII letters.
+fn strip_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
     let (kept, found) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
     found.eq_ignore_ascii_case(end).then_some(kept)
 }
 
-/// `text` without this at its beginning, in whichever case its hexadecimal digits are.
-fn beginning<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
-    let (found, kept) = text.split_at_checked(begin.len())?;
-    found.eq_ignore_ascii_case(begin).then_some(kept)
+/// `text` without `start` at its start, ignoring the case of ASCII letters.
+fn strip_start<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    let (found, kept) = text.split_at_checked(start.len())?;
+    found.eq_ignore_ascii_case(start).then_some(kept)
 }
 
 #[cfg(test)]
@@ -238,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clusters_domain_is_put_where_the_service_forgot_to() {
+    fn cluster_domain_is_substituted() {
         let put = |url: &str| {
             with_cluster(url.into(), &|| Some("app.wdesk.com".into())).unwrap().into_owned()
         };
@@ -263,14 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_that_is_not_known_is_needed_only_where_it_is_asked_for() {
+    fn unknown_cluster_domain_is_none_if_needed() {
         assert_eq!(with_cluster("/x".into(), &|| None).as_deref(), Some("/x"));
         assert_eq!(with_cluster("https://${WORKIVA_CLUSTER_DOMAIN}/x".into(), &|| None), None);
     }
 
     proptest! {
         #[test]
-        fn every_body_is_read_without_a_panic(
+        fn any_body_is_read_without_a_panic(
             status in 100..600u16,
             body in prop_oneof![
                 proptest::collection::vec(any::<u8>(), 0..64),
@@ -281,8 +254,8 @@ mod tests {
             let headers = HeaderMap::new();
             let head = Head::new(StatusCode::from_u16(status).unwrap(), &headers);
             for phase in [Phase::Submit, Phase::Poll, Phase::Fetch] {
-                let asked_twice = read(phase, &head, Some(&body), &|| None) == Reading::NeedBody;
-                prop_assert!(!asked_twice, "the body is there");
+                let needs_body = read(phase, &head, Some(&body), &|| None) == Reading::NeedBody;
+                prop_assert!(!needs_body, "the body was given");
             }
             errors::read(&head, &body);
             errors::of_operation(&body);

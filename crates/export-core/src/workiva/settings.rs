@@ -1,4 +1,4 @@
-//! The generations of the API and the regions it runs in, as data.
+//! API versions and regions, and what they add to [`Config`].
 
 use alloc::string::String;
 use core::fmt;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 
-/// A generation of the API: which paths are used, and the value of the `X-Version` header.
+/// A version of the API. It decides the paths and the value of the `X-Version` header.
 ///
 /// ```
 /// use export_core::ApiVersion;
@@ -19,17 +19,17 @@ use crate::config::Config;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ApiVersion {
-    /// `2022-01-01`, which the service itself takes when it is not told.
+    /// `2022-01-01`, the service's own default.
     #[default]
     #[serde(rename = "2022-01-01")]
     V2022_01_01,
-    /// `2026-01-01`, the successor of everything that is deprecated in the other.
+    /// `2026-01-01`, with the successors of the endpoints that are deprecated in 2022-01-01.
     #[serde(rename = "2026-01-01")]
     V2026_01_01,
 }
 
 impl ApiVersion {
-    /// The date by which the service knows it.
+    /// The name of the version, a date.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl ApiVersion {
         }
     }
 
-    /// Every generation, the oldest first.
+    /// All versions, oldest first.
     pub(super) const ALL: [Self; 2] = [Self::V2022_01_01, Self::V2026_01_01];
 }
 
@@ -58,9 +58,9 @@ impl FromStr for ApiVersion {
     }
 }
 
-/// Where a workspace lives.
+/// The region of a workspace.
 ///
-/// There are others, sandboxes among them: [`Config::new`] takes any base URL.
+/// For other instances of the service, such as sandboxes, pass the base URL to [`Config::new`].
 ///
 /// ```
 /// use export_core::Region;
@@ -81,7 +81,7 @@ pub enum Region {
 }
 
 impl Region {
-    /// Every region.
+    /// All regions.
     pub(super) const ALL: [Self; 3] = [Self::Us, Self::Eu, Self::Apac];
 
     /// The short name: `us`, `eu` or `apac`.
@@ -104,7 +104,7 @@ impl Region {
         }
     }
 
-    /// The domain that stands for `${WORKIVA_CLUSTER_DOMAIN}` in the region's answers.
+    /// The value of `${WORKIVA_CLUSTER_DOMAIN}` in the responses of the region.
     #[must_use]
     pub const fn cluster_domain(self) -> &'static str {
         match self {
@@ -114,8 +114,8 @@ impl Region {
         }
     }
 
-    /// The origins, beside the base URL's, to which a token of the region may go: the cluster's
-    /// own domain, which the service writes into its answers as `${WORKIVA_CLUSTER_DOMAIN}`.
+    /// The origins that may be sent a token of the region, apart from the base URL's: the cluster's
+    /// domain, which URLs in responses contain as `${WORKIVA_CLUSTER_DOMAIN}`.
     #[must_use]
     pub const fn allowed_origins(self) -> &'static [&'static str] {
         match self {
@@ -141,19 +141,31 @@ impl FromStr for Region {
     }
 }
 
-/// A name that stands for nothing known.
+/// The error for a name that is not one of the known ones.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{given:?} is not known: use one of {known}")]
+#[error("unknown name {given:?}: expected one of {known}")]
 pub struct UnknownName {
     given: String,
     known: &'static str,
 }
 
 impl Config {
-    /// Settings for one of the service's public regions: its base URL, and its
-    /// [own origins](Region::allowed_origins) allowed.
+    /// Sets the version of the API. **2022-01-01** by default.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "it does not: every region is tested")]
+    pub fn with_api_version(self, version: ApiVersion) -> Self {
+        self.with_version_name(version.as_str())
+    }
+
+    /// The version of the API.
+    #[must_use]
+    pub fn api_version(&self) -> ApiVersion {
+        let named = |version: &ApiVersion| Some(version.as_str()) == self.version_name();
+        ApiVersion::ALL.into_iter().find(named).unwrap_or_default()
+    }
+
+    /// Settings for a region: its base URL, and its [other origins](Region::allowed_origins) allowed.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "the URLs are constants, and a test parses each")]
     pub fn for_region(region: Region) -> Self {
         let base = Self::new(region.base_url()).expect("the regions' URLs are constants");
         region.allowed_origins().iter().fold(base, |config, origin| {
@@ -168,10 +180,10 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
-    use crate::origin::Origin;
+    use crate::url::Origin;
 
     #[test]
-    fn every_region_has_a_base_and_trusts_its_own_domain_only() {
+    fn region_trusts_only_its_own_domain() {
         for region in Region::ALL {
             let config = Config::for_region(region);
             assert_eq!(config.base_url(), format!("https://api.{}", region.cluster_domain()));
@@ -185,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_read_as_it_is_printed() {
+    fn name_parses_as_it_is_printed() {
         for version in ApiVersion::ALL {
             assert_eq!(version.to_string().parse(), Ok(version));
             assert_eq!(serde_json::to_value(version).unwrap(), version.as_str());
@@ -197,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_known_ones() {
+    fn unknown_name_error_lists_the_known_ones() {
         assert_eq!(
             "2024-01-01".parse::<ApiVersion>().unwrap_err().to_string(),
-            "\"2024-01-01\" is not known: use one of 2022-01-01, 2026-01-01"
+            "unknown name \"2024-01-01\": expected one of 2022-01-01, 2026-01-01"
         );
         assert_eq!(
             "mars".parse::<Region>().unwrap_err().to_string(),
-            "\"mars\" is not known: use one of us, eu, apac"
+            "unknown name \"mars\": expected one of us, eu, apac"
         );
     }
 }

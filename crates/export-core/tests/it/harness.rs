@@ -1,52 +1,54 @@
-//! A world for a job to live in: a script of answers, a clock that only moves when the job waits,
-//! a sink in memory, and a record of everything that happened.
+//! A driver for tests: scripted responses, a clock that advances only while the job waits, a sink in
+//! memory, and a log of everything that happens.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use export_core::{
-    Artifact, Checkpoint, Error, Event, ExportJob, Failure, FailureKind, Reply as Answer, Step,
-    Timestamp, Token,
+    Artifact, Checkpoint, Error, Event, ExportJob, Failure, FailureKind, Reply, Step, Timestamp,
+    Token,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
-/// What the service, or the network, does with one request.
+/// What one request gets: a response, or a failure.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct ScriptedReply {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
-    lost: Option<FailureKind>,
-    cut_at: Option<(usize, FailureKind)>,
+    failure: Option<FailureKind>,
+    body_failure: Option<(usize, FailureKind)>,
 }
 
-pub fn status(code: u16) -> Reply {
-    Reply {
+pub fn status(code: u16) -> ScriptedReply {
+    ScriptedReply {
         status: StatusCode::from_u16(code).unwrap(),
         headers: HeaderMap::new(),
         body: Vec::new(),
-        lost: None,
-        cut_at: None,
+        failure: None,
+        body_failure: None,
     }
 }
 
-impl Reply {
-    /// No answer at all.
-    pub fn lost(kind: FailureKind) -> Self {
-        Self { lost: Some(kind), ..status(200) }
+impl ScriptedReply {
+    /// No response.
+    pub fn failure(kind: FailureKind) -> Self {
+        Self { failure: Some(kind), ..status(200) }
     }
 
+    /// Appends a header.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         self
     }
 
+    /// Removes a header.
     pub fn without(mut self, name: &str) -> Self {
         self.headers.remove(name);
         self
     }
 
-    /// Puts another value in the place of a header's.
+    /// Replaces the value of a header.
     pub fn replace(mut self, name: &'static str, value: &str) -> Self {
         self.headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         self
@@ -64,13 +66,14 @@ impl Reply {
         head
     }
 
-    /// The body breaks off after so many bytes.
+    /// The body breaks off at `offset`.
     pub fn cut_at(self, offset: usize) -> Self {
-        self.broken(offset, FailureKind::Cut)
+        self.fails_at(offset, FailureKind::Cut)
     }
 
-    pub fn broken(mut self, offset: usize, kind: FailureKind) -> Self {
-        self.cut_at = Some((offset, kind));
+    /// The body fails at `offset`.
+    pub fn fails_at(mut self, offset: usize, kind: FailureKind) -> Self {
+        self.body_failure = Some((offset, kind));
         self
     }
 }
@@ -90,33 +93,33 @@ impl Sent {
     }
 }
 
-pub struct World {
+pub struct Harness {
     pub now: Timestamp,
-    script: VecDeque<Reply>,
-    /// What every request gets once the script is over.
-    pub forever: Option<Reply>,
+    script: VecDeque<ScriptedReply>,
+    /// The reply to every request after the end of the script.
+    pub forever: Option<ScriptedReply>,
     pub sink: Vec<u8>,
     pub stored: Option<(u64, Checkpoint)>,
     pub sent: Vec<Sent>,
     pub log: String,
     pub tokens: u32,
-    /// How often a checkpoint was stored.
+    /// The number of times that a checkpoint was stored.
     pub stores: usize,
     /// The end of the last wait.
     pub wait_until: Timestamp,
-    /// How many bytes of a download come at once.
+    /// The size of the chunks of a download.
     pub chunk: usize,
-    /// Drops the next request after it was started.
+    /// Drops the next [`InFlight`](export_core::InFlight).
     pub drop_next: bool,
-    /// Drops the next answer before its body.
+    /// Drops the next [`Collect`](export_core::Collect).
     pub drop_body: bool,
-    /// Drops the next download before its first byte.
+    /// Drops the next [`Stream`](export_core::Stream).
     pub drop_stream: bool,
-    /// Keeps the events that are told.
-    pub keep_events: bool,
+    /// Collects the events in `events`.
+    pub record_events: bool,
     pub events: Vec<Event>,
-    /// Takes no events from the job.
-    pub deaf: bool,
+    /// Leaves the events in the job's queue.
+    pub ignore_events: bool,
 }
 
 pub struct Run {
@@ -127,13 +130,13 @@ pub struct Run {
     pub stores: usize,
 }
 
-/// The clock starts here.
+/// The start of the clock.
 pub fn start() -> Timestamp {
     Timestamp::from_date(2026, 3, 1)
 }
 
-impl World {
-    pub fn new(script: impl IntoIterator<Item = Reply>) -> Self {
+impl Harness {
+    pub fn new(script: impl IntoIterator<Item = ScriptedReply>) -> Self {
         Self {
             now: start(),
             script: script.into_iter().collect(),
@@ -149,53 +152,53 @@ impl World {
             drop_next: false,
             drop_body: false,
             drop_stream: false,
-            keep_events: false,
+            record_events: false,
             events: Vec::new(),
-            deaf: false,
+            ignore_events: false,
         }
     }
 
-    pub fn then_forever(mut self, reply: Reply) -> Self {
+    pub fn then_always(mut self, reply: ScriptedReply) -> Self {
         self.forever = Some(reply);
         self
     }
 
-    /// Drives a job to its end. A job that needs more than this many requests spins.
+    /// Drives a job to its end. A job that sends 20,000 requests is in an endless loop.
     pub fn run(mut self, mut job: ExportJob) -> Run {
         let outcome = loop {
-            assert!(self.sent.len() < 20_000, "the job spins:\n{}", self.log);
-            if let Some(outcome) = self.turn(&mut job) {
+            assert!(self.sent.len() < 20_000, "the job does not end:\n{}", self.log);
+            if let Some(outcome) = self.drive_once(&mut job) {
                 break outcome;
             }
         };
         match &outcome {
-            Ok(file) => self.note(&format!("done: {} ({:?})", file.file_name(), file.length())),
-            Err(error) => self.note(&format!("error: {error}")),
+            Ok(file) => self.log_line(&format!("done: {} ({:?})", file.file_name(), file.length())),
+            Err(error) => self.log_line(&format!("error: {error}")),
         }
         Run { outcome, log: self.log, sent: self.sent, sink: self.sink, stores: self.stores }
     }
 
-    /// Gives the service other answers, for another job.
-    pub fn rewind(&mut self, script: Vec<Reply>) {
+    /// Starts another script, for another job. Clock, sink and log go on.
+    pub fn restart(&mut self, script: Vec<ScriptedReply>) {
         self.script = script.into();
         self.stored = None;
     }
 
-    pub fn note(&mut self, text: &str) {
+    fn log_line(&mut self, text: &str) {
         let at = self.now.since(start()).as_millis();
         let _ = writeln!(self.log, "{at:>8} ms  {text}");
     }
 
-    /// One turn of the loop that every driver has.
-    pub fn turn(&mut self, job: &mut ExportJob) -> Option<Result<Artifact, Error>> {
-        self.listen(|| job.next_event());
+    /// One iteration of a driver's loop.
+    pub fn drive_once(&mut self, job: &mut ExportJob) -> Option<Result<Artifact, Error>> {
+        self.take_events(|| job.next_event());
         self.store(job.revision(), || job.checkpoint());
         match job.step(self.now) {
             Step::Done(outcome) => return Some(outcome),
             Step::Wait(wait) => {
-                assert!(wait.until > self.now, "a wait for the past:\n{}", self.log);
+                assert!(wait.until > self.now, "the wait is already over:\n{}", self.log);
                 let length = wait.until.since(self.now);
-                self.note(&format!("wait {length:?} ({:?})", wait.why));
+                self.log_line(&format!("wait {length:?} ({:?})", wait.why));
                 self.now = wait.until;
                 self.wait_until = wait.until;
             }
@@ -206,52 +209,52 @@ impl World {
                 });
                 let have = self.sink.len() as u64;
                 let (request, mut in_flight) = transmit.start(self.now, token.as_ref(), have);
-                self.listen(|| in_flight.next_event());
+                self.take_events(|| in_flight.next_event());
                 self.store(in_flight.revision(), || in_flight.checkpoint());
                 if std::mem::take(&mut self.drop_next) {
                     return None;
                 }
-                let reply = self.answer(&request);
-                if let Some(kind) = reply.lost {
-                    self.note(&format!("{} {} -> {kind:?}", request.method(), request.uri()));
+                let reply = self.next_reply(&request);
+                if let Some(kind) = reply.failure {
+                    self.log_line(&format!("{} {} -> {kind:?}", request.method(), request.uri()));
                     in_flight.handle_failure(self.now, Failure::new(kind));
                     return None;
                 }
                 let range = request.headers().get("range").map(|range| range.to_str().unwrap());
-                self.note(&format!(
+                self.log_line(&format!(
                     "{} {}{} -> {}",
                     request.method(),
                     request.uri(),
                     range.map(|range| format!(" [{range}]")).unwrap_or_default(),
                     reply.status.as_u16()
                 ));
-                self.hand_in(in_flight.handle_head(self.now, &reply.head()), &reply);
+                self.handle_reply(in_flight.handle_head(self.now, &reply.head()), &reply);
             }
         }
         None
     }
 
-    fn hand_in(&mut self, answer: Answer<'_>, reply: &Reply) {
-        let (whole, failure) = match reply.cut_at {
-            Some((at, kind)) => (&reply.body[..at.min(reply.body.len())], Some(kind)),
-            None => (&reply.body[..], None),
+    fn handle_reply(&mut self, reply: Reply<'_>, scripted: &ScriptedReply) {
+        let (whole, failure) = match scripted.body_failure {
+            Some((at, kind)) => (&scripted.body[..at.min(scripted.body.len())], Some(kind)),
+            None => (&scripted.body[..], None),
         };
-        if let Answer::Collect(collect) = &answer {
+        if let Reply::Collect(collect) = &reply {
             self.store(collect.revision(), || collect.checkpoint());
             if std::mem::take(&mut self.drop_body) {
                 return;
             }
         }
-        match answer {
-            Answer::Collect(collect) if whole.len() > collect.limit() => {
+        match reply {
+            Reply::Collect(collect) if whole.len() > collect.limit() => {
                 collect.handle_failure(self.now, Failure::new(FailureKind::TooLong));
             }
-            Answer::Collect(collect) => match failure {
+            Reply::Collect(collect) => match failure {
                 Some(kind) => collect.handle_failure(self.now, Failure::new(kind)),
                 None => collect.handle_body(self.now, whole),
             },
-            Answer::Stream(mut stream) => {
-                self.listen(|| stream.next_event());
+            Reply::Stream(mut stream) => {
+                self.take_events(|| stream.next_event());
                 self.store(stream.revision(), || stream.checkpoint());
                 if std::mem::take(&mut self.drop_stream) {
                     return;
@@ -276,10 +279,10 @@ impl World {
         }
     }
 
-    fn listen(&mut self, mut next: impl FnMut() -> Option<Event>) {
-        while !self.deaf {
+    fn take_events(&mut self, mut next: impl FnMut() -> Option<Event>) {
+        while !self.ignore_events {
             let Some(event) = next() else { return };
-            self.events.extend(self.keep_events.then_some(event));
+            self.events.extend(self.record_events.then_some(event));
         }
     }
 
@@ -290,7 +293,7 @@ impl World {
         }
     }
 
-    fn answer(&mut self, request: &Request<Vec<u8>>) -> Reply {
+    fn next_reply(&mut self, request: &Request<Vec<u8>>) -> ScriptedReply {
         self.sent.push(Sent {
             at: self.now,
             method: request.method().clone(),
@@ -300,6 +303,6 @@ impl World {
         self.script
             .pop_front()
             .or_else(|| self.forever.clone())
-            .unwrap_or_else(|| panic!("no answer left in the script:\n{}", self.log))
+            .unwrap_or_else(|| panic!("the script has no further reply:\n{}", self.log))
     }
 }

@@ -1,0 +1,77 @@
+//! One request and its response, as the handles and the transitions pass them to each other.
+
+use core::fmt;
+use core::time::Duration;
+
+use http::{StatusCode, Uri};
+
+use crate::artifact::Artifact;
+use crate::dialect::{Head, Phase};
+use crate::redact::Redacted;
+use crate::token::TokenId;
+
+/// A request that was sent.
+pub(super) struct SentRequest {
+    pub(super) phase: Phase,
+    pub(super) uri: Uri,
+    /// The first byte of the requested range; 0 for the whole.
+    pub(super) offset: u64,
+    pub(super) token: Option<TokenId>,
+}
+
+impl fmt::Debug for SentRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} from byte {}", self.phase, Redacted(&self.uri), self.offset)
+    }
+}
+
+/// What to do with the body, decided by the head.
+#[derive(Debug)]
+pub(super) enum BodyPlan<'a> {
+    /// Read it into memory.
+    Collect(BodyUse<'a>),
+    /// It is the artifact: stream it to the sink.
+    Stream(DownloadStart),
+}
+
+/// What a collected body is needed for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum BodyUse<'a> {
+    /// Nothing: the head decided everything, and reading the body frees the connection.
+    Discard,
+    /// The meaning of a 2xx.
+    Reply(ReceivedHead<'a>),
+    /// The reason of a 4xx or 5xx.
+    Error(ReceivedHead<'a>),
+}
+
+/// A head whose body has not been read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReceivedHead<'a> {
+    pub(super) head: Head<'a>,
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// The start of a download.
+#[derive(Debug)]
+pub(super) struct DownloadStart {
+    pub(super) status: StatusCode,
+    pub(super) offset: u64,
+    /// The offset behind the last byte of this response, if it is announced.
+    pub(super) end: Option<u64>,
+    pub(super) artifact: Artifact,
+}
+
+/// The end of the artifact's body.
+#[derive(Debug)]
+pub(super) struct DownloadEnd {
+    pub(super) status: StatusCode,
+    pub(super) offset: u64,
+    pub(super) position: u64,
+    /// Fewer bytes came than were announced.
+    pub(super) is_short: bool,
+    /// The highest offset of all earlier attempts.
+    pub(super) highest: u64,
+    /// More bytes came than were announced.
+    pub(super) is_too_long: bool,
+}

@@ -1,0 +1,317 @@
+//! What a driver reports, from the first step to the last byte.
+
+use alloc::boxed::Box;
+use alloc::format;
+use core::mem;
+use core::time::Duration;
+
+use http::StatusCode;
+
+use crate::api_error::{ApiError, ErrorOrigin};
+use crate::artifact::Artifact;
+use crate::dialect::{Contradiction, Head, Phase, Reading};
+use crate::error::{AttemptError, Error};
+use crate::failure::{Failure, FailureKind, TokenGatewayError};
+use crate::job::ExportJob;
+use crate::job::event::Event;
+use crate::job::exchange::{BodyPlan, BodyUse, DownloadEnd, ReceivedHead, SentRequest};
+use crate::job::schedule::Why;
+use crate::job::state::State;
+use crate::time::Timestamp;
+
+impl ExportJob {
+    /// Starts the budget at the first step, and handles a request whose handle was dropped.
+    pub(in crate::job) fn on_step(&mut self, now: Timestamp) {
+        if matches!(self.state, State::Done(_)) {
+            return;
+        }
+        if self.schedule.budget.is_none() {
+            self.schedule.begin(now, self.config.limits());
+            self.announce_sunset(now);
+            // The submits of an earlier process, which ended before a response came.
+            let sends = self.sends();
+            if sends > 0 && !self.may_send_again() {
+                self.end(Err(Error::SubmitUnconfirmed { sends, last: lost_response() }));
+            }
+        }
+        // The saved wait of an earlier process, or the wait of a response whose handle was dropped.
+        if self.schedule.not_before > self.wait_limit(now) {
+            self.end_at_deadline(Some(self.schedule.not_before));
+        }
+        if mem::take(&mut self.in_flight) && self.phase() == Phase::Submit {
+            self.retry_unconfirmed(now, lost_response(), None);
+        }
+    }
+
+    /// A request is about to be sent. Records what must survive a crash during the request.
+    /// `offset` is where a download continues.
+    pub(in crate::job) fn on_started(&mut self, now: Timestamp, offset: u64) {
+        self.in_flight = true;
+        match &mut self.state {
+            State::Submitting(submitting) => {
+                submitting.sends = submitting.sends.saturating_add(1);
+                self.bump_revision();
+            }
+            State::Polling(polling) => {
+                let asked = polling.operation.retry_after.unwrap_or_default();
+                let interval = self.poll_interval(now);
+                self.schedule.set(now, asked.max(interval), Why::Pace);
+                self.bump_revision();
+            }
+            State::Fetching(fetching) => {
+                let download = fetching.operation.download_mut();
+                if download.attempts == 0 {
+                    // The disk may have lost bytes of an earlier process. Loading them again counts
+                    // as progress.
+                    download.highest = download.highest.min(offset);
+                }
+                download.attempts = download.attempts.saturating_add(1);
+            }
+            State::Done(_) => {}
+        }
+    }
+
+    /// The request cannot be sent.
+    pub(in crate::job) fn on_declined(&mut self, now: Timestamp, failure: Failure) {
+        self.events.push(Event::Failed { at: now, phase: self.phase(), kind: failure.kind() });
+        let error = Error::of_final_failure(self.phase(), &failure).unwrap_or_else(|| {
+            self.gave_up(match TokenGatewayError::of(&failure) {
+                Some(TokenGatewayError { status, page }) => {
+                    AttemptError::Response(*status, Box::new(page.clone()))
+                }
+                None => AttemptError::Failure(failure),
+            })
+        });
+        self.end(Err(error));
+    }
+
+    /// The request got no response.
+    pub(in crate::job) fn on_no_response(&mut self, now: Timestamp, failure: Failure) {
+        self.in_flight = false;
+        let phase = self.phase();
+        self.events.push(Event::Failed { at: now, phase, kind: failure.kind() });
+        if let Some(error) = Error::of_final_failure(phase, &failure) {
+            self.uncount_send();
+            return self.end(Err(error));
+        }
+        match failure.kind() {
+            FailureKind::NotSent => {
+                self.uncount_send();
+                self.back_off(now, AttemptError::Failure(failure), None);
+            }
+            FailureKind::TooLong => self.end_with_protocol_error(None, "the head is too long"),
+            _ => self.retry_unconfirmed(now, AttemptError::Failure(failure), None),
+        }
+    }
+
+    /// The head of the response came. What it decides is committed now; the rest needs the body.
+    pub(in crate::job) fn on_head<'h>(
+        &mut self,
+        now: Timestamp,
+        head: &Head<'h>,
+        sent: &SentRequest,
+    ) -> BodyPlan<'h> {
+        let (status, retry_after) = self.observe_head(now, head, sent.phase);
+        let first_refusal = status == StatusCode::UNAUTHORIZED && self.refused.is_none();
+        if status != StatusCode::UNAUTHORIZED {
+            self.refused = None;
+        }
+        match (sent.phase, status.as_u16()) {
+            (_, 401) if first_refusal && self.target_is_trusted() => {
+                self.refused = Some(sent.token);
+                self.uncount_send();
+                self.wait(now, Duration::ZERO, retry_after, Why::BackOff);
+            }
+            (_, 407) => {
+                let failure = Failure::new(FailureKind::Untrusted)
+                    .with_detail("a proxy requires credentials (407)");
+                self.uncount_send();
+                self.end(Err(Error::Untrusted { phase: sent.phase, failure }));
+            }
+            (_, 429) => {
+                self.uncount_send();
+                self.back_off_after_429(now, retry_after);
+            }
+            (Phase::Submit | Phase::Poll, 200..=299) | (Phase::Poll, 303) => {
+                let reading = self.dialect.read(sent.phase, head, None);
+                match (sent.phase, reading) {
+                    (_, Reading::NeedBody) => {
+                        return self.collect_body(now, BodyUse::Reply, head, retry_after);
+                    }
+                    (Phase::Poll, Reading::ReadyHere) => {
+                        return self.start_download(now, head, sent);
+                    }
+                    (_, reading) => self.apply_reading(now, head, sent, reading, retry_after),
+                }
+            }
+            (Phase::Fetch, 200 | 206) => return self.start_download(now, head, sent),
+            (Phase::Fetch, 202) => {
+                let reason =
+                    ApiError::new(ErrorOrigin::Service).with_message(Some("not ready yet"));
+                let error = AttemptError::Response(status, Box::new(reason));
+                self.back_off(now, error, retry_after);
+            }
+            (Phase::Fetch, 416) if sent.offset > 0 => {
+                self.restart_download(now, status, retry_after);
+            }
+            (_, 300..=399) => self.follow_redirect(now, head, sent, retry_after),
+            (_, 400..=599) => return self.collect_body(now, BodyUse::Error, head, retry_after),
+            _ => self.end_with_protocol_error(status, "unexpected status"),
+        }
+        self.in_flight = false;
+        BodyPlan::Collect(BodyUse::Discard)
+    }
+
+    /// Leaves the decision to the body. A `Retry-After` in the head applies even if the body never
+    /// comes.
+    fn collect_body<'h>(
+        &mut self,
+        now: Timestamp,
+        body_use: fn(ReceivedHead<'h>) -> BodyUse<'h>,
+        head: &Head<'h>,
+        retry_after: Option<Duration>,
+    ) -> BodyPlan<'h> {
+        if let Some(wait) = retry_after.filter(|wait| now + *wait > self.schedule.not_before) {
+            self.schedule.set(now, wait, Why::RetryAfter);
+            self.bump_revision();
+        }
+        BodyPlan::Collect(body_use(ReceivedHead { head: *head, retry_after }))
+    }
+
+    /// The whole body came.
+    pub(in crate::job) fn on_body(
+        &mut self,
+        now: Timestamp,
+        sent: &SentRequest,
+        body_use: BodyUse<'_>,
+        body: &[u8],
+    ) {
+        if body.len() > self.config.limits().body {
+            let too_long = Failure::new(FailureKind::TooLong);
+            return self.on_body_failure(now, sent, body_use, too_long);
+        }
+        match body_use {
+            BodyUse::Discard => {}
+            BodyUse::Reply(received) => {
+                let reading = self.dialect.read(sent.phase, &received.head, Some(body));
+                self.apply_reading(now, &received.head, sent, reading, received.retry_after);
+            }
+            BodyUse::Error(received) => self.apply_error_status(now, sent, &received, body),
+        }
+    }
+
+    /// The body did not come, or broke off.
+    pub(in crate::job) fn on_body_failure(
+        &mut self,
+        now: Timestamp,
+        sent: &SentRequest,
+        body_use: BodyUse<'_>,
+        failure: Failure,
+    ) {
+        self.events.push(Event::Failed { at: now, phase: sent.phase, kind: failure.kind() });
+        let is_done = matches!(self.state, State::Done(_));
+        match (body_use, Error::of_final_failure(sent.phase, &failure)) {
+            // The head has ended the job.
+            _ if is_done => {}
+            (_, Some(error)) => self.end(Err(error)),
+            (BodyUse::Discard, None) => {}
+            (BodyUse::Error(received), None) => {
+                self.apply_error_status(now, sent, &received, b"");
+            }
+            (BodyUse::Reply(received), None) => {
+                self.in_flight = false;
+                if failure.kind() == FailureKind::TooLong {
+                    let status = received.head.status();
+                    self.end_with_protocol_error(status, "the body is longer than allowed");
+                } else {
+                    let error = AttemptError::Failure(failure);
+                    self.retry_unconfirmed(now, error, received.retry_after);
+                }
+            }
+        }
+    }
+
+    /// The sink has the bytes up to `position`.
+    pub(in crate::job) fn on_bytes_written(&mut self, position: u64) {
+        if let Some(operation) = self.state.operation_mut() {
+            let download = operation.download_mut();
+            download.reached = download.reached.max(position);
+            download.highest = download.highest.max(position);
+        }
+    }
+
+    /// The sink has synced the bytes up to `offset`.
+    pub(in crate::job) fn on_synced(&mut self, offset: u64) {
+        if let Some(operation) = self.state.operation_mut() {
+            operation.download_mut().durable = offset;
+            self.bump_revision();
+        }
+    }
+
+    /// The artifact's body ended.
+    pub(in crate::job) fn on_download_end(
+        &mut self,
+        now: Timestamp,
+        artifact: Artifact,
+        end: &DownloadEnd,
+        contradiction: Option<Contradiction>,
+    ) {
+        self.in_flight = false;
+        if contradiction.is_some() {
+            self.discard_download();
+        }
+        match contradiction {
+            Some(Contradiction::Page) => {
+                let page = ApiError::new(ErrorOrigin::Gateway)
+                    .with_message(Some("an HTML page instead of the file"));
+                let error = AttemptError::Response(end.status, Box::new(page));
+                return self.back_off(now, error, None);
+            }
+            Some(Contradiction::WrongFormat(expected)) => {
+                let got = artifact.media_type().map_or_else(
+                    || "other content without a media type".into(),
+                    |media_type| format!("other content with media type {media_type}"),
+                );
+                return self.end(Err(Error::WrongFormat { expected, got }));
+            }
+            None => {}
+        }
+        if end.is_too_long {
+            return self.end_with_protocol_error(end.status, "the body is longer than announced");
+        }
+        let is_part = artifact.length().is_some_and(|length| end.position < length);
+        if end.is_short || is_part {
+            let is_discarded = self.discard_short_part(end);
+            let progressed = end.position > end.highest && !is_discarded;
+            let cut = Failure::new(FailureKind::Cut)
+                .with_detail("the connection ended before all announced bytes were received");
+            return self.retry_download(now, progressed, AttemptError::Failure(cut));
+        }
+        self.end(Ok(artifact.with_length(end.position)));
+    }
+
+    /// The artifact's body broke off, or the sink failed.
+    pub(in crate::job) fn on_download_failure(
+        &mut self,
+        now: Timestamp,
+        progressed: bool,
+        failure: Failure,
+    ) {
+        self.in_flight = false;
+        let phase = self.phase();
+        self.events.push(Event::Failed { at: now, phase, kind: failure.kind() });
+        match (failure.kind(), Error::of_final_failure(phase, &failure)) {
+            (_, Some(error)) => self.end(Err(error)),
+            (FailureKind::TooLong, None) => {
+                self.end_with_protocol_error(None, "the body is longer than allowed");
+            }
+            (_, None) => self.retry_download(now, progressed, AttemptError::Failure(failure)),
+        }
+    }
+}
+
+/// The result of a request whose handle was dropped or whose process ended.
+fn lost_response() -> AttemptError {
+    let failure = Failure::new(FailureKind::Unanswered);
+    AttemptError::Failure(failure.with_detail("the client stopped before a response came"))
+}

@@ -1,0 +1,297 @@
+//! When to retry and how long to wait: the rules that many responses and failures share.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use http::StatusCode;
+
+use crate::api_error::{ApiError, ErrorOrigin};
+use crate::dialect::Phase;
+use crate::error::{AttemptError, Error};
+use crate::job::ExportJob;
+use crate::job::event::Event;
+use crate::job::exchange::DownloadEnd;
+use crate::job::schedule::{Why, interval};
+use crate::job::state::{Download, Fetching, Polling, State};
+use crate::origins::Access;
+use crate::time::Timestamp;
+
+// Retries.
+
+impl ExportJob {
+    /// Retries a request that may have arrived. A submit is sent again only if a second export would
+    /// do no harm.
+    pub(super) fn retry_unconfirmed(
+        &mut self,
+        now: Timestamp,
+        last: AttemptError,
+        retry_after: Option<Duration>,
+    ) {
+        if self.phase() == Phase::Submit && !self.may_send_again() {
+            let sends = self.sends();
+            return self.end(Err(Error::SubmitUnconfirmed { sends, last }));
+        }
+        self.back_off(now, last, retry_after);
+    }
+
+    /// Takes the last submit out of the count of those that may have arrived: it certainly started no
+    /// export.
+    pub(super) fn uncount_send(&mut self) {
+        if let State::Submitting(submitting) = &mut self.state {
+            submitting.sends = submitting.sends.saturating_sub(1);
+            self.bump_revision();
+        }
+    }
+
+    pub(super) fn sends(&self) -> u32 {
+        match &self.state {
+            State::Submitting(submitting) => submitting.sends,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn may_send_again(&self) -> bool {
+        match &self.state {
+            State::Submitting(submitting) => {
+                self.may_repeat() && submitting.sends < submitting.allowed
+            }
+            _ => true,
+        }
+    }
+
+    /// Counts a failure, and backs off or gives up.
+    pub(super) fn back_off(
+        &mut self,
+        now: Timestamp,
+        error: AttemptError,
+        retry_after: Option<Duration>,
+    ) {
+        self.schedule.failures = self.schedule.failures.saturating_add(1);
+        if self.schedule.failures > self.config.limits().failures {
+            let error = self.gave_up(error);
+            return self.end(Err(error));
+        }
+        self.back_off_uncounted(now, retry_after);
+    }
+
+    /// Backs off after a 429. It does not count as a failure as long as the deadline bounds the job.
+    pub(super) fn back_off_after_429(&mut self, now: Timestamp, retry_after: Option<Duration>) {
+        if self.phase() == Phase::Fetch {
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let reason = ApiError::new(ErrorOrigin::Unknown);
+            let error = AttemptError::Response(status, Box::new(reason));
+            return self.back_off(now, error, retry_after);
+        }
+        self.back_off_uncounted(now, retry_after);
+    }
+
+    fn back_off_uncounted(&mut self, now: Timestamp, retry_after: Option<Duration>) {
+        let back_off = self.schedule.back_off(self.config.limits(), self.config.jitter());
+        // A wait that is still running goes on: the interval that the service asked for before the
+        // failed poll, or the `Retry-After` of a response whose body was lost.
+        let left = self.schedule.not_before.since(now);
+        let back_off = back_off.max(left);
+        let mut retry_after = retry_after;
+        match &mut self.state {
+            State::Polling(polling) => {
+                polling.via = None;
+                let asked = polling.operation.retry_after.unwrap_or_default();
+                retry_after = retry_after.max(Some(asked.min(left)).filter(|left| !left.is_zero()));
+            }
+            State::Fetching(fetching) => fetching.via = None,
+            State::Submitting(_) | State::Done(_) => {}
+        }
+        self.wait(now, back_off, retry_after, Why::BackOff);
+    }
+
+    /// Retries a download that broke off. Two attempts in a row without a new byte end the job.
+    pub(super) fn retry_download(&mut self, now: Timestamp, progressed: bool, error: AttemptError) {
+        const MAX_IDLE: u32 = 2;
+        let most = self.config.limits().downloads;
+        let Some(operation) = self.state.operation_mut() else { return };
+        let download = operation.download_mut();
+        download.idle = if progressed { 0 } else { download.idle + 1 };
+        if download.idle >= MAX_IDLE || download.attempts >= most {
+            self.schedule.failures = self.schedule.failures.saturating_add(1);
+            let error = self.gave_up(error);
+            return self.end(Err(error));
+        }
+        if progressed {
+            download.repolled = false;
+            self.schedule.reset_failures();
+        }
+        self.back_off(now, error, None);
+    }
+
+    /// Discards the bytes in the sink, but keeps the count of attempts.
+    pub(super) fn discard_download(&mut self) {
+        if let Some(operation) = self.state.operation_mut() {
+            let download = operation.download_mut();
+            let Download { highest, attempts, idle, repolled, .. } = *download;
+            *download = Download { highest, attempts, idle, repolled, ..Download::NONE };
+        }
+    }
+
+    /// Discards the bytes of a 206 that ended cleanly and is shorter than its range: they may be
+    /// anything. A 200 that is too short is kept, since its first bytes identify the format. Returns
+    /// whether the bytes were discarded.
+    pub(super) fn discard_short_part(&mut self, end: &DownloadEnd) -> bool {
+        let is_inconsistent = end.is_short && end.status == StatusCode::PARTIAL_CONTENT;
+        if let (true, Some(operation)) = (is_inconsistent, self.state.operation_mut()) {
+            let download = operation.download_mut();
+            download.reached = download.reached.min(end.offset);
+            download.durable = download.durable.min(end.offset);
+            download.highest = end.highest;
+            self.bump_revision();
+        }
+        is_inconsistent
+    }
+
+    /// Starts the download again, because the file has changed.
+    pub(super) fn restart_download(
+        &mut self,
+        now: Timestamp,
+        status: StatusCode,
+        retry_after: Option<Duration>,
+    ) {
+        self.discard_download();
+        let reason = ApiError::new(ErrorOrigin::Service)
+            .with_message(Some("the file has changed since its first part was sent"));
+        self.back_off(now, AttemptError::Response(status, Box::new(reason)), retry_after);
+    }
+
+    /// Polls the operation for a fresh URL of the artifact, because the old one may have expired.
+    /// Does so once, and again after progress.
+    pub(super) fn repoll_for_url(
+        &mut self,
+        now: Timestamp,
+        error: AttemptError,
+        retry_after: Option<Duration>,
+    ) {
+        let grace = self.config.limits().grace;
+        match self.state.operation_mut() {
+            Some(operation) if !operation.download().repolled => {
+                operation.download_mut().repolled = true;
+                let next_poll = operation.next_poll;
+                self.replace_state(|state| match state {
+                    State::Fetching(Fetching { operation, .. }) => {
+                        State::Polling(Polling { operation, via: None })
+                    }
+                    other => other,
+                });
+                // The export is completed, and its deadline may have passed: allow one more poll.
+                if let Some(budget) = &mut self.schedule.budget {
+                    budget.deadline = budget.deadline.max(next_poll.max(now) + grace);
+                }
+                self.wait(now, next_poll.since(now), retry_after, Why::Pace);
+            }
+            _ => self.end_with(error),
+        }
+    }
+}
+
+// Waits.
+
+impl ExportJob {
+    /// Waits for the next poll: as long as the service asks, and at least for the poll interval.
+    pub(super) fn wait_for_poll(&mut self, now: Timestamp, retry_after: Option<Duration>) {
+        let interval = self.poll_interval(now);
+        let asked = match &mut self.state {
+            State::Polling(polling) => {
+                polling.via = None;
+                let operation = &mut polling.operation;
+                operation.retry_after = retry_after.or(operation.retry_after);
+                operation.retry_after
+            }
+            _ => retry_after,
+        };
+        self.wait(now, interval, asked, Why::Pace);
+    }
+
+    /// The shortest wait before a poll, apart from what the service asks for.
+    pub(super) fn poll_interval(&self, now: Timestamp) -> Duration {
+        let accepted = self.state.operation().and_then(|operation| operation.accepted);
+        let started = self.schedule.budget.map(|budget| budget.started);
+        let age = now.since(accepted.or(started).unwrap_or(now));
+        interval(self.config.pace(), age, self.config.limits())
+    }
+
+    /// Waits for the longer of `least` and `retry_after`.
+    ///
+    /// If `retry_after` ends after the deadline, the job ends at once. A longer `least` is shortened
+    /// to the deadline.
+    pub(super) fn wait(
+        &mut self,
+        now: Timestamp,
+        least: Duration,
+        retry_after: Option<Duration>,
+        why: Why,
+    ) {
+        let (wait, why) = match retry_after {
+            Some(asked) if asked >= least => (asked, Why::RetryAfter),
+            _ => (least, why),
+        };
+        self.schedule.set(now, wait, why);
+        self.bump_revision();
+        let limit = self.wait_limit(now);
+        if self.schedule.not_before > limit {
+            match retry_after.map(|asked| now + asked) {
+                Some(allowed) if allowed > limit => return self.end_at_deadline(Some(allowed)),
+                _ if now >= limit => return self.end_at_deadline(None),
+                _ => self.schedule.shorten_to(now, limit),
+            }
+        }
+        let until = self.schedule.not_before;
+        if until > now {
+            self.events.push(Event::Waiting { at: now, until, why });
+        }
+    }
+
+    /// Waits for other requests of the client. The revision does not change: a resumed job asks its
+    /// own client's pacer.
+    pub(in crate::job) fn on_postponed(&mut self, now: Timestamp, until: Timestamp) {
+        let wait = until.since(now);
+        if let (State::Submitting(_), Some(budget)) = (&self.state, &mut self.schedule.budget) {
+            budget.deadline = budget.deadline + wait;
+        }
+        let limit = self.wait_limit(now);
+        if until > limit && now >= limit {
+            return self.end_at_deadline(Some(until));
+        }
+        self.schedule.set(now, wait, Why::Turn);
+        if until > limit {
+            self.schedule.shorten_to(now, limit);
+        }
+        // Shorter waits are not worth an event.
+        const MIN_EVENT: Duration = Duration::from_millis(100);
+        if wait >= MIN_EVENT {
+            let until = self.schedule.not_before;
+            self.events.push(Event::Waiting { at: now, until, why: Why::Turn });
+        }
+    }
+
+    /// The latest end of a wait that starts now. A download has no deadline, only a longest wait.
+    pub(super) fn wait_limit(&self, now: Timestamp) -> Timestamp {
+        match (&self.state, self.schedule.budget) {
+            (State::Fetching(_), _) | (_, None) => now + self.config.limits().job,
+            (_, Some(budget)) => budget.deadline,
+        }
+    }
+
+    /// When to stop waiting for a token.
+    pub(in crate::job) fn token_deadline(&self) -> Timestamp {
+        let attempt = self.schedule.not_before + self.config.limits().attempt;
+        self.schedule.budget.map_or(attempt, |budget| budget.deadline.max(attempt))
+    }
+
+    /// Whether the operation was accepted so recently that it may not be visible yet.
+    pub(super) fn is_within_grace(&self, now: Timestamp) -> bool {
+        let accepted = self.state.operation().and_then(|operation| operation.accepted);
+        accepted.is_some_and(|accepted| now.since(accepted) < self.config.limits().grace)
+    }
+
+    /// Whether the next request goes to an origin that may have the token.
+    pub(super) fn target_is_trusted(&self) -> bool {
+        self.state.target().is_none_or(|target| target.access() == Access::Trusted)
+    }
+}

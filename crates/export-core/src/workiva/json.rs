@@ -1,0 +1,40 @@
+//! JSON bodies, and how to recognise one that is something else.
+
+use serde::Deserialize;
+
+use crate::dialect::Head;
+
+/// What a body is if it is not a JSON object.
+pub(super) enum NotJson {
+    /// It begins with `<`: a page.
+    Page,
+    /// It is broken; the text says how.
+    Broken(&'static str),
+}
+
+/// Parses a JSON object.
+pub(super) fn parse_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, NotJson> {
+    let text = without_bom(body);
+    match text.first() {
+        None => Err(NotJson::Broken("the body is empty")),
+        Some(b'<') => Err(NotJson::Page),
+        Some(b'{') => {
+            serde_json::from_slice(text).map_err(|_| NotJson::Broken("the body is not valid JSON"))
+        }
+        Some(_) => Err(NotJson::Broken("the body is not a JSON object")),
+    }
+}
+
+/// Whether the response has a media type that is not JSON.
+pub(super) fn is_other_than_json(head: &Head<'_>) -> bool {
+    head.media_type().is_some_and(|media| {
+        let suffix = media.len().checked_sub("+json".len()).and_then(|at| media.get(at..));
+        !media.eq_ignore_ascii_case("application/json")
+            && !suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
+    })
+}
+
+/// The body without a byte order mark and without white space at either end.
+pub(super) fn without_bom(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii()
+}
