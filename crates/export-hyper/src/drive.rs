@@ -7,7 +7,7 @@ use export_core::{
     Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase, Reply,
     Step, Stream, Transmit,
 };
-use export_host::{ExportError, PacedRequest, SYNC_EVERY, Until, Watch};
+use export_host::{ExportError, JobObserver, PacedRequest, SYNC_EVERY, Until};
 use http::{Request, Response};
 use tokio::time::Instant;
 
@@ -29,13 +29,13 @@ pub(crate) enum Left {
 #[derive(Debug)]
 pub(crate) struct Driver {
     client: Arc<Shared>,
-    watch: Watch,
+    watch: JobObserver,
     keeper: Keeper,
     paced: PacedRequest,
 }
 
 impl Driver {
-    pub(crate) fn new(client: Arc<Shared>, watch: Watch, keeper: Keeper) -> Self {
+    pub(crate) fn new(client: Arc<Shared>, watch: JobObserver, keeper: Keeper) -> Self {
         let paced = PacedRequest::new(Arc::clone(&client.pacer));
         Self { client, watch, keeper, paced }
     }
@@ -126,7 +126,7 @@ impl Driver {
         if let Err(failure) = stored {
             return in_flight.handle_failure(clock.now(), failure);
         }
-        hooks.dress(&mut request, access);
+        hooks.apply_headers(&mut request, access);
         self.send(request, connection, in_flight, sink).await;
     }
 

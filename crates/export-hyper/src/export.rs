@@ -185,7 +185,7 @@ impl Export {
             (Some(_), None) => return Err(ExportError::NoStore),
             (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
-        let watch = self.hooks.watch();
+        let watch = self.hooks.observer();
         Ok((self.job?, Driver::new(self.client, watch, Keeper::new(entry))))
     }
 }

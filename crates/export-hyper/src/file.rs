@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use export_core::Artifact;
-use export_host::{FilePlace, IfExists, PartFile};
+use export_host::{FileTarget, IfExists, PartFile};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::sink::Sink;
@@ -22,7 +22,7 @@ use crate::sink::Sink;
 /// stands there already.
 #[derive(Debug)]
 pub struct FileSink {
-    place: FilePlace,
+    place: FileTarget,
     rule: IfExists,
     part: Part,
     batch: Vec<Bytes>,
@@ -44,12 +44,12 @@ const BATCH: usize = 1_048_576;
 impl FileSink {
     /// A file at this path.
     pub fn to_file(path: impl Into<PathBuf>) -> Self {
-        Self::new(FilePlace::file(path))
+        Self::new(FileTarget::file(path))
     }
 
     /// A file in this folder, under the name that the service gives it, made safe.
     pub fn to_folder(path: impl Into<PathBuf>) -> Self {
-        Self::new(FilePlace::folder(path))
+        Self::new(FileTarget::folder(path))
     }
 
     /// A file at the path that `choose` makes of what the service says of it, when its first byte
@@ -59,7 +59,7 @@ impl FileSink {
         folder: impl Into<PathBuf>,
         choose: impl Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(FilePlace::chosen(folder, choose))
+        Self::new(FileTarget::chosen(folder, choose))
     }
 
     /// Chooses what becomes of a file that stands there already when this one is complete. It is
@@ -94,7 +94,7 @@ impl FileSink {
         }
     }
 
-    fn new(place: FilePlace) -> Self {
+    fn new(place: FileTarget) -> Self {
         let (rule, part) = (IfExists::default(), Part::Closed);
         Self { place, rule, part, batch: Vec::new(), batched: 0, finished: None }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use export_host::{UnexpectedTls, is_gone};
+use export_host::{UnexpectedTls, is_closed_by_peer};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -32,7 +32,7 @@ impl<S> HeardOut<S> {
     /// without reading to the end, and hyper would not look any more.
     fn forgive(&mut self, written: io::Result<usize>, length: usize) -> io::Result<usize> {
         match written {
-            Err(error) if is_gone(&error) => {
+            Err(error) if is_closed_by_peer(&error) => {
                 self.deaf = Some(error);
                 Ok(length)
             }
@@ -47,7 +47,7 @@ impl<S: Read + Unpin> HeardOut<S> {
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut first = [0; UnexpectedTls::SHOWS_IN];
+        let mut first = [0; UnexpectedTls::CHECKED_BYTES];
         let room = first.len().min(buffer.remaining());
         let mut first = ReadBuf::new(first.get_mut(..room).unwrap_or_default());
         ready!(Pin::new(&mut self.stream).poll_read(cx, first.unfilled()))?;

@@ -66,7 +66,7 @@ impl Tokens {
         transport: &Transport,
         clock: &Clock,
     ) {
-        self.hooks.dress(&mut request, Access::Trusted);
+        self.hooks.apply_headers(&mut request, Access::Trusted);
         let give_up_at = clock.instant(ticket.give_up_at());
         let mut open = Open { tokens: self, ticket: Some(ticket), clock };
         let answer = match transport.send(request, Connection::Any, give_up_at).await {

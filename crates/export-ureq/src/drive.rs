@@ -7,7 +7,7 @@ use export_core::{
     Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase, Reply, Step, Stream,
     Transmit,
 };
-use export_host::{ExportError, PacedRequest, SYNC_EVERY, Until, Watch};
+use export_host::{ExportError, JobObserver, PacedRequest, SYNC_EVERY, Until};
 use http::{Request, Response};
 
 use crate::client::Shared;
@@ -32,7 +32,7 @@ pub(crate) enum Left {
 #[derive(Debug)]
 pub(crate) struct Driver<'a> {
     client: &'a Shared,
-    watch: Watch,
+    watch: JobObserver,
     keeper: Keeper,
     stopper: &'a Stopper,
     transport: Transport,
@@ -42,7 +42,7 @@ pub(crate) struct Driver<'a> {
 impl<'a> Driver<'a> {
     pub(crate) fn new(
         client: &'a Shared,
-        watch: Watch,
+        watch: JobObserver,
         keeper: Keeper,
         stopper: &'a Stopper,
     ) -> Self {
@@ -53,7 +53,7 @@ impl<'a> Driver<'a> {
     pub(crate) fn on(
         transport: Transport,
         client: &'a Shared,
-        watch: Watch,
+        watch: JobObserver,
         keeper: Keeper,
         stopper: &'a Stopper,
     ) -> Self {
@@ -100,7 +100,7 @@ impl<'a> Driver<'a> {
     }
 
     /// What the next driver of this job needs, and the connection for that of another.
-    pub(crate) fn into_parts(self) -> (Watch, Keeper, Transport) {
+    pub(crate) fn into_parts(self) -> (JobObserver, Keeper, Transport) {
         (self.watch, self.keeper, self.transport)
     }
 
@@ -151,7 +151,7 @@ impl<'a> Driver<'a> {
         if let Err(failure) = self.keeper.store(in_flight.revision(), || in_flight.checkpoint()) {
             return in_flight.handle_failure(clock.now(), failure);
         }
-        self.client.hooks.dress(&mut request, access);
+        self.client.hooks.apply_headers(&mut request, access);
         self.send(request, in_flight, sink);
     }
 

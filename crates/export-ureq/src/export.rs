@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
-use export_host::{ExportError, Hooks, PartFile, Status, Submitted, Until, Watch};
+use export_host::{ExportError, Hooks, JobObserver, PartFile, Status, Submitted, Until};
 
 use crate::client::Shared;
 use crate::download::Download;
@@ -186,13 +186,13 @@ impl Export {
         self
     }
 
-    pub(crate) fn begin(self) -> Result<(ExportJob, Watch, Keeper), ExportError> {
+    pub(crate) fn begin(self) -> Result<(ExportJob, JobObserver, Keeper), ExportError> {
         let entry = match (self.key, &self.client.checkpoints) {
             (None, _) => None,
             (Some(_), None) => return Err(ExportError::NoStore),
             (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
-        Ok((self.job?, self.hooks.watch(), Keeper::new(entry)))
+        Ok((self.job?, self.hooks.observer(), Keeper::new(entry)))
     }
 }
 

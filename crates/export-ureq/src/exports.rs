@@ -11,7 +11,7 @@ use export_core::{
     Artifact, Batch, BatchState, BatchStep, Counts, ExportJob, Failure, FailureKind, JobKey, Phase,
     Turn,
 };
-use export_host::{ExportError, Finished, Watch};
+use export_host::{ExportError, Finished, JobObserver};
 
 use crate::client::Shared;
 use crate::drive::{Driver, Left};
@@ -75,7 +75,7 @@ type Open<S> = Box<dyn Fn(JobKey) -> io::Result<S> + Send + Sync>;
 struct State<S> {
     batch: Batch,
     /// Who watches and keeps each job that is not handed out.
-    attendants: HashMap<JobKey, (Watch, Keeper)>,
+    attendants: HashMap<JobKey, (JobObserver, Keeper)>,
     finished: VecDeque<Finished<S>>,
     is_closed: bool,
     /// A thread has come to a bad end, with whatever it had in hands.
@@ -316,7 +316,7 @@ impl<S: Sink + Send + 'static> Desk<S> {
     fn turn(
         &self,
         mut turn: Turn,
-        (watch, keeper): (Watch, Keeper),
+        (watch, keeper): (JobObserver, Keeper),
         transport: &mut Option<Transport>,
     ) -> Worked<S> {
         let connection = transport.take().unwrap_or_else(|| Transport::new(&self.client.net));
@@ -366,7 +366,7 @@ impl<S: Sink + Send + 'static> Desk<S> {
 /// A job after its turn.
 struct Worked<S> {
     turn: Turn,
-    attendants: (Watch, Keeper),
+    attendants: (JobObserver, Keeper),
     outcome: Option<Result<Artifact, ExportError>>,
     sink: Option<S>,
 }

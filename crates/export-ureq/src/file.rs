@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use export_core::Artifact;
-use export_host::{FilePlace, IfExists, PartFile};
+use export_host::{FileTarget, IfExists, PartFile};
 
 use crate::sink::Sink;
 
@@ -18,7 +18,7 @@ use crate::sink::Sink;
 /// stands there already.
 #[derive(Debug)]
 pub struct FileSink {
-    place: FilePlace,
+    place: FileTarget,
     rule: IfExists,
     part: Option<PartFile>,
     finished: Option<PathBuf>,
@@ -27,12 +27,12 @@ pub struct FileSink {
 impl FileSink {
     /// A file at this path.
     pub fn to_file(path: impl Into<PathBuf>) -> Self {
-        Self::new(FilePlace::file(path))
+        Self::new(FileTarget::file(path))
     }
 
     /// A file in this folder, under the name that the service gives it, made safe.
     pub fn to_folder(path: impl Into<PathBuf>) -> Self {
-        Self::new(FilePlace::folder(path))
+        Self::new(FileTarget::folder(path))
     }
 
     /// A file at the path that `choose` makes of what the service says of it, when its first byte
@@ -42,7 +42,7 @@ impl FileSink {
         folder: impl Into<PathBuf>,
         choose: impl Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(FilePlace::chosen(folder, choose))
+        Self::new(FileTarget::chosen(folder, choose))
     }
 
     /// Chooses what becomes of a file that stands there already when this one is complete. It is
@@ -69,7 +69,7 @@ impl FileSink {
         self.part.take().map_or(Ok(()), PartFile::discard)
     }
 
-    fn new(place: FilePlace) -> Self {
+    fn new(place: FileTarget) -> Self {
         Self { place, rule: IfExists::default(), part: None, finished: None }
     }
 

@@ -45,6 +45,6 @@ impl Keeper {
     pub(crate) fn remove(&self) -> Result<(), ExportError> {
         let Some((store, key)) = &self.entry else { return Ok(()) };
         let removed = store.remove(key);
-        removed.map_err(|error| ExportError::not_forgotten(key, &error))
+        removed.map_err(|error| ExportError::checkpoint_not_removed(key, &error))
     }
 }

@@ -76,7 +76,7 @@ impl Tokens {
     }
 
     fn ask(&self, mut request: Request<Vec<u8>>, ticket: Ticket, net: &Net, clock: &Clock) {
-        self.hooks.dress(&mut request, Access::Trusted);
+        self.hooks.apply_headers(&mut request, Access::Trusted);
         // Tokens are asked for every few minutes: a connection would not be kept as long.
         let sent = Transport::new(net).send(request, clock.instant(ticket.give_up_at()));
         let answer = sent.and_then(|answer| {

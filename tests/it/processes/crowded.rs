@@ -58,7 +58,7 @@ fn hang(adapter: Adapter) {
     let mut first = place.night().spawn().unwrap();
     place.wait_for_part();
     let text = place.fails(place.night());
-    let told = "the file could not be written: another run is writing it: \
+    let told = "the file could not be written: being written by another run: \
                 [folder]/files/.report.[hash].part; nothing is lost: ";
     assert!(text.starts_with(told), "{text}");
     assert!(first.try_wait().unwrap().is_none());

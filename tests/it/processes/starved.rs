@@ -90,7 +90,7 @@ fn where_it_may_not_write_its_checkpoint_a_job_sends_nothing() {
         let text = place.fails(place.night_with(powerless));
         assert!(text.starts_with("the checkpoint could not be stored: cannot write: "), "{text}");
         assert!(
-            text.contains("Permission denied; no export was asked for, so it is safe"),
+            text.contains("Permission denied; no export was requested, so it is safe"),
             "{text}"
         );
         assert!(place.server.requests().is_empty());
@@ -113,7 +113,7 @@ fn an_export_whose_acceptance_could_not_be_stored_is_named() {
         assert!(!end.is_success);
         let operation = place.server.exports()[0].operation().to_owned();
         let named =
-            format!("goes on at the service as {}/operations/{operation}", place.server.url());
+            format!("continues at the service as {}/operations/{operation}", place.server.url());
         assert!(end.text.ends_with(&named), "{}", end.text);
         // Whoever runs it again is told what may have happened, and nobody gets a second mail.
         let again = place.fails(place.night());
@@ -137,8 +137,9 @@ fn a_checkpoint_that_cannot_be_removed_leaves_a_whole_file_and_is_told() {
         let end = end(night);
         set_mode(&place.checkpoints(), 0o755);
         assert!(!end.is_success);
-        let told = "the checkpoint under \"nightly\": the export is complete, but this is still here \
-                    and another run would load the file again: cannot remove: [folder]/checkpoints/";
+        let told = "the checkpoint under \"nightly\": the export is complete, but its checkpoint was not \
+                    removed, and another run would download the file again: cannot remove: \
+                    [folder]/checkpoints/";
         let text = place.without_paths(&end.text);
         assert!(text.starts_with(told), "{text}");
         assert!(place.file().unwrap() == place.served());

@@ -62,7 +62,7 @@ fn a_folder_that_may_not_be_written_is_told_before_an_export_is_asked_for() {
         set_mode(&place.files(), 0o555);
         let text = place.fails(place.night_with(powerless));
         let told = "the file could not be written: cannot write in: [folder]/files: \
-                    Permission denied; no export was asked for, so it is safe";
+                    Permission denied; no export was requested, so it is safe";
         assert!(text.starts_with(told), "{text}");
         assert!(place.submits().is_empty());
         place.check_old_file();

@@ -42,7 +42,7 @@ fn what_is_in_the_way_of_the_part_is_named_and_left_alone() {
             thing.put(&broken.part);
             let error = broken.here.night(&broken.place).unwrap_err();
             assert!(matches!(error.job(), Some(Error::Local { .. })), "{error}");
-            let text = format!("in the way, and no regular file: {}", broken.part.display());
+            let text = format!("exists and is not a regular file: {}", broken.part.display());
             assert!(error.to_string().contains(&text), "{error}");
             assert_eq!(broken.place.file().unwrap(), OLD);
             assert_eq!(fs::read(&victim).unwrap(), b"mine");

@@ -174,7 +174,7 @@ async fn a_failed_download_goes_on_from_what_was_synced() {
 async fn a_folder_that_is_missing_is_found_out_before_the_download() {
     let server = service(|_, _| whole()).await;
     let error = client(&server).export(spec()).to_file("/no/such/folder/f").await.unwrap_err();
-    assert!(error.to_string().contains("there is no such folder: /no/such/folder"), "{error}");
+    assert!(error.to_string().contains("no such folder: /no/such/folder"), "{error}");
     assert!(!server.lines().iter().any(|line| line.contains("/file")));
 }
 

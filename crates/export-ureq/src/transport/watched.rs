@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use export_host::{UnexpectedTls, is_gone};
+use export_host::{UnexpectedTls, is_closed_by_peer};
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 use zeroize::Zeroizing;
@@ -59,7 +59,7 @@ impl Transport for Watched {
         match self.inner.transmit_output(amount, self.attempt.timeout(timeout)) {
             // It may have answered before it hung up, without reading to the end. ureq reads an
             // answer only once a request is out, so that this one has to seem to be.
-            Err(Error::Io(error)) if is_gone(&error) => {
+            Err(Error::Io(error)) if is_closed_by_peer(&error) => {
                 self.deaf = Some(error);
                 Ok(())
             }

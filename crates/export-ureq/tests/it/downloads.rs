@@ -211,7 +211,7 @@ fn what_is_left_of_another_version_is_not_in_the_file() {
 fn a_folder_that_is_missing_is_found_out_before_the_download() {
     let server = service(|_, _| whole());
     let error = client(&server).export(spec()).to_file("/no/such/folder/f").unwrap_err();
-    assert!(error.to_string().contains("there is no such folder: /no/such/folder"), "{error}");
+    assert!(error.to_string().contains("no such folder: /no/such/folder"), "{error}");
     assert!(!server.lines().iter().any(|line| line.contains("/file")));
 }
 

@@ -219,7 +219,7 @@ fn a_folder_that_is_not_there_is_noticed_before_anything_is_sent() {
         client(&server).export(spec()).to_file("/nowhere/report.pdf").unwrap_err(),
         client(&server).export(spec()).to_dir("/nowhere").unwrap_err(),
     ] {
-        assert!(failed.to_string().contains("there is no such folder: /nowhere"), "{failed}");
+        assert!(failed.to_string().contains("no such folder: /nowhere"), "{failed}");
     }
     assert_eq!(server.lines().len(), 0);
 }
