@@ -184,8 +184,8 @@ impl<A: FromSettings> ClientBuilder<A> {
         self
     }
 
-    /// Trusts the certificate authorities of a bundle as well as the system's. May be called several
-    /// times.
+    /// Trusts the certificate authorities of a bundle as well as the system's. May be called
+    /// several times.
     pub fn ca_bundle(mut self, bundle: impl Into<CaBundle>) -> Self {
         self.tls = self.tls.with_ca_bundle(bundle);
         self
@@ -210,8 +210,8 @@ impl<A: FromSettings> ClientBuilder<A> {
         self
     }
 
-    /// Calls `on_progress` with each piece of a download: the number of bytes so far, and the length
-    /// of the whole if it is known. It must not block.
+    /// Calls `on_progress` with each piece of a download: the number of bytes so far, and the
+    /// length of the whole if it is known. It must not block.
     pub fn on_progress(
         mut self,
         on_progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
@@ -229,7 +229,8 @@ impl<A: FromSettings> ClientBuilder<A> {
         self
     }
 
-    /// Sets the store for checkpoints. Each job is stored before it does what a crash must not undo.
+    /// Sets the store for checkpoints. Each job is stored before it does what a crash must not
+    /// undo.
     pub fn checkpoints(mut self, store: Arc<A::Store>) -> Self {
         self.checkpoints = Some(store);
         self

@@ -8,8 +8,8 @@ use export_core::Timestamp;
 
 /// A clock that reads the wall clock once and counts monotonic time from there.
 ///
-/// Otherwise a clock that is set back during a job would make the job wait twice, and one that jumps
-/// ahead would end it.
+/// Otherwise a clock that is set back during a job would make the job wait twice, and one that
+/// jumps ahead would end it.
 ///
 /// ```
 /// use export_host::Clock;

@@ -16,13 +16,15 @@ enum Kind {
 }
 
 impl Credentials {
-    /// An OAuth 2.0 client: tokens are requested when they are needed, and renewed when they expire.
+    /// An OAuth 2.0 client: tokens are requested when they are needed, and renewed when they
+    /// expire.
     #[must_use]
     pub fn client(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self(Kind::Client { id: id.into(), secret: Zeroizing::new(secret.into()), scope: None })
     }
 
-    /// A token that was obtained elsewhere. When it expires, running exports end and can be resumed.
+    /// A token that was obtained elsewhere. When it expires, running exports end and can be
+    /// resumed.
     #[must_use]
     pub fn token(token: impl Into<String>) -> Self {
         Self(Kind::Token(Zeroizing::new(token.into())))

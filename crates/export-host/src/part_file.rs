@@ -18,8 +18,8 @@ use crate::stable_hash::stable_hash;
 /// same target starts its own. [`finish`](Self::finish) renames the part to the target: until then
 /// an older file there is intact, and there is never an incomplete file under the final name.
 ///
-/// The part is locked while it is open. [`open`](Self::open) waits for the lock, since a driver that
-/// dropped the handle may still have a write under way on another thread.
+/// The part is locked while it is open. [`open`](Self::open) waits for the lock, since a driver
+/// that dropped the handle may still have a write under way on another thread.
 ///
 /// ```
 /// use std::time::Duration;
@@ -89,8 +89,8 @@ impl PartFile {
     ///
     /// # Errors
     ///
-    /// Fails as `open` does if the folder is missing or not writable, or if the target exists and is
-    /// not a regular file.
+    /// Fails as `open` does if the folder is missing or not writable, or if the target exists and
+    /// is not a regular file.
     pub fn check(target: &Path) -> io::Result<()> {
         let target = real_target(target)?;
         let folder = folder_of(&target);

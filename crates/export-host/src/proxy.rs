@@ -81,8 +81,8 @@ pub struct ProxyRules {
 }
 
 impl ProxyRules {
-    /// Reads the variables through `lookup`. The lower-case name takes precedence, as in curl, and an
-    /// empty value counts as unset. In a CGI program (`REQUEST_METHOD` is set), the upper-case
+    /// Reads the variables through `lookup`. The lower-case name takes precedence, as in curl, and
+    /// an empty value counts as unset. In a CGI program (`REQUEST_METHOD` is set), the upper-case
     /// `HTTP_PROXY` is ignored, since it holds the `Proxy` header of the client.
     ///
     /// # Errors

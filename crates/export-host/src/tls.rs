@@ -65,8 +65,8 @@ impl TlsOptions {
         Ok(config(provider, verifier))
     }
 
-    /// The same config, with a recorder of the certificates that servers present, for diagnostics. It
-    /// keeps that of the last handshake, so make one connection at a time.
+    /// The same config, with a recorder of the certificates that servers present, for diagnostics.
+    /// It keeps that of the last handshake, so make one connection at a time.
     ///
     /// # Errors
     ///

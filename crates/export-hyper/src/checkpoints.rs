@@ -12,15 +12,17 @@ use export_host::ExportError;
 /// A store in which checkpoints outlive the process.
 ///
 /// A job is stored under a key that its caller chooses. When [`store`](Self::store) completes, the
-/// checkpoint must be on durable storage: no request is sent before that. A store that fails ends the
-/// job.
+/// checkpoint must be on durable storage: no request is sent before that. A store that fails ends
+/// the job.
 ///
 /// [`Blocking`] wraps a store that blocks, such as [`CheckpointFolder`](crate::CheckpointFolder).
 pub trait CheckpointStore: fmt::Debug + Send + Sync {
-    /// Loads the checkpoint under this key; `None` if there is none. Fails if the store cannot be read.
+    /// Loads the checkpoint under this key; `None` if there is none. Fails if the store cannot be
+    /// read.
     fn load<'a>(&'a self, key: &'a str) -> Storing<'a, Option<Checkpoint>>;
 
-    /// Stores a checkpoint under this key, and replaces an older one. Fails if it may not be durable.
+    /// Stores a checkpoint under this key, and replaces an older one. Fails if it may not be
+    /// durable.
     fn store<'a>(&'a self, key: &'a str, checkpoint: Checkpoint) -> Storing<'a>;
 
     /// Removes the checkpoint under this key, if there is one. Fails if it was not removed.

@@ -25,9 +25,9 @@ use crate::transport::{Pools, Transport};
 /// [`Pacer`], so that all of their requests together stay within the service's limits.
 ///
 /// It needs a tokio runtime with time and I/O. It spawns no tasks, except for writes to files on
-/// tokio's threads for blocking work, and does nothing until one of its futures is awaited. Dropping
-/// such a future stops the export locally. An export that was accepted continues at the service, and
-/// can be resumed from its checkpoint.
+/// tokio's threads for blocking work, and does nothing until one of its futures is awaited.
+/// Dropping such a future stops the export locally. An export that was accepted continues at the
+/// service, and can be resumed from its checkpoint.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<ClientInner>);
 
@@ -61,8 +61,8 @@ impl Client {
         Export::new(Arc::clone(&self.0), job)
     }
 
-    /// Resumes the export whose checkpoint is stored under `key`, and keeps storing it there. `None`
-    /// if there is none: the export was never started, or is complete.
+    /// Resumes the export whose checkpoint is stored under `key`, and keeps storing it there.
+    /// `None` if there is none: the export was never started, or is complete.
     ///
     /// # Errors
     ///
@@ -76,9 +76,9 @@ impl Client {
         Ok(loaded.map(|checkpoint| self.resume(checkpoint).with_key(key)))
     }
 
-    /// Any number of exports at once. `open` creates the sink of an export when its download starts,
-    /// and again when a broken download is resumed: a [`FileSink`](crate::FileSink) with the same path
-    /// continues the part.
+    /// Any number of exports at once. `open` creates the sink of an export when its download
+    /// starts, and again when a broken download is resumed: a [`FileSink`](crate::FileSink) with
+    /// the same path continues the part.
     pub fn exports<S, F>(
         &self,
         limits: BatchLimits,
@@ -104,8 +104,8 @@ impl Client {
         Exports::new(Arc::clone(&self.0), state, open)
     }
 
-    /// A copy of the pacer, with what it has learnt of the service's limits, to be stored and passed to
-    /// the next client.
+    /// A copy of the pacer, with what it has learnt of the service's limits, to be stored and
+    /// passed to the next client.
     #[must_use]
     pub fn pacer(&self) -> Pacer {
         self.0.pacer.lock().clone()

@@ -68,8 +68,8 @@ impl Download {
     ///
     /// # Errors
     ///
-    /// Fails if the rest cannot be downloaded: the bytes that were read are not the whole file. Later
-    /// calls fail as well.
+    /// Fails if the rest cannot be downloaded: the bytes that were read are not the whole file.
+    /// Later calls fail as well.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, ExportError> {
         loop {
             let piece = match &mut self.driving {

@@ -64,8 +64,8 @@ impl Driver {
         }
     }
 
-    /// Sends the one request of a turn of a batch, and handles its answer. Returns the outcome if the
-    /// job has ended.
+    /// Sends the one request of a turn of a batch, and handles its answer. Returns the outcome if
+    /// the job has ended.
     pub(crate) async fn take_turn(
         &mut self,
         job: &mut ExportJob,

@@ -32,8 +32,8 @@ impl Export {
         Self { client, job, key: None, hooks }
     }
 
-    /// Stores this job's checkpoints under `key`, in the client's store, until the file is complete.
-    /// Without a key nothing is stored, and only an error returns a checkpoint.
+    /// Stores this job's checkpoints under `key`, in the client's store, until the file is
+    /// complete. Without a key nothing is stored, and only an error returns a checkpoint.
     ///
     /// An existing checkpoint under the key is replaced. To resume it instead, use
     /// [`Client::resume_key`](crate::Client::resume_key).
@@ -62,8 +62,8 @@ impl Export {
         self
     }
 
-    /// Exports to a file. It gets its name when it is complete, and replaces an existing file. Until
-    /// then it is `.NAME.<hash>.part` beside it, which a later run resumes.
+    /// Exports to a file. It gets its name when it is complete, and replaces an existing file.
+    /// Until then it is `.NAME.<hash>.part` beside it, which a later run resumes.
     ///
     /// # Errors
     ///

@@ -24,8 +24,9 @@ use crate::sink::Sink;
 /// Any number of exports in one future.
 ///
 /// They share the client's connections, tokens and [pacer](export_core::Pacer).
-/// [`BatchLimits`](export_core::BatchLimits) bounds how many are under way at once, and so the memory:
-/// an export that waits takes about a kilobyte, and its sink is opened when its download starts.
+/// [`BatchLimits`](export_core::BatchLimits) bounds how many are under way at once, and so the
+/// memory: an export that waits takes about a kilobyte, and its sink is opened when its download
+/// starts.
 ///
 /// ```no_run
 /// # async fn run(client: export_hyper::Client) -> Result<(), export_hyper::ExportError> {
@@ -48,8 +49,8 @@ use crate::sink::Sink;
 ///
 /// # After a crash
 ///
-/// Give each export its own key in the client's store ([`Export::with_key`]). After a crash, add what
-/// [`Client::resume_key`](crate::Client::resume_key) returns. Store [`state`](Self::state) and
+/// Give each export its own key in the client's store ([`Export::with_key`]). After a crash, add
+/// what [`Client::resume_key`](crate::Client::resume_key) returns. Store [`state`](Self::state) and
 /// [`Client::pacer`](crate::Client::pacer) to keep what was learnt.
 pub struct Exports<S> {
     client: Arc<ClientInner>,
@@ -140,9 +141,9 @@ impl<S: Sink + 'static> Exports<S> {
         }
     }
 
-    /// Removes the exports that the service has not accepted yet, except those whose submit is under
-    /// way. No more exports are submitted; those that were accepted continue. Returns the keys of the
-    /// removed exports.
+    /// Removes the exports that the service has not accepted yet, except those whose submit is
+    /// under way. No more exports are submitted; those that were accepted continue. Returns the
+    /// keys of the removed exports.
     pub fn withdraw(&mut self) -> Vec<JobKey> {
         let keys: Vec<JobKey> = self.batch.withdraw().map(|(key, _)| key).collect();
         for key in &keys {

@@ -24,8 +24,8 @@ pub struct FileSink {
     target: FileTarget,
     rule: IfExists,
     part: Part,
-    batch: Vec<Bytes>,
-    batched: usize,
+    pending: Vec<Bytes>,
+    pending_bytes: usize,
     finished: Option<PathBuf>,
 }
 
@@ -38,7 +38,7 @@ enum Part {
 }
 
 /// Bytes to gather for one write: enough that system calls cost little, and little memory.
-const BATCH: usize = 1_048_576;
+const WRITE_SIZE: usize = 1_048_576;
 
 impl FileSink {
     /// A file at this path.
@@ -51,9 +51,9 @@ impl FileSink {
         Self::new(FileTarget::folder(path))
     }
 
-    /// A file at the path that `choose` returns for the artifact when its download starts. Until then
-    /// its part is in `folder`, which has to be on the same file system. `choose` may block; if it
-    /// fails, so does the export.
+    /// A file at the path that `choose` returns for the artifact when its download starts. Until
+    /// then its part is in `folder`, which has to be on the same file system. `choose` may block;
+    /// if it fails, so does the export.
     pub fn to_chosen(
         folder: impl Into<PathBuf>,
         choose: impl Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync + 'static,
@@ -93,7 +93,7 @@ impl FileSink {
 
     fn new(target: FileTarget) -> Self {
         let (rule, part) = (IfExists::default(), Part::Closed);
-        Self { target, rule, part, batch: Vec::new(), batched: 0, finished: None }
+        Self { target, rule, part, pending: Vec::new(), pending_bytes: 0, finished: None }
     }
 
     async fn open(&mut self, operation: &str) -> io::Result<&mut PartFile> {
@@ -121,14 +121,14 @@ impl FileSink {
     /// Starts to write the gathered bytes, after the previous write.
     async fn flush(&mut self) -> io::Result<()> {
         self.wait_idle().await?;
-        let batch = mem::take(&mut self.batch);
-        self.batched = 0;
-        self.start_work(move |part| batch.iter().try_for_each(|chunk| part.write_all(chunk)));
+        let pending = mem::take(&mut self.pending);
+        self.pending_bytes = 0;
+        self.start_work(move |part| pending.iter().try_for_each(|chunk| part.write_all(chunk)));
         Ok(())
     }
 
-    /// Starts work on the part on a thread for blocking work. It continues if the sink is dropped, and
-    /// the part stays locked until it is done.
+    /// Starts work on the part on a thread for blocking work. It continues if the sink is dropped,
+    /// and the part stays locked until it is done.
     fn start_work(&mut self, work: impl FnOnce(&mut PartFile) -> io::Result<()> + Send + 'static) {
         if let Part::Open(mut part) = mem::replace(&mut self.part, Part::Closed) {
             self.part = Part::Busy(spawn_blocking(move || work(&mut part).map(|()| part)));
@@ -144,8 +144,8 @@ impl Sink for FileSink {
     }
 
     async fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
-        self.batch.clear();
-        self.batched = 0;
+        self.pending.clear();
+        self.pending_bytes = 0;
         let (target, artifact) = (self.target.clone(), artifact.clone());
         self.open(artifact.operation()).await?;
         self.start_work(move |part| {
@@ -156,9 +156,9 @@ impl Sink for FileSink {
     }
 
     async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
-        self.batched += chunk.len();
-        self.batch.push(chunk);
-        if self.batched >= BATCH { self.flush().await } else { Ok(()) }
+        self.pending_bytes += chunk.len();
+        self.pending.push(chunk);
+        if self.pending_bytes >= WRITE_SIZE { self.flush().await } else { Ok(()) }
     }
 
     async fn sync(&mut self) -> io::Result<u64> {

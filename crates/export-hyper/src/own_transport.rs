@@ -59,8 +59,8 @@ use crate::transport::Body;
 pub struct OwnTransport(Arc<dyn DynTransport>);
 
 impl OwnTransport {
-    /// Sends requests with this service. Its errors are unknown, so that the request may have arrived
-    /// after each of them: [`FailureKind::Unanswered`].
+    /// Sends requests with this service. Its errors are unknown, so that the request may have
+    /// arrived after each of them: [`FailureKind::Unanswered`].
     #[must_use]
     pub fn new<S, B>(service: S) -> Self
     where
@@ -73,8 +73,8 @@ impl OwnTransport {
         Self::with_classify(service, |_| FailureKind::Unanswered)
     }
 
-    /// Sends requests with this service. `classify` maps its errors, above all those that prove that a
-    /// request was not sent.
+    /// Sends requests with this service. `classify` maps its errors, above all those that prove
+    /// that a request was not sent.
     #[must_use]
     pub fn with_classify<S, B, C>(service: S, classify: C) -> Self
     where

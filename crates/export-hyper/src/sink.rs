@@ -8,9 +8,9 @@ use export_core::Artifact;
 
 /// Receives the bytes of one artifact.
 ///
-/// A download that broke off is resumed at the offset that the sink reports, if a validator shows that
-/// the file is unchanged. Otherwise it starts again at 0, and a sink that cannot discard the bytes
-/// that it has passed on fails.
+/// A download that broke off is resumed at the offset that the sink reports, if a validator shows
+/// that the file is unchanged. Otherwise it starts again at 0, and a sink that cannot discard the
+/// bytes that it has passed on fails.
 ///
 /// ```
 /// use std::io;
@@ -63,8 +63,8 @@ pub trait Sink: Send {
     /// Fails if they cannot be written.
     fn write(&mut self, chunk: Bytes) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Makes the written bytes durable. Returns the offset up to which they are. **0** by default: such
-    /// a sink starts again in each process.
+    /// Makes the written bytes durable. Returns the offset up to which they are. **0** by default:
+    /// such a sink starts again in each process.
     ///
     /// # Errors
     ///

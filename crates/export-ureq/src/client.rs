@@ -58,8 +58,8 @@ impl Client {
         Export::new(Arc::clone(&self.0), job)
     }
 
-    /// Resumes the export whose checkpoint is stored under `key`, and keeps storing it there. `None`
-    /// if there is none: the export was never started, or is complete.
+    /// Resumes the export whose checkpoint is stored under `key`, and keeps storing it there.
+    /// `None` if there is none: the export was never started, or is complete.
     ///
     /// # Errors
     ///
@@ -72,9 +72,9 @@ impl Client {
         Ok(loaded.map(|checkpoint| self.resume(checkpoint).with_key(key)))
     }
 
-    /// Any number of exports at once. `open` creates the sink of an export when its download starts,
-    /// and again when a broken download is resumed: a [`FileSink`](crate::FileSink) with the same path
-    /// continues the part.
+    /// Any number of exports at once. `open` creates the sink of an export when its download
+    /// starts, and again when a broken download is resumed: a [`FileSink`](crate::FileSink) with
+    /// the same path continues the part.
     pub fn exports<S: Sink + Send + 'static>(
         &self,
         limits: BatchLimits,
@@ -92,8 +92,8 @@ impl Client {
         Exports::new(Arc::clone(&self.0), state, open)
     }
 
-    /// A copy of the pacer, with what it has learnt of the service's limits, to be stored and passed to
-    /// the next client.
+    /// A copy of the pacer, with what it has learnt of the service's limits, to be stored and
+    /// passed to the next client.
     #[must_use]
     pub fn pacer(&self) -> Pacer {
         self.0.pacer.lock().clone()

@@ -13,8 +13,8 @@ use crate::stopper::Stopper;
 
 /// A file that is read while it is downloaded.
 ///
-/// At most two buffers of a few hundred KiB are received in advance. The reader ends only at the end
-/// of the file, not when a connection ends. Dropping it stops the download.
+/// At most two buffers of a few hundred KiB are received in advance. The reader ends only at the
+/// end of the file, not when a connection ends. Dropping it stops the download.
 ///
 /// ```no_run
 /// use export_ureq::{Client, ExportSpec};
@@ -102,8 +102,8 @@ impl Read for Download {
     ///
     /// # Errors
     ///
-    /// Fails, with an [`ExportError`] inside, if the rest cannot be downloaded: the bytes that were read
-    /// are not the whole file. Later calls fail as well.
+    /// Fails, with an [`ExportError`] inside, if the rest cannot be downloaded: the bytes that were
+    /// read are not the whole file. Later calls fail as well.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.refill();
         let left = self.current.get(self.read..).unwrap_or_default();

@@ -83,8 +83,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Sends the one request of a turn of a batch, and handles its answer. Returns the outcome if the
-    /// job has ended.
+    /// Sends the one request of a turn of a batch, and handles its answer. Returns the outcome if
+    /// the job has ended.
     pub(crate) fn take_turn(
         &mut self,
         job: &mut ExportJob,

@@ -24,12 +24,12 @@ use crate::transport::Transport;
 /// Any number of exports on a few threads.
 ///
 /// They share the client's tokens and [pacer](export_core::Pacer), and each thread keeps its
-/// connection. The threads and [`BatchLimits`](export_core::BatchLimits) bound how many are under way at
-/// once, and so the memory: an export that waits takes about a kilobyte and no thread, and its sink is
-/// opened when its download starts.
+/// connection. The threads and [`BatchLimits`](export_core::BatchLimits) bound how many are under
+/// way at once, and so the memory: an export that waits takes about a kilobyte and no thread, and
+/// its sink is opened when its download starts.
 ///
-/// It is an iterator over the exports that have ended, in the order in which they end. The first call
-/// of [`next`](Iterator::next) starts the threads. Dropping it stops them.
+/// It is an iterator over the exports that have ended, in the order in which they end. The first
+/// call of [`next`](Iterator::next) starts the threads. Dropping it stops them.
 ///
 /// ```no_run
 /// # fn run(client: export_ureq::Client) -> Result<(), export_ureq::ExportError> {
@@ -52,8 +52,8 @@ use crate::transport::Transport;
 ///
 /// # After a crash
 ///
-/// Give each export its own key in the client's store ([`Export::with_key`]). After a crash, add what
-/// [`Client::resume_key`](crate::Client::resume_key) returns. Store [`state`](Self::state) and
+/// Give each export its own key in the client's store ([`Export::with_key`]). After a crash, add
+/// what [`Client::resume_key`](crate::Client::resume_key) returns. Store [`state`](Self::state) and
 /// [`Client::pacer`](crate::Client::pacer) to keep what was learnt.
 pub struct Exports<S> {
     shared: Arc<Shared<S>>,
@@ -155,9 +155,9 @@ impl<S: Sink + Send + 'static> Exports<S> {
         Ok(())
     }
 
-    /// Removes the exports that the service has not accepted yet, except those whose submit is under
-    /// way. No more exports are submitted; those that were accepted continue. Returns the keys of the
-    /// removed exports.
+    /// Removes the exports that the service has not accepted yet, except those whose submit is
+    /// under way. No more exports are submitted; those that were accepted continue. Returns the
+    /// keys of the removed exports.
     pub fn withdraw(&mut self) -> Vec<JobKey> {
         let mut state = self.shared.state();
         let keys: Vec<JobKey> = state.batch.withdraw().map(|(key, _)| key).collect();
@@ -180,8 +180,8 @@ impl<S: Sink + Send + 'static> Exports<S> {
         self.shared.state().batch.state()
     }
 
-    /// Starts the threads. If the system refuses to start some, it continues with fewer; without any,
-    /// all exports fail.
+    /// Starts the threads. If the system refuses to start some, it continues with fewer; without
+    /// any, all exports fail.
     fn start(&mut self) {
         while self.threads.len() < self.max_threads {
             let shared = Arc::clone(&self.shared);
@@ -265,8 +265,8 @@ impl<S> Shared<S> {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes all waiting threads. Takes the lock first, so that a thread that has checked the condition
-    /// and does not wait yet is not missed.
+    /// Wakes all waiting threads. Takes the lock first, so that a thread that has checked the
+    /// condition and does not wait yet is not missed.
     fn wake_all(&self) {
         drop(self.state());
         self.changed.notify_all();

@@ -10,8 +10,8 @@ use crate::sink::Sink;
 
 /// A sink that writes a file. The file gets its name only when it is complete.
 ///
-/// It writes to a part file beside its target, `.NAME.<hash>.part`. A later run of the same operation
-/// with the same target resumes the part.
+/// It writes to a part file beside its target, `.NAME.<hash>.part`. A later run of the same
+/// operation with the same target resumes the part.
 ///
 /// [`Export::to_file`](crate::Export::to_file) and [`to_dir`](crate::Export::to_dir) use it. Use it
 /// directly to choose the file's name later, or to set a rule for an existing file.
@@ -34,9 +34,9 @@ impl FileSink {
         Self::new(FileTarget::folder(path))
     }
 
-    /// A file at the path that `choose` returns for the artifact when its download starts. Until then
-    /// its part is in `folder`, which has to be on the same file system. If `choose` fails, so does
-    /// the export.
+    /// A file at the path that `choose` returns for the artifact when its download starts. Until
+    /// then its part is in `folder`, which has to be on the same file system. If `choose` fails, so
+    /// does the export.
     pub fn to_chosen(
         folder: impl Into<PathBuf>,
         choose: impl Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync + 'static,

@@ -10,10 +10,10 @@ use ureq::{Agent, AsSendBody, Body, Error};
 
 /// A custom agent, with its own proxy, certificates or resolver.
 ///
-/// Redirects and errors by status are disabled for each request, whatever the agent's settings are. No
-/// step up to the head of an answer, such as connecting, takes longer than the job's limit for one
-/// attempt; the agent's own timeouts apply to bodies. All jobs share the agent's connections, and a
-/// stop does not interrupt a request.
+/// Redirects and errors by status are disabled for each request, whatever the agent's settings are.
+/// No step up to the head of an answer, such as connecting, takes longer than the job's limit for
+/// one attempt; the agent's own timeouts apply to bodies. All jobs share the agent's connections,
+/// and a stop does not interrupt a request.
 ///
 /// ```
 /// use export_core::FailureKind;
@@ -36,8 +36,8 @@ pub struct OwnAgent {
 }
 
 impl OwnAgent {
-    /// Sends requests with this agent. Its errors are unknown, so that the request may have arrived after
-    /// each of them: [`FailureKind::Unanswered`].
+    /// Sends requests with this agent. Its errors are unknown, so that the request may have arrived
+    /// after each of them: [`FailureKind::Unanswered`].
     #[must_use]
     pub fn new(agent: Agent) -> Self {
         Self { agent, classify: Arc::new(|_| FailureKind::Unanswered) }

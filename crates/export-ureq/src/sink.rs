@@ -6,9 +6,9 @@ use export_core::Artifact;
 
 /// Receives the bytes of one artifact.
 ///
-/// A download that broke off is resumed at the offset that the sink reports, if a validator shows that
-/// the file is unchanged. Otherwise it starts again at 0, and a sink that cannot discard the bytes
-/// that it has passed on fails.
+/// A download that broke off is resumed at the offset that the sink reports, if a validator shows
+/// that the file is unchanged. Otherwise it starts again at 0, and a sink that cannot discard the
+/// bytes that it has passed on fails.
 ///
 /// ```
 /// use std::io;
@@ -55,8 +55,8 @@ pub trait Sink {
     /// Fails if they cannot be written.
     fn write(&mut self, chunk: &[u8]) -> io::Result<()>;
 
-    /// Makes the written bytes durable. Returns the offset up to which they are. **0** by default: such
-    /// a sink starts again in each process.
+    /// Makes the written bytes durable. Returns the offset up to which they are. **0** by default:
+    /// such a sink starts again in each process.
     ///
     /// # Errors
     ///
@@ -98,11 +98,11 @@ impl<S: Sink + ?Sized> Sink for &mut S {
     }
 }
 
-/// A sink that passes bytes on to a writer, such as a pipe, a socket or an upload, and cannot discard
-/// them afterwards.
+/// A sink that passes bytes on to a writer, such as a pipe, a socket or an upload, and cannot
+/// discard them afterwards.
 ///
-/// A download that breaks off is resumed at the same byte. If the file may have changed, the job ends
-/// with an error, and no byte is passed on twice.
+/// A download that breaks off is resumed at the same byte. If the file may have changed, the job
+/// ends with an error, and no byte is passed on twice.
 ///
 /// ```no_run
 /// use export_ureq::{Client, ExportSpec, WriteSink};

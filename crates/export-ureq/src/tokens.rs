@@ -98,8 +98,8 @@ impl Tokens {
         self.changed.notify_all();
     }
 
-    /// Wakes all waiting threads. Takes the lock first, so that a thread that has checked the condition
-    /// and does not wait yet is not missed.
+    /// Wakes all waiting threads. Takes the lock first, so that a thread that has checked the
+    /// condition and does not wait yet is not missed.
     fn wake_all(&self) {
         drop(self.source());
         self.changed.notify_all();

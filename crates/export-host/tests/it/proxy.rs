@@ -84,8 +84,8 @@ fn explicit_proxy_applies_to_everything() {
     assert_eq!(chosen(&off, "https://x/"), "direct");
 }
 
-/// hyper-util's matcher follows curl's rules as well. A blocking client cannot depend on it, since it
-/// depends on tokio, but a test can compare with it.
+/// hyper-util's matcher follows curl's rules as well. A blocking client cannot depend on it, since
+/// it depends on tokio, but a test can compare with it.
 #[test]
 fn no_proxy_matches_like_hyper_util() {
     let lists = [

@@ -219,7 +219,8 @@ async fn dropped_next_loses_nothing() {
     assert_eq!((ended.len(), server.exports().len()), (20, 20));
 }
 
-/// The batch is dropped after this many polls of its future, and another client resumes it from disk.
+/// The batch is dropped after this many polls of its future, and another client resumes it from
+/// disk.
 #[tokio::test]
 async fn killed_batch_resumes_without_double_submits() {
     for polls in [0, 1, 3, 10, 30, 60, 100, 200] {

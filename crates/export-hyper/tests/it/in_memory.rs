@@ -1,4 +1,5 @@
-//! An in-memory service under a paused clock. Each of its steps yields, so that a test can drop there.
+//! An in-memory service under a paused clock. Each of its steps yields, so that a test can drop
+//! there.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};

@@ -1,5 +1,5 @@
-//! The classification of failures: whether a request was not sent or may have arrived decides whether
-//! it is sent again.
+//! The classification of failures: whether a request was not sent or may have arrived decides
+//! whether it is sent again.
 
 use std::future::Future;
 use std::time::Duration;

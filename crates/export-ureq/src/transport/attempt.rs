@@ -8,9 +8,9 @@ use ureq::unversioned::transport::{NextTimeout, time};
 
 /// The current request: its time limit, and how far it has come.
 ///
-/// ureq's timeouts are set before a request is sent, but only the head of the answer shows whether it
-/// is a file of any length or a small JSON document. So the connection reads the limit here before
-/// each read and write, and records here whether any byte was sent.
+/// ureq's timeouts are set before a request is sent, but only the head of the answer shows whether
+/// it is a file of any length or a small JSON document. So the connection reads the limit here
+/// before each read and write, and records here whether any byte was sent.
 #[derive(Debug)]
 pub(crate) struct Attempt(Mutex<AttemptState>);
 

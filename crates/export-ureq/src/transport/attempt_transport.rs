@@ -13,9 +13,9 @@ use super::attempt::Attempt;
 
 /// A connection with the limits of an [`Attempt`], to which it reports when a request is sent.
 ///
-/// It adds the token to the request, checks whether the first bytes from a plain-text server are TLS,
-/// and reads the answer even if writing the request has failed: a server may answer and close the
-/// connection before it has read the request to the end.
+/// It adds the token to the request, checks whether the first bytes from a plain-text server are
+/// TLS, and reads the answer even if writing the request has failed: a server may answer and close
+/// the connection before it has read the request to the end.
 pub(crate) struct AttemptTransport {
     inner: Box<dyn Transport>,
     attempt: Arc<Attempt>,

@@ -46,9 +46,9 @@ pub(crate) struct Transport {
 /// Connections that were idle for longer are not reused. Load balancers close them after 60 s.
 const LONGEST_IDLE: Duration = Duration::from_secs(50);
 
-/// The size of the read buffer, in **bytes**: large enough that system calls cost little, small enough
-/// for the CPU's cache, and larger than the longest head, which has to fit. Twice the size was slower,
-/// since the server waited for the client to empty the buffer.
+/// The size of the read buffer, in **bytes**: large enough that system calls cost little, small
+/// enough for the CPU's cache, and larger than the longest head, which has to fit. Twice the size
+/// was slower, since the server waited for the client to empty the buffer.
 pub(crate) const READ_BUFFER: usize = LONGEST_HEAD + 1024;
 
 /// The size of the write buffer, in **bytes**. API requests are small.
@@ -93,8 +93,8 @@ impl Transport {
         }
     }
 
-    /// A function that ends all requests of this transport, from another thread. Later requests fail as
-    /// well.
+    /// A function that ends all requests of this transport, from another thread. Later requests
+    /// fail as well.
     pub(crate) fn shutdown_handle(&self) -> impl FnOnce() + Send + 'static {
         let agent = self.agent.clone();
         move || agent.shutdown()
@@ -146,8 +146,8 @@ impl Body {
         if body.len() > limit { Err(FailureKind::TooLong.into()) } else { Ok(body) }
     }
 
-    /// Fills `buffer`. Fewer bytes mean that the body has ended or failed; the bytes before a failure
-    /// are valid.
+    /// Fills `buffer`. Fewer bytes mean that the body has ended or failed; the bytes before a
+    /// failure are valid.
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> (usize, Result<(), Failure>) {
         let mut filled = 0;
         while let Some(room @ [_, ..]) = buffer.get_mut(filled..) {

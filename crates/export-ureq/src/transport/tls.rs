@@ -11,8 +11,8 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
-/// TLS over another connection, with a custom config: ureq's connector can trust either the system's
-/// certificate authorities or those of a bundle, but not both.
+/// TLS over another connection, with a custom config: ureq's connector can trust either the
+/// system's certificate authorities or those of a bundle, but not both.
 pub(crate) struct TlsTransport {
     stream: StreamOwned<ClientConnection, TransportAdapter>,
     buffers: LazyBuffers,

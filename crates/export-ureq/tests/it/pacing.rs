@@ -23,8 +23,8 @@ fn polls(server: &Server) -> (usize, usize) {
     (polls().count(), refused.count())
 }
 
-/// The service admits four polls a second, and so four at once at first. All eight become due at the
-/// same time.
+/// The service admits four polls a second, and so four at once at first. All eight become due at
+/// the same time.
 #[test]
 fn jobs_of_a_client_share_one_rate() {
     let server = simulated(Config::default().with_operations_rate(4.0));

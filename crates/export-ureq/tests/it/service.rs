@@ -43,8 +43,8 @@ pub(crate) fn client(server: &Server) -> Client {
     builder(server).build().unwrap()
 }
 
-/// A service whose exports complete at once. `fetch` gets the number and the text of each request for
-/// the file.
+/// A service whose exports complete at once. `fetch` gets the number and the text of each request
+/// for the file.
 pub(crate) fn service(fetch: impl Fn(usize, &str) -> Action + Send + Sync + 'static) -> Server {
     let fetches = AtomicUsize::new(0);
     Server::start(move |_, request| match request.lines().next().unwrap() {

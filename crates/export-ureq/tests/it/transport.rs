@@ -1,5 +1,5 @@
-//! The classification of failures: whether a request was not sent or may have arrived decides whether
-//! it is sent again.
+//! The classification of failures: whether a request was not sent or may have arrived decides
+//! whether it is sent again.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -338,8 +338,8 @@ fn error_returns_the_checkpoint() {
     assert!(operation.ends_with("/platform/v1/operations/op1"), "{operation}");
 }
 
-/// The system's store is set by environment variables, which a test cannot change in its own process:
-/// it runs itself a second time.
+/// The system's store is set by environment variables, which a test cannot change in its own
+/// process: it runs itself a second time.
 #[cfg(target_os = "linux")]
 #[test]
 fn plain_http_needs_no_certificate_authorities() {
