@@ -1,4 +1,4 @@
-//! How a client is made, whichever adapter it belongs to.
+//! The builder of a client, for all adapters.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,64 +16,64 @@ use crate::proxy::{ProxyError, ProxyRules, ProxySettings};
 use crate::shared_pacer::SharedPacer;
 use crate::tls::{CaBundle, TlsError, TlsOptions};
 
-/// An adapter's client, which is made of [`Settings`].
+/// A client of an adapter, which is built from [`Settings`].
 pub trait FromSettings: Sized {
-    /// Its trait for stores of checkpoints.
+    /// The adapter's trait for checkpoint stores.
     type Store: fmt::Debug + ?Sized;
 
-    /// A transport of the caller's, in place of the adapter's own.
+    /// A custom transport.
     type Transport: fmt::Debug;
 
-    /// Makes a client. Nothing is sent yet.
+    /// Builds a client. Sends nothing.
     ///
     /// # Errors
     ///
-    /// Fails if a setting is of no use.
+    /// Fails if a setting is invalid.
     fn from_settings(settings: Settings<Self::Store, Self::Transport>) -> Result<Self, BuildError>;
 }
 
-/// What a client is made of: everything is read and checked.
+/// The settings of a client, read and checked.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Settings<S: ?Sized, T> {
-    /// The core's settings.
+    /// The settings of the core.
     pub config: Config,
-    /// Where tokens come from.
+    /// The source of tokens.
     pub tokens: TokenSource,
-    /// When requests may go.
+    /// The rate limiter of all requests.
     pub pacer: Arc<SharedPacer>,
-    /// Whom to believe.
+    /// The trusted certificate authorities.
     pub tls: TlsOptions,
-    /// Which proxy to use.
+    /// The proxies.
     pub proxies: ProxyRules,
-    /// The caller's own transport, to which TLS and proxies do not apply.
+    /// A custom transport, to which TLS and proxies do not apply.
     pub transport: Option<T>,
-    /// The caller's functions.
+    /// The caller's callbacks.
     pub hooks: Hooks,
-    /// Where checkpoints are stored, if they are.
+    /// The checkpoint store, if there is one.
     pub checkpoints: Option<Arc<S>>,
 }
 
-/// The settings of a client, the same for each adapter.
+/// Builds a client. The settings are the same for each adapter.
 ///
 /// | setting | default |
 /// |---|---|
-/// | `credentials` | none: they have to be given |
-/// | `region`, `base_url`, `plain_http_base_url` | the United States; the last one that is given counts |
-/// | `api_version` | `2022-01-01`, which the service itself takes when it is not told |
-/// | `allow_origin` | none: the token goes to the base URL's origin and the region's own |
-/// | `ca_bundle` | none: the system's certificate authorities alone |
-/// | `proxy` | what the environment says |
+/// | `credentials` | none: required |
+/// | `region`, `base_url`, `plain_http_base_url` | the United States; the last one that is set applies |
+/// | `api_version` | `2022-01-01`, the service's own default |
+/// | `allow_origin` | none: the token is sent to the base URL's origin and those of the region |
+/// | `ca_bundle` | none: only the system's certificate authorities |
+/// | `proxy` | that of the environment |
 /// | `limits`, `pace`, `resubmit` | [`Limits::default`], [`Pace::Gentle`], [`Resubmit::IfHarmless`] |
-/// | `pacer` | one that has heard nothing yet, with [`Rates::default`](export_core::Rates) |
-/// | `jitter` | another seed for each client |
-/// | `checkpoints` | none: jobs do not outlive the process |
+/// | `pacer` | a new one with [`Rates::default`](export_core::Rates) |
+/// | `jitter` | a random seed |
+/// | `checkpoints` | none: jobs do not survive the process |
 /// | `on_event`, `on_progress`, `headers` | none |
 #[derive(Debug)]
 #[must_use = "nothing happens before `build`"]
 pub struct ClientBuilder<A: FromSettings> {
     credentials: Option<Credentials>,
-    place: Place,
+    location: Location,
     allowed: Vec<String>,
     api_version: ApiVersion,
     limits: Limits,
@@ -89,7 +89,7 @@ pub struct ClientBuilder<A: FromSettings> {
 }
 
 #[derive(Debug)]
-enum Place {
+enum Location {
     Region(Region),
     BaseUrl(String),
     PlainHttp(String),
@@ -99,7 +99,7 @@ impl<A: FromSettings> Default for ClientBuilder<A> {
     fn default() -> Self {
         Self {
             credentials: None,
-            place: Place::Region(Region::Us),
+            location: Location::Region(Region::Us),
             allowed: Vec::new(),
             api_version: ApiVersion::default(),
             limits: Limits::default(),
@@ -117,27 +117,27 @@ impl<A: FromSettings> Default for ClientBuilder<A> {
 }
 
 impl<A: FromSettings> ClientBuilder<A> {
-    /// Who is asking. Required.
+    /// Sets the credentials. Required.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// Where the workspace lives. **United States** by default.
+    /// Sets the region of the workspace. **United States** by default.
     pub fn region(mut self, region: Region) -> Self {
-        self.place = Place::Region(region);
+        self.location = Location::Region(region);
         self
     }
 
-    /// Another base URL than a region's: `https`, or `http` on this machine.
+    /// Sets another base URL than a region's: `https`, or `http` on this machine.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.place = Place::BaseUrl(url.into());
+        self.location = Location::BaseUrl(url.into());
         self
     }
 
-    /// A base URL that may be plain http on a network that is trusted. Tokens cross it unprotected.
+    /// Sets a base URL that may be plain http, for a trusted network. Tokens are sent unencrypted.
     pub fn plain_http_base_url(mut self, url: impl Into<String>) -> Self {
-        self.place = Place::PlainHttp(url.into());
+        self.location = Location::PlainHttp(url.into());
         self
     }
 
@@ -147,110 +147,113 @@ impl<A: FromSettings> ClientBuilder<A> {
         self
     }
 
-    /// The generation of the API. **2022-01-01** by default.
+    /// Sets the version of the API. **2022-01-01** by default.
     pub fn api_version(mut self, version: ApiVersion) -> Self {
         self.api_version = version;
         self
     }
 
-    /// The budgets.
+    /// Sets the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How a wait before a poll is chosen. **Gentle** by default.
+    /// Sets how the wait before a poll is chosen. **Gentle** by default.
     pub fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
     }
 
-    /// When a submit is sent again that may have arrived. **If harmless** by default.
+    /// Sets whether a submit that may have arrived is sent again. **If harmless** by default.
     pub fn resubmit(mut self, resubmit: Resubmit) -> Self {
         self.resubmit = resubmit;
         self
     }
 
-    /// What keeps the requests of all jobs of the client under the service's limits: limits that
-    /// are known, or what was learnt of them by another process.
+    /// Sets the pacer, which keeps the requests of all jobs of the client within the service's
+    /// limits: known limits, or a pacer that another process has stored.
     pub fn pacer(mut self, pacer: Pacer) -> Self {
         self.pacer = pacer;
         self
     }
 
-    /// The seed of the chance that lengthens back-offs. Another one in each client by default.
+    /// Sets the seed of the jitter, which lengthens back-offs. **Random** by default.
     pub fn jitter(mut self, seed: u64) -> Self {
         self.jitter = Some(seed);
         self
     }
 
-    /// Certificate authorities to believe besides the system's. May be called again for more.
+    /// Trusts the certificate authorities of a bundle as well as the system's. May be called
+    /// several times.
     pub fn ca_bundle(mut self, bundle: impl Into<CaBundle>) -> Self {
         self.tls = self.tls.with_ca_bundle(bundle);
         self
     }
 
-    /// Believes Mozilla's certificate authorities, as they were when this was compiled, in place
-    /// of the system's.
+    /// Trusts Mozilla's certificate authorities, as of compile time, in place of the system's.
     #[cfg(feature = "webpki-roots")]
     pub fn compiled_in_roots(mut self) -> Self {
         self.tls = self.tls.with_compiled_in_roots();
         self
     }
 
-    /// Which proxy to use. By default, the one that the **environment** names.
+    /// Sets the proxy. That of the **environment** by default.
     pub fn proxy(mut self, proxy: ProxySettings) -> Self {
         self.proxy = proxy;
         self
     }
 
-    /// Is told of everything that happens. It must not block.
-    pub fn on_event(mut self, observe: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.hooks = self.hooks.with_event(observe);
+    /// Calls `on_event` with each event. It must not block.
+    pub fn on_event(mut self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.hooks = self.hooks.with_event(on_event);
         self
     }
 
-    /// Is told how far a download is, with each piece: the bytes so far, and the length of the
-    /// whole if it is known. It must not block.
+    /// Calls `on_progress` with each piece of a download: the number of bytes so far, and the
+    /// length of the whole if it is known. It must not block.
     pub fn on_progress(
         mut self,
-        observe: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
+        on_progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
     ) -> Self {
-        self.hooks = self.hooks.with_progress(observe);
+        self.hooks = self.hooks.with_progress(on_progress);
         self
     }
 
-    /// Puts headers, such as `User-Agent` or `traceparent`, into the empty map that it is given:
-    /// they are added to every request that goes to an origin which may have the token, but for
-    /// those that the request has already. Other requests carry nothing that identifies the caller.
-    /// Without a `User-Agent` among them, one that names this client is added.
+    /// Adds headers, such as `User-Agent` or `traceparent`. `add` puts them into an empty map; they
+    /// are added to each request to an origin that may receive the token, except for those that the
+    /// request has already. Requests to other origins carry nothing that identifies the caller.
+    /// Without a `User-Agent`, that of this client is added.
     pub fn headers(mut self, add: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
         self.hooks.headers = Some(Arc::new(add));
         self
     }
 
-    /// Stores a checkpoint of every job before it does anything that must not be forgotten.
+    /// Sets the store for checkpoints. Each job is stored before it does what a crash must not
+    /// undo.
     pub fn checkpoints(mut self, store: Arc<A::Store>) -> Self {
         self.checkpoints = Some(store);
         self
     }
 
-    /// Sends by a transport of the caller's. CA bundles and proxies do not apply to it.
+    /// Sets a custom transport. CA bundles and proxies do not apply to it.
     pub fn transport(mut self, transport: A::Transport) -> Self {
         self.transport = Some(transport);
         self
     }
 
-    /// Makes the client. Nothing is sent yet.
+    /// Builds the client. Sends nothing.
     ///
     /// # Errors
     ///
-    /// Fails if a setting is missing or of no use; the error says which.
+    /// Fails if a setting is missing or invalid; the error says which.
     pub fn build(self) -> Result<A, BuildError> {
-        let mut config = match &self.place {
-            Place::Region(region) => Config::for_region(*region),
-            Place::BaseUrl(url) => Config::new(url).map_err(BuildError::BaseUrl)?,
-            Place::PlainHttp(url) => Config::with_plain_http(url).map_err(BuildError::BaseUrl)?,
+        let mut config = match &self.location {
+            Location::Region(region) => Config::for_region(*region),
+            Location::BaseUrl(url) => Config::new(url).map_err(BuildError::BaseUrl)?,
+            Location::PlainHttp(url) => {
+                Config::with_plain_http(url).map_err(BuildError::BaseUrl)?
+            }
         };
         for origin in &self.allowed {
             config = config.with_allowed_origin(origin).map_err(BuildError::AllowedOrigin)?;
@@ -275,26 +278,26 @@ impl<A: FromSettings> ClientBuilder<A> {
     }
 }
 
-/// Why a client cannot be made.
+/// Why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// An origin to allow is no URL.
-    #[error("the origin to allow: {0}")]
+    /// An allowed origin is not a URL.
+    #[error("invalid allowed origin: {0}")]
     AllowedOrigin(#[source] UrlError),
-    /// The base URL cannot be used.
-    #[error("the base URL: {0}")]
+    /// The base URL is invalid.
+    #[error("invalid base URL: {0}")]
     BaseUrl(#[source] UrlError),
-    /// Nobody said who is asking.
+    /// There are no credentials.
     #[error("no credentials were given")]
     NoCredentials,
-    /// A proxy is named that cannot be used.
+    /// The proxy is invalid.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// There are no certificate authorities to believe.
+    /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The token cannot stand in a header.
+    /// The token is not a legal header value.
     #[error(transparent)]
     Token(#[from] InvalidToken),
 }

@@ -1,4 +1,4 @@
-//! A checkpoint on disk.
+//! A checkpoint in a file.
 
 use std::fs;
 use std::io;
@@ -12,9 +12,9 @@ use crate::part_file::{PartFile, explain};
 
 /// One file that holds one checkpoint, as JSON.
 ///
-/// A write replaces the file in one step, and has reached the disk when it returns: after a crash
-/// the file holds the old checkpoint or the new one, never a mixture. Only its owner may read it,
-/// since it tells what was exported; tokens are never in it.
+/// A write replaces the file atomically and returns when it has reached the disk: after a crash the
+/// file holds either the old checkpoint or the new one. Only its owner may read it, since it says
+/// what was exported. It never holds a token.
 ///
 /// ```
 /// use export_host::CheckpointFile;
@@ -33,8 +33,8 @@ pub struct CheckpointFile {
     path: PathBuf,
 }
 
-/// Another process may be about to end.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// For how long to wait for another process that writes the same file.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl CheckpointFile {
     /// The checkpoint at this path. Nothing is read or written yet.
@@ -43,7 +43,7 @@ impl CheckpointFile {
         Self { path: path.into() }
     }
 
-    /// Where it is.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -53,8 +53,8 @@ impl CheckpointFile {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read, or, with [`io::ErrorKind::InvalidData`], if it holds
-    /// something else.
+    /// Fails if the file cannot be read, or, with [`io::ErrorKind::InvalidData`], if it is not a
+    /// checkpoint.
     pub fn load<T: DeserializeOwned>(&self) -> io::Result<Option<T>> {
         let text = match fs::read(&self.path) {
             Ok(text) => text,
@@ -70,27 +70,28 @@ impl CheckpointFile {
     ///
     /// # Errors
     ///
-    /// Fails if the folder is missing, may not be written, or its disk is full; the old file is
-    /// still there then.
+    /// Fails if the folder is missing or not writable, or if the disk is full. The old file is kept
+    /// then.
     pub fn store<T: Serialize + ?Sized>(&self, checkpoint: &T) -> io::Result<()> {
         let text = serde_json::to_vec(checkpoint)
             .map_err(|error| explain("cannot write", &self.path, &error.into()))?;
-        // Always the same name beside it: a process that was killed leaves nothing for good.
-        let mut file = PartFile::open_private(&self.path, "checkpoint", LOCK_PATIENCE)?;
+        // The name of the part is always the same, so that the next store replaces what a killed
+        // process has left.
+        let mut file = PartFile::open_private(&self.path, "checkpoint", LOCK_TIMEOUT)?;
         let written = file.cut(0).and_then(|()| file.write_all(&text)).and_then(|()| file.sync());
         if let Err(error) = written {
-            // It is this error that tells what is wrong.
+            // Report the first error, not one of the cleanup.
             let _ = file.discard();
             return Err(error);
         }
         file.finish().map(drop)
     }
 
-    /// Removes the file. It is no error if there is none.
+    /// Removes the file, if it exists.
     ///
     /// # Errors
     ///
-    /// Fails if the folder may not be written.
+    /// Fails if the folder is not writable.
     pub fn remove(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -1,4 +1,4 @@
-//! Checkpoints of many jobs.
+//! Stores for the checkpoints of many jobs.
 
 use std::fmt;
 use std::io;
@@ -9,31 +9,31 @@ use export_core::Checkpoint;
 use crate::checkpoint_file::CheckpointFile;
 use crate::stable_hash::stable_hash;
 
-/// A place where checkpoints outlive the process.
+/// A store in which checkpoints outlive the process.
 ///
-/// A job has a key, which its caller chooses. What is stored under it must have reached a disk, or
-/// whatever is as good as one, when [`store`](Self::store) returns: the adapter sends nothing
-/// before that. A store that fails ends the job.
+/// A job is stored under a key that its caller chooses. When [`store`](Self::store) returns, the
+/// checkpoint must be on durable storage: the adapter sends no request before that. A store that
+/// fails ends the job.
 pub trait CheckpointStore: fmt::Debug + Send + Sync {
-    /// The checkpoint under this key; `None` if there is none.
+    /// Loads the checkpoint under this key; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// Fails if that cannot be found out.
+    /// Fails if the store cannot be read.
     fn load(&self, key: &str) -> io::Result<Option<Checkpoint>>;
 
-    /// Replaces what is under this key.
+    /// Stores a checkpoint under this key, and replaces an older one.
     ///
     /// # Errors
     ///
-    /// Fails if it is not safe there.
+    /// Fails if it may not be durable.
     fn store(&self, key: &str, checkpoint: &Checkpoint) -> io::Result<()>;
 
-    /// Forgets what is under this key. It is no error if there is nothing.
+    /// Removes the checkpoint under this key, if there is one.
     ///
     /// # Errors
     ///
-    /// Fails if it is still there.
+    /// Fails if it was not removed.
     fn remove(&self, key: &str) -> io::Result<()>;
 }
 
@@ -52,7 +52,7 @@ pub struct CheckpointFolder {
 }
 
 impl CheckpointFolder {
-    /// Checkpoints in this folder, which has to exist when something is stored.
+    /// Checkpoints in this folder, which has to exist before a checkpoint is stored.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
@@ -64,18 +64,17 @@ impl CheckpointFolder {
         &self.folder
     }
 
-    /// The file for a key. Its name begins with the key, as far as that is safe in a file name,
-    /// and ends in a hash of all of it.
+    /// The file for a key. Its name is the key, with unsafe characters replaced, and a hash of it.
     #[must_use]
     pub fn file(&self, key: &str) -> CheckpointFile {
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let shown = key.chars().take(LONGEST_SHOWN);
-        let shown: String = shown.map(|c| if legal(c) { c } else { '_' }).collect();
-        CheckpointFile::new(self.folder.join(format!("{shown}-{:016x}.json", stable_hash(key))))
+        let prefix = key.chars().take(LONGEST_PREFIX);
+        let prefix: String = prefix.map(|c| if legal(c) { c } else { '_' }).collect();
+        CheckpointFile::new(self.folder.join(format!("{prefix}-{:016x}.json", stable_hash(key))))
     }
 }
 
-const LONGEST_SHOWN: usize = 64;
+const LONGEST_PREFIX: usize = 64;
 
 impl CheckpointStore for CheckpointFolder {
     fn load(&self, key: &str) -> io::Result<Option<Checkpoint>> {

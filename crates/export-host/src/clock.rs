@@ -1,4 +1,4 @@
-//! The time, for a core that reads no clock.
+//! A monotonic clock for the core.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -8,8 +8,8 @@ use export_core::Timestamp;
 
 /// A clock that reads the wall clock once and counts monotonic time from there.
 ///
-/// A machine whose clock is set back in the middle of a job would otherwise make it wait twice,
-/// and one whose clock jumps ahead would end it.
+/// Otherwise a clock that is set back during a job would make the job wait twice, and one that
+/// jumps ahead would end it.
 ///
 /// ```
 /// use export_host::Clock;
@@ -25,7 +25,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Reads the wall clock. A clock that stands before 1970 counts as 1970.
+    /// Reads the wall clock. A time before 1970 counts as 1970.
     #[must_use]
     pub fn start() -> Self {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -33,7 +33,7 @@ impl Clock {
         Self { started: Instant::now(), at }
     }
 
-    /// The time, in whole milliseconds; the rest is dropped, so that it is never ahead.
+    /// The time, rounded down to milliseconds, so that it is never ahead.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let elapsed = self.started.elapsed().as_millis();
@@ -41,19 +41,19 @@ impl Clock {
         Timestamp::from_millis(self.at.as_millis().saturating_add(elapsed))
     }
 
-    /// The monotonic time at which this clock will show `time`; now, if it did already.
+    /// The instant at which this clock shows `time`; now, if that has passed.
     #[must_use]
     pub fn instant(&self, time: Timestamp) -> Instant {
         let left = time.since(self.now());
         let now = Instant::now();
-        // Times beyond what the machine can count are as good as a century.
+        // A time that an `Instant` cannot hold is replaced by one in a century.
         now.checked_add(left).unwrap_or(now + CENTURY)
     }
 }
 
 const CENTURY: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 86_400);
 
-/// A seed for [`Config::with_jitter`](export_core::Config::with_jitter), another one each time.
+/// A random seed for [`Config::with_jitter`](export_core::Config::with_jitter).
 #[must_use]
 pub fn jitter_seed() -> u64 {
     RandomState::new().build_hasher().finish()

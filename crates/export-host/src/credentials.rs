@@ -1,13 +1,13 @@
-//! Who is asking.
+//! Credentials of a client.
 
 use std::fmt;
 
 use export_core::{Config, InvalidToken, Token, TokenSource};
 use zeroize::Zeroizing;
 
-/// Who is asking: an OAuth client, or whoever holds a token.
+/// The credentials of an OAuth client, or a token.
 ///
-/// What it holds is never printed, and is overwritten when it is dropped.
+/// They are never printed, and are overwritten when they are dropped.
 pub struct Credentials(Kind);
 
 enum Kind {
@@ -16,19 +16,21 @@ enum Kind {
 }
 
 impl Credentials {
-    /// An OAuth 2.0 client: tokens are asked for when they are needed, and again when they end.
+    /// An OAuth 2.0 client: tokens are requested when they are needed, and renewed when they
+    /// expire.
     #[must_use]
     pub fn client(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self(Kind::Client { id: id.into(), secret: Zeroizing::new(secret.into()), scope: None })
     }
 
-    /// A token that somebody else obtained. An export that outlives it ends, resumable.
+    /// A token that was obtained elsewhere. When it expires, running exports end and can be
+    /// resumed.
     #[must_use]
     pub fn token(token: impl Into<String>) -> Self {
         Self(Kind::Token(Zeroizing::new(token.into())))
     }
 
-    /// Asks for these scopes, separated by spaces; without effect on a fixed token.
+    /// Requests these scopes, separated by spaces. Has no effect on a token.
     #[must_use]
     pub fn with_scope(mut self, scopes: impl Into<String>) -> Self {
         if let Kind::Client { scope, .. } = &mut self.0 {
@@ -37,11 +39,11 @@ impl Credentials {
         self
     }
 
-    /// The source of tokens for whoever drives jobs without a client.
+    /// A token source, for programs that drive jobs without a client.
     ///
     /// # Errors
     ///
-    /// Fails if the token cannot stand in a header.
+    /// Fails if the token is not a legal header value.
     pub fn source(&self, config: &Config) -> Result<TokenSource, InvalidToken> {
         Ok(match &self.0 {
             Kind::Token(token) => TokenSource::fixed(Token::fixed(token)?),

@@ -1,4 +1,4 @@
-//! How an export ends without a file, for a caller who has a client.
+//! Why an export ended without a file, as clients report it.
 
 use std::fmt;
 use std::io;
@@ -10,71 +10,71 @@ use export_core::{Checkpoint, Error, Fault, ResumeError, SpecError, UrlError};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// The operation to attach to has a URL that the token may not go to.
+    /// The token must not be sent to the URL of the operation to attach to.
     #[error("the operation is not followed: {0}")]
     Attach(UrlError),
     /// The job ended.
-    #[error("{error}{}", Aftermath { error, checkpoint })]
+    #[error("{error}{}", Recovery { error, checkpoint })]
     Job {
-        /// Why.
+        /// Why it ended.
         error: Box<Error>,
-        /// Where the job can go on, if [`Error::is_resumable`].
+        /// Resumes the job, if [`Error::is_resumable`].
         checkpoint: Box<Checkpoint>,
-        /// The id by which the service's support finds the request, if the service said it.
+        /// The id by which the service's support finds the request, if the service sent one.
         original_request: Option<String>,
     },
-    /// A job with a key has nowhere to keep its checkpoint.
-    #[error("the export has a key, but the client has no place for checkpoints")]
+    /// A job has a key, but the client has no store for its checkpoint.
+    #[error("the export has a key, but the client has no checkpoint store")]
     NoStore,
-    /// The checkpoint cannot be gone on from.
+    /// The checkpoint cannot be resumed.
     #[error(transparent)]
     Resume(#[from] ResumeError),
-    /// What was asked for makes no sense.
+    /// The spec is invalid.
     #[error(transparent)]
     Spec(#[from] SpecError),
-    /// Somebody stopped it. The export goes on at the service.
-    #[error("the export was stopped here; it goes on at the service")]
+    /// The caller stopped the job. The export continues at the service.
+    #[error("the export was stopped here; it continues at the service")]
     Stopped {
-        /// Where the job can go on.
+        /// Resumes the job.
         checkpoint: Box<Checkpoint>,
     },
-    /// The stored checkpoint cannot be read, or not be removed.
+    /// The stored checkpoint cannot be read or removed.
     #[error("the checkpoint under {key:?}: {error}")]
     Store {
         /// The key of the job.
         key: String,
-        /// What the store said.
+        /// The error of the store.
         error: Arc<io::Error>,
     },
-    /// There is no thread to drive the job: the system gives none, or it is gone.
+    /// There is no thread to drive the job: the system refused to start one, or it has panicked.
     #[error("no thread to download with: {0}")]
     Thread(Arc<io::Error>),
 }
 
-/// What an error on this side has not cost, and how to go on after it.
-struct Aftermath<'a> {
+/// What is lost after a local error, and how to continue.
+struct Recovery<'a> {
     error: &'a Error,
     checkpoint: &'a Checkpoint,
 }
 
-impl fmt::Display for Aftermath<'_> {
+impl fmt::Display for Recovery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !matches!(self.error, Error::Local { .. }) {
             return Ok(());
         }
         match (self.checkpoint.operation(), self.checkpoint.submits()) {
             (None, 0) => f.write_str(
-                "; no export was asked for, so it is safe to run this again once that is mended",
+                "; no export was requested, so it is safe to run this again once that is fixed",
             ),
             (None, _) => f.write_str(
-                "; an export may have been asked for: once that is mended, resume this one",
+                "; an export may have been requested: once that is fixed, resume this one",
             ),
             (Some(operation), _) => {
-                // Nobody knows what a service puts into the query of a URL.
+                // The query of a URL may hold a secret.
                 let operation = operation.split('?').next().unwrap_or_default();
                 write!(
                     f,
-                    "; nothing is lost: once that is mended, resume the export, which goes on at \
+                    "; nothing is lost: once that is fixed, resume the export, which continues at \
                      the service as {operation}"
                 )
             }
@@ -83,17 +83,17 @@ impl fmt::Display for Aftermath<'_> {
 }
 
 impl ExportError {
-    /// The artifact is where it belongs, and the checkpoint under `key` could not be removed.
+    /// The artifact is complete, but the checkpoint under `key` could not be removed.
     #[must_use]
-    pub fn not_forgotten(key: &str, error: &io::Error) -> Self {
+    pub fn checkpoint_not_removed(key: &str, error: &io::Error) -> Self {
         let text = format!(
-            "the export is complete, but this is still here and another run would load the file \
-             again: {error}"
+            "the export is complete, but its checkpoint was not removed, and another run would \
+             download the file again: {error}"
         );
         Self::Store { key: key.into(), error: Arc::new(io::Error::new(error.kind(), text)) }
     }
 
-    /// Where the job can go on, if it can.
+    /// The checkpoint that resumes the job, if it can be resumed.
     #[must_use]
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
         match self {
@@ -103,7 +103,7 @@ impl ExportError {
         }
     }
 
-    /// How the job ended, if it began.
+    /// The error of the job, if it was started.
     #[must_use]
     pub fn job(&self) -> Option<&Error> {
         match self {
@@ -112,7 +112,7 @@ impl ExportError {
         }
     }
 
-    /// The id by which the service's support finds the request, if the service said it.
+    /// The id by which the service's support finds the request, if the service sent one.
     #[must_use]
     pub fn original_request(&self) -> Option<&str> {
         match self {
@@ -121,7 +121,7 @@ impl ExportError {
         }
     }
 
-    /// Who has to act.
+    /// Who has to act on this error.
     #[must_use]
     pub fn fault(&self) -> Fault {
         self.job().map_or(Fault::Local, Error::fault)

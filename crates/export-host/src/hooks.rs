@@ -1,4 +1,4 @@
-//! What a caller wants to see, and to add.
+//! A caller's callbacks: events, progress and headers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,50 +10,50 @@ use http::{HeaderMap, HeaderValue, Request};
 #[cfg(feature = "tracing")]
 use crate::spans::Spans;
 
-/// A caller's functions.
+/// A caller's callbacks.
 #[derive(Clone, Default)]
 pub struct Hooks {
-    pub(crate) event: Option<Observe>,
-    pub(crate) progress: Option<Progress>,
+    pub(crate) event: Option<OnEvent>,
+    pub(crate) progress: Option<OnProgress>,
     pub(crate) headers: Option<AddHeaders>,
 }
 
-pub(crate) type Observe = Arc<dyn Fn(&Event) + Send + Sync>;
-pub(crate) type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
+pub(crate) type OnEvent = Arc<dyn Fn(&Event) + Send + Sync>;
+pub(crate) type OnProgress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
 pub(crate) type AddHeaders = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
 
 impl Hooks {
-    /// The same functions, but that events go to this one alone.
+    /// Replaces the callback for events.
     #[must_use]
-    pub fn with_event(mut self, observe: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.event = Some(Arc::new(observe));
+    pub fn with_event(mut self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.event = Some(Arc::new(on_event));
         self
     }
 
-    /// The same functions, but that the progress of downloads goes to this one alone.
+    /// Replaces the callback for the progress of downloads.
     #[must_use]
     pub fn with_progress(
         mut self,
-        observe: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
+        on_progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
     ) -> Self {
-        self.progress = Some(Arc::new(observe));
+        self.progress = Some(Arc::new(on_progress));
         self
     }
 
-    /// The functions at work on one job.
+    /// An observer of one job that calls these callbacks.
     #[must_use]
-    pub fn watch(&self) -> Watch {
-        Watch {
+    pub fn observer(&self) -> JobObserver {
+        JobObserver {
             hooks: self.clone(),
             #[cfg(feature = "tracing")]
             spans: Spans::new(),
         }
     }
 
-    /// Adds the caller's headers, where somebody may see them who knows the caller anyway. The
-    /// caller sees none that are there already, the token least of all, and replaces none. There
-    /// is always a `User-Agent`: firewalls turn requests without one away.
-    pub fn dress<B>(&self, request: &mut Request<B>, access: Access) {
+    /// Adds the caller's headers to a request that goes to a trusted origin. The callback sees none
+    /// of the headers that the request has, such as the token, and replaces none of them. There is
+    /// always a `User-Agent`, since firewalls reject requests without one.
+    pub fn apply_headers<B>(&self, request: &mut Request<B>, access: Access) {
         if access == Access::Anonymous {
             return;
         }
@@ -81,30 +81,30 @@ impl fmt::Debug for Hooks {
     }
 }
 
-/// Whoever watches one job: the caller's functions, and `tracing` if that feature is on.
+/// Passes the events of one job to the caller's callbacks, and to `tracing` if that feature is on.
 #[derive(Debug)]
-pub struct Watch {
+pub struct JobObserver {
     hooks: Hooks,
     #[cfg(feature = "tracing")]
     spans: Spans,
 }
 
-impl Watch {
-    /// Passes on all events that are there; they are taken from the job even if nobody listens.
+impl JobObserver {
+    /// Passes on all queued events. They are taken from the job even without a callback.
     pub fn observe(&mut self, mut next: impl FnMut() -> Option<Event>) {
         while let Some(event) = next() {
             #[cfg(feature = "tracing")]
             self.spans.observe(&event);
-            if let Some(observe) = &self.hooks.event {
-                observe(&event);
+            if let Some(on_event) = &self.hooks.event {
+                on_event(&event);
             }
         }
     }
 
-    /// Tells how many bytes of an artifact are here, and how many there will be.
+    /// Reports how many bytes of an artifact were received, and how many it has, if that is known.
     pub fn progress(&self, position: u64, length: Option<u64>) {
-        if let Some(observe) = &self.hooks.progress {
-            observe(position, length);
+        if let Some(on_progress) = &self.hooks.progress {
+            on_progress(position, length);
         }
     }
 }

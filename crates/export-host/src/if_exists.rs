@@ -1,27 +1,27 @@
-//! What becomes of a file that stands where another is to go.
+//! What to do if the target of a file exists already.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What becomes of a file that stands where another is to go.
+/// What to do if the target of a file exists already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "one of the two files gives way, or neither")]
+#[expect(clippy::exhaustive_enums, reason = "there is no other rule")]
 pub enum IfExists {
-    /// It is replaced, in one step: whoever opens it meets the old file or the new one.
+    /// Replace it, atomically: readers see either the old file or the new one.
     #[default]
     Replace,
-    /// It stays, and the new file gets a name beside it: `report (2).pdf`.
+    /// Keep it, and give the new file another name, such as `report (2).pdf`.
     Rename,
-    /// It stays, and the new file is not put there.
+    /// Keep it, and fail.
     Refuse,
 }
 
-/// The last number that is tried before a folder counts as full.
+/// The last number to try.
 const LAST_NUMBER: u32 = 9_999;
 
-/// Gives a complete file its name, and says which one that became.
+/// Renames a complete file to its target. Returns the name that it got.
 pub(crate) fn put_in_place(part: &Path, target: &Path, rule: IfExists) -> io::Result<PathBuf> {
     let exists = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
     match rule {
@@ -41,7 +41,7 @@ pub(crate) fn put_in_place(part: &Path, target: &Path, rule: IfExists) -> io::Re
     }
 }
 
-/// The same name with a number before its extension; `.tar.gz` is one.
+/// Inserts a number before the extension of a name; `.tar.gz` counts as one extension.
 ///
 /// ```
 /// use std::path::Path;
@@ -58,8 +58,8 @@ pub fn numbered(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(format!("{stem} ({number}){extension}"))
 }
 
-/// Moves a file to a name that nobody has. A link fails where somebody has it, which a rename
-/// does not; where there are no links, a look has to do.
+/// Moves a file to a name that does not exist. A hard link fails if the name exists, which a rename
+/// does not do; on file systems without hard links, this checks first, which is not atomic.
 fn move_to_new(part: &Path, target: &Path) -> io::Result<()> {
     match fs::hard_link(part, target) {
         Ok(()) => fs::remove_file(part),

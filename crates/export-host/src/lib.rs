@@ -1,14 +1,14 @@
-//! What a driver of [`export_core`] needs of the machine it runs on.
+//! The parts of an adapter of [`export_core`] that are the same in async and blocking code.
 //!
-//! The core does no I/O. Two adapters do it in its place, one async and one blocking, and whatever
-//! does not depend on that difference lives here, once, so that both behave alike: a file that
-//! appears only when it is complete ([`PartFile`]), checkpoints on disk ([`CheckpointFile`]),
-//! TLS with the system's certificate authorities ([`TlsOptions`]), the choice of a proxy
-//! ([`ProxySettings`]), one pace for all jobs of a client ([`SharedPacer`]), a clock that never goes back ([`Clock`]), and all that can be set about a
-//! client ([`ClientBuilder`]).
+//! The core does no I/O. Two adapters do it, one async and one blocking. What does not depend on
+//! that difference is here, so that both behave alike: a file that appears only when it is complete
+//! ([`PartFile`]), checkpoints on disk ([`CheckpointFile`]), TLS with the system's certificate
+//! authorities ([`TlsOptions`]), proxies ([`ProxySettings`]), one pacer for all jobs of a client
+//! ([`SharedPacer`]), a monotonic clock ([`Clock`]), and the settings of a client
+//! ([`ClientBuilder`]).
 //!
-//! Nothing here is async and nothing sends a request. Programs use an adapter instead of this
-//! crate; whoever writes an adapter of their own may find it useful.
+//! Nothing here is async, and nothing sends a request. Programs use an adapter, not this crate. It
+//! is for authors of other adapters.
 
 #![forbid(unsafe_code)]
 
@@ -16,18 +16,18 @@
 compile_error!("TLS needs the feature `aws-lc-rs` (the default) or `ring`");
 
 mod builder;
+mod cert_recorder;
 mod checkpoint_file;
 mod checkpoint_store;
 mod clock;
 mod credentials;
 mod export_error;
-mod file_place;
-mod finished;
-mod gone;
+mod file_target;
 mod hooks;
 mod if_exists;
 mod no_proxy;
 mod part_file;
+mod peer_error;
 mod proxy;
 mod shared_pacer;
 #[cfg(feature = "tracing")]
@@ -35,28 +35,24 @@ mod spans;
 mod stable_hash;
 mod status;
 mod tls;
-mod tls_verdict;
-mod tls_witness;
 mod tunnel;
 mod until;
 
 pub use builder::{BuildError, ClientBuilder, FromSettings, Settings};
+pub use cert_recorder::{CertRecorder, IssuerTrust, PeerCertificate};
 pub use checkpoint_file::CheckpointFile;
 pub use checkpoint_store::{CheckpointFolder, CheckpointStore};
 pub use clock::{Clock, jitter_seed};
 pub use credentials::Credentials;
 pub use export_error::ExportError;
-pub use file_place::FilePlace;
-pub use finished::Finished;
-pub use gone::is_gone;
-pub use hooks::{Hooks, Watch};
+pub use file_target::FileTarget;
+pub use hooks::{Hooks, JobObserver};
 pub use if_exists::{IfExists, numbered};
 pub use part_file::PartFile;
+pub use peer_error::{UnexpectedTls, is_closed_by_peer, tls_alert, tls_verdict};
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
 pub use shared_pacer::{PacedRequest, SharedPacer};
-pub use status::{Status, Submitted};
+pub use status::{Finished, Status, Submitted};
 pub use tls::{CaBundle, TlsError, TlsOptions};
-pub use tls_verdict::{UnexpectedTls, tls_alert, tls_verdict};
-pub use tls_witness::{Authority, Shown, Witness};
 pub use tunnel::{Tunnel, TunnelError};
 pub use until::{SYNC_EVERY, Until};

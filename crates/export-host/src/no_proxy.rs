@@ -1,15 +1,15 @@
-//! `NO_PROXY`: which hosts are reached without a proxy.
+//! `NO_PROXY`: hosts that are connected to without a proxy.
 
 use std::net::IpAddr;
 
-/// The hosts that a list in the form of `NO_PROXY` names.
+/// The hosts of a list in the syntax of `NO_PROXY`.
 ///
-/// **Source:** the rules of curl (its page on `--noproxy`): entries between commas, `*` for all, a
-/// domain for itself and everything under it whether or not it begins with a dot, an address, or
-/// a network as `address/bits`.
+/// **Source:** curl's manual, `--noproxy`: entries separated by commas. An entry is `*` for all
+/// hosts, a domain for itself and its subdomains, with or without a leading dot, an address, or a
+/// network as `address/bits`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NoProxy {
-    /// Each entry, and how it was written.
+    /// Each entry, and its text.
     entries: Vec<(Entry, String)>,
 }
 
@@ -21,25 +21,25 @@ enum Entry {
 }
 
 impl NoProxy {
-    /// Reads a list. Entries that make no sense match nothing.
+    /// Parses a list. Invalid entries match no host.
     pub(crate) fn new(list: &str) -> Self {
         let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         Self { entries: entries.map(|entry| (Entry::new(entry), entry.into())).collect() }
     }
 
-    /// Names the hosts of another list too.
+    /// Adds the hosts of another list.
     pub(crate) fn extend(&mut self, other: Self) {
         self.entries.extend(other.entries);
     }
 
-    /// The entry that names `host`, as it stands in a URL, if one does.
+    /// The entry that matches `host`, in the syntax of a URL, if one does.
     pub(crate) fn entry(&self, host: &str) -> Option<&str> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let (name, address) = (bare.trim_end_matches('.').to_ascii_lowercase(), bare.parse().ok());
         let mut entries = self.entries.iter();
         let found = entries.find(|(entry, _)| match address {
-            Some(address) => entry.holds_address(address),
-            None => entry.holds_name(&name),
+            Some(address) => entry.matches_address(address),
+            None => entry.matches_name(&name),
         });
         found.map(|(_, text)| text.as_str())
     }
@@ -62,7 +62,7 @@ impl Entry {
         Self::Domain(text.trim_matches('.').to_ascii_lowercase())
     }
 
-    fn holds_address(&self, host: IpAddr) -> bool {
+    fn matches_address(&self, host: IpAddr) -> bool {
         match self {
             Self::All => true,
             Self::Domain(_) => false,
@@ -80,7 +80,7 @@ impl Entry {
         }
     }
 
-    fn holds_name(&self, host: &str) -> bool {
+    fn matches_name(&self, host: &str) -> bool {
         match self {
             Self::All => true,
             Self::Domain(domain) if domain.is_empty() => false,

@@ -1,4 +1,4 @@
-//! A file that appears under its name only when it is complete.
+//! A file that appears under its final name only when it is complete.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -11,15 +11,15 @@ use fs4::{FileExt, TryLockError};
 use crate::if_exists::{IfExists, put_in_place};
 use crate::stable_hash::stable_hash;
 
-/// A download on its way to a file.
+/// A download in progress.
 ///
-/// The bytes go to `.NAME.<hash>.part` beside the target. The hash is that of the operation, so
-/// that a later run of the same export goes on where an earlier one ended, and another export to
-/// the same target starts anew. [`finish`](Self::finish) renames the part onto the target: until
-/// then whatever stood there is intact, and there is never half a file under the final name.
+/// The bytes are written to `.NAME.<hash>.part` beside the target. The hash is that of the
+/// operation, so that a later run of the same export resumes the part, and another export to the
+/// same target starts its own. [`finish`](Self::finish) renames the part to the target: until then
+/// an older file there is intact, and there is never an incomplete file under the final name.
 ///
-/// The part is locked for as long as it is open. A driver that dropped the handle may still have
-/// a write under way on another thread, which is why [`open`](Self::open) waits for a while.
+/// The part is locked while it is open. [`open`](Self::open) waits for the lock, since a driver
+/// that dropped the handle may still have a write under way on another thread.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,65 +44,66 @@ pub struct PartFile {
 }
 
 impl PartFile {
-    /// Opens the part for `target`, or makes it, and locks it, trying for `patience`.
+    /// Opens or creates the part for `target`, and locks it. Waits for the lock for at most
+    /// `timeout`.
     ///
-    /// A target that is a symbolic link stays one: the file that it leads to is replaced, or made.
+    /// If the target is a symbolic link, the file that it points to is replaced or created.
     ///
     /// # Errors
     ///
-    /// Fails with the path in the text: if the folder is missing or may not be written, if the
-    /// target exists and is no regular file, and, with [`io::ErrorKind::WouldBlock`], if somebody
-    /// else still holds the lock.
-    pub fn open(target: &Path, operation: &str, patience: Duration) -> io::Result<Self> {
-        Self::open_for(Readers::AsUsual, target, operation, patience)
+    /// Fails if the folder is missing or not writable, if the target exists and is not a regular
+    /// file, and, with [`io::ErrorKind::WouldBlock`], if another process holds the lock. The text
+    /// names the path.
+    pub fn open(target: &Path, operation: &str, timeout: Duration) -> io::Result<Self> {
+        Self::open_for(Readers::Umask, target, operation, timeout)
     }
 
-    /// Like [`open`](Self::open), for a file that its owner alone may read.
-    pub(crate) fn open_private(target: &Path, what: &str, patience: Duration) -> io::Result<Self> {
-        Self::open_for(Readers::Owner, target, what, patience)
+    /// Like [`open`](Self::open), for a file that only its owner may read.
+    pub(crate) fn open_private(target: &Path, what: &str, timeout: Duration) -> io::Result<Self> {
+        Self::open_for(Readers::Owner, target, what, timeout)
     }
 
     fn open_for(
         readers: Readers,
         target: &Path,
         operation: &str,
-        patience: Duration,
+        timeout: Duration,
     ) -> io::Result<Self> {
         let target = real_target(target)?;
         let part = part_path(&target, operation)?;
-        let give_up_at = Instant::now() + patience;
+        let give_up_at = Instant::now() + timeout;
         loop {
             match Self::try_open(readers, &part, &target)? {
                 Some(file) => return Ok(file),
                 None if Instant::now() < give_up_at => thread::sleep(RETRY_LOCK_EVERY),
                 None => {
-                    let text = format!("another run is writing it: {}", part.display());
+                    let text = format!("being written by another run: {}", part.display());
                     return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
                 }
             }
         }
     }
 
-    /// Finds out early what [`open`](Self::open) would say of a target: before an export is asked
-    /// for, and not after an hour of waiting for it.
+    /// Checks whether [`open`](Self::open) would accept a target: before an export is requested,
+    /// rather than after it was waited for.
     ///
     /// # Errors
     ///
-    /// Fails as `open` does if the folder is missing or may not be written, or if the target
-    /// exists and is no regular file.
+    /// Fails as `open` does if the folder is missing or not writable, or if the target exists and
+    /// is not a regular file.
     pub fn check(target: &Path) -> io::Result<()> {
         let target = real_target(target)?;
         let folder = folder_of(&target);
-        // A file without a name: none is left, even if this process ends here.
+        // A temporary file without a name leaves nothing behind, even if this process is killed.
         let tried = tempfile::tempfile_in(folder);
         tried.map(drop).map_err(|error| explain("cannot write in", folder, &error))
     }
 
-    /// The same for a folder into which a file is to go whose name is not known yet.
+    /// Checks the folder of a file whose name is not known yet.
     ///
     /// # Errors
     ///
-    /// Fails if it is missing, or no folder, or may not be written.
+    /// Fails if it is missing, not a folder, or not writable.
     pub fn check_folder(folder: &Path) -> io::Result<()> {
         Self::check(&folder.join(UNNAMED))
     }
@@ -113,14 +114,14 @@ impl PartFile {
     /// # Errors
     ///
     /// Fails as `open` does.
-    pub fn open_unnamed(folder: &Path, operation: &str, patience: Duration) -> io::Result<Self> {
-        Self::open(&folder.join(UNNAMED), operation, patience)
+    pub fn open_unnamed(folder: &Path, operation: &str, timeout: Duration) -> io::Result<Self> {
+        Self::open(&folder.join(UNNAMED), operation, timeout)
     }
 
     fn try_open(readers: Readers, part: &Path, target: &Path) -> io::Result<Option<Self>> {
         let fail = |error| explain("cannot write", part, &error);
         if fs::symlink_metadata(part).is_ok_and(|found| !found.is_file()) {
-            let text = format!("in the way, and no regular file: {}", part.display());
+            let text = format!("exists and is not a regular file: {}", part.display());
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
         }
         let mut options = OpenOptions::new();
@@ -133,7 +134,7 @@ impl PartFile {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(explain("cannot lock", part, &error)),
         }
-        // Whoever held the lock before may have renamed the file away: it is another's by now.
+        // The former holder of the lock may have renamed the file in the meantime.
         if !is_at(&file, part) {
             return Ok(None);
         }
@@ -141,32 +142,32 @@ impl PartFile {
         Ok(Some(Self { file, part: part.into(), target: target.into(), len }))
     }
 
-    /// How many bytes are there. They need not have reached the disk.
+    /// The length of the part. The bytes may not have reached the disk yet.
     #[must_use]
     pub const fn have(&self) -> u64 {
         self.len
     }
 
-    /// Where the file will be.
+    /// The path of the complete file.
     #[must_use]
     pub fn target(&self) -> &Path {
         &self.target
     }
 
-    /// Where it is until then.
+    /// The path of the part.
     #[must_use]
     pub fn part(&self) -> &Path {
         &self.part
     }
 
-    /// Throws away everything from byte `to` on.
+    /// Truncates the part to `to` bytes.
     ///
     /// # Errors
     ///
-    /// Fails if there are fewer bytes than that: a gap is never filled.
+    /// Fails if the part is shorter: a gap is never filled.
     pub fn cut(&mut self, to: u64) -> io::Result<()> {
         if to > self.len {
-            let text = format!("{} bytes, not {to}: {}", self.len, self.part.display());
+            let text = format!("{} bytes long, expected {to}: {}", self.len, self.part.display());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let cut = self.file.set_len(to).and_then(|()| self.file.seek(SeekFrom::Start(to)));
@@ -174,12 +175,12 @@ impl PartFile {
         Ok(())
     }
 
-    /// Appends. Nothing is buffered here: callers bring large pieces, 64 KiB or more.
+    /// Appends bytes. They are not buffered: write large pieces, of 64 KiB or more.
     ///
     /// # Errors
     ///
-    /// Fails if the disk is full or gone. Some of the bytes may have been written then:
-    /// [`have`](Self::have) is what is there.
+    /// Fails if the disk is full or fails. Some of the bytes may have been written then:
+    /// [`have`](Self::have) says how many there are.
     pub fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.file.write(bytes) {
@@ -198,7 +199,7 @@ impl PartFile {
         Ok(())
     }
 
-    /// Brings everything to the disk, and says how many bytes that are.
+    /// Writes everything to disk. Returns the length.
     ///
     /// # Errors
     ///
@@ -210,59 +211,59 @@ impl PartFile {
         Ok(self.len)
     }
 
-    /// Chooses another target: the service may name a file only when its first byte comes.
+    /// Sets another target. The service names some files only in the answer with their content.
     ///
     /// # Errors
     ///
-    /// Fails as [`open`](Self::open) does if that cannot be replaced.
+    /// Fails as [`open`](Self::open) does if it cannot be replaced.
     pub fn retarget(&mut self, target: &Path) -> io::Result<()> {
         self.target = real_target(target)?;
         Ok(())
     }
 
-    /// Syncs, renames the part onto the target, and syncs the folder. Returns the target.
+    /// Syncs the part, renames it to the target, and syncs the folder. Returns the target.
     ///
-    /// It is the caller who knows how long the file has to be.
+    /// The caller checks the length before.
     ///
     /// # Errors
     ///
-    /// Fails if the disk does, or if the target became a folder; the part stays then.
+    /// Fails if the disk does, or if the target is a folder by now. The part is kept then.
     pub fn finish(self) -> io::Result<PathBuf> {
         self.finish_unless(IfExists::Replace)
     }
 
-    /// The same, with a rule for a file that stands there already. Returns the name that the file
-    /// got.
+    /// Like [`finish`](Self::finish), with a rule for an existing target. Returns the name that the
+    /// file got.
     ///
     /// # Errors
     ///
-    /// Fails as [`finish`](Self::finish) does, and, with [`io::ErrorKind::AlreadyExists`], if the
-    /// rule is to [`Refuse`](IfExists::Refuse) and there is a file. The part stays then.
+    /// Fails as `finish` does, and, with [`io::ErrorKind::AlreadyExists`], if the target exists and
+    /// the rule is to [`Refuse`](IfExists::Refuse). The part is kept then.
     pub fn finish_unless(mut self, rule: IfExists) -> io::Result<PathBuf> {
         self.sync()?;
         let placed = put_in_place(&self.part, &self.target, rule);
         let placed = placed
-            .map_err(|error| explain("cannot put the file in place", &self.target, &error))?;
+            .map_err(|error| explain("cannot rename the part file to", &self.target, &error))?;
         sync_folder_of(&placed)?;
         Ok(placed)
     }
 
-    /// Removes the part, and leaves the target as it is.
+    /// Removes the part.
     ///
     /// # Errors
     ///
-    /// Fails if the folder may not be written.
+    /// Fails if the folder is not writable.
     pub fn discard(self) -> io::Result<()> {
         fs::remove_file(&self.part).map_err(|error| explain("cannot remove", &self.part, &error))
     }
 }
 
-/// Who may read a file that is new.
+/// Who may read a new file.
 #[derive(Clone, Copy, Debug)]
 enum Readers {
-    /// Whoever the umask lets.
-    AsUsual,
-    /// Its owner alone.
+    /// As the umask says.
+    Umask,
+    /// Only its owner.
     Owner,
 }
 
@@ -275,26 +276,26 @@ impl Readers {
         }
     }
 
-    /// Other systems have no such modes: a file has the rights of its folder.
+    /// Other systems have no modes: a file inherits the permissions of its folder.
     #[cfg(not(unix))]
     fn restrict(self, _options: &mut OpenOptions) {}
 }
 
-/// What a file is called until its name is known.
+/// The name of a file until its real name is known.
 const UNNAMED: &str = "unnamed-export";
 
-/// How long to wait between two tries to lock.
+/// The time between two attempts to lock a part.
 const RETRY_LOCK_EVERY: Duration = Duration::from_millis(20);
 
-/// The longest file name of the file systems in use: 255 bytes.
+/// The longest file name that common file systems allow, in **bytes**.
 const LONGEST_NAME: usize = 255;
 
-/// The folder of a path, `.` if it names none.
+/// The folder of a path; `.` if the path is only a name.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
-/// Makes a rename in this folder last. Windows has no such call and does not need it.
+/// Makes a rename in this folder durable. Windows has no call for that and does not need one.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = folder_of(path);
     if cfg!(unix) {
@@ -304,42 +305,39 @@ fn sync_folder_of(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The error again, with what was tried and where.
+/// Adds the operation and the path to the text of an error.
 pub(crate) fn explain(what: &str, path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {}: {error}", path.display()))
 }
 
-/// The target with its links followed, if it may be replaced.
+/// Follows the links of a target, and checks that it may be replaced.
 fn real_target(target: &Path) -> io::Result<PathBuf> {
     let refuse = |kind, text: &str, path: &Path| {
         Err(io::Error::new(kind, format!("{text}: {}", path.display())))
     };
     if target.file_name().is_none() {
-        return refuse(io::ErrorKind::InvalidInput, "not the name of a file", target);
+        return refuse(io::ErrorKind::InvalidInput, "not a file name", target);
     }
     let folder = folder_of(target);
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => {}
-        Ok(_) => return refuse(io::ErrorKind::NotADirectory, "it is no folder", folder),
+        Ok(_) => return refuse(io::ErrorKind::NotADirectory, "not a folder", folder),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return refuse(error.kind(), "there is no such folder", folder);
+            return refuse(error.kind(), "no such folder", folder);
         }
         Err(error) => return Err(explain("cannot write in", folder, &error)),
     }
     match fs::metadata(target) {
-        Ok(found) if found.is_dir() => {
-            refuse(io::ErrorKind::IsADirectory, "it is a folder", target)
-        }
+        Ok(found) if found.is_dir() => refuse(io::ErrorKind::IsADirectory, "is a folder", target),
         Ok(found) if !found.is_file() => {
-            refuse(io::ErrorKind::AlreadyExists, "in the way, and no regular file", target)
+            refuse(io::ErrorKind::AlreadyExists, "exists and is not a regular file", target)
         }
         Ok(_) if target.is_symlink() => fs::canonicalize(target),
         Ok(_) => Ok(target.into()),
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(explain("cannot write", target, &error))
         }
-        // A link to a file that is yet to be made. Links in a circle are another error, so this
-        // ends.
+        // A dangling link. A cycle of links is another error, so this recursion ends.
         Err(_) => match fs::read_link(target) {
             Ok(to) => real_target(&folder.join(to)),
             Err(_) => Ok(target.into()),
@@ -347,7 +345,7 @@ fn real_target(target: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// `.NAME.<hash>.part`, with a NAME that is cut where the whole would be too long.
+/// `.NAME.<hash>.part`, where NAME is shortened if the whole would be too long.
 fn part_path(target: &Path, operation: &str) -> io::Result<PathBuf> {
     let suffix = format!(".{:016x}.part", stable_hash(operation));
     let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
@@ -357,7 +355,7 @@ fn part_path(target: &Path, operation: &str) -> io::Result<PathBuf> {
     Ok(folder_of(target).join(format!(".{name}{suffix}")))
 }
 
-/// Whether this open file is the one that is found under `path`.
+/// Whether `path` still leads to this open file.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -367,7 +365,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     matches!((here, there), (Ok(here), Ok(there)) if here == there)
 }
 
-/// Whether this open file is the one that is found under `path`, as far as can be told.
+/// Whether `path` still leads to this open file, as far as this system can tell.
 #[cfg(not(unix))]
 fn is_at(_file: &File, path: &Path) -> bool {
     path.exists()

@@ -1,4 +1,4 @@
-//! Whether a request goes through a proxy, and through which.
+//! The choice of a proxy for a request.
 
 use std::env;
 use std::fmt;
@@ -10,16 +10,16 @@ use percent_encoding::percent_decode_str;
 
 use crate::no_proxy::NoProxy;
 
-/// Where a client learns which proxy to use.
+/// Which proxy a client uses.
 #[derive(Clone, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "it is asked, named, or not used")]
+#[expect(clippy::exhaustive_enums, reason = "there is no other source of a proxy")]
 pub enum ProxySettings {
-    /// From `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower or upper case.
+    /// That of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower or upper case.
     #[default]
     Environment,
-    /// No proxy, whatever the environment says.
+    /// No proxy; the environment is ignored.
     Off,
-    /// This one for everything, as `http://user:password@host:port`. `NO_PROXY` is not asked.
+    /// This one for all requests, as `http://user:password@host:port`. `NO_PROXY` is ignored.
     Url(String),
 }
 
@@ -28,8 +28,8 @@ impl ProxySettings {
     ///
     /// # Errors
     ///
-    /// Fails if a proxy is named that cannot be used. To ignore it would send requests around a
-    /// proxy that somebody wanted.
+    /// Fails if a proxy is invalid. It is not ignored, since requests would bypass a proxy that is
+    /// wanted.
     pub fn rules(&self) -> Result<ProxyRules, ProxyError> {
         match self {
             Self::Environment => ProxyRules::from_environment(|name| env::var(name).ok()),
@@ -48,16 +48,16 @@ impl fmt::Debug for ProxySettings {
         match self {
             Self::Environment => f.write_str("Environment"),
             Self::Off => f.write_str("Off"),
-            // Whatever stands in front of the last `@` may be a password.
+            // The part before the last `@` may hold a password.
             Self::Url(url) => write!(f, "Url({})", url.rsplit('@').next().unwrap_or_default()),
         }
     }
 }
 
-/// The proxy for every URL there is.
+/// Maps URLs to proxies.
 ///
-/// A host of this machine is no exception: `http://localhost` goes through a proxy too, unless
-/// `NO_PROXY` names it.
+/// Hosts on this machine are no exception: requests to `http://localhost` use the proxy, unless
+/// `NO_PROXY` matches it.
 ///
 /// ```
 /// use export_host::ProxyRules;
@@ -67,7 +67,7 @@ impl fmt::Debug for ProxySettings {
 ///     "no_proxy" => Some("localhost,.example.org,10.0.0.0/8".into()),
 ///     _ => None,
 /// })?;
-/// let proxy = rules.for_url(&"https://api.app.wdesk.com/".parse()?).expect("none exempts it");
+/// let proxy = rules.for_url(&"https://api.app.wdesk.com/".parse()?).expect("no entry exempts it");
 /// assert_eq!(proxy.uri(), "http://proxy.example:3128/");
 /// assert!(rules.for_url(&"https://files.example.org/".parse()?).is_none());
 /// assert!(rules.for_url(&"http://api.app.wdesk.com/".parse()?).is_none());
@@ -81,13 +81,13 @@ pub struct ProxyRules {
 }
 
 impl ProxyRules {
-    /// Reads the variables by way of `lookup`. The lower-case name is asked first, as curl does;
-    /// an empty value counts as none. A CGI program (one with `REQUEST_METHOD` set) ignores the
-    /// upper-case `HTTP_PROXY`, which there is a header of whoever calls it.
+    /// Reads the variables through `lookup`. The lower-case name takes precedence, as in curl, and
+    /// an empty value counts as unset. In a CGI program (`REQUEST_METHOD` is set), the upper-case
+    /// `HTTP_PROXY` is ignored, since it holds the `Proxy` header of the client.
     ///
     /// # Errors
     ///
-    /// Fails if a variable names a proxy that cannot be used.
+    /// Fails if the value of a variable is invalid.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ProxyError> {
         let ask = |name: &'static str| lookup(name).filter(|value| !value.trim().is_empty());
         let first = |names: [&'static str; 2]| {
@@ -107,7 +107,7 @@ impl ProxyRules {
         })
     }
 
-    /// Reaches the hosts of a list without a proxy too; it has the form of `NO_PROXY`.
+    /// Exempts the hosts of a list, in the syntax of `NO_PROXY`, as well.
     ///
     /// ```
     /// use export_host::ProxySettings;
@@ -124,7 +124,7 @@ impl ProxyRules {
         self
     }
 
-    /// The proxy for this URL; `None` if it is reached directly.
+    /// The proxy for this URL; `None` for a direct connection.
     #[must_use]
     pub fn for_url(&self, url: &Uri) -> Option<&Proxy> {
         let proxy = match url.scheme_str()? {
@@ -135,7 +135,7 @@ impl ProxyRules {
         self.exempted_by(url).is_none().then_some(proxy)
     }
 
-    /// The entry of `NO_PROXY` that names the host of this URL, if one does.
+    /// The entry of `NO_PROXY` that matches the host of this URL, if one does.
     ///
     /// ```
     /// use export_host::ProxyRules;
@@ -154,12 +154,12 @@ impl ProxyRules {
     }
 }
 
-/// A proxy: where it is, and what to say to be let through.
+/// The address of a proxy, and the credentials for it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     uri: Uri,
     authorization: Option<HeaderValue>,
-    named_by: String,
+    source: String,
 }
 
 impl Proxy {
@@ -169,7 +169,7 @@ impl Proxy {
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let scheme = scheme.to_ascii_lowercase();
         if scheme != "http" && scheme != "https" {
-            return fail("only http and https proxies are known, and no SOCKS");
+            return fail("only http and https proxies are supported, not SOCKS");
         }
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (user, host) = match authority.rsplit_once('@') {
@@ -177,34 +177,35 @@ impl Proxy {
             None => (None, authority),
         };
         let Ok(uri) = format!("{scheme}://{host}/").parse::<Uri>() else {
-            return fail("it is not a URL");
+            return fail("not a URL");
         };
         if uri.host().is_none_or(str::is_empty) {
-            return fail("it names no host");
+            return fail("no host");
         }
-        Ok(Self { uri, authorization: user.map(basic), named_by: source.into() })
+        Ok(Self { uri, authorization: user.map(basic), source: source.into() })
     }
 
-    /// Scheme, host and port, without a user name.
+    /// The scheme, host and port, without credentials.
     #[must_use]
     pub const fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// What named it: a variable of the environment, such as `HTTPS_PROXY`, or `the proxy's URL`.
+    /// Where it was set: the name of an environment variable, such as `HTTPS_PROXY`, or
+    /// `the proxy's URL`.
     #[must_use]
-    pub fn named_by(&self) -> &str {
-        &self.named_by
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
-    /// The value of `Proxy-Authorization`, if the URL held a user name.
+    /// The value of `Proxy-Authorization`, if the URL contained a user name.
     #[must_use]
     pub const fn authorization(&self) -> Option<&HeaderValue> {
         self.authorization.as_ref()
     }
 }
 
-/// RFC 7617, with the user's name and password as they were before they were put into a URL.
+/// Basic credentials (RFC 7617) from the percent-encoded user information of a URL.
 fn basic(user: &str) -> HeaderValue {
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
     let mut plain: Vec<u8> = percent_decode_str(name).collect();
@@ -218,22 +219,22 @@ fn basic(user: &str) -> HeaderValue {
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known_there = if self.authorization.is_some() { " (with a password)" } else { "" };
-        write!(f, "{}{known_there}", self.uri)
+        let credentials = if self.authorization.is_some() { " (with a password)" } else { "" };
+        write!(f, "{}{credentials}", self.uri)
     }
 }
 
-/// A proxy that was named and cannot be used.
+/// An invalid proxy setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {reason}")]
 pub struct ProxyError {
-    // The value stays out of the text: there may be a password in it.
+    // The value is not part of the text, since it may hold a password.
     variable: String,
     reason: &'static str,
 }
 
 impl ProxyError {
-    /// What is wrong with it, without what named it.
+    /// What is wrong, without the name of the setting.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         self.reason

@@ -1,16 +1,16 @@
-//! What happens to a job, as spans of `tracing`: one for the operation, and in it one for each
+//! Records the events of a job as `tracing` spans: one for the operation, and in it one for each
 //! request and each wait.
 
 use export_core::Event;
 use tracing::field::{Empty, display};
 use tracing::{Span, debug_span, info_span};
 
-/// The spans of one job. Names of fields are OpenTelemetry's where it has one (semantic
-/// conventions for HTTP, 1.23 and later).
+/// The spans of one job. Fields have the names of OpenTelemetry's semantic conventions for HTTP
+/// (1.23 and later), if it has one.
 #[derive(Debug)]
 pub(crate) struct Spans {
     operation: Span,
-    /// The request that is under way, or the wait.
+    /// The span of the current request or wait.
     inner: Option<Span>,
 }
 

@@ -1,4 +1,4 @@
-//! A hash that is the same in every version of this crate: it names files.
+//! A hash for file names, which is the same in every version of this crate.
 
 /// FNV-1a, 64 bits, by its public parameters. std's hasher may change between releases.
 pub(crate) fn stable_hash(text: &str) -> u64 {
@@ -12,7 +12,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_published_vectors_are_met() {
+    fn published_vectors_match() {
         assert_eq!(stable_hash(""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(stable_hash("a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(stable_hash("foobar"), 0x8594_4171_f739_67e8);

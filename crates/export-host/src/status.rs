@@ -1,6 +1,10 @@
-//! What is known of an operation whose file was not asked for yet.
+//! What an adapter returns about an export.
 
-use export_core::{Checkpoint, ExportJob, OperationFacts, Phase, SunsetNotice, Timestamp};
+use export_core::{
+    Artifact, Checkpoint, ExportJob, JobKey, OperationFacts, Phase, SunsetNotice, Timestamp,
+};
+
+use crate::export_error::ExportError;
 
 /// An export that the service has accepted.
 #[derive(Clone, Debug)]
@@ -8,14 +12,14 @@ use export_core::{Checkpoint, ExportJob, OperationFacts, Phase, SunsetNotice, Ti
 pub struct Submitted {
     /// The URL of the operation.
     pub operation: String,
-    /// Where to go on from.
+    /// Resumes the export.
     pub checkpoint: Checkpoint,
     /// The announced end of the endpoint that was used, if there is one.
     pub sunset: Option<SunsetNotice>,
 }
 
 impl Submitted {
-    /// What a job knows that was accepted.
+    /// Reads it from a job that was accepted.
     #[must_use]
     pub fn of(job: &ExportJob, now: Timestamp) -> Self {
         let checkpoint = job.checkpoint();
@@ -24,22 +28,22 @@ impl Submitted {
     }
 }
 
-/// How far an operation is, when it was last asked after.
+/// The status of an operation at its last poll.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// What the service says of it.
+    /// What the service says about the operation.
     pub facts: OperationFacts<'static>,
     /// Whether its file can be downloaded.
     pub is_ready: bool,
-    /// Where to go on from.
+    /// Resumes the export.
     pub checkpoint: Checkpoint,
     /// The announced end of the endpoint that was used, if there is one.
     pub sunset: Option<SunsetNotice>,
 }
 
 impl Status {
-    /// What a job knows that was polled.
+    /// Reads it from a job that was polled.
     #[must_use]
     pub fn of(job: &ExportJob, now: Timestamp) -> Self {
         Self {
@@ -48,5 +52,24 @@ impl Status {
             checkpoint: job.checkpoint(),
             sunset: job.sunset(now),
         }
+    }
+}
+
+/// An export of a batch that has ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Finished<S> {
+    /// The caller's name for it.
+    pub key: JobKey,
+    /// The artifact, or why there is none.
+    pub outcome: Result<Artifact, ExportError>,
+    /// The sink of its last download, if there was one.
+    pub sink: Option<S>,
+}
+
+impl<S> Finished<S> {
+    /// An export that ended with this outcome.
+    pub const fn new(key: JobKey, outcome: Result<Artifact, ExportError>, sink: Option<S>) -> Self {
+        Self { key, outcome, sink }
     }
 }

@@ -1,4 +1,4 @@
-//! TLS: whom to believe.
+//! TLS settings: the trusted certificate authorities.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
-use crate::tls_witness::Witness;
+use crate::cert_recorder::CertRecorder;
 
-/// Which certificate authorities a client believes.
+/// The certificate authorities that a client trusts.
 ///
-/// The system's own, always, as the system's administrator wants it; and those of every bundle,
-/// which is what a company needs whose proxy looks into TLS.
+/// Those of the system, and those of each CA bundle, which companies need whose proxy inspects TLS.
 ///
 /// ```
 /// use export_host::{CaBundle, TlsOptions};
@@ -33,20 +32,20 @@ pub struct TlsOptions {
 }
 
 impl TlsOptions {
-    /// The system's certificate authorities.
+    /// Trusts the system's certificate authorities.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Believes those of `bundle` too. With one, a machine may lack authorities of its own.
+    /// Trusts those of `bundle` as well. With a bundle, the system need not have any.
     #[must_use]
     pub fn with_ca_bundle(mut self, bundle: impl Into<CaBundle>) -> Self {
         self.bundles.push(bundle.into());
         self
     }
 
-    /// Believes Mozilla's list, as it was when this was compiled, in place of the system's.
+    /// Trusts Mozilla's list, as of compile time, in place of the system's.
     #[cfg(feature = "webpki-roots")]
     #[must_use]
     pub const fn with_compiled_in_roots(mut self) -> Self {
@@ -54,31 +53,31 @@ impl TlsOptions {
         self
     }
 
-    /// Reads the bundles and makes settings for connections. ALPN is left empty.
+    /// Reads the bundles and creates a rustls config. ALPN is left empty.
     ///
     /// # Errors
     ///
-    /// Fails if a bundle cannot be read or holds no certificate, and if there is no certificate
-    /// authority at all to believe.
+    /// Fails if a bundle cannot be read or holds no certificate, and if there are no certificate
+    /// authorities at all.
     pub fn client_config(&self) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(provider());
         let verifier = self.verifier(&self.bundles, &provider)?;
         Ok(config(provider, verifier))
     }
 
-    /// The same settings, and a witness of what servers show: for whoever has to explain why one
-    /// is not believed. It remembers the last handshake, so that one connection at a time is made.
+    /// The same config, with a recorder of the certificates that servers present, for diagnostics.
+    /// It keeps that of the last handshake, so make one connection at a time.
     ///
     /// # Errors
     ///
     /// As [`client_config`](Self::client_config).
-    pub fn witnessed_client_config(&self) -> Result<(ClientConfig, Witness), TlsError> {
+    pub fn recording_client_config(&self) -> Result<(ClientConfig, CertRecorder), TlsError> {
         let provider = Arc::new(provider());
         let verifier = self.verifier(&self.bundles, &provider)?;
-        // Without authorities of its own, the system knows nobody.
+        // `None` if the system has no certificate authorities.
         let system = self.verifier(&[], &provider).ok();
-        let (verifier, witness) = Witness::beside(verifier, system);
-        Ok((config(provider, Arc::new(verifier)), witness))
+        let (verifier, recorder) = CertRecorder::wrap(verifier, system);
+        Ok((config(provider, Arc::new(verifier)), recorder))
     }
 
     fn verifier(
@@ -112,8 +111,8 @@ impl TlsOptions {
 fn config(provider: Arc<CryptoProvider>, verifier: Arc<dyn ServerCertVerifier>) -> ClientConfig {
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("each provider knows the versions that rustls calls safe")
-        // "Dangerous" is rustls' word for any verifier of one's own; this one is the system's.
+        .expect("each provider supports the default versions")
+        // rustls calls any custom verifier dangerous; this one is that of the platform.
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth()
@@ -129,7 +128,7 @@ fn provider() -> CryptoProvider {
     rustls::crypto::ring::default_provider()
 }
 
-/// Certificates of authorities to believe, in PEM.
+/// Certificates of trusted authorities, in PEM.
 #[derive(Clone, Debug)]
 pub struct CaBundle(Source);
 
@@ -140,13 +139,13 @@ enum Source {
 }
 
 impl CaBundle {
-    /// A file, which is read when a client is built.
+    /// A PEM file, which is read when a client is built.
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Source::File(path.into()))
     }
 
-    /// The text of such a file.
+    /// PEM text.
     #[must_use]
     pub fn pem(text: impl Into<Vec<u8>>) -> Self {
         Self(Source::Text(text.into()))
@@ -197,19 +196,19 @@ impl From<PathBuf> for CaBundle {
     }
 }
 
-/// Why there can be no TLS with these options.
+/// Why TLS cannot be set up.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A bundle of certificates is of no use.
+    /// A CA bundle is unreadable or invalid.
     #[error("the CA bundle {bundle} {reason}")]
     Bundle {
-        /// Which one.
+        /// The path of the bundle, or `given as text`.
         bundle: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// There is no certificate authority to believe.
+    /// There are no certificate authorities.
     #[error(
         "this machine has no certificate authorities ({0}): install them (the package is often \
          called ca-certificates), name a file of them in SSL_CERT_FILE, or give a CA bundle"

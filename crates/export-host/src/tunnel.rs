@@ -1,4 +1,4 @@
-//! Asking an HTTP proxy for a connection to somewhere else.
+//! HTTP `CONNECT`: a tunnel through a proxy.
 
 use std::fmt::{self, Write};
 
@@ -7,7 +7,7 @@ use http::{StatusCode, Uri};
 
 use crate::proxy::Proxy;
 
-/// A tunnel that is asked for: what to write to the proxy, and how to read its answer.
+/// The request for a tunnel, and the parser of the proxy's answer.
 ///
 /// **Source:** RFC 9110, 9.3.6, and 11.7.2 for the credentials.
 ///
@@ -16,7 +16,7 @@ use crate::proxy::Proxy;
 ///
 /// let rules = ProxySettings::Url("http://proxy.example:3128".into()).rules()?;
 /// let target = "https://api.app.wdesk.com/operations/1".parse()?;
-/// let tunnel = Tunnel::new(rules.for_url(&target).expect("it is for everything"), &target);
+/// let tunnel = Tunnel::new(rules.for_url(&target).expect("it applies to all URLs"), &target);
 /// assert!(tunnel.request().starts_with("CONNECT api.app.wdesk.com:443 HTTP/1.1\r\n"));
 ///
 /// let opened = b"HTTP/1.1 200 OK\r\n\r\n";
@@ -36,7 +36,7 @@ impl fmt::Debug for Tunnel {
     }
 }
 
-/// Longer answers are not read: a proxy that opens a tunnel has little to say. In **bytes**.
+/// The longest head of an answer that is read, in **bytes**. That of a proxy is short.
 const LONGEST_HEAD: usize = 16_384;
 
 impl Tunnel {
@@ -49,20 +49,20 @@ impl Tunnel {
         let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
         if let Some(Ok(credentials)) = proxy.authorization().map(http::HeaderValue::to_str) {
             write!(request, "Proxy-Authorization: {credentials}\r\n")
-                .expect("a string takes everything");
+                .expect("writing to a string does not fail");
         }
         request.push_str("\r\n");
         Self { request }
     }
 
-    /// What to write to the proxy. It may hold a password.
+    /// The request to send to the proxy. It may hold a password.
     #[must_use]
     pub fn request(&self) -> &str {
         &self.request
     }
 
-    /// Reads what the proxy has answered so far: `None` if there has to be more, or how many
-    /// bytes of it are the answer and not yet what comes through the tunnel.
+    /// Parses the proxy's answer so far. Returns the length of the answer, after which the bytes of
+    /// the tunnel begin; `None` if it is not complete.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Tunnel {
         Some(match status(so_far) {
             None => Err(TunnelError::NotHttp),
             Some(status) if status.is_success() => Ok(end + 4),
-            // A refusal may have a body; what it says is for browsers.
+            // The body of a refusal is for browsers, and is not read.
             Some(status) => Err(TunnelError::Refused(status)),
         })
     }
@@ -88,33 +88,31 @@ fn status(head: &[u8]) -> Option<StatusCode> {
     is_http.then(|| StatusCode::from_bytes(words.next()?).ok())?
 }
 
-/// Why there is no tunnel.
+/// Why a tunnel was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TunnelError {
-    /// The proxy closed the connection, or speaks something else.
+    /// The proxy closed the connection, or does not speak HTTP.
     #[error("it closed the connection or did not answer in HTTP")]
     NotHttp,
-    /// The proxy answered, and opened nothing.
+    /// The proxy refused.
     #[error("it answered {0} when asked for a connection{hint}", hint = hint(*.0))]
     Refused(StatusCode),
 }
 
 const fn hint(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            ": it wants a user name and password that it knows"
-        }
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => ": it requires a user name and password",
         _ => "",
     }
 }
 
 impl TunnelError {
-    /// What it means for the request, which was certainly not sent.
+    /// The kind of failure for the request, which was not sent.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
-            // 502, 503, 504: it could not connect. Another time it may.
+            // 502, 503, 504: it could not connect. Another try may succeed.
             Self::Refused(status) if !status.is_server_error() => FailureKind::Untrusted,
             Self::NotHttp | Self::Refused(_) => FailureKind::NotSent,
         }
@@ -126,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_read_whole_and_not_further() {
+    fn answer_is_read_to_its_end() {
         let answer = b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n\x16\x03";
         for end in 0..answer.len() - 2 {
             assert_eq!(Tunnel::answer(&answer[..end]), None, "{end}");
@@ -136,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_will_not_is_told_from_one_that_cannot() {
+    fn refusal_differs_from_failure() {
         let kind = |head: &[u8]| Tunnel::answer(head).unwrap().unwrap_err().kind();
         assert_eq!(kind(b"HTTP/1.1 407 Who?\r\n\r\n"), FailureKind::Untrusted);
         assert_eq!(kind(b"HTTP/1.0 403 No\r\n\r\n"), FailureKind::Untrusted);

@@ -1,23 +1,23 @@
-//! When a driver leaves its loop, and when it brings a download to the disk.
+//! When a driver returns, and how often it syncs a download.
 
 use std::time::Duration;
 
 use export_core::ExportJob;
 
-/// When to leave the loop that drives a job.
+/// When the loop that drives a job returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a driver knows all of these")]
+#[expect(clippy::exhaustive_enums, reason = "a driver handles each of these")]
 pub enum Until {
-    /// The export was accepted.
+    /// When the export was accepted.
     Accepted,
-    /// The service has said how far the operation is.
+    /// When a poll was answered.
     Polled,
-    /// The job is over.
+    /// When the job has ended.
     Done,
 }
 
 impl Until {
-    /// Whether a job has come so far.
+    /// Whether the job has come this far.
     #[must_use]
     pub fn is_reached(self, job: &ExportJob) -> bool {
         match self {
@@ -28,6 +28,6 @@ impl Until {
     }
 }
 
-/// A download is synced, and its checkpoint stored, after this many **bytes** or this long,
+/// A download is synced, and its checkpoint stored, after this many **bytes** or this time,
 /// whichever comes first.
 pub const SYNC_EVERY: (u64, Duration) = (64 * 1_048_576, Duration::from_secs(5));

@@ -1,4 +1,4 @@
-//! The client: one token source and one set of connections for any number of exports.
+//! The client: a token source, a pacer and connections for any number of exports.
 
 use std::future::Future;
 use std::io;
@@ -11,28 +11,28 @@ use export_host::{
     BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings, SharedPacer,
 };
 
+use crate::checkpoints::CheckpointStore;
 use crate::clock::Clock;
 use crate::connector::Connector;
 use crate::export::Export;
 use crate::exports::Exports;
-use crate::keeper::CheckpointStore;
 use crate::own_transport::OwnTransport;
 use crate::sink::Sink;
 use crate::tokens::Tokens;
 use crate::transport::{Pools, Transport};
 
-/// A client of the service. Cheap to clone: clones share connections, tokens and
-/// one pace: all of their requests together stay under the service's limits.
+/// A client of the service. Cheap to clone: clones share connections, tokens and one
+/// [`Pacer`], so that all of their requests together stay within the service's limits.
 ///
-/// It needs tokio with time and I/O, spawns nothing of its own but writes to files on tokio's
-/// threads for blocking work, and does nothing until a future of it is awaited. Dropping such a
-/// future stops everything on this side; what was accepted goes on at the service, and can be
-/// gone on with from its checkpoint.
+/// It needs a tokio runtime with time and I/O. It spawns no tasks, except for writes to files on
+/// tokio's threads for blocking work, and does nothing until one of its futures is awaited.
+/// Dropping such a future stops the export locally. An export that was accepted continues at the
+/// service, and can be resumed from its checkpoint.
 #[derive(Clone, Debug)]
-pub struct Client(Arc<Shared>);
+pub struct Client(Arc<ClientInner>);
 
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct ClientInner {
     pub(crate) config: Config,
     pub(crate) tokens: Tokens,
     pub(crate) pacer: Arc<SharedPacer>,
@@ -43,29 +43,30 @@ pub(crate) struct Shared {
 }
 
 impl Client {
-    /// Settings for a client.
+    /// A builder for a client.
     pub fn builder() -> ClientBuilder<Self> {
         ClientBuilder::default()
     }
 
-    /// An export of what `spec` describes. Nothing is sent before it is told where the file goes.
+    /// An export as `spec` describes it. Nothing is sent until a method of it is called that says
+    /// where the file goes.
     pub fn export(&self, spec: ExportSpec) -> Export {
         let job = ExportJob::new(spec, &self.0.config).map_err(ExportError::from);
         Export::new(Arc::clone(&self.0), job)
     }
 
-    /// Goes on with an export from its checkpoint. All budgets start anew.
+    /// Resumes an export from its checkpoint, with new budgets.
     pub fn resume(&self, checkpoint: Checkpoint) -> Export {
         let job = ExportJob::resume(checkpoint, &self.0.config).map_err(ExportError::from);
         Export::new(Arc::clone(&self.0), job)
     }
 
-    /// Goes on with the export whose checkpoint is stored under `key`, and keeps it there.
-    /// `None` if there is none: it was never begun, or has its file.
+    /// Resumes the export whose checkpoint is stored under `key`, and keeps storing it there.
+    /// `None` if there is none: the export was never started, or is complete.
     ///
     /// # Errors
     ///
-    /// Fails if the client has no place for checkpoints, or if this one cannot be read.
+    /// Fails if the client has no checkpoint store, or if the checkpoint cannot be read.
     pub async fn resume_key(&self, key: &str) -> Result<Option<Export>, ExportError> {
         let store = self.0.checkpoints.as_ref().ok_or(ExportError::NoStore)?;
         let loaded = store
@@ -75,9 +76,9 @@ impl Client {
         Ok(loaded.map(|checkpoint| self.resume(checkpoint).with_key(key)))
     }
 
-    /// Any number of exports at once. `open` makes the place for the file of each when its download
-    /// begins, and again when one that broke off goes on: a [`FileSink`](crate::FileSink) to the
-    /// same path finds what is there.
+    /// Any number of exports at once. `open` creates the sink of an export when its download
+    /// starts, and again when a broken download is resumed: a [`FileSink`](crate::FileSink) with
+    /// the same path continues the part.
     pub fn exports<S, F>(
         &self,
         limits: BatchLimits,
@@ -90,7 +91,7 @@ impl Client {
         self.exports_resumed(BatchState::default().with_limits(limits), open)
     }
 
-    /// The same, with what an earlier process has [learnt](Exports::state).
+    /// The same, with the [state](Exports::state) of an earlier process.
     pub fn exports_resumed<S, F>(
         &self,
         state: BatchState,
@@ -103,13 +104,14 @@ impl Client {
         Exports::new(Arc::clone(&self.0), state, open)
     }
 
-    /// What was learnt of the service's limits so far, to be stored and given to the next client.
+    /// A copy of the pacer, with what it has learnt of the service's limits, to be stored and
+    /// passed to the next client.
     #[must_use]
     pub fn pacer(&self) -> Pacer {
         self.0.pacer.lock().clone()
     }
 
-    /// Takes over an operation that was started elsewhere, by its id or URL.
+    /// Attaches to an operation that was started elsewhere, by its id or URL.
     pub fn attach(&self, operation: &str) -> Export {
         let job = ExportJob::attach(operation, &self.0.config).map_err(ExportError::Attach);
         Export::new(Arc::clone(&self.0), job)
@@ -127,7 +129,7 @@ impl FromSettings for Client {
             Some(own) => Transport::Own(own),
             None => Transport::Pools(Box::new(Pools::new(Connector::new(&tls, proxies)?))),
         };
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(ClientInner {
             config,
             tokens: Tokens::new(tokens, hooks.clone()),
             pacer,

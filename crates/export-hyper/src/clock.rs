@@ -1,12 +1,12 @@
-//! The time, on tokio's clock.
+//! A monotonic clock on tokio's time.
 
 use std::time::{Duration, SystemTime};
 
 use export_core::Timestamp;
 use tokio::time::Instant;
 
-/// A clock that reads the wall clock once and counts tokio's time from there, so that a runtime
-/// whose time is paused decides how late it is.
+/// A clock that reads the wall clock once and counts tokio's time from there, so that it follows a
+/// runtime whose time is paused.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     started: Instant,
@@ -19,14 +19,14 @@ impl Clock {
         Self { started: Instant::now(), at: Timestamp::EPOCH + since_epoch.unwrap_or_default() }
     }
 
-    /// In whole milliseconds; the rest is dropped, so that it is never ahead.
+    /// The time, rounded down to milliseconds, so that it is never ahead.
     pub(crate) fn now(&self) -> Timestamp {
         let elapsed = self.started.elapsed().as_millis();
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
         Timestamp::from_millis(self.at.as_millis().saturating_add(elapsed))
     }
 
-    /// When this clock will show `time`; now, if it did already.
+    /// The instant at which this clock shows `time`; now, if that has passed.
     pub(crate) fn instant(&self, time: Timestamp) -> Instant {
         let now = Instant::now();
         now.checked_add(time.since(self.now())).unwrap_or(now + CENTURY)
@@ -37,5 +37,5 @@ impl Clock {
     }
 }
 
-/// As good as never, and within what every machine can count.
+/// Replaces later times, which an `Instant` may not be able to hold.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);

@@ -1,4 +1,4 @@
-//! The way to a server: directly or through a proxy, in the clear or by TLS, within a time.
+//! Connects to a server: directly or through a proxy, with or without TLS, within a timeout.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -17,19 +17,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::heard_out::HeardOut;
+use crate::read_after_write_error::ReadAfterWriteError;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
-/// TCP, a proxy's tunnel and TLS, all within [`CONNECT_WITHIN`].
+/// Connects TCP, a proxy's tunnel and TLS, all within [`CONNECT_TIMEOUT`].
 ///
-/// Whatever fails in here fails before a byte of a request was sent.
+/// If this fails, no byte of a request was sent.
 #[derive(Clone)]
-pub(crate) struct Connector(HttpsConnector<Route>);
+pub(crate) struct Connector(HttpsConnector<ProxyConnector>);
 
-/// A server that takes longer to be reached is not reached.
-const CONNECT_WITHIN: Duration = Duration::from_secs(15);
+/// The timeout for a connection, all steps included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Connector {
     pub(crate) fn new(tls: &TlsOptions, proxies: ProxyRules) -> Result<Self, BuildError> {
@@ -42,7 +42,7 @@ impl Connector {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp.clone());
-        let route = Route { tcp, to_proxy, proxies: Arc::new(proxies) };
+        let route = ProxyConnector { tcp, to_proxy, proxies: Arc::new(proxies) };
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
@@ -53,7 +53,7 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = HeardOut<MaybeHttpsStream<Stream>>;
+    type Response = ReadAfterWriteError<MaybeHttpsStream<Stream>>;
     type Error = BoxError;
     type Future = Boxed<Self::Response>;
 
@@ -64,39 +64,41 @@ impl Service<Uri> for Connector {
     fn call(&mut self, to: Uri) -> Self::Future {
         let connecting = self.0.call(to);
         Box::pin(async move {
-            let within = tokio::time::timeout(CONNECT_WITHIN, connecting).await;
-            within.unwrap_or_else(|_| Err(Box::new(TooSlow))).map(HeardOut::of)
+            let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+            connected
+                .unwrap_or_else(|_| Err(Box::new(ConnectTimeout)))
+                .map(ReadAfterWriteError::new)
         })
     }
 }
 
-/// The server, or the proxy, took too long to be reached.
+/// The server or the proxy did not accept the connection in time.
 #[derive(Debug)]
-struct TooSlow;
+struct ConnectTimeout;
 
-impl fmt::Display for TooSlow {
+impl fmt::Display for ConnectTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no connection within {CONNECT_WITHIN:?}")
+        write!(f, "no connection within {CONNECT_TIMEOUT:?}")
     }
 }
 
-impl StdError for TooSlow {}
+impl StdError for ConnectTimeout {}
 
-/// A connection to a server or to a proxy, the latter perhaps by TLS.
+/// A connection to a server, or to a proxy, with or without TLS.
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// Directly, or through the proxy that the rules name.
+/// Connects directly, or through the proxy that the rules name.
 ///
-/// A proxy is asked for a tunnel (CONNECT) even where the request is in the clear: it learns
-/// where a connection goes and nothing of what is said.
+/// It asks a proxy for a tunnel (CONNECT) even for plain http: the proxy learns the target of the
+/// connection, and gets no request of its own to read.
 #[derive(Clone)]
-struct Route {
+struct ProxyConnector {
     tcp: HttpConnector,
     to_proxy: HttpsConnector<HttpConnector>,
     proxies: Arc<ProxyRules>,
 }
 
-impl Service<Uri> for Route {
+impl Service<Uri> for ProxyConnector {
     type Response = Stream;
     type Error = BoxError;
     type Future = Boxed<Stream>;
@@ -109,21 +111,21 @@ impl Service<Uri> for Route {
         if let Some(proxy) = self.proxies.for_url(&to) {
             let tunnel = Tunnel::new(proxy, &to);
             let connecting = self.to_proxy.call(proxy.uri().clone());
-            return Box::pin(async move { open(tunnel, connecting.await?).await });
+            return Box::pin(async move { open_tunnel(tunnel, connecting.await?).await });
         }
         let direct = self.tcp.call(to);
         Box::pin(async { Ok(MaybeHttpsStream::Http(direct.await?)) })
     }
 }
 
-/// Asks the proxy at the other end for a tunnel.
-async fn open(tunnel: Tunnel, proxy: Stream) -> Result<Stream, BoxError> {
+/// Asks the proxy for a tunnel.
+async fn open_tunnel(tunnel: Tunnel, proxy: Stream) -> Result<Stream, BoxError> {
     let mut proxy = TokioIo::new(proxy);
     proxy.write_all(tunnel.request().as_bytes()).await?;
     proxy.flush().await?;
     let mut head = Vec::new();
     loop {
-        // Byte by byte: what comes after the head belongs to whoever is at the tunnel's end.
+        // Byte by byte: the bytes after the head belong to the tunnel.
         match Tunnel::answer(&head) {
             Some(answer) => return Ok(answer.map(|_| proxy.into_inner())?),
             None => head.push(proxy.read_u8().await.map_err(|_| TunnelError::NotHttp)?),

@@ -1,4 +1,4 @@
-//! A file that is read while it comes.
+//! A file that is read while it is downloaded.
 
 use std::fmt;
 use std::future::Future;
@@ -12,10 +12,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::sink::Sink;
 
-/// The facts of a file, and its bytes as they come.
+/// A file that is read while it is downloaded.
 ///
-/// Nothing runs in the background: bytes are fetched while [`chunk`](Self::chunk) is awaited, and
-/// whoever stops reading stops the download.
+/// Nothing runs in the background: bytes are received while [`chunk`](Self::chunk) is awaited.
 pub struct Download {
     artifact: Artifact,
     pieces: Receiver<Piece>,
@@ -59,22 +58,22 @@ impl Download {
         }
     }
 
-    /// Name, media type, and length if it is announced.
+    /// The name, the media type, and the length, if it is announced.
     #[must_use]
     pub const fn artifact(&self) -> &Artifact {
         &self.artifact
     }
 
-    /// The next bytes. `None` once the file is complete, and only then.
+    /// The next bytes; `None` if the file is complete.
     ///
     /// # Errors
     ///
-    /// Fails if the rest does not come; what was read is then not the whole file. It fails again
-    /// if it is asked again.
+    /// Fails if the rest cannot be downloaded: the bytes that were read are not the whole file.
+    /// Later calls fail as well.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, ExportError> {
         loop {
             let piece = match &mut self.driving {
-                // All that is left was sent before the end.
+                // The driver has ended; the last pieces may still be queued.
                 None => self.pieces.recv().await,
                 Some(driving) => tokio::select! {
                     biased;
@@ -101,7 +100,7 @@ impl Download {
     }
 }
 
-/// The end of a [`Download`] into which the bytes go. What was passed on cannot be taken back.
+/// The sink of a [`Download`]. It cannot discard bytes that were read.
 pub(crate) struct Pipe {
     sender: Sender<Piece>,
     sent: u64,
@@ -111,7 +110,7 @@ pub(crate) struct Pipe {
 impl Pipe {
     async fn send(&self, piece: Piece) -> io::Result<()> {
         let sent = self.sender.send(piece).await;
-        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads any more"))
+        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the reader is gone"))
     }
 }
 
@@ -122,11 +121,11 @@ impl Sink for Pipe {
 
     async fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
         if offset > self.sent {
-            return Err(io::Error::other("there would be a gap"));
+            return Err(io::Error::other("the download would leave a gap"));
         }
         if offset < self.sent {
             let text = format!(
-                "the download has to start again at byte {offset}, and {} bytes were passed on",
+                "the download has to start again at byte {offset}, but {} bytes were read already",
                 self.sent
             );
             return Err(io::Error::new(io::ErrorKind::NotSeekable, text));

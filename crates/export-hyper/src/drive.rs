@@ -1,4 +1,4 @@
-//! The loop: what every driver of the core does, here with hyper and tokio.
+//! The loop that drives a job, with hyper and tokio.
 
 use std::io;
 use std::sync::Arc;
@@ -7,37 +7,41 @@ use export_core::{
     Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase, Reply,
     Step, Stream, Transmit,
 };
-use export_host::{ExportError, PacedRequest, SYNC_EVERY, Until, Watch};
+use export_host::{ExportError, JobObserver, PacedRequest, SYNC_EVERY, Until};
 use http::{Request, Response};
 use tokio::time::Instant;
 
-use crate::client::Shared;
-use crate::keeper::Keeper;
+use crate::checkpoints::CheckpointWriter;
+use crate::client::ClientInner;
 use crate::sink::Sink;
-use crate::transport::{Body, Connection, collect, next_within};
+use crate::transport::{Body, Reuse, collect, next_within};
 
-/// How the loop was left.
+/// Why the loop has ended.
 #[derive(Debug)]
-pub(crate) enum Left {
-    /// The job is over.
+pub(crate) enum DriveEnd {
+    /// The job has ended.
     Done(Result<Artifact, Error>),
-    /// What was to be waited for has happened.
+    /// The job has come as far as it was to be driven.
     Reached,
 }
 
 /// Drives one job.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    client: Arc<Shared>,
-    watch: Watch,
-    keeper: Keeper,
+    client: Arc<ClientInner>,
+    observer: JobObserver,
+    writer: CheckpointWriter,
     paced: PacedRequest,
 }
 
 impl Driver {
-    pub(crate) fn new(client: Arc<Shared>, watch: Watch, keeper: Keeper) -> Self {
+    pub(crate) fn new(
+        client: Arc<ClientInner>,
+        observer: JobObserver,
+        writer: CheckpointWriter,
+    ) -> Self {
         let paced = PacedRequest::new(Arc::clone(&client.pacer));
-        Self { client, watch, keeper, paced }
+        Self { client, observer, writer, paced }
     }
 
     pub(crate) async fn drive(
@@ -45,24 +49,24 @@ impl Driver {
         job: &mut ExportJob,
         sink: &mut impl Sink,
         until: Until,
-    ) -> Left {
+    ) -> DriveEnd {
         loop {
-            self.keep(job).await;
+            self.report_and_store(job).await;
             if until.is_reached(job) {
-                return Left::Reached;
+                return DriveEnd::Reached;
             }
             match job.step(self.client.clock.now()) {
-                Step::Done(Err(error)) => return Left::Done(Err(error)),
-                Step::Done(Ok(artifact)) => return Left::Done(finish(sink, artifact).await),
+                Step::Done(Err(error)) => return DriveEnd::Done(Err(error)),
+                Step::Done(Ok(artifact)) => return DriveEnd::Done(finish(sink, artifact).await),
                 Step::Wait(wait) => self.client.clock.wait_until(wait.until).await,
                 Step::Transmit(transmit) => self.exchange(transmit, sink).await,
             }
         }
     }
 
-    /// Sends the one request for which the job has its turn, and takes in its answer. `None` if
-    /// there is more to do.
-    pub(crate) async fn turn(
+    /// Sends the one request of a turn of a batch, and handles its answer. Returns the outcome if
+    /// the job has ended.
+    pub(crate) async fn take_turn(
         &mut self,
         job: &mut ExportJob,
         permit: Option<Permit>,
@@ -73,7 +77,7 @@ impl Driver {
             self.exchange(transmit, sink).await;
         }
         self.paced.release();
-        self.keep(job).await;
+        self.report_and_store(job).await;
         match job.step(self.client.clock.now()) {
             Step::Done(Err(error)) => Some(Err(error)),
             Step::Done(Ok(artifact)) => Some(finish(sink, artifact).await),
@@ -81,22 +85,22 @@ impl Driver {
         }
     }
 
-    /// Tells what has happened to the job, and stores it as it is now.
-    async fn keep(&mut self, job: &mut ExportJob) {
-        self.watch.observe(|| job.next_event());
-        if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()).await {
+    /// Reports the events of the job and stores its checkpoint.
+    async fn report_and_store(&mut self, job: &mut ExportJob) {
+        self.observer.observe(|| job.next_event());
+        if let Err(failure) = self.writer.store(job.revision(), || job.checkpoint()).await {
             job.stop(failure);
         }
     }
 
-    /// Forgets the job's checkpoint.
-    pub(crate) async fn forget(&self) -> Result<(), ExportError> {
-        self.keeper.remove().await
+    /// Removes the job's checkpoint.
+    pub(crate) async fn remove_checkpoint(&self) -> Result<(), ExportError> {
+        self.writer.remove().await
     }
 
-    /// One request and its answer.
+    /// Sends one request and handles its answer.
     async fn exchange(&mut self, transmit: Transmit<'_>, sink: &mut impl Sink) {
-        let Shared { clock, tokens, transport, hooks, .. } = &*self.client;
+        let ClientInner { clock, tokens, transport, hooks, .. } = &*self.client;
         let token = match tokens.get(&transmit, transport, clock).await {
             Ok(token) => token,
             Err(failure) => return transmit.decline(clock.now(), failure),
@@ -111,36 +115,36 @@ impl Driver {
             Ok(have) => have,
             Err(error) => return transmit.decline(clock.now(), sink_failed(error)),
         };
-        // Nothing postpones the request after this: a permit that is confirmed counts as used.
+        // A confirmed permit counts as used, so nothing after this may postpone the request.
         if let Err(later) = self.paced.confirm(clock.now(), transmit.request_class()) {
             return transmit.postpone(clock.now(), later);
         }
-        let connection = match transmit.wants_fresh_connection() {
-            true => Connection::Fresh,
-            false => Connection::Any,
+        let reuse = match transmit.wants_fresh_connection() {
+            true => Reuse::Never,
+            false => Reuse::Allowed,
         };
         let access = transmit.access();
         let (mut request, mut in_flight) = transmit.start(clock.now(), token.as_ref(), have);
-        self.watch.observe(|| in_flight.next_event());
-        let stored = self.keeper.store(in_flight.revision(), || in_flight.checkpoint()).await;
+        self.observer.observe(|| in_flight.next_event());
+        let stored = self.writer.store(in_flight.revision(), || in_flight.checkpoint()).await;
         if let Err(failure) = stored {
             return in_flight.handle_failure(clock.now(), failure);
         }
-        hooks.dress(&mut request, access);
-        self.send(request, connection, in_flight, sink).await;
+        hooks.apply_headers(&mut request, access);
+        self.send(request, reuse, in_flight, sink).await;
     }
 
     async fn send(
         &mut self,
         request: Request<Vec<u8>>,
-        connection: Connection,
+        reuse: Reuse,
         in_flight: InFlight<'_>,
         sink: &mut impl Sink,
     ) {
         let client = Arc::clone(&self.client);
         let clock = &client.clock;
         let give_up_at = clock.instant(in_flight.give_up_at(clock.now()));
-        let (head, body) = match client.transport.send(request, connection, give_up_at).await {
+        let (head, body) = match client.transport.send(request, reuse, give_up_at).await {
             Ok(response) => response.into_parts(),
             Err(failure) => return in_flight.handle_failure(clock.now(), failure),
         };
@@ -156,7 +160,7 @@ impl Driver {
     }
 
     async fn collect(&mut self, answer: Collect<'_>, body: Body, give_up_at: Instant) {
-        let stored = self.keeper.store(answer.revision(), || answer.checkpoint()).await;
+        let stored = self.writer.store(answer.revision(), || answer.checkpoint()).await;
         if let Err(failure) = stored {
             return answer.handle_failure(self.client.clock.now(), failure);
         }
@@ -166,15 +170,15 @@ impl Driver {
         }
     }
 
-    /// Brings a body to the sink.
+    /// Writes a body to the sink.
     async fn download(
         &mut self,
         stream: &mut Stream<'_>,
         mut body: Body,
         sink: &mut impl Sink,
     ) -> Result<(), Failure> {
-        self.watch.observe(|| stream.next_event());
-        self.keeper.store(stream.revision(), || stream.checkpoint()).await?;
+        self.observer.observe(|| stream.next_event());
+        self.writer.store(stream.revision(), || stream.checkpoint()).await?;
         sink.begin(stream.artifact(), stream.offset()).await.map_err(sink_failed)?;
         let (mut synced, mut synced_at) = (stream.position(), Instant::now());
         loop {
@@ -185,15 +189,15 @@ impl Driver {
                 }
                 sink.write(chunk.clone()).await.map_err(sink_failed)?;
                 stream.advance(chunk.len() as u64);
-                self.watch.progress(stream.position(), stream.artifact().length());
+                self.observer.progress(stream.position(), stream.artifact().length());
             }
             let due =
                 stream.position() - synced >= SYNC_EVERY.0 || synced_at.elapsed() >= SYNC_EVERY.1;
-            // What came before the body broke off is good all the same.
-            if next.is_err() || (due && self.keeper.is_kept()) {
+            // The bytes before the body broke off are valid.
+            if next.is_err() || (due && self.writer.is_enabled()) {
                 (synced, synced_at) = (stream.position(), Instant::now());
                 let durable = sink.sync().await.map_err(sink_failed)?;
-                self.keeper.store_always(stream.mark_durable(durable)).await?;
+                self.writer.store_now(stream.mark_durable(durable)).await?;
             }
             if next?.is_none() {
                 return Ok(());

@@ -1,4 +1,4 @@
-//! One export, and where its file goes.
+//! One export, and the methods that run it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,74 +9,76 @@ use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
 use export_host::{ExportError, Hooks, PartFile, Status, Submitted, Until};
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::client::Shared;
+use crate::checkpoints::CheckpointWriter;
+use crate::client::ClientInner;
 use crate::download::Download;
-use crate::drive::{Driver, Left};
+use crate::drive::{DriveEnd, Driver};
 use crate::file::FileSink;
-use crate::keeper::Keeper;
 use crate::sink::Sink;
 
-/// An export that was described, and does nothing until it is told where the file goes.
+/// An export that is not started yet. Its methods say where the file goes and run it.
 #[derive(Debug)]
-#[must_use = "an export does nothing before its file is asked for"]
+#[must_use = "an export does nothing until one of its methods runs it"]
 pub struct Export {
-    client: Arc<Shared>,
+    client: Arc<ClientInner>,
     job: Result<ExportJob, ExportError>,
     key: Option<String>,
     hooks: Hooks,
 }
 
 impl Export {
-    pub(crate) fn new(client: Arc<Shared>, job: Result<ExportJob, ExportError>) -> Self {
+    pub(crate) fn new(client: Arc<ClientInner>, job: Result<ExportJob, ExportError>) -> Self {
         let hooks = client.hooks.clone();
         Self { client, job, key: None, hooks }
     }
 
-    /// Stores this job's checkpoints under `key`, in the client's store, until it has its file.
-    /// Without a key nothing is stored, and only an error brings a checkpoint back.
+    /// Stores this job's checkpoints under `key`, in the client's store, until the file is
+    /// complete. Without a key nothing is stored, and only an error returns a checkpoint.
     ///
-    /// What is under the key already is replaced: to go on with it instead, use
+    /// An existing checkpoint under the key is replaced. To resume it instead, use
     /// [`Client::resume_key`](crate::Client::resume_key).
     ///
-    /// The checkpoint is removed last of all, when the file is in its place: a process that is
-    /// killed between the two loads the file once more when it resumes.
+    /// The checkpoint is removed last, when the file has its name: a process that is killed between
+    /// these two steps downloads the file again when it is resumed.
     pub fn with_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// Is told of everything that happens to this export, in place of the client's
+    /// Calls `on_event` with each event of this export, in place of the client's
     /// [`on_event`](crate::ClientBuilder::on_event). It must not block.
-    pub fn on_event(mut self, observe: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.hooks = self.hooks.with_event(observe);
+    pub fn on_event(mut self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.hooks = self.hooks.with_event(on_event);
         self
     }
 
-    /// Is told how far this download is, in place of the client's
+    /// Calls `on_progress` with the progress of this download, in place of the client's
     /// [`on_progress`](crate::ClientBuilder::on_progress). It must not block.
     pub fn on_progress(
         mut self,
-        observe: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
+        on_progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
     ) -> Self {
-        self.hooks = self.hooks.with_progress(observe);
+        self.hooks = self.hooks.with_progress(on_progress);
         self
     }
 
-    /// Exports to a file, which appears under its name when it is complete, and replaces what
-    /// stood there. A part file beside it, `.NAME.<hash>.part`, is gone on with by a later resume.
+    /// Exports to a file. It gets its name when it is complete, and replaces an existing file.
+    /// Until then it is `.NAME.<hash>.part` beside it, which a later run resumes.
     ///
     /// # Errors
     ///
-    /// Fails if the export does, or if the file cannot be written. A target that is out of the
-    /// question, because of its folder, say, is told before an export is asked for.
+    /// Fails if the export does, or if the file cannot be written. A target that cannot be written,
+    /// because its folder is missing, for example, is an error before the export is requested.
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<Artifact, ExportError> {
         let target = path.as_ref().to_owned();
         let checked = spawn_blocking(move || PartFile::check(&target)).await;
-        self.unless(checked).into_file_sink(&mut FileSink::to_file(path.as_ref())).await
+        self.with_checked_target(checked)
+            .into_file_sink(&mut FileSink::to_file(path.as_ref()))
+            .await
     }
 
-    /// Exports to a folder, under the name that the service gives the file, made safe. Returns
-    /// the path.
+    /// Exports to a folder, under the service's name for the file, which is made safe. Returns the
+    /// path.
     ///
     /// # Errors
     ///
@@ -88,47 +90,47 @@ impl Export {
         let mut sink = FileSink::to_folder(folder.as_ref());
         let target = folder.as_ref().to_owned();
         let checked = spawn_blocking(move || PartFile::check_folder(&target)).await;
-        let artifact = self.unless(checked).into_file_sink(&mut sink).await?;
+        let artifact = self.with_checked_target(checked).into_file_sink(&mut sink).await?;
         let path = sink.finished().map(PathBuf::from);
         Ok((path.unwrap_or_else(|| folder.as_ref().join(artifact.file_name())), artifact))
     }
 
-    /// Exports to memory, as long as it is not larger than `limit` bytes.
+    /// Exports to memory. The file may have at most `limit` bytes.
     ///
     /// # Errors
     ///
     /// Fails if the export does, or if the file is larger.
     pub async fn bytes(self, limit: usize) -> Result<(Artifact, Vec<u8>), ExportError> {
-        let mut sink = Memory { bytes: Vec::new(), limit };
+        let mut sink = MemorySink { bytes: Vec::new(), limit };
         let artifact = self.to_sink(&mut sink).await?;
         Ok((artifact, sink.bytes))
     }
 
-    /// Exports to a sink of the caller's.
+    /// Exports to a custom sink.
     ///
     /// # Errors
     ///
-    /// Fails if the export does, or the sink.
+    /// Fails if the export or the sink does.
     pub async fn to_sink(self, sink: &mut impl Sink) -> Result<Artifact, ExportError> {
-        let (mut job, mut driver) = self.begin()?;
-        let left = driver.drive(&mut job, sink, Until::Done).await;
-        let artifact = ended(&job, left)?;
-        driver.forget().await?;
+        let (mut job, mut driver) = self.into_parts()?;
+        let end = driver.drive(&mut job, sink, Until::Done).await;
+        let artifact = export_result(&job, end)?;
+        driver.remove_checkpoint().await?;
         Ok(artifact)
     }
 
-    /// Leaves no part behind that nobody can go on with.
+    /// Removes the part if the export cannot be resumed.
     async fn into_file_sink(self, sink: &mut FileSink) -> Result<Artifact, ExportError> {
         let outcome = self.to_sink(sink).await;
         if outcome.as_ref().is_err_and(|error| error.checkpoint().is_none()) {
-            // It is hidden, and in nobody's way.
+            // A part that cannot be removed is hidden, and does no harm.
             let _ = sink.discard().await;
         }
         outcome
     }
 
-    /// Exports to whoever reads: returns when the first byte is there to be read. A download that
-    /// breaks off goes on inside, as long as the server can vouch that the file is the same.
+    /// Exports to a reader. Returns when the first byte can be read. A download that breaks off is
+    /// resumed internally, if a validator shows that the file is unchanged.
     ///
     /// # Errors
     ///
@@ -137,8 +139,8 @@ impl Export {
         Download::open(|mut pipe| async move { self.to_sink(&mut pipe).await }).await
     }
 
-    /// Asks for the export, and returns when the service has accepted it. Its checkpoint is what
-    /// [`Client::resume`](crate::Client::resume) goes on from.
+    /// Submits the export, and returns when the service has accepted it. Use its checkpoint with
+    /// [`Client::resume`](crate::Client::resume).
     ///
     /// # Errors
     ///
@@ -148,30 +150,30 @@ impl Export {
         Ok(Submitted::of(&job, now))
     }
 
-    /// Asks once how far the operation is.
+    /// Polls the operation once.
     ///
     /// # Errors
     ///
-    /// Fails if the operation did, or if it cannot be asked after.
+    /// Fails if the operation has failed, or if the poll does.
     pub async fn status(self) -> Result<Status, ExportError> {
         let (job, now) = self.until(Until::Polled).await?;
         Ok(Status::of(&job, now))
     }
 
-    /// Drives the job no further than its first byte, so that its sink does not matter.
+    /// Drives the job until before the first byte of the file, so that it needs no sink.
     async fn until(self, until: Until) -> Result<(ExportJob, Timestamp), ExportError> {
         let client = Arc::clone(&self.client);
-        let (mut job, mut driver) = self.begin()?;
-        let mut nowhere = Memory { bytes: Vec::new(), limit: 0 };
-        let left = driver.drive(&mut job, &mut nowhere, until).await;
-        if !matches!(left, Left::Reached) {
-            ended(&job, left)?;
+        let (mut job, mut driver) = self.into_parts()?;
+        let mut no_sink = MemorySink { bytes: Vec::new(), limit: 0 };
+        let end = driver.drive(&mut job, &mut no_sink, until).await;
+        if !matches!(end, DriveEnd::Reached) {
+            export_result(&job, end)?;
         }
         Ok((job, client.clock.now()))
     }
 
-    /// Stops the job before it asks for anything if its file could not be written.
-    fn unless(mut self, checked: Result<io::Result<()>, JoinError>) -> Self {
+    /// Ends the job before its first request if its target cannot be written.
+    fn with_checked_target(mut self, checked: Result<io::Result<()>, JoinError>) -> Self {
         let checked = checked.map_err(io::Error::other).and_then(|checked| checked);
         if let (Ok(job), Err(error)) = (&mut self.job, checked) {
             job.stop(Failure::new(FailureKind::Sink).with_source(error));
@@ -179,38 +181,38 @@ impl Export {
         self
     }
 
-    pub(crate) fn begin(self) -> Result<(ExportJob, Driver), ExportError> {
+    pub(crate) fn into_parts(self) -> Result<(ExportJob, Driver), ExportError> {
         let entry = match (self.key, &self.client.checkpoints) {
             (None, _) => None,
             (Some(_), None) => return Err(ExportError::NoStore),
             (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
-        let watch = self.hooks.watch();
-        Ok((self.job?, Driver::new(self.client, watch, Keeper::new(entry))))
+        let observer = self.hooks.observer();
+        Ok((self.job?, Driver::new(self.client, observer, CheckpointWriter::new(entry))))
     }
 }
 
-pub(crate) fn ended(job: &ExportJob, left: Left) -> Result<Artifact, ExportError> {
+pub(crate) fn export_result(job: &ExportJob, end: DriveEnd) -> Result<Artifact, ExportError> {
     let checkpoint = || Box::new(job.checkpoint());
-    match left {
-        Left::Done(Ok(artifact)) => Ok(artifact),
-        Left::Done(Err(error)) => {
+    match end {
+        DriveEnd::Done(Ok(artifact)) => Ok(artifact),
+        DriveEnd::Done(Err(error)) => {
             let original_request =
                 job.facts().and_then(|facts| facts.original_request.as_deref().map(String::from));
             let (error, checkpoint) = (Box::new(error), checkpoint());
             Err(ExportError::Job { error, checkpoint, original_request })
         }
-        Left::Reached => Err(ExportError::Stopped { checkpoint: checkpoint() }),
+        DriveEnd::Reached => Err(ExportError::Stopped { checkpoint: checkpoint() }),
     }
 }
 
-/// Memory, up to a limit.
-struct Memory {
+/// A sink in memory, up to a limit.
+struct MemorySink {
     bytes: Vec<u8>,
     limit: usize,
 }
 
-impl Sink for Memory {
+impl Sink for MemorySink {
     async fn have(&mut self, _operation: &str) -> io::Result<u64> {
         Ok(self.bytes.len() as u64)
     }
@@ -232,7 +234,7 @@ impl Sink for Memory {
     }
 }
 
-impl Memory {
+impl MemorySink {
     fn too_large(&self) -> io::Error {
         let text = format!("the file is longer than the {} bytes allowed", self.limit);
         io::Error::new(io::ErrorKind::FileTooLarge, text)

@@ -1,4 +1,4 @@
-//! Many exports in one future.
+//! Runs many exports in one future.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,23 +16,24 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep_until;
 
-use crate::client::Shared;
-use crate::drive::{Driver, Left};
-use crate::export::{Export, ended};
+use crate::client::ClientInner;
+use crate::drive::{DriveEnd, Driver};
+use crate::export::{Export, export_result};
 use crate::sink::Sink;
 
-/// Any number of exports, under one pace and in one future.
+/// Any number of exports in one future.
 ///
-/// They share the client's connections, tokens and [pace](export_core::Pacer). How many are under
-/// way at once is bounded by [`BatchLimits`](export_core::BatchLimits), and so is memory: an export that waits takes about a
-/// kilobyte, and nothing is opened for its file before its download begins.
+/// They share the client's connections, tokens and [pacer](export_core::Pacer).
+/// [`BatchLimits`](export_core::BatchLimits) bounds how many are under way at once, and so the
+/// memory: an export that waits takes about a kilobyte, and its sink is opened when its download
+/// starts.
 ///
 /// ```no_run
 /// # async fn run(client: export_hyper::Client) -> Result<(), export_hyper::ExportError> {
 /// use export_hyper::{BatchLimits, DocumentExport, ExportSpec, FileSink};
 ///
-/// let place = |key| async move { Ok(FileSink::to_file(format!("report-{key}.pdf"))) };
-/// let mut exports = client.exports(BatchLimits::default(), place);
+/// let open = |key| async move { Ok(FileSink::to_file(format!("report-{key}.pdf"))) };
+/// let mut exports = client.exports(BatchLimits::default(), open);
 /// for (key, id) in [(1, "124efa2a142f472ba1ceab34ed18915f"), (2, "8a2c")] {
 ///     exports.add(key, client.export(ExportSpec::document(id, DocumentExport::pdf())))?;
 /// }
@@ -46,25 +47,25 @@ use crate::sink::Sink;
 /// # }
 /// ```
 ///
-/// # Going on after a crash
+/// # After a crash
 ///
-/// Give each export a key of its own in the client's store ([`Export::with_key`]); after a crash,
-/// add what [`Client::resume_key`](crate::Client::resume_key) brings back. What was learnt meanwhile is in
-/// [`state`](Self::state) and [`Client::pacer`](crate::Client::pacer).
+/// Give each export its own key in the client's store ([`Export::with_key`]). After a crash, add
+/// what [`Client::resume_key`](crate::Client::resume_key) returns. Store [`state`](Self::state) and
+/// [`Client::pacer`](crate::Client::pacer) to keep what was learnt.
 pub struct Exports<S> {
-    client: Arc<Shared>,
+    client: Arc<ClientInner>,
     batch: Batch,
-    /// What drives each job that is not handed out.
+    /// The drivers of the jobs that are not handed out.
     drivers: HashMap<JobKey, Driver>,
-    open: Open<S>,
-    working: FuturesUnordered<Pin<Box<dyn Future<Output = Worked<S>> + Send>>>,
+    open: OpenSink<S>,
+    turns: FuturesUnordered<Pin<Box<dyn Future<Output = TurnResult<S>> + Send>>>,
 }
 
-type Open<S> = Box<dyn Fn(JobKey) -> Opening<S> + Send + Sync>;
-type Opening<S> = Pin<Box<dyn Future<Output = io::Result<S>> + Send>>;
+type OpenSink<S> = Box<dyn Fn(JobKey) -> SinkFuture<S> + Send + Sync>;
+type SinkFuture<S> = Pin<Box<dyn Future<Output = io::Result<S>> + Send>>;
 
-/// A job after its turn.
-struct Worked<S> {
+/// The result of a job's turn.
+struct TurnResult<S> {
     turn: Turn,
     driver: Driver,
     outcome: Option<Result<Artifact, ExportError>>,
@@ -79,7 +80,7 @@ impl<S> fmt::Debug for Exports<S> {
 
 impl<S: Sink + 'static> Exports<S> {
     pub(crate) fn new<F>(
-        client: Arc<Shared>,
+        client: Arc<ClientInner>,
         state: BatchState,
         open: impl Fn(JobKey) -> F + Send + Sync + 'static,
     ) -> Self
@@ -91,32 +92,32 @@ impl<S: Sink + 'static> Exports<S> {
             batch: Batch::resumed(state),
             drivers: HashMap::new(),
             open: Box::new(move |key| Box::pin(open(key))),
-            working: FuturesUnordered::new(),
+            turns: FuturesUnordered::new(),
         }
     }
 
-    /// Takes in an export, which may be one that is gone on with. `key` is what it is called when
-    /// its file is opened and when it is over; each has to have its own.
+    /// Adds a new or a resumed export. `key` identifies it when its sink is opened and when it has
+    /// ended, and must be unique.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be asked for at all: what it describes is not possible, say.
+    /// Fails if the export cannot be started, because its spec is invalid, for example.
     pub fn add(&mut self, key: JobKey, export: Export) -> Result<(), ExportError> {
-        let (job, driver) = export.begin()?;
+        let (job, driver) = export.into_parts()?;
         self.drivers.insert(key, driver);
         self.batch.add(self.client.clock.now(), key, job);
         Ok(())
     }
 
-    /// Drives all of them until the next one is over; `None` once all are.
+    /// Drives all exports until the next one has ended; `None` if all have.
     ///
-    /// Dropping the future loses nothing: it goes on where it was when it is called again.
+    /// Dropping the future loses nothing: the next call continues.
     pub async fn next(&mut self) -> Option<Finished<S>> {
         loop {
             let step = self.batch.step(self.client.clock.now(), &mut self.client.pacer.lock());
             let until = match step {
                 BatchStep::Turn(turn) => {
-                    self.set_to_work(turn);
+                    self.start_turn(turn);
                     continue;
                 }
                 BatchStep::Wait(until) => Some(self.client.clock.instant(until)),
@@ -129,19 +130,20 @@ impl<S: Sink + 'static> Exports<S> {
                     None => std::future::pending().await,
                 }
             };
-            let worked = tokio::select! {
+            let result = tokio::select! {
                 biased;
-                Some(worked) = self.working.next() => worked,
+                Some(result) = self.turns.next() => result,
                 () = later => continue,
             };
-            if let Some(finished) = self.put_back(worked) {
+            if let Some(finished) = self.put_back(result) {
                 return Some(finished);
             }
         }
     }
 
-    /// Gives up those that the service has not accepted yet, but for submits that are on their
-    /// way: nothing more is asked for, and what was accepted comes to its end. Returns their keys.
+    /// Removes the exports that the service has not accepted yet, except those whose submit is
+    /// under way. No more exports are submitted; those that were accepted continue. Returns the
+    /// keys of the removed exports.
     pub fn withdraw(&mut self) -> Vec<JobKey> {
         let keys: Vec<JobKey> = self.batch.withdraw().map(|(key, _)| key).collect();
         for key in &keys {
@@ -150,56 +152,58 @@ impl<S: Sink + 'static> Exports<S> {
         keys
     }
 
-    /// How many exports are where.
+    /// The number of exports in each phase.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.batch.counts()
     }
 
-    /// The limits, and what was learnt of how long exports take: for
-    /// [`Client::exports_resumed`](crate::Client::exports_resumed) of another process.
+    /// The limits, and what was learnt of how long exports take. For
+    /// [`Client::exports_resumed`](crate::Client::exports_resumed) in another process.
     #[must_use]
     pub fn state(&self) -> BatchState {
         self.batch.state()
     }
 
-    /// A job does what it has its turn for.
-    fn set_to_work(&mut self, mut turn: Turn) {
+    /// Starts the future of a job's turn.
+    fn start_turn(&mut self, mut turn: Turn) {
         let Some(mut driver) = self.drivers.remove(&turn.key()) else { return };
-        let opening = (turn.phase() == Phase::Fetch).then(|| (self.open)(turn.key()));
-        self.working.push(Box::pin(async move {
+        let sink = (turn.phase() == Phase::Fetch).then(|| (self.open)(turn.key()));
+        self.turns.push(Box::pin(async move {
             let permit = turn.take_permit();
-            let (outcome, sink) = match opening {
-                None => (driver.turn(turn.job(), permit, &mut Nowhere).await, None),
-                Some(opening) => match opening.await {
-                    Ok(mut sink) => (driver.turn(turn.job(), permit, &mut sink).await, Some(sink)),
+            let (outcome, sink) = match sink {
+                None => (driver.take_turn(turn.job(), permit, &mut NoSink).await, None),
+                Some(sink) => match sink.await {
+                    Ok(mut sink) => {
+                        (driver.take_turn(turn.job(), permit, &mut sink).await, Some(sink))
+                    }
                     Err(error) => {
                         turn.job().stop(Failure::new(FailureKind::Sink).with_source(error));
-                        (driver.turn(turn.job(), permit, &mut Nowhere).await, None)
+                        (driver.take_turn(turn.job(), permit, &mut NoSink).await, None)
                     }
                 },
             };
             let outcome = match outcome {
                 None => None,
-                Some(outcome) => Some(match ended(turn.job(), Left::Done(outcome)) {
-                    Ok(artifact) => driver.forget().await.map(|()| artifact),
+                Some(outcome) => Some(match export_result(turn.job(), DriveEnd::Done(outcome)) {
+                    Ok(artifact) => driver.remove_checkpoint().await.map(|()| artifact),
                     Err(error) => Err(error),
                 }),
             };
-            Worked { turn, driver, outcome, sink }
+            TurnResult { turn, driver, outcome, sink }
         }));
     }
 
-    fn put_back(&mut self, worked: Worked<S>) -> Option<Finished<S>> {
-        let Worked { turn, driver, outcome, sink } = worked;
+    fn put_back(&mut self, result: TurnResult<S>) -> Option<Finished<S>> {
+        let TurnResult { turn, driver, outcome, sink } = result;
         let key = turn.key();
-        let over =
+        let ended =
             self.batch.put_back(self.client.clock.now(), &mut self.client.pacer.lock(), turn);
-        match (over, outcome) {
+        match (ended, outcome) {
             (Some(_), Some(outcome)) => Some(Finished::new(key, outcome, sink)),
-            // The clock has gone on since its turn, and its time is up: the next turn tells.
-            (Some(over), None) => {
-                self.batch.add(self.client.clock.now(), key, over.job);
+            // Its deadline has passed since its turn: the next turn returns the outcome.
+            (Some(ended), None) => {
+                self.batch.add(self.client.clock.now(), key, ended.job);
                 self.drivers.insert(key, driver);
                 None
             }
@@ -211,19 +215,19 @@ impl<S: Sink + 'static> Exports<S> {
     }
 }
 
-/// The sink of a request that has no file for an answer.
-struct Nowhere;
+/// The sink of requests that download nothing.
+struct NoSink;
 
-impl Sink for Nowhere {
+impl Sink for NoSink {
     async fn have(&mut self, _operation: &str) -> io::Result<u64> {
         Ok(0)
     }
 
     async fn begin(&mut self, _artifact: &Artifact, _offset: u64) -> io::Result<()> {
-        Err(io::Error::other("there is no place for this file"))
+        Err(io::Error::other("no sink for this file"))
     }
 
     async fn write(&mut self, _chunk: Bytes) -> io::Result<()> {
-        Err(io::Error::other("there is no place for this file"))
+        Err(io::Error::other("no sink for this file"))
     }
 }

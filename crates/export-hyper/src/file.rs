@@ -1,4 +1,4 @@
-//! A sink that is a file.
+//! A sink that writes a file.
 
 use std::io;
 use std::mem;
@@ -6,27 +6,26 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use export_core::Artifact;
-use export_host::{FilePlace, IfExists, PartFile};
+use export_host::{FileTarget, IfExists, PartFile};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::sink::Sink;
 
-/// A sink that is a file: complete under its name, or not there at all.
+/// A sink that writes a file. The file gets its name only when it is complete.
 ///
-/// It writes to a part file beside its target, `.NAME.<hash>.part`, on a thread that may block,
-/// while the next bytes are on their way. A later export of the same operation to the same place
-/// goes on with the part.
+/// It writes to a part file beside its target, `.NAME.<hash>.part`, on tokio's threads for blocking
+/// work, while the next bytes are received. A later run of the same operation with the same target
+/// resumes the part.
 ///
-/// [`Export::to_file`](crate::Export::to_file) and [`to_dir`](crate::Export::to_dir) use it, and
-/// are shorter to write; by itself it takes a rule for the file's name, and one for a file that
-/// stands there already.
+/// [`Export::to_file`](crate::Export::to_file) and [`to_dir`](crate::Export::to_dir) use it. Use it
+/// directly to choose the file's name later, or to set a rule for an existing file.
 #[derive(Debug)]
 pub struct FileSink {
-    place: FilePlace,
+    target: FileTarget,
     rule: IfExists,
     part: Part,
-    batch: Vec<Bytes>,
-    batched: usize,
+    pending: Vec<Bytes>,
+    pending_bytes: usize,
     finished: Option<PathBuf>,
 }
 
@@ -34,57 +33,55 @@ pub struct FileSink {
 enum Part {
     Closed,
     Open(PartFile),
-    /// Gone for good once a write has failed.
+    /// A write is under way. The part is closed if it fails.
     Busy(JoinHandle<io::Result<PartFile>>),
 }
 
-/// Bytes that are written at once: enough to make a system call cheap, and little to hold.
-const BATCH: usize = 1_048_576;
+/// Bytes to gather for one write: enough that system calls cost little, and little memory.
+const WRITE_SIZE: usize = 1_048_576;
 
 impl FileSink {
     /// A file at this path.
     pub fn to_file(path: impl Into<PathBuf>) -> Self {
-        Self::new(FilePlace::file(path))
+        Self::new(FileTarget::file(path))
     }
 
-    /// A file in this folder, under the name that the service gives it, made safe.
+    /// A file in this folder, under the service's name for it, which is made safe.
     pub fn to_folder(path: impl Into<PathBuf>) -> Self {
-        Self::new(FilePlace::folder(path))
+        Self::new(FileTarget::folder(path))
     }
 
-    /// A file at the path that `choose` makes of what the service says of it, when its first byte
-    /// comes. Until then it is a part in `folder`, which has to be on the same disk. `choose` may
-    /// block; if it fails, so does the export.
+    /// A file at the path that `choose` returns for the artifact when its download starts. Until
+    /// then its part is in `folder`, which has to be on the same file system. `choose` may block;
+    /// if it fails, so does the export.
     pub fn to_chosen(
         folder: impl Into<PathBuf>,
         choose: impl Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(FilePlace::chosen(folder, choose))
+        Self::new(FileTarget::chosen(folder, choose))
     }
 
-    /// Chooses what becomes of a file that stands there already when this one is complete. It is
-    /// **replaced** by default.
+    /// Sets what to do if the target exists when the file is complete. **Replace** by default.
     #[must_use]
     pub fn if_exists(mut self, rule: IfExists) -> Self {
         self.rule = rule;
         self
     }
 
-    /// Where the file is, once it is complete.
+    /// The path of the file, once it is complete.
     #[must_use]
     pub fn finished(&self) -> Option<&Path> {
         self.finished.as_deref()
     }
 
-    /// Removes what was downloaded so far, for an export that will not be gone on with. It is no
-    /// error if there is nothing.
+    /// Removes the part, if there is one, for an export that will not be resumed.
     ///
     /// # Errors
     ///
-    /// Fails if the folder may not be written.
+    /// Fails if the folder is not writable.
     pub async fn discard(&mut self) -> io::Result<()> {
         if let Part::Busy(_) = self.part {
-            self.idle().await?;
+            self.wait_idle().await?;
         }
         match mem::replace(&mut self.part, Part::Closed) {
             Part::Open(part) => {
@@ -94,22 +91,22 @@ impl FileSink {
         }
     }
 
-    fn new(place: FilePlace) -> Self {
+    fn new(target: FileTarget) -> Self {
         let (rule, part) = (IfExists::default(), Part::Closed);
-        Self { place, rule, part, batch: Vec::new(), batched: 0, finished: None }
+        Self { target, rule, part, pending: Vec::new(), pending_bytes: 0, finished: None }
     }
 
     async fn open(&mut self, operation: &str) -> io::Result<&mut PartFile> {
         if matches!(self.part, Part::Closed) {
-            let (place, operation) = (self.place.clone(), operation.to_owned());
-            let open = move || place.open(&operation);
+            let (target, operation) = (self.target.clone(), operation.to_owned());
+            let open = move || target.open(&operation);
             self.part = Part::Open(spawn_blocking(open).await.map_err(io::Error::other)??);
         }
-        self.idle().await
+        self.wait_idle().await
     }
 
-    /// The part, with no write under way.
-    async fn idle(&mut self) -> io::Result<&mut PartFile> {
+    /// Waits until no write is under way. Returns the part.
+    async fn wait_idle(&mut self) -> io::Result<&mut PartFile> {
         if let Part::Busy(writing) = &mut self.part {
             let written = writing.await;
             self.part = Part::Closed;
@@ -121,18 +118,18 @@ impl FileSink {
         }
     }
 
-    /// Starts to write what was gathered, once the write before is done.
+    /// Starts to write the gathered bytes, after the previous write.
     async fn flush(&mut self) -> io::Result<()> {
-        self.idle().await?;
-        let batch = mem::take(&mut self.batch);
-        self.batched = 0;
-        self.on_the_side(move |part| batch.iter().try_for_each(|chunk| part.write_all(chunk)));
+        self.wait_idle().await?;
+        let pending = mem::take(&mut self.pending);
+        self.pending_bytes = 0;
+        self.start_work(move |part| pending.iter().try_for_each(|chunk| part.write_all(chunk)));
         Ok(())
     }
 
-    /// Does something with the part where it may block. A handle that is dropped in the meantime
-    /// leaves this running: the part stays locked until it is done.
-    fn on_the_side(&mut self, work: impl FnOnce(&mut PartFile) -> io::Result<()> + Send + 'static) {
+    /// Starts work on the part on a thread for blocking work. It continues if the sink is dropped,
+    /// and the part stays locked until it is done.
+    fn start_work(&mut self, work: impl FnOnce(&mut PartFile) -> io::Result<()> + Send + 'static) {
         if let Part::Open(mut part) = mem::replace(&mut self.part, Part::Closed) {
             self.part = Part::Busy(spawn_blocking(move || work(&mut part).map(|()| part)));
         }
@@ -143,37 +140,37 @@ impl Sink for FileSink {
     async fn have(&mut self, operation: &str) -> io::Result<u64> {
         self.open(operation).await?;
         self.flush().await?;
-        Ok(self.idle().await?.have())
+        Ok(self.wait_idle().await?.have())
     }
 
     async fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
-        self.batch.clear();
-        self.batched = 0;
-        let (place, artifact) = (self.place.clone(), artifact.clone());
+        self.pending.clear();
+        self.pending_bytes = 0;
+        let (target, artifact) = (self.target.clone(), artifact.clone());
         self.open(artifact.operation()).await?;
-        self.on_the_side(move |part| {
-            place.name(part, &artifact)?;
+        self.start_work(move |part| {
+            target.name(part, &artifact)?;
             part.cut(offset)
         });
-        self.idle().await.map(|_| ())
+        self.wait_idle().await.map(|_| ())
     }
 
     async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
-        self.batched += chunk.len();
-        self.batch.push(chunk);
-        if self.batched >= BATCH { self.flush().await } else { Ok(()) }
+        self.pending_bytes += chunk.len();
+        self.pending.push(chunk);
+        if self.pending_bytes >= WRITE_SIZE { self.flush().await } else { Ok(()) }
     }
 
     async fn sync(&mut self) -> io::Result<u64> {
         self.flush().await?;
-        self.idle().await?;
-        self.on_the_side(|part| part.sync().map(|_| ()));
-        Ok(self.idle().await?.have())
+        self.wait_idle().await?;
+        self.start_work(|part| part.sync().map(|_| ()));
+        Ok(self.wait_idle().await?.have())
     }
 
     async fn finish(&mut self, _artifact: &Artifact) -> io::Result<()> {
         self.flush().await?;
-        self.idle().await?;
+        self.wait_idle().await?;
         if let Part::Open(part) = mem::replace(&mut self.part, Part::Closed) {
             let rule = self.rule;
             let finished = spawn_blocking(move || part.finish_unless(rule)).await;

@@ -1,4 +1,4 @@
-//! Requests that are not exports.
+//! Sends requests that are not exports.
 
 use std::fmt;
 
@@ -11,12 +11,11 @@ use hyper_util::client::legacy::Client;
 use crate::connector::{BoxError, Connector};
 use crate::transport::{classify, pool};
 
-/// Sends requests of the caller's own in the way in which a [`Client`](crate::Client) sends its:
-/// it believes the same authorities, goes through the same proxies, waits as long for a
-/// connection, and says in the same words what a failure proves.
+/// Sends other requests with the transport of a [`Client`](crate::Client): the same certificate
+/// authorities, proxies and connect timeout, and the same classification of failures.
 ///
-/// It is for whoever brings an exported file further. It knows no token and adds no header,
-/// follows no redirect, and tries nothing a second time. Only connecting is bounded in time.
+/// For programs that upload an exported file, for example. It adds no token or header, follows no
+/// redirect, and does not retry. Only the time to connect is limited.
 ///
 /// ```no_run
 /// use export_host::{ProxySettings, TlsOptions};
@@ -39,20 +38,20 @@ impl<B> HttpSender<B>
 where
     B: HttpBody<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    /// A pool of connections of its own. Nothing is connected yet.
+    /// A sender with its own pool of connections. Connects when a request is sent.
     ///
     /// # Errors
     ///
-    /// Fails if a bundle of certificates is of no use, or if there is no authority to believe.
+    /// Fails if a CA bundle is invalid, or if there are no certificate authorities.
     pub fn new(tls: &TlsOptions, proxies: ProxyRules) -> Result<Self, BuildError> {
         Ok(Self { pool: pool(Connector::new(tls, proxies)?, usize::MAX) })
     }
 
-    /// Sends a request and waits for the head of its answer, for ever if need be.
+    /// Sends a request and waits for the head of its answer, without a timeout.
     ///
     /// # Errors
     ///
-    /// Fails if no head comes. An answer of any status is no failure.
+    /// Fails if there is no answer. An answer with any status is a success.
     pub async fn send(&self, request: Request<B>) -> Result<Response<Incoming>, Failure> {
         self.pool.request(request).await.map_err(classify)
     }

@@ -1,4 +1,4 @@
-//! Export files from Workiva, async: hyper, tokio and rustls around a sans-IO core.
+//! Exports files from Workiva, async: hyper, tokio and rustls around a sans-IO core.
 //!
 //! ```no_run
 //! use export_hyper::{ApiVersion, Client, Credentials, DocumentExport, ExportSpec};
@@ -19,12 +19,13 @@
 //! }
 //! ```
 //!
-//! Every rule about what to send, what an answer means and how long to wait is in
-//! [`export_core`], whose public types are here too. The blocking twin of this crate,
-//! `export-ureq`, has the same names without `.await` and does the same on the same answers.
+//! All rules about what to send, what an answer means and how long to wait are in [`export_core`],
+//! whose public types are re-exported here. `export-ureq` is the same for blocking code: it has the
+//! same names without `.await`, and does the same on the same answers.
 
 #![forbid(unsafe_code)]
 
+mod checkpoints;
 mod client;
 mod clock;
 mod connector;
@@ -33,14 +34,14 @@ mod drive;
 mod export;
 mod exports;
 mod file;
-mod heard_out;
 mod http_sender;
-mod keeper;
 mod own_transport;
+mod read_after_write_error;
 mod sink;
 mod tokens;
 mod transport;
 
+pub use checkpoints::{Blocking, CheckpointStore, Storing};
 pub use client::Client;
 pub use download::Download;
 pub use export::Export;
@@ -52,6 +53,5 @@ pub use export_host::{
 pub use exports::Exports;
 pub use file::FileSink;
 pub use http_sender::HttpSender;
-pub use keeper::{Blocking, CheckpointStore, Storing};
 pub use own_transport::OwnTransport;
 pub use sink::Sink;

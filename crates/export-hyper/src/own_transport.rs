@@ -1,4 +1,4 @@
-//! A caller's own way to send requests.
+//! A custom transport.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -16,11 +16,11 @@ use tower_service::Service;
 use crate::connector::BoxError;
 use crate::transport::Body;
 
-/// A transport that the caller has: a stack of `tower` layers, a pool that other code uses too, a
-/// double in a test.
+/// A custom transport, such as a stack of `tower` layers, a pool that other code uses as well, or a
+/// test double.
 ///
-/// It must not follow redirects, and must leave bodies as they are: not decompressed, not whole
-/// in memory. Settings for TLS and proxies are its own affair.
+/// It must not follow redirects, decompress bodies, or buffer whole bodies in memory. Settings for
+/// TLS and proxies do not apply to it.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -56,11 +56,11 @@ use crate::transport::Body;
 /// # Ok::<(), export_hyper::BuildError>(())
 /// ```
 #[derive(Clone)]
-pub struct OwnTransport(Arc<dyn Carry>);
+pub struct OwnTransport(Arc<dyn DynTransport>);
 
 impl OwnTransport {
-    /// Sends by this service. Nothing is known of its errors, so that each may mean that the
-    /// request arrived: [`FailureKind::Unanswered`].
+    /// Sends requests with this service. Its errors are unknown, so that the request may have
+    /// arrived after each of them: [`FailureKind::Unanswered`].
     #[must_use]
     pub fn new<S, B>(service: S) -> Self
     where
@@ -73,7 +73,7 @@ impl OwnTransport {
         Self::with_classify(service, |_| FailureKind::Unanswered)
     }
 
-    /// Sends by this service, whose errors `classify` tells apart: above all those that prove
+    /// Sends requests with this service. `classify` maps its errors, above all those that prove
     /// that a request was not sent.
     #[must_use]
     pub fn with_classify<S, B, C>(service: S, classify: C) -> Self
@@ -85,7 +85,7 @@ impl OwnTransport {
         B::Error: Into<BoxError>,
         C: Fn(&S::Error) -> FailureKind + Send + Sync + 'static,
     {
-        Self(Arc::new(Classified { service, classify: Arc::new(classify) }))
+        Self(Arc::new(ClassifiedService { service, classify: Arc::new(classify) }))
     }
 
     pub(crate) fn send(&self, request: Request<Full<Bytes>>) -> Sending {
@@ -101,17 +101,17 @@ impl fmt::Debug for OwnTransport {
 
 type Sending = Pin<Box<dyn Future<Output = Result<Response<Body>, Failure>> + Send>>;
 
-/// A service whose types are forgotten.
-trait Carry: Send + Sync {
+/// A service with erased types.
+trait DynTransport: Send + Sync {
     fn send(&self, request: Request<Full<Bytes>>) -> Sending;
 }
 
-struct Classified<S, C> {
+struct ClassifiedService<S, C> {
     service: S,
     classify: Arc<C>,
 }
 
-impl<S, B, C> Carry for Classified<S, C>
+impl<S, B, C> DynTransport for ClassifiedService<S, C>
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Error: StdError + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! Where the bytes of an artifact go.
+//! Sinks: where the bytes of an artifact go.
 
 use std::future::Future;
 use std::io;
@@ -6,11 +6,11 @@ use std::io;
 use bytes::Bytes;
 use export_core::Artifact;
 
-/// A place for the bytes of one artifact.
+/// Receives the bytes of one artifact.
 ///
-/// A download that broke off goes on where the sink says it ended, if the server can vouch that
-/// the file is still the same. Where it cannot, the download starts again at 0, and a sink that
-/// cannot take back what it has passed on fails then.
+/// A download that broke off is resumed at the offset that the sink reports, if a validator shows
+/// that the file is unchanged. Otherwise it starts again at 0, and a sink that cannot discard the
+/// bytes that it has passed on fails.
 ///
 /// ```
 /// use std::io;
@@ -19,7 +19,7 @@ use export_core::Artifact;
 /// use export_core::Artifact;
 /// use export_hyper::Sink;
 ///
-/// /// Counts, and keeps nothing.
+/// /// Counts bytes and discards them.
 /// #[derive(Default)]
 /// struct Count(u64);
 ///
@@ -38,46 +38,46 @@ use export_core::Artifact;
 /// }
 /// ```
 pub trait Sink: Send {
-    /// How many bytes of this operation's artifact are here already.
+    /// Returns how many bytes of this operation's artifact the sink has.
     ///
     /// # Errors
     ///
-    /// Fails if that cannot be found out, or if the sink is of no use: nothing is sent then.
+    /// Fails if the sink cannot be used. No request is sent then.
     fn have(&mut self, operation: &str) -> impl Future<Output = io::Result<u64>> + Send;
 
-    /// Gets ready for the byte at `offset`, and forgets whatever it has from there on.
+    /// Discards all bytes from `offset` on. The next write is at `offset`.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot go back so far.
+    /// Fails if it cannot discard them.
     fn begin(
         &mut self,
         artifact: &Artifact,
         offset: u64,
     ) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Takes the next bytes. Not yet safe: see [`sync`](Self::sync).
+    /// Writes the next bytes. They need not be durable before [`sync`](Self::sync).
     ///
     /// # Errors
     ///
-    /// Fails if they cannot be kept.
+    /// Fails if they cannot be written.
     fn write(&mut self, chunk: Bytes) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Makes what was written outlive a crash, and says up to which offset that is so.
-    /// 0 by default: such a sink starts again with each process.
+    /// Makes the written bytes durable. Returns the offset up to which they are. **0** by default:
+    /// such a sink starts again in each process.
     ///
     /// # Errors
     ///
-    /// Fails if the disk does.
+    /// Fails if the storage does.
     fn sync(&mut self) -> impl Future<Output = io::Result<u64>> + Send {
         async { Ok(0) }
     }
 
-    /// The artifact is complete. Called once, and not at all if it never is.
+    /// Completes the artifact. Called once, and only if the download is complete.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be put in its place.
+    /// Fails if the artifact cannot be completed, such as a file that cannot be renamed.
     fn finish(&mut self, artifact: &Artifact) -> impl Future<Output = io::Result<()>> + Send {
         let _ = artifact;
         async { Ok(()) }

@@ -1,4 +1,4 @@
-//! Tokens for all jobs of a client: the source decides, this sends and waits.
+//! Gets tokens for all jobs of a client: sends the token source's requests, and waits for it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,22 +11,22 @@ use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use crate::clock::Clock;
-use crate::transport::{Connection, Transport, collect};
+use crate::transport::{Reuse, Transport, collect};
 
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    /// Never locked across an await.
+    /// Not locked across an await.
     source: Mutex<TokenSource>,
-    handed_in: Notify,
+    changed: Notify,
     hooks: Hooks,
 }
 
 impl Tokens {
     pub(crate) fn new(source: TokenSource, hooks: Hooks) -> Self {
-        Self { source: Mutex::new(source), handed_in: Notify::new(), hooks }
+        Self { source: Mutex::new(source), changed: Notify::new(), hooks }
     }
 
-    /// The token that a request needs; none if it must go without.
+    /// The token for a request; `None` if it needs none.
     pub(crate) async fn get(
         &self,
         transmit: &Transmit<'_>,
@@ -35,16 +35,16 @@ impl Tokens {
     ) -> Result<Option<Token>, Failure> {
         let Some(need) = transmit.token_need() else { return Ok(None) };
         loop {
-            let news = self.handed_in.notified();
-            tokio::pin!(news);
-            // From here on no news is missed, though it comes before it is awaited.
-            news.as_mut().enable();
+            let notified = self.changed.notified();
+            tokio::pin!(notified);
+            // From here on a notification is not missed, even before it is awaited.
+            notified.as_mut().enable();
             let step = self.source().step(clock.now(), need);
             match step {
                 TokenStep::Ready(token) => return Ok(Some(token)),
                 TokenStep::Failed(failure) => return Err(failure),
                 TokenStep::Transmit(request, ticket) => {
-                    self.ask(request, ticket, transport, clock).await;
+                    self.request_token(request, ticket, transport, clock).await;
                 }
                 TokenStep::Wait(_) if clock.now() >= transmit.token_by() => {
                     return Err(
@@ -53,23 +53,23 @@ impl Tokens {
                 }
                 TokenStep::Wait(until) => {
                     let until = clock.instant(until.min(transmit.token_by()));
-                    let _ = timeout_at(until, news).await;
+                    let _ = timeout_at(until, notified).await;
                 }
             }
         }
     }
 
-    async fn ask(
+    async fn request_token(
         &self,
         mut request: Request<Vec<u8>>,
         ticket: Ticket,
         transport: &Transport,
         clock: &Clock,
     ) {
-        self.hooks.dress(&mut request, Access::Trusted);
+        self.hooks.apply_headers(&mut request, Access::Trusted);
         let give_up_at = clock.instant(ticket.give_up_at());
-        let mut open = Open { tokens: self, ticket: Some(ticket), clock };
-        let answer = match transport.send(request, Connection::Any, give_up_at).await {
+        let mut open = OpenTicket { tokens: self, ticket: Some(ticket), clock };
+        let answer = match transport.send(request, Reuse::Allowed, give_up_at).await {
             Err(failure) => Err(failure),
             Ok(response) => {
                 let (head, body) = response.into_parts();
@@ -79,7 +79,7 @@ impl Tokens {
                     .map(|body| (http::Response::from_parts(head, ()), body))
             }
         };
-        open.hand_in(|source, now, ticket| match answer {
+        open.finish(|source, now, ticket| match answer {
             Ok((head, body)) => source.handle_response(now, ticket, &head, &body),
             Err(failure) => source.handle_failure(now, ticket, failure),
         });
@@ -91,28 +91,28 @@ impl Tokens {
     }
 }
 
-/// A ticket that is handed in even if whoever held it is dropped: others wait for it.
-struct Open<'a> {
+/// Returns its ticket to the source on drop, since other jobs wait for it.
+struct OpenTicket<'a> {
     tokens: &'a Tokens,
     ticket: Option<Ticket>,
     clock: &'a Clock,
 }
 
-impl Open<'_> {
+impl OpenTicket<'_> {
     fn limit(&self) -> usize {
         self.ticket.as_ref().map_or(0, Ticket::limit)
     }
 
-    fn hand_in(&mut self, answer: impl FnOnce(&mut TokenSource, Timestamp, Ticket)) {
+    fn finish(&mut self, answer: impl FnOnce(&mut TokenSource, Timestamp, Ticket)) {
         if let Some(ticket) = self.ticket.take() {
             answer(&mut self.tokens.source(), self.clock.now(), ticket);
-            self.tokens.handed_in.notify_waiters();
+            self.tokens.changed.notify_waiters();
         }
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for OpenTicket<'_> {
     fn drop(&mut self) {
-        self.hand_in(|source, now, ticket| source.abandon(now, ticket));
+        self.finish(|source, now, ticket| source.abandon(now, ticket));
     }
 }

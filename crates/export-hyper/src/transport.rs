@@ -1,4 +1,4 @@
-//! Requests out, heads and bodies in; and what a failure proves.
+//! Sends requests, reads answers, and classifies failures.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -19,17 +19,17 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::connector::{BoxError, Connector};
 use crate::own_transport::OwnTransport;
 
-/// A way to send requests: this crate's, or the caller's.
+/// The transport of this crate, or a custom one.
 #[derive(Clone, Debug)]
 pub(crate) enum Transport {
     Pools(Box<Pools>),
     Own(OwnTransport),
 }
 
-/// Two pools of connections: one that is shared, and one that never keeps any.
+/// Two pools of connections: one that reuses connections, and one that does not.
 #[derive(Clone)]
 pub(crate) struct Pools {
-    any: Client<Connector, Full<Bytes>>,
+    reused: Client<Connector, Full<Bytes>>,
     fresh: Client<Connector, Full<Bytes>>,
 }
 
@@ -39,27 +39,27 @@ impl fmt::Debug for Pools {
     }
 }
 
-/// A body as it comes, whoever brings it.
+/// The body of an answer, from any transport.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
-/// Whether a request may go over a connection that was used before.
+/// Whether a request may be sent over a connection that was used before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Connection {
-    Any,
-    Fresh,
+pub(crate) enum Reuse {
+    Allowed,
+    Never,
 }
 
-/// The largest head that is read, in bytes, and how much is read at once. Twice as much at once is
-/// slower: the other side then waits for this one to be done.
+/// The largest head, and the size of the read buffer, in **bytes**. A buffer of twice that size was
+/// slower, since the server waited for the client to empty it.
 const LARGEST_HEAD: usize = 65_536;
 
 impl Pools {
     pub(crate) fn new(connector: Connector) -> Self {
-        Self { any: pool(connector.clone(), usize::MAX), fresh: pool(connector, 0) }
+        Self { reused: pool(connector.clone(), usize::MAX), fresh: pool(connector, 0) }
     }
 }
 
-/// A pool that keeps so many idle connections to each host.
+/// A pool that keeps at most `idle` idle connections to each host.
 pub(crate) fn pool<B>(connector: Connector, idle: usize) -> Client<Connector, B>
 where
     B: HttpBody<Data: Send> + Send,
@@ -80,7 +80,7 @@ impl Transport {
     pub(crate) async fn send(
         &self,
         request: Request<Vec<u8>>,
-        connection: Connection,
+        reuse: Reuse,
         give_up_at: Instant,
     ) -> Result<Response<Body>, Failure> {
         let mut request = request.map(|body| Full::new(Bytes::from(body)));
@@ -89,9 +89,9 @@ impl Transport {
             match self {
                 Self::Own(own) => own.send(request).await,
                 Self::Pools(pools) => {
-                    let pool = match connection {
-                        Connection::Any => &pools.any,
-                        Connection::Fresh => &pools.fresh,
+                    let pool = match reuse {
+                        Reuse::Allowed => &pools.reused,
+                        Reuse::Never => &pools.fresh,
                     };
                     let response = pool.request(request).await.map_err(classify)?;
                     Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
@@ -108,7 +108,7 @@ impl Transport {
     }
 }
 
-/// The whole of a body, if it is not longer than `limit`.
+/// Reads a body of at most `limit` bytes.
 pub(crate) async fn collect(
     mut body: Body,
     limit: usize,
@@ -126,7 +126,7 @@ pub(crate) async fn collect(
     }
 }
 
-/// The next piece of a body that may be silent for a while.
+/// Reads the next piece of a body. Fails if none arrives within `stall`.
 pub(crate) async fn next_within(
     body: &mut Body,
     stall: Duration,
@@ -142,7 +142,7 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
         match body.frame().await {
             None => return Ok(None),
             Some(Err(error)) => {
-                return Err(Failure::new(FailureKind::Cut).with_detail(innermost(&*error)));
+                return Err(Failure::new(FailureKind::Cut).with_detail(root_cause(&*error)));
             }
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
@@ -153,7 +153,7 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
     }
 }
 
-/// What an error of the transport proves about the request.
+/// Classifies an error by what it proves about the request.
 pub(crate) fn classify(error: Error) -> Failure {
     let untrusted = if error.is_connect() { tls_verdict(&error) } else { tls_alert(&error) };
     if let Some(reason) = untrusted {
@@ -164,13 +164,13 @@ pub(crate) fn classify(error: Error) -> Failure {
         tunnel.map_or(FailureKind::NotSent, TunnelError::kind)
     } else {
         match causes(&error).find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
-            // It was taken back from a connection that had closed before.
+            // hyper had not sent it yet when the connection was closed.
             Some(error) if error.is_canceled() => FailureKind::NotSent,
             Some(error) if error.is_parse_too_large() => FailureKind::TooLong,
             _ => FailureKind::Unanswered,
         }
     };
-    Failure::new(kind).with_detail(innermost(&error)).with_source(error)
+    Failure::new(kind).with_detail(root_cause(&error)).with_source(error)
 }
 
 fn causes<'a>(
@@ -179,7 +179,7 @@ fn causes<'a>(
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
 }
 
-/// What the first cause says: the outermost one alone says "client error".
-fn innermost(error: &(dyn StdError + 'static)) -> String {
+/// The text of the root cause, since that of the outermost error is only "client error".
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
 }

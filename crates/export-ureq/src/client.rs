@@ -1,4 +1,4 @@
-//! The client: one token source for any number of exports, on any number of threads.
+//! The client: a token source and a pacer for any number of exports, on any number of threads.
 
 use std::io;
 use std::sync::Arc;
@@ -16,53 +16,54 @@ use crate::exports::Exports;
 use crate::own_agent::OwnAgent;
 use crate::sink::Sink;
 use crate::tokens::Tokens;
-use crate::transport::Net;
+use crate::transport::NetConfig;
 
-/// A client of the service. Cheap to clone: clones share tokens, TLS sessions
-/// and one pace: all of their requests together stay under the service's limits.
+/// A client of the service. Cheap to clone: clones share tokens, TLS sessions and one [`Pacer`], so
+/// that all of their requests together stay within the service's limits.
 ///
-/// Everything happens on the thread that asks for it; a thousand exports at once are a thousand
-/// threads that mostly sleep. Stopping one, with a [`Stopper`](crate::Stopper) or by killing the
-/// process, stops this side only: what was accepted goes on at the service, and can be gone on
-/// with from its checkpoint.
+/// An export runs on the calling thread; a thousand single exports at once take a thousand threads,
+/// most of which sleep. Stopping an export, with a [`Stopper`](crate::Stopper) or by killing the
+/// process, stops it locally. An export that was accepted continues at the service, and can be
+/// resumed from its checkpoint.
 #[derive(Clone, Debug)]
-pub struct Client(Arc<Shared>);
+pub struct Client(Arc<ClientInner>);
 
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct ClientInner {
     pub(crate) config: Config,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) pacer: Arc<SharedPacer>,
-    pub(crate) net: Net,
+    pub(crate) net: NetConfig,
     pub(crate) clock: Clock,
     pub(crate) hooks: Hooks,
     pub(crate) checkpoints: Option<Arc<dyn CheckpointStore>>,
 }
 
 impl Client {
-    /// Settings for a client.
+    /// A builder for a client.
     pub fn builder() -> ClientBuilder<Self> {
         ClientBuilder::default()
     }
 
-    /// An export of what `spec` describes. Nothing is sent before it is told where the file goes.
+    /// An export as `spec` describes it. Nothing is sent until a method of it is called that says
+    /// where the file goes.
     pub fn export(&self, spec: ExportSpec) -> Export {
         let job = ExportJob::new(spec, &self.0.config).map_err(ExportError::from);
         Export::new(Arc::clone(&self.0), job)
     }
 
-    /// Goes on with an export from its checkpoint. All budgets start anew.
+    /// Resumes an export from its checkpoint, with new budgets.
     pub fn resume(&self, checkpoint: Checkpoint) -> Export {
         let job = ExportJob::resume(checkpoint, &self.0.config).map_err(ExportError::from);
         Export::new(Arc::clone(&self.0), job)
     }
 
-    /// Goes on with the export whose checkpoint is stored under `key`, and keeps it there.
-    /// `None` if there is none: it was never begun, or has its file.
+    /// Resumes the export whose checkpoint is stored under `key`, and keeps storing it there.
+    /// `None` if there is none: the export was never started, or is complete.
     ///
     /// # Errors
     ///
-    /// Fails if the client has no place for checkpoints, or if this one cannot be read.
+    /// Fails if the client has no checkpoint store, or if the checkpoint cannot be read.
     pub fn resume_key(&self, key: &str) -> Result<Option<Export>, ExportError> {
         let store = self.0.checkpoints.as_ref().ok_or(ExportError::NoStore)?;
         let loaded = store
@@ -71,9 +72,9 @@ impl Client {
         Ok(loaded.map(|checkpoint| self.resume(checkpoint).with_key(key)))
     }
 
-    /// Any number of exports at once. `open` makes the place for the file of each when its download
-    /// begins, and again when one that broke off goes on: a [`FileSink`](crate::FileSink) to the
-    /// same path finds what is there.
+    /// Any number of exports at once. `open` creates the sink of an export when its download
+    /// starts, and again when a broken download is resumed: a [`FileSink`](crate::FileSink) with
+    /// the same path continues the part.
     pub fn exports<S: Sink + Send + 'static>(
         &self,
         limits: BatchLimits,
@@ -82,7 +83,7 @@ impl Client {
         self.exports_resumed(BatchState::default().with_limits(limits), open)
     }
 
-    /// The same, with what an earlier process has [learnt](Exports::state).
+    /// The same, with the [state](Exports::state) of an earlier process.
     pub fn exports_resumed<S: Sink + Send + 'static>(
         &self,
         state: BatchState,
@@ -91,13 +92,14 @@ impl Client {
         Exports::new(Arc::clone(&self.0), state, open)
     }
 
-    /// What was learnt of the service's limits so far, to be stored and given to the next client.
+    /// A copy of the pacer, with what it has learnt of the service's limits, to be stored and
+    /// passed to the next client.
     #[must_use]
     pub fn pacer(&self) -> Pacer {
         self.0.pacer.lock().clone()
     }
 
-    /// Takes over an operation that was started elsewhere, by its id or URL.
+    /// Attaches to an operation that was started elsewhere, by its id or URL.
     pub fn attach(&self, operation: &str) -> Export {
         let job = ExportJob::attach(operation, &self.0.config).map_err(ExportError::Attach);
         Export::new(Arc::clone(&self.0), job)
@@ -115,11 +117,11 @@ impl FromSettings for Client {
         if let (Err(error), None, true) = (&tls, &transport, config.origins().base().is_https()) {
             return Err(error.clone().into());
         }
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(ClientInner {
             config,
             tokens: Arc::new(Tokens::new(tokens, hooks.clone())),
             pacer,
-            net: Net { tls, proxies: Arc::new(proxies), own: transport },
+            net: NetConfig { tls, proxies: Arc::new(proxies), custom: transport },
             clock: Clock::start(),
             hooks,
             checkpoints,

@@ -1,4 +1,4 @@
-//! A file that is read while it comes.
+//! A file that is read while it is downloaded.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -11,18 +11,17 @@ use export_host::ExportError;
 use crate::sink::Sink;
 use crate::stopper::Stopper;
 
-/// The facts of a file, and its bytes as they come.
+/// A file that is read while it is downloaded.
 ///
-/// The bytes are fetched no further ahead than they fit into two buffers of a few hundred KiB.
-/// The end of what is read is the end of the file, and never that of a connection. Dropping it
-/// stops the download.
+/// At most two buffers of a few hundred KiB are received in advance. The reader ends only at the
+/// end of the file, not when a connection ends. Dropping it stops the download.
 ///
 /// ```no_run
 /// use export_ureq::{Client, ExportSpec};
 ///
 /// # fn run(client: Client, spec: ExportSpec) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut report = client.export(spec).open()?;
-/// println!("{} comes", report.artifact().file_name());
+/// println!("{}", report.artifact().file_name());
 /// std::io::copy(&mut report, &mut std::io::stdout())?;
 /// # Ok(())
 /// # }
@@ -44,7 +43,7 @@ enum Piece {
 }
 
 impl Download {
-    /// Has `drive` fill the pipe on a thread of its own, and waits for the first byte.
+    /// Runs `drive`, which fills the pipe, on a thread, and waits for the first byte.
     pub(crate) fn open(
         stopper: Stopper,
         drive: impl FnOnce(Pipe) -> Result<Artifact, ExportError> + Send + 'static,
@@ -54,7 +53,7 @@ impl Download {
         let pipe = Pipe { sender: sender.clone(), reusable, sent: 0, begun: false };
         let run = move || {
             let outcome = drive(pipe).map(Box::new);
-            // If nobody reads any more, nobody wants to know either.
+            // Fails if the reader was dropped.
             let _ = sender.send(Piece::End(outcome));
         };
         let started = thread::Builder::new().name("export".into()).spawn(run);
@@ -72,13 +71,13 @@ impl Download {
         Ok(Self { artifact: *artifact, pieces, spent, current, read, ended, stopper })
     }
 
-    /// Name, media type, and length if it is announced.
+    /// The name, the media type, and the length, if it is announced.
     #[must_use]
     pub const fn artifact(&self) -> &Artifact {
         &self.artifact
     }
 
-    /// Waits for more, if what came before is used up.
+    /// Waits for more bytes, if all were read.
     fn refill(&mut self) {
         while self.read == self.current.len() && self.ended.is_none() {
             match self.pieces.recv() {
@@ -86,7 +85,7 @@ impl Download {
                 Ok(Piece::Bytes(bytes)) => {
                     let spent = std::mem::replace(&mut self.current, bytes);
                     self.read = 0;
-                    // The thread may have come to its end already.
+                    // Fails if the thread has ended.
                     let _ = self.spent.send(spent);
                 }
                 Ok(Piece::End(outcome)) => {
@@ -103,8 +102,8 @@ impl Read for Download {
     ///
     /// # Errors
     ///
-    /// Fails, with the [`ExportError`] inside, if the rest does not come; what was read is then
-    /// not the whole file. It fails again if it is asked again.
+    /// Fails, with an [`ExportError`] inside, if the rest cannot be downloaded: the bytes that were
+    /// read are not the whole file. Later calls fail as well.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.refill();
         let left = self.current.get(self.read..).unwrap_or_default();
@@ -137,10 +136,10 @@ impl fmt::Debug for Download {
 }
 
 fn lost() -> io::Error {
-    io::Error::other("the thread of the download is gone")
+    io::Error::other("the download thread has ended")
 }
 
-/// The end of a [`Download`] into which the bytes go. What was passed on cannot be taken back.
+/// The sink of a [`Download`]. It cannot discard bytes that were read.
 pub(crate) struct Pipe {
     sender: SyncSender<Piece>,
     reusable: Receiver<Vec<u8>>,
@@ -151,7 +150,7 @@ pub(crate) struct Pipe {
 impl Pipe {
     fn send(&self, piece: Piece) -> io::Result<()> {
         let sent = self.sender.send(piece);
-        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads any more"))
+        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the reader is gone"))
     }
 }
 
@@ -163,7 +162,7 @@ impl Sink for Pipe {
     fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
         if offset != self.sent {
             let text = format!(
-                "the download has to start again at byte {offset}, and {} bytes were read already",
+                "the download has to start again at byte {offset}, but {} bytes were read already",
                 self.sent
             );
             return Err(io::Error::new(io::ErrorKind::NotSeekable, text));

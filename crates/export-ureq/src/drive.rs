@@ -1,4 +1,4 @@
-//! The loop: what every driver of the core does, here with ureq and on the caller's thread.
+//! The loop that drives a job, with ureq and on the calling thread.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,33 +7,33 @@ use export_core::{
     Artifact, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase, Reply, Step, Stream,
     Transmit,
 };
-use export_host::{ExportError, PacedRequest, SYNC_EVERY, Until, Watch};
+use export_host::{ExportError, JobObserver, PacedRequest, SYNC_EVERY, Until};
 use http::{Request, Response};
 
-use crate::client::Shared;
-use crate::keeper::Keeper;
+use crate::checkpoint_writer::CheckpointWriter;
+use crate::client::ClientInner;
 use crate::sink::Sink;
 use crate::stopper::Stopper;
-use crate::tokens::Supply;
+use crate::tokens::TokenResult;
 use crate::transport::{Body, READ_BUFFER, Transport};
 
-/// How the loop was left.
+/// Why the loop has ended.
 #[derive(Debug)]
-pub(crate) enum Left {
-    /// The job is over.
+pub(crate) enum DriveEnd {
+    /// The job has ended.
     Done(Result<Artifact, Error>),
-    /// What was to be waited for has happened.
+    /// The job has come as far as it was to be driven.
     Reached,
-    /// Somebody stopped it.
+    /// It was stopped.
     Stopped,
 }
 
 /// Drives one job.
 #[derive(Debug)]
 pub(crate) struct Driver<'a> {
-    client: &'a Shared,
-    watch: Watch,
-    keeper: Keeper,
+    client: &'a ClientInner,
+    observer: JobObserver,
+    writer: CheckpointWriter,
     stopper: &'a Stopper,
     transport: Transport,
     paced: PacedRequest,
@@ -41,46 +41,51 @@ pub(crate) struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     pub(crate) fn new(
-        client: &'a Shared,
-        watch: Watch,
-        keeper: Keeper,
+        client: &'a ClientInner,
+        observer: JobObserver,
+        writer: CheckpointWriter,
         stopper: &'a Stopper,
     ) -> Self {
-        Self::on(Transport::new(&client.net), client, watch, keeper, stopper)
+        Self::on(Transport::new(&client.net), client, observer, writer, stopper)
     }
 
-    /// One that goes on with a connection.
+    /// A driver that uses an existing connection.
     pub(crate) fn on(
         transport: Transport,
-        client: &'a Shared,
-        watch: Watch,
-        keeper: Keeper,
+        client: &'a ClientInner,
+        observer: JobObserver,
+        writer: CheckpointWriter,
         stopper: &'a Stopper,
     ) -> Self {
         let paced = PacedRequest::new(Arc::clone(&client.pacer));
-        Self { client, watch, keeper, stopper, transport, paced }
+        Self { client, observer, writer, stopper, transport, paced }
     }
 
-    pub(crate) fn drive(&mut self, job: &mut ExportJob, sink: &mut dyn Sink, until: Until) -> Left {
+    pub(crate) fn drive(
+        &mut self,
+        job: &mut ExportJob,
+        sink: &mut dyn Sink,
+        until: Until,
+    ) -> DriveEnd {
         let clock = &self.client.clock;
         loop {
-            self.keep(job);
+            self.report_and_store(job);
             if until.is_reached(job) {
-                return Left::Reached;
+                return DriveEnd::Reached;
             }
             match job.step(clock.now()) {
-                Step::Done(Err(error)) => return Left::Done(Err(error)),
-                Step::Done(Ok(artifact)) => return Left::Done(finish(sink, artifact)),
-                _ if self.stopper.is_stopped() => return Left::Stopped,
+                Step::Done(Err(error)) => return DriveEnd::Done(Err(error)),
+                Step::Done(Ok(artifact)) => return DriveEnd::Done(finish(sink, artifact)),
+                _ if self.stopper.is_stopped() => return DriveEnd::Stopped,
                 Step::Wait(wait) => self.stopper.sleep_until(clock.instant(wait.until)),
                 Step::Transmit(transmit) => self.exchange(transmit, sink),
             }
         }
     }
 
-    /// Sends the one request for which the job has its turn, and takes in its answer. `None` if
-    /// there is more to do.
-    pub(crate) fn turn(
+    /// Sends the one request of a turn of a batch, and handles its answer. Returns the outcome if
+    /// the job has ended.
+    pub(crate) fn take_turn(
         &mut self,
         job: &mut ExportJob,
         permit: Option<Permit>,
@@ -91,7 +96,7 @@ impl<'a> Driver<'a> {
             self.exchange(transmit, sink);
         }
         self.paced.release();
-        self.keep(job);
+        self.report_and_store(job);
         match job.step(self.client.clock.now()) {
             Step::Done(Err(error)) => Some(Err(error)),
             Step::Done(Ok(artifact)) => Some(finish(sink, artifact)),
@@ -99,34 +104,34 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// What the next driver of this job needs, and the connection for that of another.
-    pub(crate) fn into_parts(self) -> (Watch, Keeper, Transport) {
-        (self.watch, self.keeper, self.transport)
+    /// The parts for the next driver of this job, and the connection for that of any job.
+    pub(crate) fn into_parts(self) -> (JobObserver, CheckpointWriter, Transport) {
+        (self.observer, self.writer, self.transport)
     }
 
-    /// Tells what has happened to the job, and stores it as it is now.
-    fn keep(&mut self, job: &mut ExportJob) {
-        self.watch.observe(|| job.next_event());
-        if let Err(failure) = self.keeper.store(job.revision(), || job.checkpoint()) {
+    /// Reports the events of the job and stores its checkpoint.
+    fn report_and_store(&mut self, job: &mut ExportJob) {
+        self.observer.observe(|| job.next_event());
+        if let Err(failure) = self.writer.store(job.revision(), || job.checkpoint()) {
             job.stop(failure);
         }
     }
 
-    /// Forgets the job's checkpoint.
-    pub(crate) fn forget(&self) -> Result<(), ExportError> {
-        self.keeper.remove()
+    /// Removes the job's checkpoint.
+    pub(crate) fn remove_checkpoint(&self) -> Result<(), ExportError> {
+        self.writer.remove()
     }
 
-    /// One request and its answer.
+    /// Sends one request and handles its answer.
     fn exchange(&mut self, transmit: Transmit<'_>, sink: &mut dyn Sink) {
         let clock = &self.client.clock;
         let tokens = &self.client.tokens;
         let token = match tokens.get(&transmit, &self.client.net, clock, self.stopper) {
-            Supply::NotNeeded => None,
-            Supply::Token(token) => Some(token),
-            Supply::Failed(failure) => return transmit.decline(clock.now(), failure),
-            // Nothing has happened: the request may be made another time.
-            Supply::Stopped => return,
+            TokenResult::NotNeeded => None,
+            TokenResult::Token(token) => Some(token),
+            TokenResult::Failed(failure) => return transmit.decline(clock.now(), failure),
+            // Nothing was sent: the request can be made another time.
+            TokenResult::Stopped => return,
         };
         let have = match transmit.operation() {
             Some(operation) if transmit.phase() == Phase::Fetch => {
@@ -138,7 +143,7 @@ impl<'a> Driver<'a> {
             Ok(have) => have,
             Err(error) => return transmit.decline(clock.now(), sink_failed(error)),
         };
-        // Nothing postpones the request after this: a permit that is confirmed counts as used.
+        // A confirmed permit counts as used, so nothing after this may postpone the request.
         if let Err(later) = self.paced.confirm(clock.now(), transmit.request_class()) {
             return transmit.postpone(clock.now(), later);
         }
@@ -147,17 +152,17 @@ impl<'a> Driver<'a> {
         }
         let access = transmit.access();
         let (mut request, mut in_flight) = transmit.start(clock.now(), token.as_ref(), have);
-        self.watch.observe(|| in_flight.next_event());
-        if let Err(failure) = self.keeper.store(in_flight.revision(), || in_flight.checkpoint()) {
+        self.observer.observe(|| in_flight.next_event());
+        if let Err(failure) = self.writer.store(in_flight.revision(), || in_flight.checkpoint()) {
             return in_flight.handle_failure(clock.now(), failure);
         }
-        self.client.hooks.dress(&mut request, access);
+        self.client.hooks.apply_headers(&mut request, access);
         self.send(request, in_flight, sink);
     }
 
     fn send(&mut self, request: Request<Vec<u8>>, in_flight: InFlight<'_>, sink: &mut dyn Sink) {
         let clock = &self.client.clock;
-        let _interruptible = self.stopper.guard(self.transport.breaker());
+        let _interruptible = self.stopper.on_stop(self.transport.shutdown_handle());
         let give_up_at = clock.instant(in_flight.give_up_at(clock.now()));
         let (head, body) = match self.transport.send(request, give_up_at) {
             Ok(response) => response.into_parts(),
@@ -167,7 +172,7 @@ impl<'a> Driver<'a> {
         self.paced.handle_head(clock.now(), &head);
         match in_flight.handle_head(clock.now(), &head) {
             Reply::Collect(answer) => {
-                let stored = self.keeper.store(answer.revision(), || answer.checkpoint());
+                let stored = self.writer.store(answer.revision(), || answer.checkpoint());
                 match stored.and_then(|()| body.collect(answer.limit())) {
                     Ok(body) => answer.handle_body(clock.now(), &body),
                     Err(failure) => answer.handle_failure(clock.now(), failure),
@@ -180,21 +185,21 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Brings a body to the sink.
+    /// Writes a body to the sink.
     fn download(
         &mut self,
         stream: &mut Stream<'_>,
         mut body: Body,
         sink: &mut dyn Sink,
     ) -> Result<(), Failure> {
-        self.watch.observe(|| stream.next_event());
-        self.keeper.store(stream.revision(), || stream.checkpoint())?;
+        self.observer.observe(|| stream.next_event());
+        self.writer.store(stream.revision(), || stream.checkpoint())?;
         sink.begin(stream.artifact(), stream.offset()).map_err(sink_failed)?;
-        body.limit_silence(stream.stall());
+        body.set_stall_limit(stream.stall());
         let (mut synced, mut synced_at) = (stream.position(), Instant::now());
         let mut buffer = vec![0; READ_BUFFER];
         loop {
-            // What came before the body broke off is good all the same.
+            // The bytes before the body broke off are valid.
             let (filled, read) = body.fill(&mut buffer);
             let chunk = buffer.get(..filled).unwrap_or_default();
             if stream.check(chunk).is_break() {
@@ -202,14 +207,14 @@ impl<'a> Driver<'a> {
             }
             sink.write(chunk).map_err(sink_failed)?;
             stream.advance(filled as u64);
-            self.watch.progress(stream.position(), stream.artifact().length());
+            self.observer.progress(stream.position(), stream.artifact().length());
             let ended = filled < buffer.len();
             let due =
                 stream.position() - synced >= SYNC_EVERY.0 || synced_at.elapsed() >= SYNC_EVERY.1;
-            if read.is_err() || (due && !ended && self.keeper.is_kept()) {
+            if read.is_err() || (due && !ended && self.writer.is_enabled()) {
                 (synced, synced_at) = (stream.position(), Instant::now());
                 let durable = sink.sync().map_err(sink_failed)?;
-                self.keeper.store_always(&stream.mark_durable(durable))?;
+                self.writer.store_now(&stream.mark_durable(durable))?;
             }
             read?;
             if ended {

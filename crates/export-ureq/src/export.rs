@@ -1,25 +1,25 @@
-//! One export, and where its file goes.
+//! One export, and the methods that run it.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
-use export_host::{ExportError, Hooks, PartFile, Status, Submitted, Until, Watch};
+use export_host::{ExportError, Hooks, JobObserver, PartFile, Status, Submitted, Until};
 
-use crate::client::Shared;
+use crate::checkpoint_writer::CheckpointWriter;
+use crate::client::ClientInner;
 use crate::download::Download;
-use crate::drive::{Driver, Left};
+use crate::drive::{DriveEnd, Driver};
 use crate::file::FileSink;
-use crate::keeper::Keeper;
-use crate::sink::{Memory, Sink};
+use crate::sink::{MemorySink, Sink};
 use crate::stopper::Stopper;
 
-/// An export that was described, and does nothing until it is told where the file goes.
+/// An export that is not started yet. Its methods say where the file goes and run it.
 #[derive(Debug)]
-#[must_use = "an export does nothing before its file is asked for"]
+#[must_use = "an export does nothing until one of its methods runs it"]
 pub struct Export {
-    client: Arc<Shared>,
+    client: Arc<ClientInner>,
     job: Result<ExportJob, ExportError>,
     key: Option<String>,
     hooks: Hooks,
@@ -27,61 +27,61 @@ pub struct Export {
 }
 
 impl Export {
-    pub(crate) fn new(client: Arc<Shared>, job: Result<ExportJob, ExportError>) -> Self {
+    pub(crate) fn new(client: Arc<ClientInner>, job: Result<ExportJob, ExportError>) -> Self {
         let hooks = client.hooks.clone();
         Self { client, job, key: None, hooks, stopper: Stopper::new() }
     }
 
-    /// Stores this job's checkpoints under `key`, in the client's store, until it has its file.
-    /// Without a key nothing is stored, and only an error brings a checkpoint back.
+    /// Stores this job's checkpoints under `key`, in the client's store, until the file is
+    /// complete. Without a key nothing is stored, and only an error returns a checkpoint.
     ///
-    /// What is under the key already is replaced: to go on with it instead, use
+    /// An existing checkpoint under the key is replaced. To resume it instead, use
     /// [`Client::resume_key`](crate::Client::resume_key).
     ///
-    /// The checkpoint is removed last of all, when the file is in its place: a process that is
-    /// killed between the two loads the file once more when it resumes.
+    /// The checkpoint is removed last, when the file has its name: a process that is killed between
+    /// these two steps downloads the file again when it is resumed.
     pub fn with_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// Lets `stopper` end it from another thread, with [`ExportError::Stopped`].
+    /// Lets `stopper` stop the export from another thread. It ends with [`ExportError::Stopped`].
     pub fn with_stopper(mut self, stopper: &Stopper) -> Self {
         self.stopper = stopper.child();
         self
     }
 
-    /// Is told of everything that happens to this export, in place of the client's
+    /// Calls `on_event` with each event of this export, in place of the client's
     /// [`on_event`](crate::ClientBuilder::on_event). It must not block.
-    pub fn on_event(mut self, observe: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.hooks = self.hooks.with_event(observe);
+    pub fn on_event(mut self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.hooks = self.hooks.with_event(on_event);
         self
     }
 
-    /// Is told how far this download is, in place of the client's
+    /// Calls `on_progress` with the progress of this download, in place of the client's
     /// [`on_progress`](crate::ClientBuilder::on_progress). It must not block.
     pub fn on_progress(
         mut self,
-        observe: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
+        on_progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static,
     ) -> Self {
-        self.hooks = self.hooks.with_progress(observe);
+        self.hooks = self.hooks.with_progress(on_progress);
         self
     }
 
-    /// Exports to a file, which appears under its name when it is complete, and replaces what
-    /// stood there. A part file beside it, `.NAME.<hash>.part`, is gone on with by a later resume.
+    /// Exports to a file. It gets its name when it is complete, and replaces an existing file.
+    /// Until then it is `.NAME.<hash>.part` beside it, which a later run resumes.
     ///
     /// # Errors
     ///
-    /// Fails if the export does, or if the file cannot be written. A target that is out of the
-    /// question, because of its folder, say, is told before an export is asked for.
+    /// Fails if the export does, or if the file cannot be written. A target that cannot be written,
+    /// because its folder is missing, for example, is an error before the export is requested.
     pub fn to_file(self, path: impl AsRef<Path>) -> Result<Artifact, ExportError> {
         let checked = PartFile::check(path.as_ref());
-        self.unless(checked).into_file_sink(&mut FileSink::to_file(path.as_ref()))
+        self.with_checked_target(checked).into_file_sink(&mut FileSink::to_file(path.as_ref()))
     }
 
-    /// Exports to a folder, under the name that the service gives the file, made safe. Returns
-    /// the path.
+    /// Exports to a folder, under the service's name for the file, which is made safe. Returns the
+    /// path.
     ///
     /// # Errors
     ///
@@ -89,51 +89,51 @@ impl Export {
     pub fn to_dir(self, folder: impl AsRef<Path>) -> Result<(PathBuf, Artifact), ExportError> {
         let mut sink = FileSink::to_folder(folder.as_ref());
         let checked = PartFile::check_folder(folder.as_ref());
-        let artifact = self.unless(checked).into_file_sink(&mut sink)?;
+        let artifact = self.with_checked_target(checked).into_file_sink(&mut sink)?;
         let path = sink.finished().map(PathBuf::from);
         Ok((path.unwrap_or_else(|| folder.as_ref().join(artifact.file_name())), artifact))
     }
 
-    /// Exports to memory, as long as it is not larger than `limit` bytes.
+    /// Exports to memory. The file may have at most `limit` bytes.
     ///
     /// # Errors
     ///
     /// Fails if the export does, or if the file is larger.
     pub fn bytes(self, limit: usize) -> Result<(Artifact, Vec<u8>), ExportError> {
-        let mut sink = Memory { bytes: Vec::new(), limit };
+        let mut sink = MemorySink { bytes: Vec::new(), limit };
         let artifact = self.to_sink(&mut sink)?;
         Ok((artifact, sink.bytes))
     }
 
-    /// Exports to a sink of the caller's.
+    /// Exports to a custom sink.
     ///
     /// # Errors
     ///
-    /// Fails if the export does, or the sink.
+    /// Fails if the export or the sink does.
     pub fn to_sink(self, sink: &mut dyn Sink) -> Result<Artifact, ExportError> {
         let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
-        let (mut job, watch, keeper) = self.begin()?;
-        let mut driver = Driver::new(&client, watch, keeper, &stopper);
-        let left = driver.drive(&mut job, sink, Until::Done);
-        let artifact = ended(&job, left)?;
-        driver.forget()?;
+        let (mut job, observer, writer) = self.into_parts()?;
+        let mut driver = Driver::new(&client, observer, writer, &stopper);
+        let end = driver.drive(&mut job, sink, Until::Done);
+        let artifact = export_result(&job, end)?;
+        driver.remove_checkpoint()?;
         Ok(artifact)
     }
 
-    /// Leaves no part behind that nobody can go on with.
+    /// Removes the part if the export cannot be resumed.
     fn into_file_sink(self, sink: &mut FileSink) -> Result<Artifact, ExportError> {
         let outcome = self.to_sink(sink);
         if outcome.as_ref().is_err_and(|error| error.checkpoint().is_none()) {
-            // It is hidden, and in nobody's way.
+            // A part that cannot be removed is hidden, and does no harm.
             let _ = sink.discard();
         }
         outcome
     }
 
-    /// Exports to whoever reads: returns when the first byte is there to be read. A download that
-    /// breaks off goes on inside, as long as the server can vouch that the file is the same.
+    /// Exports to a reader. Returns when the first byte can be read. A download that breaks off is
+    /// resumed internally, if a validator shows that the file is unchanged.
     ///
-    /// A thread of its own drives the job until the [`Download`] is read to its end or dropped.
+    /// A thread drives the job until the [`Download`] was read to its end or is dropped.
     ///
     /// # Errors
     ///
@@ -144,8 +144,8 @@ impl Export {
         Download::open(stopper, move |mut pipe| export.to_sink(&mut pipe))
     }
 
-    /// Asks for the export, and returns when the service has accepted it. Its checkpoint is what
-    /// [`Client::resume`](crate::Client::resume) goes on from.
+    /// Submits the export, and returns when the service has accepted it. Use its checkpoint with
+    /// [`Client::resume`](crate::Client::resume).
     ///
     /// # Errors
     ///
@@ -155,57 +155,61 @@ impl Export {
         Ok(Submitted::of(&job, now))
     }
 
-    /// Asks once how far the operation is.
+    /// Polls the operation once.
     ///
     /// # Errors
     ///
-    /// Fails if the operation did, or if it cannot be asked after.
+    /// Fails if the operation has failed, or if the poll does.
     pub fn status(self) -> Result<Status, ExportError> {
         let (job, now) = self.until(Until::Polled)?;
         Ok(Status::of(&job, now))
     }
 
-    /// Drives the job no further than its first byte, so that its sink does not matter.
+    /// Drives the job until before the first byte of the file, so that it needs no sink.
     fn until(self, until: Until) -> Result<(ExportJob, Timestamp), ExportError> {
         let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
-        let (mut job, watch, keeper) = self.begin()?;
-        let mut nowhere = Memory { bytes: Vec::new(), limit: 0 };
-        let left =
-            Driver::new(&client, watch, keeper, &stopper).drive(&mut job, &mut nowhere, until);
-        if !matches!(left, Left::Reached) {
-            ended(&job, left)?;
+        let (mut job, observer, writer) = self.into_parts()?;
+        let mut no_sink = MemorySink { bytes: Vec::new(), limit: 0 };
+        let end =
+            Driver::new(&client, observer, writer, &stopper).drive(&mut job, &mut no_sink, until);
+        if !matches!(end, DriveEnd::Reached) {
+            export_result(&job, end)?;
         }
         Ok((job, client.clock.now()))
     }
 
-    /// Stops the job before it asks for anything if its file could not be written.
-    fn unless(mut self, checked: io::Result<()>) -> Self {
+    /// Ends the job before its first request if its target cannot be written.
+    fn with_checked_target(mut self, checked: io::Result<()>) -> Self {
         if let (Ok(job), Err(error)) = (&mut self.job, checked) {
             job.stop(Failure::new(FailureKind::Sink).with_source(error));
         }
         self
     }
 
-    pub(crate) fn begin(self) -> Result<(ExportJob, Watch, Keeper), ExportError> {
+    pub(crate) fn into_parts(
+        self,
+    ) -> Result<(ExportJob, JobObserver, CheckpointWriter), ExportError> {
         let entry = match (self.key, &self.client.checkpoints) {
             (None, _) => None,
             (Some(_), None) => return Err(ExportError::NoStore),
             (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
-        Ok((self.job?, self.hooks.watch(), Keeper::new(entry)))
+        Ok((self.job?, self.hooks.observer(), CheckpointWriter::new(entry)))
     }
 }
 
-pub(crate) fn ended(job: &ExportJob, left: Left) -> Result<Artifact, ExportError> {
+pub(crate) fn export_result(job: &ExportJob, end: DriveEnd) -> Result<Artifact, ExportError> {
     let checkpoint = || Box::new(job.checkpoint());
-    match left {
-        Left::Done(Ok(artifact)) => Ok(artifact),
-        Left::Done(Err(error)) => {
+    match end {
+        DriveEnd::Done(Ok(artifact)) => Ok(artifact),
+        DriveEnd::Done(Err(error)) => {
             let original_request =
                 job.facts().and_then(|facts| facts.original_request.as_deref().map(String::from));
             let (error, checkpoint) = (Box::new(error), checkpoint());
             Err(ExportError::Job { error, checkpoint, original_request })
         }
-        Left::Stopped | Left::Reached => Err(ExportError::Stopped { checkpoint: checkpoint() }),
+        DriveEnd::Stopped | DriveEnd::Reached => {
+            Err(ExportError::Stopped { checkpoint: checkpoint() })
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Many exports on a few threads.
+//! Runs many exports on a few threads.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -11,32 +11,32 @@ use export_core::{
     Artifact, Batch, BatchState, BatchStep, Counts, ExportJob, Failure, FailureKind, JobKey, Phase,
     Turn,
 };
-use export_host::{ExportError, Finished, Watch};
+use export_host::{ExportError, Finished, JobObserver};
 
-use crate::client::Shared;
-use crate::drive::{Driver, Left};
-use crate::export::{Export, ended};
-use crate::keeper::Keeper;
-use crate::sink::{Memory, Sink};
+use crate::checkpoint_writer::CheckpointWriter;
+use crate::client::ClientInner;
+use crate::drive::{DriveEnd, Driver};
+use crate::export::{Export, export_result};
+use crate::sink::{MemorySink, Sink};
 use crate::stopper::Stopper;
 use crate::transport::Transport;
 
-/// Any number of exports, under one pace and on a few threads.
+/// Any number of exports on a few threads.
 ///
-/// They share the client's tokens and [pace](export_core::Pacer), and each thread keeps its
-/// connection. How many are under way at once is bounded by the threads and by
-/// [`BatchLimits`](export_core::BatchLimits), and so is memory: an export that waits takes about a
-/// kilobyte and no thread, and nothing is opened for its file before its download begins.
+/// They share the client's tokens and [pacer](export_core::Pacer), and each thread keeps its
+/// connection. The threads and [`BatchLimits`](export_core::BatchLimits) bound how many are under
+/// way at once, and so the memory: an export that waits takes about a kilobyte and no thread, and
+/// its sink is opened when its download starts.
 ///
-/// It is an iterator over the exports that are over, in the order in which they come to their end.
-/// The threads begin with the first call of [`next`](Iterator::next). Dropping it stops them.
+/// It is an iterator over the exports that have ended, in the order in which they end. The first
+/// call of [`next`](Iterator::next) starts the threads. Dropping it stops them.
 ///
 /// ```no_run
 /// # fn run(client: export_ureq::Client) -> Result<(), export_ureq::ExportError> {
 /// use export_ureq::{BatchLimits, DocumentExport, ExportSpec, FileSink};
 ///
-/// let place = |key| Ok(FileSink::to_file(format!("report-{key}.pdf")));
-/// let mut exports = client.exports(BatchLimits::default(), place);
+/// let open = |key| Ok(FileSink::to_file(format!("report-{key}.pdf")));
+/// let mut exports = client.exports(BatchLimits::default(), open);
 /// for (key, id) in [(1, "124efa2a142f472ba1ceab34ed18915f"), (2, "8a2c")] {
 ///     exports.add(key, client.export(ExportSpec::document(id, DocumentExport::pdf())))?;
 /// }
@@ -50,144 +50,149 @@ use crate::transport::Transport;
 /// # }
 /// ```
 ///
-/// # Going on after a crash
+/// # After a crash
 ///
-/// Give each export a key of its own in the client's store ([`Export::with_key`]); after a crash,
-/// add what [`Client::resume_key`](crate::Client::resume_key) brings back. What was learnt
-/// meanwhile is in [`state`](Self::state) and [`Client::pacer`](crate::Client::pacer).
+/// Give each export its own key in the client's store ([`Export::with_key`]). After a crash, add
+/// what [`Client::resume_key`](crate::Client::resume_key) returns. Store [`state`](Self::state) and
+/// [`Client::pacer`](crate::Client::pacer) to keep what was learnt.
 pub struct Exports<S> {
-    desk: Arc<Desk<S>>,
-    threads: usize,
-    running: Vec<JoinHandle<()>>,
+    shared: Arc<Shared<S>>,
+    max_threads: usize,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What the threads share.
-struct Desk<S> {
-    client: Arc<Shared>,
+struct Shared<S> {
+    client: Arc<ClientInner>,
     stopper: Stopper,
-    open: Open<S>,
-    state: Mutex<State<S>>,
+    open: OpenSink<S>,
+    state: Mutex<SharedState<S>>,
     changed: Condvar,
 }
 
-type Open<S> = Box<dyn Fn(JobKey) -> io::Result<S> + Send + Sync>;
+type OpenSink<S> = Box<dyn Fn(JobKey) -> io::Result<S> + Send + Sync>;
 
-struct State<S> {
+struct SharedState<S> {
     batch: Batch,
-    /// Who watches and keeps each job that is not handed out.
-    attendants: HashMap<JobKey, (Watch, Keeper)>,
+    /// The parts of the drivers of the jobs that are not handed out.
+    parked: HashMap<JobKey, DriverParts>,
     finished: VecDeque<Finished<S>>,
     is_closed: bool,
-    /// A thread has come to a bad end, with whatever it had in hands.
-    is_broken: bool,
+    /// A thread has panicked, and its job is lost.
+    has_panicked: bool,
 }
 
-/// So many threads, unless another number is set.
+/// What the drivers of a job pass on from turn to turn.
+type DriverParts = (JobObserver, CheckpointWriter);
+
+/// The number of threads by default.
 const THREADS: usize = 8;
 
-/// Exports that are over wait for whoever asks for them; no thread goes on beyond this many.
-const MOST_FINISHED: usize = 64;
+/// The threads pause while this many ended exports were not returned yet.
+const MAX_FINISHED: usize = 64;
 
 impl<S> fmt::Debug for Exports<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = self.desk.state().batch.counts();
+        let counts = self.shared.state().batch.counts();
         f.debug_struct("Exports").field("counts", &counts).finish_non_exhaustive()
     }
 }
 
 impl<S: Sink + Send + 'static> Exports<S> {
     pub(crate) fn new(
-        client: Arc<Shared>,
+        client: Arc<ClientInner>,
         state: BatchState,
         open: impl Fn(JobKey) -> io::Result<S> + Send + Sync + 'static,
     ) -> Self {
-        let state = State {
+        let state = SharedState {
             batch: Batch::resumed(state),
-            attendants: HashMap::new(),
+            parked: HashMap::new(),
             finished: VecDeque::new(),
             is_closed: false,
-            is_broken: false,
+            has_panicked: false,
         };
-        let desk = Desk {
+        let shared = Shared {
             client,
             stopper: Stopper::new(),
             open: Box::new(open),
             state: Mutex::new(state),
             changed: Condvar::new(),
         };
-        Self { desk: Arc::new(desk), threads: THREADS, running: Vec::new() }
+        Self { shared: Arc::new(shared), max_threads: THREADS, threads: Vec::new() }
     }
 
-    /// How many threads there are at most. **8** by default; 1 at least.
+    /// Sets the maximum number of threads. **8** by default, at least 1.
     ///
-    /// A poll or a submit takes one for as long as its answer takes, a download for as long as it
-    /// lasts. Exports that wait take none.
+    /// A poll or a submit takes a thread until it is answered, and a download until it is complete.
+    /// Exports that wait take none.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
-        self.threads = threads.max(1);
+        self.max_threads = threads.max(1);
         self
     }
 
-    /// Lets `stopper` end all of them from another thread: each that is not over yet ends with
-    /// [`ExportError::Stopped`]. A stopper of a single export is not heard here.
+    /// Lets `stopper` stop all exports from another thread: each that has not ended yet ends with
+    /// [`ExportError::Stopped`]. The stopper of a single export has no effect in a batch.
     #[must_use]
     pub fn with_stopper(self, stopper: &Stopper) -> Self {
-        stopper.adopt(&self.desk.stopper);
+        stopper.add_child(&self.shared.stopper);
         self
     }
 
-    /// Takes in an export, which may be one that is gone on with. `key` is what it is called when
-    /// its file is opened and when it is over; each has to have its own.
+    /// Adds a new or a resumed export. `key` identifies it when its sink is opened and when it has
+    /// ended, and must be unique.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be asked for at all: what it describes is not possible, say.
+    /// Fails if the export cannot be started, because its spec is invalid, for example.
     pub fn add(&mut self, key: JobKey, export: Export) -> Result<(), ExportError> {
-        let (job, watch, keeper) = export.begin()?;
-        let mut state = self.desk.state();
-        state.attendants.insert(key, (watch, keeper));
-        state.batch.add(self.desk.client.clock.now(), key, job);
+        let (job, observer, writer) = export.into_parts()?;
+        let mut state = self.shared.state();
+        state.parked.insert(key, (observer, writer));
+        state.batch.add(self.shared.client.clock.now(), key, job);
         drop(state);
-        self.desk.changed.notify_all();
+        self.shared.changed.notify_all();
         Ok(())
     }
 
-    /// Gives up those that the service has not accepted yet, but for submits that are on their
-    /// way: nothing more is asked for, and what was accepted comes to its end. Returns their keys.
+    /// Removes the exports that the service has not accepted yet, except those whose submit is
+    /// under way. No more exports are submitted; those that were accepted continue. Returns the
+    /// keys of the removed exports.
     pub fn withdraw(&mut self) -> Vec<JobKey> {
-        let mut state = self.desk.state();
+        let mut state = self.shared.state();
         let keys: Vec<JobKey> = state.batch.withdraw().map(|(key, _)| key).collect();
         for key in &keys {
-            state.attendants.remove(key);
+            state.parked.remove(key);
         }
         keys
     }
 
-    /// How many exports are where.
+    /// The number of exports in each phase.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.desk.state().batch.counts()
+        self.shared.state().batch.counts()
     }
 
-    /// The limits, and what was learnt of how long exports take: for
-    /// [`Client::exports_resumed`](crate::Client::exports_resumed) of another process.
+    /// The limits, and what was learnt of how long exports take. For
+    /// [`Client::exports_resumed`](crate::Client::exports_resumed) in another process.
     #[must_use]
     pub fn state(&self) -> BatchState {
-        self.desk.state().batch.state()
+        self.shared.state().batch.state()
     }
 
-    /// Starts the threads. With fewer than there should be it takes longer; with none, nothing can
-    /// be done.
+    /// Starts the threads. If the system refuses to start some, it continues with fewer; without
+    /// any, all exports fail.
     fn start(&mut self) {
-        while self.running.len() < self.threads {
-            let desk = Arc::clone(&self.desk);
-            let started = thread::Builder::new().name("exports".into()).spawn(move || desk.work());
+        while self.threads.len() < self.max_threads {
+            let shared = Arc::clone(&self.shared);
+            let started =
+                thread::Builder::new().name("exports".into()).spawn(move || shared.work());
             match started {
-                Ok(thread) => self.running.push(thread),
+                Ok(thread) => self.threads.push(thread),
                 Err(error) => {
-                    if self.running.is_empty() {
+                    if self.threads.is_empty() {
                         let error = ExportError::Thread(error.into());
-                        self.desk.state().end_all(|_| error.clone());
+                        self.shared.state().end_all(|_| error.clone());
                     }
                     return;
                 }
@@ -199,47 +204,47 @@ impl<S: Sink + Send + 'static> Exports<S> {
 impl<S: Sink + Send + 'static> Iterator for Exports<S> {
     type Item = Finished<S>;
 
-    /// Waits for the next one that is over; `None` once all are.
+    /// Waits for the next export that ends; `None` if all have.
     ///
     /// # Panics
     ///
-    /// Panics if a sink or a hook has.
+    /// Panics if a sink or a callback has panicked.
     fn next(&mut self) -> Option<Finished<S>> {
         self.start();
-        let mut state = self.desk.state();
+        let mut state = self.shared.state();
         loop {
             if let Some(finished) = state.finished.pop_front() {
                 drop(state);
-                self.desk.changed.notify_all();
+                self.shared.changed.notify_all();
                 return Some(finished);
             }
-            if state.is_broken {
+            if state.has_panicked {
                 drop(state);
-                self.fall();
+                self.propagate_panic();
             }
             if state.batch.is_empty() {
                 return None;
             }
-            state = self.desk.wait(state);
+            state = self.shared.wait(state);
         }
     }
 }
 
 impl<S> Exports<S> {
-    /// Ends the threads.
+    /// Stops and joins the threads.
     fn close(&mut self) -> Vec<thread::Result<()>> {
-        self.desk.state().is_closed = true;
-        self.desk.stopper.stop();
-        self.desk.changed.notify_all();
-        self.running.drain(..).map(JoinHandle::join).collect()
+        self.shared.state().is_closed = true;
+        self.shared.stopper.stop();
+        self.shared.changed.notify_all();
+        self.threads.drain(..).map(JoinHandle::join).collect()
     }
 
-    /// Panics as the thread did.
-    fn fall(&mut self) -> ! {
+    /// Panics with the payload of the thread that has panicked.
+    fn propagate_panic(&mut self) -> ! {
         let ends = self.close();
         match ends.into_iter().find_map(Result::err) {
             Some(payload) => resume_unwind(payload),
-            None => unreachable!("a thread says so when it panics"),
+            None => unreachable!("a thread has panicked"),
         }
     }
 }
@@ -250,30 +255,30 @@ impl<S> Drop for Exports<S> {
     }
 }
 
-impl<S> Desk<S> {
-    fn state(&self) -> MutexGuard<'_, State<S>> {
+impl<S> Shared<S> {
+    fn state(&self) -> MutexGuard<'_, SharedState<S>> {
         // It is consistent between any two of its changes, and none of them panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State<S>>) -> MutexGuard<'a, State<S>> {
+    fn wait<'a>(&self, state: MutexGuard<'a, SharedState<S>>) -> MutexGuard<'a, SharedState<S>> {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes everybody who waits. The lock is taken first, so that nobody is missed who has looked
-    /// for a reason to wake up and does not wait yet.
+    /// Wakes all waiting threads. Takes the lock first, so that a thread that has checked the
+    /// condition and does not wait yet is not missed.
     fn wake_all(&self) {
         drop(self.state());
         self.changed.notify_all();
     }
 }
 
-impl<S: Sink + Send + 'static> Desk<S> {
-    /// What a thread does: one turn after the other.
+impl<S: Sink + Send + 'static> Shared<S> {
+    /// The loop of a thread.
     fn work(self: Arc<Self>) {
         let woken = Arc::clone(&self);
-        let _interruptible = self.stopper.guard(move || woken.wake_all());
-        let _in_case_of_panic = Alarm(&self);
+        let _interruptible = self.stopper.on_stop(move || woken.wake_all());
+        let _panic_flag = PanicFlag(&self);
         let mut transport = Some(Transport::new(&self.client.net));
         let mut state = self.state();
         while !state.is_closed {
@@ -284,7 +289,7 @@ impl<S: Sink + Send + 'static> Desk<S> {
                 state = self.wait(state);
                 continue;
             }
-            if state.finished.len() >= MOST_FINISHED {
+            if state.finished.len() >= MAX_FINISHED {
                 state = self.wait(state);
                 continue;
             }
@@ -292,13 +297,13 @@ impl<S: Sink + Send + 'static> Desk<S> {
             let step = state.batch.step(clock.now(), &mut self.client.pacer.lock());
             state = match step {
                 BatchStep::Turn(turn) => {
-                    let Some(attendants) = state.attendants.remove(&turn.key()) else { continue };
+                    let Some(parts) = state.parked.remove(&turn.key()) else { continue };
                     drop(state);
-                    // Another one may have something to do too.
+                    // There may be a turn for another thread.
                     self.changed.notify_one();
-                    let worked = self.turn(turn, attendants, &mut transport);
+                    let result = self.take_turn(turn, parts, &mut transport);
                     let mut state = self.state();
-                    self.put_back(&mut state, worked);
+                    self.put_back(&mut state, result);
                     self.changed.notify_all();
                     state
                 }
@@ -312,15 +317,15 @@ impl<S: Sink + Send + 'static> Desk<S> {
         }
     }
 
-    /// A job does what it has its turn for.
-    fn turn(
+    /// Runs a job's turn.
+    fn take_turn(
         &self,
         mut turn: Turn,
-        (watch, keeper): (Watch, Keeper),
+        (observer, writer): DriverParts,
         transport: &mut Option<Transport>,
-    ) -> Worked<S> {
+    ) -> TurnResult<S> {
         let connection = transport.take().unwrap_or_else(|| Transport::new(&self.client.net));
-        let mut driver = Driver::on(connection, &self.client, watch, keeper, &self.stopper);
+        let mut driver = Driver::on(connection, &self.client, observer, writer, &self.stopper);
         let permit = turn.take_permit();
         let mut sink = None;
         if turn.phase() == Phase::Fetch {
@@ -331,53 +336,53 @@ impl<S: Sink + Send + 'static> Desk<S> {
                 }
             }
         }
-        let mut nowhere = Memory { bytes: Vec::new(), limit: 0 };
-        let place: &mut dyn Sink = match &mut sink {
+        let mut no_sink = MemorySink { bytes: Vec::new(), limit: 0 };
+        let target: &mut dyn Sink = match &mut sink {
             Some(sink) => sink,
-            None => &mut nowhere,
+            None => &mut no_sink,
         };
-        let outcome = driver.turn(turn.job(), permit, place);
+        let outcome = driver.take_turn(turn.job(), permit, target);
         let outcome = outcome.map(|outcome| {
-            let artifact = ended(turn.job(), Left::Done(outcome))?;
-            driver.forget().map(|()| artifact)
+            let artifact = export_result(turn.job(), DriveEnd::Done(outcome))?;
+            driver.remove_checkpoint().map(|()| artifact)
         });
-        let (watch, keeper, connection) = driver.into_parts();
+        let (observer, writer, connection) = driver.into_parts();
         *transport = Some(connection);
-        Worked { turn, attendants: (watch, keeper), outcome, sink }
+        TurnResult { turn, parts: (observer, writer), outcome, sink }
     }
 
-    fn put_back(&self, state: &mut State<S>, worked: Worked<S>) {
-        let Worked { turn, attendants, outcome, sink } = worked;
+    fn put_back(&self, state: &mut SharedState<S>, result: TurnResult<S>) {
+        let TurnResult { turn, parts, outcome, sink } = result;
         let (key, now) = (turn.key(), self.client.clock.now());
-        let over = state.batch.put_back(now, &mut self.client.pacer.lock(), turn);
-        match (over, outcome) {
+        let ended = state.batch.put_back(now, &mut self.client.pacer.lock(), turn);
+        match (ended, outcome) {
             (Some(_), Some(outcome)) => {
                 state.finished.push_back(Finished::new(key, outcome, sink));
                 return;
             }
-            // The clock has gone on since its turn, and its time is up: the next turn tells.
-            (Some(over), None) => state.batch.add(now, key, over.job),
+            // Its deadline has passed since its turn: the next turn returns the outcome.
+            (Some(ended), None) => state.batch.add(now, key, ended.job),
             (None, _) => {}
         }
-        state.attendants.insert(key, attendants);
+        state.parked.insert(key, parts);
     }
 }
 
-/// A job after its turn.
-struct Worked<S> {
+/// The result of a job's turn.
+struct TurnResult<S> {
     turn: Turn,
-    attendants: (Watch, Keeper),
+    parts: DriverParts,
     outcome: Option<Result<Artifact, ExportError>>,
     sink: Option<S>,
 }
 
-impl<S> State<S> {
-    /// All that wait are over. False if there are none.
+impl<S> SharedState<S> {
+    /// Ends all jobs that are not handed out. Returns whether there were any.
     fn end_all(&mut self, why: impl Fn(&ExportJob) -> ExportError) -> bool {
         let mut is_any = false;
         for (key, job) in self.batch.drain() {
             self.finished.push_back(Finished::new(key, Err(why(&job)), None));
-            self.attendants.remove(&key);
+            self.parked.remove(&key);
             is_any = true;
         }
         is_any
@@ -388,13 +393,13 @@ fn stopped(job: &ExportJob) -> ExportError {
     ExportError::Stopped { checkpoint: Box::new(job.checkpoint()) }
 }
 
-/// Tells the others of a thread that panics.
-struct Alarm<'a, S>(&'a Desk<S>);
+/// Reports a panic of its thread to the other threads.
+struct PanicFlag<'a, S>(&'a Shared<S>);
 
-impl<S> Drop for Alarm<'_, S> {
+impl<S> Drop for PanicFlag<'_, S> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.state().is_broken = true;
+            self.0.state().has_panicked = true;
             self.0.changed.notify_all();
         }
     }

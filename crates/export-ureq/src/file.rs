@@ -1,24 +1,23 @@
-//! A sink that is a file.
+//! A sink that writes a file.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use export_core::Artifact;
-use export_host::{FilePlace, IfExists, PartFile};
+use export_host::{FileTarget, IfExists, PartFile};
 
 use crate::sink::Sink;
 
-/// A sink that is a file: complete under its name, or not there at all.
+/// A sink that writes a file. The file gets its name only when it is complete.
 ///
-/// It writes to a part file beside its target, `.NAME.<hash>.part`. A later export of the same
-/// operation to the same place goes on with the part.
+/// It writes to a part file beside its target, `.NAME.<hash>.part`. A later run of the same
+/// operation with the same target resumes the part.
 ///
-/// [`Export::to_file`](crate::Export::to_file) and [`to_dir`](crate::Export::to_dir) use it, and
-/// are shorter to write; by itself it takes a rule for the file's name, and one for a file that
-/// stands there already.
+/// [`Export::to_file`](crate::Export::to_file) and [`to_dir`](crate::Export::to_dir) use it. Use it
+/// directly to choose the file's name later, or to set a rule for an existing file.
 #[derive(Debug)]
 pub struct FileSink {
-    place: FilePlace,
+    target: FileTarget,
     rule: IfExists,
     part: Option<PartFile>,
     finished: Option<PathBuf>,
@@ -27,50 +26,48 @@ pub struct FileSink {
 impl FileSink {
     /// A file at this path.
     pub fn to_file(path: impl Into<PathBuf>) -> Self {
-        Self::new(FilePlace::file(path))
+        Self::new(FileTarget::file(path))
     }
 
-    /// A file in this folder, under the name that the service gives it, made safe.
+    /// A file in this folder, under the service's name for it, which is made safe.
     pub fn to_folder(path: impl Into<PathBuf>) -> Self {
-        Self::new(FilePlace::folder(path))
+        Self::new(FileTarget::folder(path))
     }
 
-    /// A file at the path that `choose` makes of what the service says of it, when its first byte
-    /// comes. Until then it is a part in `folder`, which has to be on the same disk. If `choose`
-    /// fails, so does the export.
+    /// A file at the path that `choose` returns for the artifact when its download starts. Until
+    /// then its part is in `folder`, which has to be on the same file system. If `choose` fails, so
+    /// does the export.
     pub fn to_chosen(
         folder: impl Into<PathBuf>,
         choose: impl Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(FilePlace::chosen(folder, choose))
+        Self::new(FileTarget::chosen(folder, choose))
     }
 
-    /// Chooses what becomes of a file that stands there already when this one is complete. It is
-    /// **replaced** by default.
+    /// Sets what to do if the target exists when the file is complete. **Replace** by default.
     #[must_use]
     pub const fn if_exists(mut self, rule: IfExists) -> Self {
         self.rule = rule;
         self
     }
 
-    /// Where the file is, once it is complete.
+    /// The path of the file, once it is complete.
     #[must_use]
     pub fn finished(&self) -> Option<&Path> {
         self.finished.as_deref()
     }
 
-    /// Removes what was downloaded so far, for an export that will not be gone on with. It is no
-    /// error if there is nothing.
+    /// Removes the part, if there is one, for an export that will not be resumed.
     ///
     /// # Errors
     ///
-    /// Fails if the folder may not be written.
+    /// Fails if the folder is not writable.
     pub fn discard(&mut self) -> io::Result<()> {
         self.part.take().map_or(Ok(()), PartFile::discard)
     }
 
-    fn new(place: FilePlace) -> Self {
-        Self { place, rule: IfExists::default(), part: None, finished: None }
+    fn new(target: FileTarget) -> Self {
+        Self { target, rule: IfExists::default(), part: None, finished: None }
     }
 
     fn part(&mut self) -> io::Result<&mut PartFile> {
@@ -80,7 +77,7 @@ impl FileSink {
     fn open(&mut self, operation: &str) -> io::Result<&mut PartFile> {
         let part = match self.part.take() {
             Some(part) => part,
-            None => self.place.open(operation)?,
+            None => self.target.open(operation)?,
         };
         Ok(self.part.insert(part))
     }
@@ -92,9 +89,9 @@ impl Sink for FileSink {
     }
 
     fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
-        let place = self.place.clone();
+        let target = self.target.clone();
         let part = self.open(artifact.operation())?;
-        place.name(part, artifact)?;
+        target.name(part, artifact)?;
         part.cut(offset)
     }
 

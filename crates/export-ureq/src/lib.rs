@@ -1,4 +1,4 @@
-//! Export files from Workiva, blocking: ureq and rustls around a sans-IO core.
+//! Exports files from Workiva, blocking: ureq and rustls around a sans-IO core.
 //!
 //! ```no_run
 //! use export_ureq::{ApiVersion, Client, Credentials, DocumentExport, ExportSpec};
@@ -18,29 +18,29 @@
 //! }
 //! ```
 //!
-//! Every rule about what to send, what an answer means and how long to wait is in
-//! [`export_core`], whose public types are here too. The async twin of this crate,
-//! `export-hyper`, has the same names with `.await` and does the same on the same answers.
+//! All rules about what to send, what an answer means and how long to wait are in [`export_core`],
+//! whose public types are re-exported here. `export-hyper` is the same for async code: it has the
+//! same names with `.await`, and does the same on the same answers.
 //!
 //! # Logs
 //!
-//! Nothing that this crate logs or prints holds a token, a secret, or the signature of a URL, and
-//! ureq is not told the token: the connection adds it to what goes out. But ureq, at the level
-//! `trace` of `log` and at no other, prints every byte of answers (by the target `ureq_proto`) and
-//! URLs in full (`ureq`): a token as it is issued is among them, and so are signed URLs. No library
-//! can change the level of the program it is in. A program whose users may turn `trace` on shuts
-//! these two out, by its filter (`trace,ureq=debug,ureq_proto=debug`), or for good and for all
-//! crates by `log = { version = "0.4", features = ["max_level_debug"] }` among its dependencies.
+//! This crate logs and prints no token, secret, or signature of a URL, and does not pass the token
+//! to ureq: the connection adds it to the request. But at the `trace` level of `log`, and only
+//! there, ureq prints all bytes of answers (target `ureq_proto`) and full URLs (target `ureq`),
+//! which include tokens when they are issued, and signed URLs. A library cannot change the log
+//! level of its program. A program whose users may enable `trace` should exclude these two targets
+//! with its filter (`trace,ureq=debug,ureq_proto=debug`), or disable the level for all crates with
+//! `log = { version = "0.4", features = ["max_level_debug"] }` in its dependencies.
 
 #![forbid(unsafe_code)]
 
+mod checkpoint_writer;
 mod client;
 mod download;
 mod drive;
 mod export;
 mod exports;
 mod file;
-mod keeper;
 mod own_agent;
 mod sink;
 mod stopper;

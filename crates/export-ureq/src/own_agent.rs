@@ -1,4 +1,4 @@
-//! A caller's own agent.
+//! A custom agent.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use export_core::{Failure, FailureKind};
 use http::{Method, Request, Response};
 use ureq::{Agent, AsSendBody, Body, Error};
 
-/// An agent that the caller has: with a proxy, certificates or a resolver of its own.
+/// A custom agent, with its own proxy, certificates or resolver.
 ///
-/// Redirects and errors by status are switched off for each request, whatever the agent says. No
-/// step towards the head of an answer, such as connecting, takes longer than the job's limit for
-/// one attempt; a body that falls silent ends when the agent's own settings say so. All jobs share
-/// the agent's connections, and a stop does not interrupt what it is doing.
+/// Redirects and errors by status are disabled for each request, whatever the agent's settings are.
+/// No step up to the head of an answer, such as connecting, takes longer than the job's limit for
+/// one attempt; the agent's own timeouts apply to bodies. All jobs share the agent's connections,
+/// and a stop does not interrupt a request.
 ///
 /// ```
 /// use export_core::FailureKind;
@@ -36,14 +36,14 @@ pub struct OwnAgent {
 }
 
 impl OwnAgent {
-    /// Sends by this agent. Nothing is known of its errors, so that each may mean that the
-    /// request arrived: [`FailureKind::Unanswered`].
+    /// Sends requests with this agent. Its errors are unknown, so that the request may have arrived
+    /// after each of them: [`FailureKind::Unanswered`].
     #[must_use]
     pub fn new(agent: Agent) -> Self {
         Self { agent, classify: Arc::new(|_| FailureKind::Unanswered) }
     }
 
-    /// Tells the agent's errors apart: above all those that prove that a request was not sent.
+    /// Maps the agent's errors, above all those that prove that a request was not sent.
     #[must_use]
     pub fn with_classify(
         mut self,
@@ -59,7 +59,7 @@ impl OwnAgent {
         until: Instant,
     ) -> Result<Response<Body>, Failure> {
         let answer = match *request.method() {
-            // An empty body is none here, and not one of length 0.
+            // Without a body, so that ureq does not send `Content-Length: 0`.
             Method::GET | Method::HEAD => self.run(request.map(|_| ()), until),
             _ => self.run(request, until),
         };

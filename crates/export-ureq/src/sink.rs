@@ -1,21 +1,21 @@
-//! Where the bytes of an artifact go.
+//! Sinks: where the bytes of an artifact go.
 
 use std::io::{self, Write};
 
 use export_core::Artifact;
 
-/// A place for the bytes of one artifact.
+/// Receives the bytes of one artifact.
 ///
-/// A download that broke off goes on where the sink says it ended, if the server can vouch that
-/// the file is still the same. Where it cannot, the download starts again at 0, and a sink that
-/// cannot take back what it has passed on fails then.
+/// A download that broke off is resumed at the offset that the sink reports, if a validator shows
+/// that the file is unchanged. Otherwise it starts again at 0, and a sink that cannot discard the
+/// bytes that it has passed on fails.
 ///
 /// ```
 /// use std::io;
 ///
 /// use export_ureq::{Artifact, Sink};
 ///
-/// /// Counts, and keeps nothing.
+/// /// Counts bytes and discards them.
 /// #[derive(Default)]
 /// struct Count(u64);
 ///
@@ -34,42 +34,42 @@ use export_core::Artifact;
 /// }
 /// ```
 pub trait Sink {
-    /// How many bytes of this operation's artifact are here already.
+    /// Returns how many bytes of this operation's artifact the sink has.
     ///
     /// # Errors
     ///
-    /// Fails if that cannot be found out, or if the sink is of no use: nothing is sent then.
+    /// Fails if the sink cannot be used. No request is sent then.
     fn have(&mut self, operation: &str) -> io::Result<u64>;
 
-    /// Gets ready for the byte at `offset`, and forgets whatever it has from there on.
+    /// Discards all bytes from `offset` on. The next write is at `offset`.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot go back so far.
+    /// Fails if it cannot discard them.
     fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()>;
 
-    /// Takes the next bytes. Not yet safe: see [`sync`](Self::sync).
+    /// Writes the next bytes. They need not be durable before [`sync`](Self::sync).
     ///
     /// # Errors
     ///
-    /// Fails if they cannot be kept.
+    /// Fails if they cannot be written.
     fn write(&mut self, chunk: &[u8]) -> io::Result<()>;
 
-    /// Makes what was written outlive a crash, and says up to which offset that is so.
-    /// 0 by default: such a sink starts again with each process.
+    /// Makes the written bytes durable. Returns the offset up to which they are. **0** by default:
+    /// such a sink starts again in each process.
     ///
     /// # Errors
     ///
-    /// Fails if the disk does.
+    /// Fails if the storage does.
     fn sync(&mut self) -> io::Result<u64> {
         Ok(0)
     }
 
-    /// The artifact is complete. Called once, and not at all if it never is.
+    /// Completes the artifact. Called once, and only if the download is complete.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be put in its place.
+    /// Fails if the artifact cannot be completed, such as a file that cannot be renamed.
     fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
         let _ = artifact;
         Ok(())
@@ -98,11 +98,11 @@ impl<S: Sink + ?Sized> Sink for &mut S {
     }
 }
 
-/// A sink that passes bytes on to a pipe, a socket, an upload: what was passed on cannot be taken
-/// back.
+/// A sink that passes bytes on to a writer, such as a pipe, a socket or an upload, and cannot
+/// discard them afterwards.
 ///
-/// A download that breaks off goes on at the same byte. Where the server cannot vouch for that,
-/// the job ends with an error that says so, and nothing is passed on twice.
+/// A download that breaks off is resumed at the same byte. If the file may have changed, the job
+/// ends with an error, and no byte is passed on twice.
 ///
 /// ```no_run
 /// use export_ureq::{Client, ExportSpec, WriteSink};
@@ -119,12 +119,12 @@ pub struct WriteSink<W> {
 }
 
 impl<W: Write> WriteSink<W> {
-    /// Passes everything on to `writer`, which is flushed at the end.
+    /// Passes bytes on to `writer`, which is flushed at the end.
     pub const fn new(writer: W) -> Self {
         Self { writer, written: 0 }
     }
 
-    /// The writer, with whatever was passed on.
+    /// Returns the writer.
     pub fn into_inner(self) -> W {
         self.writer
     }
@@ -158,27 +158,27 @@ impl<W: Write> Sink for WriteSink<W> {
     }
 }
 
-/// Keeps everything in memory, up to a limit.
+/// A sink in memory, up to a limit.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct MemorySink {
     pub(crate) bytes: Vec<u8>,
     pub(crate) limit: usize,
 }
 
-impl Memory {
+impl MemorySink {
     fn refuse(&self) -> io::Error {
         let text = format!("the file is longer than the {} bytes allowed", self.limit);
         io::Error::new(io::ErrorKind::FileTooLarge, text)
     }
 }
 
-impl Sink for Memory {
+impl Sink for MemorySink {
     fn have(&mut self, _operation: &str) -> io::Result<u64> {
         Ok(self.bytes.len() as u64)
     }
 
     fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
-        // The length is a header's word: a reason to refuse, and none to allocate.
+        // A length from a header may be a reason to refuse, but not to allocate.
         if artifact.length().is_some_and(|length| length > self.limit as u64) {
             return Err(self.refuse());
         }

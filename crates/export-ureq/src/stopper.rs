@@ -1,78 +1,78 @@
-//! Ending a job from another thread.
+//! Stops jobs from another thread.
 
 use std::fmt;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// Stops exports, from another thread or from a signal's.
+/// Stops exports from another thread, such as a signal handler's.
 ///
-/// A job that waits ends at once, and so does one that reads from a socket. One that looks up a
-/// name, connects, or is asking for a token on behalf of all ends within
-/// [`Limits::attempt`](export_core::Limits). Whatever the service does goes on: it knows no way to
-/// cancel an export.
+/// A job that waits or reads from a socket stops at once. One that resolves a name, connects, or
+/// requests a token for all jobs stops within [`Limits::attempt`](export_core::Limits). The export
+/// continues at the service, which has no way to cancel one.
 ///
 /// ```
 /// use export_ureq::Stopper;
 ///
 /// let stopper = Stopper::new();
-/// let from_elsewhere = stopper.clone();
+/// let clone = stopper.clone();
 /// // client.export(spec).with_stopper(&stopper).to_file("report.pdf")
-/// from_elsewhere.stop();
+/// clone.stop();
 /// assert!(stopper.is_stopped());
 /// ```
 #[derive(Clone, Default)]
-pub struct Stopper(Arc<Shared>);
+pub struct Stopper(Arc<StopperInner>);
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
+struct StopperInner {
+    state: Mutex<StopperState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct StopperState {
     stopped: bool,
-    alarms: Vec<(u64, Alarm)>,
-    last: u64,
-    children: Vec<Weak<Shared>>,
+    /// Called on a stop, by number.
+    callbacks: Vec<(u64, Callback)>,
+    last_number: u64,
+    children: Vec<Weak<StopperInner>>,
 }
 
-/// Gets a job out of whatever it is in.
-type Alarm = Box<dyn FnOnce() + Send>;
+/// Interrupts what a job is doing.
+type Callback = Box<dyn FnOnce() + Send>;
 
 impl Stopper {
-    /// One that has stopped nothing yet.
+    /// A new stopper.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Stops every job that has this stopper, and those that get it later.
+    /// Stops all jobs that have this stopper, now or later.
     pub fn stop(&self) {
-        let (alarms, children) = {
+        let (callbacks, children) = {
             let mut state = self.state();
             state.stopped = true;
-            (mem::take(&mut state.alarms), mem::take(&mut state.children))
+            (mem::take(&mut state.callbacks), mem::take(&mut state.children))
         };
         self.0.changed.notify_all();
-        for (_, alarm) in alarms {
-            alarm();
+        for (_, callback) in callbacks {
+            callback();
         }
         for child in children.iter().filter_map(Weak::upgrade) {
             Self(child).stop();
         }
     }
 
-    /// One that is stopped with this one, and can be stopped alone.
+    /// A stopper that is stopped with this one, and can also be stopped alone.
     pub(crate) fn child(&self) -> Self {
         let child = Self::new();
-        self.adopt(&child);
+        self.add_child(&child);
         child
     }
 
-    /// From now on, the other one is stopped with this one.
-    pub(crate) fn adopt(&self, child: &Self) {
+    /// Stops `child` when this one is stopped.
+    pub(crate) fn add_child(&self, child: &Self) {
         let mut state = self.state();
         if state.stopped {
             drop(state);
@@ -82,13 +82,13 @@ impl Stopper {
         state.children.push(Arc::downgrade(&child.0));
     }
 
-    /// Whether it has.
+    /// Whether [`stop`](Self::stop) was called.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.state().stopped
     }
 
-    /// Waits until then, or until it is stopped.
+    /// Sleeps until a time, or until a stop.
     pub(crate) fn sleep_until(&self, until: Instant) {
         let mut state = self.state();
         while !state.stopped {
@@ -101,21 +101,21 @@ impl Stopper {
         }
     }
 
-    /// Has `alarm` called when it is stopped, or now if it is, for as long as the guard lives.
-    pub(crate) fn guard(&self, alarm: impl FnOnce() + Send + 'static) -> Guard<'_> {
+    /// Calls `callback` on a stop, until the guard is dropped; at once, if it is stopped already.
+    pub(crate) fn on_stop(&self, callback: impl FnOnce() + Send + 'static) -> CallbackGuard<'_> {
         let mut state = self.state();
-        state.last += 1;
-        let number = state.last;
+        state.last_number += 1;
+        let number = state.last_number;
         if state.stopped {
             drop(state);
-            alarm();
+            callback();
         } else {
-            state.alarms.push((number, Box::new(alarm)));
+            state.callbacks.push((number, Box::new(callback)));
         }
-        Guard { stopper: self, number }
+        CallbackGuard { stopper: self, number }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, StopperState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -126,14 +126,14 @@ impl fmt::Debug for Stopper {
     }
 }
 
-/// While it lives, the alarm is set.
-pub(crate) struct Guard<'a> {
+/// Removes a callback on drop.
+pub(crate) struct CallbackGuard<'a> {
     stopper: &'a Stopper,
     number: u64,
 }
 
-impl Drop for Guard<'_> {
+impl Drop for CallbackGuard<'_> {
     fn drop(&mut self) {
-        self.stopper.state().alarms.retain(|(number, _)| *number != self.number);
+        self.stopper.state().callbacks.retain(|(number, _)| *number != self.number);
     }
 }

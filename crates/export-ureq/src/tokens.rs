@@ -1,4 +1,4 @@
-//! Tokens for all jobs of a client: the source decides, this sends and waits.
+//! Gets tokens for all jobs of a client: sends the token source's requests, and waits for it.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -7,77 +7,83 @@ use export_host::{Clock, Hooks};
 use http::{Request, Response};
 
 use crate::stopper::Stopper;
-use crate::transport::{Net, Transport};
+use crate::transport::{NetConfig, Transport};
 
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    /// Never locked while something is sent.
+    /// Not locked while a request is sent.
     source: Mutex<TokenSource>,
-    handed_in: Condvar,
+    changed: Condvar,
     hooks: Hooks,
 }
 
-/// What came of the wish for a token.
+/// The token for a request, or why there is none.
 #[derive(Debug)]
-pub(crate) enum Supply {
-    /// The request must go without.
+pub(crate) enum TokenResult {
+    /// The request needs none.
     NotNeeded,
-    /// Here it is.
+    /// The token.
     Token(Token),
-    /// None is to be had.
+    /// The token source has failed.
     Failed(Failure),
-    /// It is not needed any more.
+    /// The job was stopped.
     Stopped,
 }
 
 impl Tokens {
     pub(crate) const fn new(source: TokenSource, hooks: Hooks) -> Self {
-        Self { source: Mutex::new(source), handed_in: Condvar::new(), hooks }
+        Self { source: Mutex::new(source), changed: Condvar::new(), hooks }
     }
 
-    /// The token that a request needs.
+    /// Gets the token for a request.
     pub(crate) fn get(
         self: &Arc<Self>,
         transmit: &Transmit<'_>,
-        net: &Net,
+        net: &NetConfig,
         clock: &Clock,
         stopper: &Stopper,
-    ) -> Supply {
-        let Some(need) = transmit.token_need() else { return Supply::NotNeeded };
+    ) -> TokenResult {
+        let Some(need) = transmit.token_need() else { return TokenResult::NotNeeded };
         let tokens = Arc::clone(self);
-        let _interruptible = stopper.guard(move || tokens.wake_all());
+        let _interruptible = stopper.on_stop(move || tokens.wake_all());
         let mut source = self.source();
         loop {
-            // Before the source is asked: whoever is given a ticket has to hand in an answer.
+            // Before the source is stepped, since a ticket has to be returned with an answer.
             if stopper.is_stopped() {
-                return Supply::Stopped;
+                return TokenResult::Stopped;
             }
             let now = clock.now();
             match source.step(now, need) {
-                TokenStep::Ready(token) => return Supply::Token(token),
-                TokenStep::Failed(failure) => return Supply::Failed(failure),
+                TokenStep::Ready(token) => return TokenResult::Token(token),
+                TokenStep::Failed(failure) => return TokenResult::Failed(failure),
                 TokenStep::Transmit(request, ticket) => {
                     drop(source);
-                    self.ask(request, ticket, net, clock);
+                    self.request_token(request, ticket, net, clock);
                     source = self.source();
                 }
                 TokenStep::Wait(_) if now >= transmit.token_by() => {
                     let failure = Failure::new(FailureKind::Unanswered);
-                    return Supply::Failed(failure.with_detail("no token came in time"));
+                    return TokenResult::Failed(failure.with_detail("no token came in time"));
                 }
                 TokenStep::Wait(until) => {
-                    // It is woken when an answer is handed in, by a stop, or for no reason.
+                    // Woken by an answer, by a stop, or spuriously.
                     let wait = until.min(transmit.token_by()).since(now);
-                    let woken = self.handed_in.wait_timeout(source, wait);
+                    let woken = self.changed.wait_timeout(source, wait);
                     source = woken.unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
         }
     }
 
-    fn ask(&self, mut request: Request<Vec<u8>>, ticket: Ticket, net: &Net, clock: &Clock) {
-        self.hooks.dress(&mut request, Access::Trusted);
-        // Tokens are asked for every few minutes: a connection would not be kept as long.
+    fn request_token(
+        &self,
+        mut request: Request<Vec<u8>>,
+        ticket: Ticket,
+        net: &NetConfig,
+        clock: &Clock,
+    ) {
+        self.hooks.apply_headers(&mut request, Access::Trusted);
+        // Tokens are requested every few minutes: a connection would be closed in between.
         let sent = Transport::new(net).send(request, clock.instant(ticket.give_up_at()));
         let answer = sent.and_then(|answer| {
             let (head, body) = answer.into_parts();
@@ -89,14 +95,14 @@ impl Tokens {
             Err(failure) => source.handle_failure(clock.now(), ticket, failure),
         }
         drop(source);
-        self.handed_in.notify_all();
+        self.changed.notify_all();
     }
 
-    /// Wakes everybody who waits. The lock is taken first, so that nobody is missed who has looked
-    /// for a reason to wake up and does not wait yet.
+    /// Wakes all waiting threads. Takes the lock first, so that a thread that has checked the
+    /// condition and does not wait yet is not missed.
     fn wake_all(&self) {
         drop(self.source());
-        self.handed_in.notify_all();
+        self.changed.notify_all();
     }
 
     fn source(&self) -> MutexGuard<'_, TokenSource> {

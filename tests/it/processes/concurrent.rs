@@ -58,7 +58,7 @@ fn second_run_of_hanging_job(adapter: Adapter) {
     let mut first = fixture.command().spawn().unwrap();
     fixture.wait_for_part();
     let error = fixture.run_and_fail(fixture.command());
-    let expected = "the file could not be written: another run is writing it: \
+    let expected = "the file could not be written: being written by another run: \
                 [folder]/files/.report.[hash].part; nothing is lost: ";
     assert!(error.starts_with(expected), "{error}");
     assert!(first.try_wait().unwrap().is_none());

@@ -90,7 +90,7 @@ fn read_only_checkpoint_folder_sends_nothing() {
         let text = fixture.run_and_fail(fixture.command_with(command));
         assert!(text.starts_with("the checkpoint could not be stored: cannot write: "), "{text}");
         assert!(
-            text.contains("Permission denied; no export was asked for, so it is safe"),
+            text.contains("Permission denied; no export was requested, so it is safe"),
             "{text}"
         );
         assert!(fixture.server.requests().is_empty());
@@ -114,7 +114,7 @@ fn unstored_acceptance_names_the_operation() {
         assert!(!exit.is_success);
         let operation = fixture.server.exports()[0].operation().to_owned();
         let expected =
-            format!("goes on at the service as {}/operations/{operation}", fixture.server.url());
+            format!("continues at the service as {}/operations/{operation}", fixture.server.url());
         assert!(exit.stderr.ends_with(&expected), "{}", exit.stderr);
         // The next run reports the unconfirmed submit and does not repeat it.
         let again = fixture.run_and_fail(fixture.command());
@@ -138,8 +138,9 @@ fn unremovable_checkpoint_is_reported() {
         let exit = wait(child);
         set_mode(&fixture.checkpoints(), 0o755);
         assert!(!exit.is_success);
-        let expected = "the checkpoint under \"nightly\": the export is complete, but this is still here \
-                        and another run would load the file again: cannot remove: [folder]/checkpoints/";
+        let expected = "the checkpoint under \"nightly\": the export is complete, but its checkpoint was \
+                        not removed, and another run would download the file again: cannot remove: \
+                        [folder]/checkpoints/";
         let text = fixture.normalize(&exit.stderr);
         assert!(text.starts_with(expected), "{text}");
         assert!(fixture.file().unwrap() == fixture.served());

@@ -61,7 +61,7 @@ fn read_only_folder_is_reported_before_the_submit() {
         set_mode(&fixture.files(), 0o555);
         let text = fixture.run_and_fail(fixture.command_with(command));
         let expected = "the file could not be written: cannot write in: [folder]/files: \
-                        Permission denied; no export was asked for, so it is safe";
+                        Permission denied; no export was requested, so it is safe";
         assert!(text.starts_with(expected), "{text}");
         assert!(fixture.submits().is_empty());
         fixture.check_old_file();

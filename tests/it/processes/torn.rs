@@ -42,7 +42,7 @@ fn obstacle_at_part_file_is_reported_and_kept() {
             obstacle.create(&interrupted.part);
             let error = interrupted.job.run(&interrupted.fixture).unwrap_err();
             assert!(matches!(error.job(), Some(Error::Local { .. })), "{error}");
-            let text = format!("in the way, and no regular file: {}", interrupted.part.display());
+            let text = format!("exists and is not a regular file: {}", interrupted.part.display());
             assert!(error.to_string().contains(&text), "{error}");
             assert_eq!(interrupted.fixture.file().unwrap(), OLD);
             assert_eq!(fs::read(&victim).unwrap(), b"mine");

@@ -167,9 +167,9 @@ impl Turn {
 
     /// The permit for one request; `None` if the request goes to another origin and needs none.
     ///
-    /// It is reserved: [confirm](Pacer::confirm) it right before the request is sent. If that fails,
-    /// release it and [postpone](crate::Transmit::postpone) the request. One that is left here is
-    /// released when the job is put back.
+    /// It is reserved: [confirm](Pacer::confirm) it right before the request is sent. If that
+    /// fails, release it and [postpone](crate::Transmit::postpone) the request. One that is left
+    /// here is released when the job is put back.
     pub fn take_permit(&mut self) -> Option<Permit> {
         self.permit.take()
     }
@@ -377,7 +377,8 @@ impl Batch {
         self.counts() == Counts::default()
     }
 
-    /// The queue of the jobs whose next request is of a class; `None` for those that need no permit.
+    /// The queue of the jobs whose next request is of a class; `None` for those that need no
+    /// permit.
     const fn queue(&mut self, class: Option<RequestClass>) -> &mut Queue {
         match class {
             Some(RequestClass::Submit) => &mut self.submits,

@@ -45,7 +45,7 @@ pub(super) struct RateLearner {
     /// When the rate was changed.
     changed: Timestamp,
     /// When the last 429 was received, other than to requests that were sent before another one.
-    #[serde(rename = "heeded")]
+    #[serde(default)]
     refused_at: Timestamp,
     count: AdmittedCount,
     #[serde(default)]

@@ -77,8 +77,8 @@ impl Sent {
     }
 }
 
-/// Sends as much as the pacer allows between two times, in milliseconds. `latency` returns, for each
-/// request, how long it takes to the service and back.
+/// Sends as much as the pacer allows between two times, in milliseconds. `latency` returns, for
+/// each request, how long it takes to the service and back.
 pub fn saturate(
     pacer: &mut Pacer,
     from: u64,

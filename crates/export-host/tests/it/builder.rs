@@ -11,11 +11,11 @@ use export_host::{
 };
 use http::Request;
 
-/// A client that shows what it was made of.
+/// A client that exposes its settings.
 #[derive(Debug)]
-struct Shown(Settings<dyn CheckpointStore, ()>);
+struct SettingsProbe(Settings<dyn CheckpointStore, ()>);
 
-impl FromSettings for Shown {
+impl FromSettings for SettingsProbe {
     type Store = dyn CheckpointStore;
     type Transport = ();
 
@@ -24,22 +24,22 @@ impl FromSettings for Shown {
     }
 }
 
-fn builder() -> ClientBuilder<Shown> {
+fn builder() -> ClientBuilder<SettingsProbe> {
     ClientBuilder::default()
         .credentials(Credentials::client("an-id", "s3cret"))
         .proxy(ProxySettings::Off)
 }
 
-fn build(builder: ClientBuilder<Shown>) -> Settings<dyn CheckpointStore, ()> {
+fn build(builder: ClientBuilder<SettingsProbe>) -> Settings<dyn CheckpointStore, ()> {
     builder.build().unwrap().0
 }
 
-fn refused(builder: ClientBuilder<Shown>) -> String {
+fn refused(builder: ClientBuilder<SettingsProbe>) -> String {
     builder.build().unwrap_err().to_string()
 }
 
 #[test]
-fn every_setting_arrives() {
+fn builder_passes_every_setting() {
     let limits = Limits { failures: 3, ..Limits::default() };
     let settings = build(
         builder()
@@ -63,7 +63,7 @@ fn every_setting_arrives() {
 }
 
 #[test]
-fn the_defaults_are_those_of_the_documentation() {
+fn defaults_match_the_documentation() {
     let config = build(builder()).config;
     assert_eq!(config.base_url(), Region::Us.base_url());
     assert_eq!(config.api_version(), ApiVersion::V2022_01_01);
@@ -75,19 +75,19 @@ fn the_defaults_are_those_of_the_documentation() {
 }
 
 #[test]
-fn what_is_missing_or_of_no_use_is_named() {
-    let nobody = ClientBuilder::<Shown>::default();
-    assert_eq!(refused(nobody), "no credentials were given");
+fn missing_or_invalid_settings_are_named() {
+    let anonymous = ClientBuilder::<SettingsProbe>::default();
+    assert_eq!(refused(anonymous), "no credentials were given");
     let ftp = refused(builder().base_url("ftp://h"));
-    assert_eq!(ftp, "the base URL: it is neither http nor https");
+    assert_eq!(ftp, "invalid base URL: it is neither http nor https");
     let open = refused(builder().base_url("http://192.0.2.1"));
-    assert!(open.starts_with("the base URL: it is plain http"), "{open}");
+    assert!(open.starts_with("invalid base URL: it is plain http"), "{open}");
     let origin = refused(builder().allow_origin("nonsense"));
-    assert!(origin.starts_with("the origin to allow: "), "{origin}");
+    assert!(origin.starts_with("invalid allowed origin: "), "{origin}");
     let token = refused(builder().credentials(Credentials::token("two words")));
     assert_eq!(token, "the token is empty or contains invalid characters");
     let proxy = refused(builder().proxy(ProxySettings::Url("socks5://h".into())));
-    assert_eq!(proxy, "the proxy's URL: only http and https proxies are known, and no SOCKS");
+    assert_eq!(proxy, "the proxy's URL: only http and https proxies are supported, not SOCKS");
     let trusted = build(builder().plain_http_base_url("http://192.0.2.1"));
     assert_eq!(trusted.config.base_url(), "http://192.0.2.1");
 }
@@ -104,7 +104,7 @@ fn no_secret_is_printed() {
 }
 
 #[test]
-fn the_scopes_are_asked_for() {
+fn scopes_are_requested() {
     let credentials = Credentials::client("an-id", "s3cret").with_scope("file:read file:write");
     let mut tokens = build(builder().credentials(credentials)).tokens;
     let step = tokens.step(Timestamp::EPOCH, TokenNeed::any());
@@ -114,19 +114,19 @@ fn the_scopes_are_asked_for() {
 }
 
 #[test]
-fn a_caller_s_headers_go_where_the_caller_is_known_and_nowhere_else() {
+fn caller_headers_go_to_trusted_origins_only() {
     let settings = build(builder().headers(|headers| {
-        assert!(headers.is_empty(), "nobody is shown the token");
+        assert!(headers.is_empty(), "the callback must not see the token");
         headers.insert("traceparent", "00-1-2-01".parse().unwrap());
         headers.append("tracestate", "a=1".parse().unwrap());
         headers.append("tracestate", "b=2".parse().unwrap());
         headers.insert("authorization", "mine".parse().unwrap());
     }));
     let mut request = Request::new(());
-    settings.hooks.dress(&mut request, Access::Anonymous);
+    settings.hooks.apply_headers(&mut request, Access::Anonymous);
     assert!(request.headers().is_empty());
     request.headers_mut().insert("authorization", "Bearer t".parse().unwrap());
-    settings.hooks.dress(&mut request, Access::Trusted);
+    settings.hooks.apply_headers(&mut request, Access::Trusted);
     assert_eq!(request.headers()["traceparent"], "00-1-2-01");
     assert_eq!(request.headers().get_all("tracestate").iter().count(), 2);
     let authorization: Vec<_> = request.headers().get_all("authorization").iter().collect();
@@ -137,24 +137,24 @@ fn a_caller_s_headers_go_where_the_caller_is_known_and_nowhere_else() {
         headers.insert("user-agent", "nightly/1".parse().unwrap());
     }));
     let mut request = Request::new(());
-    named.hooks.dress(&mut request, Access::Trusted);
+    named.hooks.apply_headers(&mut request, Access::Trusted);
     assert_eq!(request.headers()["user-agent"], "nightly/1");
 }
 
 #[test]
-fn progress_is_told() {
-    let told = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&told);
+fn progress_is_reported() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
     let settings = build(builder().on_progress(move |position, length| {
         assert_eq!((position, length), (5, Some(9)));
-        seen.fetch_add(1, Ordering::SeqCst);
+        counter.fetch_add(1, Ordering::SeqCst);
     }));
-    settings.hooks.watch().progress(5, Some(9));
-    assert_eq!(told.load(Ordering::SeqCst), 1);
+    settings.hooks.observer().progress(5, Some(9));
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
 #[test]
-fn a_store_of_the_caller_s_arrives() {
+fn builder_passes_the_store() {
     #[derive(Debug)]
     struct Nothing;
     impl CheckpointStore for Nothing {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use export_host::{CheckpointFile, CheckpointFolder, PartFile};
 
 #[test]
-fn a_checkpoint_is_replaced_in_one_step_and_leaves_nothing_behind() {
+fn store_replaces_and_remove_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = CheckpointFile::new(folder.path().join("job.json"));
     for number in 0..3 {
@@ -20,14 +20,14 @@ fn a_checkpoint_is_replaced_in_one_step_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_reader_never_meets_half_a_checkpoint() {
+fn reader_never_sees_half_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let file = CheckpointFile::new(folder.path().join("job.json"));
     let long = |letter: &str| letter.repeat(100_000);
     file.store(&long("a")).unwrap();
     let opened = fs::File::open(file.path()).unwrap();
     file.store(&long("b")).unwrap();
-    // Whoever opened the file before still reads the old one to its end.
+    // A handle that was opened before still reads the old checkpoint.
     let old: String = serde_json::from_reader(opened).unwrap();
     assert_eq!(old, long("a"));
 }
@@ -43,7 +43,7 @@ fn only_the_owner_may_read_it() {
 }
 
 #[test]
-fn something_else_in_the_file_is_named_with_its_path() {
+fn invalid_checkpoint_error_names_the_path() {
     let folder = tempfile::tempdir().unwrap();
     let file = CheckpointFile::new(folder.path().join("job.json"));
     fs::write(file.path(), "{\"vers").unwrap();
@@ -51,20 +51,20 @@ fn something_else_in_the_file_is_named_with_its_path() {
     assert!(error.to_string().starts_with("not a checkpoint: "), "{error}");
     assert!(error.to_string().contains("job.json"), "{error}");
 
-    let nowhere = CheckpointFile::new(folder.path().join("missing/job.json"));
-    let error = nowhere.store(&1).unwrap_err();
+    let missing = CheckpointFile::new(folder.path().join("missing/job.json"));
+    let error = missing.store(&1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().ends_with("/missing"), "{error}");
 }
 
 #[test]
-fn a_store_that_was_cut_short_leaves_nothing_behind_the_next() {
+fn store_cleans_up_after_a_torn_store() {
     let folder = tempfile::tempdir().unwrap();
     let file = CheckpointFile::new(folder.path().join("job.json"));
     file.store(&1).unwrap();
-    // What a process leaves that was killed in the middle of a store.
+    // What a process leaves behind that is killed during a store.
     let mut torn = PartFile::open(file.path(), "checkpoint", Duration::ZERO).unwrap();
-    torn.write_all(b"\"a long one that is not whole").unwrap();
+    torn.write_all(b"\"a long checkpoint that is torn").unwrap();
     drop(torn);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     assert_eq!(file.load::<u32>().unwrap(), Some(1));
@@ -74,7 +74,7 @@ fn a_store_that_was_cut_short_leaves_nothing_behind_the_next() {
 }
 
 #[test]
-fn of_many_who_store_at_once_each_stores_a_whole_checkpoint() {
+fn concurrent_stores_are_atomic() {
     let folder = tempfile::tempdir().unwrap();
     let file = CheckpointFile::new(folder.path().join("job.json"));
     file.store("").unwrap();
@@ -94,7 +94,7 @@ fn of_many_who_store_at_once_each_stores_a_whole_checkpoint() {
 }
 
 #[test]
-fn each_key_has_a_file_of_its_own_with_a_harmless_name() {
+fn each_key_has_its_own_safe_file_name() {
     let jobs = CheckpointFolder::new("jobs");
     let mut names = Vec::new();
     for key in ["a/b", "a_b", "../a", "", "ü", &"x".repeat(5_000), &"x".repeat(5_001)] {

@@ -4,7 +4,7 @@ use export_core::Timestamp;
 use export_host::{Clock, jitter_seed};
 
 #[test]
-fn it_starts_at_the_wall_clock_and_never_goes_back() {
+fn clock_starts_at_wall_time_and_is_monotonic() {
     let wall = || {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap())
@@ -17,7 +17,7 @@ fn it_starts_at_the_wall_clock_and_never_goes_back() {
 }
 
 #[test]
-fn a_time_that_has_passed_is_now_and_one_beyond_counting_is_far_away() {
+fn past_and_far_times_map_to_instants() {
     let clock = Clock::start();
     assert!(clock.instant(Timestamp::EPOCH) <= Instant::now());
     let century = Duration::from_secs(99 * 365 * 86_400);

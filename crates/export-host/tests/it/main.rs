@@ -1,6 +1,6 @@
-//! The host's parts from the outside, on real files and real sockets.
+//! Tests of the public API, on real files and sockets.
 
-#![expect(clippy::unwrap_used, reason = "these are tests, and so are their helpers")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 mod builder;
 mod checkpoints;

@@ -19,7 +19,7 @@ fn refused(target: &Path) -> (ErrorKind, String) {
 }
 
 #[test]
-fn the_target_is_intact_until_the_file_is_complete() {
+fn target_is_intact_until_the_file_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("report.pdf");
     fs::write(&target, "old").unwrap();
@@ -33,7 +33,7 @@ fn the_target_is_intact_until_the_file_is_complete() {
 }
 
 #[test]
-fn a_later_run_goes_on_where_an_earlier_one_ended() {
+fn later_run_resumes_the_part() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("report.pdf");
     let mut part = open(&target);
@@ -50,7 +50,7 @@ fn a_later_run_goes_on_where_an_earlier_one_ended() {
 }
 
 #[test]
-fn a_gap_is_never_filled() {
+fn gap_is_never_filled() {
     let folder = tempfile::tempdir().unwrap();
     let mut part = open(&folder.path().join("f"));
     part.write_all(b"01").unwrap();
@@ -61,7 +61,7 @@ fn a_gap_is_never_filled() {
 }
 
 #[test]
-fn another_operation_has_a_part_of_its_own() {
+fn each_operation_has_its_own_part() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("f");
     let first = open(&target);
@@ -70,26 +70,26 @@ fn another_operation_has_a_part_of_its_own() {
 }
 
 #[test]
-fn a_part_that_is_being_written_is_left_alone() {
+fn locked_part_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("f");
     let mut first = open(&target);
     first.write_all(b"kept").unwrap();
     let (kind, text) = refused(&target);
     assert_eq!(kind, ErrorKind::WouldBlock);
-    assert!(text.starts_with("another run is writing it: "), "{text}");
+    assert!(text.starts_with("being written by another run: "), "{text}");
     assert_eq!(fs::read(first.part()).unwrap(), b"kept");
 }
 
 #[test]
-fn a_writer_that_is_about_to_end_is_waited_for() {
+fn open_waits_for_the_lock() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("f");
     let mut first = open(&target);
     let (waiting, start) = mpsc::channel();
     let ending = thread::spawn(move || {
         start.recv().unwrap();
-        first.write_all(b"last words").unwrap();
+        first.write_all(b"last bytes").unwrap();
         drop(first);
     });
     waiting.send(()).unwrap();
@@ -99,7 +99,7 @@ fn a_writer_that_is_about_to_end_is_waited_for() {
 }
 
 #[test]
-fn a_file_that_was_put_in_place_is_not_written_by_whoever_waited_for_its_part() {
+fn finished_file_is_not_written_by_a_waiter() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("f");
     let mut first = open(&target);
@@ -116,8 +116,8 @@ fn a_file_that_was_put_in_place_is_not_written_by_whoever_waited_for_its_part() 
 }
 
 #[test]
-fn a_part_that_was_removed_while_it_was_being_opened_is_not_written() {
-    // Every writer removes what it wrote: whoever finds something has opened another's part.
+fn removed_part_is_not_written() {
+    // Each writer removes what it wrote: a part with content is another writer's.
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("f");
     let write_and_remove = || {
@@ -140,7 +140,7 @@ fn a_part_that_was_removed_while_it_was_being_opened_is_not_written() {
 }
 
 #[test]
-fn the_part_of_a_long_name_is_not_longer() {
+fn long_names_are_shortened() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a".repeat(255), "ü".repeat(127), "文".repeat(85)] {
         let target = folder.path().join(&name);
@@ -152,19 +152,19 @@ fn the_part_of_a_long_name_is_not_longer() {
 }
 
 #[test]
-fn what_cannot_be_written_is_named() {
+fn unwritable_targets_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    let text = format!("there is no such folder: {}", missing.display());
+    let text = format!("no such folder: {}", missing.display());
     assert_eq!(refused(&missing.join("f")), (ErrorKind::NotFound, text));
-    let text = format!("it is a folder: {}", folder.path().display());
+    let text = format!("is a folder: {}", folder.path().display());
     assert_eq!(refused(folder.path()), (ErrorKind::IsADirectory, text));
     assert_eq!(refused(Path::new("/")).0, ErrorKind::InvalidInput);
     assert_eq!(refused(Path::new("..")).0, ErrorKind::InvalidInput);
 }
 
 #[test]
-fn a_check_refuses_what_open_would_and_leaves_nothing_behind() {
+fn check_refuses_what_open_would() {
     let folder = tempfile::tempdir().unwrap();
     let check = |target: &Path| PartFile::check(target).map_err(|error| error.to_string());
     assert_eq!(check(&folder.path().join("f")), Ok(()));
@@ -172,17 +172,17 @@ fn a_check_refuses_what_open_would_and_leaves_nothing_behind() {
     let file = folder.path().join("file");
     fs::write(&file, "old").unwrap();
     assert_eq!(check(&file), Ok(()));
-    assert_eq!(check(folder.path()), Err(format!("it is a folder: {}", folder.path().display())));
-    assert_eq!(check(&file.join("f")), Err(format!("it is no folder: {}", file.display())));
-    // Not after an hour, when it is renamed.
+    assert_eq!(check(folder.path()), Err(format!("is a folder: {}", folder.path().display())));
+    assert_eq!(check(&file.join("f")), Err(format!("not a folder: {}", file.display())));
+    // A name that is too long is noticed now, not when the part is renamed.
     let long = folder.path().join("n".repeat(300));
-    let told = format!("cannot write: {}: ", long.display());
-    assert!(check(&long).is_err_and(|error| error.starts_with(&told)));
+    let expected = format!("cannot write: {}: ", long.display());
+    assert!(check(&long).is_err_and(|error| error.starts_with(&expected)));
     assert_eq!(fs::read(&file).unwrap(), b"old");
 }
 
 #[test]
-fn a_file_may_get_its_name_late() {
+fn retarget_changes_the_name() {
     let folder = tempfile::tempdir().unwrap();
     let mut part = open(&folder.path().join("export"));
     part.write_all(b"x").unwrap();
@@ -193,7 +193,7 @@ fn a_file_may_get_its_name_late() {
 }
 
 #[test]
-fn a_discarded_part_leaves_the_target_as_it_was() {
+fn discard_leaves_the_target() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("f");
     fs::write(&target, "old").unwrap();
@@ -211,14 +211,14 @@ mod on_unix {
     use super::*;
 
     #[test]
-    fn a_device_is_not_replaced_by_a_file() {
+    fn device_is_not_replaced() {
         let (kind, text) = refused(Path::new("/dev/null"));
         assert_eq!(kind, ErrorKind::AlreadyExists);
-        assert_eq!(text, "in the way, and no regular file: /dev/null");
+        assert_eq!(text, "exists and is not a regular file: /dev/null");
     }
 
     #[test]
-    fn the_mode_is_that_of_any_new_file() {
+    fn mode_follows_the_umask() {
         let folder = tempfile::tempdir().unwrap();
         let plain = folder.path().join("plain");
         fs::write(&plain, "").unwrap();
@@ -229,7 +229,7 @@ mod on_unix {
     }
 
     #[test]
-    fn a_link_to_a_file_stays_a_link() {
+    fn link_stays_a_link() {
         let folder = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let real = elsewhere.path().join("real");
@@ -244,7 +244,7 @@ mod on_unix {
     }
 
     #[test]
-    fn a_link_to_a_file_that_is_not_there_yet_is_followed_to_its_folder() {
+    fn dangling_link_is_followed() {
         let folder = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let real = elsewhere.path().join("real");
@@ -256,13 +256,13 @@ mod on_unix {
         part.finish().unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"new");
-        // Whoever has forgotten to mount what it leads to is told so.
+        // The folder that it points into is missing, such as one that is not mounted.
         let missing = elsewhere.path().join("missing");
         fs::remove_file(&link).unwrap();
         symlink(missing.join("real"), &link).unwrap();
-        let text = format!("there is no such folder: {}", missing.display());
+        let text = format!("no such folder: {}", missing.display());
         assert_eq!(refused(&link), (ErrorKind::NotFound, text));
-        // Two links that lead to each other lead nowhere.
+        // A cycle of links.
         fs::remove_file(&link).unwrap();
         symlink(folder.path().join("other"), &link).unwrap();
         symlink(&link, folder.path().join("other")).unwrap();
@@ -270,7 +270,7 @@ mod on_unix {
     }
 
     #[test]
-    fn a_link_in_place_of_the_part_is_not_followed() {
+    fn link_in_place_of_the_part_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("f");
         let part = open(&target);
@@ -285,7 +285,7 @@ mod on_unix {
 }
 
 #[test]
-fn a_file_that_stands_there_stays_if_the_rule_says_so() {
+fn existing_file_is_kept_by_rule() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("report.tar.gz");
     fs::write(&target, "old").unwrap();
@@ -302,7 +302,7 @@ fn a_file_that_stands_there_stays_if_the_rule_says_so() {
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     assert_eq!(fs::read(&target).unwrap(), b"old");
     assert_eq!(fs::read(&second).unwrap(), b"new");
-    // The part that was refused is still there; it gives way to the rule that replaces.
+    // The part that was refused is still there. Replacing works with it.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     let mut part = open(&target);
     part.cut(0).unwrap();
@@ -312,7 +312,7 @@ fn a_file_that_stands_there_stays_if_the_rule_says_so() {
 }
 
 #[test]
-fn a_new_file_takes_its_own_name_under_every_rule() {
+fn free_name_is_used_under_every_rule() {
     let folder = tempfile::tempdir().unwrap();
     for (name, rule) in [("a", IfExists::Replace), ("b", IfExists::Rename), ("c", IfExists::Refuse)]
     {

@@ -20,7 +20,7 @@ fn chosen(rules: &ProxyRules, url: &str) -> String {
 }
 
 #[test]
-fn each_scheme_has_its_own_proxy_and_all_is_for_the_rest() {
+fn all_proxy_applies_to_the_other_schemes() {
     let both = rules(&[("HTTPS_PROXY", "http://s:1"), ("http_proxy", "http://h:2")]);
     assert_eq!(chosen(&both, "https://x/"), "http://s:1/");
     assert_eq!(chosen(&both, "http://x/"), "http://h:2/");
@@ -31,20 +31,20 @@ fn each_scheme_has_its_own_proxy_and_all_is_for_the_rest() {
 }
 
 #[test]
-fn the_lower_case_name_wins_and_an_empty_value_is_none() {
+fn lower_case_wins_and_empty_is_unset() {
     let rules_of = |value| rules(&[("HTTPS_PROXY", "http://upper"), ("https_proxy", value)]);
     assert_eq!(chosen(&rules_of("http://lower"), "https://x/"), "http://lower/");
     assert_eq!(chosen(&rules_of(""), "https://x/"), "http://upper/");
 }
 
 #[test]
-fn a_cgi_program_does_not_let_its_caller_choose_the_proxy() {
+fn cgi_ignores_upper_case_http_proxy() {
     let cgi = rules(&[("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "http://evil")]);
     assert_eq!(chosen(&cgi, "http://x/"), "direct");
 }
 
 #[test]
-fn a_machine_s_own_address_goes_through_the_proxy_unless_exempted() {
+fn loopback_uses_the_proxy_unless_exempted() {
     let here = "http://127.0.0.1:8080/";
     assert_eq!(chosen(&rules(&[("http_proxy", "p:1")]), here), "http://p:1/");
     let exempted = rules(&[("http_proxy", "p:1"), ("NO_PROXY", "localhost, 127.0.0.0/8")]);
@@ -53,21 +53,21 @@ fn a_machine_s_own_address_goes_through_the_proxy_unless_exempted() {
 }
 
 #[test]
-fn a_proxy_that_cannot_be_used_is_an_error_that_does_not_repeat_its_password() {
+fn invalid_proxy_error_hides_the_password() {
     let error = |value| try_rules(&[("https_proxy", value)]).unwrap_err();
     let socks = error("socks5://me:secret@h");
-    assert_eq!(socks, "https_proxy: only http and https proxies are known, and no SOCKS");
-    assert_eq!(error("http://me:secret@ho st"), "https_proxy: it is not a URL");
-    assert_eq!(error("http://me:secret@:80"), "https_proxy: it names no host");
+    assert_eq!(socks, "https_proxy: only http and https proxies are supported, not SOCKS");
+    assert_eq!(error("http://me:secret@ho st"), "https_proxy: not a URL");
+    assert_eq!(error("http://me:secret@:80"), "https_proxy: no host");
     let explicit = ProxySettings::Url("ftp://h".into()).rules().unwrap_err();
     assert_eq!(
         explicit.to_string(),
-        "the proxy's URL: only http and https proxies are known, and no SOCKS"
+        "the proxy's URL: only http and https proxies are supported, not SOCKS"
     );
 }
 
 #[test]
-fn a_user_name_becomes_a_header_and_is_not_printed() {
+fn user_name_becomes_a_hidden_header() {
     let with_user = rules(&[("https_proxy", "http://Aladdin:open%20sesame@p:1")]);
     let proxy = with_user.for_url(&Uri::from_static("https://x/")).unwrap();
     assert_eq!(proxy.authorization().unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
@@ -77,17 +77,17 @@ fn a_user_name_becomes_a_header_and_is_not_printed() {
 }
 
 #[test]
-fn one_named_by_the_caller_is_for_everything_and_none_is_none() {
+fn explicit_proxy_applies_to_everything() {
     let one = ProxySettings::Url("http://p:3128".into()).rules().unwrap();
     assert_eq!(chosen(&one, "https://localhost/"), "http://p:3128/");
     let off = ProxySettings::Off.rules().unwrap();
     assert_eq!(chosen(&off, "https://x/"), "direct");
 }
 
-/// hyper-util's matcher was written to curl's rules too. It may not be a dependency of a blocking
-/// client (it brings tokio), but it is a judge.
+/// hyper-util's matcher follows curl's rules as well. A blocking client cannot depend on it, since
+/// it depends on tokio, but a test can compare with it.
 #[test]
-fn no_proxy_means_what_it_means_to_others() {
+fn no_proxy_matches_like_hyper_util() {
     let lists = [
         "",
         ",",
@@ -136,7 +136,7 @@ fn no_proxy_means_what_it_means_to_others() {
         for host in hosts {
             for scheme in ["http", "https"] {
                 let url = format!("{scheme}://{host}/").parse::<Uri>().unwrap();
-                // Theirs takes `*` for names only; curl's manual says that it matches all hosts.
+                // hyper-util applies `*` to names only. curl's manual: it matches all hosts.
                 let theirs = list != "*" && theirs.intercept(&url).is_some();
                 assert_eq!(ours.for_url(&url).is_some(), theirs, "NO_PROXY={list:?} for {url}");
             }
@@ -145,20 +145,20 @@ fn no_proxy_means_what_it_means_to_others() {
 }
 
 #[test]
-fn a_trailing_dot_does_not_change_the_host() {
+fn trailing_dot_does_not_change_the_host() {
     let exempted = rules(&[("all_proxy", "http://p:1"), ("no_proxy", "example.com.")]);
     assert_eq!(chosen(&exempted, "https://example.com/"), "direct");
     assert_eq!(chosen(&exempted, "https://www.example.com./"), "direct");
 }
 
 #[test]
-fn a_proxy_says_what_named_it_and_an_exempted_host_by_which_entry() {
+fn proxy_and_exemption_name_their_source() {
     let rules = rules(&[
         ("HTTPS_PROXY", "http://proxy.example:3128"),
         ("all_proxy", "http://other.example:3128"),
         ("NO_PROXY", "localhost, 10.0.0.0/8 ,.example.org"),
     ]);
-    let named = |url: &str| rules.for_url(&url.parse().unwrap()).map(|proxy| proxy.named_by());
+    let named = |url: &str| rules.for_url(&url.parse().unwrap()).map(|proxy| proxy.source());
     assert_eq!(named("https://api.app.wdesk.com/"), Some("HTTPS_PROXY"));
     assert_eq!(named("http://api.app.wdesk.com/"), Some("all_proxy"));
     let entry = |url: &str| rules.exempted_by(&url.parse().unwrap());
@@ -166,6 +166,6 @@ fn a_proxy_says_what_named_it_and_an_exempted_host_by_which_entry() {
     assert_eq!(entry("https://10.1.2.3/"), Some("10.0.0.0/8"));
     assert_eq!(entry("https://files.example.org/"), Some(".example.org"));
     let by_url = ProxySettings::Url("http://proxy.example".into()).rules().unwrap();
-    let named_by = by_url.for_url(&"https://h.example/".parse().unwrap()).unwrap().named_by();
-    assert_eq!(named_by, "the proxy's URL");
+    let source = by_url.for_url(&"https://h.example/".parse().unwrap()).unwrap().source();
+    assert_eq!(source, "the proxy's URL");
 }

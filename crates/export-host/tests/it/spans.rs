@@ -1,4 +1,4 @@
-//! Spans for whoever traces.
+//! The `tracing` spans of a job.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -11,9 +11,9 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Writes down what it is told of spans.
+/// Records spans as text.
 #[derive(Clone, Default)]
-struct Notes(Arc<Mutex<(u64, String)>>);
+struct SpanLog(Arc<Mutex<(u64, String)>>);
 
 struct Fields<'a>(&'a mut String);
 
@@ -23,27 +23,27 @@ impl Visit for Fields<'_> {
     }
 }
 
-impl Subscriber for Notes {
+impl Subscriber for SpanLog {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let mut notes = self.0.lock().unwrap();
-        notes.0 += 1;
-        let number = notes.0;
+        let mut log = self.0.lock().unwrap();
+        log.0 += 1;
+        let number = log.0;
         let parent = span.parent().map(Id::into_u64);
-        let _ = write!(notes.1, "{number} in {parent:?}: {}", span.metadata().name());
-        span.record(&mut Fields(&mut notes.1));
-        notes.1.push('\n');
+        let _ = write!(log.1, "{number} in {parent:?}: {}", span.metadata().name());
+        span.record(&mut Fields(&mut log.1));
+        log.1.push('\n');
         Id::from_u64(number)
     }
 
     fn record(&self, span: &Id, values: &Record<'_>) {
-        let mut notes = self.0.lock().unwrap();
-        let _ = write!(notes.1, "{}:", span.into_u64());
-        values.record(&mut Fields(&mut notes.1));
-        notes.1.push('\n');
+        let mut log = self.0.lock().unwrap();
+        let _ = write!(log.1, "{}:", span.into_u64());
+        values.record(&mut Fields(&mut log.1));
+        log.1.push('\n');
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -56,13 +56,13 @@ impl Subscriber for Notes {
 }
 
 #[test]
-fn a_job_is_a_span_with_its_requests_and_waits_in_it_and_no_secret() {
-    let notes = Notes::default();
-    tracing::subscriber::with_default(notes.clone(), || {
+fn job_span_holds_requests_and_no_secret() {
+    let log = SpanLog::default();
+    tracing::subscriber::with_default(log.clone(), || {
         let config = Config::new("https://api.app.wdesk.com").unwrap();
         let spec = ExportSpec::document("d1", DocumentExport::pdf());
         let mut job = ExportJob::new(spec, &config).unwrap();
-        let mut watch = Hooks::default().watch();
+        let mut observer = Hooks::default().observer();
         let token = Token::fixed("s3cret").unwrap();
         let mut now = Timestamp::from_date(2026, 3, 1);
         let signed = r#"{"status":"completed","resourceUrl":"https://store.example/f?sig=s3cret"}"#;
@@ -73,7 +73,7 @@ fn a_job_is_a_span_with_its_requests_and_waits_in_it_and_no_secret() {
         ];
         let mut answers = answers.iter();
         loop {
-            watch.observe(|| job.next_event());
+            observer.observe(|| job.next_event());
             match job.step(now) {
                 Step::Done(_) => break,
                 Step::Wait(wait) => now = wait.until,
@@ -91,8 +91,8 @@ fn a_job_is_a_span_with_its_requests_and_waits_in_it_and_no_secret() {
             }
         }
     });
-    let notes = notes.0.lock().unwrap().1.clone();
-    assert!(!notes.contains("s3cret"), "{notes}");
+    let log = log.0.lock().unwrap().1.clone();
+    assert!(!log.contains("s3cret"), "{log}");
     let expected = "\
 1 in None: export
 2 in Some(1): request export.phase=submit http.request.method=POST \
@@ -111,5 +111,5 @@ url.full=https://store.example/f?sig=***
 5: http.response.header.retry_after=7
 6 in Some(1): wait wait.milliseconds=7000 wait.why=RetryAfter
 ";
-    assert_eq!(notes, expected);
+    assert_eq!(log, expected);
 }

@@ -1,4 +1,4 @@
-//! A server on loopback, with certificates made for the occasion.
+//! TLS handshakes with a loopback server and generated certificates.
 
 use std::env;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 
-use export_host::{Authority as Knows, CaBundle, TlsOptions, tls_verdict};
+use export_host::{CaBundle, IssuerTrust, TlsOptions, tls_verdict};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
@@ -52,12 +52,12 @@ fn client(options: TlsOptions) -> ClientConfig {
     options.client_config().unwrap()
 }
 
-/// What comes of one connection: the greeting, or the verdict.
+/// The result of one connection: the server's greeting, or the verdict.
 fn outcome(client: ClientConfig, server: ServerConfig, name: &'static str) -> String {
-    meet(client, name, move |stream| {
+    connect(client, name, move |stream| {
         let connection = ServerConnection::new(Arc::new(server)).unwrap();
         let mut stream = StreamOwned::new(connection, stream);
-        // The client may refuse, which is what most of these tests are about.
+        // Ignores errors: in most tests the client refuses the connection.
         let _ = stream.write_all(b"hello");
         let _ = stream.flush();
         stream.conn.send_close_notify();
@@ -65,7 +65,7 @@ fn outcome(client: ClientConfig, server: ServerConfig, name: &'static str) -> St
     })
 }
 
-fn meet(
+fn connect(
     client: ClientConfig,
     name: &'static str,
     serve: impl FnOnce(TcpStream) + Send + 'static,
@@ -87,14 +87,14 @@ fn meet(
 }
 
 #[test]
-fn a_server_of_the_bundle_s_authority_is_believed() {
+fn server_of_a_bundle_authority_is_trusted() {
     let authority = Authority::new("ours");
     let trusting = client(TlsOptions::new().with_ca_bundle(authority.bundle()));
     assert_eq!(outcome(trusting, authority.server(|_| {}), "localhost"), "hello");
 }
 
 #[test]
-fn a_bundle_is_read_from_a_file_with_more_than_one_certificate() {
+fn bundle_file_may_hold_many_certificates() {
     let (first, second) = (Authority::new("first"), Authority::new("second"));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
@@ -106,117 +106,121 @@ fn a_bundle_is_read_from_a_file_with_more_than_one_certificate() {
 }
 
 #[test]
-fn what_is_wrong_with_a_certificate_is_said_in_plain_words() {
+fn certificate_errors_are_explained() {
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
-    let said = |server, name| {
+    let result = |server, name| {
         outcome(client(TlsOptions::new().with_ca_bundle(ours.bundle())), server, name)
     };
     assert_eq!(
-        said(theirs.server(|_| {}), "localhost"),
+        result(theirs.server(|_| {}), "localhost"),
         "its certificate comes from an authority that this machine does not know; if it is your \
          company's, give its CA bundle"
     );
     assert_eq!(
-        said(ours.server(|_| {}), "api.example.com"),
+        result(ours.server(|_| {}), "api.example.com"),
         "its certificate is not for api.example.com but for localhost"
     );
     let old = ours.server(|params| {
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
     });
-    assert_eq!(said(old, "localhost"), "its certificate has expired");
+    assert_eq!(result(old, "localhost"), "its certificate has expired");
     let early = ours.server(|params| {
         params.not_before = date_time_ymd(2999, 1, 1);
         params.not_after = date_time_ymd(3000, 1, 1);
     });
     assert_eq!(
-        said(early, "localhost"),
+        result(early, "localhost"),
         "its certificate is not valid yet; this machine's clock may be wrong"
     );
 }
 
 #[test]
-fn a_witness_tells_what_was_shown_whether_it_was_believed_or_not() {
+fn recorder_keeps_untrusted_certificates() {
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let options = TlsOptions::new().with_ca_bundle(ours.bundle());
     let expired = ours.server(|params| {
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
     });
-    for (server, authority) in [
-        (ours.server(|_| {}), Knows::Bundle),
-        (theirs.server(|_| {}), Knows::Nobody),
-        (expired, Knows::NotAsked),
+    for (server, issuer) in [
+        (ours.server(|_| {}), IssuerTrust::Bundle),
+        (theirs.server(|_| {}), IssuerTrust::Untrusted),
+        (expired, IssuerTrust::NotChecked),
     ] {
-        let (config, witness) = options.witnessed_client_config().unwrap();
-        assert!(witness.shown().is_none());
-        let said = outcome(config, server, "localhost");
-        assert_eq!(said == "hello", authority == Knows::Bundle, "{said}");
-        let shown = witness.shown().unwrap();
-        assert_eq!(shown.authority, authority);
-        assert!(shown.certificate.starts_with(&[0x30]), "a sequence, as DER has it");
+        let (config, recorder) = options.recording_client_config().unwrap();
+        assert!(recorder.last().is_none());
+        let result = outcome(config, server, "localhost");
+        assert_eq!(result == "hello", issuer == IssuerTrust::Bundle, "{result}");
+        let presented = recorder.last().unwrap();
+        assert_eq!(presented.issuer, issuer);
+        assert!(presented.certificate.starts_with(&[0x30]), "not a DER sequence");
     }
 }
 
 #[test]
-fn a_port_without_tls_is_called_that() {
+fn port_without_tls_is_named() {
     let authority = Authority::new("ours");
     let trusting = client(TlsOptions::new().with_ca_bundle(authority.bundle()));
-    let said = meet(trusting, "localhost", |mut stream| {
+    let result = connect(trusting, "localhost", |mut stream| {
         let mut hello = [0; 1_024];
         assert!(stream.read(&mut hello).unwrap() > 0);
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
     });
-    assert_eq!(said, "it does not speak TLS on this port");
+    assert_eq!(result, "it does not speak TLS on this port");
 }
 
 #[test]
-fn a_handshake_that_the_server_refuses_is_a_verdict() {
+fn refused_handshake_is_a_verdict() {
     let authority = Authority::new("ours");
     let mut trusting = client(TlsOptions::new().with_ca_bundle(authority.bundle()));
     trusting.alpn_protocols = vec![b"http/1.1".to_vec()];
     let mut server = authority.server(|_| {});
     server.alpn_protocols = vec![b"something-else".to_vec()];
-    let said = outcome(trusting, server, "localhost");
-    assert_eq!(said, "it refuses the TLS handshake: NoApplicationProtocol");
+    let result = outcome(trusting, server, "localhost");
+    assert_eq!(result, "it refuses the TLS handshake: NoApplicationProtocol");
 }
 
 #[test]
-fn a_connection_that_breaks_off_in_the_handshake_is_no_verdict() {
+fn broken_handshake_is_no_verdict() {
     let authority = Authority::new("ours");
     let trusting = client(TlsOptions::new().with_ca_bundle(authority.bundle()));
-    let said = meet(trusting, "localhost", |mut stream| {
+    let result = connect(trusting, "localhost", |mut stream| {
         let mut hello = [0; 1_024];
         assert!(stream.read(&mut hello).unwrap() > 0);
     });
-    assert!(said.starts_with("no verdict: "), "{said}");
+    assert!(result.starts_with("no verdict: "), "{result}");
 }
 
 #[test]
-fn a_bundle_that_is_empty_broken_or_missing_is_named() {
+fn invalid_bundles_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
-    let said = || {
+    let result = || {
         let options = TlsOptions::new().with_ca_bundle(CaBundle::file(&path));
         let text = options.client_config().unwrap_err().to_string();
         text.replace(&path.display().to_string(), "PATH")
     };
-    assert!(said().starts_with("the CA bundle PATH cannot be read: "), "{}", said());
+    assert!(result().starts_with("the CA bundle PATH cannot be read: "), "{}", result());
     fs::write(&path, "").unwrap();
-    assert_eq!(said(), "the CA bundle PATH holds no certificate");
+    assert_eq!(result(), "the CA bundle PATH holds no certificate");
     fs::write(&path, "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n").unwrap();
-    assert!(said().starts_with("the CA bundle PATH is not PEM: "), "{}", said());
+    assert!(result().starts_with("the CA bundle PATH is not PEM: "), "{}", result());
     fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
-    assert!(said().starts_with("the CA bundle PATH is broken at certificate 1: "), "{}", said());
+    assert!(
+        result().starts_with("the CA bundle PATH is broken at certificate 1: "),
+        "{}",
+        result()
+    );
     fs::write(&path, KeyPair::generate().unwrap().serialize_pem()).unwrap();
-    assert_eq!(said(), "the CA bundle PATH holds no certificate");
+    assert_eq!(result(), "the CA bundle PATH holds no certificate");
 }
 
-/// The system's store is found by environment variables, which a test cannot change for itself:
-/// it runs itself a second time.
+/// The system's store is set by environment variables, which a test cannot change in its own
+/// process: it runs itself a second time.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_machine_without_authorities_is_told_what_to_do_and_works_with_a_bundle() {
+fn without_system_roots_a_bundle_is_enough() {
     const CHILD: &str = "EXPORT_HOST_TEST_WITHOUT_AUTHORITIES";
     if env::var_os(CHILD).is_some() {
         let error = TlsOptions::new().client_config().unwrap_err().to_string();
@@ -229,10 +233,7 @@ fn a_machine_without_authorities_is_told_what_to_do_and_works_with_a_bundle() {
     }
     let empty = tempfile::tempdir().unwrap();
     let status = Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "tls::a_machine_without_authorities_is_told_what_to_do_and_works_with_a_bundle",
-        ])
+        .args(["--exact", "tls::without_system_roots_a_bundle_is_enough"])
         .env(CHILD, "1")
         .env("SSL_CERT_DIR", empty.path())
         .env_remove("SSL_CERT_FILE")

@@ -1,7 +1,7 @@
-//! Whole exports that are dropped at every await there is, and gone on with.
+//! Exports that are dropped at every await, and resumed.
 //!
-//! Each step of the transport, the store and the sink lets the caller go before and after it, and
-//! no time passes but what a job waits for: the nth poll is the same in each run.
+//! Each step of the transport, the store and the sink yields before and after it, and time passes
+//! only while a job waits, so that the nth poll is the same in each run.
 
 use std::fs;
 use std::future::{Future, poll_fn};
@@ -17,12 +17,12 @@ use export_sim::{Config, Downloads, Endpoint, Scenario, Server};
 use http::StatusCode;
 use tokio::time::Instant;
 
-use crate::inside::{Disk, Memory, client, poll_times, settle, start, submits};
+use crate::in_memory::{Disk, Memory, client, poll_times, settle, start, submits};
 
 const LENGTH: u64 = 600_000;
 
-/// A service in which every phase goes wrong once, and which says in this way where an operation is.
-fn troubled(location: &str) -> Config {
+/// A service with one fault in every phase, and with this `Location` of an operation.
+fn faulty_service(location: &str) -> Config {
     let scenario = r#"{"rules": [
         {"match": {"endpoint": "submit"}, "then": {"fault": "location", "url": "LOCATION"}},
         {"match": {"endpoint": "token", "nth": 1}, "then": {"fault": "status", "status": 503}},
@@ -34,7 +34,7 @@ fn troubled(location: &str) -> Config {
     Config::default()
         .with_artifact_size(LENGTH)
         .with_downloads(Downloads::Redirect(302))
-        // A token that is refused sooner than half a minute after its issue is not replaced.
+        // A token that is refused within 30 s of its issue is not replaced.
         .with_complete_after(Duration::from_secs(35))
         .with_retry_after(40)
         .with_scenario(Scenario::from_json(&scenario.replace("LOCATION", location)).unwrap())
@@ -44,32 +44,32 @@ fn document() -> ExportSpec {
     ExportSpec::document("d1", DocumentExport::pdf())
 }
 
-/// The export again, from wherever its checkpoint says.
-async fn again(client: &Client) -> Export {
+/// Resumes the export from its checkpoint, or starts it again.
+async fn resume_export(client: &Client) -> Export {
     match client.resume_key("job").await.unwrap() {
         Some(export) => export,
         None => client.export(document()).with_key("job"),
     }
 }
 
-/// What was stored when a future was dropped: whether the operation was accepted, and how many
-/// submits had been sent.
-struct Dropped {
+/// The state when a future was dropped: whether a stored checkpoint says that the export was
+/// accepted, and how many submits were sent.
+struct StateAtDrop {
     is_accepted: bool,
     submits: usize,
 }
 
-impl Dropped {
-    fn see(server: &Server, store: &Memory) -> Self {
+impl StateAtDrop {
+    fn read(server: &Server, store: &Memory) -> Self {
         let stored = store.of("job");
         let is_accepted = stored.as_ref().is_some_and(|it| it.operation().is_some());
-        // Time passes only while a job waits, and before it does it stores what it knows.
+        // A job stores its checkpoint before it waits, and time passes only while it waits.
         let accepted = server.requests().into_iter().find(|it| {
             it.endpoint() == Endpoint::Submit && it.status() == Some(StatusCode::ACCEPTED)
         });
         if let (Some(accepted), Some(_)) = (accepted, stored) {
             let is_later = server.now().since(accepted.at()) > Duration::ZERO;
-            assert!(is_accepted || !is_later, "it waits for an operation that is not stored");
+            assert!(is_accepted || !is_later, "it waits for an operation that was not stored");
         }
         Self { is_accepted, submits: submits(server) }
     }
@@ -86,16 +86,17 @@ fn served(server: &Server) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_is_right_wherever_its_export_was_dropped() {
+async fn file_survives_a_drop_at_every_await() {
     let folder = tempfile::tempdir().unwrap();
     let mut accepted = 0;
     for drops in 0.. {
-        let (server, store) = (start(troubled("relative")).await, Arc::new(Memory::default()));
+        let (server, store) =
+            (start(faulty_service("relative")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let path = folder.path().join(drops.to_string());
         let first = client.export(document()).with_key("job").to_file(&path);
         let ended = poll_times(first, drops).await;
-        let dropped = Dropped::see(&server, &store);
+        let dropped = StateAtDrop::read(&server, &store);
         settle().await;
         accepted += usize::from(dropped.is_accepted);
         let is_done = path.exists() && store.of("job").is_none();
@@ -103,13 +104,13 @@ async fn a_file_is_right_wherever_its_export_was_dropped() {
             assert!(fs::read(&path).unwrap() == served(&server), "{drops}: half a file");
         }
         if ended.is_none() && !is_done {
-            again(&client).await.to_file(&path).await.unwrap();
+            resume_export(&client).await.to_file(&path).await.unwrap();
         }
         assert!(fs::read(&path).unwrap() == served(&server), "{drops}");
         dropped.check(&server, drops);
         fs::remove_file(&path).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{drops}: a part is left");
-        assert!(store.of("job").is_none(), "{drops}: a checkpoint is left");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{drops}: a part remains");
+        assert!(store.of("job").is_none(), "{drops}: a checkpoint remains");
         if let Some(outcome) = ended {
             outcome.unwrap();
             assert!(drops > 60 && accepted > 30, "{drops} drops, {accepted} after the 202");
@@ -119,23 +120,24 @@ async fn a_file_is_right_wherever_its_export_was_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_gets_every_byte_once_wherever_its_export_was_dropped() {
+async fn sink_gets_each_byte_once_after_any_drop() {
     let mut resumed = 0;
     for drops in 0.. {
-        let (server, store) = (start(troubled("body_only")).await, Arc::new(Memory::default()));
+        let (server, store) =
+            (start(faulty_service("body_only")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let disk = Disk::default();
         let mut sink = disk.clone();
         let first = client.export(document()).with_key("job").to_sink(&mut sink);
         let ended = poll_times(first, drops).await;
-        let dropped = Dropped::see(&server, &store);
-        // As if the process had died, on every second run.
+        let dropped = StateAtDrop::read(&server, &store);
+        // Every second run crashes and loses what was not synced.
         if drops % 2 == 0 && disk.finished().is_none() {
             disk.crash();
         }
         let before = server.requests().len();
         if ended.is_none() && (disk.finished().is_none() || store.of("job").is_some()) {
-            again(&client).await.to_sink(&mut disk.clone()).await.unwrap();
+            resume_export(&client).await.to_sink(&mut disk.clone()).await.unwrap();
         }
         assert!(disk.finished().unwrap() == served(&server), "{drops}");
         dropped.check(&server, drops);
@@ -149,7 +151,7 @@ async fn a_sink_gets_every_byte_once_wherever_its_export_was_dropped() {
     }
 }
 
-/// Opens an export and reads it to its end.
+/// Opens an export and reads the whole file.
 async fn read(export: Export) -> Result<Vec<u8>, ExportError> {
     let mut download = export.open().await?;
     let mut bytes = Vec::new();
@@ -160,20 +162,21 @@ async fn read(export: Export) -> Result<Vec<u8>, ExportError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_download_that_was_dropped_can_be_opened_again() {
+async fn dropped_download_can_be_opened_again() {
     for drops in 0.. {
-        let (server, store) = (start(troubled("header_only")).await, Arc::new(Memory::default()));
+        let (server, store) =
+            (start(faulty_service("header_only")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let first = poll_times(read(client.export(document()).with_key("job")), drops).await;
-        let dropped = Dropped::see(&server, &store);
+        let dropped = StateAtDrop::read(&server, &store);
         let is_last = first.is_some();
         let bytes = match first {
             Some(read) => read.unwrap(),
-            None => read(again(&client).await).await.unwrap(),
+            None => read(resume_export(&client).await).await.unwrap(),
         };
         assert!(bytes == served(&server), "{drops}");
         dropped.check(&server, drops);
-        assert!(store.of("job").is_none(), "{drops}: a checkpoint is left");
+        assert!(store.of("job").is_none(), "{drops}: a checkpoint remains");
         if is_last {
             assert!(drops > 60, "{drops} drops");
             return;
@@ -182,12 +185,13 @@ async fn a_download_that_was_dropped_can_be_opened_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_one_mail_is_sent_wherever_a_submit_was_dropped() {
+async fn dropped_submit_sends_at_most_one_mail() {
     let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
     let spec = ExportSpec::file("f1", FileExport::folder(mail));
     let mut unconfirmed = 0;
     for drops in 0.. {
-        let (server, store) = (start(troubled("relative")).await, Arc::new(Memory::default()));
+        let (server, store) =
+            (start(faulty_service("relative")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let first = client.export(spec.clone()).with_key("job").submit();
         if poll_times(first, drops).await.is_some() {
@@ -209,12 +213,13 @@ async fn at_most_one_mail_is_sent_wherever_a_submit_was_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_dropped_keeps_nobody_else_from_a_token() {
+async fn dropped_token_request_does_not_block_others() {
     for drops in 0.. {
-        let (server, store) = (start(troubled("relative")).await, Arc::new(Memory::default()));
+        let (server, store) =
+            (start(faulty_service("relative")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let mut other = pin!(client.export(document()).submit());
-        // The other one waits for the token that the first one has asked for, and no longer.
+        // The other job waits for the token that the first one requests.
         let started = Instant::now();
         let first = poll_times(client.export(document()).submit(), drops);
         let mut first = pin!(first);

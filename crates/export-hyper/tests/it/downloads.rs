@@ -1,4 +1,4 @@
-//! Downloads that break off, and the places that they go to.
+//! Downloads that break off, and sinks.
 
 use std::fs;
 use std::io;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use export_hyper::{Artifact, CaBundle, Download, Error, ExportError, FailureKind, Limits, Sink};
 
-use crate::server::{Act, Authority, Server, answer};
+use crate::server::{Action, Authority, Server, answer};
 use crate::service::{
     FILE, accepted, builder, client, completed, failures, first, header, quick, rest, service,
     spec, whole,
 };
 
 #[tokio::test]
-async fn a_download_that_breaks_off_goes_on_where_it_ended() {
+async fn broken_download_resumes() {
     let server = service(|fetch, request| match fetch {
-        0 => Act::SayAndClose(first(4)),
+        0 => Action::SendAndClose(first(4)),
         _ => rest(request),
     })
     .await;
@@ -30,9 +30,9 @@ async fn a_download_that_breaks_off_goes_on_where_it_ended() {
 }
 
 #[tokio::test]
-async fn a_download_that_stalls_is_asked_for_again() {
+async fn stalled_download_is_requested_again() {
     let server = service(|fetch, request| match fetch {
-        0 => Act::SayAndHang(first(4)),
+        0 => Action::SendAndHang(first(4)),
         _ => rest(request),
     })
     .await;
@@ -44,12 +44,12 @@ async fn a_download_that_stalls_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn tls_that_ends_without_saying_so_is_not_the_end_of_a_file_without_a_length() {
+async fn truncated_tls_does_not_end_a_file() {
     let ours = Authority::new();
     let server = Server::tls(ours.server("localhost"), |number, _| match number {
         0 => accepted(),
         1 => completed(),
-        2 => Act::SayAndClose(b"HTTP/1.1 200 OK\r\netag: \"v0\"\r\n\r\n%PDF-1.7 and".into()),
+        2 => Action::SendAndClose(b"HTTP/1.1 200 OK\r\netag: \"v0\"\r\n\r\n%PDF-1.7 and".into()),
         _ => whole(),
     })
     .await;
@@ -62,9 +62,9 @@ async fn tls_that_ends_without_saying_so_is_not_the_end_of_a_file_without_a_leng
 }
 
 #[tokio::test]
-async fn a_file_without_a_length_ends_with_its_connection() {
+async fn file_without_length_ends_with_its_connection() {
     let server =
-        service(|_, _| Act::SayAndClose(format!("HTTP/1.1 200 OK\r\n\r\n{FILE}").into_bytes()));
+        service(|_, _| Action::SendAndClose(format!("HTTP/1.1 200 OK\r\n\r\n{FILE}").into_bytes()));
     let server = server.await;
     let (artifact, bytes) = client(&server).export(spec()).bytes(1_000).await.unwrap();
     assert_eq!(bytes, FILE.as_bytes());
@@ -72,7 +72,7 @@ async fn a_file_without_a_length_ends_with_its_connection() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_larger_than_allowed_is_not_kept() {
+async fn file_over_the_limit_is_an_error() {
     let server = service(|_, _| whole()).await;
     let error = client(&server).export(spec()).bytes(FILE.len() - 1).await.unwrap_err();
     assert!(matches!(error.job(), Some(Error::Local { .. })), "{error}");
@@ -80,7 +80,7 @@ async fn a_file_that_is_larger_than_allowed_is_not_kept() {
     assert!(text.contains("the file is longer than the 28 bytes allowed"), "{text}");
     let chunked = service(|_, _| {
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        Act::Say(format!("{head}{:x}\r\n{FILE}\r\n0\r\n\r\n", FILE.len()).into_bytes())
+        Action::Send(format!("{head}{:x}\r\n{FILE}\r\n0\r\n\r\n", FILE.len()).into_bytes())
     })
     .await;
     let error = client(&chunked).export(spec()).bytes(FILE.len() - 1).await.unwrap_err();
@@ -90,9 +90,9 @@ async fn a_file_that_is_larger_than_allowed_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_download_is_read_while_it_comes() {
+async fn download_is_read_while_it_arrives() {
     let server = service(|fetch, request| match fetch {
-        0 => Act::SayAndClose(first(4)),
+        0 => Action::SendAndClose(first(4)),
         _ => rest(request),
     })
     .await;
@@ -106,10 +106,10 @@ async fn a_download_is_read_while_it_comes() {
 }
 
 #[tokio::test]
-async fn a_download_that_fails_never_looks_complete() {
+async fn failed_download_never_looks_complete() {
     let server = service(|fetch, _| match fetch {
-        0 => Act::SayAndClose(first(4)),
-        _ => Act::Say(answer("500 Internal Server Error", &[], "")),
+        0 => Action::SendAndClose(first(4)),
+        _ => Action::Send(answer("500 Internal Server Error", &[], "")),
     })
     .await;
     let limits = Limits { failures: 1, ..quick() };
@@ -121,7 +121,7 @@ async fn a_download_that_fails_never_looks_complete() {
     assert!(!matches!(download.chunk().await, Ok(None)));
 }
 
-/// All that comes, and how it ends.
+/// Reads all bytes, and returns them with the outcome.
 async fn read(download: &mut Download) -> (String, Result<(), ExportError>) {
     let mut text = String::new();
     loop {
@@ -134,27 +134,27 @@ async fn read(download: &mut Download) -> (String, Result<(), ExportError>) {
 }
 
 #[tokio::test]
-async fn a_download_that_nobody_reads_any_more_hangs_up() {
-    let server = service(|_, _| Act::SayAndHang(first(4))).await;
+async fn dropped_download_closes_the_connection() {
+    let server = service(|_, _| Action::SendAndHang(first(4))).await;
     let download = client(&server).export(spec()).open().await.unwrap();
     drop(download);
     server.ended(1).await;
 }
 
 #[tokio::test]
-async fn an_export_that_fails_does_not_open() {
-    let server = Server::start(|_, _| Act::Say(answer("403 Forbidden", &[], ""))).await;
+async fn failed_export_does_not_open() {
+    let server = Server::start(|_, _| Action::Send(answer("403 Forbidden", &[], ""))).await;
     let error = client(&server).export(spec()).open().await.unwrap_err();
     assert!(matches!(error.job(), Some(Error::Refused { .. })), "{error}");
 }
 
 #[tokio::test]
-async fn a_failed_download_goes_on_from_what_was_synced() {
+async fn failed_download_resumes_from_the_last_sync() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("report.pdf");
     let server = service(|fetch, request| match fetch {
-        0 => Act::SayAndClose(first(9)),
-        1 => Act::Say(answer("500 Internal Server Error", &[], "")),
+        0 => Action::SendAndClose(first(9)),
+        1 => Action::Send(answer("500 Internal Server Error", &[], "")),
         _ => rest(request),
     })
     .await;
@@ -171,14 +171,14 @@ async fn a_failed_download_goes_on_from_what_was_synced() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_missing_is_found_out_before_the_download() {
+async fn missing_folder_fails_before_the_download() {
     let server = service(|_, _| whole()).await;
     let error = client(&server).export(spec()).to_file("/no/such/folder/f").await.unwrap_err();
-    assert!(error.to_string().contains("there is no such folder: /no/such/folder"), "{error}");
+    assert!(error.to_string().contains("no such folder: /no/such/folder"), "{error}");
     assert!(!server.lines().iter().any(|line| line.contains("/file")));
 }
 
-/// A sink that passes on what it gets, and fails as it is told.
+/// A sink that cannot discard bytes, and may fail.
 #[derive(Default)]
 struct Pipe {
     passed_on: Vec<u8>,
@@ -193,13 +193,13 @@ impl Sink for Pipe {
     async fn begin(&mut self, _artifact: &Artifact, offset: u64) -> io::Result<()> {
         match offset == self.passed_on.len() as u64 {
             true => Ok(()),
-            false => Err(io::Error::other("what is gone is gone")),
+            false => Err(io::Error::other("cannot discard bytes")),
         }
     }
 
     async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
         if self.is_full {
-            return Err(io::Error::new(io::ErrorKind::StorageFull, "no room left"));
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "disk full"));
         }
         self.passed_on.extend_from_slice(&chunk);
         Ok(())
@@ -207,28 +207,28 @@ impl Sink for Pipe {
 }
 
 #[tokio::test]
-async fn a_sink_that_fails_ends_the_job_with_its_words() {
+async fn sink_error_ends_the_job() {
     let server = service(|_, _| whole()).await;
     let mut full = Pipe { is_full: true, ..Pipe::default() };
     let error = client(&server).export(spec()).to_sink(&mut full).await.unwrap_err();
-    assert!(error.to_string().contains("no room left"), "{error}");
+    assert!(error.to_string().contains("disk full"), "{error}");
     assert!(error.checkpoint().is_some());
 }
 
 #[tokio::test]
-async fn what_was_passed_on_is_not_passed_on_twice() {
-    // Without an ETag, nobody knows whether the rest would be of the same file.
+async fn bytes_are_not_passed_on_twice() {
+    // Without an ETag, the rest could be that of another file.
     let server = service(|fetch, _| match fetch {
         0 => {
             let mut part = answer("200 OK", &["content-type: application/pdf"], FILE);
             part.truncate(part.len() - 20);
-            Act::SayAndClose(part)
+            Action::SendAndClose(part)
         }
         _ => whole(),
     })
     .await;
     let mut pipe = Pipe::default();
     let error = client(&server).export(spec()).to_sink(&mut pipe).await.unwrap_err();
-    assert!(error.to_string().contains("what is gone is gone"), "{error}");
+    assert!(error.to_string().contains("cannot discard bytes"), "{error}");
     assert_eq!(pipe.passed_on, &FILE.as_bytes()[..9]);
 }

@@ -1,4 +1,4 @@
-//! Futures that are dropped at any of their awaits, and what is left then.
+//! Futures that are dropped at any of their awaits.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,9 +12,9 @@ use export_hyper::{
 };
 use export_sim::{Config, Endpoint, Server};
 
-use crate::inside::poll_times;
+use crate::in_memory::poll_times;
 
-/// A store that is as slow as a store may be, and as safe.
+/// A store in memory that yields in each method.
 #[derive(Debug, Default)]
 struct Memory(Mutex<HashMap<String, Checkpoint>>);
 
@@ -82,7 +82,7 @@ fn submits(server: &Server) -> usize {
 }
 
 #[tokio::test]
-async fn wherever_a_future_is_dropped_the_job_goes_on_from_there() {
+async fn job_resumes_after_any_drop() {
     let folder = tempfile::tempdir().unwrap();
     let mut drops = 0;
     loop {
@@ -95,7 +95,7 @@ async fn wherever_a_future_is_dropped_the_job_goes_on_from_there() {
         let before = submits(&server);
         let (stored, is_whole) = (store.of("job"), path.exists());
         let is_accepted = stored.as_ref().is_some_and(|it| it.operation().is_some());
-        // The file is there, and nothing is left to be gone on with: only the last word is missing.
+        // The file is complete and the checkpoint removed: only the result was not returned.
         let is_done = is_whole && stored.is_none();
         if ended.is_none() && !is_done {
             let second = match stored {
@@ -113,11 +113,11 @@ async fn wherever_a_future_is_dropped_the_job_goes_on_from_there() {
             assert_eq!(submits(&server), before, "{drops}: accepted, and submitted again");
         }
         if is_whole {
-            assert!(is_accepted || is_done, "{drops}: a file from nowhere");
+            assert!(is_accepted || is_done, "{drops}: a file without an acceptance");
         }
         fs::remove_file(&path).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{drops}: a part is left");
-        assert!(store.of("job").is_none(), "{drops}: a checkpoint is left");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{drops}: a part remains");
+        assert!(store.of("job").is_none(), "{drops}: a checkpoint remains");
         if ended.is_some() {
             break;
         }
@@ -127,7 +127,7 @@ async fn wherever_a_future_is_dropped_the_job_goes_on_from_there() {
 }
 
 #[tokio::test]
-async fn what_was_accepted_is_stored_before_the_first_wait() {
+async fn acceptance_is_stored_before_the_first_wait() {
     let server = Server::start(config().with_retry_after(3_000)).await.unwrap();
     let store = Arc::new(Memory::default());
     let (waiting, waits) = std::sync::mpsc::channel();
@@ -142,7 +142,7 @@ async fn what_was_accepted_is_stored_before_the_first_wait() {
     while waits.try_recv().is_err() {
         tokio::task::yield_now().await;
     }
-    // It is in the store's hands, which take two steps, or it waits for nearly an hour.
+    // It is being stored, which takes two steps, or it waits for nearly an hour.
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
@@ -151,7 +151,7 @@ async fn what_was_accepted_is_stored_before_the_first_wait() {
 }
 
 #[tokio::test]
-async fn wherever_a_future_is_dropped_at_most_one_mail_is_sent() {
+async fn any_drop_sends_at_most_one_mail() {
     let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
     let spec = ExportSpec::file("f1", FileExport::folder(mail));
     let (mut drops, mut unconfirmed) = (0, 0);

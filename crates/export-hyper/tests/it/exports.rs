@@ -1,4 +1,4 @@
-//! Whole exports: what is sent over which connection, and what is on disk by then.
+//! Exports: what is sent over which connection, and what is stored before.
 
 use std::fs;
 use std::future::{Ready, ready};
@@ -17,13 +17,13 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower_service::Service;
 
-use crate::server::{Act, Server, answer, json};
+use crate::server::{Action, Server, answer, json};
 use crate::service::{FILE, accepted, builder, client, completed, service, spec, whole};
 
 #[tokio::test]
-async fn a_file_is_exported_over_one_connection() {
+async fn export_uses_one_connection() {
     let server = Server::start(|number, _| match number {
-        0 => Act::Say(json("200 OK", &[], r#"{"access_token":"t1","expires_in":3600}"#)),
+        0 => Action::Send(json("200 OK", &[], r#"{"access_token":"t1","expires_in":3600}"#)),
         1 => accepted(),
         2 => completed(),
         _ => whole(),
@@ -49,11 +49,11 @@ async fn a_file_is_exported_over_one_connection() {
 }
 
 #[tokio::test]
-async fn a_folder_gets_the_file_under_the_service_s_name_made_safe() {
+async fn to_dir_makes_the_service_name_safe() {
     for (name, safe) in [("report.pdf", "report.pdf"), ("../../etc/re:port.pdf", "re_port.pdf")] {
         let server = service(move |_, _| {
             let disposition = format!("content-disposition: attachment; filename=\"{name}\"");
-            Act::Say(answer("200 OK", &["content-type: application/pdf", &disposition], FILE))
+            Action::Send(answer("200 OK", &["content-type: application/pdf", &disposition], FILE))
         })
         .await;
         let folder = tempfile::tempdir().unwrap();
@@ -65,7 +65,7 @@ async fn a_folder_gets_the_file_under_the_service_s_name_made_safe() {
 }
 
 #[tokio::test]
-async fn what_was_submitted_is_gone_on_with_from_its_checkpoint() {
+async fn submitted_export_resumes_from_its_checkpoint() {
     let server = service(|_, _| whole()).await;
     let submitted = client(&server).export(spec()).submit().await.unwrap();
     assert_eq!(server.lines().len(), 1);
@@ -78,12 +78,12 @@ async fn what_was_submitted_is_gone_on_with_from_its_checkpoint() {
 }
 
 #[tokio::test]
-async fn a_status_is_asked_for_until_the_service_gives_one() {
+async fn status_retries_until_answered() {
     let server = Server::start(|number, _| match number {
-        0 => Act::SayAndClose(Vec::new()),
-        1 => Act::Say(answer("429 Too Many Requests", &["retry-after: 0"], "")),
-        2 => Act::Say(json("503 Service Unavailable", &[], "{}")),
-        _ => Act::Say(json("200 OK", &["retry-after: 1"], r#"{"status":"queued"}"#)),
+        0 => Action::SendAndClose(Vec::new()),
+        1 => Action::Send(answer("429 Too Many Requests", &["retry-after: 0"], "")),
+        2 => Action::Send(json("503 Service Unavailable", &[], "{}")),
+        _ => Action::Send(json("200 OK", &["retry-after: 1"], r#"{"status":"queued"}"#)),
     })
     .await;
     let status = client(&server).attach("op1").status().await.unwrap();
@@ -93,7 +93,7 @@ async fn a_status_is_asked_for_until_the_service_gives_one() {
 }
 
 #[tokio::test]
-async fn a_job_with_a_key_is_on_disk_before_it_is_sent() {
+async fn keyed_job_is_stored_before_it_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     let store = CheckpointFolder::new(folder.path());
     let file = store.file("q3");
@@ -118,7 +118,7 @@ async fn a_job_with_a_key_is_on_disk_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_sends_nothing() {
+async fn failing_store_sends_nothing() {
     let server = service(|_, _| whole()).await;
     let folder = tempfile::tempdir().unwrap();
     let store = Blocking::new(CheckpointFolder::new(folder.path().join("missing")));
@@ -130,17 +130,17 @@ async fn a_store_that_fails_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_without_a_store_is_an_error() {
+async fn key_without_a_store_is_an_error() {
     let server = service(|_, _| whole()).await;
     let error = client(&server).export(spec()).with_key("q3").submit().await.unwrap_err();
     assert!(matches!(error, ExportError::NoStore));
 }
 
 #[tokio::test]
-async fn a_submit_that_must_not_be_sent_twice_goes_over_a_connection_of_its_own() {
+async fn unrepeatable_submit_uses_a_new_connection() {
     let connections_of = async |spec: ExportSpec| {
         let server = Server::start(|number, _| match number {
-            0 => Act::Say(answer("503 Service Unavailable", &["retry-after: 0"], "")),
+            0 => Action::Send(answer("503 Service Unavailable", &["retry-after: 0"], "")),
             _ => accepted(),
         })
         .await;
@@ -154,7 +154,7 @@ async fn a_submit_that_must_not_be_sent_twice_goes_over_a_connection_of_its_own(
 }
 
 #[tokio::test]
-async fn a_key_finds_the_job_again_until_it_has_its_file() {
+async fn key_finds_the_job_until_it_is_complete() {
     let server = service(|_, _| whole()).await;
     let folder = tempfile::tempdir().unwrap();
     let store = Blocking::new(CheckpointFolder::new(folder.path()));
@@ -168,24 +168,24 @@ async fn a_key_finds_the_job_again_until_it_has_its_file() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_not_there_is_noticed_before_anything_is_sent() {
+async fn missing_folder_fails_before_any_request() {
     let server = service(|_, _| whole()).await;
     for failed in [
         client(&server).export(spec()).to_file("/nowhere/report.pdf").await.unwrap_err(),
         client(&server).export(spec()).to_dir("/nowhere").await.unwrap_err(),
     ] {
-        assert!(failed.to_string().contains("there is no such folder: /nowhere"), "{failed}");
+        assert!(failed.to_string().contains("no such folder: /nowhere"), "{failed}");
     }
     assert!(server.lines().is_empty());
 }
 
-/// A transport of the caller's: it makes an export of its own, or none at all.
+/// A custom transport that answers by itself or fails.
 #[derive(Clone)]
-struct Own {
+struct FakeTransport {
     works: bool,
 }
 
-impl Service<Request<Full<Bytes>>> for Own {
+impl Service<Request<Full<Bytes>>> for FakeTransport {
     type Response = Response<Full<Bytes>>;
     type Error = io::Error;
     type Future = Ready<io::Result<Self::Response>>;
@@ -208,26 +208,31 @@ impl Service<Request<Full<Bytes>>> for Own {
 }
 
 #[tokio::test]
-async fn a_transport_of_the_callers_is_used_and_judged_by_the_caller() {
+async fn custom_transport_is_used_and_classified() {
     let server = service(|_, _| whole()).await;
     let limits = Limits { submits: 1, failures: 0, ..Limits::default() };
     let by = |transport| builder(&server).limits(limits).transport(transport).build().unwrap();
     let soon = Limits { min_interval: Duration::from_millis(1), ..limits };
-    let works = builder(&server).limits(soon).transport(OwnTransport::new(Own { works: true }));
+    let works =
+        builder(&server).limits(soon).transport(OwnTransport::new(FakeTransport { works: true }));
     let (_, bytes) = works.build().unwrap().export(spec()).bytes(1_000).await.unwrap();
     assert_eq!(bytes, FILE.as_bytes());
 
-    let error =
-        by(OwnTransport::new(Own { works: false })).export(spec()).submit().await.unwrap_err();
+    let error = by(OwnTransport::new(FakeTransport { works: false }))
+        .export(spec())
+        .submit()
+        .await
+        .unwrap_err();
     assert!(matches!(error.job(), Some(Error::SubmitUnconfirmed { .. })), "{error}");
-    let sure = OwnTransport::with_classify(Own { works: false }, |_| FailureKind::NotSent);
+    let sure =
+        OwnTransport::with_classify(FakeTransport { works: false }, |_| FailureKind::NotSent);
     let error = by(sure).export(spec()).submit().await.unwrap_err();
     assert!(matches!(error.job(), Some(Error::GaveUp { .. })), "{error}");
-    assert!(server.lines().is_empty(), "nothing went past it");
+    assert!(server.lines().is_empty(), "no request used another transport");
 }
 
 #[tokio::test]
-async fn an_export_is_watched_by_its_own_functions_in_place_of_the_client_s() {
+async fn export_callbacks_replace_client_callbacks() {
     let server = service(|_, _| whole()).await;
     let (seen, others) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let count = |counter: &Arc<AtomicU64>| {
@@ -237,12 +242,12 @@ async fn an_export_is_watched_by_its_own_functions_in_place_of_the_client_s() {
         }
     };
     let bytes = Arc::new(AtomicU64::new(0));
-    let told = Arc::clone(&bytes);
+    let position_seen = Arc::clone(&bytes);
     let client = builder(&server).on_event(count(&others)).build().unwrap();
     let export = client
         .export(spec())
         .on_event(count(&seen))
-        .on_progress(move |position, _| told.store(position, Ordering::SeqCst));
+        .on_progress(move |position, _| position_seen.store(position, Ordering::SeqCst));
     export.bytes(1_000).await.unwrap();
     assert!(seen.load(Ordering::SeqCst) > 5);
     assert_eq!(others.load(Ordering::SeqCst), 0);
@@ -250,7 +255,7 @@ async fn an_export_is_watched_by_its_own_functions_in_place_of_the_client_s() {
 }
 
 #[tokio::test]
-async fn a_file_gets_the_name_that_is_chosen_when_its_first_byte_comes() {
+async fn name_is_chosen_with_the_first_byte() {
     let server = service(|_, _| whole()).await;
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("2026")).unwrap();
@@ -269,7 +274,7 @@ async fn a_file_gets_the_name_that_is_chosen_when_its_first_byte_comes() {
 }
 
 #[tokio::test]
-async fn a_file_that_gets_no_name_or_is_given_up_leaves_nothing() {
+async fn file_without_a_name_leaves_nothing() {
     let server = service(|_, _| whole()).await;
     let folder = tempfile::tempdir().unwrap();
     let refuse = |_: &export_hyper::Artifact| Err(io::Error::other("no"));
@@ -277,7 +282,7 @@ async fn a_file_that_gets_no_name_or_is_given_up_leaves_nothing() {
     client(&server).export(spec()).to_sink(&mut sink).await.unwrap_err();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 
-    let server = service(|_, _| Act::SayAndClose(answer("200 OK", &[], "a page"))).await;
+    let server = service(|_, _| Action::SendAndClose(answer("200 OK", &[], "a page"))).await;
     let mut sink = FileSink::to_file(folder.path().join("a.pdf"));
     let error = client(&server).export(spec()).to_sink(&mut sink).await.unwrap_err();
     assert!(matches!(error.job(), Some(Error::WrongFormat { .. })), "{error}");

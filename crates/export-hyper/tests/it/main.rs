@@ -1,16 +1,16 @@
-//! The async adapter over real sockets, against servers on loopback that do what servers do.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Tests of the async adapter over sockets, against loopback servers.
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 mod awaits;
+mod batch;
 mod downloads;
 mod dropping;
 mod exports;
-mod inside;
-mod many;
+mod in_memory;
+mod pacing;
 mod proxied;
 mod server;
 mod service;
 mod simulated;
 mod tokens;
 mod transport;
-mod turns;

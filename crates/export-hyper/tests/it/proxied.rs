@@ -1,51 +1,51 @@
-//! Requests through a proxy: what it is told, and what its answers prove.
+//! Requests through a proxy: what it receives, and what its answers mean.
 
 use export_hyper::{Client, ClientBuilder, FailureKind, Limits, ProxySettings};
 
-use crate::server::{Act, Server, answer, json};
+use crate::server::{Action, Server, answer, json};
 use crate::transport::{SHORT, any_bundle, builder, limits, only, submit};
 
-fn through(proxy: &Server) -> ClientBuilder<Client> {
+fn via(proxy: &Server) -> ClientBuilder<Client> {
     let url = format!("http://me:secret@{}", proxy.address);
     builder("https://api.example.invalid").ca_bundle(any_bundle()).proxy(ProxySettings::Url(url))
 }
 
-async fn proxy_that_says(status: &'static str) -> Server {
-    Server::start(move |_, _| Act::SayAndClose(answer(status, &[], "<html>"))).await
+async fn proxy_answering(status: &'static str) -> Server {
+    Server::start(move |_, _| Action::SendAndClose(answer(status, &[], "<html>"))).await
 }
 
 #[tokio::test]
-async fn a_proxy_that_refuses_is_final_and_its_password_is_not_repeated() {
+async fn proxy_refusal_is_final_and_hides_the_password() {
     for status in ["407 Proxy Authentication Required", "403 Forbidden"] {
-        let proxy = proxy_that_says(status).await;
-        let text = only(FailureKind::Untrusted, submit(through(&proxy)).await);
+        let proxy = proxy_answering(status).await;
+        let text = only(FailureKind::Untrusted, submit(via(&proxy)).await);
         assert!(text.contains(&format!("it answered {status}")), "{text}");
         assert!(!text.contains("secret"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_proxy_that_cannot_reach_the_service_was_asked_in_vain() {
+async fn proxy_error_means_not_sent() {
     for status in ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"] {
-        only(FailureKind::NotSent, submit(through(&proxy_that_says(status).await)).await);
+        only(FailureKind::NotSent, submit(via(&proxy_answering(status).await)).await);
     }
 }
 
 #[tokio::test]
-async fn a_proxy_that_says_nothing_was_asked_in_vain() {
-    let silent = Server::start(|_, _| Act::SayAndClose(Vec::new())).await;
-    only(FailureKind::NotSent, submit(through(&silent)).await);
-    let babbling = Server::start(|_, _| Act::SayAndClose(b"hello\r\n\r\n".into())).await;
-    only(FailureKind::NotSent, submit(through(&babbling)).await);
+async fn silent_proxy_means_not_sent() {
+    let silent = Server::start(|_, _| Action::SendAndClose(Vec::new())).await;
+    only(FailureKind::NotSent, submit(via(&silent)).await);
+    let babbling = Server::start(|_, _| Action::SendAndClose(b"hello\r\n\r\n".into())).await;
+    only(FailureKind::NotSent, submit(via(&babbling)).await);
     let quick = Limits { attempt: SHORT, ..limits() };
-    let hanging = Server::start(|_, _| Act::SayAndHang(Vec::new())).await;
-    only(FailureKind::NotSent, submit(through(&hanging).limits(quick)).await);
+    let hanging = Server::start(|_, _| Action::SendAndHang(Vec::new())).await;
+    only(FailureKind::NotSent, submit(via(&hanging).limits(quick)).await);
 }
 
 #[tokio::test]
-async fn the_tunnel_is_asked_for_by_name_and_with_the_password() {
-    let proxy = proxy_that_says("503 Service Unavailable").await;
-    only(FailureKind::NotSent, submit(through(&proxy)).await);
+async fn connect_sends_the_host_and_the_password() {
+    let proxy = proxy_answering("503 Service Unavailable").await;
+    only(FailureKind::NotSent, submit(via(&proxy)).await);
     assert_eq!(
         proxy.requests(),
         ["CONNECT api.example.invalid:443 HTTP/1.1\r\nHost: api.example.invalid:443\r\n\
@@ -54,11 +54,11 @@ async fn the_tunnel_is_asked_for_by_name_and_with_the_password() {
 }
 
 #[tokio::test]
-async fn what_goes_through_the_tunnel_is_the_service_s_business_alone() {
-    // One connection: first it is the proxy's, then, as in life, the service's.
+async fn proxy_sees_no_token_and_service_no_password() {
+    // One connection, first to the proxy and then, through the tunnel, to the service.
     let proxy = Server::start(|number, _| match number {
-        0 => Act::Say(b"HTTP/1.1 200 Connection established\r\n\r\n".into()),
-        _ => Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)),
+        0 => Action::Send(b"HTTP/1.1 200 Connection established\r\n\r\n".into()),
+        _ => Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)),
     })
     .await;
     let client = builder("http://localhost:1")

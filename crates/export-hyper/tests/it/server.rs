@@ -1,4 +1,4 @@
-//! A server that does as it is told, and one inside TLS.
+//! A scripted loopback server, with or without TLS.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -15,14 +15,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// What a server does about a request.
-pub(crate) enum Act {
-    /// Answers, and waits for the next request on this connection.
-    Say(Vec<u8>),
-    /// Answers, and closes the connection.
-    SayAndClose(Vec<u8>),
-    /// Answers, and does nothing more until the client hangs up.
-    SayAndHang(Vec<u8>),
+/// What the server does with a request.
+pub(crate) enum Action {
+    /// Sends an answer and waits for the next request on this connection.
+    Send(Vec<u8>),
+    /// Sends an answer and closes the connection.
+    SendAndClose(Vec<u8>),
+    /// Sends an answer and waits until the client closes the connection.
+    SendAndHang(Vec<u8>),
 }
 
 pub(crate) struct Server {
@@ -35,33 +35,34 @@ pub(crate) struct Server {
 struct Seen {
     requests: Mutex<Vec<String>>,
     connections: AtomicUsize,
-    /// Conversations that are over: the client or the server has hung up.
+    /// Connections that were closed by the client or the server.
     ended: AtomicUsize,
 }
 
-type Handler = Arc<dyn Fn(usize, &str) -> Act + Send + Sync>;
-type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Handler = Arc<dyn Fn(usize, &str) -> Action + Send + Sync>;
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Server {
-    /// Answers the nth request, from 0, with what `act` makes of its number and its text.
-    pub(crate) async fn start(act: impl Fn(usize, &str) -> Act + Send + Sync + 'static) -> Self {
+    /// Handles each request as `act` returns for its number, from 0, and its text.
+    pub(crate) async fn start(act: impl Fn(usize, &str) -> Action + Send + Sync + 'static) -> Self {
         let act: Handler = Arc::new(act);
-        Self::listen(move |stream, seen| Box::pin(converse(stream, Arc::clone(&act), seen))).await
+        Self::listen(move |stream, seen| Box::pin(serve_connection(stream, Arc::clone(&act), seen)))
+            .await
     }
 
-    /// The same inside TLS.
+    /// The same with TLS.
     pub(crate) async fn tls(
         config: ServerConfig,
-        act: impl Fn(usize, &str) -> Act + Send + Sync + 'static,
+        act: impl Fn(usize, &str) -> Action + Send + Sync + 'static,
     ) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let act: Handler = Arc::new(act);
         Self::listen(move |stream, seen| {
             let (acceptor, act) = (acceptor.clone(), Arc::clone(&act));
             Box::pin(async move {
-                // The client may not like the certificate.
+                // The client may refuse the certificate.
                 if let Ok(stream) = acceptor.accept(stream).await {
-                    converse(stream, act, seen).await;
+                    serve_connection(stream, act, seen).await;
                 }
             })
         })
@@ -69,7 +70,7 @@ impl Server {
     }
 
     async fn listen(
-        converse: impl Fn(TcpStream, Arc<Seen>) -> Conversation + Send + 'static,
+        serve_connection: impl Fn(TcpStream, Arc<Seen>) -> Serving + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -78,7 +79,7 @@ impl Server {
         let listening = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.connections.fetch_add(1, Ordering::SeqCst);
-                let conversation = converse(stream, Arc::clone(&counted));
+                let conversation = serve_connection(stream, Arc::clone(&counted));
                 let seen = Arc::clone(&counted);
                 tokio::spawn(async move {
                     conversation.await;
@@ -89,7 +90,7 @@ impl Server {
         Self { address, seen, listening }
     }
 
-    /// The heads of all requests so far, and their bodies.
+    /// The heads and bodies of all requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.seen.requests.lock().unwrap().clone()
     }
@@ -104,7 +105,7 @@ impl Server {
         self.seen.connections.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many connections are over.
+    /// Waits until this many connections were closed.
     pub(crate) async fn ended(&self, connections: usize) {
         while self.seen.ended.load(Ordering::SeqCst) < connections {
             tokio::task::yield_now().await;
@@ -122,7 +123,7 @@ impl Drop for Server {
     }
 }
 
-async fn converse<S: AsyncRead + AsyncWrite + Send + Unpin>(
+async fn serve_connection<S: AsyncRead + AsyncWrite + Send + Unpin>(
     mut wire: S,
     act: Handler,
     seen: Arc<Seen>,
@@ -134,11 +135,11 @@ async fn converse<S: AsyncRead + AsyncWrite + Send + Unpin>(
             requests.len() - 1
         };
         let (bytes, then) = match act(number, &request) {
-            Act::Say(bytes) => (bytes, Then::Listen),
-            Act::SayAndClose(bytes) => (bytes, Then::Close),
-            Act::SayAndHang(bytes) => (bytes, Then::Hang),
+            Action::Send(bytes) => (bytes, Then::Listen),
+            Action::SendAndClose(bytes) => (bytes, Then::Close),
+            Action::SendAndHang(bytes) => (bytes, Then::Hang),
         };
-        // The client may have gone: that is what some of these tests are about.
+        // Ignores errors: in some tests the client closes the connection.
         let said = wire.write_all(&bytes).await.is_ok() && wire.flush().await.is_ok();
         match then {
             Then::Listen if said => {}
@@ -173,7 +174,7 @@ async fn next_request<S: AsyncRead + Unpin>(wire: &mut S) -> Option<String> {
     Some(head + std::str::from_utf8(&body).unwrap())
 }
 
-/// A certificate authority that was made for a test.
+/// A generated certificate authority.
 pub(crate) struct Authority {
     pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -194,13 +195,13 @@ impl Authority {
         Self { pem: certificate.pem(), issuer: Issuer::new(params, key), roots }
     }
 
-    /// Settings for a server that is called `name`.
+    /// A config for a server with the host name `name`.
     pub(crate) fn server(&self, name: &str) -> ServerConfig {
-        self.server_for(name, Callers::Anybody)
+        self.server_for(name, ClientAuth::None)
     }
 
-    /// Settings for such a server that wants to know its callers.
-    pub(crate) fn server_for(&self, name: &str, callers: Callers) -> ServerConfig {
+    /// The same, with or without client certificates.
+    pub(crate) fn server_for(&self, name: &str, auth: ClientAuth) -> ServerConfig {
         let params = CertificateParams::new([name.into()]).unwrap();
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
@@ -209,9 +210,9 @@ impl Authority {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .unwrap();
-        let builder = match callers {
-            Callers::Anybody => builder.with_no_client_auth(),
-            Callers::WithCertificate => {
+        let builder = match auth {
+            ClientAuth::None => builder.with_no_client_auth(),
+            ClientAuth::Required => {
                 let roots = Arc::new(self.roots.clone());
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
                 builder.with_client_cert_verifier(verifier.build().unwrap())
@@ -221,10 +222,10 @@ impl Authority {
     }
 }
 
-/// Whom a server talks to.
-pub(crate) enum Callers {
-    Anybody,
-    WithCertificate,
+/// Whether a server requires a client certificate.
+pub(crate) enum ClientAuth {
+    None,
+    Required,
 }
 
 /// An answer with a body of this type.

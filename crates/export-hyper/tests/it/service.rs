@@ -1,4 +1,4 @@
-//! A service that fits on a page, and clients for it.
+//! A minimal fake service, and clients for it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,9 +9,9 @@ use export_hyper::{
     Pace, Pacer, ProxySettings, Rates,
 };
 
-use crate::server::{Act, Server, answer, json};
+use crate::server::{Action, Server, answer, json};
 
-/// A pdf, as far as anybody looks.
+/// Enough of a PDF for the media type check.
 pub(crate) const FILE: &str = "%PDF-1.7 and a few more bytes";
 
 pub(crate) fn spec() -> ExportSpec {
@@ -43,9 +43,11 @@ pub(crate) fn client(server: &Server) -> Client {
     builder(server).build().unwrap()
 }
 
-/// The service: accepts, is done at once, and serves the file by `fetch`, which gets the number
-/// of the fetch and the request.
-pub(crate) async fn service(fetch: impl Fn(usize, &str) -> Act + Send + Sync + 'static) -> Server {
+/// A service whose exports complete at once. `fetch` gets the number and the text of each request
+/// for the file.
+pub(crate) async fn service(
+    fetch: impl Fn(usize, &str) -> Action + Send + Sync + 'static,
+) -> Server {
     let fetches = AtomicUsize::new(0);
     Server::start(move |_, request| match request.lines().next().unwrap() {
         line if line.starts_with("POST /platform/v1/documents/d1/export ") => accepted(),
@@ -58,12 +60,12 @@ pub(crate) async fn service(fetch: impl Fn(usize, &str) -> Act + Send + Sync + '
     .await
 }
 
-pub(crate) fn accepted() -> Act {
-    Act::Say(answer("202 Accepted", &["location: /platform/v1/operations/op1"], ""))
+pub(crate) fn accepted() -> Action {
+    Action::Send(answer("202 Accepted", &["location: /platform/v1/operations/op1"], ""))
 }
 
-pub(crate) fn completed() -> Act {
-    Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"completed","resourceUrl":"/file"}"#))
+pub(crate) fn completed() -> Action {
+    Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"completed","resourceUrl":"/file"}"#))
 }
 
 const HEADERS: [&str; 3] = [
@@ -72,8 +74,8 @@ const HEADERS: [&str; 3] = [
     "content-disposition: attachment; filename=\"report.pdf\"",
 ];
 
-pub(crate) fn whole() -> Act {
-    Act::Say(answer("200 OK", &HEADERS, FILE))
+pub(crate) fn whole() -> Action {
+    Action::Send(answer("200 OK", &HEADERS, FILE))
 }
 
 /// The head of the whole file, and its first bytes.
@@ -83,14 +85,14 @@ pub(crate) fn first(bytes: usize) -> Vec<u8> {
     part
 }
 
-/// What a request for a range gets.
-pub(crate) fn rest(request: &str) -> Act {
+/// The answer to a request for a range.
+pub(crate) fn rest(request: &str) -> Action {
     let from = header(request, "range").unwrap();
     let from = from.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap();
     let range = format!("content-range: bytes {from}-{}/{}", FILE.len() - 1, FILE.len());
     let headers = [HEADERS[0], HEADERS[1], HEADERS[2], &range];
     let rest = &FILE[from.parse::<usize>().unwrap()..];
-    Act::Say(answer("206 Partial Content", &headers, rest))
+    Action::Send(answer("206 Partial Content", &headers, rest))
 }
 
 pub(crate) fn header(request: &str, name: &str) -> Option<String> {
@@ -98,7 +100,7 @@ pub(crate) fn header(request: &str, name: &str) -> Option<String> {
     headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.into())
 }
 
-/// A client, and what failed of what it did.
+/// A client, and the kinds of its failures.
 pub(crate) fn failures(builder: ClientBuilder<Client>) -> (Client, Arc<Mutex<Vec<FailureKind>>>) {
     let kinds = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&kinds);

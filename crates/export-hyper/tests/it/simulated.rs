@@ -1,4 +1,4 @@
-//! Whole exports against the simulated service, which nobody wrote with this client in mind.
+//! Exports against the simulated service, which shares no code with the client.
 
 use std::fs;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) fn spec() -> ExportSpec {
 }
 
 #[tokio::test]
-async fn a_file_comes_whichever_way_the_service_hands_it_out() {
+async fn file_arrives_in_every_download_mode() {
     let folder = tempfile::tempdir().unwrap();
     let ways = [Downloads::ApiHost, Downloads::Redirect(302), Downloads::Signed];
     for (number, downloads) in ways.into_iter().enumerate() {
@@ -59,19 +59,19 @@ async fn a_file_comes_whichever_way_the_service_hands_it_out() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_http_2_is_spoken_to_in_it() {
+async fn http_2_server_gets_http_2() {
     let server = simulated(Config::default().with_tls()).await;
     builder(&server).build().unwrap().export(spec()).bytes(1 << 20).await.unwrap();
     let requests = server.requests();
     assert_eq!(requests.len(), 4);
     for request in requests {
-        // In HTTP/1.1 each request has to have it; in HTTP/2 `:authority` takes its place.
+        // HTTP/1.1 requires this header; HTTP/2 has `:authority` instead.
         assert_eq!(request.header("host"), None, "{request:?}");
     }
 }
 
 #[tokio::test]
-async fn a_server_whose_certificate_is_not_in_order_is_sent_nothing() {
+async fn untrusted_server_is_sent_nothing() {
     for (certificate, said) in [
         (Certificate::WrongName, "its certificate is not for 127.0.0.1 but for "),
         (Certificate::Expired, "its certificate has expired"),
@@ -86,7 +86,7 @@ async fn a_server_whose_certificate_is_not_in_order_is_sent_nothing() {
 }
 
 #[tokio::test]
-async fn whatever_goes_wrong_the_file_is_whole_or_not_there() {
+async fn random_faults_never_leave_half_a_file() {
     const LENGTH: u64 = 300_000;
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits {
@@ -124,7 +124,7 @@ async fn whatever_goes_wrong_the_file_is_whole_or_not_there() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_go_on_with_leaves_nothing_in_its_folder() {
+async fn unresumable_export_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let gone = r#"{"rules": [{"match": {"endpoint": "download"}, "then": {"fault": "status", "status": 400}}]}"#;
     let scenario = Scenario::from_json(gone).unwrap();

@@ -1,5 +1,5 @@
-//! What a failure proves: the difference between a request that was never sent and one that may
-//! have arrived decides whether it is sent again.
+//! The classification of failures: whether a request was not sent or may have arrived decides
+//! whether it is sent again.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use export_hyper::{
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::server::{Act, Authority, Callers, Server, json};
+use crate::server::{Action, Authority, ClientAuth, Server, json};
 use crate::service::failures;
 
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
-/// Every failure ends the job at once, and nothing takes long.
+/// The first failure ends the job, and timeouts are short.
 pub(crate) fn limits() -> Limits {
     Limits { failures: 0, submits: 1, attempt: Duration::from_secs(20), ..Limits::default() }
 }
@@ -32,41 +32,41 @@ pub(crate) fn builder(url: &str) -> ClientBuilder<Client> {
 
 /// The kinds of all failures of one poll, and the text of the error that ended it.
 pub(crate) async fn poll(builder: ClientBuilder<Client>) -> (Vec<FailureKind>, String) {
-    told(builder, async |client| client.attach("op1").status().await.map(drop)).await
+    run(builder, async |client| client.attach("op1").status().await.map(drop)).await
 }
 
 pub(crate) async fn submit(builder: ClientBuilder<Client>) -> (Vec<FailureKind>, String) {
     let spec = ExportSpec::document("d1", DocumentExport::pdf());
-    told(builder, async |client| client.export(spec).submit().await.map(drop)).await
+    run(builder, async |client| client.export(spec).submit().await.map(drop)).await
 }
 
-async fn told(
+async fn run(
     builder: ClientBuilder<Client>,
-    run: impl AsyncFnOnce(Client) -> Result<(), ExportError>,
+    request: impl AsyncFnOnce(Client) -> Result<(), ExportError>,
 ) -> (Vec<FailureKind>, String) {
     let (client, kinds) = failures(builder);
-    let error = run(client).await.unwrap_err();
+    let error = request(client).await.unwrap_err();
     let kinds = kinds.lock().unwrap().clone();
     (kinds, error.to_string())
 }
 
-pub(crate) fn only(kind: FailureKind, told: (Vec<FailureKind>, String)) -> String {
-    assert_eq!(told.0, [kind], "{}", told.1);
-    told.1
+pub(crate) fn only(kind: FailureKind, outcome: (Vec<FailureKind>, String)) -> String {
+    assert_eq!(outcome.0, [kind], "{}", outcome.1);
+    outcome.1
 }
 
-/// An address at which nobody listens.
-async fn nowhere() -> String {
+/// An address on which no server listens.
+async fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// For clients that speak TLS: the system may have no authorities.
+/// For clients with TLS, since the system may have no certificate authorities.
 pub(crate) fn any_bundle() -> CaBundle {
     CaBundle::pem(Authority::new().pem)
 }
 
-/// Does something with the first connection at a port of this machine, while a client submits.
+/// Submits to a local port, and handles the first connection to it.
 async fn submit_to<F: Future<Output = ()>>(
     scheme: &str,
     change: impl FnOnce(ClientBuilder<Client>) -> ClientBuilder<Client>,
@@ -80,34 +80,34 @@ async fn submit_to<F: Future<Output = ()>>(
 }
 
 #[tokio::test]
-async fn a_refused_connection_was_not_sent() {
-    let text = only(FailureKind::NotSent, submit(builder(&nowhere().await)).await);
+async fn refused_connection_is_not_sent() {
+    let text = only(FailureKind::NotSent, submit(builder(&unused_address().await)).await);
     assert!(text.contains("Connection refused"), "{text}");
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_was_not_sent() {
+async fn unknown_host_is_not_sent() {
     let quick = Limits { attempt: Duration::from_secs(5), ..limits() };
     let there = builder("https://no-such-host.invalid").limits(quick).ca_bundle(any_bundle());
     only(FailureKind::NotSent, submit(there).await);
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_cut_off_was_not_sent() {
+async fn closed_handshake_is_not_sent() {
     only(FailureKind::NotSent, submit_to("https", |it| it, async |stream| drop(stream)).await);
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_reset_was_not_sent() {
+async fn reset_handshake_is_not_sent() {
     let reset = async |stream: tokio::net::TcpStream| stream.set_zero_linger().unwrap();
     only(FailureKind::NotSent, submit_to("https", |it| it, reset).await);
 }
 
 #[tokio::test]
-async fn a_handshake_that_nobody_answers_was_not_sent() {
+async fn unanswered_handshake_is_not_sent() {
     let quick = |it: ClientBuilder<Client>| it.limits(Limits { attempt: SHORT, ..limits() });
     let hang = async |mut stream: tokio::net::TcpStream| {
-        // Until the client hangs up.
+        // Until the client closes the connection.
         while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {}
     };
     let text = only(FailureKind::NotSent, submit_to("https", quick, hang).await);
@@ -115,14 +115,14 @@ async fn a_handshake_that_nobody_answers_was_not_sent() {
 }
 
 #[tokio::test]
-async fn a_post_that_was_read_and_not_answered_may_have_arrived() {
-    let server = Server::start(|_, _| Act::SayAndClose(Vec::new())).await;
+async fn closed_post_may_have_arrived() {
+    let server = Server::start(|_, _| Action::SendAndClose(Vec::new())).await;
     only(FailureKind::Unanswered, submit(builder(&server.url())).await);
     assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn a_post_whose_connection_is_reset_may_have_arrived() {
+async fn reset_post_may_have_arrived() {
     let reset = async |stream: tokio::net::TcpStream| {
         assert_eq!(stream.peek(&mut [0]).await.unwrap(), 1);
         stream.set_zero_linger().unwrap();
@@ -131,49 +131,51 @@ async fn a_post_whose_connection_is_reset_may_have_arrived() {
 }
 
 #[tokio::test]
-async fn a_post_that_is_never_answered_may_have_arrived() {
-    let server = Server::start(|_, _| Act::SayAndHang(Vec::new())).await;
+async fn unanswered_post_may_have_arrived() {
+    let server = Server::start(|_, _| Action::SendAndHang(Vec::new())).await;
     let quick = Limits { attempt: SHORT, ..limits() };
     let text = only(FailureKind::Unanswered, submit(builder(&server.url()).limits(quick)).await);
     assert!(text.contains("it took too long"), "{text}");
 }
 
 #[tokio::test]
-async fn a_head_that_drips_does_not_outlive_the_attempt() {
-    let server = Server::start(|_, _| Act::SayAndHang(b"HTTP/1.1 200 OK\r\ncontent-".into())).await;
+async fn slow_head_ends_with_the_attempt() {
+    let server =
+        Server::start(|_, _| Action::SendAndHang(b"HTTP/1.1 200 OK\r\ncontent-".into())).await;
     let quick = Limits { attempt: SHORT, ..limits() };
     only(FailureKind::Unanswered, poll(builder(&server.url()).limits(quick)).await);
 }
 
 #[tokio::test]
-async fn half_a_head_is_no_answer() {
+async fn half_a_head_is_unanswered() {
     let server =
-        Server::start(|_, _| Act::SayAndClose(b"HTTP/1.1 200 OK\r\ncontent-".into())).await;
+        Server::start(|_, _| Action::SendAndClose(b"HTTP/1.1 200 OK\r\ncontent-".into())).await;
     only(FailureKind::Unanswered, poll(builder(&server.url())).await);
 }
 
 #[tokio::test]
-async fn something_other_than_http_is_no_answer() {
-    let server = Server::start(|_, _| Act::SayAndClose(b"220 mail.example ESMTP\r\n\r\n".into()));
+async fn non_http_is_unanswered() {
+    let server =
+        Server::start(|_, _| Action::SendAndClose(b"220 mail.example ESMTP\r\n\r\n".into()));
     only(FailureKind::Unanswered, poll(builder(&server.await.url())).await);
 }
 
 #[tokio::test]
-async fn a_head_without_end_is_too_long() {
+async fn endless_head_is_too_long() {
     let server = Server::start(|_, _| {
         let mut head = b"HTTP/1.1 200 OK\r\nx: ".to_vec();
         head.resize(1_000_000, b'x');
-        Act::SayAndClose(head)
+        Action::SendAndClose(head)
     })
     .await;
     only(FailureKind::TooLong, poll(builder(&server.url())).await);
 }
 
 #[tokio::test]
-async fn a_large_head_is_read() {
+async fn large_head_is_read() {
     let server = Server::start(|_, _| {
         let large = format!("x-large: {}", "x".repeat(50_000));
-        Act::Say(json("200 OK", &[&large], r#"{"id":"op1","status":"started"}"#))
+        Action::Send(json("200 OK", &[&large], r#"{"id":"op1","status":"started"}"#))
     })
     .await;
     let client = builder(&server.url()).build().unwrap();
@@ -182,12 +184,12 @@ async fn a_large_head_is_read() {
 }
 
 #[tokio::test]
-async fn what_comes_before_the_answer_is_passed_over() {
+async fn informational_answers_are_skipped() {
     let server = Server::start(|_, _| {
         let mut early = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".to_vec();
         early.extend(b"HTTP/1.1 102 Processing\r\n\r\n");
         early.extend(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#));
-        Act::Say(early)
+        Action::Send(early)
     })
     .await;
     let client = builder(&server.url()).build().unwrap();
@@ -196,41 +198,41 @@ async fn what_comes_before_the_answer_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_early_is_cut() {
+async fn short_body_is_cut() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
-    let server = Server::start(move |_, _| Act::SayAndClose(head.into())).await;
+    let server = Server::start(move |_, _| Action::SendAndClose(head.into())).await;
     only(FailureKind::Cut, poll(builder(&server.url())).await);
 }
 
 #[tokio::test]
-async fn a_chunked_body_that_ends_early_is_cut() {
+async fn short_chunked_body_is_cut() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
                 transfer-encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n";
-    let server = Server::start(move |_, _| Act::SayAndClose(head.into())).await;
+    let server = Server::start(move |_, _| Action::SendAndClose(head.into())).await;
     only(FailureKind::Cut, poll(builder(&server.url())).await);
 }
 
 #[tokio::test]
-async fn an_api_answer_does_not_outlive_the_attempt() {
+async fn slow_api_answer_ends_with_the_attempt() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
-    let server = Server::start(move |_, _| Act::SayAndHang(head.into())).await;
+    let server = Server::start(move |_, _| Action::SendAndHang(head.into())).await;
     let quick = Limits { attempt: SHORT, ..limits() };
     only(FailureKind::Stalled, poll(builder(&server.url()).limits(quick)).await);
 }
 
 #[tokio::test]
-async fn an_api_answer_without_end_is_too_long() {
+async fn endless_api_answer_is_too_long() {
     let server = Server::start(|_, _| {
         let mut body = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{".to_vec();
         body.resize(2_000_000, b' ');
-        Act::SayAndClose(body)
+        Action::SendAndClose(body)
     })
     .await;
     only(FailureKind::TooLong, poll(builder(&server.url())).await);
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_trusted_is_final_and_gets_nothing() {
+async fn untrusted_server_is_final_and_gets_nothing() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     for (authority, name, verdict) in [
         (
@@ -241,7 +243,8 @@ async fn a_server_that_is_not_trusted_is_final_and_gets_nothing() {
         ),
         (&ours, "api.example.com", "its certificate is not for localhost but for api.example.com"),
     ] {
-        let server = Server::tls(authority.server(name), |_, _| Act::SayAndClose(Vec::new())).await;
+        let server =
+            Server::tls(authority.server(name), |_, _| Action::SendAndClose(Vec::new())).await;
         let url = format!("https://localhost:{}", server.address.port());
         let patient = Limits { failures: 10, ..limits() };
         let there = builder(&url).limits(patient).ca_bundle(CaBundle::pem(ours.pem.clone()));
@@ -254,10 +257,10 @@ async fn a_server_that_is_not_trusted_is_final_and_gets_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_a_certificate_of_the_client_does_not_listen() {
+async fn client_certificate_request_is_untrusted() {
     let ours = Authority::new();
-    let config = ours.server_for("localhost", Callers::WithCertificate);
-    let server = Server::tls(config, |_, _| Act::SayAndClose(Vec::new())).await;
+    let config = ours.server_for("localhost", ClientAuth::Required);
+    let server = Server::tls(config, |_, _| Action::SendAndClose(Vec::new())).await;
     let url = format!("https://localhost:{}", server.address.port());
     let there = builder(&url).ca_bundle(CaBundle::pem(ours.pem.clone()));
     let text = only(FailureKind::Untrusted, submit(there).await);
@@ -266,10 +269,10 @@ async fn a_server_that_wants_a_certificate_of_the_client_does_not_listen() {
 }
 
 #[tokio::test]
-async fn a_server_of_the_bundle_s_authority_is_asked() {
+async fn server_of_a_bundle_authority_is_trusted() {
     let ours = Authority::new();
     let server = Server::tls(ours.server("localhost"), |_, _| {
-        Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"queued"}"#))
+        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"queued"}"#))
     })
     .await;
     let url = format!("https://localhost:{}", server.address.port());
@@ -279,9 +282,9 @@ async fn a_server_of_the_bundle_s_authority_is_asked() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_while_it_was_idle_was_not_sent_over() {
+async fn closed_idle_connection_is_not_sent() {
     let server = Server::start(|_, _| {
-        Act::SayAndClose(json("200 OK", &[], r#"{"id":"op1","status":"queued"}"#))
+        Action::SendAndClose(json("200 OK", &[], r#"{"id":"op1","status":"queued"}"#))
     })
     .await;
     let client = builder(&server.url()).build().unwrap();
@@ -293,10 +296,11 @@ async fn a_connection_that_was_closed_while_it_was_idle_was_not_sent_over() {
 }
 
 #[tokio::test]
-async fn a_poll_looks_like_this_on_the_wire() {
-    let server =
-        Server::start(|_, _| Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)))
-            .await;
+async fn poll_request_on_the_wire() {
+    let server = Server::start(|_, _| {
+        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
+    })
+    .await;
     let client = builder(&server.url())
         .headers(|headers| {
             headers.insert("traceparent", "00-1-2-01".parse().unwrap());
@@ -323,8 +327,8 @@ async fn a_poll_looks_like_this_on_the_wire() {
 }
 
 #[tokio::test]
-async fn an_error_brings_the_checkpoint_back() {
-    let client = builder(&nowhere().await).build().unwrap();
+async fn error_returns_the_checkpoint() {
+    let client = builder(&unused_address().await).build().unwrap();
     let error = client.attach("op1").status().await.unwrap_err();
     assert!(matches!(error.job(), Some(Error::GaveUp { .. })));
     let operation = error.checkpoint().unwrap().operation().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! What the driver and the socket tell each other about the request under way.
+//! The state of the current request, shared by the driver and the connection.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,60 +6,61 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use ureq::unversioned::transport::{NextTimeout, time};
 
-/// The request under way: how long it may take, and how far it has come.
+/// The current request: its time limit, and how far it has come.
 ///
-/// ureq's own timeouts are fixed before a request is sent, and whether an answer is a file of any
-/// length or a few lines of JSON shows only in its head. The connector reads the limits here
-/// instead, before each read and write, and notes here whether anything went out.
+/// ureq's timeouts are set before a request is sent, but only the head of the answer shows whether
+/// it is a file of any length or a small JSON document. So the connection reads the limit here
+/// before each read and write, and records here whether any byte was sent.
 #[derive(Debug)]
-pub(crate) struct Attempt(Mutex<State>);
+pub(crate) struct Attempt(Mutex<AttemptState>);
 
 #[derive(Debug)]
-struct State {
+struct AttemptState {
     limit: Limit,
     stage: Stage,
     connected_by: Instant,
-    /// What the request says of who sends it, until it is on its way.
+    /// The `Authorization` header, until the request is sent.
     authorization: Option<HeaderValue>,
 }
 
-/// A server that takes longer to be reached is not reached.
-const CONNECT_WITHIN: Duration = Duration::from_secs(15);
+/// The timeout for a connection, all steps included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Until when to wait for the next byte.
+/// How long to wait for the next byte.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Limit {
-    /// All of it has to be there by then.
+    /// Until a deadline for the whole answer.
     Until(Instant),
-    /// Something has to come within this time, each time.
-    Silence(Duration),
+    /// This long for each read.
+    Stall(Duration),
 }
 
 /// How far a request has come.
 #[derive(Clone, Debug)]
 pub(crate) enum Stage {
-    /// A connection is being made, and this is what is being done for it.
+    /// Connecting, in a step that this text describes.
     Connecting(String),
-    /// The first byte of the request may have left.
+    /// The first byte of the request may have been sent.
     Sent,
 }
 
 impl Attempt {
     pub(crate) fn new() -> Self {
-        let limit = Limit::Silence(Duration::ZERO);
+        let limit = Limit::Stall(Duration::ZERO);
         let stage = Stage::Connecting(String::new());
         let connected_by = Instant::now();
-        Self(Mutex::new(State { limit, stage, connected_by, authorization: None }))
+        Self(Mutex::new(AttemptState { limit, stage, connected_by, authorization: None }))
     }
 
-    /// A new request begins.
+    /// Starts a request.
     pub(crate) fn begin(&self, until: Instant, host: &str, authorization: Option<HeaderValue>) {
-        let stage = Stage::Connecting(format!("{host}: finding its address"));
-        let connected_by = until.min(Instant::now() + CONNECT_WITHIN);
-        *self.state() = State { limit: Limit::Until(until), stage, connected_by, authorization };
+        let stage = Stage::Connecting(format!("{host}: resolving the host name"));
+        let connected_by = until.min(Instant::now() + CONNECT_TIMEOUT);
+        *self.state() =
+            AttemptState { limit: Limit::Until(until), stage, connected_by, authorization };
     }
 
-    /// What the head that goes out next has to say of who sends it.
+    /// Takes the `Authorization` header, to add it to the head of the request.
     pub(crate) fn take_authorization(&self) -> Option<HeaderValue> {
         self.state().authorization.take()
     }
@@ -80,19 +81,19 @@ impl Attempt {
         self.state().stage.clone()
     }
 
-    /// The timeout for what is done next.
+    /// The timeout for the next operation.
     pub(crate) fn timeout(&self, asked: NextTimeout) -> NextTimeout {
         let state = self.state();
         let left = match (&state.stage, state.limit) {
             (Stage::Connecting(_), _) => left_until(state.connected_by),
             (Stage::Sent, Limit::Until(end)) => left_until(end),
-            (Stage::Sent, Limit::Silence(limit)) => limit,
+            (Stage::Sent, Limit::Stall(limit)) => limit,
         };
         NextTimeout { after: time::Duration::Exact(left), ..asked }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // There is no state in between that a panic could leave behind.
+    fn state(&self) -> MutexGuard<'_, AttemptState> {
+        // Each change is a single assignment, so that a panic leaves no partial state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! From a URL to a connection: proxy, TCP, TLS.
+//! Connects to the host of a URL: proxy, TCP and TLS.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,37 +14,37 @@ use ureq::unversioned::transport::{
 };
 
 use super::attempt::Attempt;
+use super::attempt_transport::AttemptTransport;
 use super::tls::TlsTransport;
 use super::tunnel;
-use super::watched::Watched;
 
-/// Makes connections, and tells the attempt what it is about.
-pub(crate) struct Route {
+/// Connects directly or through a proxy, and reports each step to the attempt.
+pub(crate) struct ProxyConnector {
     pub(crate) attempt: Arc<Attempt>,
     pub(crate) proxies: Arc<ProxyRules>,
     pub(crate) tls: Result<Arc<ClientConfig>, TlsError>,
 }
 
-impl Connector for Route {
-    type Out = Watched;
+impl Connector for ProxyConnector {
+    type Out = AttemptTransport;
 
     fn connect(
         &self,
         details: &ConnectionDetails<'_>,
         _chained: Option<()>,
-    ) -> Result<Option<Watched>, Error> {
+    ) -> Result<Option<AttemptTransport>, Error> {
         let mut inner = match self.proxies.for_url(details.uri) {
             None => self.tcp(details, details.uri, details.addrs.clone())?,
-            Some(proxy) => self.through(details, proxy)?,
+            Some(proxy) => self.via_proxy(details, proxy)?,
         };
         if details.needs_tls() {
             inner = self.tls(details, inner, details.uri)?;
         }
-        Ok(Some(Watched::new(inner, Arc::clone(&self.attempt))))
+        Ok(Some(AttemptTransport::new(inner, Arc::clone(&self.attempt))))
     }
 }
 
-impl Route {
+impl ProxyConnector {
     fn tcp(
         &self,
         details: &ConnectionDetails<'_>,
@@ -68,15 +68,15 @@ impl Route {
         Ok(connected.ok_or(Error::ConnectionFailed)?.boxed())
     }
 
-    /// Connects to the proxy and asks it for a tunnel, for plain http too: so what the proxy says
-    /// is never taken for the service's answer.
-    fn through(
+    /// Connects to the proxy and asks it for a tunnel, for plain http as well, so that an answer of
+    /// the proxy is never taken for one of the service.
+    fn via_proxy(
         &self,
         details: &ConnectionDetails<'_>,
         proxy: &Proxy,
     ) -> Result<Box<dyn Transport>, Error> {
         let name = host(proxy.uri());
-        self.attempt.connecting(format!("the proxy {name}: finding its address"));
+        self.attempt.connecting(format!("the proxy {name}: resolving the host name"));
         let timeout = self.attempt.timeout(details.timeout);
         let addrs = DefaultResolver::default().resolve(proxy.uri(), details.config, timeout)?;
         let mut inner = self.tcp(details, proxy.uri(), addrs)?;
@@ -105,19 +105,19 @@ fn host(uri: &Uri) -> &str {
     uri.host().unwrap_or_default()
 }
 
-impl fmt::Debug for Route {
+impl fmt::Debug for ProxyConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Route").finish_non_exhaustive()
+        f.debug_struct("ProxyConnector").finish_non_exhaustive()
     }
 }
 
-/// Finds addresses, but for what a proxy reaches: there it is the proxy that finds them.
-pub(crate) struct Addresses {
+/// Resolves host names, except those that a proxy connects to, which resolves them itself.
+pub(crate) struct AddressResolver {
     pub(crate) attempt: Arc<Attempt>,
     pub(crate) proxies: Arc<ProxyRules>,
 }
 
-impl Resolver for Addresses {
+impl Resolver for AddressResolver {
     fn resolve(
         &self,
         uri: &Uri,
@@ -131,8 +131,8 @@ impl Resolver for Addresses {
     }
 }
 
-impl fmt::Debug for Addresses {
+impl fmt::Debug for AddressResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Addresses").finish_non_exhaustive()
+        f.debug_struct("AddressResolver").finish_non_exhaustive()
     }
 }

@@ -11,15 +11,15 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
-/// A connection inside TLS, made with settings of our own: ureq's connector can believe the
-/// system's authorities or those of a bundle, and not both.
+/// TLS over another connection, with a custom config: ureq's connector can trust either the
+/// system's certificate authorities or those of a bundle, but not both.
 pub(crate) struct TlsTransport {
     stream: StreamOwned<ClientConnection, TransportAdapter>,
     buffers: LazyBuffers,
 }
 
 impl TlsTransport {
-    /// Establishes TLS with `host`, as it stands in a URL.
+    /// Establishes TLS with `host`, in the syntax of a URL.
     pub(crate) fn connect(
         inner: Box<dyn Transport>,
         config: &Arc<ClientConfig>,
@@ -29,7 +29,7 @@ impl TlsTransport {
     ) -> Result<Self, Error> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(bare.trim_end_matches('.').to_owned())
-            .map_err(|_| Error::BadUri("its host is no name that TLS knows".into()))?;
+            .map_err(|_| Error::BadUri("its host is not a valid TLS server name".into()))?;
         let connection =
             ClientConnection::new(Arc::clone(config), name).map_err(|e| Error::Other(e.into()))?;
         let mut stream = StreamOwned::new(

@@ -1,11 +1,11 @@
-//! A tunnel through an HTTP proxy.
+//! Opens a tunnel through an HTTP proxy.
 
 use export_host::{Proxy, Tunnel, TunnelError};
 use http::Uri;
 use ureq::Error;
 use ureq::unversioned::transport::{NextTimeout, Transport};
 
-/// Asks the proxy at the other end for a connection to the host of `target`.
+/// Asks the proxy at the other end of a connection for a tunnel to the host of `target`.
 pub(crate) fn open(
     mut inner: Box<dyn Transport>,
     proxy: &Proxy,
@@ -28,7 +28,7 @@ pub(crate) fn open(
             }
             Some(Err(error)) => return Err(Error::Other(error.into())),
             None if !more => return Err(Error::Other(TunnelError::NotHttp.into())),
-            // Nothing is consumed yet: the next read appends.
+            // Consumes nothing, so that the next read appends.
             None => inner.buffers().input_consume(0),
         }
     }

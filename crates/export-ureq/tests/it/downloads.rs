@@ -1,4 +1,4 @@
-//! Downloads that break off, and the places that they go to.
+//! Downloads that break off, and sinks.
 
 use std::fs;
 use std::io::{self, Read};
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use export_ureq::{Artifact, CaBundle, Error, ExportError, FailureKind, Limits, Sink, WriteSink};
 
-use crate::server::{Act, Authority, Server, answer};
+use crate::server::{Action, Authority, Server, answer};
 use crate::service::{
     FILE, accepted, builder, client, completed, failures, first, header, quick, rest, service,
     spec, whole,
 };
 
 #[test]
-fn a_download_that_breaks_off_goes_on_where_it_ended() {
+fn broken_download_resumes() {
     let server = service(|fetch, request| match fetch {
-        0 => Act::SayAndClose(first(4)),
+        0 => Action::SendAndClose(first(4)),
         _ => rest(request),
     });
     let (client, failures) = failures(builder(&server));
@@ -28,9 +28,9 @@ fn a_download_that_breaks_off_goes_on_where_it_ended() {
 }
 
 #[test]
-fn a_download_that_stalls_is_asked_for_again() {
+fn stalled_download_is_requested_again() {
     let server = service(|fetch, request| match fetch {
-        0 => Act::SayAndHang(first(4)),
+        0 => Action::SendAndHang(first(4)),
         _ => rest(request),
     });
     let limits = Limits { stall: Duration::from_millis(200), ..quick() };
@@ -39,17 +39,20 @@ fn a_download_that_stalls_is_asked_for_again() {
     let (_, bytes) = client.export(spec()).bytes(1_000).unwrap();
     assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
     assert_eq!(*failures.lock().unwrap(), [FailureKind::Stalled]);
-    assert!(begun.elapsed() < limits.attempt / 2, "it is silence that counts in a download");
+    assert!(
+        begun.elapsed() < limits.attempt / 2,
+        "the stall limit applies to a download, not that of the attempt"
+    );
 }
 
 #[test]
-fn a_reset_connection_is_not_the_end_of_a_file_without_a_length() {
+fn reset_does_not_end_a_file() {
     let server = service(|fetch, _| match fetch {
-        0 => Act::SayAndReset(b"HTTP/1.1 200 OK\r\netag: \"v0\"\r\n\r\n%PDF-1.7 and".into()),
+        0 => Action::SendAndReset(b"HTTP/1.1 200 OK\r\netag: \"v0\"\r\n\r\n%PDF-1.7 and".into()),
         _ => whole(),
     });
     let (client, failures) = failures(builder(&server).headers(|headers| {
-        // The server stops reading there, which makes closing a reset.
+        // The server stops reading at this header, so that closing the connection resets it.
         headers.insert("x-reset", "yes".parse().unwrap());
     }));
     let (_, bytes) = client.export(spec()).bytes(1_000).unwrap();
@@ -58,12 +61,12 @@ fn a_reset_connection_is_not_the_end_of_a_file_without_a_length() {
 }
 
 #[test]
-fn tls_that_ends_without_saying_so_is_not_the_end_of_a_file_without_a_length() {
+fn truncated_tls_does_not_end_a_file() {
     let ours = Authority::new();
     let server = Server::tls(ours.server("localhost"), |number, _| match number {
         0 => accepted(),
         1 => completed(),
-        2 => Act::SayAndClose(b"HTTP/1.1 200 OK\r\netag: \"v0\"\r\n\r\n%PDF-1.7 and".into()),
+        2 => Action::SendAndClose(b"HTTP/1.1 200 OK\r\netag: \"v0\"\r\n\r\n%PDF-1.7 and".into()),
         _ => whole(),
     });
     let url = format!("https://localhost:{}", server.address.port());
@@ -75,18 +78,18 @@ fn tls_that_ends_without_saying_so_is_not_the_end_of_a_file_without_a_length() {
 }
 
 #[test]
-fn a_file_without_a_length_ends_with_its_connection() {
+fn file_without_length_ends_with_its_connection() {
     let server =
-        service(|_, _| Act::SayAndClose(format!("HTTP/1.1 200 OK\r\n\r\n{FILE}").into_bytes()));
+        service(|_, _| Action::SendAndClose(format!("HTTP/1.1 200 OK\r\n\r\n{FILE}").into_bytes()));
     let (artifact, bytes) = client(&server).export(spec()).bytes(1_000).unwrap();
     assert_eq!(bytes, FILE.as_bytes());
     assert_eq!(artifact.length(), Some(FILE.len() as u64));
 }
 
 #[test]
-fn what_was_passed_on_is_not_passed_on_twice() {
+fn bytes_are_not_passed_on_twice() {
     let server = service(|fetch, _| match fetch {
-        0 => Act::SayAndClose({
+        0 => Action::SendAndClose({
             let headers = ["content-type: application/pdf"];
             let mut part = answer("200 OK", &headers, FILE);
             part.truncate(part.len() - 20);
@@ -103,13 +106,13 @@ fn what_was_passed_on_is_not_passed_on_twice() {
 }
 
 #[test]
-fn a_file_that_is_larger_than_allowed_is_not_kept() {
+fn file_over_the_limit_is_an_error() {
     let server = service(|_, _| whole());
     let error = client(&server).export(spec()).bytes(FILE.len() - 1).unwrap_err();
     assert!(matches!(error.job(), Some(Error::Local { .. })), "{error}");
     let chunked = service(|_, _| {
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        Act::Say(format!("{head}{:x}\r\n{FILE}\r\n0\r\n\r\n", FILE.len()).into_bytes())
+        Action::Send(format!("{head}{:x}\r\n{FILE}\r\n0\r\n\r\n", FILE.len()).into_bytes())
     });
     let error = client(&chunked).export(spec()).bytes(FILE.len() - 1).unwrap_err();
     assert!(matches!(error.job(), Some(Error::Local { .. })), "{error}");
@@ -117,9 +120,9 @@ fn a_file_that_is_larger_than_allowed_is_not_kept() {
 }
 
 #[test]
-fn a_download_is_read_while_it_comes() {
+fn download_is_read_while_it_arrives() {
     let server = service(|fetch, request| match fetch {
-        0 => Act::SayAndClose(first(4)),
+        0 => Action::SendAndClose(first(4)),
         _ => rest(request),
     });
     let mut download = client(&server).export(spec()).open().unwrap();
@@ -132,10 +135,10 @@ fn a_download_is_read_while_it_comes() {
 }
 
 #[test]
-fn a_download_that_fails_never_looks_complete() {
+fn failed_download_never_looks_complete() {
     let server = service(|fetch, _| match fetch {
-        0 => Act::SayAndClose(first(4)),
-        _ => Act::Say(answer("500 Internal Server Error", &[], "")),
+        0 => Action::SendAndClose(first(4)),
+        _ => Action::Send(answer("500 Internal Server Error", &[], "")),
     });
     let limits = Limits { failures: 1, ..quick() };
     let client = builder(&server).limits(limits).build().unwrap();
@@ -148,36 +151,36 @@ fn a_download_that_fails_never_looks_complete() {
 }
 
 #[test]
-fn what_was_read_is_not_read_twice() {
+fn bytes_are_not_read_twice() {
     let server = service(|fetch, _| match fetch {
-        0 => Act::SayAndClose({
+        0 => Action::SendAndClose({
             let mut part = answer("200 OK", &["content-type: application/pdf"], FILE);
             part.truncate(part.len() - 20);
             part
         }),
-        _ => Act::Say(answer("200 OK", &["content-type: application/pdf"], FILE)),
+        _ => Action::Send(answer("200 OK", &["content-type: application/pdf"], FILE)),
     });
     let mut download = client(&server).export(spec()).open().unwrap();
     let mut text = String::new();
     let error = download.read_to_string(&mut text).unwrap_err();
-    assert!(error.to_string().contains("start again at byte 0, and 9 bytes were read"), "{error}");
+    assert!(error.to_string().contains("start again at byte 0, but 9 bytes were read"), "{error}");
     assert_eq!(text, FILE[..9]);
 }
 
 #[test]
-fn an_export_that_fails_does_not_open() {
-    let server = Server::start(|_, _| Act::Say(answer("403 Forbidden", &[], "")));
+fn failed_export_does_not_open() {
+    let server = Server::start(|_, _| Action::Send(answer("403 Forbidden", &[], "")));
     let error = client(&server).export(spec()).open().unwrap_err();
     assert!(matches!(error.job(), Some(Error::Refused { .. })), "{error}");
 }
 
 #[test]
-fn a_killed_download_goes_on_from_what_was_synced() {
+fn killed_download_resumes_from_the_last_sync() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("report.pdf");
     let server = service(|fetch, request| match fetch {
-        0 => Act::SayAndClose(first(9)),
-        1 => Act::Say(answer("500 Internal Server Error", &[], "")),
+        0 => Action::SendAndClose(first(9)),
+        1 => Action::Send(answer("500 Internal Server Error", &[], "")),
         _ => rest(request),
     });
     let limits = Limits { failures: 1, ..quick() };
@@ -193,14 +196,14 @@ fn a_killed_download_goes_on_from_what_was_synced() {
 }
 
 #[test]
-fn what_is_left_of_another_version_is_not_in_the_file() {
+fn changed_file_is_downloaded_from_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("report.pdf");
     let server = service(|fetch, request| match fetch {
-        0 => Act::SayAndClose(first(9)),
+        0 => Action::SendAndClose(first(9)),
         _ => {
             assert!(header(request, "if-range").is_some());
-            Act::Say(answer("200 OK", &["content-type: application/pdf", "etag: \"v2\""], FILE))
+            Action::Send(answer("200 OK", &["content-type: application/pdf", "etag: \"v2\""], FILE))
         }
     });
     client(&server).export(spec()).to_file(&target).unwrap();
@@ -208,15 +211,15 @@ fn what_is_left_of_another_version_is_not_in_the_file() {
 }
 
 #[test]
-fn a_folder_that_is_missing_is_found_out_before_the_download() {
+fn missing_folder_fails_before_the_download() {
     let server = service(|_, _| whole());
     let error = client(&server).export(spec()).to_file("/no/such/folder/f").unwrap_err();
-    assert!(error.to_string().contains("there is no such folder: /no/such/folder"), "{error}");
+    assert!(error.to_string().contains("no such folder: /no/such/folder"), "{error}");
     assert!(!server.lines().iter().any(|line| line.contains("/file")));
 }
 
 #[test]
-fn a_sink_that_fails_ends_the_job_with_its_words() {
+fn sink_error_ends_the_job() {
     struct Full;
     impl Sink for Full {
         fn have(&mut self, _operation: &str) -> io::Result<u64> {
@@ -226,11 +229,11 @@ fn a_sink_that_fails_ends_the_job_with_its_words() {
             Ok(())
         }
         fn write(&mut self, _chunk: &[u8]) -> io::Result<()> {
-            Err(io::Error::new(io::ErrorKind::StorageFull, "no room left"))
+            Err(io::Error::new(io::ErrorKind::StorageFull, "disk full"))
         }
     }
     let server = service(|_, _| whole());
     let error = client(&server).export(spec()).to_sink(&mut Full).unwrap_err();
-    assert!(error.to_string().contains("no room left"), "{error}");
+    assert!(error.to_string().contains("disk full"), "{error}");
     assert!(error.checkpoint().is_some());
 }

@@ -1,4 +1,4 @@
-//! Whole exports: what is sent over which connection, and what is on disk by then.
+//! Exports: what is sent over which connection, and what is stored before.
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,13 +10,13 @@ use export_ureq::{
     FailureKind, FileExport, Limits, OwnAgent,
 };
 
-use crate::server::{Act, Server, answer, json};
+use crate::server::{Action, Server, answer, json};
 use crate::service::{
     FILE, accepted, builder, client, completed, failures, first, quick, rest, service, spec, whole,
 };
 
 #[test]
-fn a_file_is_exported_over_one_connection() {
+fn export_uses_one_connection() {
     let server = service(|_, _| whole());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("my.pdf");
@@ -36,13 +36,13 @@ fn a_file_is_exported_over_one_connection() {
 }
 
 #[test]
-fn an_agent_of_the_caller_s_does_the_same() {
+fn custom_agent_works_the_same() {
     let config = ureq::Agent::config_builder().proxy(None).build();
     let agent = OwnAgent::new(ureq::Agent::new_with_config(config));
     let server = service(|fetch, request| match fetch {
-        0 => Act::Say(answer("302 Found", &["location: /file"], "")),
-        1 => Act::Say(answer("503 Service Unavailable", &["retry-after: 0"], "")),
-        2 => Act::SayAndClose(first(4)),
+        0 => Action::Send(answer("302 Found", &["location: /file"], "")),
+        1 => Action::Send(answer("503 Service Unavailable", &["retry-after: 0"], "")),
+        2 => Action::SendAndClose(first(4)),
         _ => rest(request),
     });
     let statuses = Arc::new(Mutex::new(Vec::new()));
@@ -54,35 +54,35 @@ fn an_agent_of_the_caller_s_does_the_same() {
     });
     let (_, bytes) = client.build().unwrap().export(spec()).bytes(1_000).unwrap();
     assert_eq!(bytes, FILE.as_bytes());
-    // Each of them is for the core to judge, the redirect too.
+    // The core handles each of them, including the redirect.
     assert_eq!(*statuses.lock().unwrap(), [202, 200, 302, 503, 200, 206]);
 }
 
 #[test]
-fn what_the_errors_of_an_own_agent_prove_the_caller_knows() {
+fn caller_classifies_errors_of_its_agent() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nowhere = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let server = service(|_, _| whole());
     let config = ureq::Agent::config_builder().proxy(None).build();
     let agent = OwnAgent::new(ureq::Agent::new_with_config(config));
-    let told = |agent: OwnAgent| {
+    let failures_of = |agent: OwnAgent| {
         let limits = Limits { failures: 0, submits: 1, ..quick() };
         let there = builder(&server).base_url(&nowhere).limits(limits).transport(agent);
         let (client, failures) = failures(there);
         client.export(spec()).submit().unwrap_err();
         failures.lock().unwrap().clone()
     };
-    assert_eq!(told(agent.clone()), [FailureKind::Unanswered]);
+    assert_eq!(failures_of(agent.clone()), [FailureKind::Unanswered]);
     let classified = agent.with_classify(|error| match error {
         ureq::Error::Io(_) => FailureKind::NotSent,
         _ => FailureKind::Unanswered,
     });
-    assert_eq!(told(classified), [FailureKind::NotSent]);
+    assert_eq!(failures_of(classified), [FailureKind::NotSent]);
 }
 
 #[test]
-fn a_folder_gets_the_file_under_the_service_s_name() {
+fn to_dir_uses_the_service_name() {
     let server = service(|_, _| whole());
     let folder = tempfile::tempdir().unwrap();
     let (path, _) = client(&server).export(spec()).to_dir(folder.path()).unwrap();
@@ -92,7 +92,7 @@ fn a_folder_gets_the_file_under_the_service_s_name() {
 }
 
 #[test]
-fn what_was_submitted_is_gone_on_with_from_its_checkpoint() {
+fn submitted_export_resumes_from_its_checkpoint() {
     let server = service(|_, _| whole());
     let submitted = client(&server).export(spec()).submit().unwrap();
     assert_eq!(server.lines().len(), 1);
@@ -105,12 +105,12 @@ fn what_was_submitted_is_gone_on_with_from_its_checkpoint() {
 }
 
 #[test]
-fn a_status_is_asked_for_until_the_service_gives_one() {
+fn status_retries_until_answered() {
     let server = Server::start(|number, _| match number {
-        0 => Act::SayAndClose(Vec::new()),
-        1 => Act::Say(answer("429 Too Many Requests", &["retry-after: 0"], "")),
-        2 => Act::Say(json("503 Service Unavailable", &[], "{}")),
-        _ => Act::Say(json("200 OK", &["retry-after: 1"], r#"{"status":"queued"}"#)),
+        0 => Action::SendAndClose(Vec::new()),
+        1 => Action::Send(answer("429 Too Many Requests", &["retry-after: 0"], "")),
+        2 => Action::Send(json("503 Service Unavailable", &[], "{}")),
+        _ => Action::Send(json("200 OK", &["retry-after: 1"], r#"{"status":"queued"}"#)),
     });
     let status = client(&server).attach("op1").status().unwrap();
     assert_eq!(status.facts.status.as_deref(), Some("queued"));
@@ -119,8 +119,8 @@ fn a_status_is_asked_for_until_the_service_gives_one() {
 }
 
 #[test]
-fn a_state_without_a_name_is_a_state() {
-    let server = Server::start(|_, _| Act::Say(json("200 OK", &[], "{}")));
+fn status_without_a_word_is_accepted() {
+    let server = Server::start(|_, _| Action::Send(json("200 OK", &[], "{}")));
     let limits = Limits { min_interval: Duration::from_secs(3_000), ..quick() };
     let client = builder(&server).limits(limits).build().unwrap();
     let status = client.attach("op1").status().unwrap();
@@ -129,7 +129,7 @@ fn a_state_without_a_name_is_a_state() {
 }
 
 #[test]
-fn a_job_with_a_key_is_on_disk_before_it_is_sent() {
+fn keyed_job_is_stored_before_it_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(CheckpointFolder::new(folder.path()));
     let seen = Arc::clone(&store);
@@ -153,7 +153,7 @@ fn a_job_with_a_key_is_on_disk_before_it_is_sent() {
 }
 
 #[test]
-fn what_was_accepted_is_on_disk_before_anything_is_waited_for() {
+fn acceptance_is_stored_before_the_first_wait() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(CheckpointFolder::new(folder.path()));
     let server = service(|_, _| whole());
@@ -164,7 +164,7 @@ fn what_was_accepted_is_on_disk_before_anything_is_waited_for() {
 }
 
 #[test]
-fn a_store_that_fails_sends_nothing() {
+fn failing_store_sends_nothing() {
     let server = service(|_, _| whole());
     let folder = tempfile::tempdir().unwrap();
     let store = CheckpointFolder::new(folder.path().join("missing"));
@@ -176,17 +176,17 @@ fn a_store_that_fails_sends_nothing() {
 }
 
 #[test]
-fn a_key_without_a_store_is_an_error() {
+fn key_without_a_store_is_an_error() {
     let server = service(|_, _| whole());
     let error = client(&server).export(spec()).with_key("q3").submit().unwrap_err();
     assert!(matches!(error, ExportError::NoStore));
 }
 
 #[test]
-fn a_submit_that_must_not_be_sent_twice_goes_over_a_connection_of_its_own() {
+fn unrepeatable_submit_uses_a_new_connection() {
     let connections_of = |spec: ExportSpec| {
         let server = Server::start(|number, _| match number {
-            0 => Act::Say(answer("503 Service Unavailable", &["retry-after: 0"], "")),
+            0 => Action::Send(answer("503 Service Unavailable", &["retry-after: 0"], "")),
             _ => accepted(),
         });
         client(&server).export(spec).submit().unwrap();
@@ -199,7 +199,7 @@ fn a_submit_that_must_not_be_sent_twice_goes_over_a_connection_of_its_own() {
 }
 
 #[test]
-fn a_key_finds_the_job_again_until_it_has_its_file() {
+fn key_finds_the_job_until_it_is_complete() {
     let server = service(|_, _| whole());
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(CheckpointFolder::new(folder.path()));
@@ -213,19 +213,19 @@ fn a_key_finds_the_job_again_until_it_has_its_file() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_noticed_before_anything_is_sent() {
+fn missing_folder_fails_before_any_request() {
     let server = service(|_, _| whole());
     for failed in [
         client(&server).export(spec()).to_file("/nowhere/report.pdf").unwrap_err(),
         client(&server).export(spec()).to_dir("/nowhere").unwrap_err(),
     ] {
-        assert!(failed.to_string().contains("there is no such folder: /nowhere"), "{failed}");
+        assert!(failed.to_string().contains("no such folder: /nowhere"), "{failed}");
     }
     assert_eq!(server.lines().len(), 0);
 }
 
 #[test]
-fn an_export_is_watched_by_its_own_functions_in_place_of_the_client_s() {
+fn export_callbacks_replace_client_callbacks() {
     let server = service(|_, _| whole());
     let (seen, others) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let count = |counter: &Arc<AtomicU64>| {
@@ -235,12 +235,12 @@ fn an_export_is_watched_by_its_own_functions_in_place_of_the_client_s() {
         }
     };
     let bytes = Arc::new(AtomicU64::new(0));
-    let told = Arc::clone(&bytes);
+    let position_seen = Arc::clone(&bytes);
     let client = builder(&server).on_event(count(&others)).build().unwrap();
     let export = client
         .export(spec())
         .on_event(count(&seen))
-        .on_progress(move |position, _| told.store(position, Ordering::SeqCst));
+        .on_progress(move |position, _| position_seen.store(position, Ordering::SeqCst));
     export.bytes(1_000).unwrap();
     assert!(seen.load(Ordering::SeqCst) > 5);
     assert_eq!(others.load(Ordering::SeqCst), 0);

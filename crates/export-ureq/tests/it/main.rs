@@ -1,11 +1,12 @@
-//! The client from the outside, against servers on loopback that do what servers do.
+//! Tests of the blocking adapter over sockets, against loopback servers.
 
-#![expect(clippy::unwrap_used, reason = "these are tests, and so are their helpers")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
+mod batch;
 mod downloads;
 mod exports;
-mod many;
-mod moments;
+mod interrupts;
+mod pacing;
 mod proxied;
 mod server;
 mod service;
@@ -13,4 +14,3 @@ mod simulated;
 mod stopping;
 mod tokens;
 mod transport;
-mod turns;

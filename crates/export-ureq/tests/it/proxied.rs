@@ -1,27 +1,27 @@
-//! Requests through a proxy: what it is told, and what its answers prove.
+//! Requests through a proxy: what it receives, and what its answers mean.
 
 use std::env;
 use std::process::Command;
 
 use export_ureq::{Client, ClientBuilder, FailureKind, Limits, ProxySettings};
 
-use crate::server::{Act, Server, answer, json};
+use crate::server::{Action, Server, answer, json};
 use crate::transport::{SHORT, any_bundle, builder, limits, only, submit};
 
-fn through(proxy: &Server) -> ClientBuilder<Client> {
+fn via(proxy: &Server) -> ClientBuilder<Client> {
     let url = format!("http://me:secret@{}", proxy.address);
     builder("https://api.example.invalid").ca_bundle(any_bundle()).proxy(ProxySettings::Url(url))
 }
 
-fn proxy_that_says(status: &'static str) -> Server {
-    Server::start(move |_, _| Act::SayAndClose(answer(status, &[], "<html>")))
+fn proxy_answering(status: &'static str) -> Server {
+    Server::start(move |_, _| Action::SendAndClose(answer(status, &[], "<html>")))
 }
 
 #[test]
-fn a_proxy_that_refuses_is_final_and_its_password_is_not_repeated() {
+fn proxy_refusal_is_final_and_hides_the_password() {
     for status in ["407 Proxy Authentication Required", "403 Forbidden"] {
-        let proxy = proxy_that_says(status);
-        let text = only(FailureKind::Untrusted, submit(through(&proxy)));
+        let proxy = proxy_answering(status);
+        let text = only(FailureKind::Untrusted, submit(via(&proxy)));
         assert!(text.contains(&format!("it answered {status}")), "{text}");
         assert!(text.contains("the proxy 127.0.0.1"), "{text}");
         assert!(!text.contains("secret"), "{text}");
@@ -29,27 +29,27 @@ fn a_proxy_that_refuses_is_final_and_its_password_is_not_repeated() {
 }
 
 #[test]
-fn a_proxy_that_cannot_reach_the_service_was_asked_in_vain() {
+fn proxy_error_means_not_sent() {
     for status in ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"] {
-        only(FailureKind::NotSent, submit(through(&proxy_that_says(status))));
+        only(FailureKind::NotSent, submit(via(&proxy_answering(status))));
     }
 }
 
 #[test]
-fn a_proxy_that_says_nothing_was_asked_in_vain() {
-    let silent = Server::start(|_, _| Act::SayAndClose(Vec::new()));
-    only(FailureKind::NotSent, submit(through(&silent)));
-    let babbling = Server::start(|_, _| Act::SayAndClose(b"hello\r\n\r\n".into()));
-    only(FailureKind::NotSent, submit(through(&babbling)));
+fn silent_proxy_means_not_sent() {
+    let silent = Server::start(|_, _| Action::SendAndClose(Vec::new()));
+    only(FailureKind::NotSent, submit(via(&silent)));
+    let babbling = Server::start(|_, _| Action::SendAndClose(b"hello\r\n\r\n".into()));
+    only(FailureKind::NotSent, submit(via(&babbling)));
     let quick = Limits { attempt: SHORT, ..limits() };
-    let hanging = Server::start(|_, _| Act::SayAndHang(Vec::new()));
-    only(FailureKind::NotSent, submit(through(&hanging).limits(quick)));
+    let hanging = Server::start(|_, _| Action::SendAndHang(Vec::new()));
+    only(FailureKind::NotSent, submit(via(&hanging).limits(quick)));
 }
 
 #[test]
-fn the_tunnel_is_asked_for_by_name_and_with_the_password() {
-    let proxy = proxy_that_says("503 Service Unavailable");
-    only(FailureKind::NotSent, submit(through(&proxy)));
+fn connect_sends_the_host_and_the_password() {
+    let proxy = proxy_answering("503 Service Unavailable");
+    only(FailureKind::NotSent, submit(via(&proxy)));
     assert_eq!(
         proxy.requests(),
         ["CONNECT api.example.invalid:443 HTTP/1.1\r\nHost: api.example.invalid:443\r\n\
@@ -58,11 +58,11 @@ fn the_tunnel_is_asked_for_by_name_and_with_the_password() {
 }
 
 #[test]
-fn what_goes_through_the_tunnel_is_the_service_s_business_alone() {
-    // One connection: first it is the proxy's, then, as in life, the service's.
+fn proxy_sees_no_token_and_service_no_password() {
+    // One connection, first to the proxy and then, through the tunnel, to the service.
     let proxy = Server::start(|number, _| match number {
-        0 => Act::Say(b"HTTP/1.1 200 Connection established\r\n\r\n".into()),
-        _ => Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)),
+        0 => Action::Send(b"HTTP/1.1 200 Connection established\r\n\r\n".into()),
+        _ => Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)),
     });
     let client = builder("http://localhost:1")
         .proxy(ProxySettings::Url(format!("http://me:secret@{}", proxy.address)))
@@ -77,9 +77,9 @@ fn what_goes_through_the_tunnel_is_the_service_s_business_alone() {
     assert!(!request.to_ascii_lowercase().contains("proxy"), "{request}");
 }
 
-/// The environment cannot be changed from within a test: it runs itself a second time.
+/// A test cannot change its own environment: it runs itself a second time.
 #[test]
-fn the_environment_counts_when_it_is_asked_and_only_then() {
+fn environment_proxy_applies_only_if_chosen() {
     const CHILD: &str = "EXPORT_UREQ_TEST_SERVICE";
     if let Ok(url) = env::var(CHILD) {
         let off = builder(&url).build().unwrap();
@@ -89,10 +89,11 @@ fn the_environment_counts_when_it_is_asked_and_only_then() {
         assert!(text.contains("the proxy proxy.invalid: "), "{text}");
         return;
     }
-    let server =
-        Server::start(|_, _| Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)));
+    let server = Server::start(|_, _| {
+        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
+    });
     let status = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "proxied::the_environment_counts_when_it_is_asked_and_only_then"])
+        .args(["--exact", "proxied::environment_proxy_applies_only_if_chosen"])
         .env(CHILD, server.url())
         .env("http_proxy", "http://proxy.invalid:1")
         .env_remove("no_proxy")

@@ -1,4 +1,4 @@
-//! A server that does as it is told, and one inside TLS.
+//! A scripted loopback server, with or without TLS.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,18 +10,18 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// What a server does about a request.
-pub(crate) enum Act {
-    /// Answers, and waits for the next request on this connection.
-    Say(Vec<u8>),
-    /// Answers, and closes the connection.
-    SayAndClose(Vec<u8>),
-    /// Answers, and does nothing more until the client hangs up.
-    SayAndHang(Vec<u8>),
-    /// The same, and tells that it did.
-    SayAndTell(Vec<u8>, Box<dyn FnOnce() + Send>),
-    /// Answers, and resets the connection.
-    SayAndReset(Vec<u8>),
+/// What the server does with a request.
+pub(crate) enum Action {
+    /// Sends an answer and waits for the next request on this connection.
+    Send(Vec<u8>),
+    /// Sends an answer and closes the connection.
+    SendAndClose(Vec<u8>),
+    /// Sends an answer and waits until the client closes the connection.
+    SendAndHang(Vec<u8>),
+    /// The same, and calls a function when the client has closed it.
+    SendAndNotify(Vec<u8>, Box<dyn FnOnce() + Send>),
+    /// Sends an answer and resets the connection.
+    SendAndReset(Vec<u8>),
 }
 
 pub(crate) struct Server {
@@ -31,15 +31,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers the nth request, from 0, with what `act` makes of its number and its head.
-    pub(crate) fn start(act: impl Fn(usize, &str) -> Act + Send + Sync + 'static) -> Self {
+    /// Handles each request as `act` returns for its number, from 0, and its head.
+    pub(crate) fn start(act: impl Fn(usize, &str) -> Action + Send + Sync + 'static) -> Self {
         Self::wrapped(|stream| Box::new(stream), act)
     }
 
-    /// The same inside TLS.
+    /// The same with TLS.
     pub(crate) fn tls(
         config: ServerConfig,
-        act: impl Fn(usize, &str) -> Act + Send + Sync + 'static,
+        act: impl Fn(usize, &str) -> Action + Send + Sync + 'static,
     ) -> Self {
         let config = Arc::new(config);
         let wrap = move |stream| {
@@ -51,7 +51,7 @@ impl Server {
 
     fn wrapped(
         wrap: impl Fn(TcpStream) -> Box<dyn Wire> + Send + Sync + 'static,
-        act: impl Fn(usize, &str) -> Act + Send + Sync + 'static,
+        act: impl Fn(usize, &str) -> Action + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -68,13 +68,13 @@ impl Server {
                 connections.fetch_add(1, Ordering::SeqCst);
                 let (wrap, act, requests) =
                     (Arc::clone(&wrap), Arc::clone(&act), Arc::clone(&requests));
-                thread::spawn(move || converse(wrap(stream), &*act, &requests));
+                thread::spawn(move || serve_connection(wrap(stream), &*act, &requests));
             }
         });
         server
     }
 
-    /// The heads of all requests so far, and their bodies.
+    /// The heads and bodies of all requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -97,9 +97,9 @@ impl Server {
 trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
 
-fn converse(
+fn serve_connection(
     mut wire: Box<dyn Wire>,
-    act: &(dyn Fn(usize, &str) -> Act + Send + Sync),
+    act: &(dyn Fn(usize, &str) -> Action + Send + Sync),
     requests: &Mutex<Vec<String>>,
 ) {
     while let Some(request) = next_request(&mut *wire) {
@@ -109,37 +109,37 @@ fn converse(
             requests.len() - 1
         };
         let mut say = |bytes: Vec<u8>| wire.write_all(&bytes).and_then(|()| wire.flush());
-        // The client may have gone: that is what some of these tests are about.
+        // Ignores errors: in some tests the client closes the connection.
         match act(number, &request) {
-            Act::Say(bytes) => {
+            Action::Send(bytes) => {
                 if say(bytes).is_err() {
                     return;
                 }
             }
-            Act::SayAndClose(bytes) => {
+            Action::SendAndClose(bytes) => {
                 let _ = say(bytes);
                 return;
             }
-            Act::SayAndHang(bytes) => {
+            Action::SendAndHang(bytes) => {
                 let _ = say(bytes);
                 let _ = wire.read(&mut [0]);
                 return;
             }
-            Act::SayAndTell(bytes, tell) => {
+            Action::SendAndNotify(bytes, tell) => {
                 let _ = say(bytes);
                 let _ = wire.read(&mut [0]);
                 return tell();
             }
-            Act::SayAndReset(bytes) => {
+            Action::SendAndReset(bytes) => {
                 let _ = say(bytes);
-                // A connection that is closed with bytes unread is reset: see `next_request`.
+                // Closing a connection with unread bytes resets it: see `next_request`.
                 return;
             }
         }
     }
 }
 
-/// Reads a head and its body, but for what follows in a fetch that wants a reset.
+/// Reads a head and its body. In a fetch that is to be reset, it stops at the `x-reset` header.
 fn next_request(wire: &mut dyn Wire) -> Option<String> {
     let mut request = Vec::new();
     let mut byte = [0];
@@ -162,7 +162,7 @@ fn next_request(wire: &mut dyn Wire) -> Option<String> {
     Some(head + std::str::from_utf8(&body).unwrap())
 }
 
-/// A certificate authority that was made for a test.
+/// A generated certificate authority.
 pub(crate) struct Authority {
     pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -180,7 +180,7 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
-    /// Settings for a server that is called `name`.
+    /// A config for a server with the host name `name`.
     pub(crate) fn server(&self, name: &str) -> ServerConfig {
         let params = CertificateParams::new([name.into()]).unwrap();
         let key = KeyPair::generate().unwrap();

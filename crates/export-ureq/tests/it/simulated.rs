@@ -1,4 +1,4 @@
-//! Whole exports against the simulated service, which nobody wrote with this client in mind.
+//! Exports against the simulated service, which shares no code with the client.
 
 use std::fs;
 use std::io;
@@ -36,7 +36,7 @@ pub(crate) fn spec() -> ExportSpec {
 }
 
 #[test]
-fn a_file_comes_whichever_way_the_service_hands_it_out() {
+fn file_arrives_in_every_download_mode() {
     let folder = tempfile::tempdir().unwrap();
     let ways = [Downloads::ApiHost, Downloads::Redirect(302), Downloads::Signed];
     for (number, downloads) in ways.into_iter().enumerate() {
@@ -60,7 +60,7 @@ fn a_file_comes_whichever_way_the_service_hands_it_out() {
 }
 
 #[test]
-fn a_server_whose_certificate_is_not_in_order_is_sent_nothing() {
+fn untrusted_server_is_sent_nothing() {
     for (certificate, said) in [
         (Certificate::WrongName, "its certificate is not for 127.0.0.1 but for "),
         (Certificate::Expired, "its certificate has expired"),
@@ -74,7 +74,7 @@ fn a_server_whose_certificate_is_not_in_order_is_sent_nothing() {
 }
 
 #[test]
-fn whatever_goes_wrong_the_file_is_whole_or_not_there() {
+fn random_faults_never_leave_half_a_file() {
     let folder = tempfile::tempdir().unwrap();
     const LENGTH: u64 = 300_000;
     let whole = {
@@ -108,7 +108,7 @@ fn whatever_goes_wrong_the_file_is_whole_or_not_there() {
     assert!(arrived > 6, "{arrived} of 12");
 }
 
-/// Keeps nothing but the offsets of what it is told to store.
+/// Records the offsets of the stored checkpoints.
 #[derive(Clone, Debug, Default)]
 struct Offsets(Arc<Mutex<Vec<u64>>>);
 
@@ -128,7 +128,7 @@ impl CheckpointStore for Offsets {
 }
 
 #[test]
-fn a_large_download_leaves_a_trail() {
+fn large_download_stores_checkpoints() {
     const MIB: u64 = 1_048_576;
     let folder = tempfile::tempdir().unwrap();
     let server = simulated(Config::default().with_artifact_size(130 * MIB));
@@ -143,7 +143,7 @@ fn a_large_download_leaves_a_trail() {
 }
 
 #[test]
-fn what_nobody_can_go_on_with_leaves_nothing_in_its_folder() {
+fn unresumable_export_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let gone = r#"{"rules": [{"match": {"endpoint": "download"}, "then": {"fault": "status", "status": 400}}]}"#;
     let scenario = Scenario::from_json(gone).unwrap();

@@ -1,4 +1,4 @@
-//! One source of tokens for all jobs of a client.
+//! The token source that the jobs of a client share.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -7,26 +7,26 @@ use std::time::Instant;
 
 use export_ureq::{Credentials, Error};
 
-use crate::server::{Act, Server, json};
+use crate::server::{Action, Server, json};
 use crate::service::{builder, quick};
 
 #[test]
-fn a_hundred_jobs_that_need_a_token_at_once_cause_one_request_for_it() {
+fn hundred_jobs_share_one_token_request() {
     const JOBS: usize = 100;
     let tokens = Arc::new(AtomicUsize::new(0));
     let asked = Arc::clone(&tokens);
     let server = Server::start(move |_, request| {
         if request.starts_with("POST /iam/v1/oauth2/token ") {
             asked.fetch_add(1, Ordering::SeqCst);
-            // Gives the others time to come and wait.
+            // Gives the other jobs time to wait for it.
             for _ in 0..50_000 {
                 thread::yield_now();
             }
             let body = r#"{"access_token":"t1","expires_in":3600,"token_type":"bearer"}"#;
-            return Act::Say(json("200 OK", &[], body));
+            return Action::Send(json("200 OK", &[], body));
         }
         assert!(request.contains("Bearer t1"), "{request}");
-        Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
+        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
     });
     let credentials = Credentials::client("id", "secret");
     let client = builder(&server).credentials(credentials).build().unwrap();
@@ -41,14 +41,14 @@ fn a_hundred_jobs_that_need_a_token_at_once_cause_one_request_for_it() {
         }
     });
     assert_eq!(tokens.load(Ordering::SeqCst), 1);
-    assert!(begun.elapsed() < quick().attempt / 2, "whoever waits is told of the answer");
+    assert!(begun.elapsed() < quick().attempt / 2, "waiting jobs were not woken");
 }
 
 #[test]
-fn credentials_that_are_refused_are_refused_to_everybody_at_once() {
+fn refused_credentials_fail_all_jobs_at_once() {
     const JOBS: usize = 20;
     let server = Server::start(|_, _| {
-        Act::Say(json("401 Unauthorized", &[], r#"{"error":"invalid_client"}"#))
+        Action::Send(json("401 Unauthorized", &[], r#"{"error":"invalid_client"}"#))
     });
     let credentials = Credentials::client("id", "secret");
     let client = builder(&server).credentials(credentials).build().unwrap();

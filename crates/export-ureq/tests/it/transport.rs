@@ -1,5 +1,5 @@
-//! What a failure proves: the difference between a request that was never sent and one that may
-//! have arrived decides whether it is sent again.
+//! The classification of failures: whether a request was not sent or may have arrived decides
+//! whether it is sent again.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -10,11 +10,11 @@ use export_ureq::{
     ExportSpec, FailureKind, Limits, Pacer, ProxySettings, Rates, Stopper,
 };
 
-use crate::server::{Act, Authority, Server, json};
+use crate::server::{Action, Authority, Server, json};
 
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
-/// Every failure ends the job at once, and nothing takes long.
+/// The first failure ends the job, and timeouts are short.
 pub(crate) fn limits() -> Limits {
     Limits {
         failures: 0,
@@ -36,18 +36,18 @@ pub(crate) fn builder(url: &str) -> ClientBuilder<Client> {
 
 /// The kinds of all failures of one poll, and the text of the error that ended it.
 fn poll(builder: ClientBuilder<Client>) -> (Vec<FailureKind>, String) {
-    told(builder, |client| client.attach("op1").status().map(drop))
+    run(builder, |client| client.attach("op1").status().map(drop))
 }
 
 pub(crate) fn submit(builder: ClientBuilder<Client>) -> (Vec<FailureKind>, String) {
-    told(builder, |client| {
+    run(builder, |client| {
         client.export(ExportSpec::document("d1", DocumentExport::pdf())).submit().map(drop)
     })
 }
 
-fn told(
+fn run(
     builder: ClientBuilder<Client>,
-    run: impl FnOnce(Client) -> Result<(), ExportError>,
+    request: impl FnOnce(Client) -> Result<(), ExportError>,
 ) -> (Vec<FailureKind>, String) {
     let kinds = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&kinds);
@@ -56,45 +56,45 @@ fn told(
             seen.lock().unwrap().push(*kind);
         }
     });
-    let error = run(client.build().unwrap()).unwrap_err();
+    let error = request(client.build().unwrap()).unwrap_err();
     let kinds = kinds.lock().unwrap().clone();
     (kinds, error.to_string())
 }
 
-pub(crate) fn only(kind: FailureKind, told: (Vec<FailureKind>, String)) -> String {
-    assert_eq!(told.0, [kind], "{}", told.1);
-    told.1
+pub(crate) fn only(kind: FailureKind, outcome: (Vec<FailureKind>, String)) -> String {
+    assert_eq!(outcome.0, [kind], "{}", outcome.1);
+    outcome.1
 }
 
-/// An address at which nobody listens.
-fn nowhere() -> String {
+/// An address on which no server listens.
+fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
 #[test]
-fn a_refused_connection_was_not_sent() {
-    let text = only(FailureKind::NotSent, submit(builder(&nowhere())));
+fn refused_connection_is_not_sent() {
+    let text = only(FailureKind::NotSent, submit(builder(&unused_address())));
     assert!(text.contains("127.0.0.1: connecting: Connection refused"), "{text}");
 }
 
 #[test]
-fn a_name_without_an_address_was_not_sent() {
+fn unknown_host_is_not_sent() {
     let quick = Limits { attempt: SHORT, ..limits() };
     let text = only(
         FailureKind::NotSent,
         submit(builder("https://no-such-host.invalid").limits(quick).ca_bundle(any_bundle())),
     );
-    assert!(text.contains("no-such-host.invalid: finding its address: "), "{text}");
+    assert!(text.contains("no-such-host.invalid: resolving the host name: "), "{text}");
 }
 
-/// For clients that speak TLS: the system may have no authorities.
+/// For clients with TLS, since the system may have no certificate authorities.
 pub(crate) fn any_bundle() -> CaBundle {
     CaBundle::pem(Authority::new().pem)
 }
 
 #[test]
-fn a_handshake_that_is_cut_off_was_not_sent() {
+fn closed_handshake_is_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = std::thread::spawn(move || drop(listener.accept().unwrap()));
@@ -105,7 +105,7 @@ fn a_handshake_that_is_cut_off_was_not_sent() {
 }
 
 #[test]
-fn a_handshake_that_nobody_answers_was_not_sent() {
+fn unanswered_handshake_is_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let quick = Limits { attempt: SHORT, ..limits() };
@@ -115,19 +115,19 @@ fn a_handshake_that_nobody_answers_was_not_sent() {
 }
 
 #[test]
-fn a_post_that_was_read_and_not_answered_may_have_arrived() {
-    let server = Server::start(|_, _| Act::SayAndClose(Vec::new()));
+fn closed_post_may_have_arrived() {
+    let server = Server::start(|_, _| Action::SendAndClose(Vec::new()));
     only(FailureKind::Unanswered, submit(builder(&server.url())));
     assert_eq!(server.requests().len(), 1);
 }
 
 #[test]
-fn a_post_whose_connection_is_reset_may_have_arrived() {
+fn reset_post_may_have_arrived() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
-        // It has come, and is not read: closing the connection resets it.
+        // The request is not read, so that closing the connection resets it.
         assert_eq!(stream.peek(&mut [0]).unwrap(), 1);
     });
     only(FailureKind::Unanswered, submit(builder(&url)));
@@ -135,47 +135,48 @@ fn a_post_whose_connection_is_reset_may_have_arrived() {
 }
 
 #[test]
-fn a_post_that_is_never_answered_may_have_arrived() {
-    let server = Server::start(|_, _| Act::SayAndHang(Vec::new()));
+fn unanswered_post_may_have_arrived() {
+    let server = Server::start(|_, _| Action::SendAndHang(Vec::new()));
     let quick = Limits { attempt: SHORT, ..limits() };
     let text = only(FailureKind::Unanswered, submit(builder(&server.url()).limits(quick)));
     assert!(text.contains("it took too long"), "{text}");
 }
 
 #[test]
-fn a_head_that_drips_does_not_outlive_the_attempt() {
-    let server = Server::start(|_, _| Act::SayAndHang(b"HTTP/1.1 200 OK\r\ncontent-".into()));
+fn slow_head_ends_with_the_attempt() {
+    let server = Server::start(|_, _| Action::SendAndHang(b"HTTP/1.1 200 OK\r\ncontent-".into()));
     let quick = Limits { attempt: SHORT, ..limits() };
     only(FailureKind::Unanswered, poll(builder(&server.url()).limits(quick)));
 }
 
 #[test]
-fn half_a_head_is_no_answer() {
-    let server = Server::start(|_, _| Act::SayAndClose(b"HTTP/1.1 200 OK\r\ncontent-".into()));
+fn half_a_head_is_unanswered() {
+    let server = Server::start(|_, _| Action::SendAndClose(b"HTTP/1.1 200 OK\r\ncontent-".into()));
     only(FailureKind::Unanswered, poll(builder(&server.url())));
 }
 
 #[test]
-fn something_other_than_http_is_no_answer() {
-    let server = Server::start(|_, _| Act::SayAndClose(b"220 mail.example ESMTP\r\n\r\n".into()));
+fn non_http_is_unanswered() {
+    let server =
+        Server::start(|_, _| Action::SendAndClose(b"220 mail.example ESMTP\r\n\r\n".into()));
     only(FailureKind::Unanswered, poll(builder(&server.url())));
 }
 
 #[test]
-fn a_head_without_end_is_too_long() {
+fn endless_head_is_too_long() {
     let server = Server::start(|_, _| {
         let mut head = b"HTTP/1.1 200 OK\r\nx: ".to_vec();
         head.resize(1_000_000, b'x');
-        Act::SayAndClose(head)
+        Action::SendAndClose(head)
     });
     only(FailureKind::TooLong, poll(builder(&server.url())));
 }
 
 #[test]
-fn a_large_head_is_read() {
+fn large_head_is_read() {
     let server = Server::start(|_, _| {
         let large = format!("x-large: {}", "x".repeat(50_000));
-        Act::Say(json("200 OK", &[&large], r#"{"id":"op1","status":"started"}"#))
+        Action::Send(json("200 OK", &[&large], r#"{"id":"op1","status":"started"}"#))
     });
     let client = builder(&server.url()).build().unwrap();
     let status = client.attach("op1").status().unwrap();
@@ -183,12 +184,12 @@ fn a_large_head_is_read() {
 }
 
 #[test]
-fn whatever_status_comes_reaches_the_core() {
+fn every_status_reaches_the_core() {
     let client_errors = (400..=431).chain([451, 499]);
     let statuses = [200, 201, 204, 205, 206, 299].into_iter().chain(300..=308);
     for status in statuses.chain(client_errors).chain(500..=511).chain([599, 999]) {
         let server = Server::start(move |_, _| {
-            Act::Say(format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n").into_bytes())
+            Action::Send(format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n").into_bytes())
         });
         let seen = Arc::new(Mutex::new(Vec::new()));
         let statuses = Arc::clone(&seen);
@@ -200,7 +201,7 @@ fn whatever_status_comes_reaches_the_core() {
         });
         let stopper = Stopper::new();
         let answered = client.build().unwrap().attach("op1").with_stopper(&stopper);
-        // A 429 would be asked again and again.
+        // A 429 would be retried.
         let stop = std::thread::spawn({
             let seen = Arc::clone(&seen);
             move || {
@@ -218,12 +219,12 @@ fn whatever_status_comes_reaches_the_core() {
 }
 
 #[test]
-fn what_comes_before_the_answer_is_passed_over() {
+fn informational_answers_are_skipped() {
     let server = Server::start(|_, _| {
         let mut early = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".to_vec();
         early.extend(b"HTTP/1.1 102 Processing\r\n\r\n");
         early.extend(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#));
-        Act::Say(early)
+        Action::Send(early)
     });
     let client = builder(&server.url()).build().unwrap();
     let status = client.attach("op1").status().unwrap();
@@ -231,43 +232,43 @@ fn what_comes_before_the_answer_is_passed_over() {
 }
 
 #[test]
-fn a_body_that_ends_early_is_cut() {
+fn short_body_is_cut() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
-    let server = Server::start(move |_, _| Act::SayAndClose(head.into()));
+    let server = Server::start(move |_, _| Action::SendAndClose(head.into()));
     only(FailureKind::Cut, poll(builder(&server.url())));
 }
 
 #[test]
-fn a_chunked_body_that_ends_early_is_cut() {
+fn short_chunked_body_is_cut() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
                 transfer-encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n";
-    let server = Server::start(move |_, _| Act::SayAndClose(head.into()));
+    let server = Server::start(move |_, _| Action::SendAndClose(head.into()));
     only(FailureKind::Cut, poll(builder(&server.url())));
 }
 
 #[test]
-fn an_api_answer_does_not_outlive_the_attempt() {
+fn slow_api_answer_ends_with_the_attempt() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
-    let server = Server::start(move |_, _| Act::SayAndHang(head.into()));
+    let server = Server::start(move |_, _| Action::SendAndHang(head.into()));
     let quick = Limits { attempt: SHORT, ..limits() };
     only(FailureKind::Stalled, poll(builder(&server.url()).limits(quick)));
 }
 
 #[test]
-fn an_api_answer_without_end_is_too_long() {
+fn endless_api_answer_is_too_long() {
     let server = Server::start(|_, _| {
         let mut body = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{".to_vec();
         body.resize(2_000_000, b' ');
-        Act::SayAndClose(body)
+        Action::SendAndClose(body)
     });
     only(FailureKind::TooLong, poll(builder(&server.url())));
 }
 
 #[test]
-fn a_server_that_is_not_trusted_is_final_and_gets_nothing() {
+fn untrusted_server_is_final_and_gets_nothing() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let said = |authority: &Authority, name: &str| {
-        let server = Server::tls(authority.server(name), |_, _| Act::SayAndClose(Vec::new()));
+        let server = Server::tls(authority.server(name), |_, _| Action::SendAndClose(Vec::new()));
         let url = format!("https://localhost:{}", server.address.port());
         let patient = Limits { failures: 10, ..limits() };
         let there = builder(&url).limits(patient).ca_bundle(CaBundle::pem(ours.pem.clone()));
@@ -289,10 +290,10 @@ fn a_server_that_is_not_trusted_is_final_and_gets_nothing() {
 }
 
 #[test]
-fn a_server_of_the_bundle_s_authority_is_asked() {
+fn server_of_a_bundle_authority_is_trusted() {
     let ours = Authority::new();
     let server = Server::tls(ours.server("localhost"), |_, _| {
-        Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"queued"}"#))
+        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"queued"}"#))
     });
     let url = format!("https://localhost:{}", server.address.port());
     let client = builder(&url).ca_bundle(CaBundle::pem(ours.pem.clone())).build().unwrap();
@@ -300,9 +301,10 @@ fn a_server_of_the_bundle_s_authority_is_asked() {
 }
 
 #[test]
-fn a_poll_looks_like_this_on_the_wire() {
-    let server =
-        Server::start(|_, _| Act::Say(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)));
+fn poll_request_on_the_wire() {
+    let server = Server::start(|_, _| {
+        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
+    });
     let client = builder(&server.url())
         .headers(|headers| {
             headers.insert("traceparent", "00-1-2-01".parse().unwrap());
@@ -329,39 +331,39 @@ fn a_poll_looks_like_this_on_the_wire() {
 }
 
 #[test]
-fn an_error_brings_the_checkpoint_back() {
-    let error = builder(&nowhere()).build().unwrap().attach("op1").status().unwrap_err();
+fn error_returns_the_checkpoint() {
+    let error = builder(&unused_address()).build().unwrap().attach("op1").status().unwrap_err();
     assert!(matches!(error.job(), Some(Error::GaveUp { .. })));
     let operation = error.checkpoint().unwrap().operation().unwrap().to_owned();
     assert!(operation.ends_with("/platform/v1/operations/op1"), "{operation}");
 }
 
-/// The system's store is found by environment variables, which a test cannot change for itself:
-/// it runs itself a second time.
+/// The system's store is set by environment variables, which a test cannot change in its own
+/// process: it runs itself a second time.
 #[cfg(target_os = "linux")]
 #[test]
-fn only_a_service_behind_tls_needs_somebody_to_believe() {
+fn plain_http_needs_no_certificate_authorities() {
     const CHILD: &str = "EXPORT_UREQ_TEST_WITHOUT_AUTHORITIES";
     if std::env::var_os(CHILD).is_some() {
         let error = builder("https://localhost").build().unwrap_err().to_string();
         assert!(error.contains("no certificate authorities"), "{error}");
-        // The service is on this machine, and its file behind TLS.
+        // The service is on this machine, and its file on a server with TLS.
         let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
         let file = format!("https://{}/f", elsewhere.local_addr().unwrap());
         let server = Server::start(move |_, _| {
             let body = format!(r#"{{"status":"completed","resourceUrl":"{file}"}}"#);
-            Act::Say(json("200 OK", &[], &body))
+            Action::Send(json("200 OK", &[], &body))
         });
         let text = only(
             FailureKind::Untrusted,
-            told(builder(&server.url()), |client| client.attach("op1").bytes(9).map(drop)),
+            run(builder(&server.url()), |client| client.attach("op1").bytes(9).map(drop)),
         );
         assert!(text.contains("no certificate authorities"), "{text}");
         return;
     }
     let empty = tempfile::tempdir().unwrap();
     let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "transport::only_a_service_behind_tls_needs_somebody_to_believe"])
+        .args(["--exact", "transport::plain_http_needs_no_certificate_authorities"])
         .env(CHILD, "1")
         .env("SSL_CERT_DIR", empty.path())
         .env_remove("SSL_CERT_FILE")

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use export_host::{Proxy, Witness};
+use export_host::{CertRecorder, Proxy};
 use export_hyper::{Config, ProxySettings};
 use http::Uri;
 use tokio_rustls::rustls::ClientConfig;
@@ -19,7 +19,7 @@ pub(super) struct Route {
     /// Through this one, if through any.
     pub(super) proxy: Option<Proxy>,
     /// What TLS needs, or why there can be none.
-    pub(super) tls: Result<(ClientConfig, Witness), Problem>,
+    pub(super) tls: Result<(ClientConfig, CertRecorder), Problem>,
     /// How long each step may take.
     pub(super) within: Duration,
 }
@@ -47,7 +47,7 @@ impl Route {
             (Some(proxy), ProxySettings::Url(_), _) => {
                 chart.ok("proxy", format!("{proxy:?}, by {}", settings.proxy.from));
             }
-            (Some(proxy), ..) => chart.ok("proxy", format!("{proxy:?}, by {}", proxy.named_by())),
+            (Some(proxy), ..) => chart.ok("proxy", format!("{proxy:?}, by {}", proxy.source())),
             (None, ProxySettings::Off, _) => {
                 chart.ok("proxy", format!("none, by {}", settings.proxy.from));
             }
@@ -56,7 +56,7 @@ impl Route {
             }
             (None, _, None) => chart.ok("proxy", "none: no variable names one"),
         }
-        let tls = settings.tls().witnessed_client_config();
+        let tls = settings.tls().recording_client_config();
         let tls = tls.map_err(|error| settings.wrong_tls(&error));
         Some(Self { target, proxy, tls, within })
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use export_host::{Authority, Proxy, Shown, Tunnel, TunnelError, tls_verdict};
+use export_host::{IssuerTrust, PeerCertificate, Proxy, Tunnel, TunnelError, tls_verdict};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
@@ -176,7 +176,7 @@ async fn secure(
 
 /// Makes the service show its certificate, and tells whose it is.
 async fn handshake(route: &Route, wire: BoxWire, chart: &mut Chart<'_>) -> bool {
-    let (config, witness) = match &route.tls {
+    let (config, recorder) = match &route.tls {
         Ok(tls) => tls,
         Err(problem) => {
             chart.failed("tls", problem);
@@ -185,7 +185,7 @@ async fn handshake(route: &Route, wire: BoxWire, chart: &mut Chart<'_>) -> bool 
     };
     let host = address(&route.target).0;
     let shaken = within(route.within, secure(config, host, wire)).await;
-    let shown = witness.shown();
+    let shown = recorder.last();
     let facts = shown.as_ref().and_then(|shown| certificate::read(&shown.certificate));
     match shaken {
         Ok(stream) => {
@@ -207,9 +207,14 @@ async fn handshake(route: &Route, wire: BoxWire, chart: &mut Chart<'_>) -> bool 
 /// A certificate that ends within this many days is worth a warning.
 const ENDS_SOON: i64 = 14;
 
-fn believed(version: &str, shown: Option<&Shown>, facts: Option<&Facts>, chart: &mut Chart<'_>) {
-    let known = match shown.map(|shown| shown.authority) {
-        Some(Authority::Bundle) => ", known by the CA bundle alone: a proxy's or a company's own",
+fn believed(
+    version: &str,
+    shown: Option<&PeerCertificate>,
+    facts: Option<&Facts>,
+    chart: &mut Chart<'_>,
+) {
+    let known = match shown.map(|shown| shown.issuer) {
+        Some(IssuerTrust::Bundle) => ", known by the CA bundle alone: a proxy's or a company's own",
         _ => ", known to this system",
     };
     let Some(Facts { issuer, ends }) = facts else {
@@ -230,7 +235,7 @@ fn believed(version: &str, shown: Option<&Shown>, facts: Option<&Facts>, chart: 
 fn not_believed(
     host: &str,
     error: &io::Error,
-    shown: Option<&Shown>,
+    shown: Option<&PeerCertificate>,
     facts: Option<&Facts>,
 ) -> Problem {
     let verdict = tls_verdict(error).unwrap_or_else(|| error.to_string());
@@ -238,7 +243,7 @@ fn not_believed(
         return unreachable(format!("{host}: {verdict}"))
             .advise("does this port speak TLS? something on the way may cut it off");
     };
-    if shown.authority == Authority::Nobody {
+    if shown.issuer == IssuerTrust::Untrusted {
         let what = format!(
             "{host} shows a certificate signed by {issuer}, whom this machine does not know"
         );

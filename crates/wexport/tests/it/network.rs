@@ -178,7 +178,7 @@ fn a_socks_proxy_is_refused_before_anything_is_sent() {
         let ran = world.run_with(&[(variable, socks)], &PDF);
         assert_eq!(ran.code, Some(2), "{variable}: {}", ran.err);
         let said =
-            format!("error: {variable}: only http and https proxies are known, and no SOCKS");
+            format!("error: {variable}: only http and https proxies are supported, not SOCKS");
         assert!(ran.err.contains(&said), "{}", ran.err);
         assert!(!ran.err.contains("hunter2"), "{}", ran.err);
     }

@@ -1,4 +1,4 @@
-//! Where a file is to go, and under which name.
+//! The path of a file, known from the start or chosen later.
 
 use std::fmt;
 use std::fs;
@@ -11,9 +11,9 @@ use export_core::Artifact;
 
 use crate::part_file::PartFile;
 
-/// A place for a file whose name is known from the beginning, or chosen when its first byte comes.
+/// Where to write a file whose name is known from the start, or chosen when the download begins.
 #[derive(Clone)]
-pub struct FilePlace(Kind);
+pub struct FileTarget(Kind);
 
 #[derive(Clone)]
 enum Kind {
@@ -23,27 +23,27 @@ enum Kind {
 
 type Choose = Arc<dyn Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync>;
 
-/// Whoever has the part may be about to end: another process, or a handle that was dropped and
-/// writes its last bytes.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// For how long to wait for the lock of a part: its owner may be about to end, be it another
+/// process or a handle that was dropped and still writes its last bytes.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-impl FilePlace {
+impl FileTarget {
     /// A file at this path.
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Kind::File(path.into()))
     }
 
-    /// A file in this folder, under the name that the service gives it, made safe.
+    /// A file in this folder, under the service's name for it, which is made safe.
     #[must_use]
     pub fn folder(path: impl Into<PathBuf>) -> Self {
         let folder = path.into();
-        let named = folder.clone();
-        Self::chosen(folder, move |artifact| Ok(named.join(artifact.file_name())))
+        let parent = folder.clone();
+        Self::chosen(folder, move |artifact| Ok(parent.join(artifact.file_name())))
     }
 
-    /// A file at the path that `choose` makes of what the service says of it. Until then it is a
-    /// part in `folder`, which has to be on the same disk.
+    /// A file at the path that `choose` returns for the artifact. Until then its part is in
+    /// `folder`, which has to be on the same file system.
     #[must_use]
     pub fn chosen(
         folder: impl Into<PathBuf>,
@@ -56,20 +56,20 @@ impl FilePlace {
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be written, or if somebody else writes it.
+    /// Fails if it cannot be written, or if another process writes it.
     pub fn open(&self, operation: &str) -> io::Result<PartFile> {
         match &self.0 {
-            Kind::File(target) => PartFile::open(target, operation, LOCK_PATIENCE),
-            Kind::Chosen(folder, _) => PartFile::open_unnamed(folder, operation, LOCK_PATIENCE),
+            Kind::File(target) => PartFile::open(target, operation, LOCK_TIMEOUT),
+            Kind::Chosen(folder, _) => PartFile::open_unnamed(folder, operation, LOCK_TIMEOUT),
         }
     }
 
-    /// Gives the part its target, now that its artifact is known.
+    /// Sets the target of the part, now that its artifact is known.
     ///
     /// # Errors
     ///
-    /// Fails if there is to be no such file. The part is removed then: bytes that get no name are
-    /// of no use to anybody.
+    /// Fails if `choose` does, or if the target cannot be replaced. The part is removed then, since
+    /// it would never be finished.
     pub fn name(&self, part: &mut PartFile, artifact: &Artifact) -> io::Result<()> {
         let Kind::Chosen(_, choose) = &self.0 else { return Ok(()) };
         let named = choose(artifact).and_then(|target| part.retarget(&target));
@@ -77,7 +77,7 @@ impl FilePlace {
     }
 }
 
-impl fmt::Debug for FilePlace {
+impl fmt::Debug for FileTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::File(path) => write!(f, "{}", path.display()),

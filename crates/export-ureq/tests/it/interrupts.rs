@@ -1,5 +1,5 @@
-//! Whole exports that are stopped at every moment that can be named, or die there as if the process
-//! were killed, and are gone on with.
+//! Exports that are stopped at every moment, or crash there as if the process were killed, and are
+//! resumed.
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,8 +20,8 @@ use export_ureq::{
 
 const LENGTH: u64 = 200_000;
 
-/// A service in which every phase goes wrong once.
-fn troubled() -> Server {
+/// A service with one fault in every phase.
+fn faulty_service() -> Server {
     service(TROUBLE)
 }
 
@@ -43,57 +43,59 @@ fn service(scenario: &str) -> Server {
     Server::start_blocking(config).unwrap()
 }
 
-/// Counts moments, and ends a job at one of them.
+/// Counts moments, and stops or crashes a job at one of them.
 #[derive(Clone, Default)]
 struct Moments {
     stopper: Stopper,
     passed: Arc<AtomicUsize>,
     last: usize,
-    how: How,
+    how: Interrupt,
 }
 
-/// How a job ends early.
+/// How a job is interrupted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum How {
+enum Interrupt {
     #[default]
-    Stopped,
-    /// Nothing more is done, by whoever was at work.
-    Dead,
+    Stop,
+    /// The thread panics in the middle of its work.
+    Crash,
 }
 
-const EITHER: [How; 2] = [How::Stopped, How::Dead];
+const INTERRUPTS: [Interrupt; 2] = [Interrupt::Stop, Interrupt::Crash];
 
 impl Moments {
-    fn until(last: usize, how: How) -> Self {
+    fn until(last: usize, how: Interrupt) -> Self {
         Self { last, how, ..Self::default() }
     }
 
-    fn without_end() -> Self {
-        Self::until(usize::MAX, How::Stopped)
+    fn unlimited() -> Self {
+        Self::until(usize::MAX, Interrupt::Stop)
     }
 
     fn pass(&self) {
         if self.passed.fetch_add(1, Ordering::SeqCst) == self.last {
             match self.how {
-                How::Stopped => self.stopper.stop(),
-                How::Dead => panic::resume_unwind(Box::new(Death)),
+                Interrupt::Stop => self.stopper.stop(),
+                Interrupt::Crash => panic::resume_unwind(Box::new(Crashed)),
             }
         }
     }
 }
 
-struct Death;
+struct Crashed;
 
-/// What an export comes to; none if it died.
-fn lived<T>(export: impl FnOnce() -> Result<T, ExportError>) -> Option<Result<T, ExportError>> {
+/// Runs an export. Returns its outcome; `None` if it crashed.
+fn run_or_crash<T>(
+    export: impl FnOnce() -> Result<T, ExportError>,
+) -> Option<Result<T, ExportError>> {
     match panic::catch_unwind(AssertUnwindSafe(export)) {
         Ok(outcome) => Some(outcome),
-        Err(death) if death.is::<Death>() => None,
-        Err(panicked) => panic::resume_unwind(panicked),
+        Err(payload) if payload.is::<Crashed>() => None,
+        Err(payload) => panic::resume_unwind(payload),
     }
 }
 
-/// Each store and each event is a moment.
+/// A checkpoint store. Each call and each event is a moment.
 #[derive(Clone, Default)]
 struct Memory {
     stored: Arc<Mutex<HashMap<String, Checkpoint>>>,
@@ -111,9 +113,9 @@ impl Memory {
         self.load("job").unwrap()
     }
 
-    /// The same entries, and nobody who stops anything.
-    fn without_end(&self) -> Self {
-        Self { stored: Arc::clone(&self.stored), moments: Moments::without_end() }
+    /// The same entries, without interrupts.
+    fn uninterrupted(&self) -> Self {
+        Self { stored: Arc::clone(&self.stored), moments: Moments::unlimited() }
     }
 }
 
@@ -158,15 +160,15 @@ fn document() -> ExportSpec {
     ExportSpec::document("d1", DocumentExport::pdf())
 }
 
-/// The first attempt, which is stopped.
+/// The first run, which is interrupted.
 fn first(server: &Server, memory: &Memory) -> Export {
     let export = client(server, memory).export(document());
     export.with_key("job").with_stopper(&memory.moments.stopper)
 }
 
-/// The next one, from wherever its checkpoint says.
-fn again(server: &Server, memory: &Memory) -> Export {
-    let client = client(server, &memory.without_end());
+/// Resumes the export from its checkpoint, or starts it again.
+fn resume_export(server: &Server, memory: &Memory) -> Export {
+    let client = client(server, &memory.uninterrupted());
     match client.resume_key("job").unwrap() {
         Some(export) => export,
         None => client.export(document()).with_key("job"),
@@ -181,9 +183,9 @@ fn served(server: &Server) -> Vec<u8> {
     server.exports().last().unwrap().content().to_bytes().unwrap().into()
 }
 
-/// Exports to a file, is stopped, and goes on. Says whether it was stopped.
-fn stopped_and_gone_on_with(path: &Path, memory: &Memory, when: &str) -> bool {
-    let server = troubled();
+/// Exports to a file, is stopped, and resumes. Returns whether it was stopped.
+fn stop_and_resume(path: &Path, memory: &Memory, when: &str) -> bool {
+    let server = faulty_service();
     let outcome = first(&server, memory).to_file(path);
     let is_stopped = match &outcome {
         Ok(_) => false,
@@ -194,26 +196,27 @@ fn stopped_and_gone_on_with(path: &Path, memory: &Memory, when: &str) -> bool {
     let before = submits(&server);
     let is_accepted = memory.of_job().is_some_and(|it| it.operation().is_some());
     if is_stopped {
-        again(&server, memory).to_file(path).unwrap();
+        resume_export(&server, memory).to_file(path).unwrap();
     }
     assert!(fs::read(path).unwrap() == served(&server), "{when}");
     if is_accepted {
         assert_eq!(submits(&server), before, "{when}: submitted again");
     }
-    assert!(memory.of_job().is_none(), "{when}: a checkpoint is left");
+    assert!(memory.of_job().is_none(), "{when}: a checkpoint remains");
     fs::remove_file(path).unwrap();
     let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
-    assert_eq!(left, 0, "{when}: a part is left");
+    assert_eq!(left, 0, "{when}: a part remains");
     is_stopped
 }
 
 #[test]
-fn a_file_is_right_whenever_its_export_was_stopped() {
+fn file_survives_a_stop_at_every_moment() {
     let folder = tempfile::tempdir().unwrap();
     for moment in 0.. {
-        let memory = Memory { moments: Moments::until(moment, How::Stopped), ..Memory::default() };
+        let memory =
+            Memory { moments: Moments::until(moment, Interrupt::Stop), ..Memory::default() };
         let path = folder.path().join("f.pdf");
-        if !stopped_and_gone_on_with(&path, &memory, &moment.to_string()) {
+        if !stop_and_resume(&path, &memory, &moment.to_string()) {
             assert!(moment > 40, "{moment} moments");
             return;
         }
@@ -221,22 +224,22 @@ fn a_file_is_right_whenever_its_export_was_stopped() {
 }
 
 #[test]
-fn a_file_is_right_whenever_somebody_else_has_stopped_its_export() {
+fn file_survives_a_stop_from_another_thread() {
     let folder = tempfile::tempdir().unwrap();
     for time in (0..20).map(|number| 2 * number).map(Duration::from_millis) {
-        let memory = Memory { moments: Moments::without_end(), ..Memory::default() };
+        let memory = Memory { moments: Moments::unlimited(), ..Memory::default() };
         let stopper = memory.moments.stopper.clone();
         let stopping = thread::spawn(move || {
-            // Long enough that the job is somewhere else each time.
+            // The job is at another step each time.
             thread::sleep(time);
             stopper.stop();
         });
-        stopped_and_gone_on_with(&folder.path().join("f.pdf"), &memory, &format!("{time:?}"));
+        stop_and_resume(&folder.path().join("f.pdf"), &memory, &format!("{time:?}"));
         stopping.join().unwrap();
     }
 }
 
-/// Bytes that outlive whoever brings them, each step of it a moment.
+/// A sink that outlives the export. Each call is a moment.
 #[derive(Clone, Default)]
 struct Disk {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -268,20 +271,20 @@ impl Sink for Disk {
 }
 
 #[test]
-fn a_sink_gets_every_byte_once_whenever_its_export_ended() {
-    for how in EITHER {
+fn sink_gets_each_byte_once_after_any_end() {
+    for how in INTERRUPTS {
         let mut resumed = 0;
         for moment in 0.. {
-            let server = troubled();
+            let server = faulty_service();
             let memory = Memory { moments: Moments::until(moment, how), ..Memory::default() };
             let mut disk = Disk { moments: memory.moments.clone(), ..Disk::default() };
-            let outcome = lived(|| first(&server, &memory).to_sink(&mut disk));
+            let outcome = run_or_crash(|| first(&server, &memory).to_sink(&mut disk));
             let (before, requests) = (submits(&server), server.requests().len());
             let is_accepted = memory.of_job().is_some_and(|it| it.operation().is_some());
             let is_done = matches!(outcome, Some(Ok(_)));
             if !is_done {
-                disk.moments = Moments::without_end();
-                again(&server, &memory).to_sink(&mut disk).unwrap();
+                disk.moments = Moments::unlimited();
+                resume_export(&server, &memory).to_sink(&mut disk).unwrap();
             }
             assert!(*disk.bytes.lock().unwrap() == served(&server), "{how:?} {moment}");
             if is_accepted {
@@ -298,15 +301,15 @@ fn a_sink_gets_every_byte_once_whenever_its_export_ended() {
 }
 
 #[test]
-fn at_most_one_mail_is_sent_whenever_a_submit_ended() {
-    for how in EITHER {
+fn interrupted_submit_sends_at_most_one_mail() {
+    for how in INTERRUPTS {
         let mut unconfirmed = 0;
         for moment in 0.. {
-            let server = troubled();
+            let server = faulty_service();
             let memory = Memory { moments: Moments::until(moment, how), ..Memory::default() };
             let export = client(&server, &memory).export(mailed()).with_key("job");
             let export = export.with_stopper(&memory.moments.stopper);
-            if matches!(lived(|| export.submit()), Some(Ok(_))) {
+            if matches!(run_or_crash(|| export.submit()), Some(Ok(_))) {
                 assert!(moment > 8, "{moment} moments");
                 break;
             }
@@ -316,19 +319,19 @@ fn at_most_one_mail_is_sent_whenever_a_submit_ended() {
             }
             assert!(mails(&server) <= 1, "{how:?} {moment}");
         }
-        // Who is stopped knows that nothing was sent; who has died does not.
-        assert_eq!(unconfirmed > 0, how == How::Dead, "{how:?}: {unconfirmed} unconfirmed");
+        // A stopped job knows that nothing was sent; a crashed one does not.
+        assert_eq!(unconfirmed > 0, how == Interrupt::Crash, "{how:?}: {unconfirmed} unconfirmed");
     }
 }
 
 #[test]
-fn a_submit_that_was_heard_and_stopped_is_not_sent_again() {
+fn stopped_submit_is_not_sent_again() {
     let server = service(
         r#"{"rules": [
             {"match": {"endpoint": "submit"}, "then": {"fault": "stall", "at": "before_head"}}
         ]}"#,
     );
-    let memory = Memory { moments: Moments::without_end(), ..Memory::default() };
+    let memory = Memory { moments: Moments::unlimited(), ..Memory::default() };
     let export = client(&server, &memory).export(mailed()).with_key("job");
     let stopper = memory.moments.stopper.clone();
     thread::scope(|scope| {
@@ -345,7 +348,7 @@ fn a_submit_that_was_heard_and_stopped_is_not_sent_again() {
     assert_eq!((submits(&server), mails(&server)), (1, 1));
 }
 
-/// An export of which a person gets a mail.
+/// An export with a notification mail.
 fn mailed() -> ExportSpec {
     let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
     ExportSpec::file("f1", FileExport::folder(mail))
@@ -356,7 +359,7 @@ fn mails(server: &Server) -> usize {
 }
 
 fn submit_again(server: &Server, memory: &Memory) -> Result<Submitted, ExportError> {
-    let client = client(server, &memory.without_end());
+    let client = client(server, &memory.uninterrupted());
     let export = match client.resume_key("job").unwrap() {
         Some(export) => export,
         None => client.export(mailed()).with_key("job"),

@@ -1,4 +1,4 @@
-//! One pace for all jobs of a client.
+//! The pacer that the jobs of a client share.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use export_sim::{Config, Endpoint, Fault, Moment, Nth, RetryAfter, Rule, Scenari
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::inside::{self, Disk};
+use crate::in_memory::{self, Disk};
 use crate::simulated::{builder, spec};
 
 async fn simulated(config: Config) -> Server {
@@ -17,7 +17,7 @@ async fn simulated(config: Config) -> Server {
     Server::start(config).await.unwrap()
 }
 
-/// How often these were answered, and how often with 429.
+/// The number of polls, and how many of them were answered 429.
 fn polls(server: &Server) -> (usize, usize) {
     let requests = server.requests();
     let polls = || requests.iter().filter(|it| it.endpoint() == Endpoint::Operation);
@@ -25,10 +25,10 @@ fn polls(server: &Server) -> (usize, usize) {
     (polls().count(), refused.count())
 }
 
-/// The service lets four polls through in a second, and so four at once at first: all of these
-/// become due at the same time.
+/// The service admits four polls a second, and so four at once at first. All eight become due at
+/// the same time.
 #[tokio::test]
-async fn the_jobs_of_a_client_take_turns() {
+async fn jobs_of_a_client_share_one_rate() {
     let server = simulated(Config::default().with_operations_rate(4.0)).await;
     let rates = Rates { operations: Rate::per_second(4.0), ..Rates::unlimited() };
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
@@ -47,13 +47,13 @@ async fn the_jobs_of_a_client_take_turns() {
 
 /// Eight jobs have had their turn, and all of them wait for the same token.
 #[tokio::test(start_paused = true)]
-async fn a_late_token_releases_one_submit_after_another() {
+async fn late_token_does_not_release_a_burst() {
     let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_secs(20)) };
     let rule = Rule::new(Endpoint::Token, stall).on(Nth::Only(1));
     let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
-    let server = inside::start(config.with_operations_rate(0.0)).await;
+    let server = in_memory::start(config.with_operations_rate(0.0)).await;
     let rates = Rates { submit: Rate::per_second(1.0), ..Rates::unlimited() };
-    let client = inside::builder(&server).pacer(Pacer::new(rates)).build().unwrap();
+    let client = in_memory::builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), |_| ready(Ok(Disk::default())));
     for key in 0..8 {
         exports.add(key, client.export(spec())).unwrap();
@@ -69,17 +69,17 @@ async fn a_late_token_releases_one_submit_after_another() {
 }
 
 #[tokio::test]
-async fn a_429_to_one_job_holds_back_the_others() {
+async fn one_429_holds_back_the_other_jobs() {
     let busy = Fault::status_with_retry_after(429, RetryAfter::Seconds(1));
     let rule = Rule::new(Endpoint::Operation, busy).on(Nth::Only(1));
     let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
     let server = simulated(config.with_operations_rate(0.0)).await;
     let refused = Arc::new(Notify::new());
-    let heard = Arc::clone(&refused);
+    let notify = Arc::clone(&refused);
     let client = builder(&server)
         .on_event(move |event| {
             if matches!(event, Event::Answered { status, .. } if *status == 429) {
-                heard.notify_one();
+                notify.notify_one();
             }
         })
         .build()
@@ -88,7 +88,7 @@ async fn a_429_to_one_job_holds_back_the_others() {
     let first = client.attach("first");
     running.spawn(async move { first.status().await.map(drop) });
     tokio::time::timeout(Duration::from_secs(10), refused.notified()).await.unwrap();
-    // What came of it does not matter: there is no such operation.
+    // Ignores the outcome: there is no such operation.
     let _ = client.attach("second").status().await;
     let requests = server.requests();
     let polls: Vec<_> = requests.iter().filter(|it| it.endpoint() == Endpoint::Operation).collect();

@@ -1,4 +1,4 @@
-//! Many exports in one future.
+//! Batches in one future.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -16,7 +16,7 @@ use export_hyper::{
 use export_sim::{Config, Downloads, Endpoint, Fault, Nth, Rule, Scenario, Server};
 use http::StatusCode;
 
-use crate::inside::poll_times;
+use crate::in_memory::poll_times;
 use crate::simulated::builder;
 
 async fn simulated(config: Config) -> Server {
@@ -53,7 +53,7 @@ fn refused(server: &Server) -> usize {
 }
 
 #[tokio::test]
-async fn every_file_is_there_and_no_limit_is_broken() {
+async fn batch_completes_within_its_limits() {
     let folder = tempfile::tempdir().unwrap();
     let server = simulated(Config::default().with_operations_rate(50.0)).await;
     let rates = Rates { operations: Rate::per_second(50.0), ..Rates::unlimited() };
@@ -72,13 +72,13 @@ async fn every_file_is_there_and_no_limit_is_broken() {
     assert_eq!(files.len(), 100);
     assert_eq!(server.exports().len(), 100);
     assert_eq!((refused(&server), requests_to(&server, Endpoint::Token)), (0, 1));
-    // Checkpoints go with their files.
+    // Checkpoints are removed.
     let left = fs::read_dir(folder.path()).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
     assert!(left.iter().all(|path| path.extension().is_some_and(|it| it == "pdf")), "{left:?}");
 }
 
-/// A store behind a signed URL has limits of its own.
+/// A store behind a signed URL has its own limits.
 #[tokio::test]
 async fn signed_downloads_ignore_the_download_rate() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,7 +102,7 @@ async fn signed_downloads_ignore_the_download_rate() {
     assert_eq!(tokio::time::timeout(Duration::from_secs(30), all).await, Ok(20));
 }
 
-/// Counts how many downloads there are at once, and takes its time.
+/// A slow sink that counts concurrent downloads.
 struct Slow {
     open: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
@@ -132,15 +132,15 @@ impl Sink for Slow {
 }
 
 #[tokio::test]
-async fn no_more_is_under_way_than_allowed() {
+async fn limits_bound_what_is_under_way() {
     let server = simulated(Config::default().with_operations_rate(0.0)).await;
     let client = builder(&server).build().unwrap();
     let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (counted, seen) = (Arc::clone(&open), Arc::clone(&most));
+    let (counted, most_seen) = (Arc::clone(&open), Arc::clone(&most));
     let limits = BatchLimits { downloads: 3, open: 5, ..BatchLimits::default() };
     let mut exports = client.exports(limits, move |_| {
         counted.fetch_add(1, Ordering::SeqCst);
-        std::future::ready(Ok(Slow { open: Arc::clone(&counted), most: Arc::clone(&seen) }))
+        std::future::ready(Ok(Slow { open: Arc::clone(&counted), most: Arc::clone(&most_seen) }))
     });
     for key in 0..40 {
         exports.add(key, client.export(spec(key))).unwrap();
@@ -156,7 +156,7 @@ async fn no_more_is_under_way_than_allowed() {
 }
 
 #[tokio::test]
-async fn one_that_fails_is_alone_with_that() {
+async fn one_failure_does_not_affect_others() {
     let folder = tempfile::tempdir().unwrap();
     let failing = Rule::new(Endpoint::Submit, Fault::status(404)).on(Nth::Only(3));
     let scenario = Scenario::default().with_rule(failing);
@@ -165,7 +165,7 @@ async fn one_that_fails_is_alone_with_that() {
     let client = builder(&server).build().unwrap();
     let taken = path_of(folder.path(), 5);
     fs::create_dir(&taken).unwrap();
-    // One after the other, so that the third one is neither of these two.
+    // One submit at a time, so that the third one is not one of these two.
     let limits = BatchLimits { submits: 1, ..BatchLimits::default() };
     let mut exports = client.exports(limits, {
         let place = to_files(folder.path());
@@ -197,7 +197,7 @@ async fn one_that_fails_is_alone_with_that() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_wait_loses_nothing() {
+async fn dropped_next_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = simulated(Config::default().with_operations_rate(0.0)).await;
     let client = builder(&server).build().unwrap();
@@ -219,10 +219,10 @@ async fn whoever_does_not_wait_loses_nothing() {
     assert_eq!((ended.len(), server.exports().len()), (20, 20));
 }
 
-/// The whole batch is dropped after so many ends, or polls of its future, and another process goes
-/// on with what is on the disk.
+/// The batch is dropped after this many polls of its future, and another client resumes it from
+/// disk.
 #[tokio::test]
-async fn a_batch_that_dies_is_gone_on_with_and_submits_nothing_twice() {
+async fn killed_batch_resumes_without_double_submits() {
     for polls in [0, 1, 3, 10, 30, 60, 100, 200] {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::default().with_operations_rate(0.0);
@@ -259,14 +259,14 @@ async fn a_batch_that_dies_is_gone_on_with_and_submits_nothing_twice() {
         for key in 0..12 {
             assert!(path_of(folder.path(), key).exists(), "{key} after {polls}");
         }
-        // A submit that was under way when the process died may be sent again; none other is.
+        // Only submits that were under way when the batch was dropped may be sent again.
         let again = server.exports().len() - 12;
         assert!(again <= BatchLimits::default().submits, "{again} after {polls}");
     }
 }
 
 #[tokio::test]
-async fn what_was_not_asked_for_can_be_given_up() {
+async fn unsubmitted_exports_can_be_withdrawn() {
     let folder = tempfile::tempdir().unwrap();
     let server = simulated(Config::default().with_operations_rate(0.0)).await;
     let rates = Rates { submit: Rate::per_second(20.0), ..Rates::unlimited() };

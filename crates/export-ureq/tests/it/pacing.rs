@@ -1,4 +1,4 @@
-//! One pace for all jobs of a client.
+//! The pacer that the jobs of a client share.
 
 use std::io;
 use std::sync::{Mutex, mpsc};
@@ -15,7 +15,7 @@ fn simulated(config: Config) -> Server {
     Server::start_blocking(config).unwrap()
 }
 
-/// How often these were answered, and how often with 429.
+/// The number of polls, and how many of them were answered 429.
 fn polls(server: &Server) -> (usize, usize) {
     let requests = server.requests();
     let polls = || requests.iter().filter(|it| it.endpoint() == Endpoint::Operation);
@@ -23,10 +23,10 @@ fn polls(server: &Server) -> (usize, usize) {
     (polls().count(), refused.count())
 }
 
-/// The service lets four polls through in a second, and so four at once at first: all of these
-/// become due at the same time.
+/// The service admits four polls a second, and so four at once at first. All eight become due at
+/// the same time.
 #[test]
-fn the_jobs_of_a_client_take_turns() {
+fn jobs_of_a_client_share_one_rate() {
     let server = simulated(Config::default().with_operations_rate(4.0));
     let rates = Rates { operations: Rate::per_second(4.0), ..Rates::unlimited() };
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
@@ -42,7 +42,7 @@ fn the_jobs_of_a_client_take_turns() {
 
 /// Eight jobs have had their turn, and all of them wait for the same token.
 #[test]
-fn a_late_token_releases_one_submit_after_another() {
+fn late_token_does_not_release_a_burst() {
     let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_secs(1)) };
     let rule = Rule::new(Endpoint::Token, stall).on(Nth::Only(1));
     let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
@@ -63,12 +63,12 @@ fn a_late_token_releases_one_submit_after_another() {
 }
 
 #[test]
-fn a_429_to_one_job_holds_back_the_others() {
+fn one_429_holds_back_the_other_jobs() {
     let busy = Fault::status_with_retry_after(429, RetryAfter::Seconds(1));
     let rule = Rule::new(Endpoint::Operation, busy).on(Nth::Only(1));
     let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
     let server = simulated(config.with_operations_rate(0.0));
-    let (refused, heard) = mpsc::channel();
+    let (refused, receiver) = mpsc::channel();
     let refused = Mutex::new(refused);
     let client = builder(&server)
         .on_event(move |event| {
@@ -79,9 +79,9 @@ fn a_429_to_one_job_holds_back_the_others() {
         .build()
         .unwrap();
     thread::scope(|scope| {
-        // What comes of these does not matter: there are no such operations.
+        // Ignores the outcomes: there are no such operations.
         scope.spawn(|| client.attach("first").status().is_ok());
-        heard.recv_timeout(Duration::from_secs(10)).unwrap();
+        receiver.recv_timeout(Duration::from_secs(10)).unwrap();
         let _ = client.attach("second").status();
     });
     let requests = server.requests();

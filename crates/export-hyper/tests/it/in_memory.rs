@@ -1,4 +1,5 @@
-//! A service without sockets, under a paused clock, whose every step can be the last one.
+//! An in-memory service under a paused clock. Each of its steps yields, so that a test can drop
+//! there.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -40,7 +41,7 @@ pub(crate) fn builder(server: &Arc<Server>) -> ClientBuilder<Client> {
         .jitter(0)
 }
 
-/// Polls a future so many times, and then drops it.
+/// Polls a future at most `times` times, and drops it.
 pub(crate) async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
@@ -58,7 +59,7 @@ pub(crate) fn submits(server: &Server) -> usize {
     server.requests().iter().filter(|it| it.endpoint() == Endpoint::Submit).count()
 }
 
-/// A connection for each request, which gives the caller a chance to go before and after each step.
+/// Opens an in-memory connection for each request, and yields before and after each step.
 #[derive(Clone)]
 struct Reached(Arc<Server>);
 
@@ -95,7 +96,7 @@ impl Service<Request<Full<Bytes>>> for Reached {
     }
 }
 
-/// A body that is never there at once.
+/// A body that is pending before each frame.
 struct Hesitant {
     body: Incoming,
     has_hesitated: bool,
@@ -123,7 +124,7 @@ impl Body for Hesitant {
     }
 }
 
-/// A store that is as slow as a store may be, and as safe.
+/// A store in memory that yields in each method.
 #[derive(Debug, Default)]
 pub(crate) struct Memory(Mutex<HashMap<String, Checkpoint>>);
 
@@ -160,8 +161,7 @@ impl CheckpointStore for Memory {
     }
 }
 
-/// Bytes that outlive whoever brings them, as on a disk: those that were not synced are lost when
-/// the process dies.
+/// A sink that outlives the export, like a disk. Bytes that were not synced are lost in a crash.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk(Arc<Mutex<Kept>>);
 
@@ -173,14 +173,14 @@ struct Kept {
 }
 
 impl Disk {
-    /// What a crash leaves.
+    /// Drops the bytes that were not synced.
     pub(crate) fn crash(&self) {
         let mut kept = self.0.lock().unwrap();
         let synced = kept.synced;
         kept.bytes.truncate(synced);
     }
 
-    /// The whole file, if there is one.
+    /// The file, if it is complete.
     pub(crate) fn finished(&self) -> Option<Vec<u8>> {
         let kept = self.0.lock().unwrap();
         kept.is_finished.then(|| kept.bytes.clone())
@@ -224,7 +224,7 @@ impl Sink for Disk {
     }
 }
 
-/// Waits until nothing is left to be done: what a drop has left running has ended.
+/// Waits until the work that a drop has left running is done.
 pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_secs(1)).await;
 }

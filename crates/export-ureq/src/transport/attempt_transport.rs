@@ -1,33 +1,37 @@
-//! A connection that tells the attempt what happens on it.
+//! A connection that obeys the limits of an attempt and reports to it.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use export_host::{UnexpectedTls, is_gone};
+use export_host::{UnexpectedTls, is_closed_by_peer};
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 use zeroize::Zeroizing;
 
 use super::attempt::Attempt;
 
-/// A connection whose limits are the attempt's, and which tells it when something goes out.
-pub(crate) struct Watched {
+/// A connection with the limits of an [`Attempt`], to which it reports when a request is sent.
+///
+/// It adds the token to the request, checks whether the first bytes from a plain-text server are
+/// TLS, and reads the answer even if writing the request has failed: a server may answer and close
+/// the connection before it has read the request to the end.
+pub(crate) struct AttemptTransport {
     inner: Box<dyn Transport>,
     attempt: Arc<Attempt>,
-    /// Whether anything has come yet.
+    /// Whether no bytes were received yet.
     is_new: bool,
-    /// Why the other side takes no more.
-    deaf: Option<io::Error>,
+    /// Why writing has failed. Later writes are dropped.
+    write_error: Option<io::Error>,
 }
 
-impl Watched {
+impl AttemptTransport {
     pub(crate) fn new(inner: Box<dyn Transport>, attempt: Arc<Attempt>) -> Self {
-        Self { inner, attempt, is_new: true, deaf: None }
+        Self { inner, attempt, is_new: true, write_error: None }
     }
 
-    /// Puts the token into the head that is about to go out, behind its first line, and says how
-    /// long the output is then.
+    /// Inserts the token into the head in the output buffer, after the first line. Returns the new
+    /// length of the output.
     fn authorize(&mut self, amount: usize) -> Result<usize, Error> {
         let Some(value) = self.attempt.take_authorization() else { return Ok(amount) };
         let header = Zeroizing::new([b"authorization: ", value.as_bytes(), b"\r\n"].concat());
@@ -45,7 +49,7 @@ impl Watched {
     }
 }
 
-impl Transport for Watched {
+impl Transport for AttemptTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.inner.buffers()
     }
@@ -53,14 +57,13 @@ impl Transport for Watched {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let amount = self.authorize(amount)?;
         self.attempt.sent();
-        if self.deaf.is_some() {
+        if self.write_error.is_some() {
             return Ok(());
         }
         match self.inner.transmit_output(amount, self.attempt.timeout(timeout)) {
-            // It may have answered before it hung up, without reading to the end. ureq reads an
-            // answer only once a request is out, so that this one has to seem to be.
-            Err(Error::Io(error)) if is_gone(&error) => {
-                self.deaf = Some(error);
+            // Reports success, since ureq reads an answer only after it has sent the request.
+            Err(Error::Io(error)) if is_closed_by_peer(&error) => {
+                self.write_error = Some(error);
                 Ok(())
             }
             other => other,
@@ -68,21 +71,21 @@ impl Transport for Watched {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let came = match self.inner.await_input(self.attempt.timeout(timeout)) {
+        let received = match self.inner.await_input(self.attempt.timeout(timeout)) {
             Ok(true) => true,
-            came => match self.deaf.take() {
-                Some(error) => return Err(keep_apart(Error::Io(error))),
-                None => came.map_err(keep_apart)?,
+            received => match self.write_error.take() {
+                Some(error) => return Err(wrap_truncation(Error::Io(error))),
+                None => received.map_err(wrap_truncation)?,
             },
         };
-        if came && std::mem::take(&mut self.is_new) && !self.inner.is_tls() {
+        if received && std::mem::take(&mut self.is_new) && !self.inner.is_tls() {
             UnexpectedTls::check(self.inner.buffers().input())?;
         }
-        Ok(came)
+        Ok(received)
     }
 
     fn is_open(&mut self) -> bool {
-        self.deaf.is_none() && self.inner.is_open()
+        self.write_error.is_none() && self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {
@@ -90,15 +93,15 @@ impl Transport for Watched {
     }
 }
 
-impl fmt::Debug for Watched {
+impl fmt::Debug for AttemptTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("AttemptTransport").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
-/// ureq takes a reset connection, and TLS that ends without its closing alert, for the end of a
-/// body without a length. Then half a file would count as a whole one.
-fn keep_apart(error: Error) -> Error {
+/// Wraps errors that ureq takes for the end of a body without a length: a reset connection, and TLS
+/// that ends without its closing alert. A truncated file would count as complete.
+fn wrap_truncation(error: Error) -> Error {
     match error {
         Error::Io(error)
             if matches!(

@@ -1,4 +1,4 @@
-//! Many exports on a few threads.
+//! Batches on a few threads.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -57,7 +57,7 @@ fn refused(server: &Server) -> usize {
 }
 
 #[test]
-fn every_file_is_there_and_no_limit_is_broken() {
+fn batch_completes_within_its_limits() {
     let folder = tempfile::tempdir().unwrap();
     let server = simulated(Config::default().with_operations_rate(50.0));
     let rates = Rates { operations: Rate::per_second(50.0), ..Rates::unlimited() };
@@ -78,13 +78,13 @@ fn every_file_is_there_and_no_limit_is_broken() {
     assert_eq!(files.len(), 100);
     assert_eq!(server.exports().len(), 100);
     assert_eq!((refused(&server), requests_to(&server, Endpoint::Token)), (0, 1));
-    // Checkpoints go with their files.
+    // Checkpoints are removed.
     let left = fs::read_dir(folder.path()).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
     assert!(left.iter().all(|path| path.extension().is_some_and(|it| it == "pdf")), "{left:?}");
 }
 
-/// A store behind a signed URL has limits of its own.
+/// A store behind a signed URL has its own limits.
 #[test]
 fn signed_downloads_ignore_the_download_rate() {
     let folder = tempfile::tempdir().unwrap();
@@ -101,7 +101,7 @@ fn signed_downloads_ignore_the_download_rate() {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
-/// Counts how many downloads there are at once, and takes its time.
+/// A slow sink that counts concurrent downloads.
 struct Slow {
     open: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
@@ -130,14 +130,15 @@ impl Sink for Slow {
 }
 
 #[test]
-fn no_more_is_under_way_than_allowed() {
+fn limits_bound_what_is_under_way() {
     let server = simulated(Config::default().with_operations_rate(0.0));
     let client = builder(&server).build().unwrap();
     let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (counted, seen) = (Arc::clone(&open), Arc::clone(&most));
+    let (counted, most_seen) = (Arc::clone(&open), Arc::clone(&most));
     let limits = BatchLimits { downloads: 3, open: 5, ..BatchLimits::default() };
-    let exports = client
-        .exports(limits, move |_| Ok(Slow { open: Arc::clone(&counted), most: Arc::clone(&seen) }));
+    let exports = client.exports(limits, move |_| {
+        Ok(Slow { open: Arc::clone(&counted), most: Arc::clone(&most_seen) })
+    });
     let mut exports = exports.with_threads(6);
     add_all(&mut exports, &client, 0..40);
     let mut ended = 0;
@@ -152,14 +153,14 @@ fn no_more_is_under_way_than_allowed() {
 }
 
 #[test]
-fn one_that_fails_is_alone_with_that() {
+fn one_failure_does_not_affect_others() {
     let folder = tempfile::tempdir().unwrap();
     let failing = Rule::new(Endpoint::Submit, Fault::status(404)).on(Nth::Only(3));
     let scenario = Scenario::default().with_rule(failing);
     let server = simulated(Config::default().with_operations_rate(0.0).with_scenario(scenario));
     let client = builder(&server).build().unwrap();
     fs::create_dir(path_of(folder.path(), 5)).unwrap();
-    // One after the other, so that the third one is neither of these two.
+    // One submit at a time, so that the third one is not one of these two.
     let limits = BatchLimits { submits: 1, ..BatchLimits::default() };
     let mut exports = client.exports(limits, {
         let place = to_files(folder.path());
@@ -189,7 +190,7 @@ fn one_that_fails_is_alone_with_that() {
 }
 
 #[test]
-fn a_stopper_ends_all_and_each_is_accounted_for() {
+fn stopper_ends_every_export() {
     let server = simulated(Config::default().with_complete_after(Duration::from_secs(600)));
     let stopper = Stopper::new();
     let client = builder(&server).build().unwrap();
@@ -211,7 +212,7 @@ fn a_stopper_ends_all_and_each_is_accounted_for() {
 }
 
 #[test]
-fn whoever_goes_away_leaves_no_thread_behind() {
+fn drop_joins_all_threads() {
     let server = simulated(Config::default().with_complete_after(Duration::from_secs(600)));
     let client = builder(&server).build().unwrap();
     let alive = Arc::new(());
@@ -228,7 +229,7 @@ fn whoever_goes_away_leaves_no_thread_behind() {
 }
 
 #[test]
-fn a_panic_of_a_sink_is_passed_on() {
+fn sink_panic_is_propagated() {
     let server = simulated(Config::default().with_operations_rate(0.0));
     let client = builder(&server).build().unwrap();
     let place = |key| match key {
@@ -237,12 +238,12 @@ fn a_panic_of_a_sink_is_passed_on() {
     };
     let mut exports = client.exports(BatchLimits::default(), place);
     add_all(&mut exports, &client, 0..9);
-    let fallen = catch_unwind(AssertUnwindSafe(|| exports.by_ref().count())).unwrap_err();
-    assert_eq!(fallen.downcast_ref::<&str>(), Some(&"the third one"));
+    let payload = catch_unwind(AssertUnwindSafe(|| exports.by_ref().count())).unwrap_err();
+    assert_eq!(payload.downcast_ref::<&str>(), Some(&"the third one"));
 }
 
 #[test]
-fn what_was_not_asked_for_can_be_given_up() {
+fn unsubmitted_exports_can_be_withdrawn() {
     let folder = tempfile::tempdir().unwrap();
     let server = simulated(Config::default().with_operations_rate(0.0));
     let rates = Rates { submit: Rate::per_second(20.0), ..Rates::unlimited() };

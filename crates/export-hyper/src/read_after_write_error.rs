@@ -1,39 +1,41 @@
-//! A connection on which the other side is heard out.
+//! A connection that can still be read after a write has failed.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use export_host::{UnexpectedTls, is_gone};
+use export_host::{UnexpectedTls, is_closed_by_peer};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 
-/// A connection that is read to the end before it is given up, and whose first bytes are looked
-/// at: the other side may speak TLS where it was spoken to in the clear.
+/// A connection whose answer is read even if writing the request has failed: a server may answer
+/// and close the connection before it has read the request to the end, and hyper would not look for
+/// the answer.
+///
+/// It also checks whether the first bytes from a plain-text server are TLS.
 #[derive(Debug)]
-pub(crate) struct HeardOut<S> {
+pub(crate) struct ReadAfterWriteError<S> {
     stream: S,
-    /// Whether the first bytes have come, or do not matter.
-    is_known: bool,
-    /// Why the other side takes no more.
-    deaf: Option<io::Error>,
+    /// Whether the first bytes were checked, or need not be.
+    is_checked: bool,
+    /// Why writing has failed. Later writes are dropped.
+    write_error: Option<io::Error>,
 }
 
-impl<S> HeardOut<MaybeHttpsStream<S>> {
-    pub(crate) fn of(stream: MaybeHttpsStream<S>) -> Self {
-        let is_known = matches!(stream, MaybeHttpsStream::Https(_));
-        Self { stream, is_known, deaf: None }
+impl<S> ReadAfterWriteError<MaybeHttpsStream<S>> {
+    pub(crate) fn new(stream: MaybeHttpsStream<S>) -> Self {
+        let is_checked = matches!(stream, MaybeHttpsStream::Https(_));
+        Self { stream, is_checked, write_error: None }
     }
 }
 
-impl<S> HeardOut<S> {
-    /// Passes over that the other side takes no more. It may have answered before it hung up,
-    /// without reading to the end, and hyper would not look any more.
-    fn forgive(&mut self, written: io::Result<usize>, length: usize) -> io::Result<usize> {
+impl<S> ReadAfterWriteError<S> {
+    /// Keeps the error of a write to a connection that the peer has closed, and reports success.
+    fn keep_error(&mut self, written: io::Result<usize>, length: usize) -> io::Result<usize> {
         match written {
-            Err(error) if is_gone(&error) => {
-                self.deaf = Some(error);
+            Err(error) if is_closed_by_peer(&error) => {
+                self.write_error = Some(error);
                 Ok(length)
             }
             other => other,
@@ -41,56 +43,56 @@ impl<S> HeardOut<S> {
     }
 }
 
-impl<S: Read + Unpin> HeardOut<S> {
-    fn poll_first(
+impl<S: Read + Unpin> ReadAfterWriteError<S> {
+    fn poll_first_bytes(
         &mut self,
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut first = [0; UnexpectedTls::SHOWS_IN];
+        let mut first = [0; UnexpectedTls::CHECKED_BYTES];
         let room = first.len().min(buffer.remaining());
         let mut first = ReadBuf::new(first.get_mut(..room).unwrap_or_default());
         ready!(Pin::new(&mut self.stream).poll_read(cx, first.unfilled()))?;
-        self.is_known = true;
+        self.is_checked = true;
         UnexpectedTls::check(first.filled())?;
         buffer.put_slice(first.filled());
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: Read + Unpin> Read for HeardOut<S> {
+impl<S: Read + Unpin> Read for ReadAfterWriteError<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = match self.is_known {
+        let read = match self.is_checked {
             true => Pin::new(&mut self.stream).poll_read(cx, buffer),
-            false => self.poll_first(cx, buffer),
+            false => self.poll_first_bytes(cx, buffer),
         };
-        read.map_err(|error| self.deaf.take().unwrap_or(error))
+        read.map_err(|error| self.write_error.take().unwrap_or(error))
     }
 }
 
-impl<S: Write + Unpin> Write for HeardOut<S> {
+impl<S: Write + Unpin> Write for ReadAfterWriteError<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.deaf.is_some() {
+        if self.write_error.is_some() {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
-        Poll::Ready(self.forgive(written, bytes.len()))
+        Poll::Ready(self.keep_error(written, bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.deaf.is_some() {
+        if self.write_error.is_some() {
             return Poll::Ready(Ok(()));
         }
         let flushed = ready!(Pin::new(&mut self.stream).poll_flush(cx));
-        Poll::Ready(self.forgive(flushed.map(|()| 0), 0).map(drop))
+        Poll::Ready(self.keep_error(flushed.map(|()| 0), 0).map(drop))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -107,15 +109,15 @@ impl<S: Write + Unpin> Write for HeardOut<S> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let length = bytes.iter().map(|slice| slice.len()).sum();
-        if self.deaf.is_some() {
+        if self.write_error.is_some() {
             return Poll::Ready(Ok(length));
         }
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bytes));
-        Poll::Ready(self.forgive(written, length))
+        Poll::Ready(self.keep_error(written, length))
     }
 }
 
-impl<S: Connection> Connection for HeardOut<S> {
+impl<S: Connection> Connection for ReadAfterWriteError<S> {
     fn connected(&self) -> Connected {
         self.stream.connected()
     }

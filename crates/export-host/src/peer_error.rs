@@ -1,14 +1,14 @@
-//! What TLS found wrong with a peer, in plain words.
+//! Why a peer is not trusted, and whether it has closed the connection.
 
 use std::error::Error as StdError;
-use std::io;
+use std::io::{self, ErrorKind};
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
-/// Says why a peer is not trusted, if `error`, or anything it was caused by, says that it is not.
+/// Returns why a peer is not trusted, if `error` or one of its sources says so.
 ///
-/// `None` for every other trouble, such as a connection that was closed in the middle of the
-/// handshake: to try again may help there, and does not here.
+/// `None` for all other errors, such as a connection that was closed during the handshake: another
+/// try may succeed after those, and cannot after these.
 ///
 /// ```
 /// use std::io;
@@ -24,9 +24,9 @@ pub fn tls_verdict(error: &(dyn StdError + 'static)) -> Option<String> {
     tls_unexpected(error).or_else(|| verdict(find(error)?))
 }
 
-/// Like [`tls_verdict`], for a request that was sent already: what the peer itself has said, as an
-/// alert, before it listened to the request. Anything else that TLS finds wrong by then, such as
-/// plain text in the middle of a connection, does not prove that nobody heard it.
+/// Like [`tls_verdict`], for a request that was sent already. Only an alert from the peer proves
+/// that it did not read the request. Other TLS errors, such as plain text in the middle of a
+/// connection, do not.
 #[must_use]
 pub fn tls_alert(error: &(dyn StdError + 'static)) -> Option<String> {
     tls_unexpected(error).or_else(|| match find(error)? {
@@ -35,14 +35,14 @@ pub fn tls_alert(error: &(dyn StdError + 'static)) -> Option<String> {
     })
 }
 
-/// The other side answered a request in the clear by TLS: it has understood nothing of it.
+/// The peer answered a plain-text request with TLS: it has not understood the request.
 ///
 /// ```
 /// use export_host::{UnexpectedTls, tls_alert};
 ///
 /// assert!(UnexpectedTls::check(b"HTTP/1").is_ok());
-/// let alert = UnexpectedTls::check(&[21, 3, 3, 0, 2, 2]).expect_err("it is a record of TLS");
-/// let said = tls_alert(&alert).expect("it is a verdict");
+/// let alert = UnexpectedTls::check(&[21, 3, 3, 0, 2, 2]).expect_err("this is a TLS record");
+/// let said = tls_alert(&alert).expect("this is a verdict");
 /// assert_eq!(said, "it speaks TLS on this port, and the URL says http");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,16 +51,16 @@ pub fn tls_alert(error: &(dyn StdError + 'static)) -> Option<String> {
 pub struct UnexpectedTls;
 
 impl UnexpectedTls {
-    /// In so many bytes it shows.
-    pub const SHOWS_IN: usize = 3;
+    /// The number of bytes that [`check`](Self::check) needs.
+    pub const CHECKED_BYTES: usize = 3;
 
-    /// Looks at the first bytes that came over a connection in the clear.
+    /// Checks the first bytes that were received over a plain-text connection.
     ///
     /// # Errors
     ///
-    /// Fails if they are those of an alert, or of a handshake, of TLS.
+    /// Fails if they begin a TLS alert or handshake.
     pub fn check(first: &[u8]) -> io::Result<()> {
-        // RFC 8446, 5.1: the kind of the record, and a version that begins with 3 for ever.
+        // RFC 8446, 5.1: the type of the record, and a version whose first byte is always 3.
         match first {
             [21 | 22, 3, ..] => Err(io::Error::other(Self)),
             _ => Ok(()),
@@ -78,7 +78,7 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
-        // An io::Error passes over what it wraps when it is asked for its source.
+        // The source of an io::Error is that of the error it wraps, not the wrapped error itself.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         cause = match wrapped {
             Some(wrapped) => Some(wrapped),
@@ -112,7 +112,7 @@ fn of_certificate(error: &CertificateError) -> String {
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names = match presented.as_slice() {
                 [] => "for no name at all".into(),
-                // rustls writes `DnsName("x")`; the quotes hold all that matters.
+                // rustls formats a name as `DnsName("x")`.
                 names => names.iter().map(|name| bare(name)).collect::<Vec<_>>().join(", "),
             };
             format!("its certificate is not for {} but for {names}", expected.to_str())
@@ -138,7 +138,8 @@ fn bare(name: &str) -> &str {
     quoted.map_or(name, |(bare, _)| bare)
 }
 
-/// A refusal that will be the same next time. Others, such as an internal error, may pass.
+/// Alerts that another try would receive again. Others, such as an internal error, may be
+/// temporary.
 fn of_alert(alert: AlertDescription) -> Option<String> {
     Some(match alert {
         AlertDescription::CertificateRequired => {
@@ -160,12 +161,22 @@ fn of_alert(alert: AlertDescription) -> Option<String> {
     })
 }
 
+/// Whether writing failed because the peer has closed the connection. What it sent before can still
+/// be read: a server may answer a request that it has not read to the end.
+#[must_use]
+pub fn is_closed_by_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_the_peer_itself_can_prove_that_it_did_not_listen() {
+    fn only_an_alert_proves_a_request_unread() {
         let text = io::Error::other(Error::InvalidMessage(InvalidMessage::InvalidContentType));
         assert!(tls_verdict(&text).is_some());
         assert_eq!(tls_alert(&text), None);

@@ -1,50 +1,50 @@
-//! Checkpoints, stored before anything is done that they must not forget.
+//! Checkpoint stores, and the writer of one job's checkpoints.
 
 use std::sync::Arc;
 
 use export_core::{Checkpoint, Failure, FailureKind};
 use export_host::{CheckpointStore, ExportError};
 
-/// One job's entry in a store, if it has one.
+/// Writes the checkpoints of one job, if it has a store.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct CheckpointWriter {
     entry: Option<(Arc<dyn CheckpointStore>, String)>,
     revision: Option<u64>,
 }
 
-impl Keeper {
+impl CheckpointWriter {
     pub(crate) const fn new(entry: Option<(Arc<dyn CheckpointStore>, String)>) -> Self {
         Self { entry, revision: None }
     }
 
-    /// Whether anything is stored at all.
-    pub(crate) const fn is_kept(&self) -> bool {
+    /// Whether the job has a store.
+    pub(crate) const fn is_enabled(&self) -> bool {
         self.entry.is_some()
     }
 
-    /// Stores the checkpoint unless this revision is stored already.
+    /// Stores the checkpoint, unless this revision is stored already.
     pub(crate) fn store(
         &mut self,
         revision: u64,
         checkpoint: impl FnOnce() -> Checkpoint,
     ) -> Result<(), Failure> {
-        if self.is_kept() && self.revision != Some(revision) {
-            self.store_always(&checkpoint())?;
+        if self.is_enabled() && self.revision != Some(revision) {
+            self.store_now(&checkpoint())?;
             self.revision = Some(revision);
         }
         Ok(())
     }
 
-    pub(crate) fn store_always(&self, checkpoint: &Checkpoint) -> Result<(), Failure> {
+    pub(crate) fn store_now(&self, checkpoint: &Checkpoint) -> Result<(), Failure> {
         let Some((store, key)) = &self.entry else { return Ok(()) };
         let stored = store.store(key, checkpoint);
         stored.map_err(|error| Failure::new(FailureKind::Store).with_source(error))
     }
 
-    /// Forgets the checkpoint: the job has its file.
+    /// Removes the checkpoint: the file is complete.
     pub(crate) fn remove(&self) -> Result<(), ExportError> {
         let Some((store, key)) = &self.entry else { return Ok(()) };
         let removed = store.remove(key);
-        removed.map_err(|error| ExportError::not_forgotten(key, &error))
+        removed.map_err(|error| ExportError::checkpoint_not_removed(key, &error))
     }
 }
