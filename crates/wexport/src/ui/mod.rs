@@ -1,13 +1,13 @@
-//! What a user sees: one stream of events, shown in one of several ways, and logged unchanged.
+//! The displays. Each of them shows the same stream of events, which is also logged unchanged.
 
 mod batch;
 #[cfg(test)]
 mod display_fixture;
-mod line_parts;
 mod live_line;
 mod messages;
 mod recorder;
 mod reporter;
+mod segments;
 mod single;
 mod terminal;
 
@@ -17,8 +17,8 @@ use std::time::Duration;
 
 pub(crate) use self::messages::sentence;
 pub(crate) use self::reporter::{BatchGauges, Reporter};
+pub(crate) use self::terminal::streams_share_terminal;
 use self::terminal::suspend;
-pub(crate) use self::terminal::{say, streams_are_one};
 use crate::args::ShowArgs;
 use crate::event::Record;
 use crate::problem::Problem;
@@ -95,7 +95,7 @@ impl Display for Json {
     fn show(&mut self, record: &Record) {
         let Ok(mut line) = serde_json::to_string(record) else { return };
         line.push('\n');
-        // A reader that has gone away does not stop the run.
+        // A closed pipe does not stop the run.
         let _ = match self.to_stderr {
             false => io::stdout().write_all(line.as_bytes()),
             true => io::stderr().write_all(line.as_bytes()),
@@ -111,7 +111,7 @@ impl Display for Silent {
     fn show(&mut self, _record: &Record) {}
 }
 
-/// Prints to standard output. A reader that has gone away is no error.
+/// Prints to standard output. A closed pipe is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
     // Both streams may be the same terminal.
     let printed = suspend(|| {
@@ -128,6 +128,6 @@ pub(crate) fn print(text: &str) -> Result<(), Problem> {
 
 /// Prints a problem to standard error.
 pub(crate) fn print_problem(problem: &Problem) -> ExitCode {
-    say(&problem.to_string());
+    terminal::print(&problem.to_string());
     problem.exit.into()
 }
