@@ -1,4 +1,4 @@
-//! The sink of a download, whatever its destination is.
+//! The sink of a download to any destination.
 
 use std::io;
 
@@ -52,7 +52,7 @@ impl OutputSink {
     }
 }
 
-/// Calls a method of the sink, whichever it is.
+/// Calls a method of the sink of each variant.
 macro_rules! dispatch {
     ($self:ident, $sink:ident => $call:expr) => {
         match $self {

@@ -11,7 +11,7 @@ use super::lock::Lock;
 use super::log::EventLog;
 use super::run::{
     Items, Learned, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStatus,
-    RunStore, Totals,
+    RunStore, StatusCounts,
 };
 use crate::clock;
 use crate::output::Destination;
@@ -61,7 +61,7 @@ struct SingleExport {
     status: RowStatus,
     checkpoint: Checkpoint,
     end: Option<RowEnd>,
-    /// Created when it is first asked for, if no state is kept.
+    /// Created on first use, if no state is kept.
     #[cfg(feature = "store")]
     upload_dir: Option<UploadDir>,
 }
@@ -169,8 +169,8 @@ impl RunStore for SingleRun {
         self.job.as_ref().map(|(job, _)| job.open_log()).transpose()
     }
 
-    fn totals(&self) -> Result<Totals, Problem> {
-        let mut totals = Totals::default();
+    fn totals(&self) -> Result<StatusCounts, Problem> {
+        let mut totals = StatusCounts::default();
         *totals.count_mut(self.export().status) += 1;
         Ok(totals)
     }
@@ -226,7 +226,7 @@ impl RunStore for SingleRun {
         (export.status, export.end) = (status, Some(end.clone()));
         self.store_end(&mut export, RunEnd { at: clock::now(), exit_code, text })?;
         if let (Some((job, _)), RowStatus::Done | RowStatus::Skipped) = (&self.job, status) {
-            // A checkpoint that stays is harmless: the record says that the job is done.
+            // A checkpoint that is left is harmless: the record says that the job is done.
             let _ = job.remove_checkpoint();
         }
         let subject = export.record.subject.clone();

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::Out;
 use crate::problem::Problem;
-use crate::state::{Batch, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, Totals};
+use crate::state::{
+    Batch, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, StatusCounts,
+};
 use crate::text::harmless;
 
 /// One line of `jobs list --json`.
@@ -24,7 +26,7 @@ enum Listed<'a> {
         #[serde(flatten)]
         description: &'a RunDescription,
         /// The number of exports with each status.
-        exports: Totals,
+        exports: StatusCounts,
     },
 }
 
@@ -63,7 +65,7 @@ fn job_line(job: &Job, failed: bool, json: bool) -> Option<Line> {
 
 fn batch_line(batch: &Batch, failed: bool, json: bool) -> Option<Line> {
     let id = batch.id();
-    let read = || -> Result<(RunDescription, Totals), DbError> {
+    let read = || -> Result<(RunDescription, StatusCounts), DbError> {
         let db = batch.read()?;
         Ok((db.description()?, db.totals()?))
     };

@@ -6,7 +6,7 @@
 //! - nothing is visible in the store before the whole file has arrived and was verified;
 //! - its SHA-256 and the rest of the receipt can be metadata of the object, which is fixed when
 //!   an upload starts;
-//! - an upload that fails is repeated without the service, where the export may be gone by then;
+//! - an upload that fails is repeated without the service, where the export may have expired;
 //! - the length is known, and with it the parts.
 //!
 //! ```text
@@ -62,9 +62,9 @@ impl Stores {
         Self { settings, transport: OnceCell::new(), buckets: Mutex::default() }
     }
 
-    /// The client of a bucket. It is made when it is first asked for.
+    /// The client of a bucket. It is created by the first call.
     pub(super) async fn bucket(&self, address: &Address) -> Result<Bucket, Problem> {
-        // Locked until the client is there: all exports of a run ask at the same time.
+        // Locked while the client is created: the exports of a run call this at the same time.
         let mut buckets = self.buckets.lock().await;
         let name = (address.scheme, address.bucket.clone());
         if let Some(bucket) = buckets.get(&name) {
@@ -80,15 +80,15 @@ impl Stores {
     }
 }
 
-/// Checks, before anything is sent, that there are credentials, and where it matters and the key
-/// is known, whether the object exists. Returns its URL if it is to be kept.
+/// Checks an address before anything is sent: whether there are credentials, and, for an exact key
+/// that must not be replaced, whether the object exists. Returns its URL if it is to be kept.
 pub(super) async fn check(
     stores: &Stores,
     address: &Address,
     if_exists: IfExistsArg,
 ) -> Result<Option<String>, Problem> {
     let bucket = stores.bucket(address).await?;
-    let (Key::Named(key), IfExistsArg::Skip | IfExistsArg::Error) = (&address.key, if_exists)
+    let (Key::Exact(key), IfExistsArg::Skip | IfExistsArg::Error) = (&address.key, if_exists)
     else {
         return Ok(None);
     };
@@ -97,7 +97,7 @@ pub(super) async fn check(
         Ok(None) => Ok(None),
         Ok(Some(_)) if if_exists == IfExistsArg::Error => Err(already_exists(&url)),
         Ok(Some(_)) => Ok(Some(url)),
-        // Credentials that may only write: the upload itself finds out.
+        // The credentials may allow writes only: the upload checks again.
         Err(error) if error.is_forbidden() => Ok(None),
         Err(error) => Err(error.explain(&format!("looking up {url}"))),
     }

@@ -1,31 +1,31 @@
-//! Batches whose files go into a store.
+//! Batches whose files are uploaded to a store.
 
 use serde_json::Value;
 
-use super::{large, only, waits, world};
+use super::{act_at, has_pending_upload, large, world};
 use crate::moto::moto;
 use crate::relay::{Act, Relay};
 use crate::world::{World, quick};
 
 const LIST: &str = "kind,id,format\ndocument,d1,pdf\ndocument,d2,pdf\ndocument,d3,pdf\n";
 
-fn assert_all_there(world: &World, bucket: &str) {
+fn assert_uploaded(world: &World, bucket: &str) {
     for export in world.server.exports() {
         let object = moto().object(bucket, &format!("in/{}.pdf", export.source())).unwrap();
         assert!(object.body == *export.content().to_bytes().unwrap(), "{}", export.source());
     }
     assert_eq!(moto().uploads(bucket), [""; 0]);
-    assert!(!waits(world));
+    assert!(!has_pending_upload(world));
 }
 
 #[test]
-fn each_file_of_a_batch_is_put_there() {
+fn each_file_of_a_batch_is_uploaded() {
     let (world, bucket) = (world(quick(), moto().address), moto().bucket());
     world.write("list.csv", LIST);
-    let place = format!("s3://{bucket}/in/{{id}}.{{ext}}");
-    let line = ["batch", "list.csv", "-o", &place, "--receipt", "--results", "results.jsonl"];
+    let output = format!("s3://{bucket}/in/{{id}}.{{ext}}");
+    let line = ["batch", "list.csv", "-o", &output, "--receipt", "--results", "results.jsonl"];
     world.done(&line);
-    assert_all_there(&world, &bucket);
+    assert_uploaded(&world, &bucket);
     assert_eq!(moto().keys(&bucket).len(), 6);
     let results = String::from_utf8(world.read("results.jsonl")).unwrap();
     let mut files: Vec<String> = results
@@ -36,49 +36,49 @@ fn each_file_of_a_batch_is_put_there() {
     let url = |id| format!("s3://{bucket}/in/{id}.pdf");
     assert_eq!(files, [url("d1"), url("d2"), url("d3")]);
 
-    // Those that are there cost nothing on another night.
-    let asked = world.submits();
-    world.done(&["batch", "list.csv", "-o", &place, "--if-exists", "skip"]);
-    assert_eq!(world.submits(), asked + 3, "a name that depends on the service is known late");
+    // Objects that exist are skipped without an export, if their keys are known.
+    let submits = world.submits();
+    world.done(&["batch", "list.csv", "-o", &output, "--if-exists", "skip"]);
+    assert_eq!(world.submits(), submits + 3, "the service names the file");
     world.write(
         "list.csv",
         LIST.replace("format\n", "format,output\n")
             .replace("pdf\n", &format!("pdf,s3://{bucket}/in/d1.pdf\n")),
     );
     world.done(&["batch", "list.csv", "--if-exists", "skip"]);
-    assert_eq!(world.submits(), asked + 3);
+    assert_eq!(world.submits(), submits + 3);
 }
 
 #[test]
-fn an_upload_of_a_batch_that_fails_is_repeated_without_the_service() {
+fn a_failed_upload_is_repeated_without_the_service() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, only(10_000_000, Act::Close));
+    let relay = Relay::start(moto().address, act_at(10_000_000, Act::Close));
     let world = world(large(), relay.address);
     world.write("list.csv", LIST);
-    let place = format!("s3://{bucket}/in/{{id}}.{{ext}}");
-    let ran = world.run(&["batch", "list.csv", "-o", &place, "--retries", "0"]);
+    let output = format!("s3://{bucket}/in/{{id}}.{{ext}}");
+    let ran = world.run(&["batch", "list.csv", "-o", &output, "--retries", "0"]);
     assert_eq!(ran.code, Some(8), "{}", ran.err);
-    assert!(waits(&world));
-    let asked = world.requests().len();
+    assert!(has_pending_upload(&world));
+    let requests = world.requests().len();
     let mut runs = 0;
     while world.run(&["jobs", "resume", "--failed", "--retries", "0"]).code != Some(0) {
         runs += 1;
         assert!(runs < 10);
     }
-    assert_eq!(world.requests().len(), asked);
-    assert_all_there(&world, &bucket);
+    assert_eq!(world.requests().len(), requests);
+    assert_uploaded(&world, &bucket);
 }
 
 #[test]
-fn what_a_batch_has_left_in_a_store_is_taken_back_when_it_is_forgotten() {
+fn removing_a_batch_aborts_its_uploads() {
     let bucket = moto().bucket();
-    // From some byte on, the store is gone.
-    let gone = |_: &[u8], before| if before < 10_000_000 { Act::Pass } else { Act::Close };
-    let relay = Relay::start(moto().address, gone);
+    // The store is unreachable from some byte on.
+    let lost = |_: &[u8], before| if before < 10_000_000 { Act::Pass } else { Act::Close };
+    let relay = Relay::start(moto().address, lost);
     let mut world = world(large(), relay.address);
     world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
-    let place = format!("s3://{bucket}/in/{{id}}.{{ext}}");
-    let ran = world.run(&["batch", "list.csv", "-o", &place, "--retries", "0"]);
+    let output = format!("s3://{bucket}/in/{{id}}.{{ext}}");
+    let ran = world.run(&["batch", "list.csv", "-o", &output, "--retries", "0"]);
     assert_eq!(ran.code, Some(8), "{}", ran.err);
     assert_eq!(moto().uploads(&bucket).len(), 1);
 
