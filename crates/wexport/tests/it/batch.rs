@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
+use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -175,6 +175,36 @@ fn a_skipped_export_sends_no_request() {
     assert_eq!(world.read("d2.pdf"), b"old");
     let skipped = results(&world).into_iter().find(|it| it["row"] == 2).unwrap();
     assert_eq!(skipped["standing"], "skipped");
+}
+
+#[test]
+fn a_file_created_during_a_batch_is_skipped() {
+    for (endpoint, at) in
+        [(Endpoint::Operation, Moment::BeforeHead), (Endpoint::Download, Moment::Byte(1_000_000))]
+    {
+        let stall = Fault::Stall { at, time: Some(Duration::from_secs(1)) };
+        let scenario = Scenario::default().with_rule(Rule::new(endpoint, stall));
+        let world = World::with(quick().with_artifact_size(3_000_000).with_scenario(scenario));
+        let list = "kind,id,format,output\ndocument,d1,pdf,d1.pdf\ndocument,d2,pdf,d2.pdf\n";
+        world.write("list.csv", list);
+        let are_requested = |world: &World| {
+            let requests = world.server.requests();
+            requests.iter().filter(|request| request.endpoint() == endpoint).count() == 2
+        };
+        let flags = ["--if-exists", "skip", "--results", "results.jsonl"];
+        let command = [&["batch", "list.csv"][..], &flags].concat();
+        let child = world.start_until(&command, are_requested);
+        world.write("d1.pdf", "other");
+        let ran = world.ran(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(0), "{endpoint:?}: {}", ran.err);
+        assert_eq!(world.read("d1.pdf"), b"other");
+        assert!(world.read("d2.pdf").starts_with(b"%PDF-"));
+        assert_eq!(world.names(""), ["d1.pdf", "d2.pdf", "list.csv", "results.jsonl"]);
+        let mut statuses: Vec<_> =
+            results(&world).iter().map(|it| (it["row"].clone(), it["standing"].clone())).collect();
+        statuses.sort_by_key(|(row, _)| row.as_u64());
+        assert_eq!(statuses, [(1.into(), "skipped".into()), (2.into(), "done".into())]);
+    }
 }
 
 #[test]

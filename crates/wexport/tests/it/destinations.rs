@@ -139,3 +139,30 @@ fn a_file_created_during_the_export_is_kept() {
         assert_eq!(world.read("a.pdf"), b"other");
     }
 }
+
+#[test]
+fn skip_applies_to_a_file_created_during_the_export() {
+    for (endpoint, at) in
+        [(Endpoint::Operation, Moment::BeforeHead), (Endpoint::Download, Moment::Byte(1_000_000))]
+    {
+        for flags in [&["-o", "d1.pdf"][..], &[]] {
+            let stall = Fault::Stall { at, time: Some(Duration::from_secs(1)) };
+            let scenario =
+                Scenario::default().with_rule(Rule::new(endpoint, stall).on(Nth::Only(1)));
+            let world = World::with(quick().with_artifact_size(3_000_000).with_scenario(scenario));
+            let is_requested = |world: &World| {
+                world.server.requests().iter().any(|request| request.endpoint() == endpoint)
+            };
+            let flags = [flags, &["--if-exists", "skip"]].concat();
+            let child = world.start_until(&line(&flags), is_requested);
+            fs::write(world.work().join("d1.pdf"), "other").unwrap();
+            let ran = world.ran(child.wait_with_output().unwrap());
+            let case = format!("{endpoint:?}, {flags:?}: {}", ran.err);
+            assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{case}");
+            assert!(ran.err.contains("skipped: "), "{case}");
+            assert_eq!(world.read("d1.pdf"), b"other", "{case}");
+            assert_eq!(world.names(""), ["d1.pdf"], "{case}");
+            assert!(world.done(&["jobs", "list"]).out.contains(" done "), "{case}");
+        }
+    }
+}

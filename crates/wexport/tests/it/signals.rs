@@ -77,6 +77,29 @@ fn a_killed_job_can_be_resumed() {
     assert_eq!(world.submits(), 1);
 }
 
+/// The job is stored before the credentials are read: a FIFO without a writer blocks the program
+/// between the two.
+#[test]
+fn an_export_stopped_before_its_first_request_can_be_resumed() {
+    for name in ["-KILL", "-TERM"] {
+        let world = World::new();
+        let secret = world.work().join("secret");
+        assert!(Command::new("mkfifo").arg(&secret).status().unwrap().success());
+        let command = [&PDF[..], &["--client-secret-file", "secret"]].concat();
+        let is_stored = |world: &World| world.done(&["jobs", "list"]).out.contains("running");
+        let child = world.start_until(&command, is_stored);
+        let ran = signal(&world, child, name);
+        assert_ne!(ran.code, Some(0), "{name}: {}", ran.err);
+        assert!(world.requests().is_empty(), "{name}: {:?}", world.requests());
+        let list = world.done(&["jobs", "list"]).out;
+        assert!(list.contains("interrupted"), "{name}: {list}");
+
+        world.done(&["jobs", "resume", list.split(' ').next().unwrap()]);
+        assert!(world.read("a.pdf") == world.exported(), "{name}");
+        assert_eq!(world.submits(), 1, "{name}");
+    }
+}
+
 #[test]
 fn a_running_job_cannot_be_resumed() {
     let world = stalling(Endpoint::Operation, Moment::BeforeHead);
