@@ -165,7 +165,7 @@ pub(crate) struct Failure {
 
 /// How many exports of a batch are over, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Tally {
+pub(crate) struct EndCounts {
     /// Their file is where it should be.
     pub(crate) done: u64,
     /// Another file was there, and was to be left.
@@ -183,7 +183,7 @@ pub(crate) struct BatchStart {
     pub(crate) exports: u64,
     /// Those that an earlier run has brought to their end.
     #[serde(flatten)]
-    pub(crate) over: Tally,
+    pub(crate) ended: EndCounts,
     /// Those that this run is to bring there.
     pub(crate) left: u64,
     pub(crate) resumed: bool,
@@ -196,7 +196,7 @@ pub(crate) struct BatchStart {
 pub(crate) struct Totals {
     pub(crate) exports: u64,
     #[serde(flatten)]
-    pub(crate) over: Tally,
+    pub(crate) ended: EndCounts,
     /// Not accepted by the service yet.
     pub(crate) to_submit: u64,
     /// Accepted, and not known to be completed.
@@ -225,7 +225,7 @@ pub(crate) struct Totals {
 pub(crate) struct BatchEnd {
     pub(crate) exports: u64,
     #[serde(flatten)]
-    pub(crate) over: Tally,
+    pub(crate) ended: EndCounts,
     /// Those that are not over.
     pub(crate) left: u64,
     /// Those of them that the service was never asked for.
@@ -236,9 +236,9 @@ pub(crate) struct BatchEnd {
     pub(crate) exit_code: u8,
 }
 
-impl Tally {
+impl EndCounts {
     /// How many that are.
-    pub(crate) const fn over(self) -> u64 {
+    pub(crate) const fn total(self) -> u64 {
         self.done.saturating_add(self.skipped).saturating_add(self.failed)
     }
 }

@@ -17,21 +17,21 @@ pub(crate) fn columns(text: &str) -> usize {
 
 /// Breaks a line between words so that it takes at most `columns`; what follows is indented. A word
 /// that is too long stays whole: it is a URL or a path, and somebody will copy it.
-pub(crate) fn fold(line: &str, columns: usize, indent: usize) -> String {
-    let mut folded = String::new();
+pub(crate) fn wrap(line: &str, columns: usize, indent: usize) -> String {
+    let mut wrapped = String::new();
     let mut used = 0;
     for word in line.split_inclusive(' ') {
         let width = self::columns(word.trim_end());
         if used > indent && used + width > columns {
-            folded.truncate(folded.trim_end().len());
-            folded.push('\n');
-            folded.push_str(&" ".repeat(indent));
+            wrapped.truncate(wrapped.trim_end().len());
+            wrapped.push('\n');
+            wrapped.push_str(&" ".repeat(indent));
             used = indent;
         }
-        folded.push_str(word);
+        wrapped.push_str(word);
         used += self::columns(word);
     }
-    folded
+    wrapped
 }
 
 /// A text in which nothing moves a cursor, rings a bell or reads backwards: names and states come
@@ -115,19 +115,19 @@ mod tests {
 
     #[test]
     fn a_line_is_broken_between_words_and_a_url_stays_whole() {
-        assert_eq!(fold("one two three", 8, 2), "one two\n  three");
+        assert_eq!(wrap("one two three", 8, 2), "one two\n  three");
         assert_eq!(
-            fold("see http://example.com/a/b now", 8, 2),
+            wrap("see http://example.com/a/b now", 8, 2),
             "see\n  http://example.com/a/b\n  now"
         );
-        assert_eq!(fold("http://example.com/a", 8, 2), "http://example.com/a");
-        assert_eq!(fold("", 8, 2), "");
+        assert_eq!(wrap("http://example.com/a", 8, 2), "http://example.com/a");
+        assert_eq!(wrap("", 8, 2), "");
         for width in 1..40 {
             let text = "the service asks to wait thirty seconds before the next request";
-            let folded = fold(text, width, 2);
+            let wrapped = wrap(text, width, 2);
             let fits = |line: &str| columns(line) <= width || !line.trim().contains(' ');
-            assert!(folded.lines().all(fits), "{width}: {folded}");
-            let words = folded.split_whitespace().collect::<Vec<_>>();
+            assert!(wrapped.lines().all(fits), "{width}: {wrapped}");
+            let words = wrapped.split_whitespace().collect::<Vec<_>>();
             assert_eq!(words.join(" "), text);
         }
     }

@@ -6,7 +6,7 @@ use crate::args::ShowArgs;
 use crate::engine::RunOutcome;
 use crate::problem::{Exit, Problem};
 use crate::state::RowEnd;
-use crate::ui::{Reporter, print, print_problem, streams_are_one};
+use crate::ui::{Reporter, print, print_problem, streams_share_terminal};
 
 /// A command that exports one file.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl SingleCommand {
     fn print_file(&self, end: Option<&RowEnd>) -> Result<(), Problem> {
         let Some(RowEnd::Done { file, .. }) = end else { return Ok(()) };
         // On a terminal that shows both streams, the display has just printed it.
-        let is_shown = self.show.quiet || self.show.json || streams_are_one();
+        let is_shown = self.show.quiet || self.show.json || streams_share_terminal();
         if is_shown || self.stdout_carries_file {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, interval};
 use super::close::Closed;
 use super::context::RunContext;
 use crate::clock;
-use crate::event::{BatchStart, Event, Tally};
+use crate::event::{BatchStart, EndCounts, Event};
 use crate::explain::explain;
 use crate::output::OutputSink;
 use crate::problem::{Exit, Problem};
@@ -98,12 +98,12 @@ impl Runner {
             return Ok(());
         };
         let totals = store.totals()?;
-        let over = Tally { done: totals.done, skipped: totals.skipped, failed: totals.failed };
+        let ended = EndCounts { done: totals.done, skipped: totals.skipped, failed: totals.failed };
         let (exports, left) = (totals.all(), totals.open + totals.waiting);
         reporter.batch_started(BatchStart {
             source,
             exports,
-            over,
+            ended,
             left,
             resumed,
             api_version,

@@ -59,3 +59,69 @@ impl From<OpenFailure> for io::Error {
         Self::new(kind, failure)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use export_hyper::{
+        AttemptError, Checkpoint, Config, DocumentExport, ExportJob, ExportSpec, Failure,
+        FailureKind, Phase,
+    };
+
+    use super::*;
+
+    fn checkpoint() -> Box<Checkpoint> {
+        let spec = ExportSpec::document("d1", DocumentExport::pdf());
+        let config = Config::new("https://api.example.com").unwrap();
+        Box::new(ExportJob::new(spec, &config).unwrap().checkpoint())
+    }
+
+    fn job_error(error: JobError) -> ExportError {
+        let (error, checkpoint) = (Box::new(error), checkpoint());
+        ExportError::Job { error, checkpoint, original_request: None }
+    }
+
+    /// The failure of a sink, as the driver of a job reports it.
+    fn sink_failure(error: impl Into<io::Error>) -> Failure {
+        Failure::new(FailureKind::Sink).with_source(error.into())
+    }
+
+    fn local(failure: Failure) -> ExportError {
+        job_error(JobError::Local { phase: Phase::Fetch, failure })
+    }
+
+    #[test]
+    fn the_failure_of_a_sink_is_found() {
+        let error = local(sink_failure(OpenFailure::Skipped("a.pdf".into())));
+        let found = OpenFailure::find(&error);
+        assert!(matches!(&found, Some(OpenFailure::Skipped(file)) if file == "a.pdf"), "{found:?}");
+        let problem = Problem::usage("the key is empty").advise("name it");
+        let found = OpenFailure::find(&local(sink_failure(OpenFailure::from(problem))));
+        let Some(OpenFailure::Problem(found)) = found else { panic!("{found:?}") };
+        assert_eq!(
+            (found.what.as_str(), found.advice),
+            ("the key is empty", vec!["name it".into()])
+        );
+    }
+
+    #[test]
+    fn other_errors_have_no_open_failure() {
+        let skipped = || sink_failure(OpenFailure::Skipped("a.pdf".into()));
+        let gave_up = JobError::GaveUp {
+            phase: Phase::Fetch,
+            failures: 1,
+            last: AttemptError::Failure(skipped()),
+        };
+        let errors = [
+            local(Failure::new(FailureKind::Sink)),
+            local(sink_failure(io::Error::from(io::ErrorKind::AlreadyExists))),
+            local(sink_failure(io::Error::new(io::ErrorKind::AlreadyExists, "a.pdf exists"))),
+            local(Failure::new(FailureKind::Store)),
+            job_error(gave_up),
+            ExportError::NoStore,
+            ExportError::Stopped { checkpoint: checkpoint() },
+        ];
+        for error in errors {
+            assert!(OpenFailure::find(&error).is_none(), "{error:?}");
+        }
+    }
+}

@@ -2,9 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
 
 use export_host::PartFile;
-use export_hyper::{Artifact, FileSink, IfExists};
+use export_hyper::{Artifact, FileSink, IfExists, Sink};
 
 use super::destination::display_path;
 use super::failure::OpenFailure;
@@ -29,25 +32,96 @@ pub(super) fn check_folder(folder: &Path) -> Result<(), Problem> {
     PartFile::check_folder(folder).map_err(|error| not_writable(&error))
 }
 
-/// A sink for a file whose path is known.
-pub(super) fn open_file(
-    path: &Path,
+/// Takes a file, and skips it if another file with its name is created during the download.
+#[derive(Debug)]
+pub(crate) struct FileOutput {
+    sink: FileSink,
     if_exists: IfExistsArg,
-    names: &ReservedNames,
-) -> Result<FileSink, OpenFailure> {
-    Ok(FileSink::to_file(reserve(path, if_exists, names)?).if_exists(rule_of(if_exists)))
+    /// The path that was reserved, once it is known.
+    path: Arc<Mutex<Option<PathBuf>>>,
 }
 
-/// A sink for a file whose path `choose` makes from the service's answer. Until then, the file is
-/// a part in `folder`, which has to exist.
-pub(super) fn open_chosen(
-    folder: &Path,
-    if_exists: IfExistsArg,
-    names: ReservedNames,
-    choose: impl Fn(&Artifact) -> PathBuf + Send + Sync + 'static,
-) -> FileSink {
-    let choose = move |artifact: &Artifact| Ok(reserve(&choose(artifact), if_exists, &names)?);
-    FileSink::to_chosen(folder, choose).if_exists(rule_of(if_exists))
+impl FileOutput {
+    /// A file whose path is known.
+    pub(super) fn to_path(
+        path: &Path,
+        if_exists: IfExistsArg,
+        names: &ReservedNames,
+    ) -> Result<Self, OpenFailure> {
+        let path = reserve(path, if_exists, names)?;
+        let sink = FileSink::to_file(&path);
+        Ok(Self::new(sink, if_exists, Arc::new(Mutex::new(Some(path)))))
+    }
+
+    /// A file whose path `choose` makes from the service's response. Until then, the file is a
+    /// part in `folder`, which has to exist.
+    pub(super) fn to_chosen(
+        folder: &Path,
+        if_exists: IfExistsArg,
+        names: ReservedNames,
+        choose: impl Fn(&Artifact) -> PathBuf + Send + Sync + 'static,
+    ) -> Self {
+        let path = Arc::<Mutex<Option<PathBuf>>>::default();
+        let chosen = Arc::clone(&path);
+        let choose = move |artifact: &Artifact| {
+            let path = reserve(&choose(artifact), if_exists, &names)?;
+            *chosen.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.clone());
+            Ok(path)
+        };
+        Self::new(FileSink::to_chosen(folder, choose), if_exists, path)
+    }
+
+    fn new(sink: FileSink, if_exists: IfExistsArg, path: Arc<Mutex<Option<PathBuf>>>) -> Self {
+        Self { sink: sink.if_exists(rule_of(if_exists)), if_exists, path }
+    }
+
+    /// The path of the file, once it is complete.
+    pub(super) fn finished(&self) -> Option<&Path> {
+        self.sink.finished()
+    }
+
+    /// Removes the part that was downloaded.
+    pub(super) async fn discard(&mut self) -> io::Result<()> {
+        self.sink.discard().await
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        self.path.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Sink for FileOutput {
+    async fn have(&mut self, operation: &str) -> io::Result<u64> {
+        self.sink.have(operation).await
+    }
+
+    async fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
+        self.sink.begin(artifact, offset).await
+    }
+
+    async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        self.sink.write(chunk).await
+    }
+
+    async fn sync(&mut self) -> io::Result<u64> {
+        self.sink.sync().await
+    }
+
+    async fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
+        let Err(error) = self.sink.finish(artifact).await else { return Ok(()) };
+        let exists = error.kind() == io::ErrorKind::AlreadyExists;
+        match self.path() {
+            Some(path) if exists && self.if_exists == IfExistsArg::Skip => {
+                // The sink has closed the part, which is not needed any more. Opening it is the
+                // only way to remove it; if that fails, a hidden file is left.
+                if self.sink.have(artifact.operation()).await.is_ok() {
+                    let _ = self.sink.discard().await;
+                }
+                Err(OpenFailure::Skipped(path.display().to_string()).into())
+            }
+            _ => Err(error),
+        }
+    }
 }
 
 /// Reserves the path of a file, unless a file that exists is to be kept.

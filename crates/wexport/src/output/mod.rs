@@ -20,6 +20,7 @@ use std::sync::Arc;
 use self::destination::Target;
 pub(crate) use self::destination::{Destination, display_path};
 pub(crate) use self::failure::OpenFailure;
+use self::file::FileOutput;
 pub(crate) use self::names::ReservedNames;
 pub(crate) use self::sink::OutputSink;
 use self::stdout::StdoutSink;
@@ -130,17 +131,17 @@ impl Outputs {
                 let sink = store::UploadSink::new(bucket, address, destination, names, dir, origin);
                 return Ok(OutputSink::Object(Box::new(sink)));
             }
-            Target::File(path) => file::open_file(&path, if_exists, &names)?,
+            Target::File(path) => FileOutput::to_path(&path, if_exists, &names)?,
             Target::Folder(folder) => {
                 let parent = folder.clone();
                 let choose =
                     move |artifact: &export_hyper::Artifact| parent.join(artifact.file_name());
-                file::open_chosen(&folder, if_exists, names, choose)
+                FileOutput::to_chosen(&folder, if_exists, names, choose)
             }
             Target::Template(template) => {
                 let (subject, at) = (subject.clone(), destination.at);
                 let folder = template.known_folder(&Known { subject: &subject, at });
-                file::open_chosen(&folder, if_exists, names, move |artifact| {
+                FileOutput::to_chosen(&folder, if_exists, names, move |artifact| {
                     template.path(&Known { subject: &subject, at }, artifact)
                 })
             }

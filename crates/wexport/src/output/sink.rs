@@ -1,10 +1,11 @@
-//! The sink of a download, whatever its destination is.
+//! The sink of a download to any destination.
 
 use std::io;
 
 use bytes::Bytes;
-use export_hyper::{Artifact, FileSink, Sink};
+use export_hyper::{Artifact, Sink};
 
+use super::file::FileOutput;
 use super::stdout::StdoutSink;
 #[cfg(feature = "store")]
 use super::store::{Upload, UploadSink};
@@ -12,7 +13,7 @@ use super::store::{Upload, UploadSink};
 /// Takes the file of an export.
 #[derive(Debug)]
 pub(crate) enum OutputSink {
-    File(Box<FileSink>),
+    File(Box<FileOutput>),
     /// The file is downloaded here first, and then uploaded.
     #[cfg(feature = "store")]
     Object(Box<UploadSink>),
@@ -52,7 +53,7 @@ impl OutputSink {
     }
 }
 
-/// Calls a method of the sink, whichever it is.
+/// Calls a method of the sink of each variant.
 macro_rules! dispatch {
     ($self:ident, $sink:ident => $call:expr) => {
         match $self {

@@ -60,7 +60,8 @@ impl Template {
         Ok(Self { folder: folder.into(), parts })
     }
 
-    /// The part of the folder that is known before anything is sent. The partial download is there.
+    /// The part of the folder that is known before anything is sent. The partial download is stored
+    /// in it.
     pub(super) fn known_folder(&self, known: &Known<'_>) -> PathBuf {
         let mut text = String::new();
         for part in &self.parts {
@@ -129,12 +130,12 @@ fn of_artifact(name: &str, artifact: &Artifact) -> Option<String> {
     }
 }
 
-/// A text of the service as one part of a path.
+/// Makes a text one component of a path.
 fn segment(text: &str) -> String {
     safe_file_name(&text.replace(['/', '\\'], "_")).unwrap_or_else(|| "_".into())
 }
 
-/// Splits a name before its extension; `tar.gz` is one.
+/// Splits a name before its extension, which may be `tar.gz`.
 fn split(name: &str) -> (&str, &str) {
     let Some((stem, extension)) = name.rsplit_once('.') else { return (name, "") };
     match stem.strip_suffix(".tar") {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_is_known_up_to_what_the_service_chooses() {
+    fn the_folder_ends_at_the_first_unknown_name() {
         assert_eq!(folder_of("{date}/{id}-{name}.{ext}"), Path::new("/here/2026-11-23/"));
         assert_eq!(folder_of("{kind}/{name}/x"), Path::new("/here/graph-report/"));
         assert_eq!(folder_of("/there/{name}"), Path::new("/there/"));

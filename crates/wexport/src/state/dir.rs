@@ -16,7 +16,7 @@ use super::run::{NewRow, RunDescription};
 use super::single::SingleRun;
 use crate::problem::{Exit, Problem};
 
-/// The folder of all jobs and batches, which only its owner may read.
+/// The folder of all jobs and batches. Only its owner can read it.
 #[derive(Clone, Debug)]
 pub(crate) struct StateDir {
     folder: PathBuf,
@@ -35,7 +35,7 @@ impl StateDir {
         Ok(state)
     }
 
-    /// The state in this folder, which may be missing.
+    /// The state in this folder, which need not exist.
     pub(crate) fn existing(folder: &Path) -> Self {
         Self { folder: folder.into() }
     }
@@ -71,7 +71,7 @@ impl StateDir {
         let (id, path) = self.new_folder(&self.batches_folder(), description.began)?;
         let batch = Batch::new(id, path, self.paces());
         BatchDbWriter::create(&batch, description, rows).map_err(|error| {
-            // Nothing was sent, and a leftover would be listed. It may be impossible to remove.
+            // Nothing was sent, so the batch must not be listed. If it cannot be removed, it is.
             let _ = batch.remove();
             Problem::from(error).advise(OTHER_FOLDER)
         })
@@ -86,8 +86,7 @@ impl StateDir {
                 continue;
             }
             let path = parent.join(&id);
-            let made = private().create(&path).and_then(|()| sync(parent));
-            match made {
+            match private().create(&path).and_then(|()| sync(parent)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(self.unusable(&error)),
                 Ok(()) => return Ok((id, path)),

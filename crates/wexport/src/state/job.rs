@@ -64,7 +64,7 @@ impl Job {
         &self.path
     }
 
-    /// What was asked for, and how it ended.
+    /// The record of the job.
     pub(crate) fn record(&self) -> io::Result<JobRecord> {
         let record = self.record_file().load()?;
         record.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "job.json is missing"))
@@ -74,7 +74,7 @@ impl Job {
         self.record_file().store(record)
     }
 
-    /// Where the job can be resumed; `None` if it was not begun, or has its file.
+    /// Where the job can be resumed; `None` if it is done.
     pub(super) fn checkpoint(&self) -> io::Result<Option<Checkpoint>> {
         self.checkpoint_file().load()
     }

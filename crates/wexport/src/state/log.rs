@@ -21,7 +21,7 @@ impl EventLog {
         Ok(Self { file: options.open(path)? })
     }
 
-    /// Appends an event. Errors are ignored: what must not be lost is in the checkpoint.
+    /// Appends an event. Errors are ignored: a job is resumed from its checkpoint, not from its log.
     pub(crate) fn append(&mut self, record: &Record) {
         if let Ok(mut line) = serde_json::to_string(record) {
             line.push('\n');

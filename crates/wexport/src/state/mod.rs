@@ -1,8 +1,8 @@
-//! The state of runs on disk: what is needed to resume each of them, and what happened.
+//! The state of runs on disk: what is needed to resume them, and their logs.
 //!
 //! ```text
 //! jobs/20261123-021500-7f3a/
-//!   job.json          what was asked for, the destination, how it ended
+//!   job.json          the subject, the destination, how it ended
 //!   checkpoint.json   where the job can be resumed; removed with its end
 //!   events.ndjson     its events, one a line
 //!   lock              locked while it runs
@@ -18,6 +18,8 @@ mod batch;
 mod checkpoints;
 mod db;
 mod dir;
+#[cfg(test)]
+mod fixtures;
 mod job;
 mod lock;
 mod log;
@@ -33,6 +35,6 @@ pub(crate) use self::job::{Job, JobRecord};
 pub(crate) use self::log::EventLog;
 pub(crate) use self::run::{
     Learned, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions,
-    RunStatus, RunStore, Totals,
+    RunStatus, RunStore, StatusCounts,
 };
 pub(crate) use self::single::SingleRun;

@@ -39,7 +39,7 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     fn open_log(&self) -> io::Result<Option<EventLog>>;
 
     /// The number of exports with each status.
-    fn totals(&self) -> Result<Totals, Problem>;
+    fn totals(&self) -> Result<StatusCounts, Problem>;
 
     /// One export.
     fn row(&self, number: u64) -> Result<Row, Problem>;
@@ -263,7 +263,7 @@ impl RowResult {
 
 /// The number of exports with each status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Totals {
+pub(crate) struct StatusCounts {
     pub(crate) waiting: u64,
     pub(crate) open: u64,
     pub(crate) done: u64,
@@ -271,7 +271,7 @@ pub(crate) struct Totals {
     pub(crate) failed: u64,
 }
 
-impl Totals {
+impl StatusCounts {
     pub(crate) const fn all(&self) -> u64 {
         self.waiting + self.open + self.done + self.skipped + self.failed
     }
@@ -300,7 +300,7 @@ impl Totals {
     }
 }
 
-impl fmt::Display for Totals {
+impl fmt::Display for StatusCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let present = self.by_status().into_iter().filter(|(_, count)| *count > 0);
         for (index, (status, count)) in present.enumerate() {

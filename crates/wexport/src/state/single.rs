@@ -8,7 +8,7 @@ use super::lock::Lock;
 use super::log::EventLog;
 use super::run::{
     Items, Learned, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStatus,
-    RunStore, Totals,
+    RunStore, StatusCounts,
 };
 use crate::clock;
 #[cfg(feature = "store")]
@@ -30,7 +30,7 @@ struct SingleExport {
     status: RowStatus,
     checkpoint: Checkpoint,
     end: Option<RowEnd>,
-    /// Created when it is first asked for, if no state is kept.
+    /// Created on first use, if no state is kept.
     #[cfg(feature = "store")]
     upload_dir: Option<UploadDir>,
 }
@@ -138,8 +138,8 @@ impl RunStore for SingleRun {
         self.job.as_ref().map(|(job, _)| job.open_log()).transpose()
     }
 
-    fn totals(&self) -> Result<Totals, Problem> {
-        let mut totals = Totals::default();
+    fn totals(&self) -> Result<StatusCounts, Problem> {
+        let mut totals = StatusCounts::default();
         *totals.count_mut(self.export().status) += 1;
         Ok(totals)
     }
@@ -195,7 +195,7 @@ impl RunStore for SingleRun {
         (export.status, export.end) = (status, Some(end.clone()));
         self.store_end(&mut export, RunEnd { at: clock::now(), exit_code, text })?;
         if let (Some((job, _)), RowStatus::Done | RowStatus::Skipped) = (&self.job, status) {
-            // A checkpoint that stays is harmless: the record says that the job is done.
+            // A checkpoint that is left is harmless: the record says that the job is done.
             let _ = job.remove_checkpoint();
         }
         let subject = export.record.subject.clone();
@@ -232,5 +232,107 @@ fn not_resumable(job: &Job, record: &JobRecord) -> Problem {
         }
         _ => Problem::new(Exit::No, format!("the checkpoint of job {id} is missing"))
             .advise("run the command again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::state::StateDir;
+    use crate::state::fixtures::{description, done, failed, row, submitted};
+
+    /// A run whose export was submitted, and its job.
+    fn submitted_run() -> (SingleRun, Job, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let run = StateDir::open(folder.path()).unwrap().create_job(row(1), description()).unwrap();
+        run.store_checkpoint(1, &submitted(1)).unwrap();
+        let job = run.job.as_ref().unwrap().0.clone();
+        (run, job, folder)
+    }
+
+    fn end(exit: Exit) -> RunEnd {
+        RunEnd { at: clock::now(), exit_code: exit.code(), text: "stopped".into() }
+    }
+
+    #[test]
+    fn a_new_run_can_be_resumed() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = StateDir::open(folder.path()).unwrap().create_job(row(1), description()).unwrap();
+        let (job, fresh) = (run.job.as_ref().unwrap().0.clone(), row(1).fresh);
+        assert_eq!(run.rows(RowStatus::Waiting).count(), 1);
+        assert_eq!(run.load_checkpoint(1).unwrap(), None);
+        drop(run);
+        let resumed = SingleRun::resume(job).unwrap();
+        assert_eq!(resumed.row(1).unwrap().checkpoint, fresh);
+    }
+
+    #[test]
+    fn conclude_keeps_the_checkpoint_of_a_failure() {
+        for exit in [Exit::GaveUp, Exit::Local, Exit::Network, Exit::Unauthorized] {
+            let (run, job, _folder) = submitted_run();
+            let result = run.conclude(1, &failed(exit)).unwrap();
+            assert_eq!((result.row, result.line, result.end), (1, 2, failed(exit)));
+            assert_eq!(job.checkpoint().unwrap(), Some(submitted(1)), "{exit:?}");
+            drop(run);
+            let record = job.record().unwrap();
+            assert!(job.is_resumable(&record), "{exit:?}");
+            assert_eq!(record.run.end.unwrap().exit_code, exit.code());
+
+            let resumed = SingleRun::resume(job.clone()).unwrap();
+            assert_eq!(resumed.row(1).unwrap().checkpoint, submitted(1));
+            assert_eq!(resumed.totals().unwrap(), StatusCounts { open: 1, ..Default::default() });
+            assert_eq!(job.record().unwrap().run.end, None);
+        }
+    }
+
+    #[test]
+    fn conclude_removes_the_checkpoint_with_the_file() {
+        let skipped = RowEnd::Skipped { file: "a.pdf".into() };
+        for (end, text) in [(done("a.pdf"), "a.pdf"), (skipped, "skipped: a.pdf exists")] {
+            let (run, job, _folder) = submitted_run();
+            run.conclude(1, &end).unwrap();
+            assert_eq!(job.checkpoint().unwrap(), None);
+            assert_eq!(run.results().count(), 1);
+            drop(run);
+            let record = job.record().unwrap();
+            assert_eq!(record.status(), RunStatus::Done);
+            assert_eq!(record.run.end.unwrap().text, text);
+            let problem = SingleRun::resume(job).unwrap_err();
+            assert_eq!(problem.exit, Exit::No);
+            assert!(problem.what.contains("is done"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn finish_after_a_conclusion_changes_nothing() {
+        for conclusion in [done("a.pdf"), failed(Exit::GaveUp)] {
+            let (run, job, _folder) = submitted_run();
+            run.conclude(1, &conclusion).unwrap();
+            let (record, checkpoint) = (job.record().unwrap(), job.checkpoint().unwrap());
+            run.finish(end(Exit::Interrupted)).unwrap();
+            assert_eq!((job.record().unwrap(), job.checkpoint().unwrap()), (record, checkpoint));
+        }
+    }
+
+    #[test]
+    fn finish_records_an_interrupted_run() {
+        let (run, job, _folder) = submitted_run();
+        run.finish(end(Exit::Interrupted)).unwrap();
+        assert_eq!(job.record().unwrap().status(), RunStatus::Interrupted);
+        assert_eq!(job.checkpoint().unwrap(), Some(submitted(1)));
+        assert_eq!(run.results().count(), 0);
+    }
+
+    #[test]
+    fn a_run_in_memory_has_no_state_on_disk() {
+        let run = SingleRun::in_memory(row(1), description());
+        assert_eq!(run.id(), None);
+        assert!(run.open_log().unwrap().is_none());
+        run.store_checkpoint(1, &submitted(1)).unwrap();
+        assert_eq!(run.load_checkpoint(1).unwrap(), Some(submitted(1)));
+        run.conclude(1, &done("a.pdf")).unwrap();
+        assert_eq!(run.totals().unwrap(), StatusCounts { done: 1, ..Default::default() });
     }
 }

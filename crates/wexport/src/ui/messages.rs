@@ -1,13 +1,13 @@
-//! The messages of a single export: events go in, sentences for people come out.
+//! The messages of a single export.
 
 use super::batch;
 use crate::event::Event;
 use crate::text::{harmless, seconds, share, size, span};
 
-/// A wait between two polls that is shorter, in seconds, is not reported.
-const LONG_WAIT: f64 = 10.0;
+/// The shortest wait between two polls that is reported, in **seconds**.
+const MIN_REPORTED_WAIT: f64 = 10.0;
 
-/// Makes the messages of a run. A failure is reported together with the retry.
+/// Turns events into messages. A failed request is reported together with its retry.
 #[derive(Debug, Default)]
 pub(super) struct Narrator {
     /// The last status that was reported.
@@ -21,9 +21,9 @@ pub(super) struct Narrator {
 /// A message for people.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Message {
-    /// Progress, which a live line shows anyway.
+    /// Progress. A live display shows it in its line instead.
     Progress(String),
-    /// A notice, which a live display prints too.
+    /// A notice. A live display prints it above its line.
     Notice(String),
 }
 
@@ -39,7 +39,7 @@ pub(super) struct RequestFailure {
 }
 
 impl RequestFailure {
-    /// The failure that an event reports, if it reports one.
+    /// The failure that an event reports; `None` for other events.
     pub(super) fn new(event: &Event) -> Option<Self> {
         match event {
             Event::Answered { phase, status, retry_after_seconds, .. } if *status >= 400 => {
@@ -65,13 +65,13 @@ impl RequestFailure {
         self.is_throttling
     }
 
-    /// The message, with the wait before the next request in seconds.
+    /// The message, with the wait before the retry in **seconds**.
     fn with_retry(self, wait: f64) -> String {
         match self.retry_after {
             Some(wait) if self.is_throttling && wait > 0.0 => {
-                format!("the service asks to wait {} (429)", span(seconds(wait)))
+                format!("throttled for {} (429)", span(seconds(wait)))
             }
-            _ => format!("{}, trying again in {}", self, span(seconds(wait))),
+            _ => format!("{self}, retrying in {}", span(seconds(wait))),
         }
     }
 }
@@ -80,9 +80,8 @@ impl std::fmt::Display for RequestFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { phase, reason, .. } = self;
         let phase = if phase == "fetch" { "download" } else { phase };
-        let verb =
-            if reason.bytes().all(|byte| byte.is_ascii_digit()) { " was answered" } else { ":" };
-        write!(f, "{phase}{verb} {reason}")
+        let is_status = reason.bytes().all(|byte| byte.is_ascii_digit());
+        write!(f, "{phase} failed{} {reason}", if is_status { " with" } else { ":" })
     }
 }
 
@@ -93,15 +92,15 @@ impl Narrator {
             Event::Sending { .. } => {
                 let failure = self.failure.take()?;
                 self.is_failing = true;
-                return Some(Message::Notice(format!("{failure}, trying again")));
+                return Some(Message::Notice(format!("{failure}, retrying")));
             }
             Event::Answered { phase, .. } => {
                 self.failure = RequestFailure::new(event);
                 // A download that is resumed has a message of its own.
-                let is_over = self.failure.is_none()
+                let has_recovered = self.failure.is_none()
                     && std::mem::take(&mut self.is_failing)
                     && phase != "fetch";
-                return is_over.then(|| Message::Notice("the service answers again".into()));
+                return has_recovered.then(|| Message::Notice("the service responds again".into()));
             }
             Event::NoAnswer { .. } => {
                 self.failure = RequestFailure::new(event);
@@ -112,7 +111,7 @@ impl Narrator {
                     self.is_failing = true;
                     return Some(Message::Notice(failure.with_retry(*wait)));
                 }
-                let is_long = *wait >= LONG_WAIT;
+                let is_long = *wait >= MIN_REPORTED_WAIT;
                 return is_long
                     .then(|| Message::Progress(format!("next poll in {}", span(seconds(*wait)))));
             }
@@ -124,14 +123,14 @@ impl Narrator {
             }
             _ => {}
         }
-        let is_note = match event {
+        let is_notice = match event {
             Event::Started { resumed, .. } => *resumed,
             Event::Downloading { offset, .. } => *offset > 0,
             Event::Warning { .. } => true,
             _ => false,
         };
         let text = sentence(event)?;
-        Some(if is_note { Message::Notice(text) } else { Message::Progress(text) })
+        Some(if is_notice { Message::Notice(text) } else { Message::Progress(text) })
     }
 }
 
@@ -139,7 +138,7 @@ impl Narrator {
 pub(crate) fn sentence(event: &Event) -> Option<String> {
     Some(match event {
         Event::Started { subject, api_version, base_url, resumed } => {
-            let verb = if *resumed { "going on with" } else { "exporting" };
+            let verb = if *resumed { "resuming" } else { "exporting" };
             format!("{verb} {subject} from {base_url}, API version {api_version}")
         }
         Event::NoAnswer { phase, why } => format!("{phase}: {why}"),
@@ -151,13 +150,13 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
         },
         Event::Downloading { offset, length } => {
             let at = length.map_or_else(|| size(*offset), |length| share(*offset, length));
-            format!("going on with the download at {at}")
+            format!("resuming the download at {at}")
         }
         Event::Uploading { url, length } => format!("uploading {} to {url}", size(*length)),
         Event::Warning { message } => format!("warning: {message}"),
         Event::Done { file, bytes, .. } => {
-            let place = if file == "-" { "standard output" } else { file };
-            format!("done: {place}, {}", size(*bytes))
+            let destination = if file == "-" { "standard output" } else { file };
+            format!("done: {destination}, {}", size(*bytes))
         }
         Event::Skipped { file } => format!("skipped: {file} exists"),
         Event::BatchStarted(start) => batch::started(start, None),
@@ -183,24 +182,25 @@ mod tests {
         Event::Sending { phase: phase.into(), method: String::new(), url: String::new() }
     }
 
-    fn told(story: &[Event]) -> String {
+    /// The messages for these events; notices are marked.
+    fn messages(events: &[Event]) -> String {
         let mut narrator = Narrator::default();
-        let mut told = String::new();
-        for text in story.iter().filter_map(|event| narrator.message(event)) {
-            let (mark, text) = match text {
+        let mut messages = String::new();
+        for message in events.iter().filter_map(|event| narrator.message(event)) {
+            let (mark, text) = match message {
                 Message::Progress(text) => ("   ", text),
                 Message::Notice(text) => ("(!)", text),
             };
-            told.push_str(&format!("{mark} {text}\n"));
+            messages.push_str(&format!("{mark} {text}\n"));
         }
-        told
+        messages
     }
 
     #[test]
-    fn what_goes_wrong_is_told_with_what_is_done_about_it() {
+    fn failures_are_reported_with_their_retry() {
         let status = |word: &str| Event::Status { status: word.into() };
-        let cut = Event::NoAnswer { phase: "fetch".into(), why: "the answer was cut off".into() };
-        insta::assert_snapshot!(told(&[
+        let cut = Event::NoAnswer { phase: "fetch".into(), why: "the connection was lost".into() };
+        insta::assert_snapshot!(messages(&[
             sending("submit"),
             answered("submit", 401, None),
             sending("submit"),
@@ -226,19 +226,19 @@ mod tests {
             answered("fetch", 206, None),
             Event::Downloading { offset: 1_000_000, length: Some(3_000_000) },
         ]), @r"
-        (!) submit was answered 401, trying again
-        (!) the service answers again
+        (!) submit failed with 401, retrying
+        (!) the service responds again
             accepted: http://api/operations/1
             status: queued
             next poll in 30 s
-        (!) the service asks to wait 30 s (429)
-        (!) poll was answered 429, trying again in 1 s
-        (!) poll was answered 503, trying again in 2 s
-        (!) the service answers again
+        (!) throttled for 30 s (429)
+        (!) poll failed with 429, retrying in 1 s
+        (!) poll failed with 503, retrying in 2 s
+        (!) the service responds again
             status: completed?[2J
             downloading 2.9 MiB
-        (!) download: the answer was cut off, trying again in 2 s
-        (!) going on with the download at 1.0 of 2.9 MiB
+        (!) download failed: the connection was lost, retrying in 2 s
+        (!) resuming the download at 1.0 of 2.9 MiB
         ");
     }
 }

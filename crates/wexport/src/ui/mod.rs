@@ -1,14 +1,14 @@
-//! What a user sees: one stream of events, shown in one of several ways, and logged unchanged.
+//! The displays. Each of them shows the same stream of events, which is also logged unchanged.
 
 mod batch;
 mod display;
 #[cfg(test)]
 mod display_fixture;
-mod line_parts;
 mod live_line;
 mod messages;
 mod recorder;
 mod reporter;
+mod segments;
 mod single;
 mod terminal;
 
@@ -20,8 +20,8 @@ use self::display::Json;
 use self::display::Silent;
 pub(crate) use self::messages::sentence;
 pub(crate) use self::reporter::{BatchGauges, Reporter};
+pub(crate) use self::terminal::streams_share_terminal;
 use self::terminal::suspend;
-pub(crate) use self::terminal::{say, streams_are_one};
 use crate::args::ShowArgs;
 use crate::problem::Problem;
 
@@ -77,7 +77,7 @@ impl Reporter {
     }
 }
 
-/// Prints to standard output. A reader that has gone away is no error.
+/// Prints to standard output. A closed pipe is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
     // Both streams may be the same terminal.
     let printed = suspend(|| {
@@ -94,6 +94,6 @@ pub(crate) fn print(text: &str) -> Result<(), Problem> {
 
 /// Prints a problem to standard error.
 pub(crate) fn print_problem(problem: &Problem) -> ExitCode {
-    say(&problem.to_string());
+    terminal::print(&problem.to_string());
     problem.exit.into()
 }

@@ -11,7 +11,7 @@ use super::batch::EtaEstimator;
 use super::display::Display;
 use super::recorder::EventRecorder;
 use crate::clock;
-use crate::event::{BatchEnd, BatchStart, Event, Failure, Tally, Totals};
+use crate::event::{BatchEnd, BatchStart, EndCounts, Event, Failure, Totals};
 use crate::problem::{Exit, Problem};
 use crate::state::EventLog;
 use crate::subject::Subject;
@@ -27,7 +27,7 @@ pub(crate) struct Reporter {
 
 struct Inner {
     recorder: EventRecorder,
-    /// The transfers that are under way, by export.
+    /// The transfers in progress, by export.
     transfers: HashMap<u64, Transfer>,
     batch: Option<BatchProgress>,
 }
@@ -45,7 +45,7 @@ struct Transfer {
 struct BatchProgress {
     began: Duration,
     exports: u64,
-    over: Tally,
+    ended: EndCounts,
     eta: EtaEstimator,
     /// The last totals, and when they were shown and logged.
     totals: Option<Totals>,
@@ -135,7 +135,7 @@ impl Reporter {
         let mut inner = self.inner();
         if let Some(batch) = &mut inner.batch {
             *batch = BatchProgress::new(now.since);
-            (batch.exports, batch.over) = (start.exports, start.over);
+            (batch.exports, batch.ended) = (start.exports, start.ended);
         }
         inner.report(now, None, Event::BatchStarted(start));
     }
@@ -225,7 +225,7 @@ impl Reporter {
         let Some(batch) = &inner.batch else { return };
         let end = BatchEnd {
             exports: batch.exports,
-            over: batch.over,
+            ended: batch.ended,
             left: batch.left(),
             not_begun,
             seconds: seconds(now.since.saturating_sub(batch.began)),
@@ -273,13 +273,13 @@ impl Inner {
         let Some(batch) = &mut self.batch else { return };
         match event {
             Event::Done { .. } => {
-                batch.over.done += 1;
+                batch.ended.done += 1;
                 batch.eta.end(now.since);
             }
-            // The service did nothing for it, so it says nothing about the pace.
-            Event::Skipped { .. } => batch.over.skipped += 1,
+            // The service does nothing for a skipped export: it does not count for the rate.
+            Event::Skipped { .. } => batch.ended.skipped += 1,
             Event::Error(_) => {
-                batch.over.failed += 1;
+                batch.ended.failed += 1;
                 batch.eta.end(now.since);
             }
             _ => {}
@@ -292,7 +292,7 @@ impl BatchProgress {
         Self {
             began: now,
             exports: 0,
-            over: Tally::default(),
+            ended: EndCounts::default(),
             eta: EtaEstimator::default(),
             totals: None,
             shown: None,
@@ -302,7 +302,7 @@ impl BatchProgress {
 
     /// The number of exports that have not ended.
     fn left(&self) -> u64 {
-        self.exports.saturating_sub(self.over.over())
+        self.exports.saturating_sub(self.ended.total())
     }
 
     fn totals(&mut self, now: Now, uploading: u64, gauges: &BatchGauges) -> Totals {
@@ -312,7 +312,7 @@ impl BatchProgress {
         let seconds_left = self.eta.left(now.since, self.left(), to_submit);
         Totals {
             exports: self.exports,
-            over: self.over,
+            ended: self.ended,
             to_submit,
             open,
             to_download,

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
+use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
 use insta::assert_snapshot;
 use serde_json::Value;
 
 use crate::world::{Ran, World, quick};
 
-/// A list of so many documents.
+/// A list with `count` documents.
 fn list(count: usize) -> String {
     let mut list = String::from("kind,id,format\n");
     for number in 1..=count {
@@ -22,10 +22,10 @@ fn world_with(rule: Rule) -> World {
     World::with(quick().with_scenario(Scenario::default().with_rule(rule)))
 }
 
-/// Runs a list of so many documents to its end.
-fn batch(world: &World, count: usize, words: &[&str]) -> Ran {
+/// Runs a list with `count` documents.
+fn batch(world: &World, count: usize, flags: &[&str]) -> Ran {
     world.write("list.csv", list(count));
-    world.run(&[&["batch", "list.csv", "-o", "{id}.{ext}"], words].concat())
+    world.run(&[&["batch", "list.csv", "-o", "{id}.{ext}"], flags].concat())
 }
 
 /// The id of the only batch.
@@ -39,8 +39,8 @@ fn results(world: &World) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Each file is what the service has made for it last, and none is left half.
-fn assert_all_there(world: &World, count: usize) {
+/// Each file is the last one that the service produced for its document, and no part is left.
+fn assert_complete(world: &World, count: usize) {
     let mut served = BTreeMap::new();
     for export in world.server.exports() {
         served.insert(export.source().to_owned(), export.content().to_bytes().unwrap());
@@ -58,11 +58,11 @@ fn tokens(world: &World) -> usize {
 }
 
 #[test]
-fn each_export_of_a_list_gets_its_file_and_a_line_of_results() {
+fn each_export_gets_a_file_and_a_result() {
     let world = World::new();
     let ran = batch(&world, 12, &["--results", "results.jsonl", "--receipt", "-q"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    assert_all_there(&world, 12);
+    assert_complete(&world, 12);
     assert_eq!((world.submits(), tokens(&world)), (12, 1));
     let mut rows: Vec<u64> = Vec::new();
     for result in results(&world) {
@@ -81,7 +81,7 @@ fn each_export_of_a_list_gets_its_file_and_a_line_of_results() {
 }
 
 #[test]
-fn nothing_is_sent_if_a_line_is_wrong() {
+fn nothing_is_sent_if_a_line_is_invalid() {
     let world = World::new();
     world.write("list.csv", "kind,id,format,output\ndocument,d1,pdf,\ndocument,d2,docs,\n,,,x\n");
     let ran = world.run(&["batch", "list.csv"]);
@@ -101,7 +101,7 @@ fn nothing_is_sent_if_a_line_is_wrong() {
 }
 
 #[test]
-fn a_dry_run_prints_each_request_and_keeps_nothing() {
+fn a_dry_run_prints_requests_and_stores_nothing() {
     let world = World::new();
     world.write("list.jsonl", "{\"kind\":\"document\",\"id\":\"d1\",\"format\":\"pdf\"}\n");
     let ran = world.done(&["batch", "list.jsonl", "--dry-run"]);
@@ -111,7 +111,7 @@ fn a_dry_run_prints_each_request_and_keeps_nothing() {
 }
 
 #[test]
-fn one_that_fails_is_alone_with_that_and_can_be_tried_again() {
+fn a_failed_export_does_not_stop_the_others() {
     let failed = serde_json::from_str(r#"{"fault": "end_operation"}"#).unwrap();
     let scenario = Scenario::default()
         .with_rule(Rule::new(Endpoint::Operation, failed).on(Nth::Only(3)))
@@ -129,22 +129,22 @@ fn one_that_fails_is_alone_with_that_and_can_be_tried_again() {
     assert!(shown.contains("done           8\n"), "{shown}");
     assert!(shown.contains(" as pdf: submit was refused with 404"), "{shown}");
 
-    // These two are begun anew only if that is asked for.
+    // The two failures are final: only `--failed` starts them again.
     let id = id(&world);
     assert_eq!(world.run(&["jobs", "resume", &id]).code, Some(8));
     assert_eq!(world.submits(), submits);
     let ran = world.done(&["jobs", "resume", "--failed"]);
     assert_eq!(world.submits(), submits + 2, "{}", ran.err);
-    assert_all_there(&world, 10);
+    assert_complete(&world, 10);
     assert!(results(&world).iter().all(done));
     assert_eq!(results(&world).len(), 10);
-    // And then there is nothing left.
+    // Then there is nothing left to resume.
     world.done(&["jobs", "resume", "--failed"]);
     assert_eq!(world.submits(), submits + 2);
 }
 
 #[test]
-fn what_would_befall_all_of_them_stops_the_submits() {
+fn a_systemic_failure_stops_the_submits() {
     let refused = || world_with(Rule::new(Endpoint::Token, Fault::status(401)));
     let world = refused();
     let ran = batch(&world, 30, &[]);
@@ -162,7 +162,7 @@ fn what_would_befall_all_of_them_stops_the_submits() {
 }
 
 #[test]
-fn a_file_that_is_to_be_left_costs_no_request() {
+fn a_skipped_export_sends_no_request() {
     let world = World::new();
     world.write("d2.pdf", "old");
     let list = "kind,id,format,output\n\
@@ -178,7 +178,37 @@ fn a_file_that_is_to_be_left_costs_no_request() {
 }
 
 #[test]
-fn two_exports_of_one_name_get_two_files() {
+fn a_file_created_during_a_batch_is_skipped() {
+    for (endpoint, at) in
+        [(Endpoint::Operation, Moment::BeforeHead), (Endpoint::Download, Moment::Byte(1_000_000))]
+    {
+        let stall = Fault::Stall { at, time: Some(Duration::from_secs(1)) };
+        let scenario = Scenario::default().with_rule(Rule::new(endpoint, stall));
+        let world = World::with(quick().with_artifact_size(3_000_000).with_scenario(scenario));
+        let list = "kind,id,format,output\ndocument,d1,pdf,d1.pdf\ndocument,d2,pdf,d2.pdf\n";
+        world.write("list.csv", list);
+        let are_requested = |world: &World| {
+            let requests = world.server.requests();
+            requests.iter().filter(|request| request.endpoint() == endpoint).count() == 2
+        };
+        let flags = ["--if-exists", "skip", "--results", "results.jsonl"];
+        let command = [&["batch", "list.csv"][..], &flags].concat();
+        let child = world.start_until(&command, are_requested);
+        world.write("d1.pdf", "other");
+        let ran = world.ran(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(0), "{endpoint:?}: {}", ran.err);
+        assert_eq!(world.read("d1.pdf"), b"other");
+        assert!(world.read("d2.pdf").starts_with(b"%PDF-"));
+        assert_eq!(world.names(""), ["d1.pdf", "d2.pdf", "list.csv", "results.jsonl"]);
+        let mut statuses: Vec<_> =
+            results(&world).iter().map(|it| (it["row"].clone(), it["standing"].clone())).collect();
+        statuses.sort_by_key(|(row, _)| row.as_u64());
+        assert_eq!(statuses, [(1.into(), "skipped".into()), (2.into(), "done".into())]);
+    }
+}
+
+#[test]
+fn exports_with_the_same_name_get_two_files() {
     let world = World::new();
     let list = "kind,id,format,output\n\
         document,d1,pdf,same.pdf\n\
@@ -192,7 +222,7 @@ fn two_exports_of_one_name_get_two_files() {
 }
 
 #[test]
-fn state_is_what_a_batch_cannot_do_without() {
+fn a_batch_needs_state() {
     let world = World::new();
     let ran = batch(&world, 1, &["--no-state"]);
     assert_eq!(ran.code, Some(2));
@@ -200,7 +230,7 @@ fn state_is_what_a_batch_cannot_do_without() {
 }
 
 #[test]
-fn jobs_know_batches() {
+fn jobs_commands_handle_batches() {
     let world = World::new();
     batch(&world, 3, &["-q"]);
     let id = id(&world);
@@ -218,7 +248,7 @@ fn jobs_know_batches() {
 }
 
 #[test]
-fn events_of_a_batch_are_lines_for_scripts_too() {
+fn json_has_the_events_of_each_export() {
     let world = World::new();
     let ran = batch(&world, 3, &["--json"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
@@ -230,26 +260,26 @@ fn events_of_a_batch_are_lines_for_scripts_too() {
     let id = id(&world);
     for row in 1..=3 {
         let of_row = events.iter().filter(|event| event["row"] == row);
-        let told: Vec<&Value> = of_row.map(|event| &event["event"]).collect();
+        let names: Vec<&Value> = of_row.map(|event| &event["event"]).collect();
         for wanted in ["sending", "accepted", "downloading", "done"] {
-            assert!(told.contains(&&wanted.into()), "{wanted}: {told:?}");
+            assert!(names.contains(&&wanted.into()), "{wanted}: {names:?}");
         }
         let job = Value::from(format!("{id}/{row}"));
         assert!(events.iter().any(|event| event["job"] == job));
     }
 }
 
-/// A batch that is started and killed until nothing is left to do.
+/// A batch that is started and killed until it is complete.
 #[cfg(unix)]
 #[test]
-fn a_batch_that_is_killed_again_and_again_submits_nothing_twice() {
+fn a_batch_killed_repeatedly_submits_nothing_twice() {
     const COUNT: usize = 60;
     // No process lives that long: at least four are killed.
     let config = quick().with_complete_after(Duration::from_secs(1)).with_artifact_size(50_000);
     let world = World::with(config);
     world.write("list.csv", list(COUNT));
-    let begin = ["batch", "list.csv", "-o", "{id}.{ext}", "--results", "results.jsonl", "-q"];
-    let mut line = &begin[..];
+    let start = ["batch", "list.csv", "-o", "{id}.{ext}", "--results", "results.jsonl", "-q"];
+    let mut line = &start[..];
     let (mut kills, started) = (0, Instant::now());
     loop {
         let mut child = world.command(line).spawn().unwrap();
@@ -266,59 +296,59 @@ fn a_batch_that_is_killed_again_and_again_submits_nothing_twice() {
         child.wait().unwrap();
         kills += 1;
         assert!(started.elapsed() < Duration::from_secs(120));
-        // It may have been killed before it had written down what is to be done.
-        let is_there = !world.done(&["jobs", "list"]).out.is_empty();
-        // One whose submits were killed too often is asked for again only if somebody says so.
-        line = match is_there {
+        // It may have been killed before the batch was stored.
+        let is_stored = !world.done(&["jobs", "list"]).out.is_empty();
+        // An export whose submit was interrupted too often is submitted again only on request.
+        line = match is_stored {
             true => &["jobs", "resume", "--failed", "--resubmit", "always", "-q"],
-            false => &begin,
+            false => &start,
         };
     }
     assert!(kills >= 3, "{kills}");
-    assert_all_there(&world, COUNT);
+    assert_complete(&world, COUNT);
     assert_eq!(results(&world).len(), COUNT);
-    // Only a submit that was on its way when the process died may have been sent again.
+    // Only a submit that was in flight when the process was killed may be sent again.
     let again = world.submits() - COUNT;
     assert!(again as u64 <= 8 * kills, "{again} after {kills} kills");
-    let mut accepted = BTreeMap::new();
+    let mut polled = BTreeMap::new();
     for request in world.server.requests() {
         if request.endpoint() == Endpoint::Operation {
-            // An operation that was asked after is known, and no other one is begun for it.
+            // An operation that was polled is known: its export is not submitted again.
             let operation = request.operation().unwrap().to_owned();
-            *accepted.entry(operation).or_insert(0) += 1;
+            *polled.entry(operation).or_insert(0) += 1;
         }
     }
-    assert_eq!(accepted.len(), COUNT, "exports that were asked after");
+    assert_eq!(polled.len(), COUNT, "operations that were polled");
 }
 
 #[cfg(unix)]
 #[test]
-fn one_that_is_stopped_says_how_to_go_on_and_does() {
+fn a_stopped_batch_can_be_resumed() {
     let config = quick().with_complete_after(Duration::from_millis(400));
     let world = World::with(config);
     world.write("list.csv", list(20));
     let line = ["batch", "list.csv", "-o", "{id}.{ext}"];
     let child = world.start_until(&line, |world| world.submits() > 5);
     let pid = child.id().to_string();
-    // Meanwhile nobody else may run it.
+    // No other process can run it meanwhile.
     let other = world.run(&["jobs", "resume", &id(&world)]);
     assert_eq!(other.code, Some(2), "{}", other.err);
     assert!(other.err.contains("is running in another process"), "{}", other.err);
     std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
     let ran = world.ran(child.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(143), "{}", ran.err);
-    let way = ran.err.lines().find(|line| line.contains("wexport jobs resume")).unwrap();
-    world.done(&["jobs", "resume", way.rsplit(' ').next().unwrap()]);
-    assert_all_there(&world, 20);
+    let advice = ran.err.lines().find(|line| line.contains("wexport jobs resume")).unwrap();
+    world.done(&["jobs", "resume", advice.rsplit(' ').next().unwrap()]);
+    assert_complete(&world, 20);
 }
 
 #[test]
-fn what_is_learnt_of_a_service_is_known_to_the_next_batch() {
+fn learned_limits_are_used_by_the_next_batch() {
     let world = World::new();
     assert_eq!(batch(&world, 8, &["-q"]).code, Some(0));
-    // Whoever knows nothing submits one a second.
-    let unknown = [("WEXPORT_POLL_RATE", ""), ("WEXPORT_SUBMIT_RATE", "")];
-    let ran = world.run_with(&unknown, &["batch", "list.csv", "-o", "{id}.{ext}", "-q"]);
+    // Without learned limits, a batch submits one export a second.
+    let default_rates = [("WEXPORT_POLL_RATE", ""), ("WEXPORT_SUBMIT_RATE", "")];
+    let ran = world.run_with(&default_rates, &["batch", "list.csv", "-o", "{id}.{ext}", "-q"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let requests = world.server.requests();
     let submits = requests.iter().filter(|it| it.endpoint() == Endpoint::Submit);
@@ -327,9 +357,9 @@ fn what_is_learnt_of_a_service_is_known_to_the_next_batch() {
     assert!(times[7].since(times[0]) < Duration::from_secs(5), "{times:?}");
 }
 
-/// Whichever of the two is done first keeps its name when the other one goes on.
+/// The export that is done first keeps its name when the other one is resumed.
 #[test]
-fn one_that_goes_on_takes_no_name_of_another() {
+fn a_resumed_export_takes_no_name_of_another() {
     for list in [
         "kind,id,format,output\ndocument,d1,pdf,x.pdf\ndocument,d2,pdf,x.pdf\n",
         "kind,id,format,output\ndocument,d1,pdf,x.{ext}\ndocument,d2,pdf,x.{ext}\n",

@@ -1,4 +1,4 @@
-//! Jobs: what is kept of a run, and going on with one.
+//! Jobs: the state of a run, and resuming it.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn id(world: &World) -> String {
 }
 
 #[test]
-fn a_run_leaves_its_story() {
+fn a_run_is_listed_and_shown() {
     let world = World::new();
     world.done(&PDF);
     let list = world.done(&["jobs", "list"]).out;
@@ -25,25 +25,25 @@ fn a_run_leaves_its_story() {
 }
 
 #[test]
-fn nothing_secret_is_kept() {
+fn state_holds_no_secret() {
     let world = World::with(quick().with_downloads(export_sim::Downloads::Signed));
     world.done(&PDF);
     let folder = world.home().join(".local/state/wexport/jobs").join(id(&world));
-    let mut seen = 0;
+    let mut files = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         assert!(!text.contains("a-secret") && !text.contains("Bearer"), "{text}");
         for signature in text.split("signature=").skip(1) {
             assert!(signature.starts_with("***"), "{text}");
         }
-        seen += 1;
+        files += 1;
     }
-    assert!(seen >= 3);
+    assert!(files >= 3);
 }
 
 #[cfg(unix)]
 #[test]
-fn only_its_owner_may_look_at_the_state() {
+fn only_the_owner_can_read_the_state() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new();
     world.done(&[&PDF[..], &["--state", "kept"]].concat());
@@ -54,7 +54,7 @@ fn only_its_owner_may_look_at_the_state() {
 }
 
 #[test]
-fn a_job_that_gave_up_is_gone_on_with_by_name_and_only_then() {
+fn a_failed_job_is_resumed_by_its_id_only() {
     let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Between(1, 2));
     let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
     let ran = world.run(&[&PDF[..], &["--retries", "1"]].concat());
@@ -63,7 +63,7 @@ fn a_job_that_gave_up_is_gone_on_with_by_name_and_only_then() {
     assert!(ran.err.contains(&format!("wexport jobs resume {id}")), "{}", ran.err);
     assert!(world.done(&["jobs", "list", "--failed"]).out.contains("failed"));
 
-    // The same line again is an export of its own.
+    // The same command again starts another export.
     world.done(&PDF);
     assert_eq!(world.submits(), 2);
     world.done(&["jobs", "resume", &id[id.len() - 4..]]);
@@ -76,7 +76,7 @@ fn a_job_that_gave_up_is_gone_on_with_by_name_and_only_then() {
 }
 
 #[test]
-fn all_that_failed_is_gone_on_with_at_once() {
+fn failed_jobs_are_resumed_together() {
     let broken = Rule::new(Endpoint::Download, Fault::Close { at: Moment::Byte(10) });
     let rule = broken.on(Nth::Between(1, 2));
     let world = World::with(quick().with_scenario(Scenario::default().with_rule(rule)));
@@ -91,7 +91,7 @@ fn all_that_failed_is_gone_on_with_at_once() {
 }
 
 #[test]
-fn a_resumed_job_writes_where_it_was_told_from_whichever_folder() {
+fn a_resumed_job_keeps_its_destination() {
     let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
     let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
     assert_eq!(world.run(&[&PDF[..], &["--retries", "0"]].concat()).code, Some(75));
@@ -101,11 +101,11 @@ fn a_resumed_job_writes_where_it_was_told_from_whichever_folder() {
 }
 
 #[test]
-fn the_same_line_on_two_nights_replaces_the_file_and_keeps_both_stories() {
+fn a_repeated_command_replaces_the_file() {
     let world = World::new();
-    for night in 1..=2 {
+    for run in 1..=2 {
         world.done(&[&PDF[..], &["--quiet"]].concat());
-        assert_eq!(world.submits(), night);
+        assert_eq!(world.submits(), run);
     }
     assert_eq!(world.names(""), ["a.pdf"]);
     assert_eq!(world.done(&["jobs", "list"]).out.lines().count(), 2);
@@ -116,7 +116,7 @@ fn the_same_line_on_two_nights_replaces_the_file_and_keeps_both_stories() {
 }
 
 #[test]
-fn without_state_nothing_is_kept_and_a_way_on_is_named_all_the_same() {
+fn without_state_fetch_is_suggested() {
     let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
     let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
     let ran = world.run(&[&PDF[..], &["--retries", "0", "--no-state"]].concat());
@@ -126,10 +126,10 @@ fn without_state_nothing_is_kept_and_a_way_on_is_named_all_the_same() {
 }
 
 #[test]
-fn a_state_folder_that_cannot_be_is_a_clear_message() {
+fn an_unusable_state_folder_is_reported() {
     let world = World::new();
     let blocked = world.home().join(".local");
-    fs::write(&blocked, "in the way").unwrap();
+    fs::write(&blocked, "a file").unwrap();
     let ran = world.run(&PDF);
     assert_eq!(ran.code, Some(7), "{}", ran.err);
     assert!(ran.err.contains("cannot keep state in"), "{}", ran.err);
@@ -139,10 +139,10 @@ fn a_state_folder_that_cannot_be_is_a_clear_message() {
 }
 
 #[test]
-fn a_job_that_is_not_there_is_told() {
+fn an_unknown_job_is_reported() {
     let world = World::new();
-    for words in [["jobs", "show", "nonsense"], ["jobs", "resume", "nonsense"]] {
-        let ran = world.run(&words);
+    for command in [["jobs", "show", "nonsense"], ["jobs", "resume", "nonsense"]] {
+        let ran = world.run(&command);
         assert_eq!(ran.code, Some(1), "{}", ran.err);
         assert!(ran.err.contains("no job has the id"), "{}", ran.err);
     }

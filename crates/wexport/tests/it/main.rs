@@ -3,6 +3,7 @@
 
 mod batch;
 mod credentials;
+mod destinations;
 mod doctor;
 mod errors;
 mod exports;
@@ -14,7 +15,6 @@ mod mask;
 mod moto;
 mod network;
 mod pages;
-mod places;
 mod proxy;
 mod receipts;
 #[cfg(all(unix, feature = "s3"))]

@@ -1,6 +1,6 @@
-//! What differs from run to run, taken out of texts that are compared.
+//! Masks the parts of a text that differ between runs, for snapshots.
 
-/// Times become `TIME`, ids of jobs `JOB`, and the simulator's authority loses its number.
+/// Masks times as `TIME` and ids of jobs as `JOB`, and removes the number of the simulator's CA.
 pub(crate) fn mask(text: &str) -> String {
     let text = mask_pattern(text, "dddd-dd-ddTdd:dd:dd", "TIME");
     let text = mask_pattern(&text, "dddddddd-dddddd-xxxx", "JOB");
@@ -10,7 +10,8 @@ pub(crate) fn mask(text: &str) -> String {
     text.replace(version, "\"wexport\": \"VERSION\"")
 }
 
-/// `d` stands for a digit, `x` for a hexadecimal one. A time may have milliseconds and ends in Z.
+/// In a pattern, `d` matches a digit and `x` a hexadecimal one. A time may have milliseconds, and
+/// ends in `Z`.
 fn mask_pattern(text: &str, pattern: &str, name: &str) -> String {
     let mut masked = String::new();
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! A server that speaks S3: moto's, from PyPI, in a virtual environment under `target/`.
+//! An S3 server for tests: moto, from PyPI, in a virtual environment under `target/`.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,29 +12,29 @@ use fs4::FileExt;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-/// The server, and the parts of it that its S3 needs; the rest of moto is large.
+/// The packages of moto that its S3 server needs: the others are large.
 const PACKAGES: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 
-/// A server. It ends with the process that started it.
+/// The server. It ends with the test process.
 pub(crate) struct Moto {
     _child: Child,
     _folder: TempDir,
     pub(crate) address: SocketAddr,
-    /// Where it speaks TLS.
+    /// The address with TLS.
     pub(crate) tls: SocketAddr,
-    /// The authority behind its certificate.
-    pub(crate) authority: PathBuf,
+    /// The CA of its certificate.
+    pub(crate) ca: PathBuf,
 }
 
-/// What was answered.
+/// A response of the server.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     head: String,
     pub(crate) body: Vec<u8>,
 }
 
-/// The server that all tests share: each has a bucket of its own.
+/// The server that the tests share. Each test has buckets of its own.
 pub(crate) fn moto() -> &'static Moto {
     static SHARED: OnceLock<Moto> = OnceLock::new();
     SHARED.get_or_init(Moto::start)
@@ -44,14 +44,14 @@ impl Moto {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        let mut authority = CertificateParams::new([]).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let mut ca = CertificateParams::new([]).unwrap();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
-        fs::write(file("ca.pem"), authority.self_signed(&key).unwrap().pem()).unwrap();
-        let authority = Issuer::new(authority, key);
+        fs::write(file("ca.pem"), ca.self_signed(&key).unwrap().pem()).unwrap();
+        let issuer = Issuer::new(ca, key);
         let key = KeyPair::generate().unwrap();
         let server = CertificateParams::new(["localhost".into()]).unwrap();
-        fs::write(file("tls.pem"), server.signed_by(&key, &authority).unwrap().pem()).unwrap();
+        fs::write(file("tls.pem"), server.signed_by(&key, &issuer).unwrap().pem()).unwrap();
         fs::write(file("key.pem"), key.serialize_pem()).unwrap();
         let mut child = Command::new(python())
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/s3_server.py"))
@@ -62,33 +62,34 @@ impl Moto {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
         let mut address = || {
-            let port: u16 = lines.next().expect("moto says its port").unwrap().parse().unwrap();
+            let port: u16 = lines.next().expect("moto prints its port").unwrap().parse().unwrap();
             SocketAddr::from(([127, 0, 0, 1], port))
         };
         let (address, tls) = (address(), address());
-        Self { address, tls, authority: file("ca.pem"), _child: child, _folder: folder }
+        Self { address, tls, ca: file("ca.pem"), _child: child, _folder: folder }
     }
 
     /// A new bucket.
     pub(crate) fn bucket(&self) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let bucket = format!("bucket-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        assert_eq!(self.ask("PUT", &format!("/{bucket}"), b"").status, 200);
+        assert_eq!(self.request("PUT", &format!("/{bucket}"), b"").status, 200);
         bucket
     }
 
-    pub(crate) fn ask(&self, method: &str, path: &str, body: &[u8]) -> Answer {
-        self.ask_service("s3", method, path, body)
+    pub(crate) fn request(&self, method: &str, path: &str, body: &[u8]) -> Response {
+        self.request_to("s3", method, path, body)
     }
 
-    /// Asks another service than S3. Nobody checks who is asking, but somebody has to.
-    pub(crate) fn ask_service(
+    /// Sends a request to a service of moto, which is `s3` or another one. moto does not check the
+    /// signature, but finds the service in it.
+    pub(crate) fn request_to(
         &self,
         service: &str,
         method: &str,
         path: &str,
         body: &[u8],
-    ) -> Answer {
+    ) -> Response {
         let mut stream = TcpStream::connect(self.address).unwrap();
         let scope = format!("test/20260101/us-east-1/{service}/aws4_request");
         let form = if service == "s3" { "octet-stream" } else { "x-www-form-urlencoded" };
@@ -98,32 +99,32 @@ impl Moto {
         let length = body.len();
         write!(stream, "Content-Length: {length}\r\n\r\n").unwrap();
         stream.write_all(body).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).unwrap();
+        let end = response.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(response[..end].to_vec()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head, body: answer.split_off(end + 4) }
+        Response { status, head, body: response.split_off(end + 4) }
     }
 
-    /// An object, if there is one.
-    pub(crate) fn object(&self, bucket: &str, key: &str) -> Option<Answer> {
-        let answer = self.ask("GET", &format!("/{bucket}/{key}"), b"");
-        (answer.status == 200).then_some(answer)
+    /// An object; `None` if it does not exist.
+    pub(crate) fn object(&self, bucket: &str, key: &str) -> Option<Response> {
+        let response = self.request("GET", &format!("/{bucket}/{key}"), b"");
+        (response.status == 200).then_some(response)
     }
 
     /// The keys in a bucket.
     pub(crate) fn keys(&self, bucket: &str) -> Vec<String> {
-        elements(&self.ask("GET", &format!("/{bucket}?list-type=2"), b""), "Key")
+        elements(&self.request("GET", &format!("/{bucket}?list-type=2"), b""), "Key")
     }
 
-    /// The uploads in parts that were neither completed nor taken back.
+    /// The ids of the multipart uploads that were neither completed nor aborted.
     pub(crate) fn uploads(&self, bucket: &str) -> Vec<String> {
-        elements(&self.ask("GET", &format!("/{bucket}?uploads"), b""), "UploadId")
+        elements(&self.request("GET", &format!("/{bucket}?uploads"), b""), "UploadId")
     }
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines
@@ -133,16 +134,16 @@ impl Answer {
     }
 }
 
-/// The texts of all elements of this name.
-pub(crate) fn elements(answer: &Answer, name: &str) -> Vec<String> {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let text = String::from_utf8(answer.body.clone()).unwrap();
+/// The texts of all XML elements with this name.
+pub(crate) fn elements(response: &Response, name: &str) -> Vec<String> {
+    assert_eq!(response.status, 200, "{response:?}");
+    let text = String::from_utf8(response.body.clone()).unwrap();
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let found = text.split(&open).skip(1).map(|rest| rest.split(&close).next().unwrap().into());
     found.collect()
 }
 
-/// A Python that has moto: made on the first run, by one process at a time.
+/// A Python interpreter with moto. The first run installs it; processes take turns.
 fn python() -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto");
     fs::create_dir_all(&home).unwrap();

@@ -1,4 +1,4 @@
-//! Receipts, and checking a file against one.
+//! Receipts, and `wexport verify`.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::world::{World, quick};
 const PDF: [&str; 7] = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--receipt"];
 
 #[test]
-fn a_receipt_says_what_the_file_is_and_where_it_came_from() {
+fn a_receipt_describes_the_file_and_its_origin() {
     let world = World::new();
     world.done(&[&PDF[..], &["--sections", "s1"]].concat());
     let text = String::from_utf8(world.read("a.pdf.receipt.json")).unwrap();
@@ -21,7 +21,7 @@ fn a_receipt_says_what_the_file_is_and_where_it_came_from() {
 }
 
 #[test]
-fn a_file_that_was_changed_is_found_out() {
+fn verify_detects_a_changed_file() {
     let world = World::new();
     world.done(&PDF);
     let whole = world.read("a.pdf");
@@ -29,18 +29,18 @@ fn a_file_that_was_changed_is_found_out() {
     longer.push(b'x');
     let mut other = whole.clone();
     other[20] ^= 1;
-    for (bytes, said) in [(longer, "it has 1207 bytes"), (other, "its SHA-256 is")] {
+    for (bytes, expected) in [(longer, "it has 1207 bytes"), (other, "its SHA-256 is")] {
         fs::write(world.work().join("a.pdf"), bytes).unwrap();
         let ran = world.run(&["verify", "a.pdf"]);
         assert_eq!(ran.code, Some(1), "{}", ran.err);
-        assert!(ran.err.contains(said), "{}", ran.err);
+        assert!(ran.err.contains(expected), "{}", ran.err);
     }
     fs::write(world.work().join("a.pdf"), whole).unwrap();
     world.done(&["verify", "a.pdf"]);
 }
 
 #[test]
-fn what_is_no_receipt_is_told() {
+fn verify_refuses_an_invalid_receipt() {
     let world = World::new();
     fs::write(world.work().join("a.pdf"), "x").unwrap();
     let ran = world.run(&["verify", "a.pdf"]);
@@ -52,7 +52,7 @@ fn what_is_no_receipt_is_told() {
 }
 
 #[test]
-fn a_resumed_job_gets_the_receipt_that_was_asked_for() {
+fn a_resumed_job_writes_its_receipt() {
     let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
     let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
     assert_eq!(world.run(&[&PDF[..], &["--retries", "0"]].concat()).code, Some(75));
@@ -65,7 +65,7 @@ fn a_resumed_job_gets_the_receipt_that_was_asked_for() {
 }
 
 #[test]
-fn a_receipt_needs_a_file() {
+fn a_receipt_is_refused_for_stdout() {
     let world = World::new();
     let ran = world.run(&["document", "d1", "-f", "pdf", "-o", "-", "--receipt"]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);

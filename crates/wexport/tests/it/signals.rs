@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM in each phase, and going on afterwards.
+//! Ctrl-C and SIGTERM in each phase, and resuming afterwards.
 #![cfg(unix)]
 
 use std::process::{Child, Command};
@@ -21,8 +21,8 @@ fn signal(world: &World, child: Child, name: &str) -> Ran {
     ran
 }
 
-/// A request that hangs at a moment, the first time.
-fn hanging(endpoint: Endpoint, at: Moment) -> World {
+/// A service whose first response of this kind stalls.
+fn stalling(endpoint: Endpoint, at: Moment) -> World {
     let stall = Rule::new(endpoint, Fault::Stall { at, time: None }).on(Nth::Only(1));
     World::with(
         quick().with_artifact_size(LENGTH).with_scenario(Scenario::default().with_rule(stall)),
@@ -30,7 +30,7 @@ fn hanging(endpoint: Endpoint, at: Moment) -> World {
 }
 
 #[test]
-fn stopped_in_any_phase_it_says_how_to_go_on_and_does() {
+fn an_export_stopped_in_any_phase_can_be_resumed() {
     for (name, endpoint, at, code) in [
         ("-INT", Endpoint::Token, Moment::BeforeHead, 130),
         ("-TERM", Endpoint::Submit, Moment::BeforeHead, 143),
@@ -39,36 +39,36 @@ fn stopped_in_any_phase_it_says_how_to_go_on_and_does() {
         ("-INT", Endpoint::Download, Moment::Byte(1_500_000), 130),
         ("-TERM", Endpoint::Download, Moment::Byte(1_500_000), 143),
     ] {
-        let world = hanging(endpoint, at);
-        let asked = |world: &World| {
+        let world = stalling(endpoint, at);
+        let is_requested = |world: &World| {
             world.server.requests().iter().any(|request| request.endpoint() == endpoint)
         };
-        let child = world.start_until(&PDF, asked);
+        let child = world.start_until(&PDF, is_requested);
         let ran = signal(&world, child, name);
         assert_eq!(ran.code, Some(code), "{endpoint:?}: {}", ran.err);
-        let way = ran.err.lines().find(|line| line.contains("wexport jobs resume")).unwrap();
-        let id = way.rsplit(' ').next().unwrap();
+        let advice = ran.err.lines().find(|line| line.contains("wexport jobs resume")).unwrap();
+        let id = advice.rsplit(' ').next().unwrap();
         assert!(!world.work().join("a.pdf").exists());
         assert!(world.done(&["jobs", "list"]).out.contains("interrupted"), "{endpoint:?}");
 
         world.done(&["jobs", "resume", id]);
         assert!(world.read("a.pdf") == world.exported(), "{endpoint:?}");
         assert_eq!(world.names(""), ["a.pdf"], "{endpoint:?}");
-        // A submit that may have arrived is sent again, since it asks for no side effect.
+        // A submit that may have been received is sent again: it has no side effect.
         let submits = if endpoint == Endpoint::Submit { 2 } else { 1 };
         assert_eq!(world.submits(), submits, "{endpoint:?}");
     }
 }
 
 #[test]
-fn a_job_that_was_killed_is_found_and_gone_on_with() {
-    let world = hanging(Endpoint::Download, Moment::Byte(1_500_000));
-    let part = |world: &World| {
+fn a_killed_job_can_be_resumed() {
+    let world = stalling(Endpoint::Download, Moment::Byte(1_500_000));
+    let has_part = |world: &World| {
         world.names("").iter().any(|name| {
             std::fs::metadata(world.work().join(name)).is_ok_and(|part| part.len() > 1_000_000)
         })
     };
-    let mut child = world.start_until(&PDF, part);
+    let mut child = world.start_until(&PDF, has_part);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(world.done(&["jobs", "list", "--failed"]).out.contains("interrupted"));
@@ -77,11 +77,35 @@ fn a_job_that_was_killed_is_found_and_gone_on_with() {
     assert_eq!(world.submits(), 1);
 }
 
+/// The job is stored before the credentials are read: a FIFO without a writer blocks the program
+/// between the two.
 #[test]
-fn a_job_that_runs_is_not_run_twice() {
-    let world = hanging(Endpoint::Operation, Moment::BeforeHead);
-    let asked = |world: &World| world.requests().iter().any(|line| line.contains("/operations/"));
-    let child = world.start_until(&PDF, asked);
+fn an_export_stopped_before_its_first_request_can_be_resumed() {
+    for name in ["-KILL", "-TERM"] {
+        let world = World::new();
+        let secret = world.work().join("secret");
+        assert!(Command::new("mkfifo").arg(&secret).status().unwrap().success());
+        let command = [&PDF[..], &["--client-secret-file", "secret"]].concat();
+        let is_stored = |world: &World| world.done(&["jobs", "list"]).out.contains("running");
+        let child = world.start_until(&command, is_stored);
+        let ran = signal(&world, child, name);
+        assert_ne!(ran.code, Some(0), "{name}: {}", ran.err);
+        assert!(world.requests().is_empty(), "{name}: {:?}", world.requests());
+        let list = world.done(&["jobs", "list"]).out;
+        assert!(list.contains("interrupted"), "{name}: {list}");
+
+        world.done(&["jobs", "resume", list.split(' ').next().unwrap()]);
+        assert!(world.read("a.pdf") == world.exported(), "{name}");
+        assert_eq!(world.submits(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_running_job_cannot_be_resumed() {
+    let world = stalling(Endpoint::Operation, Moment::BeforeHead);
+    let is_polled =
+        |world: &World| world.requests().iter().any(|line| line.contains("/operations/"));
+    let child = world.start_until(&PDF, is_polled);
     let list = world.done(&["jobs", "list"]).out;
     assert!(list.contains("running"), "{list}");
     let ran = world.run(&["jobs", "resume", list.split(' ').next().unwrap()]);

@@ -1,4 +1,4 @@
-//! A machine with a home of its own, and a simulated service.
+//! A test environment: a home and a working directory of its own, and a simulated service.
 
 use std::fs;
 use std::io::Write;
@@ -11,14 +11,14 @@ use tempfile::TempDir;
 
 use crate::mask::mask;
 
-/// A machine and a service.
+/// A test environment.
 pub(crate) struct World {
     pub(crate) server: Server,
     folder: TempDir,
     environment: Vec<(&'static str, String)>,
 }
 
-/// How a run ended.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -26,7 +26,7 @@ pub(crate) struct Ran {
     pub(crate) err: String,
 }
 
-/// A service that is as quick as it can be.
+/// A service without rate limits and waits.
 pub(crate) fn quick() -> Config {
     Config::default()
         .with_client("an-id", "a-secret")
@@ -55,7 +55,7 @@ impl World {
         self.environment.push((name, value.into()));
     }
 
-    /// Where commands are given.
+    /// The working directory of commands.
     pub(crate) fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
@@ -64,7 +64,7 @@ impl World {
         self.folder.path().join("home")
     }
 
-    /// A command in an environment that holds nothing but this world.
+    /// A command whose environment variables are those of this world only.
     pub(crate) fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wexport"));
         command
@@ -85,7 +85,7 @@ impl World {
         command
     }
 
-    /// Runs a command line to its end, with these variables; an empty one is taken away.
+    /// Runs a command with these variables. An empty value removes the variable.
     pub(crate) fn run_with(&self, variables: &[(&str, &str)], line: &[&str]) -> Ran {
         let mut command = self.command(line);
         for (name, value) in variables {
@@ -97,7 +97,7 @@ impl World {
         self.ran(command.output().unwrap())
     }
 
-    /// Writes a file into the work, which nobody else may read.
+    /// Writes a file to the working directory. Only its owner can read it.
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true);
@@ -106,7 +106,7 @@ impl World {
         options.open(self.work().join(name)).unwrap().write_all(text.as_ref()).unwrap();
     }
 
-    /// Runs a command line to its end.
+    /// Runs a command.
     pub(crate) fn run(&self, line: &[&str]) -> Ran {
         self.ran(self.command(line).output().unwrap())
     }
@@ -116,14 +116,14 @@ impl World {
         Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
-    /// Runs a command that is to succeed.
+    /// Runs a command that has to succeed.
     pub(crate) fn done(&self, line: &[&str]) -> Ran {
         let ran = self.run(line);
         assert_eq!(ran.code, Some(0), "{line:?}: {}{}", ran.out, ran.err);
         ran
     }
 
-    /// A text without what differs from run to run.
+    /// Masks the parts of a text that differ between runs.
     pub(crate) fn masked(&self, text: &str) -> String {
         let text = text.replace(self.server.storage_url(), "http://STORE");
         let text = text.replace(self.server.url(), "http://API");
@@ -132,7 +132,7 @@ impl World {
         mask(&text.replace(&self.folder.path().display().to_string(), "/TMP"))
     }
 
-    /// Each request as a line: method, path and status.
+    /// The requests to the service: `METHOD PATH STATUS`.
     pub(crate) fn requests(&self) -> Vec<String> {
         let line = |request: &RecordedRequest| {
             let status =
@@ -146,7 +146,7 @@ impl World {
         self.requests().iter().filter(|line| line.contains("/export ")).count()
     }
 
-    /// The file names in a folder of the work, hidden ones too.
+    /// The file names in a folder of the working directory, with hidden ones.
     pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let entries = fs::read_dir(self.work().join(folder)).unwrap();
         let mut names: Vec<String> =
@@ -159,18 +159,22 @@ impl World {
         fs::read(self.work().join(path)).unwrap()
     }
 
-    /// The content of the export that was started last.
+    /// The file of the last export.
     pub(crate) fn exported(&self) -> Vec<u8> {
         self.server.exports().pop().unwrap().content().to_bytes().unwrap().to_vec()
     }
 
-    /// Starts a command and waits until something is so.
-    pub(crate) fn start_until(&self, line: &[&str], reached: impl Fn(&Self) -> bool) -> Child {
+    /// Starts a command, and waits until `is_reached` returns true.
+    pub(crate) fn start_until(&self, line: &[&str], is_reached: impl Fn(&Self) -> bool) -> Child {
         let mut child = self.command(line).spawn().unwrap();
         let give_up_at = Instant::now() + Duration::from_secs(20);
-        while !reached(self) {
+        while !is_reached(self) {
             assert!(Instant::now() < give_up_at, "{:?}", self.requests());
-            assert!(child.try_wait().unwrap().is_none(), "it ended: {:?}", self.requests());
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "the command ended: {:?}",
+                self.requests()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
         child

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Out;
 use crate::problem::Problem;
 use crate::state::{
-    Batch, BatchDb, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, Totals,
+    Batch, BatchDb, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, StatusCounts,
 };
 use crate::text::harmless;
 
@@ -26,7 +26,7 @@ enum Listed<'a> {
         #[serde(flatten)]
         description: &'a RunDescription,
         /// The number of exports with each status.
-        exports: Totals,
+        exports: StatusCounts,
     },
 }
 
@@ -65,7 +65,7 @@ fn job_line(job: &Job, failed: bool, json: bool) -> Option<Line> {
 
 fn batch_line(batch: &Batch, failed: bool, json: bool) -> Option<Line> {
     let id = batch.id();
-    let read = || -> Result<(RunDescription, Totals), DbError> {
+    let read = || -> Result<(RunDescription, StatusCounts), DbError> {
         let db = BatchDb::open(batch)?;
         Ok((db.description()?, db.totals()?))
     };

@@ -8,7 +8,7 @@ use crate::output::destination::Scheme;
 use crate::output::template::{Known, Template};
 use crate::problem::Problem;
 
-/// A place in an object store.
+/// The address of one or more objects in a store.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Address {
     pub(super) scheme: Scheme,
@@ -16,54 +16,59 @@ pub(crate) struct Address {
     pub(super) key: Key,
 }
 
-/// What an object is to be called.
+/// The key of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Key {
-    /// By this name.
-    Named(String),
-    /// By the service's name, after this prefix, which is empty or ends in a slash.
-    Under(String),
-    /// By a name that is made of what is known of the export.
+    /// This key.
+    Exact(String),
+    /// This prefix, which is empty or ends in a slash, and the service's name for the file.
+    Prefix(String),
+    /// A key that is filled in from what is known of the export.
     Template(Template),
 }
 
-/// The longest key that every store takes, in bytes of UTF-8.
-const LONGEST_KEY: usize = 1024;
+/// The longest key that every store accepts, in **bytes** of UTF-8: the limit of S3 and Google Cloud
+/// Storage. Azure allows 1,024 characters.
+const MAX_KEY_LENGTH: usize = 1024;
 
 impl Address {
-    /// Reads what stands after `://`.
+    /// Parses the part of a URL after `://`.
     pub(in crate::output) fn parse(scheme: Scheme, rest: &str) -> Result<Self, Problem> {
-        let word = scheme.as_str();
+        let name = scheme.as_str();
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         if bucket.is_empty() || !bucket.bytes().all(legal) {
-            let what = format!("-o: {bucket:?} is not the name of a bucket");
-            return Err(Problem::usage(what).advise(format!("write {word}://BUCKET/KEY")));
+            let what = format!("-o: invalid bucket name {bucket:?}");
+            return Err(Problem::usage(what).advise(format!("use {name}://BUCKET/KEY")));
         }
         let key = if key.contains(['{', '}']) {
             Key::Template(Template::parse(key, Path::new(""))?)
         } else if key.is_empty() || key.ends_with('/') {
-            Key::Under(key.into())
+            Key::Prefix(key.into())
         } else {
-            Key::Named(key.into())
+            Key::Exact(key.into())
         };
-        let refuse = |reason| Problem::usage(format!("-o {word}://{rest}: {reason}"));
+        let refuse = |reason| Problem::usage(format!("-o {name}://{rest}: {reason}"));
         match &key {
-            Key::Under(prefix) if prefix.is_empty() => {}
-            Key::Under(prefix) => {
+            Key::Prefix(prefix) if prefix.is_empty() => {}
+            Key::Prefix(prefix) => {
                 check(prefix.strip_suffix('/').unwrap_or(prefix)).map_err(refuse)?
             }
-            Key::Named(key) => check(key).map_err(refuse)?,
+            Key::Exact(key) => check(key).map_err(refuse)?,
             Key::Template(_) => {}
         }
         Ok(Self { scheme, bucket: bucket.into(), key })
     }
 
-    /// The key, now that the service has named the file; or why it cannot be one.
-    pub(super) fn key_of(&self, known: &Known<'_>, artifact: &Artifact) -> Result<String, String> {
+    /// The key of a file that the service has named.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason why the key is invalid.
+    pub(super) fn key_for(&self, known: &Known<'_>, artifact: &Artifact) -> Result<String, String> {
         let key = match &self.key {
-            Key::Named(key) => key.clone(),
-            Key::Under(prefix) => format!("{prefix}{}", artifact.file_name()),
+            Key::Exact(key) => key.clone(),
+            Key::Prefix(prefix) => format!("{prefix}{}", artifact.file_name()),
             Key::Template(template) => template.fill(known, artifact),
         };
         match check(&key) {
@@ -78,20 +83,20 @@ impl Address {
     }
 }
 
-/// Whether every store takes such a key as it is, and every tool finds the object again.
+/// Checks that every store accepts a key unchanged, and that every tool can address the object.
 fn check(key: &str) -> Result<(), &'static str> {
-    if key.len() > LONGEST_KEY {
-        Err("a key has at most 1024 bytes")
+    if key.len() > MAX_KEY_LENGTH {
+        Err("the key is longer than 1024 bytes")
     } else if key.contains(char::is_control) {
-        Err("a key has no control characters")
+        Err("the key contains a control character")
     } else if key.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        Err("no part of a key is empty, `.` or `..`")
+        Err("a part of the key is empty, `.` or `..`")
     } else {
         Ok(())
     }
 }
 
-/// The same key with a number before its extension.
+/// The key with a number before its extension.
 pub(super) fn numbered(key: &str, number: u32) -> String {
     let (folder, name) = key.split_at(key.rfind('/').map_or(0, |slash| slash + 1));
     let name = export_host::numbered(Path::new(name), number);
@@ -103,13 +108,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_and_a_key_are_told_apart() {
+    fn addresses_are_parsed() {
         fn key(rest: &str) -> Result<Key, Problem> {
             Address::parse(Scheme::S3, rest).map(|address| address.key)
         }
-        assert_eq!(key("b/a/x y.pdf").unwrap(), Key::Named("a/x y.pdf".into()));
-        assert_eq!(key("b").unwrap(), Key::Under(String::new()));
-        assert_eq!(key("b/a/").unwrap(), Key::Under("a/".into()));
+        assert_eq!(key("b/a/x y.pdf").unwrap(), Key::Exact("a/x y.pdf".into()));
+        assert_eq!(key("b").unwrap(), Key::Prefix(String::new()));
+        assert_eq!(key("b/a/").unwrap(), Key::Prefix("a/".into()));
         assert!(matches!(key("b/{date}/{name}").unwrap(), Key::Template(_)));
         let longest = "x".repeat(1024);
         assert!(key(&format!("b/{longest}")).is_ok());
@@ -122,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_gets_its_number_before_its_extension() {
+    fn keys_are_numbered_before_the_extension() {
         assert_eq!(numbered("a.b/x.tar.gz", 2), "a.b/x (2).tar.gz");
         assert_eq!(numbered("x", 3), "x (3)");
     }

@@ -18,8 +18,8 @@ use tokio::time::timeout;
 
 use super::address::Address;
 use super::error::StoreError;
-use super::parts::{MultipartById, in_pieces};
-use super::transport::{Transport, ask};
+use super::parts::{MultipartById, payload};
+use super::transport::{Transport, run};
 use super::upload_dir::UploadId;
 use crate::output::destination::Scheme;
 use crate::problem::{Exit, Problem};
@@ -30,10 +30,11 @@ use crate::settings::Settings;
 #[derive(Clone)]
 pub(in crate::output) struct Bucket {
     pub(super) store: Arc<dyn ObjectStore>,
-    /// The same, where multipart uploads have an id, with which another process can abort them.
+    /// The same client, for stores whose multipart uploads have an id, by which another process can
+    /// abort them.
     pub(super) by_id: Option<Arc<dyn MultipartStore>>,
-    /// The same, where a multipart upload can be completed on the condition that no such object
-    /// exists.
+    /// A client for the completion of multipart uploads, for stores that can check that no such
+    /// object exists.
     pub(super) by_id_if_new: Option<Arc<dyn MultipartStore>>,
 }
 
@@ -58,7 +59,7 @@ pub(super) type StartedUpload = (Box<dyn MultipartUpload>, Option<UploadId>);
 impl Bucket {
     pub(super) async fn find(&self, key: &str) -> Result<Option<ExistingObject>, StoreError> {
         let options = GetOptions { head: true, ..GetOptions::default() };
-        match ask(self.store.get_opts(&path(key)?, options)).await {
+        match run(self.store.get_opts(&path(key)?, options)).await {
             Ok(found) => {
                 let (length, attributes) = (found.meta.size, found.attributes);
                 Ok(Some(ExistingObject { length, attributes }))
@@ -81,7 +82,7 @@ impl Bucket {
             PutCondition::IfNew => PutMode::Create,
         };
         let options = PutOptions { mode, attributes, ..PutOptions::default() };
-        ask(self.store.put_opts(&path(key)?, in_pieces(&bytes), options)).await.map(drop)
+        run(self.store.put_opts(&path(key)?, payload(&bytes), options)).await.map(drop)
     }
 
     /// Starts a multipart upload.
@@ -98,10 +99,10 @@ impl Bucket {
             let path = path(&key)?;
             let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
             let Some(store) = bucket.by_id else {
-                let upload = ask(bucket.store.put_multipart_opts(&path, options)).await?;
+                let upload = run(bucket.store.put_multipart_opts(&path, options)).await?;
                 return Ok((upload, None));
             };
-            let id = ask(store.create_multipart_opts(&path, options)).await?;
+            let id = run(store.create_multipart_opts(&path, options)).await?;
             let complete = match (condition, bucket.by_id_if_new) {
                 (PutCondition::IfNew, Some(if_new)) => if_new,
                 _ => Arc::clone(&store),
@@ -119,7 +120,7 @@ impl Bucket {
     /// Aborts a multipart upload of another process, if it still exists.
     pub(super) async fn abort(&self, upload: &UploadId) -> Result<(), StoreError> {
         let Some(store) = &self.by_id else { return Ok(()) };
-        match ask(store.abort_multipart(&path(&upload.key)?, &upload.id)).await {
+        match run(store.abort_multipart(&path(&upload.key)?, &upload.id)).await {
             Err(error) if !error.is_missing() => Err(error),
             _ => Ok(()),
         }
@@ -167,7 +168,7 @@ pub(super) fn attributes_of(receipt: &Receipt) -> Attributes {
         ("submits", number(receipt.submits.into())),
         ("wexport", Some(receipt.wexport.clone())),
     ] {
-        // They are sent as header values.
+        // Metadata is sent in headers.
         let legal = |value: &String| {
             value.len() <= MAX_VALUE && value.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         };
@@ -207,8 +208,8 @@ impl Bucket {
                 other => Err(other.not_compiled_in()),
             }
         };
-        let no_answer = |_| Err(no_credentials(address.scheme, "timed out"));
-        timeout(CREDENTIALS_TIMEOUT, opening).await.unwrap_or_else(no_answer)
+        let timed_out = |_| Err(no_credentials(address.scheme, "timed out"));
+        timeout(CREDENTIALS_TIMEOUT, opening).await.unwrap_or_else(timed_out)
     }
 }
 
@@ -231,11 +232,11 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     }
     let settings =
         settings.with_bucket_name(bucket).with_http_connector(transport).with_retry(retry);
-    let store = settings.clone().build().map_err(|error| unusable(Scheme::S3, &error))?;
+    let store = settings.clone().build().map_err(|error| invalid_settings(Scheme::S3, &error))?;
     let credentials = Arc::clone(store.credentials());
-    let signs = settings.get_config_value(&AmazonS3ConfigKey::SkipSignature);
-    if signs.as_deref() != Some("true") {
-        check_credentials(Scheme::S3, ask(credentials.get_credential()).await)?;
+    let skips_signature = settings.get_config_value(&AmazonS3ConfigKey::SkipSignature);
+    if skips_signature.as_deref() != Some("true") {
+        check_credentials(Scheme::S3, run(credentials.get_credential()).await)?;
     }
     let endpoints = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];
     let endpoint = endpoints.iter().find_map(|key| settings.get_config_value(key));
@@ -250,7 +251,7 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     let condition = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
     let options = ClientOptions::new().with_allow_http(allows_http).with_default_headers(condition);
     let if_new = settings.with_credentials(credentials).with_client_options(options).build();
-    let if_new = if_new.map_err(|error| unusable(Scheme::S3, &error))?;
+    let if_new = if_new.map_err(|error| invalid_settings(Scheme::S3, &error))?;
     let store = Arc::new(store);
     Ok(Bucket { by_id: Some(Arc::clone(&store) as _), by_id_if_new: Some(Arc::new(if_new)), store })
 }
@@ -262,8 +263,8 @@ async fn gs(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
         .with_http_connector(transport)
         .with_retry(retry)
         .build()
-        .map_err(|error| unusable(Scheme::Gs, &error))?;
-    check_credentials(Scheme::Gs, ask(store.credentials().get_credential()).await)?;
+        .map_err(|error| invalid_settings(Scheme::Gs, &error))?;
+    check_credentials(Scheme::Gs, run(store.credentials().get_credential()).await)?;
     let store = Arc::new(store);
     Ok(Bucket { by_id: Some(Arc::clone(&store) as _), by_id_if_new: None, store })
 }
@@ -275,14 +276,14 @@ async fn az(container: &str, transport: Transport, retry: RetryConfig) -> Result
         .with_http_connector(transport)
         .with_retry(retry)
         .build()
-        .map_err(|error| unusable(Scheme::Az, &error))?;
-    check_credentials(Scheme::Az, ask(store.credentials().get_credential()).await)?;
+        .map_err(|error| invalid_settings(Scheme::Az, &error))?;
+    check_credentials(Scheme::Az, run(store.credentials().get_credential()).await)?;
     // Uncommitted blocks have no id; the store removes them after a week.
     Ok(Bucket { by_id: None, by_id_if_new: None, store: Arc::new(store) })
 }
 
-fn unusable(scheme: Scheme, error: &object_store::Error) -> Problem {
-    let what = format!("{}:// cannot be used as it is set up: {error}", scheme.as_str());
+fn invalid_settings(scheme: Scheme, error: &object_store::Error) -> Problem {
+    let what = format!("invalid settings for {}://: {error}", scheme.as_str());
     Problem::usage(what).advise(HELP)
 }
 
@@ -294,14 +295,14 @@ fn check_credentials<T>(scheme: Scheme, result: Result<T, StoreError>) -> Result
 }
 
 fn no_credentials(scheme: Scheme, reason: &str) -> Problem {
-    let (word, names) = match scheme {
+    let (name, variables) = match scheme {
         Scheme::S3 => ("s3", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         Scheme::Gs => ("gs", "GOOGLE_APPLICATION_CREDENTIALS"),
         Scheme::Az => ("az", "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"),
     };
-    let what = format!("there are no credentials for {word}://: {reason}");
+    let what = format!("no credentials for {name}://: {reason}");
     let problem = Problem::new(Exit::Unauthorized, what);
-    problem.advise(format!("set {names}")).advise(HELP)
+    problem.advise(format!("set {variables}")).advise(HELP)
 }
 
 const HELP: &str = "`wexport help stores` names the variables that each store reads";

@@ -8,58 +8,61 @@ use crate::problem::{Exit, Problem};
 /// Why an operation of a store failed.
 #[derive(Debug)]
 pub(super) enum StoreError {
-    /// It said no.
+    /// The store responded with an error status.
     Refused {
         status: u16,
         code: Option<String>,
         message: Option<String>,
         request_id: Option<String>,
     },
-    /// It was not reached, or gave no answer.
+    /// The store was not reached, or did not respond.
     Failed(Failure),
-    /// Nothing was sent, or the answer makes no sense.
+    /// Nothing was sent, or the response is invalid.
     Other(String),
 }
 
-/// How the last request of an operation ended.
+/// The outcome of a request to a store.
 #[derive(Clone, Debug)]
-pub(super) enum LastExchange {
-    Answered(Answer),
+pub(super) enum RequestOutcome {
+    Response(StoreResponse),
     Failed(Failure),
 }
 
-/// An answer of a store.
+/// A response of a store.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct StoreResponse {
     pub(super) status: u16,
     pub(super) request_id: Option<String>,
     pub(super) body: Bytes,
 }
 
-/// As much of a store's own words as is shown.
-const LONGEST_WORDS: usize = 300;
+/// The longest text of a store that is shown, in **characters**.
+const MAX_TEXT: usize = 300;
 
 impl StoreError {
-    /// An error of the store's client, and how its last request ended.
-    pub(super) fn new(last: Option<LastExchange>, error: &object_store::Error) -> Self {
+    /// Makes the error of an operation from the outcome of its last request, or else from the error
+    /// of the store's client.
+    pub(super) fn new(last: Option<RequestOutcome>, error: &object_store::Error) -> Self {
         match last {
-            Some(LastExchange::Failed(failure)) => Self::Failed(failure),
-            Some(LastExchange::Answered(answer)) if answer.status >= 300 => Self::refused(answer),
-            _ => Self::Other(words(&error.to_string())),
+            Some(RequestOutcome::Failed(failure)) => Self::Failed(failure),
+            Some(RequestOutcome::Response(response)) if response.status >= 300 => {
+                Self::refused(response)
+            }
+            _ => Self::Other(sanitize(&error.to_string())),
         }
     }
 
-    fn refused(answer: Answer) -> Self {
-        let body = String::from_utf8_lossy(&answer.body);
+    fn refused(response: StoreResponse) -> Self {
+        let body = String::from_utf8_lossy(&response.body);
         Self::Refused {
-            status: answer.status,
-            code: element(&body, "Code"),
-            message: element(&body, "Message"),
-            request_id: answer.request_id.as_deref().map(words),
+            status: response.status,
+            code: xml_element(&body, "Code"),
+            message: xml_element(&body, "Message"),
+            request_id: response.request_id.as_deref().map(sanitize),
         }
     }
 
-    /// An object came while its upload was under way.
+    /// The error for an object that was created while its upload was in progress.
     pub(super) const fn taken() -> Self {
         Self::Refused { status: 412, code: None, message: None, request_id: None }
     }
@@ -71,35 +74,36 @@ impl StoreError {
         }
     }
 
-    /// An object is there, or came at the same moment.
+    /// Whether an object exists, or is being created at the same time.
     pub(super) const fn is_taken(&self) -> bool {
         matches!(self.status(), Some(409 | 412))
     }
 
-    /// What was asked after is not there.
+    /// Whether the object, the upload or the bucket does not exist.
     pub(super) const fn is_missing(&self) -> bool {
         matches!(self.status(), Some(404))
     }
 
-    /// Whoever asks may not know.
+    /// Whether the credentials do not allow the operation.
     pub(super) const fn is_forbidden(&self) -> bool {
         matches!(self.status(), Some(401 | 403))
     }
 
-    /// What people are told. `doing` is what it happened to, such as `the upload to s3://b/k`.
-    pub(super) fn explain(self, doing: &str) -> Problem {
+    /// Turns the error into a problem. `operation` names what failed: `the upload to s3://b/k`.
+    pub(super) fn explain(self, operation: &str) -> Problem {
         let mut problem = match self {
             Self::Refused { status, code, message, request_id } => {
-                let what = format!("{doing} was refused with {status}");
+                let what = format!("{operation} was refused with {status}");
                 let mut problem = Problem::new(exit_of(status), what);
                 problem = match (status, code.as_deref()) {
                     (_, Some("NoSuchBucket" | "ContainerNotFound")) => {
-                        problem.advise("make the bucket first, or check its name and the region")
+                        problem.advise("create the bucket, or check its name and the region")
                     }
                     (301 | 307 | 308 | 400, _) => problem
                         .advise("check AWS_REGION and AWS_ENDPOINT_URL: see `wexport help stores`"),
-                    (401 | 403, _) => problem
-                        .advise("check the store's credentials, and that they may write there"),
+                    (401 | 403, _) => {
+                        problem.advise("check the store's credentials, and that they allow writing")
+                    }
                     _ => problem,
                 };
                 let facts = &mut problem.facts;
@@ -112,7 +116,7 @@ impl StoreError {
                     FailureKind::NotSent | FailureKind::Untrusted => Exit::Network,
                     _ => Exit::GaveUp,
                 };
-                let problem = Problem::new(exit, format!("{doing}: {failure}"));
+                let problem = Problem::new(exit, format!("{operation}: {failure}"));
                 match failure.kind() {
                     FailureKind::Untrusted => problem.advise(
                         "behind a proxy that re-signs TLS, give its authority with --ca-bundle",
@@ -120,14 +124,14 @@ impl StoreError {
                     _ => problem.advise("check the network, --proxy and NO_PROXY"),
                 }
             }
-            Self::Other(words) => Problem::new(Exit::Local, format!("{doing}: {words}")),
+            Self::Other(text) => Problem::new(Exit::Local, format!("{operation}: {text}")),
         };
         problem.facts.phase = Some("upload".into());
         problem
     }
 }
 
-/// The code that a refusal ends the program with.
+/// The exit code for an error status.
 const fn exit_of(status: u16) -> Exit {
     match status {
         401 | 403 => Exit::Unauthorized,
@@ -136,17 +140,17 @@ const fn exit_of(status: u16) -> Exit {
     }
 }
 
-/// The text of an element, in the XML that all stores answer with.
-fn element(body: &str, name: &str) -> Option<String> {
+/// The text of an element of an error response, which is XML for all stores.
+fn xml_element(body: &str, name: &str) -> Option<String> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
-    Some(words(text)).filter(|text| !text.is_empty())
+    Some(sanitize(text)).filter(|text| !text.is_empty())
 }
 
-/// Words from elsewhere as they may be shown on a terminal.
-fn words(text: &str) -> String {
+/// Truncates a text of a store, and removes control characters, so that it can be shown.
+fn sanitize(text: &str) -> String {
     let legal = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    legal.take(LONGEST_WORDS).collect::<String>().trim().into()
+    legal.take(MAX_TEXT).collect::<String>().trim().into()
 }
 
 #[cfg(test)]
@@ -154,12 +158,12 @@ mod tests {
     use super::*;
 
     fn refusal(status: u16, body: &'static str) -> Problem {
-        let answer = Answer { status, request_id: None, body: body.into() };
-        StoreError::refused(answer).explain("the upload to s3://b/k")
+        let response = StoreResponse { status, request_id: None, body: body.into() };
+        StoreError::refused(response).explain("the upload to s3://b/k")
     }
 
     #[test]
-    fn an_answer_is_told_in_the_store_s_words_and_no_others() {
+    fn only_code_and_message_of_a_response_are_shown() {
         let problem = refusal(
             403,
             "<?xml version=\"1.0\"?><Error><Code>SignatureDoesNotMatch</Code>\
@@ -174,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_words_is_told_by_its_status() {
+    fn a_response_without_xml_is_shown_by_its_status() {
         for (status, exit) in [(404, Exit::Local), (503, Exit::GaveUp), (400, Exit::Local)] {
             let problem = refusal(status, "<html>");
             assert_eq!(problem.exit, exit);

@@ -6,7 +6,7 @@
 //! - nothing is visible in the store before the whole file has arrived and was verified;
 //! - its SHA-256 and the rest of the receipt can be metadata of the object, which is fixed when
 //!   an upload starts;
-//! - an upload that fails is repeated without the service, where the export may be gone by then;
+//! - an upload that fails is repeated without the service, where the export may have expired;
 //! - the length is known, and with it the parts.
 //!
 //! ```text

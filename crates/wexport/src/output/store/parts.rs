@@ -13,11 +13,11 @@ use object_store::{MultipartId, MultipartUpload, PutPayload, PutResult, Result, 
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::error::StoreError;
-use super::transport::ask;
+use super::transport::run;
 
 /// The smallest part, and the largest object that is put in one request: **8 MiB**. S3 requires
-/// at least 5 MiB.
-pub(super) const SMALLEST_PART: u64 = 8 << 20;
+/// at least 5 MiB for each part but the last.
+pub(super) const MIN_PART_SIZE: u64 = 8 << 20;
 
 /// The most parts of an upload: the limit of S3.
 const MAX_PARTS: u64 = 10_000;
@@ -27,18 +27,20 @@ const MAX_CONCURRENT: u64 = 4;
 
 /// How a file is divided into parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Division {
-    part: u64,
+struct PartPlan {
+    /// The size of each part but the last, in **bytes**.
+    size: u64,
+    /// The number of parts that are sent at once.
     concurrent: usize,
 }
 
-impl Division {
-    fn of(length: u64) -> Self {
+impl PartPlan {
+    fn new(length: u64) -> Self {
         const MIB: u64 = 1 << 20;
-        let part = SMALLEST_PART.max(length.div_ceil(MAX_PARTS).next_multiple_of(MIB));
+        let size = MIN_PART_SIZE.max(length.div_ceil(MAX_PARTS).next_multiple_of(MIB));
         // Parts are larger than 8 MiB only in files beyond 80 GB.
-        let concurrent = (MAX_CONCURRENT * SMALLEST_PART / part).max(1);
-        Self { part, concurrent: usize::try_from(concurrent).unwrap_or(1) }
+        let concurrent = (MAX_CONCURRENT * MIN_PART_SIZE / size).max(1);
+        Self { size, concurrent: usize::try_from(concurrent).unwrap_or(1) }
     }
 }
 
@@ -50,18 +52,18 @@ pub(super) async fn send_parts(
     length: u64,
     on_progress: &(dyn Fn(u64) + Sync),
 ) -> std::result::Result<(), StoreError> {
-    let Division { part, concurrent } = Division::of(length);
-    // Dropping it aborts the requests.
-    let mut under_way = JoinSet::new();
+    let PartPlan { size: part_size, concurrent } = PartPlan::new(length);
+    // Dropping the set cancels the requests.
+    let mut in_flight = JoinSet::new();
     let (mut next, mut done) = (0, 0);
-    while next < length || !under_way.is_empty() {
-        if next < length && under_way.len() < concurrent {
-            let size = part.min(length - next);
+    while next < length || !in_flight.is_empty() {
+        if next < length && in_flight.len() < concurrent {
+            let size = part_size.min(length - next);
             let bytes = read(file.clone(), next, size).await?;
-            let sending = upload.put_part(in_pieces(&bytes));
-            under_way.spawn(async move { ask(sending).await.map(|()| size) });
+            let sending = upload.put_part(payload(&bytes));
+            in_flight.spawn(async move { run(sending).await.map(|()| size) });
             next += size;
-        } else if let Some(ended) = under_way.join_next().await {
+        } else if let Some(ended) = in_flight.join_next().await {
             done += ended.map_err(|error| StoreError::Other(error.to_string()))??;
             on_progress(done);
         }
@@ -91,14 +93,14 @@ pub(super) async fn read(
     read.map_err(|error| StoreError::Other(format!("cannot read the downloaded file: {error}")))
 }
 
-/// The size of the pieces in which a body is sent, in bytes. A stalled connection is noticed by a
-/// piece that is not taken.
-const PIECE: usize = 65_536;
+/// The size of the chunks of a body, in **bytes**: a connection has stalled if it takes no other
+/// chunk.
+const CHUNK: usize = 65_536;
 
-/// Divides a body into pieces.
-pub(super) fn in_pieces(bytes: &Bytes) -> PutPayload {
-    let starts = (0..bytes.len()).step_by(PIECE);
-    starts.map(|start| bytes.slice(start..bytes.len().min(start + PIECE))).collect()
+/// Divides a body into chunks.
+pub(super) fn payload(bytes: &Bytes) -> PutPayload {
+    let starts = (0..bytes.len()).step_by(CHUNK);
+    starts.map(|start| bytes.slice(start..bytes.len().min(start + CHUNK))).collect()
 }
 
 /// A multipart upload whose id is known, so that another process can abort it.
@@ -158,17 +160,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_fit_the_limit_and_memory() {
+    fn parts_fit_the_limits_of_s3_and_of_memory() {
         const MIB: u64 = 1 << 20;
-        for (length, part, concurrent) in [
+        for (length, size, concurrent) in [
             (8 * MIB + 1, 8 * MIB, 4),
             (80_000 * MIB, 8 * MIB, 4),
             (80_000 * MIB + 1, 9 * MIB, 3),
             (5 << 40, 525 * MIB, 1),
         ] {
-            let division = Division::of(length);
-            assert_eq!(division, Division { part, concurrent }, "{length}");
-            assert!(length.div_ceil(part) <= 10_000);
+            let plan = PartPlan::new(length);
+            assert_eq!(plan, PartPlan { size, concurrent }, "{length}");
+            assert!(length.div_ceil(size) <= 10_000);
         }
     }
 }

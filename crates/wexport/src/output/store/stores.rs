@@ -28,9 +28,9 @@ impl Stores {
         Self { settings, transport: OnceCell::new(), buckets: Mutex::default() }
     }
 
-    /// The client of a bucket. It is made when it is first asked for.
+    /// The client of a bucket. It is created by the first call.
     pub(in crate::output) async fn bucket(&self, address: &Address) -> Result<Bucket, Problem> {
-        // Locked until the client is there: all exports of a run ask at the same time.
+        // Locked while the client is created: the exports of a run call this at the same time.
         let mut buckets = self.buckets.lock().await;
         let name = (address.scheme, address.bucket.clone());
         if let Some(bucket) = buckets.get(&name) {
@@ -54,7 +54,7 @@ pub(in crate::output) async fn check(
     if_exists: IfExistsArg,
 ) -> Result<Option<String>, Problem> {
     let bucket = stores.bucket(address).await?;
-    let (Key::Named(key), IfExistsArg::Skip | IfExistsArg::Error) = (&address.key, if_exists)
+    let (Key::Exact(key), IfExistsArg::Skip | IfExistsArg::Error) = (&address.key, if_exists)
     else {
         return Ok(None);
     };

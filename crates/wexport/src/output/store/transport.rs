@@ -1,4 +1,4 @@
-//! How requests to a store are sent: as all others, and with a note of how each ended.
+//! Sends the requests of the stores' clients over the program's connections.
 
 use std::cell::RefCell;
 use std::error::Error as StdError;
@@ -22,11 +22,12 @@ use object_store::client::{
 use object_store::{ClientConfigKey, ClientOptions};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::error::{Answer, LastExchange, StoreError};
+use super::error::{RequestOutcome, StoreError, StoreResponse};
 use crate::problem::Problem;
 use crate::settings::{Settings, apply_headers};
 
-/// The program's own way to send requests, for a store's client.
+/// Sends requests for a store's client with the program's TLS and proxy settings. Clones share the
+/// connections.
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
     sender: HttpSender<TimedBody>,
@@ -35,31 +36,32 @@ pub(super) struct Transport {
 }
 
 tokio::task_local! {
-    /// How the last request of whatever is asked for at the moment ended. The store's client
-    /// keeps some of it to itself, and shows the rest with what need not be shown.
-    static LAST: RefCell<Option<LastExchange>>;
+    /// The outcome of the last request of the current operation. The errors of the store's client
+    /// lack some of its facts, and quote whole response bodies.
+    static LAST_OUTCOME: RefCell<Option<RequestOutcome>>;
 }
 
-/// Asks a store for something, and keeps what it takes to explain a failure.
-pub(super) async fn ask<T>(
-    asking: impl Future<Output = object_store::Result<T>>,
+/// Runs an operation of a store's client. An error is made from the outcome of its last request.
+pub(super) async fn run<T>(
+    operation: impl Future<Output = object_store::Result<T>>,
 ) -> Result<T, StoreError> {
-    let noting = async {
-        let asked = asking.await;
-        asked.map_err(|error| StoreError::new(LAST.with(RefCell::take), &error))
+    let run = async {
+        let result = operation.await;
+        result.map_err(|error| StoreError::new(LAST_OUTCOME.with(RefCell::take), &error))
     };
-    LAST.scope(RefCell::default(), noting).await
+    LAST_OUTCOME.scope(RefCell::default(), run).await
 }
 
-/// The largest answer that is read: what a store says of itself is short.
-const LARGEST_ANSWER: usize = 1_048_576;
+/// The longest response body that is read, in **bytes**: objects are never downloaded, and other
+/// responses are short.
+const MAX_RESPONSE: usize = 1_048_576;
 
 impl Transport {
     pub(super) fn new(settings: &Settings) -> Result<Self, Problem> {
         let refuse = |error: &dyn fmt::Display| Problem::usage(error.to_string());
         let tls = settings.tls();
         let rules = settings.proxy.value.rules().map_err(|error| refuse(&error))?;
-        let rules = rules.with_direct(OF_THIS_MACHINE);
+        let rules = rules.with_direct(METADATA_SERVICES);
         Ok(Self {
             sender: HttpSender::new(&tls, rules).map_err(|error| refuse(&error))?,
             stall: settings.stall_timeout.value.0,
@@ -71,16 +73,16 @@ impl Transport {
         let (mut head, body) = request.into_parts();
         apply_headers(&mut head.headers);
         if head.uri.scheme_str() != Some("https") && !self.allow_plain_http {
-            let detail = "it speaks plain http, and that was not allowed";
+            let detail = "plain http is not allowed";
             return Err(Failure::new(FailureKind::Untrusted).with_detail(detail));
         }
         let progress = BodyProgress::default();
         let request = Request::from_parts(head, TimedBody { body, progress: progress.clone() });
-        let response = self.while_moving(&progress, self.sender.send(request)).await?;
+        let response = self.until_stalled(&progress, self.sender.send(request)).await?;
         let (head, body) = response.into_parts();
         let body = self.collect(body).await?;
         let request_id = REQUEST_IDS.iter().find_map(|name| head.headers.get(*name));
-        note(LastExchange::Answered(Answer {
+        record(RequestOutcome::Response(StoreResponse {
             status: head.status.as_u16(),
             request_id: request_id.and_then(|id| id.to_str().ok()).map(String::from),
             body: body.clone(),
@@ -88,17 +90,17 @@ impl Transport {
         Ok(Response::from_parts(head, body.into()))
     }
 
-    /// Waits for as long as bytes are taken from a body, and a while longer.
-    async fn while_moving<T>(
+    /// Waits for a response until no part of the request's body was sent for the stall timeout.
+    async fn until_stalled<T>(
         &self,
         progress: &BodyProgress,
-        work: impl Future<Output = Result<T, Failure>>,
+        response: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let mut work = pin!(work);
+        let mut response = pin!(response);
         loop {
             let give_up_at = progress.last() + self.stall;
-            match timeout_at(give_up_at, &mut work).await {
-                Ok(done) => return done,
+            match timeout_at(give_up_at, &mut response).await {
+                Ok(result) => return result,
                 Err(_) if progress.last() + self.stall > give_up_at => {}
                 Err(_) => return Err(Failure::new(FailureKind::Stalled)),
             }
@@ -119,7 +121,7 @@ impl Transport {
                 }
                 Some(Ok(frame)) => {
                     let data = frame.into_data().unwrap_or_default();
-                    if data.len() > LARGEST_ANSWER - collected.len() {
+                    if data.len() > MAX_RESPONSE - collected.len() {
                         return Err(Failure::new(FailureKind::TooLong));
                     }
                     collected.extend_from_slice(&data);
@@ -129,15 +131,17 @@ impl Transport {
     }
 }
 
-/// Where machines give out credentials of their own: no proxy stands before them.
-const OF_THIS_MACHINE: &str = "169.254.0.0/16,fe80::/10,fd00:ec2::/32,metadata.google.internal";
+/// The metadata services of cloud machines, which issue credentials. Requests to them use no proxy:
+/// they are reachable from the machine itself only.
+const METADATA_SERVICES: &str = "169.254.0.0/16,fe80::/10,fd00:ec2::/32,metadata.google.internal";
 
-/// Where the stores say by which id their support finds a request.
+/// The headers with the id by which the support of S3, Google Cloud Storage and Azure finds a
+/// request.
 const REQUEST_IDS: [&str; 3] = ["x-amz-request-id", "x-guploader-uploadid", "x-ms-request-id"];
 
-fn note(last: LastExchange) {
-    // Nobody may be asking: a client renews its credentials when it likes.
-    let _ = LAST.try_with(|noted| noted.replace(Some(last)));
+fn record(outcome: RequestOutcome) {
+    // Fails outside of an operation: a client may renew its credentials in a task of its own.
+    let _ = LAST_OUTCOME.try_with(|last| last.replace(Some(outcome)));
 }
 
 impl HttpConnector for Transport {
@@ -152,8 +156,8 @@ impl HttpConnector for Transport {
 impl HttpService for Transport {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.exchange(request).await.map_err(|failure| {
-            note(LastExchange::Failed(failure.clone()));
-            // It says what may be tried again.
+            record(RequestOutcome::Failed(failure.clone()));
+            // The client decides by the kind whether to retry.
             let kind = match failure.kind() {
                 FailureKind::NotSent => HttpErrorKind::Connect,
                 FailureKind::Unanswered | FailureKind::Cut => HttpErrorKind::Interrupted,
@@ -165,7 +169,7 @@ impl HttpService for Transport {
     }
 }
 
-/// When a body was last taken from.
+/// When the last part of a body was sent.
 #[derive(Clone, Debug)]
 struct BodyProgress(Arc<Mutex<Instant>>);
 
@@ -181,7 +185,7 @@ impl BodyProgress {
     }
 }
 
-/// A body that notes when it is taken from.
+/// A body that records when its parts are sent.
 #[derive(Debug)]
 struct TimedBody {
     body: HttpRequestBody,

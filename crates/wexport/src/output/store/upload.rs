@@ -10,9 +10,9 @@ use tokio::time::timeout;
 use super::address::{Address, numbered};
 use super::bucket::{Bucket, PutCondition, StartedUpload, attributes_of};
 use super::error::StoreError;
-use super::parts::{SMALLEST_PART, read, send_parts};
+use super::parts::{MIN_PART_SIZE, read, send_parts};
 use super::stores::Stores;
-use super::transport::ask;
+use super::transport::run;
 use super::upload_dir::{PendingUpload, UploadDir, UploadId};
 use crate::args::IfExistsArg;
 use crate::clock;
@@ -39,7 +39,7 @@ pub(crate) struct Upload {
 #[derive(Debug)]
 enum Multipart {
     None,
-    /// The request that starts it is under way, in a task of its own: it is not cancelled with the
+    /// The request that starts it is in flight, in a task of its own: it is not cancelled with the
     /// upload, since the store may have started it already.
     Starting(JoinHandle<Result<StartedUpload, StoreError>>),
     Started(Box<dyn MultipartUpload>),
@@ -171,7 +171,7 @@ impl Upload {
 
     async fn try_keys(&mut self, on_progress: &OnProgress<'_>) -> Result<UploadEnd, Problem> {
         let first = self.pending.key.clone();
-        // One of another process, that was killed.
+        // Of a process that was killed.
         let aborted = self.abort_multipart().await;
         aborted.map_err(|error| explain(error, &self.address.url(&first)))?;
         for number in 1..=LAST_NUMBER {
@@ -208,12 +208,12 @@ impl Upload {
             match look_up(&self.bucket, key, self.receipt()).await {
                 Ok(Some(result)) => return Ok(result),
                 Ok(None) => {}
-                // Credentials that may only write: the put itself finds out.
+                // The credentials may allow writes only: the store checks the put.
                 Err(error) if error.is_forbidden() => {}
                 Err(error) => return Err(error),
             }
         }
-        let ended = if self.receipt().bytes <= SMALLEST_PART {
+        let ended = if self.receipt().bytes <= MIN_PART_SIZE {
             put_whole(&self.bucket, key, &self.dir, self.receipt(), condition).await
         } else {
             self.put_parts(key, condition, on_progress).await
@@ -251,7 +251,7 @@ impl Upload {
         if !is_checked && look_up(&self.bucket, key, &self.pending.receipt).await?.is_some() {
             return Err(StoreError::taken());
         }
-        ask(upload.complete()).await?;
+        run(upload.complete()).await?;
         self.multipart = Multipart::None;
         self.record(None)
     }
@@ -272,7 +272,7 @@ impl Upload {
         // An upload that the store refused to start need not be aborted.
         let _ = self.wait_for_start().await;
         if let Multipart::Started(upload) = &mut self.multipart {
-            match ask(upload.abort()).await {
+            match run(upload.abort()).await {
                 Err(error) if !error.is_missing() => return Err(error),
                 _ => self.multipart = Multipart::None,
             }
@@ -297,15 +297,15 @@ impl Upload {
         receipt.finished = clock::now().to_string();
         key.rsplit('/').next().unwrap_or(key).clone_into(&mut receipt.file);
         let key = format!("{key}{ENDING}");
-        let doing = format!("the file was uploaded, but its receipt {}", self.address.url(&key));
-        let json = receipt.to_json().map_err(|error| Problem::local(&doing, &error))?;
+        let operation = format!("the receipt {} of the uploaded file", self.address.url(&key));
+        let json = receipt.to_json().map_err(|error| Problem::local(&operation, &error))?;
         let json_type = [(Attribute::ContentType, "application/json")].into_iter().collect();
         let put = self.bucket.put(&key, json.into(), json_type, PutCondition::Replace).await;
-        put.map_err(|error| error.explain(&doing))
+        put.map_err(|error| error.explain(&operation))
     }
 }
 
-/// Whether a key is taken, and whether by this very file.
+/// Looks up an object: `Uploaded` if it is the file of the receipt, `Taken` if it is another.
 async fn look_up(
     bucket: &Bucket,
     key: &str,

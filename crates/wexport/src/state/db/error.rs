@@ -9,7 +9,7 @@ use rusqlite::{Error, ErrorCode};
 use crate::problem::{Exit, Problem};
 use crate::state::batch::Batch;
 
-/// Cause the database of a batch could not be read or written.
+/// Why the database of a batch could not be read or written.
 #[derive(Debug)]
 pub(crate) struct DbError {
     /// The id of the batch.
@@ -20,13 +20,13 @@ pub(crate) struct DbError {
 
 #[derive(Debug)]
 pub(super) enum Cause {
-    /// Its contents are not what this program writes.
+    /// Its contents are invalid.
     Damaged(String),
     /// It is a database of another program.
     Foreign,
     /// Another process runs the batch.
     Locked,
-    /// It was not written to its end.
+    /// It was not stored completely.
     Incomplete,
     /// A file beside it could not be created.
     Io(io::Error),

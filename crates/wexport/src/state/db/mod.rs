@@ -30,7 +30,7 @@ use self::rows::{HAS_STATUS, Pages, read_result, read_row, select_results, selec
 use self::schema::Access;
 pub(crate) use self::writer::{BatchDbWriter, Reopen};
 use super::batch::Batch;
-use super::run::{Items, Row, RowResult, RowStatus, RunDescription, Totals};
+use super::run::{Items, Row, RowResult, RowStatus, RunDescription, StatusCounts};
 
 /// The database of a batch, for reading.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct BatchDb {
     connection: Mutex<Connection>,
 }
 
-/// The note with the description of the batch.
+/// The name of the note with the description of the batch.
 const DESCRIPTION: &str = "description";
 
 impl BatchDb {
@@ -54,7 +54,7 @@ impl BatchDb {
         &self.batch
     }
 
-    /// What was asked for, and how it ended.
+    /// The description of the batch.
     pub(crate) fn description(&self) -> Result<RunDescription, DbError> {
         let text = self.note(DESCRIPTION)?;
         let description = text.and_then(|text| serde_json::from_str(&text).ok());
@@ -69,10 +69,10 @@ impl BatchDb {
     }
 
     /// The number of exports with each status.
-    pub(crate) fn totals(&self) -> Result<Totals, DbError> {
+    pub(crate) fn totals(&self) -> Result<StatusCounts, DbError> {
         self.query(|connection| {
             let sql = "SELECT standing, count(*) FROM export GROUP BY standing";
-            let mut totals = Totals::default();
+            let mut totals = StatusCounts::default();
             for counted in connection.prepare(sql)?.query_map([], |row| {
                 let count: i64 = row.get(1)?;
                 Ok((row.get::<_, RowStatus>(0)?, count.unsigned_abs()))

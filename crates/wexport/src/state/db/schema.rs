@@ -14,7 +14,10 @@ const APPLICATION: i32 = i32::from_be_bytes(*b"wexp");
 /// The version of the schema, in the header of the file.
 const VERSION: i32 = 1;
 
-/// Text columns are JSON, except standing and claim. `fresh` is the checkpoint of the job before
+/// Text columns are JSON, except `standing` and `claim`.
+///
+/// `what` is the subject of an export, `place` its destination, `standing` its status, `claim` the
+/// name that its file has reserved, `outcome` its end. `fresh` is the checkpoint of the job before
 /// its first request, `checkpoint` the last one that was stored, while the export can be resumed.
 const SCHEMA: &str = "
     CREATE TABLE note (

@@ -1,67 +1,24 @@
-//! What the database stores, and files that are not one.
+//! What the database stores, and invalid database files.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use export_host::CheckpointStore as _;
-use export_hyper::{
-    Checkpoint, Config, DocumentExport, ExportJob, ExportSpec, Pacer, Step, Timestamp, Token,
-};
+use export_hyper::Pacer;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::args::OutputArgs;
-use crate::output::Destination;
 use crate::problem::{Exit, Problem};
-use crate::state::{Learned, NewRow, RowEnd, RunCheckpoints, RunOptions, RunStore, StateDir};
-use crate::subject::Subject;
-
-fn now() -> Timestamp {
-    Timestamp::from_date(2026, 11, 25)
-}
-
-fn row(number: u64) -> NewRow {
-    let spec = ExportSpec::document(format!("d{number}"), DocumentExport::pdf());
-    let job = ExportJob::new(spec, &Config::new("https://api.example.com").unwrap()).unwrap();
-    NewRow {
-        line: number + 1,
-        subject: Subject {
-            kind: "document".into(),
-            id: format!("d{number}"),
-            ..Subject::default()
-        },
-        destination: Destination::new(&OutputArgs::default(), now()).unwrap(),
-        fresh: job.checkpoint(),
-    }
-}
-
-/// The checkpoint of the same job after its submit was sent.
-fn begun(number: u64) -> Checkpoint {
-    let config = Config::new("https://api.example.com").unwrap();
-    let mut job = ExportJob::resume(row(number).fresh, &config).unwrap();
-    let Step::Transmit(transmit) = job.step(now()) else { panic!("it is to be submitted") };
-    let (_, in_flight) = transmit.start(now(), Some(&Token::fixed("t").unwrap()), 0);
-    in_flight.checkpoint()
-}
-
-fn description() -> RunDescription {
-    RunDescription {
-        began: now(),
-        base_url: "https://api.example.com".into(),
-        api_version: "2026-01-01".into(),
-        source: Some("list.csv".into()),
-        options: RunOptions::default(),
-        end: None,
-    }
-}
+use crate::state::fixtures::{batch_description, done, failed, row, submitted};
+use crate::state::{Learned, RowEnd, RunCheckpoints, RunStore, StateDir};
 
 /// A batch with this number of exports, in a temporary folder.
 fn batch_db(rows: u64) -> (BatchDbWriter, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let state = StateDir::open(folder.path()).unwrap();
-    (state.create_batch(&description(), (1..=rows).map(row)).unwrap(), folder)
+    (state.create_batch(&batch_description(), (1..=rows).map(row)).unwrap(), folder)
 }
 
 fn reopen(db: BatchDbWriter) -> BatchDbWriter {
@@ -70,29 +27,21 @@ fn reopen(db: BatchDbWriter) -> BatchDbWriter {
     BatchDbWriter::resume(&batch, Reopen::Resumable).unwrap()
 }
 
-fn done(file: &str) -> RowEnd {
-    RowEnd::Done { file: file.into(), receipt: None }
-}
-
-fn failed(exit: Exit) -> RowEnd {
-    RowEnd::Failed { error: Box::new((&Problem::new(exit, "it failed")).into()) }
-}
-
 #[test]
 fn stored_checkpoints_survive_a_restart() {
     let (db, _folder) = batch_db(3);
-    let begun = begun(2);
-    db.store_checkpoint(2, &begun).unwrap();
+    let checkpoint = submitted(2);
+    db.store_checkpoint(2, &checkpoint).unwrap();
     let db = reopen(db);
     let statuses: Vec<_> = (1..=3).map(|number| db.row(number).unwrap().status).collect();
     assert_eq!(statuses, [RowStatus::Waiting, RowStatus::Open, RowStatus::Waiting]);
-    assert_eq!(db.row(2).unwrap().checkpoint, begun);
+    assert_eq!(db.row(2).unwrap().checkpoint, checkpoint);
     assert_eq!(db.row(1).unwrap().checkpoint, row(1).fresh);
     assert_eq!(
         (db.load_checkpoint(2).unwrap(), db.load_checkpoint(1).unwrap()),
-        (Some(begun), None)
+        (Some(checkpoint), None)
     );
-    assert_eq!(db.description().unwrap(), description());
+    assert_eq!(db.description().unwrap(), batch_description());
     assert!(db.row(4).is_err());
 }
 
@@ -103,15 +52,15 @@ fn a_checkpoint_is_removed_with_the_result() {
     let (db, _folder) = batch_db(1);
     let db = Arc::new(db);
     let store = RunCheckpoints::new(Arc::clone(&db) as Arc<dyn RunStore>);
-    store.store("1", &begun(1)).unwrap();
+    store.store("1", &submitted(1)).unwrap();
     store.remove("1").unwrap();
     assert!(db.load_checkpoint(1).unwrap().is_some());
     db.conclude(1, &done("a.pdf")).unwrap();
     assert!(db.load_checkpoint(1).unwrap().is_none());
     // A late call changes nothing.
-    assert!(db.store_checkpoint(1, &begun(1)).is_err());
+    assert!(db.store_checkpoint(1, &submitted(1)).is_err());
     assert!(db.conclude(1, &failed(Exit::Local)).is_err());
-    assert_eq!(db.totals().unwrap(), Totals { done: 1, ..Totals::default() });
+    assert_eq!(db.totals().unwrap(), StatusCounts { done: 1, ..StatusCounts::default() });
 }
 
 #[test]
@@ -127,16 +76,21 @@ fn resumable_failures_are_reopened() {
             RowEnd::Skipped { file: "b.pdf".into() },
         ];
         for (number, end) in (1..).zip(&ends) {
-            db.store_checkpoint(number, &begun(number)).unwrap();
+            db.store_checkpoint(number, &submitted(number)).unwrap();
             db.conclude(number, end).unwrap();
         }
         assert_eq!(db.reopen(which).unwrap(), reopened);
         let totals = db.totals().unwrap();
         let restarted = if which == Reopen::All { 2 } else { 0 };
-        let wanted =
-            Totals { open: 2, waiting: restarted, done: 1, skipped: 1, failed: 2 - restarted };
+        let wanted = StatusCounts {
+            open: 2,
+            waiting: restarted,
+            done: 1,
+            skipped: 1,
+            failed: 2 - restarted,
+        };
         assert_eq!(totals, wanted, "{which:?}");
-        assert_eq!(db.row(1).unwrap().checkpoint, begun(1));
+        assert_eq!(db.row(1).unwrap().checkpoint, submitted(1));
         assert_eq!(db.row(3).unwrap().checkpoint, row(3).fresh);
     }
 }
@@ -215,7 +169,7 @@ fn only_the_owner_can_read_it() {
     use std::os::unix::fs::PermissionsExt;
 
     let (db, _folder) = batch_db(1);
-    db.store_checkpoint(1, &begun(1)).unwrap();
+    db.store_checkpoint(1, &submitted(1)).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let folder = db.db.batch().path();
     assert_eq!(mode(folder), 0o700);

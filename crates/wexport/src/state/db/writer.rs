@@ -20,7 +20,7 @@ use crate::state::lock::Lock;
 use crate::state::log::EventLog;
 use crate::state::run::{
     FINAL_CODES, Items, Learned, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd,
-    RunStore, Totals,
+    RunStore, StatusCounts,
 };
 
 /// The database of a batch, for writing. It holds the lock of the batch.
@@ -39,7 +39,7 @@ pub(crate) enum Reopen {
     All,
 }
 
-/// Notes in the database.
+/// The names of the other notes.
 const PACER: &str = "pacer";
 const BATCH_STATE: &str = "batch";
 
@@ -103,7 +103,7 @@ impl BatchDbWriter {
         })
     }
 
-    /// Updates one row, which has to match.
+    /// Updates one row. Fails if none matches.
     fn update(
         &self,
         number: u64,
@@ -115,7 +115,7 @@ impl BatchDbWriter {
         }
     }
 
-    /// A note; `None` if it is missing or cannot be parsed. A batch can do without.
+    /// Loads a note; `None` if it is missing or cannot be parsed. No such note is essential.
     fn load_note<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, DbError> {
         Ok(self.db.note(name)?.and_then(|text| serde_json::from_str(&text).ok()))
     }
@@ -143,7 +143,7 @@ impl RunStore for BatchDbWriter {
         self.db.batch().open_log().map(Some)
     }
 
-    fn totals(&self) -> Result<Totals, Problem> {
+    fn totals(&self) -> Result<StatusCounts, Problem> {
         Ok(self.db.totals()?)
     }
 
@@ -220,7 +220,7 @@ impl RunStore for BatchDbWriter {
     fn store_learned(&self, learned: &Learned) -> Result<(), Problem> {
         let Learned { pacer, batch } = learned;
         if let Some(pacer) = pacer {
-            // For other batches. This one has it in its database.
+            // For other batches: this one has a note of its own.
             let _ = self.db.batch().paces.store(&self.db.description()?.base_url, pacer);
         }
         Ok(self.db.query(|connection| {

@@ -1,143 +1,145 @@
-//! How long a batch will take, judged by how fast its exports came to their end of late.
+//! Estimates the remaining time of a batch from the rate at which its exports have ended recently.
 //!
-//! The ends of a batch do not come evenly. With eight exports in flight that take five minutes each,
-//! eight files come within seconds, and then none for five minutes. Whoever divides the files of
-//! the last minute by a minute is wrong by a factor of ten in either direction. So:
+//! Exports do not end evenly. If eight of them are in flight and each takes five minutes, eight end
+//! within seconds, and then none for five minutes. The number of ends in the last minute would be
+//! wrong by a factor of ten, in either direction. Therefore:
 //!
-//! - **Ends are counted in generations.** A generation is as many exports as were in flight at
-//!   most: when so many have ended, each place in flight was given away once. The pace is that of
-//!   the last whole generations, of at least [`ENDS`] ends and [`LEAST_TIME`] together.
-//! - **It is measured from an end to an end**, and what has passed since the last one is taken off
-//!   the time that is left. Between two waves the time counts down, as it should.
-//! - **At the start there is none**, until a generation has followed the first end: how long the
-//!   service took for the first file says nothing of how many it makes at once. Once nothing is
-//!   left to submit there is no other generation to wait for: then a few ends have to do.
-//! - **In a stall there is none.** When nothing has ended for twice as long as ever in what was
-//!   measured, the pace is that of another time.
+//! - **Ends are counted in generations.** A generation is the highest number of exports that were
+//!   in flight: after this many ends, each of them was replaced once. The rate is that of the last
+//!   whole generations, over at least [`MIN_RECENT_ENDS`] ends and [`MIN_TIME`].
+//! - **The rate is measured from one end to another**, and the time since the last end is
+//!   subtracted from the estimate. Between two waves of ends, the estimate counts down.
+//! - **At the start there is no estimate** until a generation has followed the first end: the time
+//!   to the first end does not show how many exports the service runs at once. If all exports were
+//!   submitted, no other generation follows, and [`MIN_ENDS`] ends are enough.
+//! - **In a stall there is no estimate**: if no export has ended for twice the longest gap in the
+//!   measured time, the measured rate is obsolete.
 //!
-//! Exports that were skipped are left out: the service had no part in them.
+//! Skipped exports do not count: the service does nothing for them.
 
 use std::time::Duration;
 
-/// A pace over fewer ends is too rough, where more are to be had.
-const ENDS: u64 = 20;
+/// The number of ends that a rate is measured over, if there are as many.
+const MIN_RECENT_ENDS: u64 = 20;
 
-/// A pace over fewer ends than this is none.
-const LEAST_ENDS: u64 = 5;
+/// The number of ends that a rate needs.
+const MIN_ENDS: u64 = 5;
 
-/// Nor is one over less time: what comes within a moment was ready before.
-const LEAST_TIME: Duration = Duration::from_secs(5);
+/// The time that a rate needs: exports that end within a moment may have been ready before.
+const MIN_TIME: Duration = Duration::from_secs(5);
 
-/// A stall that is shorter is of no interest.
-const SHORT: Duration = Duration::from_secs(10);
+/// A stall is at least this much longer than twice the longest gap.
+const STALL_MARGIN: Duration = Duration::from_secs(10);
 
-/// How much is remembered, whatever the size of the batch.
-const MOST_POINTS: usize = 128;
+/// The most samples that are kept, for batches of any size.
+const MAX_SAMPLES: usize = 128;
 
-/// When exports ended.
+/// Records when exports ended.
 #[derive(Clone, Debug, Default)]
 pub(in crate::ui) struct EtaEstimator {
-    /// Some of the ends, the first one first, at least `spacing` apart.
-    points: Vec<End>,
+    /// Some of the ends, from the first, at least `spacing` apart.
+    samples: Vec<Sample>,
     spacing: Duration,
-    last: Option<End>,
-    /// The longest time without an end since the youngest point.
+    /// The last end, which may not be one of the samples.
+    last: Option<Sample>,
+    /// The longest time without an end since the last of the samples.
     gap: Duration,
+    /// The highest number of exports that were in flight.
     generation: u64,
 }
 
 /// The end of an export.
 #[derive(Clone, Copy, Debug)]
-struct End {
+struct Sample {
     at: Duration,
-    /// How many there were with it.
-    count: u64,
-    /// The longest time without an end since the point before.
+    /// The number of exports that had ended, this one included.
+    ended: u64,
+    /// The longest time without an end since the sample before.
     gap: Duration,
 }
 
 impl EtaEstimator {
-    /// An export ended.
+    /// Records the end of an export.
     pub(in crate::ui) fn end(&mut self, now: Duration) {
         let Some(last) = self.last else {
-            let first = End { at: now, count: 1, gap: Duration::ZERO };
-            self.points.push(first);
+            let first = Sample { at: now, ended: 1, gap: Duration::ZERO };
+            self.samples.push(first);
             self.last = Some(first);
             return;
         };
         self.gap = self.gap.max(now.saturating_sub(last.at));
-        let end = End { at: now, count: last.count + 1, gap: self.gap };
+        let end = Sample { at: now, ended: last.ended + 1, gap: self.gap };
         self.last = Some(end);
-        match self.points.last_mut() {
-            Some(point) if point.at == now => *point = End { gap: point.gap, ..end },
-            Some(point) if now.saturating_sub(point.at) < self.spacing => {}
+        match self.samples.last_mut() {
+            Some(sample) if sample.at == now => *sample = Sample { gap: sample.gap, ..end },
+            Some(sample) if now.saturating_sub(sample.at) < self.spacing => {}
             _ => {
-                self.points.push(end);
+                self.samples.push(end);
                 self.gap = Duration::ZERO;
             }
         }
-        if self.points.len() == MOST_POINTS {
+        if self.samples.len() == MAX_SAMPLES {
             self.thin_out(now);
         }
     }
 
-    /// So many are in flight.
+    /// Records the number of exports in flight.
     pub(in crate::ui) fn in_flight(&mut self, count: u64) {
         self.generation = self.generation.max(count);
     }
 
-    /// How long the rest will take, `to_submit` of which are not in flight yet; `None` if nobody
-    /// can tell.
+    /// The time that `rest` exports will take, `to_submit` of which are not in flight yet; `None` if
+    /// there is no estimate.
     pub(in crate::ui) fn left(&self, now: Duration, rest: u64, to_submit: u64) -> Option<Duration> {
         let last = self.last?;
-        let ends = self.ends_to_measure(last.count - 1, to_submit)?;
-        let is_before = |point: &End| {
-            point.count + ends <= last.count && last.at.saturating_sub(point.at) >= LEAST_TIME
+        let ends = self.ends_to_measure(last.ended - 1, to_submit)?;
+        let is_before = |sample: &Sample| {
+            sample.ended + ends <= last.ended && last.at.saturating_sub(sample.at) >= MIN_TIME
         };
-        let from = self.points.iter().rposition(is_before).unwrap_or_default();
-        let first = self.points.get(from)?;
-        let (time, count) = (last.at.saturating_sub(first.at), last.count - first.count);
-        if time < LEAST_TIME || count < LEAST_ENDS {
+        let from = self.samples.iter().rposition(is_before).unwrap_or_default();
+        let first = self.samples.get(from)?;
+        let (time, count) = (last.at.saturating_sub(first.at), last.ended - first.ended);
+        if time < MIN_TIME || count < MIN_ENDS {
             return None;
         }
         let since_last = now.saturating_sub(last.at);
-        let gaps = self.points.iter().skip(from + 1).map(|point| point.gap);
+        let gaps = self.samples.iter().skip(from + 1).map(|sample| sample.gap);
         let longest = gaps.max().unwrap_or_default().max(self.gap);
-        if since_last > longest * 2 + SHORT {
+        if since_last > longest * 2 + STALL_MARGIN {
             return None;
         }
         let left = Duration::try_from_secs_f64(time.as_secs_f64() * rest as f64 / count as f64);
         left.ok()?.checked_sub(since_last).filter(|left| !left.is_zero())
     }
 
-    /// How many ends to look back, of those after the first.
-    fn ends_to_measure(&self, seen: u64, to_submit: u64) -> Option<u64> {
+    /// The number of recent ends to measure, of the `available` ones after the first.
+    fn ends_to_measure(&self, available: u64, to_submit: u64) -> Option<u64> {
         let generation = self.generation.max(1);
-        let enough = generation * ENDS.div_ceil(generation);
-        match seen / generation {
-            _ if seen >= enough => Some(enough),
-            0 if to_submit == 0 => Some(seen),
+        let enough = generation * MIN_RECENT_ENDS.div_ceil(generation);
+        match available / generation {
+            _ if available >= enough => Some(enough),
+            0 if to_submit == 0 => Some(available),
             0 => None,
             generations => Some(generations * generation),
         }
     }
 
-    /// Leaves half of the points or fewer, spread evenly over the run.
+    /// Keeps at most half of the samples, spread evenly over the run.
     fn thin_out(&mut self, now: Duration) {
-        let began = self.points.first().map_or(now, |first| first.at);
-        self.spacing = now.saturating_sub(began) / (MOST_POINTS as u32 / 2 - 1);
+        let began = self.samples.first().map_or(now, |first| first.at);
+        self.spacing = now.saturating_sub(began) / (MAX_SAMPLES as u32 / 2 - 1);
         let (mut kept, mut gap) = (None, Duration::ZERO);
-        self.points.retain_mut(|point| {
-            gap = gap.max(point.gap);
-            let is_far = |at| point.at.saturating_sub(at) >= self.spacing;
-            let stays = kept.is_none_or(is_far);
-            if stays {
-                kept = Some(point.at);
-                point.gap = std::mem::take(&mut gap);
+        self.samples.retain_mut(|sample| {
+            gap = gap.max(sample.gap);
+            let is_far = |at| sample.at.saturating_sub(at) >= self.spacing;
+            let is_kept = kept.is_none_or(is_far);
+            if is_kept {
+                kept = Some(sample.at);
+                sample.gap = std::mem::take(&mut gap);
             }
-            stays
+            is_kept
         });
-        // Those behind the last one that stays.
+        // The gaps of the samples that were removed after the last one that is kept.
         self.gap = self.gap.max(gap);
     }
 }
@@ -150,7 +152,7 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
-    /// What is said of a batch whose exports end at these times, in whole seconds.
+    /// The estimator of a batch. Times are in seconds.
     struct Run {
         eta: EtaEstimator,
         rest: u64,
@@ -176,12 +178,12 @@ mod tests {
     }
 
     #[test]
-    fn at_an_even_pace_the_time_left_is_what_it_will_be() {
+    fn an_even_rate_is_estimated_exactly() {
         let mut run = Run::new(1000, 60);
         for second in 1..=500 {
             run.end(60.0 + f64::from(second));
             let left = run.left(60.0 + f64::from(second));
-            // Nobody can tell before a generation has followed the first end.
+            // There is no estimate before a generation has followed the first end.
             assert_eq!(left.is_some(), second > 60, "{second}: {left:?}");
             if let Some(left) = left {
                 assert!(left.abs_diff(1000 - second as u64) <= 1, "{second}: {left}");
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn where_ends_come_in_waves_the_time_left_counts_down_between_them() {
+    fn the_estimate_counts_down_between_waves() {
         // Eight in flight, five minutes each: five waves.
         let mut run = Run::new(40, 8);
         for wave in 1..=4 {
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn once_all_are_in_flight_a_few_ends_have_to_do() {
+    fn a_few_ends_suffice_if_all_are_in_flight() {
         let mut run = Run::new(40, 40);
         for second in 1..=20 {
             run.end(60.0 + f64::from(second) * 2.0);
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_in_quick_succession_are_measured_over_some_seconds() {
+    fn quick_ends_are_measured_over_some_seconds() {
         let mut run = Run::new(1000, 1);
         for tenth in 0..300 {
             let now = f64::from(tenth) / 10.0;
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_has_no_end_that_anybody_could_tell() {
+    fn a_stall_has_no_estimate() {
         let mut run = Run::new(1000, 10);
         for second in 1..=100 {
             run.end(f64::from(second));
@@ -238,7 +240,7 @@ mod tests {
         assert_eq!(run.left(105.0), Some(895));
         assert_eq!(run.left(112.0), Some(888));
         assert_eq!(run.left(113.0), None);
-        // It goes on, half as fast: the time without an end is among what is measured.
+        // The batch resumes at half the rate: the stall is part of the measured time.
         run.end(200.0);
         for second in 1..=40 {
             run.end(200.0 + 2.0 * f64::from(second));
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_longer_than_was_said_has_no_time_left_rather_than_a_wrong_one() {
+    fn an_estimate_that_was_exceeded_is_dropped() {
         let mut run = Run::new(21, 21);
         for second in 1..=20 {
             run.end(f64::from(second));
@@ -257,28 +259,28 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_ends_takes_little_memory_and_the_pace_is_that_of_late() {
+    fn memory_is_bounded_and_the_rate_is_recent() {
         let mut run = Run::new(2_000_000, 100);
         for end in 0..1_000_000_u32 {
-            // At first ten a second; after some hours, fifty.
+            // Ten a second for some hours, then fifty.
             let slow = f64::from(end.min(200_000)) / 10.0;
             run.end(slow + f64::from(end.saturating_sub(200_000)) / 50.0);
-            assert!(run.eta.points.len() < MOST_POINTS);
+            assert!(run.eta.samples.len() < MAX_SAMPLES);
         }
         let left = run.left(20_000.0 + 16_000.0).unwrap();
         assert!(left.abs_diff(1_000_000 / 50) < 300, "{left}");
-        let gap = run.eta.points.iter().map(|point| point.gap).max().unwrap();
+        let gap = run.eta.samples.iter().map(|sample| sample.gap).max().unwrap();
         assert!(gap < at(0.2), "{gap:?}");
     }
 
     #[test]
-    fn many_ends_at_one_moment_say_nothing_of_the_next() {
+    fn simultaneous_ends_have_no_rate() {
         let mut run = Run::new(1000, 8);
         for _ in 0..500 {
             run.end(3.0);
         }
         assert_eq!(run.left(3.0), None);
         assert_eq!(run.left(10.0), None);
-        assert_eq!(run.eta.points.len(), 1);
+        assert_eq!(run.eta.samples.len(), 1);
     }
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::outages::OutageTracker;
-use crate::event::{BatchEnd, BatchStart, Event, Failure, Record, Tally, Totals};
+use crate::event::{BatchEnd, BatchStart, EndCounts, Event, Failure, Record, Totals};
 use crate::text::{harmless, seconds, span};
 use crate::ui::messages::{Message, sentence};
 
 /// The shortest time between two messages with totals.
 const TOTALS_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Makes the messages of a batch. It keeps nothing of any export.
+/// Turns the events of a batch into messages. It keeps no state of single exports.
 #[derive(Debug, Default)]
 pub(super) struct BatchNarrator {
     outages: OutageTracker,
@@ -31,7 +31,7 @@ impl BatchNarrator {
                 if start.resumed { Message::Notice(text) } else { Message::Progress(text) }
             }
             Event::Totals(totals) => Message::Progress(self.totals(now, totals)?),
-            event => alone(event, record.row)?,
+            event => stateless(event, record.row)?,
         };
         Some(match message {
             Message::Progress(text) => Message::Progress(harmless(&text).into_owned()),
@@ -54,8 +54,8 @@ impl BatchNarrator {
     }
 }
 
-/// The message for an event by itself.
-fn alone(event: &Event, row: Option<u64>) -> Option<Message> {
+/// The message for an event that does not depend on earlier events.
+fn stateless(event: &Event, row: Option<u64>) -> Option<Message> {
     Some(match (event, row) {
         (Event::Warning { message }, Some(row)) => {
             Message::Notice(format!("warning: row {row}: {message}"))
@@ -69,36 +69,37 @@ fn alone(event: &Event, row: Option<u64>) -> Option<Message> {
     })
 }
 
-/// An export ended without its file: `failed: row 17 (document d17 as pdf): submit was refused`.
+/// The message for a failed export: `failed: row 17 (document d17 as pdf): submit was refused`.
 fn failed(row: u64, Failure { what, export, .. }: &Failure) -> String {
     let export = export.as_ref().map(|export| format!(" ({export})")).unwrap_or_default();
     format!("failed: row {row}{export}: {what}")
 }
 
-/// A batch begins: `beginning 40 exports of jobs.csv from https://..., API version 2026-01-01`.
+/// The message for the start of a run:
+/// `starting 40 exports of jobs.csv from https://..., API version 2026-01-01`.
 pub(in crate::ui) fn started(start: &BatchStart, batch: Option<&str>) -> String {
     let BatchStart { source, exports, left, resumed, api_version, base_url, .. } = start;
     let source = if source == "-" { "standard input" } else { source };
     let what = if *resumed {
-        format!("going on with {left} of {}", count(*exports))
+        format!("resuming {left} of {}", count(*exports))
     } else {
-        format!("beginning {}", count(*exports))
+        format!("starting {}", count(*exports))
     };
     let batch = batch.map(|batch| format!(" (batch {batch})")).unwrap_or_default();
     format!("{what} of {source} from {base_url}, API version {api_version}{batch}")
 }
 
-/// Where the exports are: `12 of 40 done, 1 failed; 20 waiting, 2 downloading, 5 to submit`.
+/// The number of exports in each step: `12 of 40 done, 1 failed; 20 waiting, 2 downloading, 5 to submit`.
 pub(in crate::ui) fn counts(totals: &Totals) -> String {
-    let moving =
-        in_flight(totals).map(|(count, what)| (count > 0).then(|| format!("{count} {what}")));
-    let moving: Vec<String> = moving.into_iter().flatten().collect();
-    let gap = if moving.is_empty() { "" } else { "; " };
-    format!("{}{gap}{}", tally(totals.exports, totals.over), moving.join(", "))
+    let counts =
+        unfinished(totals).map(|(count, step)| (count > 0).then(|| format!("{count} {step}")));
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    let separator = if counts.is_empty() { "" } else { "; " };
+    format!("{}{separator}{}", end_counts(totals.exports, totals.ended), counts.join(", "))
 }
 
-/// The exports that have not ended, by what they wait for.
-pub(super) const fn in_flight(totals: &Totals) -> [(u64, &'static str); 4] {
+/// The number of exports that have not ended, by their next step.
+pub(super) const fn unfinished(totals: &Totals) -> [(u64, &'static str); 4] {
     let Totals { open, to_download, uploading, to_submit, .. } = *totals;
     [
         (open, "waiting"),
@@ -110,22 +111,22 @@ pub(super) const fn in_flight(totals: &Totals) -> [(u64, &'static str); 4] {
 
 /// The message for the end of a run.
 pub(in crate::ui) fn ended(end: &BatchEnd) -> String {
-    let BatchEnd { exports, over, left, not_begun, seconds: took, .. } = end;
-    let (tally, took) = (tally(*exports, *over), span(seconds(*took)));
+    let BatchEnd { exports, ended, left, not_begun, seconds: took, .. } = end;
+    let (counts, took) = (end_counts(*exports, *ended), span(seconds(*took)));
     match (left, not_begun) {
-        (0, _) => format!("finished: {tally} in {took}"),
-        (left, 0) => format!("stopped: {tally}, {left} left after {took}"),
-        (left, not_begun) => {
-            format!("stopped: {tally}, {left} left ({not_begun} not begun) after {took}")
+        (0, _) => format!("finished: {counts} in {took}"),
+        (left, 0) => format!("stopped: {counts}, {left} left after {took}"),
+        (left, not_started) => {
+            format!("stopped: {counts}, {left} left ({not_started} not started) after {took}")
         }
     }
 }
 
-fn tally(exports: u64, Tally { done, skipped, failed }: Tally) -> String {
+fn end_counts(exports: u64, EndCounts { done, skipped, failed }: EndCounts) -> String {
     let mut text = format!("{done} of {exports} done");
-    for (count, what) in [(failed, "failed"), (skipped, "skipped")] {
+    for (count, end) in [(failed, "failed"), (skipped, "skipped")] {
         if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
+            text.push_str(&format!(", {count} {end}"));
         }
     }
     text
@@ -135,7 +136,7 @@ fn count(exports: u64) -> String {
     if exports == 1 { "1 export".into() } else { format!("{exports} exports") }
 }
 
-/// Rounds the remaining time up to the precision of the estimate.
+/// Rounds the remaining time, in **seconds**, up to the precision of the estimate.
 pub(super) fn rounded(left: f64) -> Duration {
     let left = seconds(left).as_secs();
     let step = match left {
@@ -158,15 +159,15 @@ mod tests {
     }
 
     #[test]
-    fn totals_are_told_every_half_a_minute_if_anything_changed() {
+    fn totals_are_printed_every_30_s_if_they_changed() {
         let mut narrator = BatchNarrator::default();
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         for second in 0..200_u64 {
-            // Nothing happens between 45 and 130, but that time passes.
+            // No export ends between 45 s and 130 s.
             let done = if second < 45 { second } else { 45.max(second.saturating_sub(85)) };
             let totals = Totals {
                 exports: 1000,
-                over: Tally { done, ..Tally::default() },
+                ended: EndCounts { done, ..EndCounts::default() },
                 to_submit: 1000 - done,
                 under_way: second % 3,
                 seconds_left: Some((1000 - second) as f64),
@@ -174,10 +175,10 @@ mod tests {
             };
             let record = Record::new(Timestamp::EPOCH, None, Event::Totals(totals));
             if let Some(Message::Progress(text)) = narrator.message(at(second), &record) {
-                told.push(format!("{second} {text}"));
+                messages.push(format!("{second} {text}"));
             }
         }
-        insta::assert_snapshot!(told.join("\n"), @r"
+        insta::assert_snapshot!(messages.join("\n"), @r"
         30 30 of 1000 done; 970 to submit; 17 min left
         60 45 of 1000 done; 955 to submit; 16 min left
         131 46 of 1000 done; 954 to submit; 15 min left
@@ -187,23 +188,23 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_left_is_rounded_up_to_what_it_is_worth() {
+    fn remaining_time_is_rounded_up() {
         let rounded = [1.0, 58.0, 61.0, 599.0, 601.0, 3599.0, 3601.0].map(rounded);
         assert_eq!(rounded, [5, 60, 70, 600, 660, 3600, 3900].map(at));
     }
 
     #[test]
-    fn one_export_is_one_export() {
+    fn one_export_is_singular() {
         let start = BatchStart {
             source: "-".into(),
             exports: 1,
-            over: Tally::default(),
+            ended: EndCounts::default(),
             left: 1,
             resumed: false,
             api_version: "V".into(),
             base_url: "URL".into(),
         };
-        let wanted = "beginning 1 export of standard input from URL, API version V (batch 7)";
+        let wanted = "starting 1 export of standard input from URL, API version V (batch 7)";
         assert_eq!(started(&start, Some("7")), wanted);
     }
 }

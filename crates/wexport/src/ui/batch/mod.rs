@@ -1,6 +1,6 @@
 //! The display of a batch: its totals, and how each of its exports ended.
 //!
-//! The steps of each export are for the log and for scripts: people see how it ended.
+//! The other events of each export are only in the log and in the JSON output.
 
 mod eta;
 mod line;
@@ -20,9 +20,9 @@ use super::display::Display;
 use super::live_line::{Clock, LiveLine, clock};
 use super::messages::Message;
 use super::terminal::{self, Colour, Screen};
-use crate::event::{BatchEnd, Event, Record, Tally};
+use crate::event::{BatchEnd, EndCounts, Event, Record};
 
-/// A line of totals that changes, and above it what went wrong.
+/// A line of totals that changes, and above it warnings and failures.
 pub(in crate::ui) struct Live {
     line: LiveLine<BatchView>,
     narrator: BatchNarrator,
@@ -40,14 +40,14 @@ impl Live {
     /// Replaces the line with the last message.
     fn end(&mut self, end: &BatchEnd) {
         self.line.end();
-        self.line.screen().say_in(colour(end), &ended(end));
+        self.line.screen().print_in(colour(end), &ended(end));
     }
 }
 
 fn colour(end: &BatchEnd) -> Option<Colour> {
     match end {
         BatchEnd { left: 1.., .. } => Some(Colour::Yellow),
-        BatchEnd { over: Tally { failed: 1.., .. }, .. } => Some(Colour::Red),
+        BatchEnd { ended: EndCounts { failed: 1.., .. }, .. } => Some(Colour::Red),
         _ => None,
     }
 }
@@ -56,7 +56,7 @@ impl Display for Live {
     fn show(&mut self, record: &Record) {
         let now = self.line.now();
         if let Some(Message::Notice(text)) = self.narrator.message(now, record) {
-            self.line.screen().say(&text);
+            self.line.screen().print(&text);
         }
         match &record.event {
             Event::BatchStarted(start) => self.line.begin(BatchView::new(now, start), line),
@@ -93,9 +93,9 @@ impl Plain {
 
 impl Display for Plain {
     fn show(&mut self, record: &Record) {
-        let told = self.narrator.message((self.clock)(), record);
-        if let Some(Message::Progress(text) | Message::Notice(text)) = told {
-            self.screen.say(&text);
+        let message = self.narrator.message((self.clock)(), record);
+        if let Some(Message::Progress(text) | Message::Notice(text)) = message {
+            self.screen.print(&text);
         }
     }
 }

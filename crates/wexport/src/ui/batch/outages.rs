@@ -6,18 +6,18 @@ use crate::event::Event;
 use crate::text::{seconds, span};
 use crate::ui::messages::RequestFailure;
 
-/// Throttling has ended when there was no 429 for this long. At the limit of the service, one comes
-/// now and then.
-const CALM: Duration = Duration::from_secs(30);
+/// Throttling has ended when there was no 429 for this long: at the limit of the service, a few of
+/// them are normal.
+const THROTTLING_END: Duration = Duration::from_secs(30);
 
-/// A wait after a 429 that is shorter, in seconds, is not reported.
-const SHORT: f64 = 1.0;
+/// The shortest wait after a 429 that is reported, in **seconds**.
+const MIN_REPORTED_WAIT: f64 = 1.0;
 
 /// An outage is reported when no request has succeeded for this long.
-const LONG: Duration = Duration::from_secs(20);
+const MIN_OUTAGE: Duration = Duration::from_secs(20);
 
-/// The number of failed requests in a row that make an outage.
-const FEW: u32 = 3;
+/// The number of failed requests in a row that are reported as an outage.
+const MIN_FAILURES: u32 = 3;
 
 /// Tracks whether the service throttles, and whether it is reachable.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ pub(super) struct OutageTracker {
     outage: Option<Outage>,
 }
 
-/// A time in which no request succeeds.
+/// A period in which no request succeeds.
 #[derive(Debug)]
 struct Outage {
     since: Duration,
@@ -36,16 +36,16 @@ struct Outage {
 }
 
 impl OutageTracker {
-    /// Updates how long requests are held back, in seconds. Returns a message.
+    /// Records for how many **seconds** requests are held back. Returns a message.
     pub(super) fn held(&mut self, now: Duration, wait: Option<f64>) -> Option<String> {
         match (wait, self.held) {
-            (Some(wait), None) if wait < SHORT => None,
+            (Some(wait), None) if wait < MIN_REPORTED_WAIT => None,
             (Some(wait), before) => {
                 self.held = Some(now.saturating_add(seconds(wait)));
                 let is_new = before.is_none();
-                is_new.then(|| format!("throttled, going on in {}", span(seconds(wait))))
+                is_new.then(|| format!("throttled for {}", span(seconds(wait))))
             }
-            (None, Some(until)) if now >= until.saturating_add(CALM) => {
+            (None, Some(until)) if now >= until.saturating_add(THROTTLING_END) => {
                 self.held = None;
                 Some("no longer throttled".into())
             }
@@ -53,23 +53,23 @@ impl OutageTracker {
         }
     }
 
-    /// Updates the result of a request of any export. Returns a message.
+    /// Records the result of a request of any export. Returns a message.
     pub(super) fn response(&mut self, now: Duration, event: &Event) -> Option<String> {
-        let is_answer = matches!(event, Event::Answered { status, .. } if *status < 500);
-        if is_answer {
+        let is_response = matches!(event, Event::Answered { status, .. } if *status < 500);
+        if is_response {
             let outage = self.outage.take()?;
-            return outage.is_reported.then(|| "the service answers again".into());
+            return outage.is_reported.then(|| "the service responds again".into());
         }
         let failure = RequestFailure::new(event)?;
         let outage = Outage { since: now, requests: 0, is_reported: false };
         let outage = self.outage.get_or_insert(outage);
         outage.requests = outage.requests.saturating_add(1);
         let lasted = now.saturating_sub(outage.since);
-        if outage.is_reported || outage.requests < FEW || lasted < LONG {
+        if outage.is_reported || outage.requests < MIN_FAILURES || lasted < MIN_OUTAGE {
             return None;
         }
         outage.is_reported = true;
-        Some(format!("nothing went through for {}, trying again ({failure})", span(lasted)))
+        Some(format!("no request succeeded for {}, retrying ({failure})", span(lasted)))
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn answered(status: u16) -> Event {
+    fn response(status: u16) -> Event {
         let (phase, retry_after_seconds, request_id) = ("poll".into(), None, None);
         Event::Answered { phase, status, retry_after_seconds, request_id }
     }
@@ -90,12 +90,12 @@ mod tests {
     fn throttling_is_reported_once() {
         let mut tracker = OutageTracker::default();
         assert_eq!(tracker.held(at(0), Some(0.4)), None);
-        assert_eq!(tracker.held(at(1), Some(11.5)).unwrap(), "throttled, going on in 12 s");
+        assert_eq!(tracker.held(at(1), Some(11.5)).unwrap(), "throttled for 12 s");
         for second in 2..100 {
             let wait = (second % 20 < 5).then_some(4.0);
             assert_eq!(tracker.held(at(second), wait), None, "{second}");
         }
-        // Held until 88 the last time.
+        // The last wait ends at 88 s.
         assert_eq!(tracker.held(at(117), None), None);
         assert_eq!(tracker.held(at(118), None).unwrap(), "no longer throttled");
         assert_eq!(tracker.held(at(119), None), None);
@@ -106,10 +106,10 @@ mod tests {
     fn outages_are_reported_with_their_end() {
         let mut tracker = OutageTracker::default();
         let messages = [(0, 503), (10, 503), (19, 503), (25, 502), (40, 503), (41, 200), (42, 200)]
-            .map(|(second, status)| tracker.response(at(second), &answered(status)));
+            .map(|(second, status)| tracker.response(at(second), &response(status)));
         let messages: Vec<String> = messages.into_iter().flatten().collect();
-        let begins = "nothing went through for 25 s, trying again (poll was answered 502)";
-        assert_eq!(messages, [begins, "the service answers again"]);
+        let begins = "no request succeeded for 25 s, retrying (poll failed with 502)";
+        assert_eq!(messages, [begins, "the service responds again"]);
     }
 
     #[test]
@@ -118,13 +118,13 @@ mod tests {
         for second in 0..100 {
             // Every other request gets a response, even if it is a refusal.
             let status = if second % 2 == 0 { 503 } else { 404 };
-            assert_eq!(tracker.response(at(second), &answered(status)), None);
+            assert_eq!(tracker.response(at(second), &response(status)), None);
         }
         // Two failures in a minute are too few.
-        assert_eq!(tracker.response(at(100), &answered(503)), None);
-        assert_eq!(tracker.response(at(160), &answered(503)), None);
+        assert_eq!(tracker.response(at(100), &response(503)), None);
+        assert_eq!(tracker.response(at(160), &response(503)), None);
         // A 429 is a response.
-        assert_eq!(tracker.response(at(161), &answered(429)), None);
-        assert_eq!(tracker.response(at(162), &answered(503)), None);
+        assert_eq!(tracker.response(at(161), &response(429)), None);
+        assert_eq!(tracker.response(at(162), &response(503)), None);
     }
 }

@@ -1,86 +1,100 @@
-//! One line of the display: a pure function of what there is to show, the time and the width.
+//! Renders the line of a single export: a pure function of the view, the time and the width.
 
 use std::time::Duration;
 
 use super::view::{Activity, ExportView, Pause, PauseReason, TransferRate};
 use crate::text::{clip, clock, columns, share, size, span};
-use crate::ui::line_parts::{Part, fit, join, more, part};
+use crate::ui::segments::{Segment, append, drop_to_fit};
 use crate::ui::terminal::Colour;
 
-/// A name that is cut shorter than this, in columns, is none.
-const SHORTEST: usize = 12;
+/// The shortest truncated name that is shown, in columns.
+const MIN_NAME_WIDTH: usize = 12;
 
-/// A line of at most so many columns, and its colour.
+/// The longest status of the service that is shown, in columns.
+const MAX_STATUS_WIDTH: usize = 24;
+
+/// The line, at most `width` columns wide, and its colour.
 pub(super) fn line(view: &ExportView, now: Duration, width: usize) -> (String, Option<Colour>) {
-    let mut parts = parts(view, now);
-    parts.push(part(4, clock(now.saturating_sub(view.began))));
-    // The same share at each moment: what stands behind the name does not jump.
+    let mut segments = segments(view, now);
+    segments.push(Segment::new(4, clock(now.saturating_sub(view.began))));
+    // The name always gets the same space, so that the text after it does not jump.
     let mut line = clip(&view.name, width / 3).into_owned();
-    if !fit(&mut parts, width.saturating_sub(columns(&line))) {
-        // What happens is worth more than to what.
+    if !drop_to_fit(&mut segments, width.saturating_sub(columns(&line))) {
+        // The activity is more important than the name.
         line.clear();
     }
-    join(&mut line, &parts);
+    append(&mut line, &segments);
     (clip(&line, width).into_owned(), colour(view))
 }
 
-/// The last line of an export, which stays: `document d1  done: report.pdf, 2.9 MiB in 12 s`.
-pub(super) fn last(view: &ExportView, now: Duration, how: &str, width: usize) -> String {
-    let how = format!("{how} {}", span(now.saturating_sub(view.began)));
-    let room = width.saturating_sub(columns(&how) + 2);
-    // A name that cannot be recognised helps nobody; where the file is, does.
-    if room < columns(&view.name).min(SHORTEST) {
-        return how;
+/// The line that stays when an export has ended:
+/// `document d1  done: report.pdf, 2.9 MiB in 12 s`.
+pub(super) fn final_line(view: &ExportView, now: Duration, end: &str, width: usize) -> String {
+    let end = format!("{end} {}", span(now.saturating_sub(view.began)));
+    let room = width.saturating_sub(columns(&end) + 2);
+    // The destination is more important than the name.
+    if room < columns(&view.name).min(MIN_NAME_WIDTH) {
+        return end;
     }
-    format!("{}  {how}", clip(&view.name, room))
+    format!("{}  {end}", clip(&view.name, room))
 }
 
-fn parts(view: &ExportView, now: Duration) -> Vec<Part> {
+fn segments(view: &ExportView, now: Duration) -> Vec<Segment> {
     let pause =
         view.pause.as_ref().map(|Pause { until, reason }| (until.saturating_sub(now), reason));
     let pause = pause.filter(|(left, _)| !left.is_zero());
     match (pause, &view.activity) {
         (Some((left, PauseReason::Throttled)), _) => {
-            vec![part(0, format!("asked to wait {}", span(left))), more(2, " ", "(429)")]
+            let wait = format!("throttled for {}", span(left));
+            vec![Segment::new(0, wait), Segment::after(2, " ", "(429)")]
         }
         (Some((left, PauseReason::Retry { reason })), _) => {
-            let reason = more(2, " ", format!("({reason})"));
-            vec![part(0, format!("trying again in {}", span(left))), reason]
+            let wait = format!("retrying in {}", span(left));
+            vec![Segment::new(0, wait), Segment::after(2, " ", format!("({reason})"))]
         }
-        (_, Activity::Submitting) => vec![part(0, "asking for the export")],
+        (_, Activity::Submitting) => vec![Segment::new(0, "submitting")],
         (Some((left, PauseReason::PollInterval)), Activity::Exporting { status, .. }) => {
-            let next = more(1, ", ", format!("next poll in {}", span(left)));
-            vec![part(0, clip(status, 24)), next]
+            let next = format!("next poll in {}", span(left));
+            vec![status_segment(status), Segment::after(1, ", ", next)]
         }
         (None, Activity::Exporting { status, polling: true }) => {
-            vec![part(0, clip(status, 24)), more(1, ", ", "polling")]
+            vec![status_segment(status), Segment::after(1, ", ", "polling")]
         }
-        (None, Activity::Exporting { status, .. }) => vec![part(0, clip(status, 24))],
-        (_, Activity::Fetching) => vec![part(0, "asking for the file")],
+        (None, Activity::Exporting { status, .. }) => vec![status_segment(status)],
+        (_, Activity::Fetching) => vec![Segment::new(0, "requesting the file")],
         (_, Activity::Downloading { bytes, length, rate }) => {
-            moving(now, *bytes, length.filter(|length| *length > 0), rate)
+            transfer(now, *bytes, length.filter(|length| *length > 0), rate)
         }
         (_, Activity::Uploading { bytes, length, rate }) => {
-            let mut parts = vec![part(0, "uploading")];
-            parts.extend(moving(now, *bytes, Some(*length).filter(|length| *length > 0), rate));
-            parts
+            let mut segments = vec![Segment::new(0, "uploading")];
+            segments.extend(transfer(
+                now,
+                *bytes,
+                Some(*length).filter(|length| *length > 0),
+                rate,
+            ));
+            segments
         }
     }
 }
 
-/// How much of the file there is, how fast it comes or goes, and how long that will take.
-fn moving(now: Duration, bytes: u64, length: Option<u64>, rate: &TransferRate) -> Vec<Part> {
-    let per_second = rate.per_second(now).map(|rate| part(2, format!("{}/s", size(rate))));
+fn status_segment(status: &str) -> Segment {
+    Segment::new(0, clip(status, MAX_STATUS_WIDTH))
+}
+
+/// The number of bytes, their rate, and the remaining time.
+fn transfer(now: Duration, bytes: u64, length: Option<u64>, rate: &TransferRate) -> Vec<Segment> {
+    let per_second = rate.per_second(now).map(|rate| Segment::new(2, format!("{}/s", size(rate))));
     let Some(length) = length else {
-        return [Some(part(0, size(bytes))), per_second].into_iter().flatten().collect();
+        return [Some(Segment::new(0, size(bytes))), per_second].into_iter().flatten().collect();
     };
     let percent = u128::from(bytes.min(length)) * 100 / u128::from(length);
     let left = rate.time_for(now, length.saturating_sub(bytes));
     [
-        Some(part(0, format!("{percent}%"))),
-        Some(part(3, share(bytes, length))),
+        Some(Segment::new(0, format!("{percent}%"))),
+        Some(Segment::new(3, share(bytes, length))),
         per_second,
-        left.map(|left| part(1, format!("{} left", span(left)))),
+        left.map(|left| Segment::new(1, format!("{} left", span(left)))),
     ]
     .into_iter()
     .flatten()
@@ -124,8 +138,8 @@ mod tests {
         Event::Status { status: word.into() }
     }
 
-    /// Whatever may be seen of an export: a story with times.
-    fn story() -> Vec<(f64, Event)> {
+    /// The events of an export, with their times in seconds.
+    fn timeline() -> Vec<(f64, Event)> {
         let length = Some(30_400_000);
         vec![
             (0.0, sending("submit")),
@@ -141,13 +155,16 @@ mod tests {
             (36.5, sending("poll")),
             (36.6, answered(503, None)),
             (36.6, waiting(3.7, "back_off")),
-            (40.3, status("in \u{1b}[31mreview\nby somebody who takes very long over it")),
+            (40.3, status("in \u{1b}[31mreview\nof all the people who have to approve it")),
             (40.3, waiting(12.0, "pace")),
             (52.4, sending("fetch")),
             (52.5, Event::Downloading { offset: 0, length }),
             (53.5, Event::Progress { bytes: 4_100_000, length }),
             (55.5, Event::Progress { bytes: 12_900_000, length }),
-            (56.0, Event::NoAnswer { phase: "fetch".into(), why: "the answer was cut off".into() }),
+            (
+                56.0,
+                Event::NoAnswer { phase: "fetch".into(), why: "the connection was lost".into() },
+            ),
             (56.0, waiting(1.2, "back_off")),
             (57.2, sending("fetch")),
             (57.3, Event::Downloading { offset: 12_900_000, length }),
@@ -158,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_to_a_store_is_seen_on_its_way() {
+    fn upload_progress_is_shown() {
         let mut view = ExportView::new(at(0.0), "document d1");
         view.update(at(0.0), &Event::Uploading { url: "s3://b/k".into(), length: 30_400_000 });
         assert_eq!(line(&view, at(0.0), 80).0, "document d1  uploading  0%  0.0 of 29.0 MiB  0:00");
@@ -169,43 +186,44 @@ mod tests {
         assert!(narrow.contains("uploading  50%"), "{narrow}");
     }
 
-    fn told(width: usize) -> String {
+    /// The line after each event, without repetitions.
+    fn rendered(width: usize) -> String {
         let mut view = ExportView::new(at(0.0), ID);
-        let mut told = vec![line(&view, at(0.0), width).0];
-        for (time, what) in story() {
-            view.update(at(time), &what);
-            told.push(line(&view, at(time), width).0);
+        let mut lines = vec![line(&view, at(0.0), width).0];
+        for (time, event) in timeline() {
+            view.update(at(time), &event);
+            lines.push(line(&view, at(time), width).0);
         }
-        told.dedup();
-        told.join("\n")
+        lines.dedup();
+        lines.join("\n")
     }
 
     #[test]
-    fn a_life_of_an_export_at_eighty_columns() {
-        assert_snapshot!(told(79));
+    fn export_at_eighty_columns() {
+        assert_snapshot!(rendered(79));
     }
 
     #[test]
-    fn a_life_of_an_export_at_forty_columns() {
-        assert_snapshot!(told(39));
+    fn export_at_forty_columns() {
+        assert_snapshot!(rendered(39));
     }
 
     #[test]
-    fn no_line_is_wider_than_the_terminal_nor_moves_its_cursor() {
+    fn lines_fit_any_width_without_control_characters() {
         for width in 0..200 {
-            let told = told(width);
-            assert!(told.lines().all(|line| columns(line) <= width), "{width}:\n{told}");
-            assert!(told.chars().all(|c| c == '\n' || !c.is_control()), "{width}:\n{told}");
+            let text = rendered(width);
+            assert!(text.lines().all(|line| columns(line) <= width), "{width}:\n{text}");
+            assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{width}:\n{text}");
         }
     }
 
     #[test]
-    fn the_time_to_the_next_poll_counts_down_by_itself() {
+    fn the_wait_counts_down_between_events() {
         let mut view = ExportView::new(at(0.0), "document d1");
         view.update(at(0.0), &status("queued"));
         view.update(at(0.0), &waiting(3.0, "pace"));
-        let seen = [0.0, 0.1, 1.1, 2.9, 7.0].map(|time| line(&view, at(time), 79).0);
-        assert_snapshot!(seen.join("\n"), @r"
+        let lines = [0.0, 0.1, 1.1, 2.9, 7.0].map(|time| line(&view, at(time), 79).0);
+        assert_snapshot!(lines.join("\n"), @r"
         document d1  queued, next poll in 3 s  0:00
         document d1  queued, next poll in 3 s  0:00
         document d1  queued, next poll in 2 s  0:01
@@ -215,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trouble_has_a_colour() {
+    fn only_failures_are_coloured() {
         let mut view = ExportView::new(at(0.0), "document d1");
         view.update(at(0.0), &waiting(3.0, "pace"));
         assert_eq!(line(&view, at(0.0), 79).1, None);
@@ -225,11 +243,11 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_keeps_the_place_of_the_file_before_the_name() {
+    fn final_line_prefers_the_destination_to_the_name() {
         let view = ExportView::new(at(0.0), ID);
-        let lasts = [79, 60, 47, 46]
-            .map(|width| last(&view, at(12.0), "done: report.pdf, 2.9 MiB in", width));
-        assert_snapshot!(lasts.join("\n"), @r"
+        let lines = [79, 60, 47, 46]
+            .map(|width| final_line(&view, at(12.0), "done: report.pdf, 2.9 MiB in", width));
+        assert_snapshot!(lines.join("\n"), @r"
         document 124efa2a142f472ba1ceab34ed18915f  done: report.pdf, 2.9 MiB in 12 s
         document 124efa2a142f4...  done: report.pdf, 2.9 MiB in 12 s
         document ...  done: report.pdf, 2.9 MiB in 12 s

@@ -5,12 +5,12 @@ mod view;
 
 use std::time::Duration;
 
-use self::line::{last, line};
+use self::line::{final_line, line};
 use self::view::ExportView;
 use super::display::Display;
 use super::live_line::LiveLine;
 use super::messages::{Message, Narrator};
-use super::terminal::{Colour, say};
+use super::terminal::{self, Colour};
 use crate::event::{Event, Record};
 use crate::output::display_path;
 use crate::text::size;
@@ -42,18 +42,18 @@ impl Live {
         }
     }
 
-    /// Replaces the line with the last message.
-    fn end(&mut self, how: &str, colour: Option<Colour>) {
+    /// Replaces the line with the final one.
+    fn end(&mut self, end: &str, colour: Option<Colour>) {
         let Some(view) = self.line.end() else { return };
-        let text = last(&view, self.line.now(), how, self.line.screen().columns());
-        self.line.screen().say_in(colour, &text);
+        let text = final_line(&view, self.line.now(), end, self.line.screen().columns());
+        self.line.screen().print_in(colour, &text);
     }
 }
 
 impl Display for Live {
     fn show(&mut self, record: &Record) {
         if let Some(Message::Notice(text)) = self.narrator.message(&record.event) {
-            self.line.screen().say(&text);
+            self.line.screen().print(&text);
         }
         match &record.event {
             Event::Started { subject, .. } => {
@@ -61,8 +61,9 @@ impl Display for Live {
                 self.line.begin(ExportView::new(self.line.now(), &name), line);
             }
             Event::Done { file, bytes, .. } => {
-                let place = if file == "-" { "standard output".into() } else { display_path(file) };
-                self.end(&format!("done: {place}, {} in", size(*bytes)), None);
+                let destination =
+                    if file == "-" { "standard output".into() } else { display_path(file) };
+                self.end(&format!("done: {destination}, {} in", size(*bytes)), None);
             }
             Event::Skipped { file } => {
                 self.end(&format!("skipped: {} exists", display_path(file)), None)
@@ -78,7 +79,7 @@ impl Display for Live {
     }
 }
 
-/// One line for each event that matters.
+/// One line for each message.
 #[derive(Default)]
 pub(in crate::ui) struct Plain {
     narrator: Narrator,
@@ -89,12 +90,12 @@ impl Display for Plain {
         if let Some(Message::Progress(text) | Message::Notice(text)) =
             self.narrator.message(&record.event)
         {
-            say(&text);
+            terminal::print(&text);
         }
     }
 }
 
-/// Warnings. The command itself prints the error that ends it.
+/// Warnings only. The command prints the error that ends it.
 pub(in crate::ui) struct Quiet;
 
 impl Display for Quiet {
@@ -138,40 +139,43 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_above_the_line_and_the_last_one_stays() {
+    fn messages_are_printed_above_the_line() {
         let fixture = DisplayFixture::new(24, 80);
         let mut live = live(&fixture);
         show(&mut live, started("d1"));
         show(&mut live, status("queued"));
         assert_eq!(fixture.terminal.text(), "document d1  queued  0:00");
-        show(&mut live, Event::Warning { message: "mind the gap".into() });
+        show(&mut live, Event::Warning { message: "the clock is off".into() });
         fixture.at(4000);
         show(&mut live, status("started"));
-        assert_eq!(fixture.terminal.text(), "warning: mind the gap\ndocument d1  started  0:04");
+        assert_eq!(
+            fixture.terminal.text(),
+            "warning: the clock is off\ndocument d1  started  0:04"
+        );
         fixture.at(12_000);
         show(&mut live, done("/there/a.pdf"));
-        let last = "document d1  done: /there/a.pdf, 2.9 MiB in 12 s";
-        assert_eq!(fixture.terminal.text(), format!("warning: mind the gap\n{last}"));
+        let final_line = "document d1  done: /there/a.pdf, 2.9 MiB in 12 s";
+        assert_eq!(fixture.terminal.text(), format!("warning: the clock is off\n{final_line}"));
         assert_eq!(fixture.terminal.cursor(), (2, 0));
     }
 
     #[test]
     fn several_exports_have_a_line_each() {
         let fixture = DisplayFixture::new(24, 80);
-        let mut lives = [live(&fixture), live(&fixture), live(&fixture)];
-        for (live, id) in lives.iter_mut().zip(["d1", "d2", "d3"]) {
+        let mut displays = [live(&fixture), live(&fixture), live(&fixture)];
+        for (live, id) in displays.iter_mut().zip(["d1", "d2", "d3"]) {
             show(live, started(id));
             show(live, status("queued"));
         }
-        show(&mut lives[1], done("b.pdf"));
-        show(&mut lives[0], Event::Interrupted { exit_code: 130 });
+        show(&mut displays[1], done("b.pdf"));
+        show(&mut displays[0], Event::Interrupted { exit_code: 130 });
         assert_eq!(
             fixture.terminal.text(),
             "document d2  done: b.pdf, 2.9 MiB in 0 s\n\
              document d1  stopped after 0 s\n\
              document d3  queued  0:00"
         );
-        drop(lives);
+        drop(displays);
         assert_eq!(fixture.terminal.cursor(), (2, 0));
         assert!(!fixture.terminal.text().contains("d3"));
     }
@@ -179,20 +183,20 @@ mod tests {
     #[test]
     fn more_exports_than_rows_leave_no_traces() {
         let fixture = DisplayFixture::new(6, 60);
-        let mut lives: Vec<Live> = (0..20).map(|_| live(&fixture)).collect();
-        for (index, live) in lives.iter_mut().enumerate() {
+        let mut displays: Vec<Live> = (0..20).map(|_| live(&fixture)).collect();
+        for (index, live) in displays.iter_mut().enumerate() {
             show(live, started(&index.to_string()));
             show(live, status("queued"));
         }
         assert_eq!(fixture.terminal.text().lines().count(), 6, "{}", fixture.terminal.text());
-        for (index, live) in lives.iter_mut().enumerate() {
+        for (index, live) in displays.iter_mut().enumerate() {
             show(live, done(&format!("{index}.pdf")));
         }
         let all = fixture.terminal.everything();
-        let last = |index| format!("document {index}  done: {index}.pdf, 2.9 MiB in 0 s");
-        let wanted: Vec<String> = (0..20).map(last).collect();
-        let seen: Vec<&str> = all.lines().filter(|line| line.contains("done")).collect();
-        assert_eq!(seen, wanted);
+        let final_line = |index| format!("document {index}  done: {index}.pdf, 2.9 MiB in 0 s");
+        let wanted: Vec<String> = (0..20).map(final_line).collect();
+        let shown: Vec<&str> = all.lines().filter(|line| line.contains("done")).collect();
+        assert_eq!(shown, wanted);
         assert!(!all.contains("queued"), "{all}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the line of a single export shows. Events update it; `line.rs` renders it.
+//! The state that the line of a single export shows. Events update it; `line.rs` renders it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::ui::messages::RequestFailure;
 /// The state of an export. Times are those of a monotonic clock.
 #[derive(Clone, Debug)]
 pub(super) struct ExportView {
-    /// What is exported: `document d1`.
+    /// The kind and the id: `document d1`.
     pub(super) name: String,
     pub(super) began: Duration,
     pub(super) activity: Activity,
@@ -23,12 +23,13 @@ pub(super) struct ExportView {
 #[derive(Clone, Debug)]
 pub(super) enum Activity {
     Submitting,
-    /// The service makes the file. `status` is its own word; `polling` while a poll is under way.
+    /// The service produces the file. `status` is the service's own word; `polling` is true while a
+    /// poll is in flight.
     Exporting {
         status: String,
         polling: bool,
     },
-    /// The request for the file is under way.
+    /// The request for the file is in flight.
     Fetching,
     Downloading {
         bytes: u64,
@@ -137,7 +138,8 @@ fn exporting(status: &str, polling: bool) -> Activity {
     Activity::Exporting { status: harmless(status).into_owned(), polling }
 }
 
-/// Older samples are dropped: the rate is an estimate for the next seconds, not an average.
+/// The time over which a rate is measured: it is an estimate for the next seconds, not an average of
+/// the whole transfer.
 const WINDOW: Duration = Duration::from_secs(5);
 
 /// The shortest time over which a rate is measured.
@@ -153,7 +155,7 @@ impl TransferRate {
     /// Adds a sample: the number of bytes that are transferred by now.
     pub(super) fn sample(&mut self, now: Duration, bytes: u64) {
         self.samples.push_back((now, bytes));
-        // The last sample before the window stays, as the start of the window.
+        // The last sample before the window is kept: the rate is measured from it.
         while self.samples.get(1).is_some_and(|(at, _)| *at + WINDOW <= now) {
             self.samples.pop_front();
         }
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_that_of_the_last_seconds() {
+    fn rate_is_that_of_the_last_seconds() {
         let mut rate = TransferRate::default();
         rate.sample(at(0), 0);
         assert_eq!(rate.per_second(at(499)), None);
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_falls_while_nothing_arrives() {
+    fn rate_falls_during_a_stall() {
         let mut rate = TransferRate::default();
         rate.sample(at(0), 0);
         rate.sample(at(1000), 1000);

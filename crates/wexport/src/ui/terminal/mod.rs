@@ -1,7 +1,6 @@
-//! Standard error, and the terminal that it may be: text that stays, and below it a few lines that
-//! change while the program works.
+//! Standard error. On a terminal, text stays, and below it a few lines change while the program runs.
 
-mod pane;
+mod live_region;
 mod screen;
 #[cfg(test)]
 mod test_terminal;
@@ -15,22 +14,22 @@ pub(super) use self::screen::{Colour, ProgressLine, Screen};
 #[cfg(test)]
 pub(super) use self::test_terminal::TestTerminal;
 
-/// Says something on standard error, above the lines that change.
-pub(crate) fn say(text: &str) {
-    stderr().say(text);
+/// Prints to standard error, above the lines that change.
+pub(super) fn print(text: &str) {
+    stderr().print(text);
 }
 
-/// Does something to the terminal while no line changes there.
-pub(crate) fn suspend<T>(act: impl FnOnce() -> T) -> T {
+/// Calls `act` while no line is shown.
+pub(super) fn suspend<T>(act: impl FnOnce() -> T) -> T {
     stderr().suspend(act)
 }
 
-/// Whether people see both streams on one terminal.
-pub(crate) fn streams_are_one() -> bool {
+/// Whether standard output and standard error are a terminal: the same one, usually.
+pub(crate) fn streams_share_terminal() -> bool {
     io::stdout().is_terminal() && io::stderr().is_terminal()
 }
 
-/// There is one standard error, whatever runs in the process.
+/// The screen of standard error. The whole process shares it.
 pub(super) fn stderr() -> &'static Arc<Screen> {
     static SCREEN: LazyLock<Arc<Screen>> = LazyLock::new(|| Arc::new(open()));
     &SCREEN
@@ -38,19 +37,19 @@ pub(super) fn stderr() -> &'static Arc<Screen> {
 
 fn open() -> Screen {
     let (out, variable) = (Box::new(io::stderr()), |name| std::env::var(name).ok());
-    if !io::stderr().is_terminal() || !moves_its_cursor(variable("TERM").as_deref()) {
-        return Screen::unmoved(out);
+    if !io::stderr().is_terminal() || !has_cursor_movement(variable("TERM").as_deref()) {
+        return Screen::plain(out);
     }
     let size = || Term::stderr().size_checked().filter(|(rows, columns)| rows.min(columns) > &0);
     let has_colours = variable("NO_COLOR").is_none_or(|value| value.is_empty());
-    // As large as a terminal was before it could tell.
-    Screen::moving(out, move || size().unwrap_or((24, 80)), has_colours)
+    // The size of a VT100, for a terminal that does not report its own.
+    Screen::interactive(out, move || size().unwrap_or((24, 80)), has_colours)
 }
 
-fn moves_its_cursor(term: Option<&str>) -> bool {
+fn has_cursor_movement(term: Option<&str>) -> bool {
     match term {
         Some(term) => term != "dumb" && !term.is_empty(),
-        // Windows has no such variable, and its console learns its codes when it is asked for them.
+        // Windows does not set it. This call enables escape sequences in its console.
         None => cfg!(windows) && Term::stderr().features().colors_supported(),
     }
 }

@@ -1,4 +1,4 @@
-//! A terminal in memory, for tests: what a person would see.
+//! A terminal in memory, for tests.
 
 use std::io::{self, Write};
 use std::num::NonZero;
@@ -17,31 +17,31 @@ impl TestTerminal {
         Self(Arc::new(Mutex::new(Parser::new(nonzero(rows), nonzero(columns), 1000))))
     }
 
-    /// A screen that is shown here, without colours.
+    /// An interactive screen on this terminal, without colours.
     pub(crate) fn screen(&self) -> Screen {
         let size = self.clone();
         let size = move || {
             let (rows, columns) = size.0.lock().unwrap().screen().size();
             (rows.get(), columns.get())
         };
-        Screen::moving(Box::new(self.clone()), size, false)
+        Screen::interactive(Box::new(self.clone()), size, false)
     }
 
-    /// The same as a file that is written here: nothing moves.
-    pub(crate) fn page(&self) -> Screen {
-        Screen::unmoved(Box::new(self.clone()))
+    /// A plain screen that writes to this terminal.
+    pub(crate) fn plain_screen(&self) -> Screen {
+        Screen::plain(Box::new(self.clone()))
     }
 
     pub(crate) fn resize(&self, rows: u16, columns: u16) {
         self.0.lock().unwrap().screen_mut().set_size(nonzero(rows), nonzero(columns));
     }
 
-    /// The rows that have text.
+    /// The text on the screen, without empty rows at the end.
     pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap().screen().contents().trim_end().into()
     }
 
-    /// The text in the terminal's colour of this number.
+    /// The text in a colour of the terminal's palette.
     pub(crate) fn text_in(&self, colour: u8) -> String {
         let parser = self.0.lock().unwrap();
         let (rows, columns) = parser.screen().size();
@@ -53,7 +53,7 @@ impl TestTerminal {
             .collect()
     }
 
-    /// What has left the screen at its top as well.
+    /// The text on the screen and in the scrollback.
     pub(crate) fn everything(&self) -> String {
         let mut parser = self.0.lock().unwrap();
         let (rows, columns) = parser.screen().size();
@@ -84,7 +84,7 @@ fn nonzero(number: u16) -> NonZero<u16> {
 
 impl Write for TestTerminal {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // As a terminal that is not raw does it.
+        // A terminal that is not in raw mode does this.
         let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\n', "\r\n");
         self.0.lock().unwrap().process(text.as_bytes());
         Ok(bytes.len())

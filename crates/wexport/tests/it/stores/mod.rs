@@ -1,7 +1,7 @@
-//! Files that go into an object store, against a server that speaks S3.
+//! Files in an object store, against an S3 server.
 
-mod cut;
-mod many;
+mod batches;
+mod interruptions;
 mod trust;
 
 use std::fs;
@@ -16,10 +16,10 @@ use crate::world::{World, quick};
 
 const PDF: [&str; 4] = ["document", "d1", "-f", "pdf"];
 
-/// Three parts.
+/// The length of a file that is uploaded in three parts.
 const LARGE: u64 = 20_000_000;
 
-/// A world whose commands find the store at this address.
+/// A world whose commands use the store at this address.
 fn world(config: Config, store: SocketAddr) -> World {
     let mut world = World::with(config);
     world.set("AWS_ACCESS_KEY_ID", "an-aws-key");
@@ -34,12 +34,12 @@ fn large() -> Config {
     quick().with_artifact_size(LARGE)
 }
 
-/// Exports to a place, which may be followed by more words.
-fn line<'a>(place: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&PDF[..], &["-o", place], more].concat()
+/// The command that exports to a URL, with more flags.
+fn line<'a>(url: &'a str, flags: &[&'a str]) -> Vec<&'a str> {
+    [&PDF[..], &["-o", url], flags].concat()
 }
 
-/// All that the program has written down of its jobs.
+/// The files of the state: names and contents.
 fn state(world: &World) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     let mut folders = vec![world.home()];
@@ -57,52 +57,52 @@ fn state(world: &World) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// Whether a file waits for its upload on this machine.
-fn waits(world: &World) -> bool {
+/// Whether a downloaded file is waiting for its upload.
+fn has_pending_upload(world: &World) -> bool {
     state(world).iter().any(|(name, _)| name == "file" || name == "upload.json")
 }
 
-/// Lets everything pass but the bytes after so many.
-fn only(first: usize, act: Act) -> impl Fn(&[u8], usize) -> Act + Send + Sync + 'static {
+/// Passes everything, but acts once on the bytes at an offset.
+fn act_at(offset: usize, act: Act) -> impl Fn(&[u8], usize) -> Act + Send + Sync + 'static {
     move |bytes, before| {
-        let crosses = before < first && before + bytes.len() >= first;
+        let crosses = before < offset && before + bytes.len() >= offset;
         if crosses { act } else { Act::Pass }
     }
 }
 
 #[test]
-fn a_file_is_put_there_with_its_type_and_where_it_came_from() {
+fn objects_have_a_type_and_metadata() {
     for config in [quick(), large()] {
         let (world, bucket) = (world(config, moto().address), moto().bucket());
-        let place = format!("s3://{bucket}/reports/a b.pdf");
-        let ran = world.done(&line(&place, &[]));
-        assert_eq!(ran.out, format!("{place}\n"));
+        let url = format!("s3://{bucket}/reports/a b.pdf");
+        let ran = world.done(&line(&url, &[]));
+        assert_eq!(ran.out, format!("{url}\n"));
         assert!(ran.err.contains("uploading"), "{}", ran.err);
         let object = moto().object(&bucket, "reports/a%20b.pdf").unwrap();
         assert!(object.body == world.exported());
         assert_eq!(object.header("content-type"), Some("application/pdf"));
-        let told = |name: &str| object.header(&format!("x-amz-meta-{name}")).map(String::from);
-        assert_eq!(told("bytes"), Some(object.body.len().to_string()));
-        assert_eq!(told("submits").as_deref(), Some("1"));
-        assert!(told("operation").unwrap().starts_with(world.server.url()));
+        let metadata = |name: &str| object.header(&format!("x-amz-meta-{name}")).map(String::from);
+        assert_eq!(metadata("bytes"), Some(object.body.len().to_string()));
+        assert_eq!(metadata("submits").as_deref(), Some("1"));
+        assert!(metadata("operation").unwrap().starts_with(world.server.url()));
         for name in ["originalrequest", "created", "updated", "wexport"] {
-            assert!(told(name).is_some(), "{name}");
+            assert!(metadata(name).is_some(), "{name}");
         }
-        // The same file on a disk has a receipt with the same digest.
+        // The receipt of the same file on disk has the same digest.
         world.done(&line("b.pdf", &["--receipt"]));
         let receipt: Value = serde_json::from_slice(&world.read("b.pdf.receipt.json")).unwrap();
         if object.body.len() < 1_000_000 {
-            assert_eq!(receipt["sha256"].as_str(), told("sha256").as_deref());
+            assert_eq!(receipt["sha256"].as_str(), metadata("sha256").as_deref());
         }
-        assert_eq!(told("sha256").unwrap().len(), 64);
+        assert_eq!(metadata("sha256").unwrap().len(), 64);
         assert_eq!(moto().keys(&bucket), ["reports/a b.pdf"]);
         assert_eq!(moto().uploads(&bucket), [""; 0]);
-        assert!(!waits(&world));
+        assert!(!has_pending_upload(&world));
     }
 }
 
 #[test]
-fn a_folder_and_a_template_name_the_object() {
+fn prefixes_and_templates_name_the_object() {
     let (world, bucket) = (world(quick(), moto().address), moto().bucket());
     world.done(&line(&format!("s3://{bucket}"), &[]));
     world.done(&line(&format!("s3://{bucket}/in/"), &[]));
@@ -111,27 +111,27 @@ fn a_folder_and_a_template_name_the_object() {
 }
 
 #[test]
-fn a_receipt_lies_beside_the_object() {
+fn a_receipt_is_written_beside_the_object() {
     let (world, bucket) = (world(quick(), moto().address), moto().bucket());
     world.done(&line(&format!("s3://{bucket}/a.pdf"), &["--receipt"]));
     let receipt = moto().object(&bucket, "a.pdf.receipt.json").unwrap();
     assert_eq!(receipt.header("content-type"), Some("application/json"));
-    // With it, a copy can be checked.
+    // `verify` checks a copy against it.
     fs::write(world.work().join("a.pdf.receipt.json"), &receipt.body).unwrap();
     fs::write(world.work().join("a.pdf"), moto().object(&bucket, "a.pdf").unwrap().body).unwrap();
     world.done(&["verify", "a.pdf"]);
 }
 
 #[test]
-fn places_that_make_no_sense_are_refused_before_anything_is_sent() {
+fn invalid_addresses_are_refused() {
     let world = world(quick(), moto().address);
-    let refused = |place: &str| {
-        let ran = world.run(&line(place, &[]));
-        assert_eq!(ran.code, Some(2), "{place}: {}", ran.err);
+    let refused = |url: &str| {
+        let ran = world.run(&line(url, &[]));
+        assert_eq!(ran.code, Some(2), "{url}: {}", ran.err);
         ran.err
     };
-    for place in ["s3://", "s3:///a.pdf", "s3://b/a//b.pdf", "s3://b/../a.pdf", "s3://b/{nmae}"] {
-        refused(place);
+    for url in ["s3://", "s3:///a.pdf", "s3://b/a//b.pdf", "s3://b/../a.pdf", "s3://b/{nmae}"] {
+        refused(url);
     }
     if cfg!(not(feature = "gs")) {
         assert!(refused("gs://b/a.pdf").contains("the cargo feature `gs`"));
@@ -143,28 +143,28 @@ fn places_that_make_no_sense_are_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn yesterday_s_object_is_replaced_left_kept_beside_or_an_error() {
+fn if_exists_applies_to_objects() {
     for config in [quick(), large()] {
         let (world, bucket) = (world(config, moto().address), moto().bucket());
-        let place = format!("s3://{bucket}/a.pdf");
-        moto().ask("PUT", &format!("/{bucket}/a.pdf"), b"yesterday");
-        let ran = world.done(&line(&place, &["--if-exists", "skip"]));
+        let url = format!("s3://{bucket}/a.pdf");
+        moto().request("PUT", &format!("/{bucket}/a.pdf"), b"old");
+        let ran = world.done(&line(&url, &["--if-exists", "skip"]));
         assert!(ran.err.contains("skipped"), "{}", ran.err);
-        let ran = world.run(&line(&place, &["--if-exists", "error"]));
+        let ran = world.run(&line(&url, &["--if-exists", "error"]));
         assert_eq!(ran.code, Some(7), "{}", ran.err);
         assert!(ran.err.contains("a.pdf exists"), "{}", ran.err);
         assert!(world.requests().is_empty());
-        // The same where the service chooses the name.
-        moto().ask("PUT", &format!("/{bucket}/d1.pdf"), b"yesterday");
+        // The same for a name of the service.
+        moto().request("PUT", &format!("/{bucket}/d1.pdf"), b"old");
         let ran = world.done(&line(&format!("s3://{bucket}"), &["--if-exists", "skip"]));
         assert!(ran.err.contains("skipped"), "{}", ran.err);
 
-        let ran = world.done(&line(&place, &["--if-exists", "rename"]));
+        let ran = world.done(&line(&url, &["--if-exists", "rename"]));
         assert!(ran.out.trim_end().ends_with("/a (2).pdf"), "{}", ran.out);
         for key in ["a.pdf", "d1.pdf"] {
-            assert_eq!(moto().object(&bucket, key).unwrap().body, b"yesterday");
+            assert_eq!(moto().object(&bucket, key).unwrap().body, b"old");
         }
-        world.done(&line(&place, &[]));
+        world.done(&line(&url, &[]));
         assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
         assert_eq!(moto().keys(&bucket), ["a (2).pdf", "a.pdf", "d1.pdf"]);
         assert_eq!(moto().uploads(&bucket), [""; 0]);
@@ -172,23 +172,23 @@ fn yesterday_s_object_is_replaced_left_kept_beside_or_an_error() {
 }
 
 #[test]
-fn an_object_that_comes_at_the_last_moment_is_not_replaced_unless_it_is_to_be() {
+fn an_object_created_during_the_upload_is_kept() {
     for (config, moment) in [(quick(), "PUT /"), (large(), "POST /BUCKET/a.pdf?uploadId=")] {
         for (rule, code) in [("error", 7), ("skip", 0), ("rename", 0)] {
             let bucket = moto().bucket();
             let (moment, rival) = (moment.replace("BUCKET", &bucket), format!("/{bucket}/a.pdf"));
             let relay = Relay::start(moto().address, move |bytes, _| {
                 if bytes.starts_with(moment.as_bytes())
-                    && moto().ask("HEAD", &rival, b"").status == 404
+                    && moto().request("HEAD", &rival, b"").status == 404
                 {
-                    moto().ask("PUT", &rival, b"somebody's");
+                    moto().request("PUT", &rival, b"other");
                 }
                 Act::Pass
             });
             let world = world(config.clone(), relay.address);
             let ran = world.run(&line(&format!("s3://{bucket}/a.pdf"), &["--if-exists", rule]));
             assert_eq!(ran.code, Some(code), "{rule}: {}", ran.err);
-            assert_eq!(moto().object(&bucket, "a.pdf").unwrap().body, b"somebody's", "{rule}");
+            assert_eq!(moto().object(&bucket, "a.pdf").unwrap().body, b"other", "{rule}");
             let second = moto().object(&bucket, "a%20(2).pdf");
             assert_eq!(
                 second.is_some_and(|found| found.body == world.exported()),
@@ -200,19 +200,19 @@ fn an_object_that_comes_at_the_last_moment_is_not_replaced_unless_it_is_to_be() 
 }
 
 #[test]
-fn without_state_a_file_waits_elsewhere_and_nothing_stays() {
+fn without_state_temporary_files_are_removed() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, only(10_000_000, Act::Close));
+    let relay = Relay::start(moto().address, act_at(10_000_000, Act::Close));
     let mut world = world(large(), relay.address);
     let temporary = world.work().join("tmp");
     fs::create_dir(&temporary).unwrap();
     world.set("TMPDIR", temporary.display().to_string());
-    let place = format!("s3://{bucket}/a.pdf");
-    let ran = world.run(&line(&place, &["--no-state", "--retries", "0"]));
+    let url = format!("s3://{bucket}/a.pdf");
+    let ran = world.run(&line(&url, &["--no-state", "--retries", "0"]));
     assert_eq!(ran.code, Some(75), "{}", ran.err);
     assert!(ran.err.contains("wexport fetch"), "{}", ran.err);
     assert_eq!(moto().uploads(&bucket), [""; 0]);
-    world.done(&line(&place, &["--no-state"]));
+    world.done(&line(&url, &["--no-state"]));
     assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
     assert_eq!(world.names("tmp"), [""; 0]);
 }

@@ -1,4 +1,4 @@
-//! Who believes whom on the way into a store, and who learns what.
+//! Errors, signatures, secrets and trust of the requests to a store.
 
 use super::{large, line, state, world};
 use crate::moto::{Moto, elements, moto};
@@ -6,37 +6,37 @@ use crate::relay::{Act, Relay};
 use crate::world::{World, quick};
 
 #[test]
-fn a_store_that_refuses_is_explained_and_asked_again_when_that_is_mended() {
+fn errors_of_a_store_are_explained() {
     let mut world = world(quick(), moto().address);
     let bucket = moto().bucket();
-    let ran = world.run(&line(&format!("s3://{bucket}-not-there/a.pdf"), &[]));
+    let ran = world.run(&line(&format!("s3://{bucket}-missing/a.pdf"), &[]));
     assert_eq!(ran.code, Some(7), "{}", ran.err);
     insta::assert_snapshot!(masked(&world, &ran.err, &bucket));
-    moto().ask("PUT", &format!("/{bucket}-not-there"), b"");
+    moto().request("PUT", &format!("/{bucket}-missing"), b"");
     world.done(&["jobs", "resume", "--failed"]);
-    assert!(moto().object(&format!("{bucket}-not-there"), "a.pdf").is_some());
+    assert!(moto().object(&format!("{bucket}-missing"), "a.pdf").is_some());
 
-    // Nobody listens, nobody may be believed, nobody is asking: before anything is sent.
-    let sent = world.requests().len();
-    let ask = |world: &World| {
-        let place = format!("s3://{bucket}/a.pdf");
-        let ran = world.run(&line(&place, &["--if-exists", "error", "--retries", "0"]));
-        assert_eq!(world.requests().len(), sent, "{}", ran.err);
+    // No server, an unknown CA, plain http, no credentials: reported before anything is sent.
+    let requests = world.requests().len();
+    let error = |world: &World| {
+        let url = format!("s3://{bucket}/a.pdf");
+        let ran = world.run(&line(&url, &["--if-exists", "error", "--retries", "0"]));
+        assert_eq!(world.requests().len(), requests, "{}", ran.err);
         format!("{}{}\n", masked(world, &ran.err, &bucket), ran.code.unwrap())
     };
     world.set("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
-    let mut told = ask(&world);
+    let mut errors = error(&world);
     world.set("AWS_ENDPOINT_URL", format!("https://localhost:{}", moto().tls.port()));
-    told += &ask(&world);
+    errors += &error(&world);
     world.set("AWS_ENDPOINT_URL", format!("http://{}", moto().address));
     world.set("AWS_ALLOW_HTTP", "false");
-    told += &ask(&world);
+    errors += &error(&world);
     world.set("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1");
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
         world.set(name, "");
     }
-    told += &ask(&world);
-    insta::assert_snapshot!(told);
+    errors += &error(&world);
+    insta::assert_snapshot!(errors);
 }
 
 fn masked(world: &World, text: &str, bucket: &str) -> String {
@@ -44,11 +44,11 @@ fn masked(world: &World, text: &str, bucket: &str) -> String {
 }
 
 #[test]
-fn the_store_checks_every_signature() {
+fn requests_are_signed() {
     let moto = Moto::start();
     let bucket = moto.bucket();
     let iam = |form: &str| {
-        moto.ask_service("iam", "POST", "/", format!("{form}&Version=2010-05-08").as_bytes())
+        moto.request_to("iam", "POST", "/", format!("{form}&Version=2010-05-08").as_bytes())
     };
     iam("Action=CreateUser&UserName=me");
     let policy = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%7B%22Effect%22%3A%22\
@@ -56,11 +56,11 @@ fn the_store_checks_every_signature() {
     iam(&format!("Action=PutUserPolicy&UserName=me&PolicyName=p&PolicyDocument={policy}"));
     let key = iam("Action=CreateAccessKey&UserName=me");
     let (id, secret) = (&elements(&key, "AccessKeyId")[0], &elements(&key, "SecretAccessKey")[0]);
-    moto.ask("POST", "/moto-api/reset-auth", b"0");
+    moto.request("POST", "/moto-api/reset-auth", b"0");
 
     for config in [quick(), large()] {
         let mut world = world(config, moto.address);
-        let place = format!("s3://{bucket}/a b+c~(ü).pdf");
+        let url = format!("s3://{bucket}/a b+c~(ü).pdf");
         for (id, secret, code) in [
             (id.as_str(), secret.as_str(), 0),
             (id.as_str(), "another-aws-secret", 4),
@@ -69,7 +69,7 @@ fn the_store_checks_every_signature() {
             world.set("AWS_ACCESS_KEY_ID", id);
             world.set("AWS_SECRET_ACCESS_KEY", secret);
             for rule in ["replace", "rename"] {
-                let ran = world.run(&line(&place, &["--if-exists", rule]));
+                let ran = world.run(&line(&url, &["--if-exists", rule]));
                 assert_eq!(ran.code, Some(code), "{rule}: {}", ran.err);
                 assert!(!ran.err.contains(secret), "{}", ran.err);
                 if code == 4 {
@@ -81,26 +81,26 @@ fn the_store_checks_every_signature() {
 }
 
 #[test]
-fn nobody_learns_a_secret_of_somebody_else() {
+fn secrets_stay_with_their_service() {
     let bucket = moto().bucket();
     let relay = Relay::start(moto().address, |_, _| Act::Pass);
     let mut world = world(large(), relay.address);
     world.set("AWS_SESSION_TOKEN", "an-aws-token");
-    let place = format!("s3://{bucket}/a.pdf");
-    let mut told = String::new();
-    for words in [&["--receipt"][..], &["--json"], &["--if-exists", "error"]] {
-        let ran = world.run(&line(&place, words));
-        told += &(ran.out + &ran.err);
+    let url = format!("s3://{bucket}/a.pdf");
+    let mut output = String::new();
+    for flags in [&["--receipt"][..], &["--json"], &["--if-exists", "error"]] {
+        let ran = world.run(&line(&url, flags));
+        output += &(ran.out + &ran.err);
     }
     for (_, text) in state(&world) {
-        told += &String::from_utf8_lossy(&text);
+        output += &String::from_utf8_lossy(&text);
     }
-    told += &world.requests().join("\n");
+    output += &world.requests().join("\n");
     for request in world.server.requests() {
-        told += &format!("{:?}", request.headers());
+        output += &format!("{:?}", request.headers());
     }
     for secret in ["an-aws-secret", "an-aws-token", "an-aws-key", "Signature="] {
-        assert!(!told.contains(secret), "{secret}");
+        assert!(!output.contains(secret), "{secret}");
     }
     let seen = relay.seen();
     assert!(seen.contains("an-aws-token"));
@@ -110,27 +110,27 @@ fn nobody_learns_a_secret_of_somebody_else() {
 }
 
 #[test]
-fn the_store_is_reached_in_the_way_that_was_set() {
+fn proxy_and_ca_bundle_apply_to_the_store() {
     let (mut world, bucket) = (world(quick(), moto().address), moto().bucket());
-    let place = format!("s3://{bucket}/a.pdf");
+    let url = format!("s3://{bucket}/a.pdf");
     let proxy = Relay::proxy();
-    world.done(&line(&place, &["--proxy", &format!("http://{}", proxy.address)]));
+    world.done(&line(&url, &["--proxy", &format!("http://{}", proxy.address)]));
     let seen = proxy.seen();
     assert!(seen.contains("AWS4-HMAC-SHA256"), "{seen}");
 
     let proxy = Relay::proxy();
     world.set("HTTP_PROXY", format!("http://{}", proxy.address));
     world.set("NO_PROXY", "127.0.0.1");
-    world.done(&line(&place, &[]));
+    world.done(&line(&url, &[]));
     assert_eq!(proxy.seen(), "");
 
-    // A server whose authority is given, and which is not believed without.
+    // A server that is trusted with its CA bundle only.
     world.set("AWS_ENDPOINT_URL", format!("https://localhost:{}", moto().tls.port()));
-    let ran = world.run(&line(&place, &[]));
+    let ran = world.run(&line(&url, &[]));
     assert_eq!(ran.code, Some(6), "{}", ran.err);
     assert!(ran.err.contains("--ca-bundle"), "{}", ran.err);
-    let authority = moto().authority.display().to_string();
-    world.done(&line(&place, &["--ca-bundle", &authority]));
-    world.set("WEXPORT_CA_BUNDLE", authority);
+    let ca = moto().ca.display().to_string();
+    world.done(&line(&url, &["--ca-bundle", &ca]));
+    world.set("WEXPORT_CA_BUNDLE", ca);
     world.done(&["jobs", "resume", "--failed"]);
 }

@@ -1,4 +1,4 @@
-//! A pseudo-terminal, and what a person sees on it.
+//! A program on a pseudo-terminal, and its screens.
 
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -12,30 +12,30 @@ use pty_process::Size;
 use pty_process::blocking::{self, Pty};
 use vt100::Parser;
 
-/// What the program begins every frame with.
+/// The beginning of each frame.
 const FRAME: &[u8] = b"\r\x1b[J";
 
-/// A program on a terminal of its own.
+/// A program on a pseudo-terminal.
 pub(super) struct Terminal {
     child: Child,
     pty: Arc<Pty>,
-    seen: Arc<Mutex<Seen>>,
+    screens: Arc<Mutex<Screens>>,
     reader: JoinHandle<()>,
 }
 
-/// What was on the screen, from the first to the last.
-pub(super) struct Seen {
-    /// Every screen, as text; each once.
-    pub(super) screens: Vec<String>,
-    /// Rows that a longer line had to be broken into.
+/// The screens of a program, in their order.
+pub(super) struct Screens {
+    /// The text of each screen that differs from the one before.
+    pub(super) texts: Vec<String>,
+    /// The rows that the terminal has wrapped.
     pub(super) wrapped: Vec<String>,
     /// Whether the cursor was hidden at any time.
     pub(super) hid_cursor: bool,
-    /// Everything that the program wrote.
+    /// The output of the program.
     pub(super) bytes: Vec<u8>,
     parser: Parser,
-    /// How much of the bytes is on the screen.
-    shown: usize,
+    /// The number of bytes that the parser has processed.
+    processed: usize,
 }
 
 impl Terminal {
@@ -47,88 +47,89 @@ impl Terminal {
             command.env("TERM", "xterm-256color");
         }
         let child = blocking::Command::from(command).spawn(pts).unwrap();
-        let (pty, seen) = (Arc::new(pty), Arc::new(Mutex::new(Seen::new(rows, columns))));
-        let (from, to) = (Arc::clone(&pty), Arc::clone(&seen));
+        let (pty, screens) = (Arc::new(pty), Arc::new(Mutex::new(Screens::new(rows, columns))));
+        let (from, to) = (Arc::clone(&pty), Arc::clone(&screens));
         let reader = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // Once the program has gone, there is nothing to read but an error.
+            // A read fails when the program has ended.
             while let Ok(read @ 1..) = (&*from).read(&mut buffer) {
-                to.lock().unwrap().take(&buffer[..read]);
+                to.lock().unwrap().feed(&buffer[..read]);
             }
         });
-        Self { child, pty, seen, reader }
+        Self { child, pty, screens, reader }
     }
 
-    /// Waits until a screen is seen.
-    pub(super) fn wait_for(&self, what: &str) {
+    /// Waits for a screen with a text.
+    pub(super) fn wait_for(&self, text: &str) {
         let give_up_at = Instant::now() + Duration::from_secs(30);
         loop {
-            let mut seen = self.seen.lock().unwrap();
-            seen.look();
-            if seen.screens.iter().any(|screen| screen.contains(what)) {
+            let mut screens = self.screens.lock().unwrap();
+            screens.capture();
+            if screens.texts.iter().any(|screen| screen.contains(text)) {
                 return;
             }
-            assert!(Instant::now() < give_up_at, "no {what:?} in {:#?}", seen.screens);
-            drop(seen);
+            assert!(Instant::now() < give_up_at, "no {text:?} in {:#?}", screens.texts);
+            drop(screens);
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Types something.
+    /// Sends keys to the program.
     pub(super) fn press(&self, keys: &[u8]) {
         (&*self.pty).write_all(keys).unwrap();
     }
 
-    /// Makes the window larger or smaller; what was seen before is forgotten.
+    /// Resizes the window, and discards the screens so far.
     pub(super) fn resize(&self, rows: u16, columns: u16) {
-        let mut seen = self.seen.lock().unwrap();
+        let mut screens = self.screens.lock().unwrap();
         self.pty.resize(Size::new(rows, columns)).unwrap();
-        seen.look();
-        seen.parser.screen_mut().set_size(nonzero(rows), nonzero(columns));
-        seen.screens.clear();
+        screens.capture();
+        screens.parser.screen_mut().set_size(nonzero(rows), nonzero(columns));
+        screens.texts.clear();
     }
 
-    /// Waits for the end: the exit code, and all that was seen.
-    pub(super) fn end(mut self) -> (Option<i32>, Seen) {
+    /// Waits for the end of the program. Returns its exit code and its screens.
+    pub(super) fn end(mut self) -> (Option<i32>, Screens) {
         let status = self.child.wait().unwrap();
         assert_eq!(status.signal(), None);
         self.reader.join().unwrap();
-        let mut seen = Arc::into_inner(self.seen).unwrap().into_inner().unwrap();
-        seen.look();
-        (status.code(), seen)
+        let mut screens = Arc::into_inner(self.screens).unwrap().into_inner().unwrap();
+        screens.capture();
+        (status.code(), screens)
     }
 }
 
-impl Seen {
+impl Screens {
     fn new(rows: u16, columns: u16) -> Self {
         let parser = Parser::new(nonzero(rows), nonzero(columns), 0);
-        let (screens, wrapped, bytes) = Default::default();
-        Self { screens, wrapped, hid_cursor: false, bytes, parser, shown: 0 }
+        let (texts, wrapped, bytes) = Default::default();
+        Self { texts, wrapped, hid_cursor: false, bytes, parser, processed: 0 }
     }
 
-    /// Takes in bytes, and looks at the screen before each new frame: however late they are read,
-    /// no frame is missed.
-    fn take(&mut self, bytes: &[u8]) {
+    /// Processes output, and captures the screen before each frame: no frame is missed, however late
+    /// the output is read.
+    fn feed(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
-        while let Some(at) = self.bytes[self.shown..].windows(FRAME.len()).position(|w| w == FRAME)
+        while let Some(at) =
+            self.bytes[self.processed..].windows(FRAME.len()).position(|w| w == FRAME)
         {
-            self.show(self.shown + at);
-            self.look();
-            self.show(self.shown + FRAME.len());
+            self.process(self.processed + at);
+            self.capture();
+            self.process(self.processed + FRAME.len());
         }
-        // What may be the beginning of a frame waits for the rest.
-        let rest = &self.bytes[self.shown..];
-        let waits = (1..FRAME.len()).rev().find(|len| rest.ends_with(&FRAME[..*len]));
-        self.show(self.bytes.len() - waits.unwrap_or_default());
+        // The bytes at the end may be the beginning of a frame.
+        let rest = &self.bytes[self.processed..];
+        let partial = (1..FRAME.len()).rev().find(|len| rest.ends_with(&FRAME[..*len]));
+        self.process(self.bytes.len() - partial.unwrap_or_default());
     }
 
-    fn show(&mut self, up_to: usize) {
-        self.parser.process(&self.bytes[self.shown..up_to]);
-        self.shown = up_to;
+    fn process(&mut self, up_to: usize) {
+        self.parser.process(&self.bytes[self.processed..up_to]);
+        self.processed = up_to;
     }
 
-    /// Looks at the screen.
-    fn look(&mut self) {
+    /// Records the current screen.
+    fn capture(&mut self) {
         let screen = self.parser.screen();
         self.hid_cursor |= screen.hide_cursor();
         let (rows, columns) = screen.size();
@@ -138,14 +139,14 @@ impl Seen {
             }
         }
         let text = screen.contents().trim_end().to_owned();
-        if self.screens.last() != Some(&text) {
-            self.screens.push(text);
+        if self.texts.last() != Some(&text) {
+            self.texts.push(text);
         }
     }
 
-    /// What is left on the screen.
+    /// The last screen.
     pub(super) fn last(&self) -> &str {
-        self.screens.last().unwrap()
+        self.texts.last().unwrap()
     }
 
     /// Row and column of the cursor.
@@ -153,15 +154,15 @@ impl Seen {
         self.parser.screen().cursor_position()
     }
 
-    /// The first screens with each of these, one after the other.
+    /// The first screen with each of these texts, in this order.
     pub(super) fn in_order<'a>(&'a self, moments: &[&str]) -> Vec<&'a str> {
-        let mut rest = self.screens.iter();
+        let mut rest = self.texts.iter();
         let mut found = Vec::new();
         for moment in moments {
-            // One screen may show two of them.
+            // One screen may have two of the texts.
             let again = found.last().filter(|screen: &&&str| screen.contains(moment)).copied();
             let screen = again.or_else(|| rest.find(|s| s.contains(moment)).map(String::as_str));
-            found.push(screen.unwrap_or_else(|| panic!("no {moment:?} in {:#?}", self.screens)));
+            found.push(screen.unwrap_or_else(|| panic!("no {moment:?} in {:#?}", self.texts)));
         }
         found
     }

@@ -1,4 +1,4 @@
-//! One batch, as each display shows it.
+//! The same batch on each display.
 
 mod reporting;
 
@@ -54,7 +54,7 @@ fn batch_start(exports: u64) -> BatchStart {
     BatchStart {
         source: "jobs.csv".into(),
         exports,
-        over: Tally::default(),
+        ended: EndCounts::default(),
         left: exports,
         resumed: false,
         api_version: "2026-01-01".into(),
@@ -216,8 +216,8 @@ fn live_display_at_forty_columns() {
 #[test]
 fn plain_display() {
     let fixture = DisplayFixture::new(60, 200);
-    let page = Arc::new(fixture.terminal.page());
-    let reporter = reporter(Plain::new(page, fixture.clock()), fixture.clock());
+    let screen = Arc::new(fixture.terminal.plain_screen());
+    let reporter = reporter(Plain::new(screen, fixture.clock()), fixture.clock());
     play(&reporter, &fixture, |_| {});
     assert_snapshot!(fixture.terminal.text());
 }
@@ -225,8 +225,8 @@ fn plain_display() {
 #[test]
 fn quiet_display() {
     let fixture = DisplayFixture::new(60, 200);
-    let page = Arc::new(fixture.terminal.page());
-    let quiet = Quiet::new(Plain::new(page, fixture.clock()));
+    let screen = Arc::new(fixture.terminal.plain_screen());
+    let quiet = Quiet::new(Plain::new(screen, fixture.clock()));
     play(&reporter(quiet, fixture.clock()), &fixture, |_| {});
     assert_snapshot!(fixture.terminal.text(), @r"
     failed: row 2 (document d2 as pdf): submit was refused with 404 Not Found
@@ -250,14 +250,14 @@ fn events_of_a_batch() {
 #[test]
 fn a_resumed_batch_counts_earlier_ends() {
     let (fixture, display) = (DisplayFixture::new(24, 200), RecordingDisplay::default());
-    let page = Arc::new(fixture.terminal.page());
+    let screen = Arc::new(fixture.terminal.plain_screen());
     let resumed_batch = || {
-        let over = Tally { done: 10, skipped: 1, failed: 1 };
-        BatchStart { source: "-".into(), over, left: 28, resumed: true, ..batch_start(40) }
+        let ended = EndCounts { done: 10, skipped: 1, failed: 1 };
+        BatchStart { source: "-".into(), ended, left: 28, resumed: true, ..batch_start(40) }
     };
     for reporter in [
         reporter(display.clone(), fixture.clock()),
-        reporter(Plain::new(page, fixture.clock()), fixture.clock()),
+        reporter(Plain::new(screen, fixture.clock()), fixture.clock()),
     ] {
         fixture.at(0);
         reporter.batch_started(resumed_batch());
@@ -267,19 +267,19 @@ fn a_resumed_batch_counts_earlier_ends() {
         reporter.batch_done(20, Exit::Interrupted);
     }
     assert_snapshot!(fixture.terminal.text(), @r"
-    going on with 28 of 40 exports of standard input from https://api.app.wdesk.com, API version 2026-01-01
+    resuming 28 of 40 exports of standard input from https://api.app.wdesk.com, API version 2026-01-01
     done: /there/d13.pdf, 2.9 MiB
     11 of 40 done, 1 failed, 1 skipped; 7 waiting, 20 to submit
-    stopped: 11 of 40 done, 1 failed, 1 skipped, 27 left (20 not begun) after 2 min 10 s
+    stopped: 11 of 40 done, 1 failed, 1 skipped, 27 left (20 not started) after 2 min 10 s
     ");
     assert_snapshot!(display.json());
 }
 
 #[test]
-fn the_last_line_is_red_after_failures_and_yellow_after_a_stop() {
+fn the_last_message_is_red_after_failures() {
     let end = |failed, left| {
-        let (exports, over) = (40, Tally { failed, ..Tally::default() });
-        BatchEnd { exports, over, left, not_begun: 0, seconds: 0.0, exit_code: 0 }
+        let (exports, ended) = (40, EndCounts { failed, ..EndCounts::default() });
+        BatchEnd { exports, ended, left, not_begun: 0, seconds: 0.0, exit_code: 0 }
     };
     let colours = [end(0, 0), end(1, 0), end(1, 1), end(0, 1)].map(|end| colour(&end));
     assert_eq!(colours, [None, Some(Colour::Red), Some(Colour::Yellow), Some(Colour::Yellow)]);

@@ -1,4 +1,4 @@
-//! What a reporter of a batch counts, logs and keeps in memory.
+//! What the reporter of a batch counts, logs and keeps in memory.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ fn progress_is_shown_once_a_second_per_export() {
 }
 
 #[test]
-fn a_sunset_is_warned_of_once_a_run() {
+fn a_run_warns_of_a_sunset_once() {
     let (fixture, display) = (DisplayFixture::new(24, 80), RecordingDisplay::default());
     let reporter = reporter(display.clone(), fixture.clock());
     reporter.batch_started(batch_start(3));

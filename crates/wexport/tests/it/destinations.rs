@@ -1,4 +1,4 @@
-//! Where the file goes.
+//! Destinations: files, folders, templates and standard output.
 
 use std::fs;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use crate::world::{World, quick};
 
 const PDF: [&str; 4] = ["document", "d1", "-f", "pdf"];
 
-fn line<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    PDF.into_iter().chain(more.iter().copied()).collect()
+fn line<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    PDF.into_iter().chain(flags.iter().copied()).collect()
 }
 
 #[test]
-fn a_file_a_folder_and_a_template_are_told_apart() {
+fn files_folders_and_templates_are_distinguished() {
     let world = World::new();
     fs::create_dir(world.work().join("there")).unwrap();
     world.done(&line(&["-o", "a.pdf"]));
@@ -27,10 +27,10 @@ fn a_file_a_folder_and_a_template_are_told_apart() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told_before_anything_is_sent() {
+fn a_missing_folder_is_reported_before_any_request() {
     let world = World::new();
-    for place in ["nowhere/a.pdf", "nowhere/"] {
-        let ran = world.run(&line(&["-o", place]));
+    for output in ["missing/a.pdf", "missing/"] {
+        let ran = world.run(&line(&["-o", output]));
         assert_eq!(ran.code, Some(7), "{}", ran.err);
         assert!(ran.err.contains("no such folder"), "{}", ran.err);
     }
@@ -38,25 +38,26 @@ fn a_folder_that_is_not_there_is_told_before_anything_is_sent() {
 }
 
 #[test]
-fn a_place_that_is_not_known_is_refused() {
+fn invalid_destinations_are_refused() {
     let world = World::new();
-    for (place, said) in [("ftp://x/y", "ftp://"), ("{nmae}", "{nmae}"), ("", "invalid value")] {
-        let ran = world.run(&line(&["-o", place]));
+    for (output, expected) in [("ftp://x/y", "ftp://"), ("{nmae}", "{nmae}"), ("", "invalid value")]
+    {
+        let ran = world.run(&line(&["-o", output]));
         assert_eq!(ran.code, Some(2), "{}", ran.err);
-        assert!(ran.err.contains(said), "{}", ran.err);
+        assert!(ran.err.contains(expected), "{}", ran.err);
     }
     assert!(world.requests().is_empty());
 }
 
 #[test]
-fn yesterday_s_file_is_replaced_left_kept_beside_or_an_error() {
+fn if_exists_applies_to_a_named_file() {
     let world = World::new();
     let write = |text| fs::write(world.work().join("a.pdf"), text).unwrap();
-    write("yesterday");
+    write("old");
     world.done(&line(&["-o", "a.pdf"]));
     assert!(world.read("a.pdf").starts_with(b"%PDF-"));
 
-    write("yesterday");
+    write("old");
     let sent = world.requests().len();
     let ran = world.done(&line(&["-o", "a.pdf", "--if-exists", "skip"]));
     assert!(ran.err.contains("skipped"), "{}", ran.err);
@@ -67,20 +68,20 @@ fn yesterday_s_file_is_replaced_left_kept_beside_or_an_error() {
 
     let ran = world.done(&line(&["-o", "a.pdf", "--if-exists", "rename"]));
     assert!(ran.out.trim_end().ends_with("a (2).pdf"), "{}", ran.out);
-    assert_eq!(world.read("a.pdf"), b"yesterday");
+    assert_eq!(world.read("a.pdf"), b"old");
     assert_eq!(world.names(""), ["a (2).pdf", "a.pdf"]);
 }
 
 #[test]
-fn the_same_rules_hold_for_a_name_that_the_service_chooses() {
+fn if_exists_applies_to_a_name_of_the_service() {
     let world = World::new();
-    fs::write(world.work().join("d1.pdf"), "yesterday").unwrap();
+    fs::write(world.work().join("d1.pdf"), "old").unwrap();
     let ran = world.done(&line(&["--if-exists", "skip"]));
     assert!(ran.err.contains("skipped"), "{}", ran.err);
     let ran = world.run(&line(&["--if-exists", "error"]));
     assert_eq!(ran.code, Some(7), "{}", ran.err);
     assert!(ran.err.contains("d1.pdf exists"), "{}", ran.err);
-    assert_eq!(world.read("d1.pdf"), b"yesterday");
+    assert_eq!(world.read("d1.pdf"), b"old");
     assert_eq!(world.names(""), ["d1.pdf"]);
     world.done(&line(&["--if-exists", "rename"]));
     assert_eq!(world.names(""), ["d1 (2).pdf", "d1.pdf"]);
@@ -89,14 +90,14 @@ fn the_same_rules_hold_for_a_name_that_the_service_chooses() {
 }
 
 #[test]
-fn a_name_from_the_service_stays_in_its_folder() {
+fn a_name_of_the_service_stays_in_its_folder() {
     let world = World::with(quick().with_file_name("../../CON:a\u{202e}b"));
     world.done(&line(&[]));
     assert_eq!(world.names(""), ["CON_ab.pdf"]);
 }
 
 #[test]
-fn standard_output_gets_the_whole_file_and_nothing_else() {
+fn stdout_gets_the_file_and_nothing_else() {
     let world = World::new();
     let output = world.command(&line(&["-o", "-"])).output().unwrap();
     assert!(output.status.success());
@@ -105,7 +106,7 @@ fn standard_output_gets_the_whole_file_and_nothing_else() {
 }
 
 #[test]
-fn standard_output_gets_nothing_of_a_file_that_does_not_arrive() {
+fn stdout_gets_nothing_of_a_failed_download() {
     let broken = Rule::new(Endpoint::Download, Fault::Close { at: Moment::Byte(100) });
     let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
     let output = world.command(&line(&["-o", "-", "--retries", "0"])).output().unwrap();
@@ -114,7 +115,7 @@ fn standard_output_gets_nothing_of_a_file_that_does_not_arrive() {
 }
 
 #[test]
-fn a_download_that_breaks_off_goes_on_and_comes_whole_to_standard_output() {
+fn stdout_gets_the_whole_file_after_a_resume() {
     let broken = Rule::new(Endpoint::Download, Fault::Close { at: Moment::Byte(100) });
     let scenario = Scenario::default().with_rule(broken.on(Nth::Only(1)));
     let world = World::with(quick().with_scenario(scenario));
@@ -124,17 +125,44 @@ fn a_download_that_breaks_off_goes_on_and_comes_whole_to_standard_output() {
 }
 
 #[test]
-fn a_file_that_came_in_the_meantime_is_left_if_the_rule_says_so() {
+fn a_file_created_during_the_export_is_kept() {
     for (rule, code) in [("skip", 0), ("error", 7)] {
         let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_millis(500)) };
         let slow = Rule::new(Endpoint::Operation, stall).on(Nth::Only(1));
         let world = World::with(quick().with_scenario(Scenario::default().with_rule(slow)));
-        let asked =
+        let is_polled =
             |world: &World| world.requests().iter().any(|line| line.contains("/operations/"));
-        let child = world.start_until(&line(&["-o", "a.pdf", "--if-exists", rule]), asked);
-        fs::write(world.work().join("a.pdf"), "somebody's").unwrap();
+        let child = world.start_until(&line(&["-o", "a.pdf", "--if-exists", rule]), is_polled);
+        fs::write(world.work().join("a.pdf"), "other").unwrap();
         let ran = world.ran(child.wait_with_output().unwrap());
         assert_eq!(ran.code, Some(code), "{rule}: {}", ran.err);
-        assert_eq!(world.read("a.pdf"), b"somebody's");
+        assert_eq!(world.read("a.pdf"), b"other");
+    }
+}
+
+#[test]
+fn skip_applies_to_a_file_created_during_the_export() {
+    for (endpoint, at) in
+        [(Endpoint::Operation, Moment::BeforeHead), (Endpoint::Download, Moment::Byte(1_000_000))]
+    {
+        for flags in [&["-o", "d1.pdf"][..], &[]] {
+            let stall = Fault::Stall { at, time: Some(Duration::from_secs(1)) };
+            let scenario =
+                Scenario::default().with_rule(Rule::new(endpoint, stall).on(Nth::Only(1)));
+            let world = World::with(quick().with_artifact_size(3_000_000).with_scenario(scenario));
+            let is_requested = |world: &World| {
+                world.server.requests().iter().any(|request| request.endpoint() == endpoint)
+            };
+            let flags = [flags, &["--if-exists", "skip"]].concat();
+            let child = world.start_until(&line(&flags), is_requested);
+            fs::write(world.work().join("d1.pdf"), "other").unwrap();
+            let ran = world.ran(child.wait_with_output().unwrap());
+            let case = format!("{endpoint:?}, {flags:?}: {}", ran.err);
+            assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{case}");
+            assert!(ran.err.contains("skipped: "), "{case}");
+            assert_eq!(world.read("d1.pdf"), b"other", "{case}");
+            assert_eq!(world.names(""), ["d1.pdf"], "{case}");
+            assert!(world.done(&["jobs", "list"]).out.contains(" done "), "{case}");
+        }
     }
 }

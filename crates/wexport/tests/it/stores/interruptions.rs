@@ -1,4 +1,4 @@
-//! Cuts, signals and kills on the way into a store.
+//! Lost connections, signals and kills during an upload.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
 
-use super::{large, line, only, waits, world};
+use super::{act_at, has_pending_upload, large, line, world};
 use crate::moto::moto;
 use crate::relay::{Act, Relay};
 use crate::world::{Ran, World, quick};
@@ -26,16 +26,16 @@ fn interrupt(child: &Child) {
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
 }
 
-/// Waits until the program says something.
-fn assert_told(child: &mut Child, what: &str) {
+/// Waits until the program prints a text.
+fn assert_prints(child: &mut Child, text: &str) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains(what)), "{what}");
+    assert!(lines.any(|line| line.contains(text)), "{text}");
 }
 
 #[test]
-fn an_upload_whose_connection_breaks_off_goes_on() {
+fn an_upload_survives_a_lost_connection() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, only(10_000_000, Act::Close));
+    let relay = Relay::start(moto().address, act_at(10_000_000, Act::Close));
     let world = world(large(), relay.address);
     world.done(&line(&format!("s3://{bucket}/a.pdf"), &[]));
     assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
@@ -43,58 +43,61 @@ fn an_upload_whose_connection_breaks_off_goes_on() {
 }
 
 #[test]
-fn an_upload_that_fails_leaves_nothing_and_is_repeated_without_the_service() {
+fn a_failed_upload_is_repeated_without_the_service() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, only(10_000_000, Act::Close));
+    let relay = Relay::start(moto().address, act_at(10_000_000, Act::Close));
     let world = world(large(), relay.address);
     let ran = world.run(&line(&format!("s3://{bucket}/a.pdf"), &["--retries", "0", "--receipt"]));
     assert_eq!(ran.code, Some(75), "{}", ran.err);
-    for said in ["phase:            upload", "yes, only the upload: wexport jobs resume"] {
-        assert!(ran.err.contains(said), "{}", ran.err);
+    for expected in ["phase:            upload", "yes, only the upload: wexport jobs resume"] {
+        assert!(ran.err.contains(expected), "{}", ran.err);
     }
     assert_eq!(moto().keys(&bucket), [""; 0]);
     assert_eq!(moto().uploads(&bucket), [""; 0]);
-    assert!(waits(&world));
+    assert!(has_pending_upload(&world));
 
-    let asked = world.requests().len();
+    let requests = world.requests().len();
     world.done(&["jobs", "resume", "--failed"]);
-    assert_eq!(world.requests().len(), asked);
+    assert_eq!(world.requests().len(), requests);
     assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
     assert_eq!(moto().keys(&bucket), ["a.pdf", "a.pdf.receipt.json"]);
-    assert!(!waits(&world));
+    assert!(!has_pending_upload(&world));
 }
 
 #[test]
-fn what_cannot_be_taken_back_at_once_is_taken_back_later() {
-    for words in [&["jobs", "resume", "--failed"][..], &["jobs", "clean", "--older-than", "0s"]] {
+fn an_upload_that_was_not_aborted_is_aborted_later() {
+    for command in [&["jobs", "resume", "--failed"][..], &["jobs", "clean", "--older-than", "0s"]] {
         let bucket = moto().bucket();
-        // From some byte on, the store is gone.
-        let gone = |_: &[u8], before| if before < 10_000_000 { Act::Pass } else { Act::Close };
-        let relay = Relay::start(moto().address, gone);
+        // The store is unreachable from some byte on.
+        let lost = |_: &[u8], before| if before < 10_000_000 { Act::Pass } else { Act::Close };
+        let relay = Relay::start(moto().address, lost);
         let mut world = world(large(), relay.address);
         let ran = world.run(&line(&format!("s3://{bucket}/a.pdf"), &["--retries", "0"]));
         assert_eq!(ran.code, Some(75), "{}", ran.err);
         assert!(ran.err.contains("parts may be left in the store"), "{}", ran.err);
         assert_eq!(moto().uploads(&bucket).len(), 1);
 
-        // Nobody forgets a job while the store cannot be told.
+        // A job is not removed while its upload cannot be aborted.
         let ran = world.run(&["jobs", "clean", "--older-than", "0s"]);
         assert_ne!(ran.code, Some(0), "{}", ran.err);
         assert!(ran.err.contains("is kept"), "{}", ran.err);
         world.set("AWS_ENDPOINT_URL", format!("http://{}", moto().address));
-        world.done(words);
+        world.done(command);
         assert_eq!(moto().uploads(&bucket), [""; 0]);
-        let there = moto().object(&bucket, "a.pdf");
-        assert_eq!(there.is_some_and(|found| found.body == world.exported()), words[1] == "resume");
-        assert!(!waits(&world));
+        let object = moto().object(&bucket, "a.pdf");
+        assert_eq!(
+            object.is_some_and(|found| found.body == world.exported()),
+            command[1] == "resume"
+        );
+        assert!(!has_pending_upload(&world));
     }
 }
 
 #[test]
-fn stopped_while_it_uploads_it_takes_back_what_it_began() {
+fn a_signal_aborts_the_multipart_upload() {
     for (name, code) in [("-INT", 130), ("-TERM", 143)] {
         let bucket = moto().bucket();
-        let relay = Relay::start(moto().address, only(10_000_000, Act::Hold));
+        let relay = Relay::start(moto().address, act_at(10_000_000, Act::Hold));
         let world = world(large(), relay.address);
         let child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |_| {
             relay.seen().len() >= 10_000_000
@@ -110,15 +113,15 @@ fn stopped_while_it_uploads_it_takes_back_what_it_began() {
 }
 
 #[test]
-fn a_store_that_does_not_answer_keeps_nobody_who_stops_twice() {
+fn a_second_signal_ends_the_abort() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, only(1, Act::Hold));
+    let relay = Relay::start(moto().address, act_at(1, Act::Hold));
     let world = world(large(), relay.address);
-    let asked = |_: &World| !relay.seen().is_empty();
-    let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), asked);
+    let is_requested = |_: &World| !relay.seen().is_empty();
+    let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), is_requested);
     let stopped = Instant::now();
     interrupt(&child);
-    assert_told(&mut child, "stop again to leave it");
+    assert_prints(&mut child, "stop again to leave it");
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(stopped.elapsed() < Duration::from_secs(4), "{:?}", stopped.elapsed());
@@ -127,34 +130,34 @@ fn a_store_that_does_not_answer_keeps_nobody_who_stops_twice() {
 }
 
 #[test]
-fn an_upload_whose_beginning_nobody_waited_for_is_taken_back() {
+fn an_upload_that_starts_during_a_stop_is_aborted() {
     let bucket = moto().bucket();
-    let asked = format!("POST /{bucket}/a.pdf?uploads");
-    // The store begins when the program has been told to stop.
+    let start = format!("POST /{bucket}/a.pdf?uploads");
+    // The store gets the request after the program was stopped.
     let (stopped, wait) = channel();
     let wait = Mutex::new(wait);
     let relay = Relay::start(moto().address, move |bytes, _| {
-        if bytes.starts_with(asked.as_bytes()) {
+        if bytes.starts_with(start.as_bytes()) {
             wait.lock().unwrap().recv().unwrap();
         }
         Act::Pass
     });
     let world = world(large(), relay.address);
-    let asked = |_: &World| relay.seen().contains("?uploads");
-    let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), asked);
+    let is_requested = |_: &World| relay.seen().contains("?uploads");
+    let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), is_requested);
     interrupt(&child);
-    assert_told(&mut child, "aborting the upload");
+    assert_prints(&mut child, "aborting the upload");
     stopped.send(()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert!(relay.seen().contains("DELETE /"), "it had begun");
+    assert!(relay.seen().contains("DELETE /"), "the upload was not aborted");
     assert_eq!(moto().uploads(&bucket), [""; 0]);
 }
 
 #[test]
-fn killed_while_it_uploads_it_leaves_nothing_visible_and_is_gone_on_with() {
-    for words in [&["jobs", "resume", "--failed"][..], &["jobs", "clean", "--older-than", "0s"]] {
+fn a_killed_upload_leaves_no_visible_object() {
+    for command in [&["jobs", "resume", "--failed"][..], &["jobs", "clean", "--older-than", "0s"]] {
         let bucket = moto().bucket();
-        let relay = Relay::start(moto().address, only(10_000_000, Act::Hold));
+        let relay = Relay::start(moto().address, act_at(10_000_000, Act::Hold));
         let world = world(large(), relay.address);
         let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |_| {
             relay.seen().len() >= 10_000_000
@@ -164,16 +167,19 @@ fn killed_while_it_uploads_it_leaves_nothing_visible_and_is_gone_on_with() {
         assert_eq!(moto().keys(&bucket), [""; 0]);
         assert_eq!(moto().uploads(&bucket).len(), 1);
         assert!(world.done(&["jobs", "list", "--failed"]).out.contains("interrupted"));
-        world.done(words);
-        let there = moto().object(&bucket, "a.pdf");
-        assert_eq!(there.is_some_and(|found| found.body == world.exported()), words[1] == "resume");
+        world.done(command);
+        let object = moto().object(&bucket, "a.pdf");
+        assert_eq!(
+            object.is_some_and(|found| found.body == world.exported()),
+            command[1] == "resume"
+        );
         assert_eq!((moto().uploads(&bucket).len(), world.submits()), (0, 1));
-        assert!(!waits(&world));
+        assert!(!has_pending_upload(&world));
     }
 }
 
 #[test]
-fn killed_while_it_downloads_it_goes_on_where_it_was_and_nothing_was_in_the_store() {
+fn a_killed_download_is_resumed_before_the_upload() {
     let cut = Rule::new(Endpoint::Download, Fault::Close { at: Moment::Byte(15_000_000) });
     let stall = Fault::Stall { at: Moment::BeforeHead, time: None };
     let stall = Rule::new(Endpoint::Download, stall).on(Nth::Only(2));
@@ -193,7 +199,7 @@ fn killed_while_it_downloads_it_goes_on_where_it_was_and_nothing_was_in_the_stor
 }
 
 #[test]
-fn an_answer_that_was_lost_is_no_reason_to_take_the_object_for_somebody_else_s() {
+fn an_object_is_recognized_after_a_lost_response() {
     for (config, moment) in [(quick(), "PUT /"), (large(), "POST /BUCKET/a.pdf?uploadId=")] {
         let bucket = moto().bucket();
         let moment = moment.replace("BUCKET", &bucket);
@@ -201,28 +207,28 @@ fn an_answer_that_was_lost_is_no_reason_to_take_the_object_for_somebody_else_s()
             if bytes.starts_with(moment.as_bytes()) { Act::LoseAnswer } else { Act::Pass }
         });
         let mut world = world(config, relay.address);
-        let place = format!("s3://{bucket}/a.pdf");
-        let words = ["--if-exists", "error", "--retries", "0", "--receipt"];
-        let ran = world.run(&line(&place, &words));
+        let url = format!("s3://{bucket}/a.pdf");
+        let flags = ["--if-exists", "error", "--retries", "0", "--receipt"];
+        let ran = world.run(&line(&url, &flags));
         assert_eq!(ran.code, Some(75), "{}", ran.err);
         world.set("AWS_ENDPOINT_URL", format!("http://{}", moto().address));
         let ran = world.done(&["jobs", "resume", "--failed"]);
-        assert_eq!(ran.out, format!("{place}\n"));
+        assert_eq!(ran.out, format!("{url}\n"));
         assert_eq!(moto().keys(&bucket), ["a.pdf", "a.pdf.receipt.json"]);
     }
 }
 
 #[test]
-fn a_store_that_falls_silent_is_asked_again() {
+fn a_stalled_request_is_retried() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, only(10_000_000, Act::Hold));
+    let relay = Relay::start(moto().address, act_at(10_000_000, Act::Hold));
     let world = world(large(), relay.address);
     world.done(&line(&format!("s3://{bucket}/a.pdf"), &["--stall-timeout", "1s"]));
     assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
 }
 
 #[test]
-fn an_answer_without_end_is_not_read_to_its_end() {
+fn an_endless_response_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let sent = thread::spawn(move || {

@@ -1,8 +1,9 @@
-//! The part of a terminal in which lines change: what indicatif draws on.
+//! The region at the end of the terminal's output in which lines change, as indicatif draws it.
 //!
-//! Between two frames the cursor stays at the beginning of the first line, and it is never hidden.
-//! A window that gets narrower breaks lines anew, and with the cursor above them one code clears
-//! whatever became of them; a program that is killed leaves a terminal in which people can type.
+//! Between two frames the cursor is at the beginning of the first line, and it is never hidden.
+//! When the window becomes narrower, the terminal wraps the lines: with the cursor above them, one
+//! escape sequence clears all of the rows that they take. A program that is killed leaves a usable
+//! terminal.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -13,28 +14,29 @@ use indicatif::TermLike;
 /// A terminal's rows and columns.
 pub(super) type Size = (u16, u16);
 
-/// Where bytes for the terminal go.
-pub(super) type Out = Arc<Mutex<Box<dyn Write + Send>>>;
+/// The writer of the terminal, shared by the region and the text that is printed above it.
+pub(super) type Output = Arc<Mutex<Box<dyn Write + Send>>>;
 
 /// Clears from the cursor, at the beginning of its line, to the end of the screen.
 const CLEAR: &str = "\r\x1b[J";
 
-/// A pane at the end of what was printed.
-pub(super) struct Pane {
-    out: Out,
+/// The region below the text that was printed.
+pub(super) struct LiveRegion {
+    out: Output,
     size: Arc<dyn Fn() -> Size + Send + Sync>,
     frame: Mutex<Frame>,
 }
 
-/// What is being drawn, and what was drawn last.
 #[derive(Default)]
 struct Frame {
-    drawn: Vec<String>,
+    /// The lines of the frame that is being drawn.
+    next: Vec<String>,
+    /// The lines of the last frame.
     shown: Vec<String>,
 }
 
-impl Pane {
-    pub(super) fn new(out: Out, size: Arc<dyn Fn() -> Size + Send + Sync>) -> Self {
+impl LiveRegion {
+    pub(super) fn new(out: Output, size: Arc<dyn Fn() -> Size + Send + Sync>) -> Self {
         Self { out, size, frame: Mutex::default() }
     }
 
@@ -43,14 +45,14 @@ impl Pane {
     }
 }
 
-/// Writes at once, so that a terminal never shows half of it. A terminal that has gone does not
-/// stop an export.
-pub(super) fn write(out: &Out, text: &str) {
+/// Writes text with one call, so that the terminal does not show a part of it. Errors are ignored:
+/// a terminal that was closed does not stop an export.
+pub(super) fn write(out: &Output, text: &str) {
     let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-impl TermLike for Pane {
+impl TermLike for LiveRegion {
     fn width(&self) -> u16 {
         (self.size)().1
     }
@@ -59,7 +61,7 @@ impl TermLike for Pane {
         (self.size)().0
     }
 
-    /// A frame begins with clearing, wherever its author believes the cursor to be.
+    /// Cursor movements are ignored: each frame clears the region from its first line.
     fn move_cursor_up(&self, _: usize) -> io::Result<()> {
         Ok(())
     }
@@ -84,34 +86,34 @@ impl TermLike for Pane {
         self.write_str(text)
     }
 
-    /// A line, or the blanks that fill it up to the edge. These are left out: they would be the
-    /// first to break when the window gets narrower.
+    /// Adds a line to the frame. The spaces with which indicatif fills a line up to the edge are
+    /// dropped: they would wrap first when the window becomes narrower.
     fn write_str(&self, text: &str) -> io::Result<()> {
         if !text.trim_matches([' ', '\r']).is_empty() {
-            self.frame().drawn.push(text.into());
+            self.frame().next.push(text.into());
         }
         Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {
         let mut frame = self.frame();
-        let drawn = std::mem::take(&mut frame.drawn);
-        if drawn == frame.shown {
+        let next = std::mem::take(&mut frame.next);
+        if next == frame.shown {
             return Ok(());
         }
-        let back = match drawn.len() {
+        let back = match next.len() {
             0 => String::new(),
             1 => "\r".into(),
             lines => format!("\r\x1b[{}A", lines - 1),
         };
-        write(&self.out, &format!("{CLEAR}{}{back}", drawn.join("\r\n")));
-        frame.shown = drawn;
+        write(&self.out, &format!("{CLEAR}{}{back}", next.join("\r\n")));
+        frame.shown = next;
         Ok(())
     }
 }
 
-impl fmt::Debug for Pane {
+impl fmt::Debug for LiveRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pane")
+        f.write_str("LiveRegion")
     }
 }
