@@ -59,6 +59,7 @@ pub struct Settings<S: ?Sized, T> {
 /// | setting | default |
 /// |---|---|
 /// | `credentials` | none: required |
+/// | `config` | none: the configuration is made of the settings below |
 /// | `region`, `base_url`, `plain_http_base_url` | the United States; the last one that is set applies |
 /// | `api_version` | `2022-01-01`, the service's own default |
 /// | `allow_origin` | none: the token is sent to the base URL's origin and those of the region |
@@ -93,6 +94,7 @@ enum Location {
     Region(Region),
     BaseUrl(String),
     PlainHttp(String),
+    Config(Box<Config>),
 }
 
 impl<A: FromSettings> Default for ClientBuilder<A> {
@@ -120,6 +122,15 @@ impl<A: FromSettings> ClientBuilder<A> {
     /// Sets the credentials. Required.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
+        self
+    }
+
+    /// Sets the whole configuration. `region`, `base_url`, `plain_http_base_url`, `allow_origin`,
+    /// `api_version`, `limits`, `pace` and `resubmit` are part of it, and have no effect beside it.
+    ///
+    /// For callers that have a [`Config`] already, to check a request before there is a client.
+    pub fn config(mut self, config: Config) -> Self {
+        self.location = Location::Config(Box::new(config));
         self
     }
 
@@ -248,22 +259,9 @@ impl<A: FromSettings> ClientBuilder<A> {
     ///
     /// Fails if a setting is missing or invalid; the error says which.
     pub fn build(self) -> Result<A, BuildError> {
-        let mut config = match &self.location {
-            Location::Region(region) => Config::for_region(*region),
-            Location::BaseUrl(url) => Config::new(url).map_err(BuildError::BaseUrl)?,
-            Location::PlainHttp(url) => {
-                Config::with_plain_http(url).map_err(BuildError::BaseUrl)?
-            }
-        };
-        for origin in &self.allowed {
-            config = config.with_allowed_origin(origin).map_err(BuildError::AllowedOrigin)?;
-        }
-        let config = config
-            .with_api_version(self.api_version)
-            .with_limits(self.limits)
-            .with_pace(self.pace)
-            .with_resubmit(self.resubmit)
-            .with_jitter(self.jitter.unwrap_or_else(jitter_seed));
+        let config = self.configuration()?;
+        let jitter = self.jitter.or_else(|| config.jitter()).unwrap_or_else(jitter_seed);
+        let config = config.with_jitter(jitter);
         let credentials = self.credentials.ok_or(BuildError::NoCredentials)?;
         A::from_settings(Settings {
             tokens: credentials.source(&config)?,
@@ -275,6 +273,25 @@ impl<A: FromSettings> ClientBuilder<A> {
             hooks: self.hooks,
             checkpoints: self.checkpoints,
         })
+    }
+
+    fn configuration(&self) -> Result<Config, BuildError> {
+        let mut config = match &self.location {
+            Location::Config(config) => return Ok((**config).clone()),
+            Location::Region(region) => Config::for_region(*region),
+            Location::BaseUrl(url) => Config::new(url).map_err(BuildError::BaseUrl)?,
+            Location::PlainHttp(url) => {
+                Config::with_plain_http(url).map_err(BuildError::BaseUrl)?
+            }
+        };
+        for origin in &self.allowed {
+            config = config.with_allowed_origin(origin).map_err(BuildError::AllowedOrigin)?;
+        }
+        Ok(config
+            .with_api_version(self.api_version)
+            .with_limits(self.limits)
+            .with_pace(self.pace)
+            .with_resubmit(self.resubmit))
     }
 }
 

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use export_core::{
-    Access, ApiVersion, Checkpoint, Limits, Origin, Pace, Region, Resubmit, Timestamp, TokenNeed,
-    TokenStep,
+    Access, ApiVersion, Checkpoint, Config, Limits, Origin, Pace, Region, Resubmit, Timestamp,
+    TokenNeed, TokenStep,
 };
 use export_host::{
     BuildError, CheckpointStore, ClientBuilder, Credentials, FromSettings, ProxySettings, Settings,
@@ -36,6 +36,17 @@ fn build(builder: ClientBuilder<SettingsProbe>) -> Settings<dyn CheckpointStore,
 
 fn refused(builder: ClientBuilder<SettingsProbe>) -> String {
     builder.build().unwrap_err().to_string()
+}
+
+#[test]
+fn a_configuration_is_used_unchanged() {
+    let config = Config::new("https://api.example.com").unwrap();
+    let config = config.with_api_version(ApiVersion::V2026_01_01).with_resubmit(Resubmit::Never);
+    let used = build(builder().region(Region::Eu).config(config.clone())).config;
+    let without_jitter = |config: &Config| format!("{:?}", config.clone().with_jitter(1));
+    assert_eq!(without_jitter(&used), without_jitter(&config));
+    assert!(used.jitter().is_some());
+    assert_eq!(build(builder().config(config.with_jitter(7))).config.jitter(), Some(7));
 }
 
 #[test]
