@@ -21,6 +21,7 @@ mod sunset;
 mod text;
 mod ui;
 
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -31,7 +32,9 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return ui::print_problem(&problem::Problem::local("cannot start", &error)),
     };
-    let code = runtime.block_on(commands::run(cli));
+    // As a trait object, it is compiled once: `block_on` would inline it several times.
+    let command: Pin<Box<dyn Future<Output = ExitCode>>> = Box::pin(commands::run(cli));
+    let code = runtime.block_on(command);
     // Not waited for: a thread may still read standard input, or write to a disk that hangs.
     runtime.shutdown_background();
     code
