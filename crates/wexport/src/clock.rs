@@ -1,15 +1,15 @@
-//! What time it is.
+//! The wall clock as [`Timestamp`]s.
 
 use std::time::SystemTime;
 
 use export_hyper::Timestamp;
 
-/// The wall clock.
+/// The current time.
 pub(crate) fn now() -> Timestamp {
     at(SystemTime::now())
 }
 
-/// A time of this machine; one before 1970 counts as 1970.
+/// Converts a system time. Times before 1970 become 1970.
 pub(crate) fn at(time: SystemTime) -> Timestamp {
     let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH);
     Timestamp::EPOCH + since_epoch.unwrap_or_default()

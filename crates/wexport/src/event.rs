@@ -1,8 +1,8 @@
-//! An event as it is printed by `--json` and kept in a job's log: the documented schema.
+//! The schema of events: what `--json` prints, and what the log of a job stores.
 //!
 //! Every line is an object with `v` (1), `at` (RFC 3339, UTC), `event`, and the members of that
-//! event. Lengths of time are in seconds, sizes in bytes. Members are added in later releases and
-//! never change their meaning; readers ignore what they do not know.
+//! event. Durations are in seconds, sizes in bytes. Later releases may add members but do not
+//! change the meaning of existing ones; readers must ignore members that they do not know.
 
 use export_hyper::{Event as JobEvent, FailureKind, Timestamp, Why};
 use serde::{Deserialize, Serialize};
@@ -10,31 +10,30 @@ use serde::{Deserialize, Serialize};
 use crate::problem::Problem;
 use crate::subject::Subject;
 
-/// One line.
+/// An event with its time and its job: one line of JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// The version of the schema.
     pub(crate) v: u32,
-    /// When it happened: RFC 3339, UTC.
+    /// The time of the event: RFC 3339, UTC.
     pub(crate) at: String,
-    /// The job, if its state is kept: `BATCH/ROW` for an export of a batch.
+    /// The ID of the job; `BATCH/ROW` for an export of a batch. `None` if no state is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) job: Option<String>,
-    /// The number of the export in its batch, from 1; none for what is about the whole of it.
+    /// The number of the export in its batch, from 1; `None` if the event is about the whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) row: Option<u64>,
     #[serde(flatten)]
     pub(crate) event: Event,
 }
 
-/// The version of the schema.
 const VERSION: u32 = 1;
 
-/// What happened.
+/// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
-    /// A run begins, or goes on with a job.
+    /// A job is started or resumed.
     Started {
         #[serde(rename = "what")]
         subject: Subject,
@@ -42,9 +41,9 @@ pub(crate) enum Event {
         base_url: String,
         resumed: bool,
     },
-    /// A request is about to be sent; the values of the URL's query are hidden.
+    /// A request is about to be sent. The values in the URL's query are redacted.
     Sending { phase: String, method: String, url: String },
-    /// The head of an answer came.
+    /// The head of a response was received.
     Answered {
         phase: String,
         status: u16,
@@ -53,38 +52,53 @@ pub(crate) enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
     },
-    /// No answer came, or half of one.
-    NoAnswer { phase: String, why: String },
+    /// There was no response, or an incomplete one.
+    NoAnswer {
+        phase: String,
+        #[serde(rename = "why")]
+        reason: String,
+    },
     /// The service accepted the export.
     Accepted { operation: String },
-    /// The operation has a new state, in the service's own word.
+    /// The operation has a new status, as the service spells it.
     Status { status: String },
-    /// The next request waits: `retry_after`, `pace`, `back_off`, `resumed` or `turn`.
-    Waiting { seconds: f64, until: String, why: String },
-    /// The file begins to come, or goes on at an offset.
+    /// The next request is delayed.
+    Waiting {
+        seconds: f64,
+        until: String,
+        /// `retry_after`, `pace`, `back_off`, `resumed` or `turn`.
+        #[serde(rename = "why")]
+        reason: String,
+    },
+    /// A download starts, or continues at an offset.
     Downloading {
         offset: u64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         length: Option<u64>,
     },
-    /// How far the download is; about once a second, more often on a terminal, and not in the log.
+    /// The progress of a transfer: about once a second, more often on a terminal, not in the log.
     Progress {
         bytes: u64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         length: Option<u64>,
     },
-    /// The whole file is here, and goes on into an object store. `progress` starts again at 0.
+    /// The download is complete, and the upload to an object store starts. `progress` starts again
+    /// at 0.
     Uploading { url: String, length: u64 },
-    /// The endpoint in use has an announced end.
+    /// The endpoint in use will be switched off on a known date.
     Sunset { endpoint: String, date: String, days_left: i64, successor: String },
-    /// The service calls the endpoint in use deprecated, and no end of it is known.
+    /// The service marks the endpoint in use as deprecated, without a date.
     Deprecated,
-    /// The service sent something that was ignored.
-    Ignored { what: String },
-    /// Something to know that stops nothing.
+    /// The service sent something unexpected, which was ignored.
+    Ignored {
+        #[serde(rename = "what")]
+        description: String,
+    },
+    /// A problem that does not stop the run.
     Warning { message: String },
-    /// The file is where it should be; `file` is `-` for standard output, or a URL.
+    /// The file is complete.
     Done {
+        /// A path, the URL of an object, or `-` for standard output.
         file: String,
         bytes: u64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +108,7 @@ pub(crate) enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         original_request: Option<String>,
     },
-    /// What `wexport status` was answered.
+    /// The result of `wexport status`.
     Operation {
         operation: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,29 +121,36 @@ pub(crate) enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         original_request: Option<String>,
     },
-    /// A setting, and where it was set (`wexport doctor`).
-    Setting { name: String, value: String, from: String },
-    /// Something that was looked at (`wexport doctor`): `ok`, `warning`, `failed`, `not_checked`.
+    /// A setting, and where its value is from (`wexport doctor`).
+    Setting {
+        name: String,
+        value: String,
+        #[serde(rename = "from")]
+        source: String,
+    },
+    /// The result of a check (`wexport doctor`).
     Check {
         name: String,
-        standing: CheckStatus,
-        what: String,
+        #[serde(rename = "standing")]
+        status: CheckStatus,
+        #[serde(rename = "what")]
+        message: String,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         advice: Vec<String>,
     },
-    /// Everything was looked at (`wexport doctor`).
+    /// All checks are done (`wexport doctor`).
     Diagnosis { exit_code: u8 },
-    /// There is a file already, and it was to be left.
+    /// The file exists and is kept.
     Skipped { file: String },
-    /// Somebody stopped the program.
+    /// The program was stopped by a signal.
     Interrupted { exit_code: u8 },
-    /// It ended without its file.
+    /// The export failed.
     Error(Box<Failure>),
-    /// A batch begins, or goes on.
+    /// A batch is started or resumed.
     BatchStarted(BatchStart),
-    /// How a batch stands; at most once a second, and every half a minute in the log.
+    /// The progress of a batch: at most once a second, and every 30 seconds in the log.
     Totals(Totals),
-    /// A batch is over, or was stopped: the last event of a run.
+    /// A batch ended or was stopped: the last event of a run.
     BatchDone(BatchEnd),
 }
 
@@ -143,101 +164,103 @@ pub(crate) enum CheckStatus {
     NotChecked,
 }
 
-/// How it ended without its file.
+/// Why an export failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Failure {
     /// The program's exit code.
     pub(crate) exit_code: u8,
     /// What failed, in one sentence.
-    pub(crate) what: String,
-    /// What was to be exported; in a batch, where it may fail before it has begun.
+    #[serde(rename = "what")]
+    pub(crate) message: String,
+    /// The item of an export of a batch, which may fail before its `started` event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) export: Option<Subject>,
     #[serde(flatten)]
     pub(crate) facts: crate::problem::Facts,
-    /// What to do about it, most likely first.
+    /// What to do, the most likely remedy first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) advice: Vec<String>,
-    /// Whether it is safe to try again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) again: Option<String>,
+    /// Whether it is safe to try again, and how.
+    #[serde(rename = "again", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retry: Option<String>,
 }
 
-/// How many exports of a batch are over, and how.
+/// The exports of a batch that have ended, by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EndCounts {
-    /// Their file is where it should be.
+    /// The file is complete.
     pub(crate) done: u64,
-    /// Another file was there, and was to be left.
+    /// The file existed and was kept.
     pub(crate) skipped: u64,
-    /// They ended without their file.
     pub(crate) failed: u64,
 }
 
-/// A batch, as it begins.
+/// The start of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BatchStart {
     /// The file that lists the exports; `-` for standard input.
     pub(crate) source: String,
-    /// How many it lists.
+    /// The number of exports that it lists.
     pub(crate) exports: u64,
-    /// Those that an earlier run has brought to their end.
+    /// The exports that ended in an earlier run.
     #[serde(flatten)]
     pub(crate) ended: EndCounts,
-    /// Those that this run is to bring there.
+    /// The number of exports that this run has to do.
     pub(crate) left: u64,
     pub(crate) resumed: bool,
     pub(crate) api_version: String,
     pub(crate) base_url: String,
 }
 
-/// Where the exports of a batch are. Each is counted once, except in `under_way`.
+/// The number of exports of a batch in each state. Each export is counted once, except in
+/// `under_way`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Totals {
     pub(crate) exports: u64,
+    /// Those that have ended.
     #[serde(flatten)]
     pub(crate) ended: EndCounts,
-    /// Not accepted by the service yet.
+    /// Not yet accepted by the service.
     pub(crate) to_submit: u64,
     /// Accepted, and not known to be completed.
     pub(crate) open: u64,
-    /// Completed, and their file is not here yet.
+    /// Completed, with a download that is not complete.
     pub(crate) to_download: u64,
-    /// Their file is here, and goes on into an object store.
+    /// Downloaded, with an upload to an object store that is not complete.
     pub(crate) uploading: u64,
-    /// Those of all of these that a request is on its way for.
+    /// The exports in any of these states with a request in flight.
     pub(crate) under_way: u64,
-    /// How many polls a second there may be at present; none if no limit is known.
+    /// The current limit of polls per second; `None` if no limit is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) polls_per_second: Option<f64>,
-    /// For how long, and until when, the service wants to be left alone, if it does.
+    /// How long, and until when, requests are held back because the service is rate-limiting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) held_seconds: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) held_until: Option<String>,
-    /// How long it will take from here, if anybody can tell.
+    /// The estimated time to the end of the batch; `None` if there is no estimate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seconds_left: Option<f64>,
 }
 
-/// A batch, as a run of it ends.
+/// The end of a run of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BatchEnd {
     pub(crate) exports: u64,
     #[serde(flatten)]
     pub(crate) ended: EndCounts,
-    /// Those that are not over.
+    /// The number of exports that have not ended.
     pub(crate) left: u64,
-    /// Those of them that the service was never asked for.
+    /// The number of those that were never submitted.
     pub(crate) not_begun: u64,
-    /// How long this run took.
+    /// The duration of this run.
     pub(crate) seconds: f64,
     /// The program's exit code.
     pub(crate) exit_code: u8,
 }
 
 impl EndCounts {
-    /// How many that are.
+    /// The number of exports that have ended.
     pub(crate) const fn total(self) -> u64 {
         self.done.saturating_add(self.skipped).saturating_add(self.failed)
     }
@@ -248,7 +271,7 @@ impl Record {
         Self { v: VERSION, at: at.to_string(), job, row: None, event }
     }
 
-    /// One of an export of a batch.
+    /// The record of an event of one export of a batch.
     pub(crate) fn of_row(at: Timestamp, batch: Option<&str>, row: u64, event: Event) -> Self {
         let job = batch.map(|batch| format!("{batch}/{row}"));
         Self { row: Some(row), ..Self::new(at, job, event) }
@@ -256,7 +279,7 @@ impl Record {
 }
 
 impl Event {
-    /// Converts an event of the library; `None` for one that this release does not know.
+    /// Converts an event of the library; `None` if this release does not know it.
     pub(crate) fn from_job(event: &JobEvent) -> Option<(Timestamp, Self)> {
         Some(match event {
             JobEvent::Sending { at, phase, method, url } => (
@@ -279,7 +302,7 @@ impl Event {
                 },
             ),
             JobEvent::Failed { at, phase, kind } => {
-                (*at, Self::NoAnswer { phase: phase.to_string(), why: words(*kind) })
+                (*at, Self::NoAnswer { phase: phase.to_string(), reason: failure_text(*kind) })
             }
             JobEvent::Accepted { at, operation } => {
                 (*at, Self::Accepted { operation: operation.to_string() })
@@ -290,7 +313,7 @@ impl Event {
                 Self::Waiting {
                     seconds: until.since(*at).as_secs_f64(),
                     until: until.to_string(),
-                    why: reason(*why).into(),
+                    reason: wait_reason(*why).into(),
                 },
             ),
             JobEvent::Downloading { at, offset, length } => {
@@ -308,7 +331,7 @@ impl Event {
                 (*at, sunset)
             }
             JobEvent::Deprecated { at } => (*at, Self::Deprecated),
-            JobEvent::Ignored { at, what } => (*at, Self::Ignored { what: (*what).into() }),
+            JobEvent::Ignored { at, what } => (*at, Self::Ignored { description: (*what).into() }),
             _ => return None,
         })
     }
@@ -318,20 +341,20 @@ impl From<&Problem> for Failure {
     fn from(problem: &Problem) -> Self {
         Self {
             exit_code: problem.exit.code(),
-            what: problem.what.clone(),
+            message: problem.message.clone(),
             export: None,
             facts: (*problem.facts).clone(),
             advice: problem.advice.clone(),
-            again: problem.again.clone(),
+            retry: problem.retry.clone(),
         }
     }
 }
 
-fn words(kind: FailureKind) -> String {
+fn failure_text(kind: FailureKind) -> String {
     export_hyper::Failure::new(kind).to_string()
 }
 
-const fn reason(why: Why) -> &'static str {
+const fn wait_reason(why: Why) -> &'static str {
     match why {
         Why::RetryAfter => "retry_after",
         Why::Pace => "pace",

@@ -1,4 +1,4 @@
-//! Why an export ended without its file, and what to do about it.
+//! Explains errors of exports to users: what failed, and what to do.
 
 use std::error::Error as StdError;
 
@@ -10,25 +10,24 @@ use http::StatusCode;
 
 use crate::problem::{Exit, Problem};
 
-/// What the program knows beside the error.
+/// What an explanation uses in addition to the error.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
     /// The OAuth scope that the export needs.
     pub(crate) scope: Option<String>,
-    /// The job's id, if its state is kept.
+    /// The ID of the job, if its state is kept.
     pub(crate) job: Option<String>,
-    /// The operation, once there is one.
+    /// The URL of the operation, if the export was accepted.
     pub(crate) operation: Option<String>,
-    /// Where the token was given; `None` if a client asks for its tokens.
-    pub(crate) token_from: Option<String>,
+    /// Where a fixed token is from; `None` if an OAuth client requests tokens.
+    pub(crate) token_source: Option<String>,
 }
 
-/// Explains an error.
 pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
     let mut problem = match error {
         ExportError::Job { error, .. } => explain_job(error, context),
         ExportError::Attach(_) => Problem::usage(error.to_string())
-            .advise("give the operation's id, or its URL at the --region or --base-url in use"),
+            .advise("pass the operation's ID, or its URL on the host of --region or --base-url"),
         ExportError::Resume(error) => explain_resume(error),
         ExportError::Spec(error) => explain_spec(error),
         _ => Problem::new(Exit::Local, error.to_string()),
@@ -38,11 +37,11 @@ pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
         facts.original_request = error.original_request().map(String::from);
     }
     facts.operation.clone_from(&context.operation);
-    if error.checkpoint().is_some() && problem.again.is_none() {
-        problem.again = Some(match (&context.job, &context.operation) {
+    if error.checkpoint().is_some() && problem.retry.is_none() {
+        problem.retry = Some(match (&context.job, &context.operation) {
             (Some(job), _) => format!("yes: wexport jobs resume {job}"),
             (None, Some(_)) => "yes: wexport fetch with the operation above".into(),
-            (None, None) => "yes: nothing was accepted by the service yet".into(),
+            (None, None) => "yes: the service has not accepted the export".into(),
         });
     }
     problem
@@ -54,7 +53,7 @@ fn explain_spec(error: &SpecError) -> Problem {
             Problem::usage(format!("API version {version} cannot export {what}"))
                 .advise(format!("use --api-version {instead}"))
         }
-        SpecError::EmptyId { .. } => Problem::usage("an id is empty"),
+        SpecError::EmptyId { .. } => Problem::usage("an ID is empty"),
         _ => Problem::usage(error.to_string()),
     }
 }
@@ -62,7 +61,9 @@ fn explain_spec(error: &SpecError) -> Problem {
 fn explain_resume(error: &ResumeError) -> Problem {
     let problem = Problem::usage(error.to_string());
     match error {
-        ResumeError::Version(_) => problem.advise("install the newer wexport that wrote it"),
+        ResumeError::Version(_) => {
+            problem.advise("upgrade wexport: a newer version stored this job")
+        }
         _ => problem,
     }
 }
@@ -73,42 +74,38 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
     match error {
         Error::Deadline { retry_at, .. } => {
             problem = problem.advise(match retry_at {
-                Some(time) => format!("come back at {time}, or allow more with --timeout"),
-                None => "allow more time with --timeout".into(),
+                Some(time) => format!("resume after {time}, or raise --timeout"),
+                None => "raise --timeout".into(),
             });
         }
         Error::ExportFailed { status, reason, original_request } => {
-            problem.what = format!("the service ended the export as {status}");
-            hear(&mut problem, reason);
+            problem.message = format!("the service ended the export with status '{status}'");
+            add_api_error(&mut problem, reason);
             problem.facts.original_request.clone_from(original_request);
-            problem = problem.advise("give the original request's id to Workiva's support");
-            problem.again = Some("a new export may end better; this one is over".into());
+            problem = problem.advise("give the original request ID to Workiva's support");
+            problem.retry = Some("yes, with a new export: this one has ended".into());
         }
         Error::Gateway { phase, status, reason } => {
-            problem.what = format!(
-                "{phase}: a proxy or gateway answered ({status}), not Workiva: {}",
-                gateway_words(reason)
+            problem.message = format!(
+                "{phase}: a proxy or gateway responded ({status}) instead of Workiva: {}",
+                page_title(reason)
             );
             problem.facts.status = Some(status.as_u16());
             problem.facts.request_id = reason.request_id().map(String::from);
             problem = problem
                 .advise("check --proxy, HTTPS_PROXY and NO_PROXY, and --base-url")
-                .advise("`wexport doctor` shows what is in use, and who answers");
+                .advise("`wexport doctor` shows the proxy in use, and what responds");
         }
         Error::GaveUp { phase, failures, last } => {
-            let (times, last_time) = if *failures > 1 {
-                (format!(" {failures} times in a row"), true)
-            } else {
-                (String::new(), false)
+            let (times, most_recently) = match failures {
+                0 | 1 => (String::new(), ""),
+                failures => (format!(" {failures} times in a row"), ", most recently"),
             };
-            problem.what = match last {
+            problem.message = match last {
                 AttemptError::Response(status, reason) => {
-                    hear(&mut problem, reason);
+                    add_api_error(&mut problem, reason);
                     problem.facts.status = Some(status.as_u16());
-                    format!(
-                        "{phase} failed{times}, {}with {status}",
-                        if last_time { "the last time " } else { "" }
-                    )
+                    format!("{phase} failed{times}{most_recently} with {status}")
                 }
                 AttemptError::Failure(failure) => format!("{phase} failed{times}: {failure}"),
             };
@@ -116,54 +113,55 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
                 && failure.kind() == FailureKind::NotSent
             {
                 problem = problem
-                    .advise("check the network, --base-url and the proxy: `wexport doctor` does");
+                    .advise("check the network, --base-url and the proxy with `wexport doctor`");
             }
         }
-        Error::Local { failure, .. } => problem.what = failure.to_string(),
+        Error::Local { failure, .. } => problem.message = failure.to_string(),
         Error::WrongFormat { .. } | Error::Protocol { .. } | Error::UntrustedUrl { .. } => {
-            problem.again = Some("not unchanged: the answer would be the same".into());
+            problem.retry = Some("no: the response would be the same".into());
         }
         Error::Refused { phase, status, reason } => {
-            problem.what = format!("{phase} was refused with {status}");
+            problem.message = format!("{phase} was refused with {status}");
             problem.facts.status = Some(status.as_u16());
-            hear(&mut problem, reason);
-            problem = refused(problem, *phase, status.as_u16(), context);
+            add_api_error(&mut problem, reason);
+            problem = advise_on_refusal(problem, *phase, status.as_u16(), context);
         }
         Error::SubmitUnconfirmed { .. } => {
             problem = problem
-                .advise("look in Workiva whether the export was made, or its mail has come")
-                .advise("if not, send it once more with --resubmit always");
-            problem.again = Some("not blindly: a second export may mail somebody".into());
+                .advise(
+                    "check in Workiva whether the export exists, or whether its email has arrived",
+                )
+                .advise("if not, submit it again with --resubmit always");
+            problem.retry =
+                Some("only after a check: a second export may send a second email".into());
         }
         Error::SwitchedOff { status, .. } => {
             problem.facts.status = Some(status.as_u16());
             problem = problem.advise("use --api-version 2026-01-01, the default");
-            problem.again = Some("not with this API version".into());
+            problem.retry = Some("no, not with this API version".into());
         }
         Error::Unauthorized { reason, .. } => {
             if let AttemptError::Response(status, reason) = reason {
                 problem.facts.status = Some(status.as_u16());
-                hear(&mut problem, reason);
+                add_api_error(&mut problem, reason);
             }
-            if let Some(from) = &context.token_from {
+            if let Some(source) = &context.token_source {
                 problem = problem.advise(format!(
-                    "the token of {from} has ended or was never good, and cannot be renewed here: \
-                     give a new one, or a client, whose tokens are renewed"
+                    "the token from {source} is invalid or has expired: get a new one, or use a \
+                     client ID and secret to renew tokens automatically"
                 ));
             }
-            problem = problem.advise(
-                "check the credentials, and that they belong to this --region: `wexport doctor`",
-            );
+            problem = problem.advise("check the credentials and --region with `wexport doctor`");
         }
         Error::Untrusted { phase, failure } => match tunnel_error(failure) {
             Some(error) => {
-                problem.what = format!("{phase}: the proxy opens no way to Workiva: {error}");
-                problem = refused_by_proxy(problem, error);
+                problem.message = format!("{phase}: the proxy did not connect to Workiva: {error}");
+                problem = advise_on_proxy(problem, error);
             }
             None => {
                 problem = problem
-                    .advise("behind a proxy that re-signs TLS, give its authority with --ca-bundle")
-                    .advise("`wexport doctor` shows whose certificate was seen");
+                    .advise("behind a proxy that inspects TLS, pass its CA with --ca-bundle")
+                    .advise("`wexport doctor` shows the certificate that the server sent");
             }
         },
         _ => {}
@@ -171,7 +169,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
     problem
 }
 
-/// What a proxy said when it was asked for a connection, if that is what failed.
+/// The error of a proxy that did not open a connection, if that is the cause.
 fn tunnel_error(failure: &Failure) -> Option<&TunnelError> {
     let mut cause = failure.get_ref().map(|error| error as &(dyn StdError + 'static));
     while let Some(error) = cause {
@@ -183,48 +181,58 @@ fn tunnel_error(failure: &Failure) -> Option<&TunnelError> {
     None
 }
 
-/// What to do about a proxy that refuses.
-pub(crate) fn refused_by_proxy(problem: Problem, error: &TunnelError) -> Problem {
+/// Adds what to do about a proxy that refuses a connection.
+pub(crate) fn advise_on_proxy(problem: Problem, error: &TunnelError) -> Problem {
     match error {
         TunnelError::Refused(StatusCode::PROXY_AUTHENTICATION_REQUIRED) => problem
             .advise(
-                "put them into its URL: WEXPORT_PROXY (or HTTPS_PROXY) as \
-                 http://USER:PASSWORD@HOST:PORT, with signs such as @ as %40",
+                "set WEXPORT_PROXY (or HTTPS_PROXY) to http://USER:PASSWORD@HOST:PORT, with special \
+                 characters percent-encoded (@ as %40)",
             )
-            .advise("--proxy takes no USER:PASSWORD: others can read a command line"),
-        _ => problem.advise("ask whoever runs the proxy to allow CONNECT to the API's host"),
+            .advise("--proxy takes no USER:PASSWORD: other users can see the command line"),
+        _ => problem.advise("ask the proxy's administrator to allow CONNECT to the API's host"),
     }
 }
 
-/// A refusal: what the request lacks.
-fn refused(mut problem: Problem, phase: Phase, status: u16, context: &Context) -> Problem {
-    problem.again = Some("not unchanged: it would be refused again".into());
+/// Adds what to do about a request that the service refused.
+fn advise_on_refusal(
+    mut problem: Problem,
+    phase: Phase,
+    status: u16,
+    context: &Context,
+) -> Problem {
+    problem.retry = Some("no: the same request would be refused again".into());
     match (status, &context.scope) {
         (403, Some(scope)) if !scope.is_empty() => {
             problem.exit = Exit::Unauthorized;
-            problem
-                .advise(format!("the client needs the scope {scope}, and its user access to this"))
+            problem.advise(format!(
+                "the client needs the scope {scope}, and its user needs access to this item"
+            ))
         }
         (403, _) => {
             problem.exit = Exit::Unauthorized;
-            problem.advise("the client's user needs access to this")
+            problem.advise("the client's user needs access to this item")
         }
         (404 | 410, _) if phase == Phase::Submit => {
-            problem.advise("check the id, the kind and the --region: each workspace has its own")
+            problem.advise("check the ID, the kind and --region: a workspace is in one region only")
         }
-        (404 | 410, _) => problem.advise("the operation or its file is gone: export it anew"),
-        (409, _) => problem.advise("another export of this may be under way: wait for it"),
+        (404 | 410, _) => {
+            problem.advise("the operation or its file no longer exists: export it again")
+        }
+        (409, _) => {
+            problem.advise("another export of this item may be running: wait until it has ended")
+        }
         _ => problem,
     }
 }
 
-/// Takes over what an error answer says.
-fn hear(problem: &mut Problem, reason: &ApiError) {
+/// Adds the details of an error response.
+fn add_api_error(problem: &mut Problem, reason: &ApiError) {
     let facts = &mut problem.facts;
     facts.code = reason.code().map(String::from);
     facts.message = reason.message().map(String::from);
     if let Some(target) = reason.target() {
-        facts.details.push(format!("about: {target}"));
+        facts.details.push(format!("target: {target}"));
     }
     for detail in reason.details() {
         let parts = [&detail.code, &detail.message, &detail.target];
@@ -234,11 +242,12 @@ fn hear(problem: &mut Problem, reason: &ApiError) {
     facts.request_id = reason.request_id().map(String::from);
 }
 
-fn gateway_words(reason: &ApiError) -> String {
-    reason.message().map_or_else(|| "its page has no words".into(), |words| format!("{words:?}"))
+/// The title of the page that a gateway sent.
+fn page_title(reason: &ApiError) -> String {
+    reason.message().map_or_else(|| "a page without a title".into(), |title| format!("{title:?}"))
 }
 
-/// The code that an error ends the program with.
+/// The exit code for an error.
 const fn exit_of(error: &Error) -> Exit {
     match error {
         Error::Deadline { .. } => Exit::GaveUp,

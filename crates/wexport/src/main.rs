@@ -1,4 +1,4 @@
-//! `wexport`: exports files from Workiva, at a shell, in a script, in a nightly job.
+//! `wexport` exports files from Workiva, interactively or in scripts.
 
 #![forbid(unsafe_code)]
 
@@ -30,12 +30,17 @@ fn main() -> ExitCode {
     let cli = args::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return ui::print_problem(&problem::Problem::local("cannot start", &error)),
+        Err(error) => {
+            return ui::print_problem(&problem::Problem::local(
+                "cannot start the async runtime",
+                &error,
+            ));
+        }
     };
     // As a trait object, it is compiled once: `block_on` would inline it several times.
     let command: Pin<Box<dyn Future<Output = ExitCode>>> = Box::pin(commands::run(cli));
     let code = runtime.block_on(command);
-    // Not waited for: a thread may still read standard input, or write to a disk that hangs.
+    // Not joined: a blocking thread may still read standard input, or write to a disk that hangs.
     runtime.shutdown_background();
     code
 }

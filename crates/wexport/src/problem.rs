@@ -1,4 +1,4 @@
-//! What went wrong, as it is told to people and to scripts.
+//! Errors as users and scripts see them, and exit codes.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -6,41 +6,41 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-/// Something that went wrong, with everything that helps to mend it.
+/// An error, with what a user needs to know to fix it.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) exit: Exit,
     /// What failed, in one sentence.
-    pub(crate) what: String,
+    pub(crate) message: String,
     pub(crate) facts: Box<Facts>,
-    /// What to do about it, most likely first.
+    /// What to do, the most likely remedy first.
     pub(crate) advice: Vec<String>,
-    /// Whether it is safe to try again.
-    pub(crate) again: Option<String>,
+    /// Whether it is safe to try again, and how.
+    pub(crate) retry: Option<String>,
 }
 
-/// What is known of it.
+/// Where in an export a problem occurred, and what the service said.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Facts {
-    /// `submit`, `poll` or `fetch`; `upload` for the way into an object store.
+    /// `submit`, `poll` or `fetch`; `upload` for an upload to an object store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) phase: Option<String>,
-    /// The status of the answer.
+    /// The status of the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// The service's code, such as `403Forbidden`.
+    /// The service's error code, such as `403Forbidden`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<String>,
-    /// The service's own words.
+    /// The service's error message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,
-    /// The service's words on single fields.
+    /// The service's errors about single fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) details: Vec<String>,
-    /// `X-Request-ID` of the answer, or the store's id of it.
+    /// The `X-Request-ID` of the response, or the request ID of an object store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) request_id: Option<String>,
-    /// The id that the service's support asks for.
+    /// The ID of the submit request, which Workiva's support asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) original_request: Option<String>,
     /// The URL of the operation.
@@ -49,21 +49,22 @@ pub(crate) struct Facts {
 }
 
 impl Problem {
-    pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         let (facts, advice) = (Box::default(), Vec::new());
-        Self { exit, what: what.into(), facts, advice, again: None }
+        Self { exit, message: message.into(), facts, advice, retry: None }
     }
 
-    /// A flag or a setting is wrong.
-    pub(crate) fn usage(what: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, what)
+    /// An invalid flag or setting.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
     }
 
-    /// Something on this machine failed.
-    pub(crate) fn local(what: impl fmt::Display, error: &io::Error) -> Self {
-        Self::new(Exit::Local, format!("{what}: {error}"))
+    /// An I/O error on this machine.
+    pub(crate) fn local(message: impl fmt::Display, error: &io::Error) -> Self {
+        Self::new(Exit::Local, format!("{message}: {error}"))
     }
 
+    /// Adds advice, unless the problem has it.
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         let advice = advice.into();
         if !self.advice.contains(&advice) {
@@ -75,7 +76,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "error: {}", self.what)?;
+        writeln!(f, "error: {}", self.message)?;
         let mut line = |name: &str, text: &str| writeln!(f, "  {name:<17} {text}");
         let Facts { phase, status: _, code, message, details, .. } = &*self.facts;
         if let Some(phase) = phase {
@@ -83,7 +84,7 @@ impl fmt::Display for Problem {
         }
         match (code, message) {
             (Some(code), Some(message)) => line("service:", &format!("{code}: {message}"))?,
-            (Some(words), None) | (None, Some(words)) => line("service:", words)?,
+            (Some(text), None) | (None, Some(text)) => line("service:", text)?,
             (None, None) => {}
         }
         for detail in details {
@@ -101,14 +102,15 @@ impl fmt::Display for Problem {
         for (index, advice) in self.advice.iter().enumerate() {
             line(if index == 0 { "what to do:" } else { "" }, advice)?;
         }
-        self.again.as_ref().map_or(Ok(()), |again| line("try again:", again))
+        self.retry.as_ref().map_or(Ok(()), |retry| line("try again:", retry))
     }
 }
 
-/// How the program ends. The numbers never change their meaning.
+/// The exit codes. A number never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     Done = 0,
+    /// A check failed, or an ID matches nothing.
     No = 1,
     Usage = 2,
     Refused = 3,
@@ -116,7 +118,7 @@ pub(crate) enum Exit {
     Failed = 5,
     Network = 6,
     Local = 7,
-    Some = 8,
+    SomeFailed = 8,
     GaveUp = 75,
     Interrupted = 130,
     Terminated = 143,
@@ -124,18 +126,18 @@ pub(crate) enum Exit {
 
 /// Each code, and what it means.
 const EXITS: [(Exit, &str); 12] = [
-    (Exit::Done, "done: the file is where it should be, or was there and is to be left"),
-    (Exit::No, "no: `verify` found a difference, or what was asked after is not there"),
-    (Exit::Usage, "usage: a flag or a setting is wrong; nothing was sent"),
-    (Exit::Refused, "refused: the service will not do this; change the request"),
-    (Exit::Unauthorized, "not authorised: the credentials are wrong or lack a scope"),
-    (Exit::Failed, "failed at the service, or its answer was of no use"),
-    (Exit::Network, "network: the service was not reached, or its peer is not trusted"),
+    (Exit::Done, "done: the file is complete, or it existed and was kept"),
+    (Exit::No, "no: `verify` found a difference, or nothing has this ID"),
+    (Exit::Usage, "usage: a flag or a setting is invalid; nothing was sent"),
+    (Exit::Refused, "refused: the service refused the request; change it"),
+    (Exit::Unauthorized, "not authorised: the credentials are wrong, or lack a scope"),
+    (Exit::Failed, "failed: the export failed at the service, or its response was invalid"),
+    (Exit::Network, "network: the service cannot be reached or verified"),
     (Exit::Local, "local: a file, an object or the state folder cannot be read or written"),
-    (Exit::Some, "some: exports of a batch ended without their file; see `wexport jobs show ID`"),
-    (Exit::GaveUp, "gave up within its budgets; go on with `wexport jobs resume ID`"),
-    (Exit::Interrupted, "stopped by Ctrl-C; go on with `wexport jobs resume ID`"),
-    (Exit::Terminated, "stopped by SIGTERM; go on with `wexport jobs resume ID`"),
+    (Exit::SomeFailed, "some: exports of a batch failed; see `wexport jobs show ID`"),
+    (Exit::GaveUp, "gave up: out of time or retries; continue with `wexport jobs resume ID`"),
+    (Exit::Interrupted, "stopped by Ctrl-C; continue with `wexport jobs resume ID`"),
+    (Exit::Terminated, "stopped by SIGTERM; continue with `wexport jobs resume ID`"),
 ];
 
 impl Exit {
@@ -150,11 +152,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The table as text.
+/// The exit codes as a table.
 pub(crate) fn exit_code_table() -> String {
     let mut text = String::new();
     for (exit, meaning) in EXITS {
-        // Writing to a text does not fail.
+        // Writing to a `String` does not fail.
         let _ = writeln!(text, "{:>5}  {meaning}", exit.code());
     }
     text
@@ -165,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_in_order_and_each_is_there_once() {
+    fn exit_codes_are_sorted_and_unique() {
         assert!(EXITS.is_sorted_by(|(one, _), (other, _)| one.code() < other.code()));
     }
 }

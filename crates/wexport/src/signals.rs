@@ -1,18 +1,22 @@
-//! Ctrl-C and SIGTERM: everything stops at once.
+//! Ctrl-C and SIGTERM.
 
 use std::future::Future;
 use std::io;
 
 use crate::problem::Exit;
 
-/// Runs `work` until it is done or somebody wants the program to end. What was going on is
-/// dropped then, which every job survives.
+/// Runs `work` until it is done or the program gets a signal to stop. In that case `work` is
+/// dropped: every job can be resumed from its last checkpoint.
+///
+/// # Errors
+///
+/// Fails with the exit code for the signal.
 pub(crate) async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
     tokio::select! {
         biased;
-        signal = asked_to_end() => match signal {
+        signal = stop_signal() => match signal {
             Ok(exit) => Err(exit),
-            // Without a handler, the system ends the program by itself.
+            // Without a handler, the system terminates the program.
             Err(_) => std::future::pending().await,
         },
         done = work => Ok(done),
@@ -20,7 +24,7 @@ pub(crate) async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T,
 }
 
 #[cfg(unix)]
-async fn asked_to_end() -> io::Result<Exit> {
+async fn stop_signal() -> io::Result<Exit> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -32,6 +36,6 @@ async fn asked_to_end() -> io::Result<Exit> {
 }
 
 #[cfg(not(unix))]
-async fn asked_to_end() -> io::Result<Exit> {
+async fn stop_signal() -> io::Result<Exit> {
     tokio::signal::ctrl_c().await.map(|()| Exit::Interrupted)
 }

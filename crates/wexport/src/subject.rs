@@ -1,20 +1,19 @@
-//! What is exported, for names and for people.
+//! What is exported, as file names, messages and receipts show it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What is exported.
+/// The item that is exported.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Subject {
     /// `document`, `graph report` and so on; `operation` for one that was started elsewhere.
     pub(crate) kind: String,
-    /// Its id.
     pub(crate) id: String,
-    /// The format, if it was named.
+    /// The format, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) format: Option<String>,
-    /// The OAuth scope that it needs; empty if that is not known.
+    /// The OAuth scope that the export needs; empty if it is not known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) scope: String,
 }

@@ -1,24 +1,24 @@
-//! Endpoints with an announced end: who uses one hears of it while there is time.
+//! Warnings about endpoints that the service will switch off.
 
 use export_hyper::{ApiVersion, SunsetNotice};
 
 use crate::problem::{Exit, Problem};
 
-/// An end that is further away than this many days is not worth a warning.
-const WARN_WITHIN: i64 = 365;
+/// The number of days before its end from which an endpoint causes a warning.
+const WARNING_DAYS: i64 = 365;
 
-/// What to say of an endpoint that the service calls deprecated.
+/// The warning about an endpoint that the service marks as deprecated.
 pub(crate) const DEPRECATED: &str =
-    "the service calls the endpoint in use deprecated: see its documentation for what follows";
+    "the service marks this endpoint as deprecated: see its documentation for the successor";
 
-/// What to say of an end, if it is near.
+/// The warning about an endpoint, if its end is near. `date` is a day such as `2027-01-31`.
 pub(crate) fn warning(date: &str, days_left: i64, endpoint: &str, api: &str) -> Option<String> {
-    Some(format!("{}: {}", end(date, days_left, endpoint)?, way(api)))
+    Some(format!("{}: {}", near_end(date, days_left, endpoint)?, advice(api)))
 }
 
-/// When an endpoint ends, if that is near.
-pub(crate) fn end(date: &str, days_left: i64, endpoint: &str) -> Option<String> {
-    if days_left >= WARN_WITHIN {
+/// Describes when an endpoint is switched off, if that is near.
+pub(crate) fn near_end(date: &str, days_left: i64, endpoint: &str) -> Option<String> {
+    if days_left >= WARNING_DAYS {
         return None;
     }
     let when = match days_left {
@@ -30,23 +30,24 @@ pub(crate) fn end(date: &str, days_left: i64, endpoint: &str) -> Option<String> 
     Some(format!("{endpoint} {when}"))
 }
 
-/// What to do about an end, in this generation of the API.
-pub(crate) fn way(api: &str) -> String {
+/// What a user of this API version can do about an endpoint that is switched off.
+pub(crate) fn advice(api: &str) -> String {
     let newest = ApiVersion::V2026_01_01.as_str();
     if api == newest {
-        "see the service's documentation for what follows".into()
+        "see the service's documentation for the successor".into()
     } else {
-        format!("move with --api-version {newest}, the default")
+        format!("use --api-version {newest}, the default")
     }
 }
 
-/// Refuses an export through an endpoint with an announced end.
-pub(crate) fn deny(notice: &SunsetNotice) -> Problem {
+/// The error of `--deny-deprecated`.
+pub(crate) fn denied(notice: &SunsetNotice) -> Problem {
     let date = notice.sunset.sunset.to_string();
     let day = date.split('T').next().unwrap_or(&date);
+    let endpoint = notice.sunset.endpoint;
     Problem::new(
         Exit::Usage,
-        format!("{} ends on {day}, and --deny-deprecated was given", notice.sunset.endpoint),
+        format!("{endpoint} is switched off on {day}, and --deny-deprecated is set"),
     )
     .advise(format!("use --api-version {}, the default", ApiVersion::V2026_01_01))
 }
@@ -55,30 +56,30 @@ pub(crate) fn deny(notice: &SunsetNotice) -> Problem {
 mod tests {
     use super::*;
 
-    fn said(days_left: i64, api: &str) -> Option<String> {
+    fn warning_after(days_left: i64, api: &str) -> Option<String> {
         warning("2027-01-31", days_left, "POST /old", api)
     }
 
     #[test]
-    fn an_end_is_told_with_its_date_the_days_left_and_the_way_out() {
+    fn warning_has_the_date_the_days_left_and_advice() {
         assert_eq!(
-            said(69, "2022-01-01").unwrap(),
+            warning_after(69, "2022-01-01").unwrap(),
             "POST /old is switched off on 2027-01-31, in 69 days: \
-             move with --api-version 2026-01-01, the default"
+             use --api-version 2026-01-01, the default"
         );
-        assert!(said(0, "2022-01-01").unwrap().contains("today"));
-        assert!(said(1, "2022-01-01").unwrap().contains("tomorrow"));
-        assert!(said(-3, "2022-01-01").unwrap().contains("3 days ago"));
+        assert!(warning_after(0, "2022-01-01").unwrap().contains("today"));
+        assert!(warning_after(1, "2022-01-01").unwrap().contains("tomorrow"));
+        assert!(warning_after(-3, "2022-01-01").unwrap().contains("3 days ago"));
     }
 
     #[test]
-    fn an_end_that_is_a_year_away_is_not_told() {
-        assert!(said(364, "2022-01-01").is_some());
-        assert_eq!(said(365, "2022-01-01"), None);
+    fn an_end_a_year_away_causes_no_warning() {
+        assert!(warning_after(364, "2022-01-01").is_some());
+        assert_eq!(warning_after(365, "2022-01-01"), None);
     }
 
     #[test]
-    fn where_no_flag_moves_none_is_named() {
-        assert!(!said(10, "2026-01-01").unwrap().contains("--api-version"));
+    fn newest_version_is_not_told_to_switch_versions() {
+        assert!(!warning_after(10, "2026-01-01").unwrap().contains("--api-version"));
     }
 }

@@ -1,22 +1,22 @@
-//! Text for people: harmless, and as wide as it may be.
+//! Formatting for terminals: truncating and wrapping, sanitizing, sizes and durations.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use console::{measure_text_width, truncate_str};
 
-/// Cuts a text that takes more columns than this, and says so with three dots.
+/// Truncates a text to a number of columns. Three dots mark a truncated text.
 pub(crate) fn clip(text: &str, columns: usize) -> Cow<'_, str> {
     truncate_str(text, columns, if columns > 3 { "..." } else { "" })
 }
 
-/// The columns that a text takes.
+/// The width of a text in columns.
 pub(crate) fn columns(text: &str) -> usize {
     measure_text_width(text)
 }
 
-/// Breaks a line between words so that it takes at most `columns`; what follows is indented. A word
-/// that is too long stays whole: it is a URL or a path, and somebody will copy it.
+/// Wraps a line between words to at most `columns`, with an indent for the following lines. A word
+/// that is too long is not broken: it is a URL or a path that a user may want to copy.
 pub(crate) fn wrap(line: &str, columns: usize, indent: usize) -> String {
     let mut wrapped = String::new();
     let mut used = 0;
@@ -34,33 +34,34 @@ pub(crate) fn wrap(line: &str, columns: usize, indent: usize) -> String {
     wrapped
 }
 
-/// A text in which nothing moves a cursor, rings a bell or reads backwards: names and states come
-/// from elsewhere. It is one line.
-pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
-    if text.contains(is_harmful) { text.replace(is_harmful, "?").into() } else { text.into() }
+/// Replaces characters that could control the terminal, or make a text more than one line. Texts of
+/// the service, such as names and statuses, may contain any character.
+pub(crate) fn sanitize(text: &str) -> Cow<'_, str> {
+    if text.contains(is_control) { text.replace(is_control, "?").into() } else { text.into() }
 }
 
-/// Control characters, breaks of lines, and marks that change the direction of what follows.
-fn is_harmful(c: char) -> bool {
+/// Whether a character is a control character, a line or paragraph separator, or a control of
+/// bidirectional text.
+fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2066}'..='\u{2069}')
 }
 
-/// A number of bytes.
+/// A number of bytes: `5 bytes`, `1.2 MiB`.
 pub(crate) fn size(bytes: u64) -> String {
     match unit_of(bytes) {
-        Some((name, unit)) => format!("{} {name}", of_unit(bytes, unit)),
+        Some((name, unit)) => format!("{} {name}", in_unit(bytes, unit)),
         None if bytes == 1 => "1 byte".into(),
         None => format!("{bytes} bytes"),
     }
 }
 
-/// How many of how many bytes.
+/// A part of a number of bytes, in one unit: `1.0 of 2.9 MiB`.
 pub(crate) fn share(bytes: u64, length: u64) -> String {
     match unit_of(length) {
         Some((name, unit)) => {
-            format!("{} of {} {name}", of_unit(bytes, unit), of_unit(length, unit))
+            format!("{} of {} {name}", in_unit(bytes, unit), in_unit(length, unit))
         }
         None => format!("{bytes} of {}", size(length)),
     }
@@ -71,12 +72,12 @@ fn unit_of(bytes: u64) -> Option<(&'static str, u64)> {
     UNITS.into_iter().find(|(_, unit)| bytes >= *unit)
 }
 
-fn of_unit(bytes: u64, unit: u64) -> String {
+fn in_unit(bytes: u64, unit: u64) -> String {
     format!("{:.1}", bytes as f64 / unit as f64)
 }
 
-/// A time, to the second and never too short: `8 s`, `2 min 5 s`, `1 h 4 min`.
-pub(crate) fn span(time: Duration) -> String {
+/// A duration, rounded up to the second: `8 s`, `2 min 5 s`, `1 h 4 min`.
+pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
@@ -87,7 +88,7 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
-/// The time since something began, as a clock shows it: `0:42`, `1:04:08`.
+/// An elapsed time, rounded down to the second: `0:42`, `1:04:08`.
 pub(crate) fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
@@ -96,7 +97,7 @@ pub(crate) fn clock(time: Duration) -> String {
     }
 }
 
-/// A time that an event gives in seconds.
+/// The duration of a number of seconds; [`Duration::MAX`] if it is negative or too large.
 pub(crate) fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
@@ -106,15 +107,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_from_elsewhere_moves_the_cursor_or_breaks_the_line() {
+    fn control_characters_are_replaced() {
         let evil = "a\u{1b}[2Jb\rc\nd\u{9b}e\u{202e}f\u{7}g\u{85}h\u{2028}i";
-        let shown = harmless(evil);
-        assert_eq!(shown, "a?[2Jb?c?d?e?f?g?h?i");
-        assert!(matches!(harmless("Jahresabschluß 2026 国"), Cow::Borrowed(_)));
+        assert_eq!(sanitize(evil), "a?[2Jb?c?d?e?f?g?h?i");
+        assert!(matches!(sanitize("Jahresabschluß 2026 国"), Cow::Borrowed(_)));
     }
 
     #[test]
-    fn a_line_is_broken_between_words_and_a_url_stays_whole() {
+    fn lines_are_wrapped_between_words() {
         assert_eq!(wrap("one two three", 8, 2), "one two\n  three");
         assert_eq!(
             wrap("see http://example.com/a/b now", 8, 2),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_text_is_as_wide_as_it_may_be() {
+    fn long_texts_are_truncated() {
         assert_eq!(clip("document d1", 11), "document d1");
         assert_eq!(clip("document d1", 10), "documen...");
         assert_eq!(clip("国国国国", 6), "国...");
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_times_are_read_at_a_glance() {
+    fn sizes_and_durations_have_units() {
         assert_eq!(size(1), "1 byte");
         assert_eq!(size(1_300_000), "1.2 MiB");
         assert_eq!(share(100, 3 << 30), "0.0 of 3.0 GiB");
         assert_eq!(share(5, 10), "5 of 10 bytes");
         let times = [0, 1, 999, 61_000, 120_000, 3_600_000, 3_840_500];
-        let said = times.map(|time| span(Duration::from_millis(time)));
-        assert_eq!(said, ["0 s", "1 s", "1 s", "1 min 1 s", "2 min", "1 h", "1 h 4 min"]);
+        let texts = times.map(|time| duration(Duration::from_millis(time)));
+        assert_eq!(texts, ["0 s", "1 s", "1 s", "1 min 1 s", "2 min", "1 h", "1 h 4 min"]);
         assert_eq!(clock(Duration::from_millis(42_900)), "0:42");
         assert_eq!(clock(Duration::from_secs(3848)), "1:04:08");
         assert_eq!(seconds(-1.0), Duration::MAX);

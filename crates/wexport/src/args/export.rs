@@ -1,4 +1,4 @@
-//! The commands that ask for an export.
+//! The commands that export one file.
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use super::options::{AnyFile, Archive, Document, OptionArgs, Presentation, Sprea
 use super::output::OutputArgs;
 use super::session::Session;
 
-/// One export of a kind: what, how, and where its file goes.
+/// The arguments of a command that exports one file.
 #[derive(Debug, Args)]
 pub(crate) struct Export<C: Args> {
     #[command(flatten)]
@@ -23,10 +23,10 @@ pub(crate) struct Export<C: Args> {
 /// `wexport document`.
 #[derive(Debug, Args)]
 pub(crate) struct DocumentArgs {
-    /// The document
+    /// ID of the document
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// pdf, docx or xhtml [default: the ending of -o]
+    /// Format: pdf, docx or xhtml [default: extension of -o]
     #[arg(short, long, value_parser = ["pdf", "docx", "xhtml"], hide_possible_values = true)]
     pub(crate) format: Option<String>,
     #[command(flatten)]
@@ -36,13 +36,12 @@ pub(crate) struct DocumentArgs {
 /// `wexport spreadsheet`.
 #[derive(Debug, Args)]
 pub(crate) struct SpreadsheetArgs {
-    /// The spreadsheet
+    /// ID of the spreadsheet
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// xlsx, csv or pdf [default: the ending of -o]
+    /// Format: xlsx, csv or pdf [default: extension of -o]
     ///
-    /// The whole spreadsheet as csv is a zip with a csv for each sheet. A pdf is made of up to
-    /// 250,000 cells.
+    /// Without --sheets, csv is a zip with one csv per sheet. A pdf can have at most 250,000 cells.
     #[arg(short, long, value_parser = ["xlsx", "csv", "pdf"], hide_possible_values = true)]
     pub(crate) format: Option<String>,
     #[command(flatten)]
@@ -52,10 +51,10 @@ pub(crate) struct SpreadsheetArgs {
 /// `wexport presentation`.
 #[derive(Debug, Args)]
 pub(crate) struct PresentationArgs {
-    /// The presentation
+    /// ID of the presentation
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// pptx or pdf [default: the ending of -o]
+    /// Format: pptx or pdf [default: extension of -o]
     #[arg(short, long, value_parser = ["pptx", "pdf"], hide_possible_values = true)]
     pub(crate) format: Option<String>,
     #[command(flatten)]
@@ -65,17 +64,17 @@ pub(crate) struct PresentationArgs {
 /// `wexport file`.
 #[derive(Debug, Args)]
 pub(crate) struct FileArgs {
-    /// The file
+    /// ID of the file
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// Document, Spreadsheet, SupportingDocument, ...
+    /// Kind: Document, Spreadsheet, SupportingDocument, ...
     ///
-    /// Document, Spreadsheet, Presentation, SupportingDocument (a file as it was uploaded),
-    /// Folder, or Workiva (a .tar.gz in Workiva's own form).
+    /// Document, Spreadsheet, Presentation, SupportingDocument (an uploaded file), Folder, or
+    /// Workiva (a .tar.gz in Workiva's own format).
     #[arg(short, long, value_enum, ignore_case = true, hide_possible_values = true)]
     #[arg(required_unless_present = "body")]
     pub(crate) kind: Option<FileKind>,
-    /// Of a kind that has several [default: the service's choice]
+    /// Format, if the kind has several [default: the service's]
     #[arg(short, long, hide_possible_values = true)]
     #[arg(value_parser = ["pdf", "docx", "xhtml", "xlsx", "csv", "pptx"])]
     pub(crate) format: Option<String>,
@@ -83,7 +82,7 @@ pub(crate) struct FileArgs {
     pub(crate) options: OptionArgs<AnyFile>,
 }
 
-/// What a file is, in the API's words.
+/// The kind of a file, as the API spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "PascalCase")]
 pub(crate) enum FileKind {
@@ -98,7 +97,7 @@ pub(crate) enum FileKind {
 /// `wexport container`.
 #[derive(Debug, Args)]
 pub(crate) struct ContainerArgs {
-    /// The container
+    /// ID of the container
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     #[command(flatten)]
@@ -108,7 +107,7 @@ pub(crate) struct ContainerArgs {
 /// `wexport folder`.
 #[derive(Debug, Args)]
 pub(crate) struct FolderArgs {
-    /// The folder
+    /// ID of the folder
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     #[command(flatten)]
@@ -118,10 +117,10 @@ pub(crate) struct FolderArgs {
 /// `wexport style-guide`.
 #[derive(Debug, Args)]
 pub(crate) struct StyleGuideArgs {
-    /// The style guide
+    /// ID of the style guide
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// A revision of it [default: the latest]
+    /// Revision [default: the latest]
     #[arg(long, value_name = "REVISION")]
     pub(crate) revision: Option<String>,
 }
@@ -129,7 +128,7 @@ pub(crate) struct StyleGuideArgs {
 /// `wexport graph-report`.
 #[derive(Debug, Args)]
 pub(crate) struct GraphReportArgs {
-    /// The report
+    /// ID of the graph report
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 }
@@ -137,7 +136,7 @@ pub(crate) struct GraphReportArgs {
 /// `wexport test-form`.
 #[derive(Debug, Args)]
 pub(crate) struct TestFormArgs {
-    /// The test form
+    /// ID of the test form
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 }
@@ -145,58 +144,58 @@ pub(crate) struct TestFormArgs {
 /// `wexport attachment`.
 #[derive(Debug, Args)]
 pub(crate) struct AttachmentArgs {
-    /// The attachment
+    /// ID of the attachment
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// The test form that it belongs to
+    /// ID of its test form
     #[arg(long, value_name = "ID")]
     pub(crate) test_form: String,
-    /// The test phase that it belongs to
+    /// ID of its test phase
     #[arg(long, value_name = "ID")]
     pub(crate) test_phase: String,
-    /// The matrix of the phase, if it belongs to one
+    /// ID of its matrix, if it belongs to one
     #[arg(long, value_name = "ID")]
     pub(crate) matrix: Option<String>,
-    /// The sample of the matrix, if it belongs to one
+    /// ID of its sample, if it belongs to one
     #[arg(long, value_name = "ID", requires = "matrix")]
     pub(crate) sample: Option<String>,
 }
 
-/// Flags of the request itself.
+/// The flags of the request.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Request")]
 pub(crate) struct RequestArgs {
-    /// Body of a request that a script has already: @FILE, - for stdin, or JSON. It is
-    /// checked, and fields that this release does not know are named
+    /// Request body: @FILE, - for stdin, or JSON. It is validated; unknown fields cause a
+    /// warning
     #[arg(long, value_name = "BODY", hide_short_help = true)]
     pub(crate) body: Option<String>,
 
-    /// Set a field of the body, such as pdfOptions.newFlag=true; may be repeated
+    /// Set a field of the request body, such as pdfOptions.newFlag=true; may be repeated
     #[arg(long = "option", value_name = "PATH=JSON", hide_short_help = true)]
     pub(crate) options: Vec<String>,
 
-    /// Print the request, as http or curl, and send nothing
+    /// Print the request (http or curl) instead of sending it
     ///
-    /// Exactly as it would be sent, but without the token.
+    /// The output is the request exactly as it would be sent, without the token.
     #[arg(long, value_name = "AS", value_enum, num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "http", hide_possible_values = true, help_heading = None)]
     pub(crate) dry_run: Option<DryRun>,
 
-    /// Whether a submit that may have arrived is sent again: if-harmless (unless it mails
-    /// somebody), never or always [default: if-harmless]
+    /// Whether to resend a submit that the service may have received: if-harmless (unless it
+    /// sends an email), never or always [default: if-harmless]
     #[arg(long, value_name = "RULE", value_enum)]
     #[arg(hide_short_help = true, hide_possible_values = true)]
     pub(crate) resubmit: Option<ResubmitArg>,
 }
 
-/// How a request is printed.
+/// The format in which a request is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DryRun {
     Http,
     Curl,
 }
 
-/// When a submit is sent again that may have arrived.
+/// When to resend a submit that the service may have received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ResubmitArg {
@@ -206,8 +205,8 @@ pub(crate) enum ResubmitArg {
 }
 
 impl From<ResubmitArg> for export_hyper::Resubmit {
-    fn from(word: ResubmitArg) -> Self {
-        match word {
+    fn from(arg: ResubmitArg) -> Self {
+        match arg {
             ResubmitArg::IfHarmless => Self::IfHarmless,
             ResubmitArg::Never => Self::Never,
             ResubmitArg::Always => Self::Always,

@@ -1,44 +1,44 @@
-//! Help beyond the flags of one command.
+//! The overview, and the topics of `wexport help`.
 
 use clap::Args;
 
 /// `wexport help`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct HelpArgs {
-    /// A command, or one of: exit-codes, templates, batch-files, stores, environment,
+    /// Command, or topic: exit-codes, templates, batch-files, stores, environment or
     /// json
     #[arg(value_name = "COMMAND|TOPIC", num_args = 0..)]
     pub(crate) topic: Vec<String>,
 }
 
-/// The topics that are no commands.
+/// The topics that are not commands.
 pub(crate) const TOPICS: [&str; 6] =
     ["exit-codes", "templates", "batch-files", "stores", "environment", "json"];
 
-/// What `wexport --help` says. clap would list all commands alike, and nobody needs all alike.
+/// The output of `wexport --help`. It groups the commands, which clap's own overview cannot do.
 pub(super) const OVERVIEW: &str = "\
-Export files from Workiva: asks, waits as the service wishes, downloads.
+Export files from Workiva: submit an export, wait for it, download the file
 
-Usage: wexport COMMAND [ID] [OPTIONS]
+Usage: wexport <COMMAND> [ID] [OPTIONS]
 
-Export:
-  document, spreadsheet, presentation   by id, in a --format
-  file                                  any file, by id and --kind
+Exports:
+  document, spreadsheet, presentation   Export by ID, in a --format
+  file                                  Export any file by ID and --kind
   folder, container, style-guide, graph-report, test-form, attachment
-  batch LIST                            all that a CSV or JSON file lists
-Go on:
-  jobs list, show, resume, clean        what this machine has exported, and how
-  status, fetch                         an operation that was started elsewhere
-  verify FILE                           check a file against its --receipt
-More:
-  doctor                                what is set, and what is wrong
-  demo                                  see it work: no credentials, no network
-  completions SHELL, man [FOLDER]
-  help COMMAND                          or a topic, see `wexport help help`
+  batch LIST                            Export all rows of a CSV or JSON list
+Jobs:
+  jobs list, show, resume, clean        Manage the jobs of this machine
+  status, fetch                         Check or fetch an operation by its ID
+  verify FILE                           Check a file against its receipt
+Other:
+  doctor                                Check the settings and the connection
+  demo                                  Try it without credentials or network
+  completions SHELL, man [FOLDER]       Print completions or manual pages
+  help COMMAND                          Show help; topics: `wexport help help`
 
-Credentials: WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET, or WORKIVA_TOKEN.
+Credentials: WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET, or WORKIVA_TOKEN
 
   wexport document 124efa2a142f --format pdf -o report.pdf
 
-Flags: -h for a command's most used, --help for all of them, -V for the version
+Options: -h for the common ones of a command, --help for all, -V for the version
 ";

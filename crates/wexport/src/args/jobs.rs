@@ -1,4 +1,4 @@
-//! The jobs of this machine.
+//! `wexport jobs`.
 
 use clap::{Args, Subcommand};
 
@@ -6,44 +6,43 @@ use super::export::ResubmitArg;
 use super::session::{Session, StateArgs};
 use super::values::DurationArg;
 
-/// `wexport jobs`.
 #[derive(Debug, Args)]
 pub(crate) struct JobsArgs {
     #[command(subcommand)]
     pub(crate) command: JobsCommand,
 }
 
-/// What to do with them.
+/// The subcommands of `wexport jobs`.
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 pub(crate) enum JobsCommand {
-    /// List the jobs, the latest last
+    /// List jobs and batches, the oldest first
     List {
-        /// Only those that ended without their file, or were cut off
+        /// Only jobs that failed or were interrupted
         #[arg(long)]
         failed: bool,
-        /// One JSON object a line
+        /// Print JSON lines
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         state: StateArgs,
     },
-    /// Show what happened to a job: each request, answer and wait, in UTC
+    /// Show the requests, responses and waits of a job, in UTC
     Show {
-        /// The job's id, or enough of its beginning or end
+        /// Job ID, or a unique prefix or suffix of it
         #[arg(value_name = "ID")]
         id: String,
-        /// The events as they were recorded, one JSON object a line
+        /// Print the recorded events as JSON lines
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         state: StateArgs,
     },
-    /// Go on with a job that was cut off or gave up
+    /// Resume a job that was interrupted or gave up
     Resume(Box<ResumeArgs>),
-    /// Forget jobs that are over
+    /// Remove old jobs that are not running
     Clean {
-        /// Those that began longer ago than this
+        /// Remove jobs that began longer ago than this
         #[arg(long, value_name = "TIME", default_value = "30d")]
         older_than: DurationArg,
         #[command(flatten)]
@@ -54,16 +53,16 @@ pub(crate) enum JobsCommand {
 /// `wexport jobs resume`.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
-    /// The id of a job or a batch, or enough of its beginning or end
+    /// ID of a job or batch, or a unique prefix or suffix of it
     #[arg(value_name = "ID", required_unless_present = "failed")]
     pub(crate) id: Option<String>,
 
-    /// Everything that was cut off or gave up, one after the other; of batches, begin those anew
-    /// too that the service refused or failed
+    /// Resume all jobs that were interrupted or gave up; in batches, also restart exports that the
+    /// service refused or failed
     #[arg(long)]
     pub(crate) failed: bool,
 
-    /// Whether a submit that may have arrived is sent again: if-harmless, never or always
+    /// Whether to resend a submit that the service may have received: if-harmless, never or always
     #[arg(long, value_name = "RULE", value_enum, hide_possible_values = true)]
     pub(crate) resubmit: Option<ResubmitArg>,
 

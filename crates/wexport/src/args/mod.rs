@@ -1,10 +1,9 @@
-//! The command line: what can be asked for, as types. Nothing here does anything.
+//! The command line as types. This module only parses.
 
 mod batch;
 mod export;
 mod help;
 mod jobs;
-mod operation;
 mod option_table;
 mod options;
 mod output;
@@ -13,7 +12,7 @@ mod values;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::batch::BatchArgs;
 pub(crate) use self::export::{
@@ -23,14 +22,13 @@ pub(crate) use self::export::{
 };
 pub(crate) use self::help::{HelpArgs, TOPICS};
 pub(crate) use self::jobs::{JobsArgs, JobsCommand, ResumeArgs};
-pub(crate) use self::operation::{DoctorArgs, FetchArgs, StatusArgs};
 pub(crate) use self::option_table::{Kind, OPTIONS, OptionScope, OptionSpec};
 pub(crate) use self::options::OptionValue;
 pub(crate) use self::output::{IfExistsArg, OutputArgs};
 pub(crate) use self::session::{ConnectionArgs, CredentialArgs, Session, ShowArgs, StateArgs};
 pub(crate) use self::values::{DurationArg, RateArg};
 
-/// Export files from Workiva.
+/// Export files from Workiva
 #[derive(Debug, Parser)]
 #[command(
     name = "wexport",
@@ -46,69 +44,98 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Export a document: pdf, docx or xhtml
+    /// Export a document as pdf, docx or xhtml
     Document(Box<Export<DocumentArgs>>),
-    /// Export a spreadsheet: xlsx, csv or pdf
+    /// Export a spreadsheet as xlsx, csv or pdf
     Spreadsheet(Box<Export<SpreadsheetArgs>>),
-    /// Export a presentation: pptx or pdf
+    /// Export a presentation as pptx or pdf
     Presentation(Box<Export<PresentationArgs>>),
-    /// Export any file by its id and kind (needs the scope file:write)
+    /// Export any file by ID and kind (requires the scope file:write)
     File(Box<Export<FileArgs>>),
-    /// Export a folder with everything in it, as a .tar.gz
+    /// Export a folder and its contents as .tar.gz
     Folder(Box<Export<FolderArgs>>),
-    /// Export a container, as a .tar.gz (--api-version 2022-01-01 only)
+    /// Export a container as .tar.gz (only with --api-version 2022-01-01)
     Container(Box<Export<ContainerArgs>>),
     /// Export a style guide
     StyleGuide(Box<Export<StyleGuideArgs>>),
-    /// Export a graph report, as csv
+    /// Export a graph report as csv
     GraphReport(Box<Export<GraphReportArgs>>),
-    /// Export a test form, as an xlsx
+    /// Export a test form as xlsx
     TestForm(Box<Export<TestFormArgs>>),
-    /// Export an attachment of a test form, as a pdf
+    /// Export an attachment of a test form as pdf
     Attachment(Box<Export<AttachmentArgs>>),
-    /// Export everything that a list names, under one limit
+    /// Export all rows of a CSV or JSON list
     Batch(Box<BatchArgs>),
-    /// Ask once how far an operation is
+    /// Show the status of an operation
     Status(Box<StatusArgs>),
-    /// Wait for an operation that was started elsewhere, and fetch its file
+    /// Wait for an operation that was started elsewhere, and download its file
     Fetch(Box<FetchArgs>),
-    /// List, show, resume and clean the jobs of this machine
+    /// List, show, resume and remove the jobs of this machine
     Jobs(Box<JobsArgs>),
     /// Check files against their receipts
     Verify {
-        /// Files that were exported with --receipt
+        /// Files exported with --receipt
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
-    /// Show what is set, and check each step to the service
+    /// Show the settings, and check the connection to the service
     Doctor(Box<DoctorArgs>),
-    /// Print what a shell needs to complete command lines
+    /// Print a shell completion script
     Completions {
-        /// bash, elvish, fish, powershell or zsh
+        /// Shell: bash, elvish, fish, powershell or zsh
         #[arg(value_name = "SHELL", hide_possible_values = true)]
         shell: clap_complete::Shell,
     },
     /// Print the manual page, or write one for each command
     Man {
-        /// Write the pages into this folder
+        /// Write a page for each command to this folder
         #[arg(value_name = "FOLDER")]
         folder: Option<PathBuf>,
     },
-    /// See it work: a simulated service, a real file of each kind, no credentials
+    /// Export a file of each kind from a simulated service
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
-    /// Help on a command or a topic
+    /// Show help on a command or a topic
     Help(HelpArgs),
 }
 
-/// The demonstration.
+/// `wexport status`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// ID or URL of the operation
+    #[arg(value_name = "OPERATION")]
+    pub(crate) operation: String,
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+/// `wexport fetch`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FetchArgs {
+    /// ID or URL of the operation
+    #[arg(value_name = "OPERATION")]
+    pub(crate) operation: String,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+/// `wexport doctor`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+/// `wexport demo`.
 #[cfg(feature = "demo")]
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Where the files go
+    /// Folder for the files
     #[arg(value_name = "FOLDER", default_value = "wexport-demo")]
     pub(crate) folder: PathBuf,
 }

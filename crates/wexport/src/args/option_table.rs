@@ -1,54 +1,54 @@
-//! Every option of every export, once: its flag, its field, and where the field belongs.
+//! The table of all export options: flag, field, and where the field is in a request body.
 //!
-//! The flags of all commands, their help, the refusals and the fields of the body are made of
-//! this table. A flag is the service's name for its field, as flags are written.
+//! The flags of the commands, their help, their errors and the fields of request bodies are made
+//! from this table. A flag is the field's name in kebab case.
 
 use self::OptionScope::{
     DocumentDocx, DocumentPdf, DocumentXhtml, PresentationPdf, PresentationPptx, SpreadsheetCsv,
     SpreadsheetPdf, SpreadsheetXlsx,
 };
-use self::ValueKind::{Ids, Inches, Switch, Word};
+use self::ValueKind::{Choice, Ids, Inches, Switch};
 
-/// One option.
+/// An export option.
 #[derive(Debug)]
 pub(crate) struct OptionSpec {
-    /// Its flag, without dashes.
+    /// The flag, without dashes.
     pub(crate) flag: &'static str,
-    /// Its field, as the service spells it.
+    /// The field, as the service spells it.
     pub(crate) field: &'static str,
     pub(crate) value: ValueKind,
-    /// Where the field belongs.
+    /// The objects that may have the field.
     pub(crate) scopes: &'static [OptionScope],
-    /// Whether the short help shows it.
+    /// Whether the short help includes it.
     pub(crate) is_common: bool,
     pub(crate) help: &'static str,
 }
 
-/// What follows the flag.
+/// The value of a flag.
 #[derive(Debug)]
 pub(crate) enum ValueKind {
-    /// Nothing: the flag itself is a yes.
+    /// None: the flag sets the field to true.
     Switch,
     /// A length in inches.
     Inches,
-    /// One of these: the flag's word, and the service's.
-    Word(&'static [(&'static str, &'static str)]),
-    /// Ids, separated by commas.
+    /// One of a list: as the flag spells it, and as the service does.
+    Choice(&'static [(&'static str, &'static str)]),
+    /// IDs, separated by commas.
     Ids,
 }
 
-/// What is exported, as far as options go.
+/// The kinds of items that have different options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Document,
     Spreadsheet,
     Presentation,
     Archive,
-    /// It has no options at all.
+    /// It has no options.
     SupportingDocument,
 }
 
-/// An object of a body that has options.
+/// An object of a request body that has options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OptionScope {
     Archive,
@@ -68,59 +68,60 @@ pub(crate) enum OptionScope {
 const ALL_PDF: &[OptionScope] = &[DocumentPdf, SpreadsheetPdf, PresentationPdf];
 const ARCHIVE: &[OptionScope] = &[OptionScope::Archive];
 const SHEET_PDF: &[OptionScope] = &[SpreadsheetPdf];
-const SHOWN: bool = true;
-const LONG: bool = false;
+/// Values of [`OptionSpec::is_common`].
+const COMMON: bool = true;
+const RARE: bool = false;
 
 /// **Source:** Workiva's API reference, as of 2026-11.
 #[rustfmt::skip]
 pub(crate) const OPTIONS: &[OptionSpec] = &[
-    option("sections", "sections", Ids, &[OptionScope::Document], SHOWN, "These sections only, as ID,ID,... [default: all]"),
-    option("sheets", "sheets", Ids, &[OptionScope::Spreadsheet], SHOWN, "These sheets only, as ID,ID,...; csv takes one"),
-    option("slides", "slides", Ids, &[OptionScope::Presentation], SHOWN, "These slides only, as ID,ID,... [default: all]"),
+    option("sections", "sections", Ids, &[OptionScope::Document], COMMON, "Only these sections (comma-separated IDs)"),
+    option("sheets", "sheets", Ids, &[OptionScope::Spreadsheet], COMMON, "Only these sheets (comma-separated IDs; one for csv)"),
+    option("slides", "slides", Ids, &[OptionScope::Presentation], COMMON, "Only these slides (comma-separated IDs)"),
 
-    option("include-comments", "includeComments", Switch, &[DocumentPdf, SpreadsheetPdf, PresentationPdf, OptionScope::Archive], SHOWN, "The comments"),
-    option("include-hyperlinks", "includeHyperlinks", Switch, ALL_PDF, SHOWN, "Links that can be followed"),
-    option("include-draft-watermark", "includeDraftWatermark", Switch, ALL_PDF, SHOWN, "A watermark that says \"draft\""),
-    option("include-track-changes", "includeTrackChanges", Switch, &[DocumentPdf, SpreadsheetPdf], LONG, "The changes that were tracked"),
-    option("include-leader-dots", "includeLeaderDots", Switch, &[DocumentPdf, DocumentDocx, SpreadsheetPdf, PresentationPdf], LONG, "Dots that lead from a table of contents to its page numbers"),
-    option("include-alternate-row-fill", "includeAlternateRowFill", Switch, &[DocumentPdf, PresentationPdf], LONG, "The fill of every other table row"),
-    option("include-attachment-labels", "includeAttachmentLabels", Switch, &[DocumentPdf], LONG, "The labels of attachments"),
-    option("remove-space-from-partial-export", "removeSpaceFromPartialExport", Switch, &[DocumentPdf], LONG, "No gaps where --sections leaves something out"),
-    option("tag-for-web-accessibility", "tagForWebAccessibility", Switch, &[DocumentPdf, PresentationPdf], LONG, "Tags that make the pdf accessible"),
-    option("use-cmyk-colorspace", "useCmykColorspace", Switch, ALL_PDF, LONG, "Colours for print (CMYK) rather than for screens"),
+    option("include-comments", "includeComments", Switch, &[DocumentPdf, SpreadsheetPdf, PresentationPdf, OptionScope::Archive], COMMON, "Include comments"),
+    option("include-hyperlinks", "includeHyperlinks", Switch, ALL_PDF, COMMON, "Include hyperlinks"),
+    option("include-draft-watermark", "includeDraftWatermark", Switch, ALL_PDF, COMMON, "Add a \"draft\" watermark"),
+    option("include-track-changes", "includeTrackChanges", Switch, &[DocumentPdf, SpreadsheetPdf], RARE, "Include tracked changes"),
+    option("include-leader-dots", "includeLeaderDots", Switch, &[DocumentPdf, DocumentDocx, SpreadsheetPdf, PresentationPdf], RARE, "Include leader dots in tables of contents"),
+    option("include-alternate-row-fill", "includeAlternateRowFill", Switch, &[DocumentPdf, PresentationPdf], RARE, "Include the fill of alternate table rows"),
+    option("include-attachment-labels", "includeAttachmentLabels", Switch, &[DocumentPdf], RARE, "Include labels of attachments"),
+    option("remove-space-from-partial-export", "removeSpaceFromPartialExport", Switch, &[DocumentPdf], RARE, "Remove the gaps of sections that --sections omits"),
+    option("tag-for-web-accessibility", "tagForWebAccessibility", Switch, &[DocumentPdf, PresentationPdf], RARE, "Add tags for accessibility"),
+    option("use-cmyk-colorspace", "useCmykColorspace", Switch, ALL_PDF, RARE, "Use CMYK colours, for print"),
 
-    option("show-table-cell-shading", "showTableCellShading", Switch, &[DocumentDocx], LONG, "The shading of table cells"),
-    option("editable-xhtml", "editableXhtml", Switch, &[DocumentXhtml], LONG, "Xhtml that is meant to be edited: the service's choice where no option for xhtml is given; excludes the others"),
-    option("editable-simple", "editableSimple", Switch, &[DocumentXhtml], LONG, "Simple xhtml that is meant to be edited; excludes the others"),
-    option("include-external-hyperlinks", "includeExternalHyperlinks", Switch, &[DocumentXhtml], LONG, "Links that lead out of the document"),
-    option("include-headers-and-footers", "includeHeadersAndFooters", Switch, &[DocumentXhtml], LONG, "Headers and footers"),
+    option("show-table-cell-shading", "showTableCellShading", Switch, &[DocumentDocx], RARE, "Include the shading of table cells"),
+    option("editable-xhtml", "editableXhtml", Switch, &[DocumentXhtml], RARE, "Export editable xhtml (the service's default without xhtml options); excludes the others"),
+    option("editable-simple", "editableSimple", Switch, &[DocumentXhtml], RARE, "Export simple editable xhtml; excludes the others"),
+    option("include-external-hyperlinks", "includeExternalHyperlinks", Switch, &[DocumentXhtml], RARE, "Include links to targets outside of the document"),
+    option("include-headers-and-footers", "includeHeadersAndFooters", Switch, &[DocumentXhtml], RARE, "Include headers and footers"),
 
-    option("export-as-formulas", "exportAsFormulas", Switch, &[SpreadsheetCsv, SpreadsheetXlsx], LONG, "Formulas rather than their values"),
-    option("export-precision", "exportPrecision", Word(PRECISIONS), &[SpreadsheetXlsx], LONG, "full-precision (default), rounded or displayed"),
-    option("page-orientation", "pageOrientation", Word(ORIENTATIONS), SHEET_PDF, LONG, "portrait (default) or landscape"),
-    option("page-scale", "pageScale", Word(SCALES), SHEET_PDF, LONG, "actual-size (default) or fit-to-width"),
-    option("page-width", "pageWidth", Inches, SHEET_PDF, LONG, "Width of a page in inches, 3 to 100 [default: 8.5]"),
-    option("page-height", "pageHeight", Inches, SHEET_PDF, LONG, "Height of a page in inches, 3 to 100 [default: 11]"),
-    option("only-export-print-areas", "onlyExportPrintAreas", Switch, SHEET_PDF, LONG, "The print areas only"),
-    option("show-cell-fills", "showCellFills", Switch, SHEET_PDF, LONG, "The fill of cells"),
-    option("show-gridlines", "showGridlines", Switch, SHEET_PDF, LONG, "The lines between cells"),
+    option("export-as-formulas", "exportAsFormulas", Switch, &[SpreadsheetCsv, SpreadsheetXlsx], RARE, "Export formulas instead of their values"),
+    option("export-precision", "exportPrecision", Choice(PRECISIONS), &[SpreadsheetXlsx], RARE, "Numbers: full-precision (default), rounded or displayed"),
+    option("page-orientation", "pageOrientation", Choice(ORIENTATIONS), SHEET_PDF, RARE, "Page orientation: portrait (default) or landscape"),
+    option("page-scale", "pageScale", Choice(SCALES), SHEET_PDF, RARE, "Page scale: actual-size (default) or fit-to-width"),
+    option("page-width", "pageWidth", Inches, SHEET_PDF, RARE, "Page width in inches, 3 to 100 [default: 8.5]"),
+    option("page-height", "pageHeight", Inches, SHEET_PDF, RARE, "Page height in inches, 3 to 100 [default: 11]"),
+    option("only-export-print-areas", "onlyExportPrintAreas", Switch, SHEET_PDF, RARE, "Only the print areas"),
+    option("show-cell-fills", "showCellFills", Switch, SHEET_PDF, RARE, "Include the fill of cells"),
+    option("show-gridlines", "showGridlines", Switch, SHEET_PDF, RARE, "Include gridlines"),
 
-    option("include-unused-layout-slides", "includeUnusedLayoutSlides", Switch, &[PresentationPptx], LONG, "Slides of the layout that no slide uses"),
+    option("include-unused-layout-slides", "includeUnusedLayoutSlides", Switch, &[PresentationPptx], RARE, "Include unused slides of the layout"),
 
-    option("email-on-complete", "emailOnComplete", Switch, ARCHIVE, SHOWN, "Mail somebody when it is ready"),
-    option("include-attachments", "includeAttachments", Switch, ARCHIVE, SHOWN, "The attachments"),
-    option("include-custom-field-values", "includeCustomFieldValues", Switch, ARCHIVE, LONG, "The values of custom fields"),
-    option("include-document-markup", "includeDocumentMarkup", Switch, ARCHIVE, LONG, "The markup of documents"),
-    option("include-input-cell-values", "includeInputCellValues", Switch, ARCHIVE, LONG, "The values of input cells"),
-    option("include-outline-labels", "includeOutlineLabels", Switch, ARCHIVE, LONG, "The labels of outlines"),
-    option("include-smart-link-metadata", "includeSmartLinkMetadata", Switch, ARCHIVE, LONG, "The metadata of smart links"),
-    option("include-wdata-incoming-connections", "includeWdataIncomingConnections", Switch, ARCHIVE, LONG, "Connections through which Wdata comes in"),
-    option("include-wdata-outgoing-connections", "includeWdataOutgoingConnections", Switch, ARCHIVE, LONG, "Connections through which Wdata goes out"),
-    option("include-xbrl", "includeXBRL", Switch, ARCHIVE, SHOWN, "XBRL"),
-    option("include-xbrl-disconnected", "includeXBRLDisconnected", Switch, ARCHIVE, LONG, "XBRL that is disconnected"),
-    option("keep-input-mode-enabled", "keepInputModeEnabled", Switch, ARCHIVE, LONG, "Leave input mode on"),
-    option("remove-grc-links", "removeGRCLinks", Switch, ARCHIVE, LONG, "Remove links to governance, risk and compliance"),
-    option("remove-links", "removeLinks", Switch, ARCHIVE, LONG, "Remove links"),
+    option("email-on-complete", "emailOnComplete", Switch, ARCHIVE, COMMON, "Send an email when the export is complete"),
+    option("include-attachments", "includeAttachments", Switch, ARCHIVE, COMMON, "Include attachments"),
+    option("include-custom-field-values", "includeCustomFieldValues", Switch, ARCHIVE, RARE, "Include values of custom fields"),
+    option("include-document-markup", "includeDocumentMarkup", Switch, ARCHIVE, RARE, "Include the markup of documents"),
+    option("include-input-cell-values", "includeInputCellValues", Switch, ARCHIVE, RARE, "Include values of input cells"),
+    option("include-outline-labels", "includeOutlineLabels", Switch, ARCHIVE, RARE, "Include labels of outlines"),
+    option("include-smart-link-metadata", "includeSmartLinkMetadata", Switch, ARCHIVE, RARE, "Include the metadata of smart links"),
+    option("include-wdata-incoming-connections", "includeWdataIncomingConnections", Switch, ARCHIVE, RARE, "Include incoming Wdata connections"),
+    option("include-wdata-outgoing-connections", "includeWdataOutgoingConnections", Switch, ARCHIVE, RARE, "Include outgoing Wdata connections"),
+    option("include-xbrl", "includeXBRL", Switch, ARCHIVE, COMMON, "Include XBRL"),
+    option("include-xbrl-disconnected", "includeXBRLDisconnected", Switch, ARCHIVE, RARE, "Include disconnected XBRL"),
+    option("keep-input-mode-enabled", "keepInputModeEnabled", Switch, ARCHIVE, RARE, "Keep input mode enabled"),
+    option("remove-grc-links", "removeGRCLinks", Switch, ARCHIVE, RARE, "Remove links to governance, risk and compliance (GRC)"),
+    option("remove-links", "removeLinks", Switch, ARCHIVE, RARE, "Remove links"),
 ];
 
 const PRECISIONS: &[(&str, &str)] =
@@ -140,7 +141,7 @@ const fn option(
 }
 
 impl ValueKind {
-    /// Whether it chooses parts of what is exported.
+    /// Whether the flag selects parts of the item.
     pub(crate) const fn is_selection(&self) -> bool {
         matches!(self, Ids)
     }
@@ -153,21 +154,11 @@ impl Kind {
             Self::Spreadsheet => "spreadsheets",
             Self::Presentation => "presentations",
             Self::Archive => "folders and Workiva files",
-            Self::SupportingDocument => "files as they were uploaded",
+            Self::SupportingDocument => "supporting documents",
         }
     }
 
-    pub(crate) const fn article(self) -> &'static str {
-        match self {
-            Self::Document => "a document",
-            Self::Spreadsheet => "a spreadsheet",
-            Self::Presentation => "a presentation",
-            Self::Archive => "an archive",
-            Self::SupportingDocument => "a file as it was uploaded",
-        }
-    }
-
-    /// The flag that chooses parts of it.
+    /// The flag that selects parts of an item of this kind.
     pub(crate) const fn selection(self) -> Option<&'static str> {
         match self {
             Self::Document => Some("sections"),
@@ -190,7 +181,7 @@ impl OptionScope {
         }
     }
 
-    /// The format that the options are for; `None` if they are for every one.
+    /// The format that has the options; `None` if all formats have them.
     pub(crate) const fn format(self) -> Option<&'static str> {
         match self {
             Self::Archive | Self::Document | Self::Presentation | Self::Spreadsheet => None,
@@ -203,7 +194,7 @@ impl OptionScope {
         }
     }
 
-    /// The name of the object; empty if the options stand beside the format.
+    /// The name of the object; empty if the options are beside the format.
     pub(crate) const fn object(self) -> &'static str {
         match self {
             Self::Archive | Self::Document | Self::Presentation | Self::Spreadsheet => "",

@@ -1,4 +1,4 @@
-//! The export options as flags, made from the table.
+//! The flags of export options, generated from the table.
 
 use std::marker::PhantomData;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::option_table::{Kind, OPTIONS, OptionScope, OptionSpec, ValueKind};
 
-/// The options that were chosen at a command for one kind.
+/// The export options that were given to a command, whose options are those of the group `S`.
 #[derive(Clone, Debug)]
 pub(crate) struct OptionArgs<S>(Vec<OptionValue>, PhantomData<S>);
 
@@ -19,13 +19,13 @@ pub(crate) struct OptionValue {
     pub(crate) value: Value,
 }
 
-/// Which kinds a command exports.
+/// The kinds whose options a command accepts.
 pub(crate) trait OptionGroup {
     const KINDS: &'static [Kind];
 }
 
-/// Declares the shelf of each command.
-macro_rules! shelves {
+/// Declares the option group of each command.
+macro_rules! option_groups {
     ($($(#[$doc:meta])* $name:ident: $($kind:ident)*;)*) => {
         $(
             $(#[$doc])*
@@ -39,16 +39,16 @@ macro_rules! shelves {
     };
 }
 
-shelves! {
-    /// Options of documents.
+option_groups! {
+    /// The options of documents.
     Document: Document;
-    /// Options of spreadsheets.
+    /// The options of spreadsheets.
     Spreadsheet: Spreadsheet;
-    /// Options of presentations.
+    /// The options of presentations.
     Presentation: Presentation;
-    /// Options of folders and of files in Workiva's own form.
+    /// The options of folders and of files in Workiva's own format.
     Archive: Archive;
-    /// Options of everything that has a file id.
+    /// The options of all kinds of files.
     AnyFile: Document Spreadsheet Presentation Archive;
 }
 
@@ -60,7 +60,7 @@ impl<S> OptionArgs<S> {
 
 impl<S: OptionGroup> Args for OptionArgs<S> {
     fn augment_args(command: Command) -> Command {
-        // Options of other kinds are taken too, so that their refusal can say what they are for.
+        // Options of other kinds are hidden but parsed, so that the error can name their kinds.
         OPTIONS.iter().fold(command, |command, spec| {
             let scopes = spec.scopes.iter().filter(|scope| S::KINDS.contains(&scope.kind()));
             let scopes: Vec<OptionScope> = scopes.copied().collect();
@@ -95,10 +95,10 @@ fn arg(spec: &'static OptionSpec) -> Arg {
     match spec.value {
         ValueKind::Switch => arg.action(ArgAction::SetTrue),
         ValueKind::Inches => arg.value_name("INCHES").value_parser(value_parser!(f64)),
-        ValueKind::Word(words) => {
-            let words = words.iter().map(|(word, json)| PossibleValue::new(word).alias(json));
-            let parser = PossibleValuesParser::new(words.collect::<Vec<_>>());
-            arg.value_name("WORD").value_parser(parser).hide_possible_values(true)
+        ValueKind::Choice(choices) => {
+            let values = choices.iter().map(|(word, json)| PossibleValue::new(word).alias(json));
+            let parser = PossibleValuesParser::new(values.collect::<Vec<_>>());
+            arg.value_name("VALUE").value_parser(parser).hide_possible_values(true)
         }
         ValueKind::Ids => arg
             .value_name("IDS")
@@ -112,9 +112,9 @@ fn value_of(spec: &OptionSpec, matches: &ArgMatches) -> Option<Value> {
     match spec.value {
         ValueKind::Switch => matches.get_flag(spec.flag).then_some(Value::Bool(true)),
         ValueKind::Inches => matches.get_one::<f64>(spec.flag).map(|inches| (*inches).into()),
-        ValueKind::Word(words) => {
+        ValueKind::Choice(choices) => {
             let given = matches.get_one::<String>(spec.flag)?;
-            let known = words.iter().find(|(word, json)| given == word || given == json);
+            let known = choices.iter().find(|(word, json)| given == word || given == json);
             known.map(|(_, json)| (*json).into())
         }
         ValueKind::Ids => {
@@ -124,19 +124,19 @@ fn value_of(spec: &OptionSpec, matches: &ArgMatches) -> Option<Value> {
     }
 }
 
-/// Under what an option stands in the help: its formats, or its kinds where there are several.
+/// The heading in the help: the formats of an option, or a general one for several kinds.
 fn heading(scopes: &[OptionScope], kinds: &[Kind]) -> Option<&'static str> {
     let formats: Vec<&str> = scopes.iter().filter_map(|scope| scope.format()).collect();
     Some(match (kinds, &formats[..]) {
-        (_, []) if scopes.iter().all(|scope| scope.kind() == Kind::Archive) => "In the archive",
+        (_, []) if scopes.iter().all(|scope| scope.kind() == Kind::Archive) => "Archive options",
         (_, []) => return None,
-        ([_], ["pdf"]) => "For pdf",
-        ([_], ["docx"]) => "For docx",
-        ([_], ["xhtml"]) => "For xhtml",
-        ([_], ["xlsx"]) => "For xlsx",
-        ([_], ["pptx"]) => "For pptx",
-        ([_], ["pdf", "docx"]) => "For pdf and docx",
-        ([_], ["csv", "xlsx"]) => "For csv and xlsx",
-        _ => "By kind and format",
+        ([_], ["pdf"]) => "Options for pdf",
+        ([_], ["docx"]) => "Options for docx",
+        ([_], ["xhtml"]) => "Options for xhtml",
+        ([_], ["xlsx"]) => "Options for xlsx",
+        ([_], ["pptx"]) => "Options for pptx",
+        ([_], ["pdf", "docx"]) => "Options for pdf and docx",
+        ([_], ["csv", "xlsx"]) => "Options for csv and xlsx",
+        _ => "Options by kind and format",
     })
 }

@@ -1,47 +1,46 @@
-//! Where the file goes.
+//! The flags of the output file.
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-/// Flags of the file.
+/// The flags of the output file.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct OutputArgs {
-    /// File, folder, '{template}', s3://BUCKET/KEY or - [default: ./ITS-NAME]
+    /// File, folder, template, s3:// URL, or - for stdout [default: the service's file name]
     ///
-    /// A path, a folder (under the service's name for the file), a template such as
-    /// '{date}/{id}-{name}.{ext}' (see `wexport help templates`), an object in a store (see
-    /// `wexport help stores`), or - for standard output, which gets nothing before the whole
-    /// file has arrived.
-    #[arg(short, long, value_name = "PLACE", help_heading = None)]
+    /// A file in a folder gets the service's name for it. A template such as
+    /// '{date}/{id}-{name}.{ext}' is filled in (see `wexport help templates`). For s3:// URLs see
+    /// `wexport help stores`. Standard output gets nothing before the download is complete.
+    #[arg(short, long, value_name = "PATH", help_heading = None)]
     pub(crate) output: Option<String>,
 
     /// replace, skip, rename or error [default: replace]
     ///
-    /// What to do if the file exists: replace it, in one step, when the new one is complete;
-    /// skip the export; give the new one a name beside it, `report (2).pdf`; or fail.
+    /// What to do if the file exists: replace it in one step when the new file is complete; skip
+    /// the export; rename the new file, for example to `report (2).pdf`; or fail with an error.
     #[arg(long, value_name = "RULE", value_enum, help_heading = None)]
     #[arg(hide_possible_values = true)]
     pub(crate) if_exists: Option<IfExistsArg>,
 
     /// Write FILE.receipt.json beside the file
     ///
-    /// SHA-256, length, what was asked for, the operation and its times, the client and the
-    /// versions; `wexport verify FILE` checks the file against it.
+    /// The receipt has the SHA-256 and the length of the file, the request, the operation and its
+    /// times, the client ID and the versions. `wexport verify FILE` checks the file against it.
     #[arg(long, help_heading = None, hide_short_help = true)]
     pub(crate) receipt: bool,
 }
 
-/// What becomes of a file that exists already.
+/// What to do if the file exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum IfExistsArg {
-    /// It is replaced in one step when the new one is complete.
+    /// Replace it in one step when the new file is complete.
     #[default]
     Replace,
-    /// It stays, and nothing is exported.
+    /// Keep it, and export nothing.
     Skip,
-    /// It stays, and the new one is called `name (2).ext`.
+    /// Keep it, and call the new file `name (2).ext`.
     Rename,
-    /// It stays, and the command fails.
+    /// Keep it, and fail.
     Error,
 }

@@ -18,18 +18,18 @@ impl FromStr for DurationArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "expected a duration such as 90s, 5m, 2h or 30d".to_owned();
+        let invalid = || "expected a duration such as 90s, 5m, 2h or 30d".to_owned();
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let unit = text.get(digits.len()..).filter(|unit| !unit.is_empty()).unwrap_or("s");
-        let number: u64 = digits.parse().map_err(|_| wrong())?;
-        let (_, millis) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        let millis = number.checked_mul(millis).ok_or_else(wrong)?;
+        let number: u64 = digits.parse().map_err(|_| invalid())?;
+        let (_, millis) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(invalid)?;
+        let millis = number.checked_mul(millis).ok_or_else(invalid)?;
         Ok(Self(Duration::from_millis(millis)))
     }
 }
 
 impl fmt::Display for DurationArg {
-    /// In the largest unit that divides it.
+    /// Formats the duration in the largest unit that divides it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
         let fitting =
@@ -65,15 +65,15 @@ impl FromStr for RateArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "expected a rate such as 5/s or 90/m".to_owned();
+        let invalid = || "expected a rate such as 5/s or 90/m".to_owned();
         let (times, unit) = match text.split_once('/') {
             None | Some((_, "s")) => (text.trim_end_matches("/s"), Unit::Second),
             Some((times, "m")) => (times, Unit::Minute),
-            Some(_) => return Err(wrong()),
+            Some(_) => return Err(invalid()),
         };
-        let times: f64 = times.parse().map_err(|_| wrong())?;
-        // At most what `Rate` can express.
-        if times > 0.0 && times <= 1_000_000.0 { Ok(Self { times, unit }) } else { Err(wrong()) }
+        let times: f64 = times.parse().map_err(|_| invalid())?;
+        // The range of `Rate`.
+        if times > 0.0 && times <= 1_000_000.0 { Ok(Self { times, unit }) } else { Err(invalid()) }
     }
 }
 

@@ -30,9 +30,7 @@ async fn run_batch(
     let exports = read_list(&source, &args.output, clock::now(), &config)?;
     for ListedExport { line, request, .. } in &exports {
         for field in &request.unknown_fields {
-            reporter.warn(format!(
-                "line {line}: {field} is unknown to this release, it is sent unchanged"
-            ));
+            reporter.warn(format!("line {line}: unknown field '{field}' is sent unchanged"));
         }
     }
     if settings.deny_deprecated {
@@ -75,7 +73,7 @@ fn requests(exports: Vec<ListedExport>, form: DryRun) -> Result<String, Problem>
     Ok(text)
 }
 
-/// The process that resumes a batch may have another working directory.
+/// Makes a path absolute: a process that resumes a batch may have another working directory.
 fn absolute(path: &PathBuf) -> Result<PathBuf, Problem> {
     path::absolute(path)
         .map_err(|error| Problem::local(format!("--results {}", path.display()), &error))

@@ -9,20 +9,20 @@ use crate::args::Cli;
 use crate::problem::Problem;
 use crate::ui::print;
 
-/// Prints what a shell needs to complete command lines.
+/// Prints the completion script of a shell.
 pub(super) fn completions(shell: Shell) -> Result<(), Problem> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "wexport", &mut script);
     print(&String::from_utf8_lossy(&script))
 }
 
-/// Prints the manual page, or writes one for each command into a folder.
+/// Prints the manual page, or writes one for each command to a folder.
 pub(super) fn man(folder: Option<&Path>) -> Result<(), Problem> {
     let Some(folder) = folder else {
         let mut page = Vec::new();
         clap_mangen::Man::new(Cli::command())
             .render(&mut page)
-            .map_err(|error| Problem::local("the manual page cannot be made", &error))?;
+            .map_err(|error| Problem::local("cannot generate the manual page", &error))?;
         return print(&String::from_utf8_lossy(&page));
     };
     std::fs::create_dir_all(folder)

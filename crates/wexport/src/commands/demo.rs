@@ -1,4 +1,4 @@
-//! `wexport demo`: a simulated service in the program, and a real file of each kind.
+//! `wexport demo`: exports a file of each kind from a simulated service in the same process.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,39 +21,39 @@ use crate::subject::Subject;
 use crate::text::size;
 use crate::ui::{Reporter, print};
 
-/// Exports one of each kind through both generations of the API.
-pub(super) async fn run(command: &DemoArgs) -> Result<(), Problem> {
+/// Exports one file of each kind with each version of the API.
+pub(super) async fn run(args: &DemoArgs) -> Result<(), Problem> {
     let config = export_sim::Config::default()
         .with_client("demo", "secret")
         .with_complete_after(Duration::from_millis(100))
         .with_retry_after(0)
         .with_operations_rate(0.0);
     let server = export_sim::Server::start_blocking(config)
-        .map_err(|error| Problem::local("the simulated service cannot be started", &error))?;
+        .map_err(|error| Problem::local("cannot start the simulated service", &error))?;
     print(&format!(
-        "No account and no network: a simulated service listens on {}.\n",
+        "A simulated service listens on {}. No account or network is needed.\n",
         server.url()
     ))?;
     for version in [ApiVersion::V2026_01_01, ApiVersion::V2022_01_01] {
-        let folder = command.folder.join(version.as_str());
+        let folder = args.folder.join(version.as_str());
         std::fs::create_dir_all(&folder).map_err(|error| {
-            Problem::local(format!("cannot make the folder {}", folder.display()), &error)
+            Problem::local(format!("cannot create {}", folder.display()), &error)
         })?;
         print(&format!("\nAPI version {version}, into {}:\n", folder.display()))?;
-        generation(server.url(), version, &folder).await?;
+        export_all(server.url(), version, &folder).await?;
     }
-    let one = command.folder.join("2026-01-01").join("annual-report.pdf");
+    let one = args.folder.join("2026-01-01").join("annual-report.pdf");
     print(&format!(
-        "\nEach file has a receipt beside it, and can be checked against it:\n  \
+        "\nEach file has a receipt beside it. To check a file against its receipt:\n  \
          wexport verify {}\n\
-         With credentials, the same for a document of yours:\n  \
+         To export one of your documents:\n  \
          export WORKIVA_CLIENT_ID=... WORKIVA_CLIENT_SECRET=...\n  \
          wexport document ID --format pdf -o report.pdf\n",
         one.display()
     ))
 }
 
-async fn generation(url: &str, version: ApiVersion, folder: &Path) -> Result<(), Problem> {
+async fn export_all(url: &str, version: ApiVersion, folder: &Path) -> Result<(), Problem> {
     let settings = Settings::resolve_without_file(&session(url, version), &credentials)?;
     let config = settings.config()?;
     for (kind, id, spec) in exports() {
@@ -83,7 +83,7 @@ async fn generation(url: &str, version: ApiVersion, folder: &Path) -> Result<(),
     Ok(())
 }
 
-/// The flags of the demonstration: its own service, and no settings of the user.
+/// Flags that override all settings of the user.
 fn session(url: &str, version: ApiVersion) -> Session {
     let connection = ConnectionArgs {
         base_url: Some(url.into()),
@@ -96,7 +96,7 @@ fn session(url: &str, version: ApiVersion) -> Session {
     Session { connection, state, ..Session::default() }
 }
 
-/// An environment with the credentials of the simulated service.
+/// An environment that has only the credentials of the simulated service.
 fn credentials(name: &str) -> Option<String> {
     match name {
         "WORKIVA_CLIENT_ID" => Some("demo".into()),
@@ -107,7 +107,7 @@ fn credentials(name: &str) -> Option<String> {
 
 /// One of each kind and format.
 fn exports() -> Vec<(&'static str, &'static str, ExportSpec)> {
-    let (report, figures, show) = ("annual-report", "figures", "roadshow");
+    let (report, figures, slides) = ("annual-report", "figures", "roadshow");
     let attachment = TestAttachment::new("sox-404", "phase-1", "evidence");
     vec![
         ("document pdf", report, ExportSpec::document(report, DocumentExport::pdf())),
@@ -116,8 +116,8 @@ fn exports() -> Vec<(&'static str, &'static str, ExportSpec)> {
         ("spreadsheet xlsx", figures, ExportSpec::spreadsheet(figures, SpreadsheetExport::xlsx())),
         ("spreadsheet csv", figures, ExportSpec::spreadsheet(figures, SpreadsheetExport::csv())),
         ("spreadsheet pdf", figures, ExportSpec::spreadsheet(figures, SpreadsheetExport::pdf())),
-        ("presentation pptx", show, ExportSpec::presentation(show, PresentationExport::pptx())),
-        ("presentation pdf", show, ExportSpec::presentation(show, PresentationExport::pdf())),
+        ("presentation pptx", slides, ExportSpec::presentation(slides, PresentationExport::pptx())),
+        ("presentation pdf", slides, ExportSpec::presentation(slides, PresentationExport::pdf())),
         ("file", "letter", ExportSpec::file("letter", FileExport::supporting_document())),
         ("folder", "board", ExportSpec::file("board", FileExport::folder(None))),
         ("container", "space", ExportSpec::container("space", ArchiveOptions::default())),

@@ -1,82 +1,84 @@
-//! `wexport doctor`: what is set, and what works.
+//! `wexport doctor`: prints the settings and the results of the checks.
 
 use std::fmt::Write;
 
 use super::environment;
 use crate::args::{DoctorArgs, ShowArgs};
 use crate::clock;
-use crate::doctor::{Finding, Listener, Value, examine};
+use crate::doctor::{self, CheckResult, Observer, SettingValue};
 use crate::event::{CheckStatus, Event, Record};
 use crate::problem::Exit;
 use crate::ui::print;
 
-/// Looks at everything. The code is that of the first thing that is wrong.
-pub(super) async fn run(command: DoctorArgs) -> Exit {
-    let mut printer = Printer { show: command.session.show, last: None };
-    let exit = examine(&command.session, &environment, &mut printer).await;
+/// Runs all checks. The exit code is that of the first failure.
+pub(super) async fn run(args: DoctorArgs) -> Exit {
+    let mut printer = Printer { show: args.session.show, section: None };
+    let exit = doctor::run(&args.session, &environment, &mut printer).await;
     if printer.show.json {
-        printer.line(Event::Diagnosis { exit_code: exit.code() });
+        printer.print_event(Event::Diagnosis { exit_code: exit.code() });
     }
     exit
 }
 
-/// Prints as it goes: some checks take their time.
+/// Prints each result at once, since some checks take seconds.
 struct Printer {
     show: ShowArgs,
-    last: Option<Part>,
+    /// The section that was printed last.
+    section: Option<Section>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Values,
-    Findings,
+enum Section {
+    Settings,
+    Checks,
 }
 
-impl Listener for Printer {
-    fn value(&mut self, value: &Value) {
-        let Value { name, value, from } = value.clone();
+impl Observer for Printer {
+    fn setting(&mut self, setting: &SettingValue) {
+        let SettingValue { name, value, source } = setting.clone();
         if self.show.json {
-            self.line(Event::Setting { name: name.replace(' ', "_"), value, from });
+            self.print_event(Event::Setting { name: name.replace(' ', "_"), value, source });
         } else if !self.show.quiet {
-            self.text(Part::Values, &format!("  {name:<16} {value}  ({from})\n"));
+            self.print_text(Section::Settings, &format!("  {name:<16} {value}  ({source})\n"));
         }
     }
 
-    fn finding(&mut self, finding: &Finding) {
-        let Finding { name, standing, what, advice } = finding.clone();
+    fn check(&mut self, check: &CheckResult) {
+        let CheckResult { name, status, message, advice } = check.clone();
         if self.show.json {
-            self.line(Event::Check { name: name.replace(' ', "_"), standing, what, advice });
+            let name = name.replace(' ', "_");
+            self.print_event(Event::Check { name, status, message, advice });
             return;
         }
-        let mark = match standing {
+        let mark = match status {
             CheckStatus::Ok | CheckStatus::NotChecked if self.show.quiet => return,
             CheckStatus::Ok => "ok",
             CheckStatus::Warning => "warning",
             CheckStatus::Failed => "FAILED",
             CheckStatus::NotChecked => "-",
         };
-        let mut text = format!("  {mark:<8} {name:<12} {what}\n");
+        let mut text = format!("  {mark:<8} {name:<12} {message}\n");
         for advice in advice {
             let _ = writeln!(text, "  {:<8} {:<12} -> {advice}", "", "");
         }
-        self.text(Part::Findings, &text);
+        self.print_text(Section::Checks, &text);
     }
 }
 
 impl Printer {
-    fn text(&mut self, part: Part, text: &str) {
-        let title = match (self.last.replace(part) == Some(part), part) {
-            _ if self.show.quiet => "",
-            (true, _) => "",
-            (false, Part::Values) => "Settings, and where each was set:\n",
-            (false, Part::Findings) => "\nChecks:\n",
+    fn print_text(&mut self, section: Section, text: &str) {
+        let is_new = self.section.replace(section) != Some(section);
+        let title = match section {
+            _ if self.show.quiet || !is_new => "",
+            Section::Settings => "Settings, and where each was set:\n",
+            Section::Checks => "\nChecks:\n",
         };
-        // If there is nobody to read it, the code still says it.
+        // A failure to print does not change the exit code.
         let _ = print(&format!("{title}{text}"));
     }
 
-    fn line(&self, what: Event) {
-        let record = Record::new(clock::now(), None, what);
+    fn print_event(&self, event: Event) {
+        let record = Record::new(clock::now(), None, event);
         if let Ok(line) = serde_json::to_string(&record) {
             let _ = print(&(line + "\n"));
         }

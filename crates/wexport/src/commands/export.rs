@@ -26,7 +26,7 @@ async fn run_export<C: ExportCommand>(
     let settings = Settings::resolve(&export.session, &overrides, &environment)?;
     let mut request = ExportRequest::new(export, &settings.config()?)?;
     for field in &request.unknown_fields {
-        command.reporter.warn(format!("{field} is unknown to this release, it is sent unchanged"));
+        command.reporter.warn(format!("unknown field '{field}' is sent unchanged"));
     }
     if settings.deny_deprecated {
         request.deny_deprecated()?;

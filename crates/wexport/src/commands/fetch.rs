@@ -1,4 +1,4 @@
-//! `wexport fetch`: the file of an operation that was started elsewhere.
+//! `wexport fetch`: downloads the file of an operation that was started elsewhere.
 
 use super::environment;
 use super::single::SingleCommand;

@@ -1,4 +1,4 @@
-//! `wexport help`: a command's help, or a topic's.
+//! `wexport help`: the help of commands, and the topics.
 
 use std::fmt::Write;
 
@@ -9,9 +9,8 @@ use crate::output::PLACEHOLDERS;
 use crate::problem::{Problem, exit_code_table};
 use crate::ui::print;
 
-/// Prints help.
-pub(super) fn run(command: &HelpArgs) -> Result<(), Problem> {
-    let words: Vec<&str> = command.topic.iter().map(String::as_str).collect();
+pub(super) fn run(args: &HelpArgs) -> Result<(), Problem> {
+    let words: Vec<&str> = args.topic.iter().map(String::as_str).collect();
     match &words[..] {
         ["exit-codes"] => print(&exit_codes()),
         ["templates"] => print(&templates()),
@@ -19,19 +18,19 @@ pub(super) fn run(command: &HelpArgs) -> Result<(), Problem> {
         ["stores"] => print(STORES),
         ["environment"] => print(ENVIRONMENT),
         ["json"] => print(JSON),
-        words => print(&of_command(words)?),
+        words => print(&command_help(words)?),
     }
 }
 
-fn of_command(words: &[&str]) -> Result<String, Problem> {
+fn command_help(words: &[&str]) -> Result<String, Problem> {
     let mut command = Cli::command();
-    // Usage lines name the whole command.
+    // Without this, usage lines do not have the names of parent commands.
     command.build();
     let mut found = &mut command;
     for word in words {
         found = found.find_subcommand_mut(word).ok_or_else(|| {
-            Problem::usage(format!("there is no command or topic {word:?}"))
-                .advise(format!("the topics are: {}", TOPICS.join(", ")))
+            Problem::usage(format!("unknown command or topic '{word}'"))
+                .advise(format!("known topics: {}", TOPICS.join(", ")))
         })?;
     }
     Ok(found.render_long_help().to_string())
@@ -42,106 +41,117 @@ fn exit_codes() -> String {
 }
 
 fn templates() -> String {
-    let mut text = String::from("What may stand in braces after -o:\n\n");
+    let mut text = String::from("Placeholders in the argument of -o:\n\n");
     for (name, meaning) in PLACEHOLDERS {
         let _ = writeln!(text, "  {:<12} {meaning}", format!("{{{name}}}"));
     }
     text.push_str(
-        "\nFolders are made as they are needed. Each part is made safe for every system; {{ and }}\n\
-         are braces. For example: -o 'reports/{date}/{id}-{name}.{ext}'\n",
+        "\nFolders are created as needed. Values are changed to file names that are valid\n\
+         on every system. {{ and }} are literal braces. For example:\n\n  \
+         -o 'reports/{date}/{id}-{name}.{ext}'\n",
     );
     text
 }
 
 const BATCH_FILES: &str = "\
-Lists for wexport batch: CSV with a first line that names the columns, or JSON lines,
-which is an object on each line. UTF-8, up to 256 MiB and 1,000,000 exports.
+Lists for `wexport batch`: CSV with a header row, or JSON lines (an object on
+each line). UTF-8, at most 256 MiB and 1,000,000 exports.
 
   kind,id,format,output,include-comments
-  document,124efa2a142f,pdf,reports/{name}.{ext},yes
+  document,124efa2a,pdf,reports/{name}.{ext},yes
   spreadsheet,8a2c,xlsx,,
 
-  {\"kind\": \"document\", \"id\": \"124efa2a142f\", \"format\": \"pdf\", \"sections\": [\"s1\"]}
+  {\"kind\": \"document\", \"id\": \"124efa2a\", \"format\": \"pdf\", \"sections\": [\"s1\"]}
   {\"kind\": \"spreadsheet\", \"id\": \"8a2c\", \"format\": \"xlsx\"}
 
-Columns
+Columns:
   kind        document, spreadsheet, presentation, file, folder, container,
-              style-guide, graph-report, test-form, attachment
-  id          what is exported
-  file-kind   of a file, what `wexport file` takes as --kind
+              style-guide, graph-report, test-form or attachment
+  id          ID of the document, spreadsheet, ...
+  file-kind   --kind of `wexport file`, if the kind is file
   output, if-exists, receipt
-              where its file goes; the flags of the same name stand in for lines
-              that do not say
-  any other flag of the kind's command, without its dashes: format, sections,
+              override the flags of the same name for this export
+  any other flag of the kind's command, without dashes: format, sections,
               page-width, option, body, ... (see `wexport document --help`)
 
-A flag without a value takes yes or no, true or false, 1 or 0. Empty cells are as if
-the flag were not given. In JSON, several values are a list, `option` may be an object
-of PATH: VALUE, and `body` the object that is sent. Semicolons may stand for commas in
-all of a CSV file.
+A flag without a value takes yes or no, true or false, 1 or 0. An empty cell
+means that the flag is not set. In JSON, several values are an array; `option`
+may be an object of PATH: VALUE, and `body` the object to send. A CSV file may
+use semicolons instead of commas.
 
-Two exports of one name never overwrite each other: the second is called `name (2)`.
+Exports of a batch do not overwrite each other: a second file with the same name
+is called `name (2)`.
 ";
 
 const STORES: &str = "\
-Object stores: -o s3://BUCKET/KEY. A KEY that ends in / gets the service's name for
-the file, and braces are filled in (see `wexport help templates`). gs:// and az:// are
-there if wexport was built with the cargo features `gs` and `az`.
+Object stores: -o s3://BUCKET/KEY. If KEY ends in /, the service's name for the
+file is appended. Placeholders are filled in (see `wexport help templates`).
+gs:// and az:// require a wexport built with the cargo features `gs` and `az`.
 
-The file is downloaded into the folder of its job first, which needs room for it, and
-uploaded when it is complete; until then nothing is visible in the store. An upload
-that fails is repeated by `wexport jobs resume`, without another export.
+A file is first downloaded to the folder of its job, which needs the disk space,
+and uploaded when it is complete. The store shows nothing before the upload is
+complete. `wexport jobs resume` retries a failed upload without a new export.
 
-Credentials and settings
+Credentials and settings:
   s3   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
-       AWS_ENDPOINT_URL, AWS_ALLOW_HTTP=true for an endpoint without TLS; else a web
-       identity, or what the container or machine gives out. Profiles are not read:
+       AWS_ENDPOINT_URL, AWS_ALLOW_HTTP=true for an endpoint without TLS;
+       otherwise a web identity, or the credentials of the container or machine.
+       Profiles are not read. To use one:
        eval \"$(aws configure export-credentials --format env)\"
-  gs   GOOGLE_APPLICATION_CREDENTIALS, or what the machine gives out
-  az   AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or a client's
---proxy, NO_PROXY, --ca-bundle, --retries and --stall-timeout hold for stores too.
+  gs   GOOGLE_APPLICATION_CREDENTIALS, or the credentials of the machine
+  az   AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY, or with the
+       credentials of a client
+The flags --proxy, --ca-bundle, --retries and --stall-timeout and the variable
+NO_PROXY apply to stores too.
 
-Each object has its media type, and as metadata: sha256, bytes, operation,
-originalrequest, created, updated, submits, wexport. --receipt writes
-KEY.receipt.json beside it.
+An object has its media type, and the metadata sha256, bytes, operation,
+originalrequest, created, updated, submits and wexport. --receipt writes
+KEY.receipt.json.
 
---if-exists is checked by S3 itself, in one step with the upload. So it is by gs and
-az up to 8 MiB; beyond that wexport looks just before, and a rival may slip between.
+--if-exists is atomic in S3, which checks it as part of the upload. In gs and az
+it is atomic up to 8 MiB; for larger files wexport checks just before the
+upload, and another program may create the object in between.
 
-Files beyond 8 MiB go in parts. Parts of an upload that failed or was stopped are
-taken back at once; those of one that was killed, by `jobs resume` and `jobs clean`.
-A kill in the one moment between the store's answer and the disk leaves an upload
-without parts that nobody knows of: for that, give the bucket a lifecycle rule
+Files larger than 8 MiB are uploaded in parts. The parts of an upload that
+failed or was stopped are removed at once; those of one that was killed, by
+`jobs resume` and `jobs clean`. If a process is killed after the store has
+created an upload and before its ID is on disk, the upload remains in the store,
+without parts: a lifecycle rule of the bucket removes it
 (AbortIncompleteMultipartUpload).
 ";
 
 const ENVIRONMENT: &str = "\
-Variables of the environment; a flag beats its variable, which beats the config file.
+Environment variables. A flag overrides its variable, which overrides the config
+file.
 
-Credentials
-  WORKIVA_CLIENT_ID, WORKIVA_CLIENT_SECRET   an OAuth client
-  WORKIVA_CLIENT_SECRET_FILE                 a file with its secret
-  WORKIVA_TOKEN, WORKIVA_TOKEN_FILE          a bearer token; beats a client, unless
-                                             --client-id names it
-  credential_command, in the config file     a shell line, or a list of words, that
-                                             prints a token, or JSON with client_id and
-                                             client_secret, within --request-timeout
-Connection
+Credentials:
+  WORKIVA_CLIENT_ID, WORKIVA_CLIENT_SECRET   OAuth client
+  WORKIVA_CLIENT_SECRET_FILE                 file with the client secret
+  WORKIVA_TOKEN, WORKIVA_TOKEN_FILE          bearer token; overrides a client,
+                                             unless --client-id is given
+  credential_command, in the config file     command line for the shell, or an
+                                             array of words; prints a token, or
+                                             JSON with client_id and
+                                             client_secret, within
+                                             --request-timeout
+Connection:
   WEXPORT_REGION, WEXPORT_BASE_URL, WEXPORT_API_VERSION
   WEXPORT_PROXY, or else HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY
-    (one that wants a password: http://USER:PASSWORD@HOST:PORT, never as a flag)
-  WEXPORT_CA_BUNDLE, or else SSL_CERT_FILE   (the latter replaces the system's on Linux)
+    (with a password: http://USER:PASSWORD@HOST:PORT, which --proxy refuses)
+  WEXPORT_CA_BUNDLE, or else SSL_CERT_FILE   (on Linux, the latter replaces the
+                                             system's CA certificates)
   WEXPORT_TIMEOUT, WEXPORT_STALL_TIMEOUT, WEXPORT_REQUEST_TIMEOUT
   WEXPORT_POLL_INTERVAL, WEXPORT_POLL_RATE, WEXPORT_SUBMIT_RATE, WEXPORT_RETRIES
-Places
-  AWS_..., GOOGLE_..., AZURE_...             object stores (see `wexport help stores`)
-  WEXPORT_STATE_DIR                          the state of jobs
-  WEXPORT_CONFIG, WEXPORT_PROFILE            the config file, and its profile
+Files:
+  AWS_..., GOOGLE_..., AZURE_...             object stores (see `wexport help
+                                             stores`)
+  WEXPORT_STATE_DIR                          folder for the state of jobs
+  WEXPORT_CONFIG, WEXPORT_PROFILE            config file, and a profile in it
 ";
 
 const JSON: &str = "\
-With --json, every line is an object with v (1), at (RFC 3339, UTC), event, job (if its
-state is kept), row (of a batch), and the members of the event:
+With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
+(if state is kept), row (in a batch), and the members of the event:
 
   started       what {kind, id, format}, api_version, base_url, resumed
   sending       phase (submit, poll, fetch), method, url
@@ -165,16 +175,18 @@ state is kept), row (of a batch), and the members of the event:
   skipped       file
   interrupted   exit_code
   error         exit_code, what, export {kind, id, format}, phase, status, code,
-                message, details, request_id, original_request, operation, advice, again
-  batch_started source, exports, done, skipped, failed, left, resumed, api_version,
-                base_url
-  totals        exports, done, skipped, failed, to_submit, open (at the service),
-                to_download, uploading, under_way (requests, for any of these),
+                message, details, request_id, original_request, operation,
+                advice, again
+  batch_started source, exports, done, skipped, failed, left, resumed,
+                api_version, base_url
+  totals        exports, done, skipped, failed, to_submit, open (accepted),
+                to_download, uploading, under_way (with a request in flight),
                 polls_per_second, held_seconds, held_until, seconds_left
-  batch_done    exports, done, skipped, failed, left, not_begun, seconds, exit_code
+  batch_done    exports, done, skipped, failed, left, not_begun, seconds,
+                exit_code
 
-In a batch, row is the number of the export in its file, and job is BATCH/ROW; events
-without a row are about the whole batch, and batch_done is the last of them.
+In a batch, row is the number of the export in its list, and job is BATCH/ROW.
+Events without a row are about the whole batch; batch_done is the last event.
 
-Members without a value are left out. Later releases add events and members.
+Members without a value are omitted. Later releases may add events and members.
 ";

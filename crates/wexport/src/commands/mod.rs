@@ -1,4 +1,4 @@
-//! What each command does.
+//! The commands.
 
 mod batch;
 mod completions;
@@ -19,9 +19,9 @@ use crate::args::{Cli, Command, JobsCommand};
 use crate::problem::Exit;
 use crate::ui::print_problem;
 
-/// Runs a command.
+/// Runs a command, and returns its exit code.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
-    let ended = match cli.command {
+    let result = match cli.command {
         Command::Document(export) => return export::run(*export).await.into(),
         Command::Spreadsheet(export) => return export::run(*export).await.into(),
         Command::Presentation(export) => return export::run(*export).await.into(),
@@ -49,7 +49,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::run(&args).await,
         Command::Help(args) => help::run(&args),
     };
-    ended.map_or_else(|problem| print_problem(&problem), |()| Exit::Done.into())
+    result.map_or_else(|problem| print_problem(&problem), |()| Exit::Done.into())
 }
 
 /// Reads a variable of the environment.

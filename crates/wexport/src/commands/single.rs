@@ -1,4 +1,4 @@
-//! Commands that export one file: what they print, and their exit code.
+//! The output and the exit code of commands that export one file.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `wexport status`: how far an operation is.
+//! `wexport status`: prints the status of an operation.
 
 use std::fmt::Write;
 
@@ -8,17 +8,17 @@ use crate::event::Event;
 use crate::explain::{Context, explain};
 use crate::problem::{Exit, Problem};
 use crate::settings::{Overrides, Settings};
-use crate::text::harmless;
+use crate::text::sanitize;
 use crate::ui::{Reporter, print, print_problem};
 
 /// Polls the operation once.
-pub(super) async fn run(command: StatusArgs) -> Exit {
-    let show = command.session.show;
+pub(super) async fn run(args: StatusArgs) -> Exit {
+    let show = args.session.show;
     let reporter = Reporter::of_single(show, false);
-    match status(&command, &reporter).await {
-        Ok(answer) => {
-            let printed = if show.json { Ok(()) } else { print(&text(&answer)) };
-            reporter.event(answer);
+    match status(&args, &reporter).await {
+        Ok(event) => {
+            let printed = if show.json { Ok(()) } else { print(&text(&event)) };
+            reporter.event(event);
             printed.map_or_else(|problem| problem.exit, |()| Exit::Done)
         }
         Err(problem) => {
@@ -29,14 +29,14 @@ pub(super) async fn run(command: StatusArgs) -> Exit {
     }
 }
 
-async fn status(command: &StatusArgs, reporter: &Reporter) -> Result<Event, Problem> {
-    let settings = Settings::resolve(&command.session, &Overrides::default(), &environment)?;
+async fn status(args: &StatusArgs, reporter: &Reporter) -> Result<Event, Problem> {
+    let settings = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
     let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
-    let token_from = settings.credentials.token_from(loaded.client_id.as_deref());
+    let token_source = settings.credentials.token_source(loaded.client_id.as_deref());
     let client = settings.client(loaded.credentials, None, settings.pacer(None))?;
-    let asked = client.attach(&command.operation).status().await;
-    let context = Context { token_from, ..Context::default() };
-    let status = asked.map_err(|error| explain(&error, &context))?;
+    let status = client.attach(&args.operation).status().await;
+    let context = Context { token_source, ..Context::default() };
+    let status = status.map_err(|error| explain(&error, &context))?;
     let text = |fact: &Option<std::borrow::Cow<'_, str>>| fact.as_deref().map(String::from);
     Ok(Event::Operation {
         operation: status.checkpoint.operation().unwrap_or_default().into(),
@@ -48,9 +48,9 @@ async fn status(command: &StatusArgs, reporter: &Reporter) -> Result<Event, Prob
     })
 }
 
-fn text(answer: &Event) -> String {
+fn text(event: &Event) -> String {
     let Event::Operation { operation, status, is_ready, created, updated, original_request } =
-        answer
+        event
     else {
         return String::new();
     };
@@ -65,7 +65,7 @@ fn text(answer: &Event) -> String {
         ("original request", original_request.as_deref()),
     ] {
         if let Some(fact) = fact {
-            let _ = writeln!(text, "{name:<17} {}", harmless(fact));
+            let _ = writeln!(text, "{name:<17} {}", sanitize(fact));
         }
     }
     text

@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::receipt;
 use crate::ui::{print, print_problem};
 
-/// Checks each file against its receipt. All are checked; the first that differs is the answer.
+/// Checks all files against their receipts. The exit code is that of the first failure.
 pub(super) fn run(files: &[PathBuf]) -> Result<(), Problem> {
     let mut first = Ok(());
     for file in files {

@@ -1,102 +1,157 @@
-//! `wexport doctor`: what is set, and whether each step from here to the service works.
+//! `wexport doctor`: shows the settings, and checks each step of a connection to the service.
 //!
-//! The steps are taken one by one, as a client would take them all at once: each is told by
-//! itself, and one that fails says what to do.
+//! The steps are those that a client takes for its first request. They run one by one, so that a
+//! failure belongs to one step, and the advice to that step.
 
-mod api;
 mod certificate;
-mod chart;
-mod exchange;
-mod machine;
-mod route;
+mod connection;
+mod local;
 mod service;
-mod token;
-mod values;
-mod walk;
 
 use std::time::Duration;
 
-pub(crate) use self::chart::{Chart, Finding};
-use self::route::Route;
-pub(crate) use self::values::Value;
-use self::walk::Line;
-use crate::args::Session;
-use crate::problem::Exit;
-use crate::settings::{Environment, Overrides, Settings};
+use export_hyper::Config;
 
-/// Whoever hears what is found, as it is found.
-pub(crate) trait Listener {
-    /// A setting, and where it was set.
-    fn value(&mut self, value: &Value);
-    /// One thing that was looked at.
-    fn finding(&mut self, finding: &Finding);
+use self::connection::Connection;
+use crate::args::Session;
+use crate::event::CheckStatus;
+use crate::problem::{Exit, Problem};
+use crate::settings::{Environment, LoadedCredentials, Overrides, Settings};
+
+/// Receives settings and the results of checks, as soon as they are known.
+pub(crate) trait Observer {
+    fn setting(&mut self, setting: &SettingValue);
+    fn check(&mut self, check: &CheckResult);
 }
 
-/// No step takes longer, whatever time a request may have.
-const WITHIN: Duration = Duration::from_secs(5);
+/// A setting, and where its value is from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SettingValue {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    pub(crate) source: String,
+}
 
-/// Looks at everything, and says how it ended: the code of the first failure.
-pub(crate) async fn examine(
+/// The result of one check.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CheckResult {
+    pub(crate) name: &'static str,
+    pub(crate) status: CheckStatus,
+    /// What was found, in one sentence.
+    pub(crate) message: String,
+    /// What to do, the most likely remedy first.
+    pub(crate) advice: Vec<String>,
+}
+
+/// The longest time for one step, even if `--request-timeout` is longer.
+const MAX_STEP_TIME: Duration = Duration::from_secs(5);
+
+/// The checks that need a service, in their order.
+const REMOTE_CHECKS: [&str; 9] =
+    ["proxy", "name", "connection", "tls", "service", "clock", "token", "scopes", "api version"];
+
+/// The checks that need a response of the service.
+const SERVICE_CHECKS: [&str; 4] = ["service", "clock", "token", "scopes"];
+
+/// Runs all checks. The exit code is that of the first failure.
+pub(crate) async fn run(
     session: &Session,
     environment: Environment<'_>,
-    listener: &mut dyn Listener,
+    observer: &mut dyn Observer,
 ) -> Exit {
     let settings = match Settings::resolve(session, &Overrides::default(), environment) {
         Ok(settings) => settings,
         Err(problem) => {
-            let mut chart = Chart::new(listener);
-            chart.failed("settings", &problem);
-            chart.not_checked(&ALL, "the settings cannot be read");
-            return chart.exit();
+            let mut checks = Checks::new(observer);
+            checks.failed("settings", &problem);
+            checks.not_checked(&REMOTE_CHECKS, "the settings are invalid");
+            return checks.exit();
         }
     };
-    for value in values::of(&settings) {
-        listener.value(&value);
+    for setting in local::setting_values(&settings) {
+        observer.setting(&setting);
     }
-    let mut chart = Chart::new(listener);
-    machine::config_file(&settings, &mut chart);
-    machine::state(&settings, &mut chart);
-    let loaded = machine::credentials(&settings, &mut chart);
+    let mut checks = Checks::new(observer);
+    local::check_config_file(&settings, &mut checks);
+    local::check_state(&settings, &mut checks);
+    let credentials = local::check_credentials(&settings, &mut checks);
     match settings.config() {
         Ok(config) => {
-            let within = settings.request_timeout.value.0.min(WITHIN);
-            let line = match Route::choose(&settings, &config, within, &mut chart) {
-                Some(route) => walk::to_service(route, &mut chart).await,
-                None => None,
-            };
-            match line {
-                Some(line) => visit(&line, loaded, &config, &mut chart).await,
-                None => chart.not_checked(&AT_SERVICE, "there is no way to the service"),
+            let step_timeout = settings.request_timeout.value.0.min(MAX_STEP_TIME);
+            match Connection::check(&settings, &config, step_timeout, &mut checks).await {
+                Some(connection) => {
+                    check_service(&connection, credentials, &config, &mut checks).await;
+                }
+                None => checks.not_checked(&SERVICE_CHECKS, "no connection to the service"),
             }
-            api::version(&config, &mut chart);
+            service::check_api_version(&config, &mut checks);
         }
         Err(problem) => {
-            chart.failed("base url", &problem);
-            chart.not_checked(&ALL, "there is no service to go to");
+            checks.failed("base url", &problem);
+            checks.not_checked(&REMOTE_CHECKS, "the base URL is invalid");
         }
     }
-    chart.exit()
+    checks.exit()
 }
 
-/// The steps that need a service, in their order.
-const ALL: [&str; 9] =
-    ["proxy", "name", "connection", "tls", "service", "clock", "token", "scopes", "api version"];
-
-/// Those that need an answer of it.
-const AT_SERVICE: [&str; 4] = ["service", "clock", "token", "scopes"];
-
-async fn visit(
-    line: &Line,
-    loaded: Option<crate::settings::Loaded>,
-    config: &export_hyper::Config,
-    chart: &mut Chart<'_>,
+async fn check_service(
+    connection: &Connection,
+    credentials: Option<LoadedCredentials>,
+    config: &Config,
+    checks: &mut Checks<'_>,
 ) {
-    if !service::answers(line, config, chart).await {
-        chart.not_checked(&["token", "scopes"], "it is not the service that answers");
+    if !service::check_response(connection, config, checks).await {
+        checks.not_checked(&["token", "scopes"], "no response from the service");
         return;
     }
-    match loaded {
-        Some(loaded) => token::check(line, loaded, config, chart).await,
-        None => chart.not_checked(&["token", "scopes"], "there are no credentials"),
+    match credentials {
+        Some(credentials) => service::check_token(connection, credentials, config, checks).await,
+        None => checks.not_checked(&["token", "scopes"], "no credentials"),
+    }
+}
+
+/// Passes results to an observer, and keeps the exit code of the first failure.
+struct Checks<'a> {
+    observer: &'a mut dyn Observer,
+    first_failure: Option<Exit>,
+}
+
+impl<'a> Checks<'a> {
+    fn new(observer: &'a mut dyn Observer) -> Self {
+        Self { observer, first_failure: None }
+    }
+
+    fn ok(&mut self, name: &'static str, message: impl Into<String>) {
+        self.report(name, CheckStatus::Ok, message.into(), Vec::new());
+    }
+
+    fn warning(&mut self, name: &'static str, message: impl Into<String>, advice: &str) {
+        self.report(name, CheckStatus::Warning, message.into(), vec![advice.into()]);
+    }
+
+    fn failed(&mut self, name: &'static str, problem: &Problem) {
+        self.first_failure.get_or_insert(problem.exit);
+        self.report(name, CheckStatus::Failed, problem.message.clone(), problem.advice.clone());
+    }
+
+    fn not_checked(&mut self, names: &[&'static str], reason: &str) {
+        for name in names {
+            let message = format!("not checked: {reason}");
+            self.report(name, CheckStatus::NotChecked, message, Vec::new());
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        self.first_failure.unwrap_or(Exit::Done)
+    }
+
+    fn report(
+        &mut self,
+        name: &'static str,
+        status: CheckStatus,
+        message: String,
+        advice: Vec<String>,
+    ) {
+        self.observer.check(&CheckResult { name, status, message, advice });
     }
 }

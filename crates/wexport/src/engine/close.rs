@@ -154,7 +154,7 @@ impl RunContext {
                 let receipt = upload.receipt();
                 problem.facts.operation = Some(receipt.operation.clone());
                 problem.facts.original_request.clone_from(&receipt.original_request);
-                problem.again = Some(match self.store.id() {
+                problem.retry = Some(match self.store.id() {
                     Some(id) => format!("yes, only the upload: wexport jobs resume {id}"),
                     None => "yes: wexport fetch with the operation above".into(),
                 });
@@ -172,7 +172,7 @@ impl RunContext {
                         true => format!("row {number}: "),
                         false => String::new(),
                     };
-                    self.reporter.warn(format!("{of_row}{}: {advice}", leftover.what));
+                    self.reporter.warn(format!("{of_row}{}: {advice}", leftover.message));
                 }
                 Ok(Closed::Stopped)
             }
@@ -212,7 +212,7 @@ impl RunContext {
             // The file of a single export is complete or not, whatever its record says. A batch
             // that cannot record what it has done must not go on.
             Err(problem) if !self.store.is_batch() => {
-                self.reporter.warn(problem.what);
+                self.reporter.warn(problem.message);
                 return Ok(());
             }
             Err(problem) => return Err(problem),

@@ -13,7 +13,7 @@ use crate::explain::Context;
 use crate::output::{OutputSink, Outputs};
 use crate::problem::{Exit, Problem};
 use crate::receipt::Origin;
-use crate::settings::{Loaded, Settings};
+use crate::settings::{LoadedCredentials, Settings};
 use crate::state::{Learned, Row, RunCheckpoints, RunDescription, RunStore};
 use crate::ui::Reporter;
 
@@ -52,7 +52,7 @@ impl RunContext {
         };
         let checkpoints = Blocking::new(RunCheckpoints::new(Arc::clone(&store)));
         let checkpoints = Arc::new(checkpoints) as Arc<dyn CheckpointStore>;
-        let Loaded { credentials, client_id } =
+        let LoadedCredentials { credentials, client_id } =
             settings.credentials.load(&mut |warning| reporter.warn(warning))?;
         let mut learned = store.load_learned()?;
         let pacer = settings.pacer(learned.pacer.take());
@@ -119,7 +119,7 @@ impl RunContext {
             scope: (!scope.is_empty()).then(|| scope.clone()),
             job: self.store.id().map(String::from),
             operation,
-            token_from: self.settings.credentials.token_from(self.client_id.as_deref()),
+            token_source: self.settings.credentials.token_source(self.client_id.as_deref()),
         }
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn restore_names(store: &dyn RunStore, names: &ReservedNames) -> Resu
 pub(super) fn merge(refused: &[(u64, Problem)]) -> Problem {
     let mut text = String::from("some destinations cannot be used, nothing was sent");
     for (line, problem) in refused.iter().take(MAX_SHOWN) {
-        text.push_str(&format!("\n  line {line}: {}", problem.what));
+        text.push_str(&format!("\n  line {line}: {}", problem.message));
     }
     if let more @ 1.. = refused.len().saturating_sub(MAX_SHOWN) {
         text.push_str(&format!("\n  and {more} more"));

@@ -77,7 +77,7 @@ impl Runner {
             }
             Ok(Err(problem)) => {
                 self.stop().await;
-                self.record_end(problem.exit, problem.what.clone())?;
+                self.record_end(problem.exit, problem.message.clone())?;
                 Err(problem)
             }
         }
@@ -270,7 +270,7 @@ impl Runner {
         if store.is_batch() {
             let totals = store.totals()?;
             let incomplete = totals.failed > 0 || totals.open > 0 || totals.waiting > 0;
-            let complete = if incomplete { Exit::Some } else { Exit::Done };
+            let complete = if incomplete { Exit::SomeFailed } else { Exit::Done };
             let exit = signal.or(self.halted).unwrap_or(complete);
             let text = format!("{} of {} done", totals.done + totals.skipped, totals.all());
             self.record_end(exit, text)?;
@@ -282,8 +282,8 @@ impl Runner {
             reporter.event(Event::Interrupted { exit_code: signal.code() });
             let stopped = self.stopped(signal)?;
             reporter.failed(&stopped);
-            if let Err(problem) = self.record_end(signal, stopped.what.clone()) {
-                reporter.warn(problem.what);
+            if let Err(problem) = self.record_end(signal, stopped.message.clone()) {
+                reporter.warn(problem.message);
             }
             problem = Some(stopped);
         }
@@ -302,7 +302,7 @@ impl Runner {
         let store = &self.context.store;
         let operation = store.row(1)?.checkpoint.operation().map(String::from);
         let mut problem = Problem::new(signal, stopped_by(signal));
-        problem.again = Some(match (store.id(), &operation) {
+        problem.retry = Some(match (store.id(), &operation) {
             (Some(id), _) => format!("yes: wexport jobs resume {id}"),
             (None, Some(operation)) => format!("yes: wexport fetch {operation}"),
             (None, None) => "yes: the service had not accepted the export".into(),
@@ -317,11 +317,11 @@ fn incomplete_batch(exit: Exit, id: &str) -> Option<Problem> {
     let what = match exit {
         Exit::Done => return None,
         Exit::Interrupted | Exit::Terminated => stopped_by(exit),
-        Exit::Some => "some exports failed",
+        Exit::SomeFailed => "some exports failed",
         _ => "the batch was stopped by a failure that affects every export",
     };
     let mut problem = Problem::new(exit, what).advise(format!("`wexport jobs show {id}` says why"));
-    problem.again = Some(match exit {
+    problem.retry = Some(match exit {
         Exit::Interrupted | Exit::Terminated => format!("yes: wexport jobs resume {id}"),
         _ => format!("yes: wexport jobs resume {id} --failed"),
     });

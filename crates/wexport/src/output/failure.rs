@@ -37,7 +37,7 @@ impl fmt::Display for OpenFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Skipped(file) => write!(f, "{file} exists"),
-            Self::Problem(problem) => f.write_str(&problem.what),
+            Self::Problem(problem) => f.write_str(&problem.message),
         }
     }
 }
@@ -98,7 +98,7 @@ mod tests {
         let found = OpenFailure::find(&local(sink_failure(OpenFailure::from(problem))));
         let Some(OpenFailure::Problem(found)) = found else { panic!("{found:?}") };
         assert_eq!(
-            (found.what.as_str(), found.advice),
+            (found.message.as_str(), found.advice),
             ("the key is empty", vec!["name it".into()])
         );
     }

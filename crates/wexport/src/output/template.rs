@@ -192,7 +192,7 @@ mod tests {
         for (text, expected) in [("{nmae}", "{nmae}"), ("a}b", "unbalanced"), ("{a", "unbalanced")]
         {
             let problem = Template::parse(text, Path::new("/")).unwrap_err();
-            assert!(problem.what.contains(expected), "{problem}");
+            assert!(problem.message.contains(expected), "{problem}");
         }
         assert!(Template::parse("{{x}}", Path::new("/")).is_ok());
     }

@@ -1,5 +1,6 @@
-//! From a command's flags to the request that it asks for.
+//! The request of each command, made from its flags.
 
+use clap::ValueEnum;
 use export_hyper::{
     ArchiveOptions, DocumentExport, ExportSpec, FileExport, PresentationExport, SpreadsheetExport,
     StyleGuideExport, TestAttachment,
@@ -13,36 +14,35 @@ use crate::args::{
 };
 use crate::problem::Problem;
 
-/// What a command asks for.
+/// A command that exports one kind of item.
 pub(crate) trait ExportCommand: clap::Args {
-    /// The formats to choose from; none if there is nothing to choose.
+    /// The values of `--format`; none if the kind has one format only.
     const FORMATS: &'static [&'static str] = &[];
 
-    /// What is exported, in a word.
+    /// The kind of the item, as messages and receipts show it.
     fn kind(&self) -> &'static str;
 
-    /// Its id.
     fn id(&self) -> &str;
 
-    /// The path of the request, in a generation that has it.
+    /// The path of the request, in an API version that has it.
     fn path(&self) -> String;
 
-    /// The format, if `--format` names it.
+    /// The value of `--format`.
     fn format(&self) -> Option<&str> {
         None
     }
 
-    /// The options that were given.
+    /// The export options that were given.
     fn options(&self) -> &[OptionValue] {
         &[]
     }
 
-    /// The request, in this format.
+    /// The request for an export in this format.
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem>;
 }
 
-/// An id as one segment of a path.
-fn encoded(id: &str) -> String {
+/// Percent-encodes an ID as one segment of a path.
+fn encode(id: &str) -> String {
     utf8_percent_encode(id, NON_ALPHANUMERIC).to_string()
 }
 
@@ -58,7 +58,7 @@ impl ExportCommand for DocumentArgs {
     }
 
     fn path(&self) -> String {
-        format!("/documents/{}/export", encoded(&self.id))
+        format!("/documents/{}/export", encode(&self.id))
     }
 
     fn format(&self) -> Option<&str> {
@@ -70,7 +70,7 @@ impl ExportCommand for DocumentArgs {
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
-        let export = document(format)?.ok_or_else(|| needs_format(Self::FORMATS))?;
+        let export = document(format)?.ok_or_else(|| missing_format(Self::FORMATS))?;
         let spec = ExportSpec::document(&self.id, export);
         apply(spec, "", Kind::Document, format, self.options())
     }
@@ -88,7 +88,7 @@ impl ExportCommand for SpreadsheetArgs {
     }
 
     fn path(&self) -> String {
-        format!("/spreadsheets/{}/export", encoded(&self.id))
+        format!("/spreadsheets/{}/export", encode(&self.id))
     }
 
     fn format(&self) -> Option<&str> {
@@ -100,7 +100,7 @@ impl ExportCommand for SpreadsheetArgs {
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
-        let export = spreadsheet(format)?.ok_or_else(|| needs_format(Self::FORMATS))?;
+        let export = spreadsheet(format)?.ok_or_else(|| missing_format(Self::FORMATS))?;
         let spec = ExportSpec::spreadsheet(&self.id, export);
         apply(spec, "", Kind::Spreadsheet, format, self.options())
     }
@@ -118,7 +118,7 @@ impl ExportCommand for PresentationArgs {
     }
 
     fn path(&self) -> String {
-        format!("/presentations/{}/export", encoded(&self.id))
+        format!("/presentations/{}/export", encode(&self.id))
     }
 
     fn format(&self) -> Option<&str> {
@@ -130,7 +130,7 @@ impl ExportCommand for PresentationArgs {
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
-        let export = presentation(format)?.ok_or_else(|| needs_format(Self::FORMATS))?;
+        let export = presentation(format)?.ok_or_else(|| missing_format(Self::FORMATS))?;
         let spec = ExportSpec::presentation(&self.id, export);
         apply(spec, "", Kind::Presentation, format, self.options())
     }
@@ -146,7 +146,7 @@ impl ExportCommand for FileArgs {
     }
 
     fn path(&self) -> String {
-        format!("/files/{}/export", encoded(&self.id))
+        format!("/files/{}/export", encode(&self.id))
     }
 
     fn format(&self) -> Option<&str> {
@@ -158,10 +158,10 @@ impl ExportCommand for FileArgs {
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
-        let kind = self.kind.ok_or_else(|| Problem::usage("give --kind, or a --body with one"))?;
+        let kind = self.kind.ok_or_else(|| Problem::usage("--kind is required without --body"))?;
         let archive = ArchiveOptions::default;
-        let chosen = !self.options().is_empty();
-        let (export, kind_of_options, at) = match kind {
+        let has_options = !self.options().is_empty();
+        let (export, option_kind, path) = match kind {
             FileKind::Document => {
                 (FileExport::document(document(format)?), Kind::Document, "documentExport")
             }
@@ -179,27 +179,27 @@ impl ExportCommand for FileArgs {
                 (FileExport::supporting_document(), Kind::SupportingDocument, "")
             }
             FileKind::Folder => {
-                (FileExport::folder(chosen.then(archive)), Kind::Archive, "folderExport")
+                (FileExport::folder(has_options.then(archive)), Kind::Archive, "folderExport")
             }
             FileKind::Workiva => (
-                FileExport::workiva(chosen.then(archive)),
+                FileExport::workiva(has_options.then(archive)),
                 Kind::Archive,
                 "workivaFileExport.workivaFileExportOptions",
             ),
         };
-        if let (Some(format), Kind::Archive | Kind::SupportingDocument) = (format, kind_of_options)
-        {
-            return Err(Problem::usage(format!(
-                "--format {format} cannot be chosen for this --kind: leave it out"
-            )));
+        match (format, self.options().first(), option_kind) {
+            (Some(_), _, Kind::Archive | Kind::SupportingDocument) => {
+                let kind = kind.to_possible_value();
+                let kind = kind.as_ref().map_or("", |value| value.get_name());
+                let message = format!("--format cannot be used with --kind {kind}");
+                return Err(Problem::usage(message));
+            }
+            (None, Some(option), Kind::Document | Kind::Spreadsheet | Kind::Presentation) => {
+                return Err(Problem::usage(format!("--{} requires --format", option.spec.flag)));
+            }
+            _ => {}
         }
-        if let (None, Some(option), false) =
-            (format, self.options().first(), kind_of_options == Kind::Archive)
-            && kind_of_options != Kind::SupportingDocument
-        {
-            return Err(Problem::usage(format!("--{} needs a --format", option.spec.flag)));
-        }
-        apply(ExportSpec::file(&self.id, export), at, kind_of_options, format, self.options())
+        apply(ExportSpec::file(&self.id, export), path, option_kind, format, self.options())
     }
 }
 
@@ -213,7 +213,7 @@ impl ExportCommand for FolderArgs {
     }
 
     fn path(&self) -> String {
-        format!("/files/{}/export", encoded(&self.id))
+        format!("/files/{}/export", encode(&self.id))
     }
 
     fn options(&self) -> &[OptionValue] {
@@ -260,7 +260,7 @@ impl ExportCommand for StyleGuideArgs {
     }
 
     fn path(&self) -> String {
-        format!("/content/styleGuides/{}/export", encoded(&self.id))
+        format!("/content/styleGuides/{}/export", encode(&self.id))
     }
 
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {
@@ -282,7 +282,7 @@ impl ExportCommand for GraphReportArgs {
     }
 
     fn path(&self) -> String {
-        format!("/graph/reports/{}/export", encoded(&self.id))
+        format!("/graph/reports/{}/export", encode(&self.id))
     }
 
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {
@@ -300,7 +300,7 @@ impl ExportCommand for TestFormArgs {
     }
 
     fn path(&self) -> String {
-        format!("/testForms/{}/export", encoded(&self.id))
+        format!("/testForms/{}/export", encode(&self.id))
     }
 
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {
@@ -320,15 +320,15 @@ impl ExportCommand for AttachmentArgs {
     fn path(&self) -> String {
         let mut path = format!(
             "/testForms/{}/testPhases/{}",
-            encoded(&self.test_form),
-            encoded(&self.test_phase)
+            encode(&self.test_form),
+            encode(&self.test_phase)
         );
         for (name, id) in [("matrices", &self.matrix), ("samples", &self.sample)] {
             if let Some(id) = id {
-                path.push_str(&format!("/{name}/{}", encoded(id)));
+                path.push_str(&format!("/{name}/{}", encode(id)));
             }
         }
-        path.push_str(&format!("/attachments/{}/export", encoded(&self.id)));
+        path.push_str(&format!("/attachments/{}/export", encode(&self.id)));
         path
     }
 
@@ -348,7 +348,7 @@ fn document(format: Option<&str>) -> Result<Option<DocumentExport>, Problem> {
         Some("pdf") => Ok(Some(DocumentExport::pdf())),
         Some("docx") => Ok(Some(DocumentExport::docx())),
         Some("xhtml") => Ok(Some(DocumentExport::xhtml())),
-        Some(other) => Err(no_such_format(other, "document", DocumentArgs::FORMATS)),
+        Some(other) => Err(invalid_format(other, DocumentArgs::FORMATS)),
     }
 }
 
@@ -358,7 +358,7 @@ fn spreadsheet(format: Option<&str>) -> Result<Option<SpreadsheetExport>, Proble
         Some("xlsx") => Ok(Some(SpreadsheetExport::xlsx())),
         Some("csv") => Ok(Some(SpreadsheetExport::csv())),
         Some("pdf") => Ok(Some(SpreadsheetExport::pdf())),
-        Some(other) => Err(no_such_format(other, "spreadsheet", SpreadsheetArgs::FORMATS)),
+        Some(other) => Err(invalid_format(other, SpreadsheetArgs::FORMATS)),
     }
 }
 
@@ -367,66 +367,69 @@ fn presentation(format: Option<&str>) -> Result<Option<PresentationExport>, Prob
         None => Ok(None),
         Some("pptx") => Ok(Some(PresentationExport::pptx())),
         Some("pdf") => Ok(Some(PresentationExport::pdf())),
-        Some(other) => Err(no_such_format(other, "presentation", PresentationArgs::FORMATS)),
+        Some(other) => Err(invalid_format(other, PresentationArgs::FORMATS)),
     }
 }
 
-/// What to say where a format has to be chosen.
-fn needs_format(formats: &[&str]) -> Problem {
-    Problem::usage("give a --format, or a name after -o that ends in one")
-        .advise(format!("use --format {}", formats.join(", ")))
+fn missing_format(formats: &[&str]) -> Problem {
+    Problem::usage("--format is required, unless the name after -o ends in a format")
+        .advise(format!("use --format {}", list(formats.iter().copied())))
 }
 
-fn no_such_format(format: &str, kind: &str, formats: &[&str]) -> Problem {
-    Problem::usage(format!("a {kind} cannot be exported as {format}"))
-        .advise(format!("use --format {}", formats.join(", ")))
+fn invalid_format(format: &str, formats: &[&str]) -> Problem {
+    let expected = list(formats.iter().copied());
+    Problem::usage(format!("invalid value '{format}' for '--format': expected {expected}"))
 }
 
-/// Puts the options into a spec. `at` is where the options of this kind are in the body.
+/// Sets the fields of the options. `path` is the object of the request body that has the options of
+/// this kind.
 fn apply(
     spec: ExportSpec,
-    at: &str,
+    path: &str,
     kind: Kind,
     format: Option<&str>,
     options: &[OptionValue],
 ) -> Result<ExportSpec, Problem> {
     options.iter().try_fold(spec, |spec, option| {
         let scope = scope_of(option.spec, kind, format)?;
-        let path = [at, scope.object(), option.spec.field];
+        let path = [path, scope.object(), option.spec.field];
         let path: Vec<&str> = path.into_iter().filter(|part| !part.is_empty()).collect();
         Ok(spec.with_field(&path.join("."), option.value.clone()))
     })
 }
 
-/// Where an option belongs in a request for this kind and format.
+/// The scope of an option in a request for this kind and format.
 fn scope_of(option: &OptionSpec, kind: Kind, format: Option<&str>) -> Result<OptionScope, Problem> {
     let flag = option.flag;
-    let mut of_kind = option.scopes.iter().copied().filter(|scope| scope.kind() == kind).peekable();
-    if of_kind.peek().is_none() {
-        let meant = listed(option.scopes.iter().map(|scope| scope.kind().plural()));
+    let scopes: Vec<OptionScope> =
+        option.scopes.iter().copied().filter(|scope| scope.kind() == kind).collect();
+    if scopes.is_empty() {
+        let kinds = list(option.scopes.iter().map(|scope| scope.kind().plural()));
+        let problem = Problem::usage(format!(
+            "--{flag} cannot be used with {}, only with {kinds}",
+            kind.plural()
+        ));
         let instead = option.value.is_selection().then(|| kind.selection()).flatten();
-        let problem =
-            Problem::usage(format!("--{flag} is for {meant}, and this exports {}", kind.article()));
         return Err(match instead {
-            Some(instead) => problem.advise(format!("use --{instead}, or leave it out")),
-            None => problem.advise("leave it out"),
+            Some(instead) => problem.advise(format!("use --{instead}, or remove it")),
+            None => problem.advise("remove it"),
         });
     }
     let fits = |scope: &OptionScope| scope.format().is_none() || scope.format() == format;
-    let all: Vec<OptionScope> = of_kind.collect();
-    all.iter().copied().find(fits).ok_or_else(|| {
-        let meant = listed(all.iter().filter_map(|scope| scope.format()));
+    scopes.iter().copied().find(fits).ok_or_else(|| {
+        let formats = list(scopes.iter().filter_map(|scope| scope.format()));
         match format {
-            Some(format) => {
-                Problem::usage(format!("--{flag} is for --format {meant}, and this is {format}"))
-                    .advise("leave it out")
-            }
-            None => Problem::usage(format!("--{flag} needs --format {meant}")),
+            Some(format) => Problem::usage(format!(
+                "--{flag} cannot be used with --format {format}, only with {formats}"
+            ))
+            .advise("remove it"),
+            None => Problem::usage(format!("--{flag} requires --format {formats}")),
         }
     })
 }
 
-fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
+/// Lists words without duplicates: `a, b or c`.
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let mut list: Vec<&str> = Vec::new();
     for word in words {
         if !list.contains(&word) {

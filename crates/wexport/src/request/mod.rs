@@ -74,7 +74,7 @@ impl ExportRequest {
     /// Fails if the endpoint has an announced end, for `--deny-deprecated`.
     pub(crate) fn deny_deprecated(&self) -> Result<(), Problem> {
         match self.job.sunset(clock::now()) {
-            Some(notice) => Err(sunset::deny(&notice)),
+            Some(notice) => Err(sunset::denied(&notice)),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! A client of the settings.
+//! Makes the client, and other types of the library, from settings.
 
 use std::sync::Arc;
 
@@ -13,26 +13,29 @@ use http::{HeaderMap, HeaderValue};
 use super::{Service, Settings};
 use crate::problem::{Exit, Problem};
 
-/// How the program calls itself.
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("wexport/", env!("CARGO_PKG_VERSION")));
+const USER_AGENT_VALUE: HeaderValue =
+    HeaderValue::from_static(concat!("wexport/", env!("CARGO_PKG_VERSION")));
 
 /// Adds the program's own headers to a request.
 pub(crate) fn apply_headers(headers: &mut HeaderMap) {
-    headers.insert(USER_AGENT, AGENT);
+    headers.insert(USER_AGENT, USER_AGENT_VALUE);
 }
 
 impl Settings {
-    /// The core's settings, by which a request can be made and checked without a client.
+    /// The settings of a job: enough to make and check requests without a client.
     pub(crate) fn config(&self) -> Result<Config, Problem> {
         let config = match &self.service.value {
             Service::Region(region) => Ok(Config::for_region(*region)),
             Service::BaseUrl(url) => Config::new(url),
             Service::PlainHttp(url) => Config::with_plain_http(url),
         };
-        let config = config.map_err(|error| self.wrong_base_url(&error))?;
+        let config = config.map_err(|error| self.base_url_problem(&error))?;
         let allowed = &self.allowed_origins;
         let config = allowed.value.iter().try_fold(config, |config, origin| {
-            let fail = |error| Problem::usage(format!("{} {origin}: {error}", allowed.from));
+            let fail = |error| {
+                let source = &allowed.source;
+                Problem::usage(format!("invalid value '{origin}' for '{source}': {error}"))
+            };
             config.with_allowed_origin(origin).map_err(fail)
         })?;
         Ok(config
@@ -41,7 +44,6 @@ impl Settings {
             .with_resubmit(self.resubmit))
     }
 
-    /// A client for these settings.
     pub(crate) fn client(
         &self,
         credentials: Credentials,
@@ -75,13 +77,13 @@ impl Settings {
             builder = builder.checkpoints(checkpoints);
         }
         builder.build().map_err(|error| match error {
-            BuildError::Tls(error) => self.wrong_tls(&error),
-            BuildError::Proxy(error) => self.wrong_proxy(&error),
+            BuildError::Tls(error) => self.tls_problem(&error),
+            BuildError::Proxy(error) => self.proxy_problem(&error),
             error => Problem::usage(error.to_string()),
         })
     }
 
-    /// Whom to believe, for connections that are made without a client.
+    /// The trusted certificate authorities, for connections without a client.
     pub(crate) fn tls(&self) -> TlsOptions {
         let tls = TlsOptions::new();
         #[cfg(feature = "webpki-roots")]
@@ -90,30 +92,31 @@ impl Settings {
         bundles.fold(tls, |tls, path| tls.with_ca_bundle(path.as_path()))
     }
 
-    /// Why there can be no TLS.
-    pub(crate) fn wrong_tls(&self, error: &TlsError) -> Problem {
+    /// Explains invalid TLS settings.
+    pub(crate) fn tls_problem(&self, error: &TlsError) -> Problem {
         match error {
-            TlsError::Bundle { .. } => Problem::usage(format!("{}: {error}", self.ca_bundles.from))
-                .advise(
-                    "a CA bundle is a PEM file: texts from BEGIN CERTIFICATE to END CERTIFICATE",
-                ),
+            TlsError::Bundle { .. } => {
+                Problem::usage(format!("{}: {error}", self.ca_bundles.source)).advise(
+                    "a CA bundle is a PEM file: blocks from BEGIN CERTIFICATE to END CERTIFICATE",
+                )
+            }
             _ => Problem::new(Exit::Local, error.to_string()),
         }
     }
 
-    /// Why the proxy that is named cannot be used.
-    pub(crate) fn wrong_proxy(&self, error: &ProxyError) -> Problem {
+    /// Explains invalid proxy settings.
+    pub(crate) fn proxy_problem(&self, error: &ProxyError) -> Problem {
         let problem = match &self.proxy.value {
             ProxySettings::Environment => Problem::usage(error.to_string()),
-            _ => Problem::usage(format!("{}: {}", self.proxy.from, error.reason())),
+            _ => Problem::usage(format!("{}: {}", self.proxy.source, error.reason())),
         };
-        problem.advise("name an HTTP proxy, http://HOST:PORT, or go without by --proxy none")
+        problem.advise("set an HTTP proxy as http://HOST:PORT, or disable it with --proxy none")
     }
 
-    fn wrong_base_url(&self, error: &UrlError) -> Problem {
-        // Not the URL itself: there may be a password in it.
-        let from = &self.service.from;
-        let problem = Problem::usage(format!("{from}: the base URL cannot be used: {error}"));
-        problem.advise("an API's base URL is https, such as https://api.eu.wdesk.com")
+    fn base_url_problem(&self, error: &UrlError) -> Problem {
+        // The message does not contain the URL, which may contain a password.
+        let source = &self.service.source;
+        Problem::usage(format!("invalid base URL in '{source}': {error}"))
+            .advise("expected an https URL such as https://api.eu.wdesk.com")
     }
 }

@@ -1,4 +1,4 @@
-//! A command of the user's that prints a secret: a password manager's, a vault's.
+//! `credential_command`: a command, such as that of a password manager, that prints a secret.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -10,11 +10,16 @@ use zeroize::Zeroizing;
 use super::secret::{self, SecretError};
 use crate::args::DurationArg;
 
-/// Runs a command and reads what it prints, without the blanks around it.
+/// Runs a command, and returns what it prints without surrounding whitespace.
 ///
-/// One word is a line for the system's shell. What goes wrong is told without what was printed.
-pub(super) fn printed(words: &[String], patience: Duration) -> Result<Zeroizing<String>, String> {
-    let give_up_at = Instant::now() + patience;
+/// A single word is a command line for the system's shell.
+///
+/// # Errors
+///
+/// Fails if the command cannot be run, fails, does not end within `timeout` or prints no secret. The
+/// error does not contain the output.
+pub(super) fn output(words: &[String], timeout: Duration) -> Result<Zeroizing<String>, String> {
+    let deadline = Instant::now() + timeout;
     let mut command = match words {
         [] => return Err("is empty".into()),
         [line] => shell(line),
@@ -26,48 +31,50 @@ pub(super) fn printed(words: &[String], patience: Duration) -> Result<Zeroizing<
     };
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("cannot be run: {error}"))?;
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     if let Some(out) = child.stdout.take() {
-        // In a thread of its own: what hangs here must not hang the program.
-        thread::spawn(move || tell.send(secret::read(out)));
+        // On a thread, since a read cannot be cancelled when the time is up.
+        thread::spawn(move || sender.send(secret::read(out)));
     }
-    let text = told.recv_timeout(patience).ok();
-    let status = text.as_ref().and_then(|_| ended(&mut child, give_up_at));
-    if let Some(Err(why @ SecretError::TooLong)) = &text {
-        // It was not let say all, which is why it failed, if it did.
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(useless(why));
+    let text = receiver.recv_timeout(timeout).ok();
+    let status = text.as_ref().and_then(|_| wait(&mut child, deadline));
+    if let Some(Err(error @ SecretError::TooLong)) = &text {
+        // Its pipe was closed before it had printed everything, so its status is not meaningful.
+        kill(&mut child);
+        return Err(invalid_output(error));
     }
     let (Some(text), Some(status)) = (text, status) else {
-        // It may have ended meanwhile; either way it is gone afterwards.
-        let _ = child.kill();
-        let _ = child.wait();
-        let patience = DurationArg(patience);
-        return Err(format!("did not end within {patience}, the time for a request"));
+        kill(&mut child);
+        let timeout = DurationArg(timeout);
+        return Err(format!("timed out after {timeout} (--request-timeout)"));
     };
     if !status.success() {
         return Err(format!("failed: {status}"));
     }
-    text.map_err(|why| useless(&why))
+    text.map_err(|error| invalid_output(&error))
 }
 
-fn useless(why: &SecretError) -> String {
-    format!("printed nothing of use: {why}")
+fn invalid_output(error: &SecretError) -> String {
+    format!("printed no secret: {error}")
 }
 
-/// How the command ended, if it does so in time. What it printed is there: it is about to end.
-fn ended(child: &mut Child, give_up_at: Instant) -> Option<ExitStatus> {
+/// The exit status of a command that has closed its output, if it exits before the deadline.
+fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < give_up_at => thread::sleep(Duration::from_millis(5)),
+            Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
             Ok(None) | Err(_) => return None,
         }
     }
 }
 
-/// A line for the system's shell.
+/// Kills a command. The errors are ignored: it may have exited already.
+fn kill(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
 fn shell(line: &str) -> Command {
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let mut command = Command::new(shell);

@@ -1,4 +1,4 @@
-//! Who is asking: where the secret is, and how it is fetched when it is needed.
+//! Where the credentials are, and how they are loaded.
 
 use std::fmt;
 use std::fs::File;
@@ -10,69 +10,66 @@ use export_hyper::Credentials;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::permissions::is_open_to_others;
+use super::command;
 use super::secret::{self, SecretError};
-use super::sources::{Sourced, Sources, ValueSource};
-use super::{command, names};
+use super::setting::{self, Sourced, ValueSource};
+use super::sources::Sources;
 use crate::args::CredentialArgs;
 use crate::problem::{Exit, Problem};
 
-/// Where the credentials are. Nothing secret was read yet.
+/// Where the credentials are. Files are not read and commands not run before they are loaded.
 #[derive(Clone, Debug)]
 pub(crate) struct CredentialPlan {
-    pub(crate) who: Sourced<Who>,
+    pub(crate) secret: Sourced<CredentialSource>,
     pub(crate) client_id: Option<Sourced<String>>,
-    strict: bool,
-    /// Variables that hold credentials too, and are not used.
+    strict_permissions: bool,
+    /// Variables with credentials that are not used.
     unused: Vec<&'static str>,
-    /// How long a command may take.
-    patience: Duration,
+    /// How long a command may run.
+    command_timeout: Duration,
 }
 
-/// Where a secret is.
+/// Where a token or a client secret is.
 #[derive(Clone)]
-pub(crate) enum Who {
-    /// A token, on standard input.
+pub(crate) enum CredentialSource {
     TokenStdin,
-    /// A token, in a file.
     TokenFile(PathBuf),
-    /// A token, in the environment.
+    /// A token in the environment.
     Token(Zeroizing<String>),
-    /// A client's secret, in a file.
-    SecretFile(PathBuf),
-    /// A client's secret, in the environment.
-    Secret(Zeroizing<String>),
-    /// A command prints it.
+    ClientSecretFile(PathBuf),
+    /// A client secret in the environment.
+    ClientSecret(Zeroizing<String>),
+    /// A command that prints a token, or a client ID and secret.
     Command(Vec<String>),
-    /// Nowhere.
-    Nobody,
+    Missing,
 }
 
-impl fmt::Debug for Who {
+impl fmt::Debug for CredentialSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TokenStdin => f.write_str("a token on standard input"),
-            Self::TokenFile(path) => write!(f, "a token in {}", path.display()),
-            Self::Token(_) => f.write_str("a token"),
-            Self::SecretFile(path) => write!(f, "a client's secret in {}", path.display()),
-            Self::Secret(_) => f.write_str("a client's secret"),
+            Self::TokenStdin => f.write_str("TokenStdin"),
+            Self::TokenFile(path) => f.debug_tuple("TokenFile").field(path).finish(),
+            Self::Token(_) => f.write_str("Token(***)"),
+            Self::ClientSecretFile(path) => f.debug_tuple("ClientSecretFile").field(path).finish(),
+            Self::ClientSecret(_) => f.write_str("ClientSecret(***)"),
+            // The arguments may contain a secret.
             Self::Command(words) => {
-                write!(f, "the command {}", words.first().map_or("", String::as_str))
+                write!(f, "Command({:?}, ***)", words.first().map_or("", String::as_str))
             }
-            Self::Nobody => f.write_str("nobody"),
+            Self::Missing => f.write_str("Missing"),
         }
     }
 }
 
-/// Credentials that were fetched.
+/// Credentials that were loaded.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub(crate) struct LoadedCredentials {
     pub(crate) credentials: Credentials,
-    /// The OAuth client, if it is one that asks.
+    /// The ID of the OAuth client; `None` for a token.
     pub(crate) client_id: Option<String>,
 }
 
-impl Loaded {
+impl LoadedCredentials {
     fn token(token: &str) -> Self {
         Self { credentials: Credentials::token(token), client_id: None }
     }
@@ -82,197 +79,237 @@ impl Loaded {
     }
 }
 
-/// What a variable holds.
-type InVariable = fn(Zeroizing<String>) -> Who;
+/// Makes the source of a variable from the variable's value.
+type FromVariable = fn(Zeroizing<String>) -> CredentialSource;
 
-/// What a credential command may print in place of a bare token.
+/// The JSON that a credential command may print instead of a token.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Printed {
+enum CommandOutput {
     Client { client_id: String, client_secret: Zeroizing<String> },
     Token { token: Zeroizing<String> },
 }
 
 impl CredentialPlan {
-    /// `patience` is how long a command may take.
     pub(super) fn resolve(
         flags: &CredentialArgs,
         sources: &Sources<'_>,
-        patience: Duration,
+        command_timeout: Duration,
     ) -> Result<Self, Problem> {
-        let client_id = sources.find(flags.client_id.clone(), &names::CLIENT_ID)?;
-        let from_flags = if flags.token_stdin {
-            Some((Who::TokenStdin, ValueSource::Flag("--token-stdin")))
-        } else if let Some(path) = &flags.token_file {
-            Some((Who::TokenFile(path.clone()), ValueSource::Flag(names::TOKEN_FILE.flag)))
-        } else {
-            let secret = flags.client_secret_file.clone().map(Who::SecretFile);
-            secret.map(|who| (who, ValueSource::Flag(names::CLIENT_SECRET_FILE.flag)))
-        };
+        let client_id = sources.get(flags.client_id.clone(), &setting::CLIENT_ID)?;
         let mut unused = Vec::new();
-        let found = match from_flags {
+        let found = match Self::from_flags(flags) {
             Some(found) => Some(found),
             None => {
-                let mut set = Self::of_environment(flags, sources).into_iter();
+                let mut set = Self::from_environment(flags, sources).into_iter();
                 let first = set.next();
                 unused.extend(set.map(|(variable, _)| variable));
-                first.map(|(variable, who)| (who, ValueSource::Environment(variable)))
+                first.map(|(variable, value)| (value, ValueSource::Environment(variable)))
             }
         };
-        let (value, from) = match found {
+        let (value, source) = match found {
             Some(found) => found,
-            None => Self::of_file(sources)?.unwrap_or((Who::Nobody, ValueSource::Default)),
+            None => Self::from_file(sources)?
+                .unwrap_or((CredentialSource::Missing, ValueSource::Default)),
         };
-        let who = Sourced { value, from };
-        Ok(Self { who, client_id, strict: flags.strict_permissions, unused, patience })
+        let secret = Sourced { value, source };
+        let strict_permissions = flags.strict_permissions;
+        Ok(Self { secret, client_id, strict_permissions, unused, command_timeout })
     }
 
-    /// Everything that is set, in the order of what counts. A client that a flag names is meant,
-    /// though there be a token.
-    fn of_environment(flags: &CredentialArgs, sources: &Sources<'_>) -> Vec<(&'static str, Who)> {
-        let places: [(&'static str, InVariable); 4] = [
-            (names::TOKEN, Who::Token),
-            ("WORKIVA_TOKEN_FILE", |path| Who::TokenFile(PathBuf::from(&*path))),
-            (names::CLIENT_SECRET, Who::Secret),
-            ("WORKIVA_CLIENT_SECRET_FILE", |path| Who::SecretFile(PathBuf::from(&*path))),
+    fn from_flags(flags: &CredentialArgs) -> Option<(CredentialSource, ValueSource)> {
+        if flags.token_stdin {
+            return Some((CredentialSource::TokenStdin, ValueSource::Flag("--token-stdin")));
+        }
+        if let Some(path) = &flags.token_file {
+            let source = ValueSource::Flag(setting::TOKEN_FILE.flag);
+            return Some((CredentialSource::TokenFile(path.clone()), source));
+        }
+        let path = flags.client_secret_file.clone()?;
+        let source = ValueSource::Flag(setting::CLIENT_SECRET_FILE.flag);
+        Some((CredentialSource::ClientSecretFile(path), source))
+    }
+
+    /// All variables that are set, in their order of precedence. Tokens are ignored if a flag names
+    /// a client.
+    fn from_environment(
+        flags: &CredentialArgs,
+        sources: &Sources<'_>,
+    ) -> Vec<(&'static str, CredentialSource)> {
+        let variables: [(&'static str, FromVariable); 4] = [
+            (setting::TOKEN, CredentialSource::Token),
+            ("WORKIVA_TOKEN_FILE", |path| CredentialSource::TokenFile(PathBuf::from(&*path))),
+            (setting::CLIENT_SECRET, CredentialSource::ClientSecret),
+            ("WORKIVA_CLIENT_SECRET_FILE", |path| {
+                CredentialSource::ClientSecretFile(PathBuf::from(&*path))
+            }),
         ];
-        let tokens = if flags.client_id.is_some() { 2 } else { 0 };
-        let set = places.into_iter().skip(tokens).filter_map(|(variable, who)| {
-            Some((variable, who(Zeroizing::new(sources.variable(variable)?))))
+        let ignored = if flags.client_id.is_some() { 2 } else { 0 };
+        let set = variables.into_iter().skip(ignored).filter_map(|(variable, make)| {
+            Some((variable, make(Zeroizing::new(sources.variable(variable)?))))
         });
         set.collect()
     }
 
-    fn of_file(sources: &Sources<'_>) -> Result<Option<(Who, ValueSource)>, Problem> {
-        if let Some(found) = sources.find(None::<String>, &names::TOKEN_FILE)? {
-            return Ok(Some((Who::TokenFile(found.value.into()), found.from)));
+    fn from_file(
+        sources: &Sources<'_>,
+    ) -> Result<Option<(CredentialSource, ValueSource)>, Problem> {
+        if let Some(found) = sources.get(None::<String>, &setting::TOKEN_FILE)? {
+            return Ok(Some((CredentialSource::TokenFile(found.value.into()), found.source)));
         }
-        if let Some(found) = sources.find(None::<String>, &names::CLIENT_SECRET_FILE)? {
-            return Ok(Some((Who::SecretFile(found.value.into()), found.from)));
+        if let Some(found) = sources.get(None::<String>, &setting::CLIENT_SECRET_FILE)? {
+            return Ok(Some((
+                CredentialSource::ClientSecretFile(found.value.into()),
+                found.source,
+            )));
         }
-        Ok(sources.command()?.map(|found| (Who::Command(found.value), found.from)))
+        let command = sources.credential_command()?;
+        Ok(command.map(|found| (CredentialSource::Command(found.value), found.source)))
     }
 
-    /// Fetches the secret. What people should know of it goes to `warn`.
-    pub(crate) fn load(&self, warn: &mut dyn FnMut(String)) -> Result<Loaded, Problem> {
-        let Sourced { value, from } = &self.who;
+    /// Reads the secret. Warnings for the user are passed to `warn`.
+    pub(crate) fn load(&self, warn: &mut dyn FnMut(String)) -> Result<LoadedCredentials, Problem> {
+        let Sourced { value, source } = &self.secret;
         if !self.unused.is_empty() {
-            let unused = self.unused.join(" and ");
-            warn(format!("{from} is used; {unused} is set too, and is not"));
+            warn(format!("using {source}, ignoring {}", self.unused.join(" and ")));
         }
         match value {
-            Who::Nobody => Err(self.nobody()),
-            Who::Token(text) => {
+            CredentialSource::Missing => Err(self.missing()),
+            CredentialSource::Token(text) => {
                 let token = secret::trimmed(text).and_then(secret::token);
-                Ok(Loaded::token(&token.map_err(|why| refused(&from.to_string(), &why))?))
+                let token = token.map_err(|error| invalid_token(&source.to_string(), &error))?;
+                Ok(LoadedCredentials::token(&token))
             }
-            Who::TokenStdin => {
+            CredentialSource::TokenStdin => {
                 let token = secret::read(io::stdin()).and_then(secret::token);
-                Ok(Loaded::token(&token.map_err(|why| refused("standard input", &why))?))
+                let token = token.map_err(|error| invalid_token("standard input", &error))?;
+                Ok(LoadedCredentials::token(&token))
             }
-            Who::TokenFile(path) => {
-                let token = self.open(path, warn).and_then(|file| {
-                    let token = secret::read(file).and_then(secret::token);
-                    token.map_err(|why| refused(&path.display().to_string(), &why))
-                })?;
-                Ok(Loaded::token(&token))
+            CredentialSource::TokenFile(path) => {
+                let token = secret::read(self.open(path, warn)?).and_then(secret::token);
+                let place = path.display().to_string();
+                let token = token.map_err(|error| invalid_token(&place, &error))?;
+                Ok(LoadedCredentials::token(&token))
             }
-            Who::Secret(text) => {
-                let id = self.client_id(from)?;
+            CredentialSource::ClientSecret(text) => {
+                let id = self.client_id(source)?;
                 let secret = secret::trimmed(text).and_then(secret::one_line);
-                Ok(Loaded::client(id, &secret.map_err(|why| refused(&from.to_string(), &why))?))
+                let secret = secret.map_err(|error| invalid_secret(&source.to_string(), &error))?;
+                Ok(LoadedCredentials::client(id, &secret))
             }
-            Who::SecretFile(path) => {
-                let id = self.client_id(from)?;
+            CredentialSource::ClientSecretFile(path) => {
+                let id = self.client_id(source)?;
                 let secret = secret::read(self.open(path, warn)?).and_then(secret::one_line);
-                let secret = secret.map_err(|why| refused(&path.display().to_string(), &why))?;
-                Ok(Loaded::client(id, &secret))
+                let place = path.display().to_string();
+                let secret = secret.map_err(|error| invalid_secret(&place, &error))?;
+                Ok(LoadedCredentials::client(id, &secret))
             }
-            Who::Command(words) => {
-                let fail = |what: &str| {
-                    let what = format!("{from}: credential_command {what}");
-                    Problem::new(Exit::Unauthorized, what)
+            CredentialSource::Command(words) => {
+                let fail = |reason: &str| {
+                    let message = format!("{source}: credential_command {reason}");
+                    Problem::new(Exit::Unauthorized, message)
                 };
-                let printed = command::printed(words, self.patience).map_err(|what| fail(&what))?;
-                of_printed(printed, fail)
+                let output = command::output(words, self.command_timeout);
+                parse_output(output.map_err(|reason| fail(&reason))?, fail)
             }
         }
     }
 
-    /// Where the token was given; `None` if it is a client that asks.
-    pub(crate) fn token_from(&self, client_id: Option<&str>) -> Option<String> {
-        match &self.who.value {
+    /// Where a fixed token is from; `None` if an OAuth client requests tokens.
+    pub(crate) fn token_source(&self, client_id: Option<&str>) -> Option<String> {
+        match &self.secret.value {
             _ if client_id.is_some() => None,
-            Who::TokenFile(path) => Some(path.display().to_string()),
-            Who::TokenStdin => Some("standard input".into()),
-            Who::Command(_) => Some(format!("credential_command ({})", self.who.from)),
-            _ => Some(self.who.from.to_string()),
+            CredentialSource::TokenFile(path) => Some(path.display().to_string()),
+            CredentialSource::TokenStdin => Some("standard input".into()),
+            CredentialSource::Command(_) => {
+                Some(format!("credential_command ({})", self.secret.source))
+            }
+            _ => Some(self.secret.source.to_string()),
         }
     }
 
-    fn nobody(&self) -> Problem {
+    fn missing(&self) -> Problem {
         match &self.client_id {
             Some(id) => {
-                Problem::usage(format!("there is a client id ({}), but no secret of it", id.from))
-                    .advise("set WORKIVA_CLIENT_SECRET, or give --client-secret-file")
+                Problem::usage(format!("no client secret for the client ID in {}", id.source))
+                    .advise("set WORKIVA_CLIENT_SECRET, or use --client-secret-file")
             }
-            None => Problem::usage("no credentials were given")
+            None => Problem::usage("no credentials")
                 .advise("set WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET, or WORKIVA_TOKEN"),
         }
     }
 
-    fn client_id(&self, from: &ValueSource) -> Result<&str, Problem> {
+    fn client_id(&self, secret_source: &ValueSource) -> Result<&str, Problem> {
         let id = self.client_id.as_ref().map(|id| id.value.trim());
         id.filter(|id| !id.is_empty()).ok_or_else(|| {
-            Problem::usage(format!("there is a client's secret ({from}), but no client id"))
-                .advise("set WORKIVA_CLIENT_ID, or give --client-id")
+            Problem::usage(format!("no client ID for the client secret in {secret_source}"))
+                .advise("set WORKIVA_CLIENT_ID, or use --client-id")
         })
     }
 
-    /// Opens the file of a secret, if nobody else may.
+    /// Opens the file of a secret. If other users can read it, warns or fails.
     fn open(&self, path: &Path, warn: &mut dyn FnMut(String)) -> Result<File, Problem> {
-        let shown = path.display();
-        let fail = |error| Problem::local(format!("cannot read {shown}"), &error);
+        let name = path.display();
+        let fail = |error| Problem::local(format!("cannot read {name}"), &error);
         let file = File::open(path).map_err(fail)?;
-        if is_open_to_others(&file).map_err(fail)? {
-            let what = format!("others than you may read {shown}");
-            if self.strict {
-                return Err(Problem::usage(what).advise(format!("run: chmod 600 {shown}")));
+        if is_readable_by_others(&file).map_err(fail)? {
+            let message = format!("other users can read {name}");
+            if self.strict_permissions {
+                return Err(Problem::usage(message).advise(format!("run: chmod 600 {name}")));
             }
-            warn(format!("{what}: run chmod 600 {shown}"));
+            warn(format!("{message}: run chmod 600 {name}"));
         }
         Ok(file)
     }
 }
 
-/// A bare token, or JSON with a token or a client.
-fn of_printed(
-    printed: Zeroizing<String>,
+/// Whether other users may access a file. False on platforms without Unix permissions.
+#[cfg(unix)]
+fn is_readable_by_others(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(file.metadata()?.permissions().mode() & 0o077 != 0)
+}
+
+/// Whether other users may access a file. False on platforms without Unix permissions.
+#[cfg(not(unix))]
+fn is_readable_by_others(_file: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Parses the output of a credential command: a token, or JSON with a token or a client.
+fn parse_output(
+    output: Zeroizing<String>,
     fail: impl Fn(&str) -> Problem,
-) -> Result<Loaded, Problem> {
+) -> Result<LoadedCredentials, Problem> {
     let token = |text| {
         let token = secret::token(text);
-        token.map_err(|why| fail(&format!("printed no token: {why}")))
+        token.map_err(|error| fail(&format!("printed an invalid token: {error}")))
     };
-    if !printed.starts_with('{') {
-        return Ok(Loaded::token(&token(printed)?));
+    if !output.starts_with('{') {
+        return Ok(LoadedCredentials::token(&token(output)?));
     }
-    match serde_json::from_str(&printed) {
-        Ok(Printed::Client { client_id, client_secret }) => {
-            Ok(Loaded::client(client_id.trim(), client_secret.trim()))
+    match serde_json::from_str(&output) {
+        Ok(CommandOutput::Client { client_id, client_secret }) => {
+            Ok(LoadedCredentials::client(client_id.trim(), client_secret.trim()))
         }
-        Ok(Printed::Token { token: text }) => Ok(Loaded::token(&token(text)?)),
-        // Not the error: it may quote what it could not read.
-        Err(_) => Err(fail("printed JSON of another form")
+        Ok(CommandOutput::Token { token: text }) => Ok(LoadedCredentials::token(&token(text)?)),
+        // The error of serde_json may quote the secret.
+        Err(_) => Err(fail("printed unexpected JSON")
             .advise(r#"expected {"client_id": .., "client_secret": ..} or {"token": ..}"#)),
     }
 }
 
-/// What is wrong with the secret in this place.
-fn refused(place: &str, why: &SecretError) -> Problem {
-    let exit = match why {
-        SecretError::Unreadable(_) => Exit::Local,
+fn invalid_token(place: &str, error: &SecretError) -> Problem {
+    Problem::new(exit_of(error), format!("invalid token in {place}: {error}"))
+}
+
+fn invalid_secret(place: &str, error: &SecretError) -> Problem {
+    Problem::new(exit_of(error), format!("invalid client secret in {place}: {error}"))
+}
+
+const fn exit_of(error: &SecretError) -> Exit {
+    match error {
+        SecretError::Read(_) => Exit::Local,
         _ => Exit::Usage,
-    };
-    Problem::new(exit, format!("there is no secret of use in {place}: {why}"))
+    }
 }

@@ -1,4 +1,4 @@
-//! The config file: keys for everybody, and profiles that have their own.
+//! The config file: keys, and profiles whose keys override them.
 //!
 //! ```toml
 //! region = "eu"
@@ -15,20 +15,19 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use toml::{Table, Value};
 
-use super::names::KEYS;
-use super::sources::{Sourced, ValueSource};
-use crate::problem::{Exit, Problem};
+use super::setting::{KEYS, Sourced, ValueSource};
+use crate::problem::Problem;
 
 /// A config file that was read; empty if there is none.
 #[derive(Debug, Default)]
 pub(super) struct ConfigFile {
     path: PathBuf,
-    /// The profile's keys, under the profile's name, before those for everybody.
+    /// The keys of the chosen profile, with its name, and then those outside of profiles.
     tables: Vec<(Option<String>, Table)>,
 }
 
 impl ConfigFile {
-    /// The file at this path, with this profile.
+    /// Reads the file at a path, with a profile.
     pub(super) fn read(path: &Path, profile: Option<&str>) -> Result<Self, Problem> {
         let text = fs::read_to_string(path).map_err(|error| {
             Problem::local(format!("cannot read the config file {}", path.display()), &error)
@@ -36,7 +35,7 @@ impl ConfigFile {
         Self::parse(path, &text, profile)
     }
 
-    /// The file in the platform's place, if there is one.
+    /// Reads the file at its default path, if it exists.
     pub(super) fn read_default(profile: Option<&str>) -> Result<Self, Problem> {
         let path = etcetera::choose_base_strategy()
             .map(|strategy| strategy.config_dir().join("wexport").join("config.toml"));
@@ -48,68 +47,68 @@ impl ConfigFile {
                 Err(Problem::local(what, &error))
             }
             (_, _, Some(profile)) => {
-                Err(Problem::usage(format!("there is no config file with a profile {profile:?}")))
+                Err(Problem::usage(format!("there is no config file for the profile '{profile}'")))
             }
             (_, _, None) => Ok(Self::default()),
         }
     }
 
     fn parse(path: &Path, text: &str, profile: Option<&str>) -> Result<Self, Problem> {
-        let fail = |what: &str| Problem::usage(format!("{}: {what}", path.display()));
+        let fail = |reason: &str| Problem::usage(format!("{}: {reason}", path.display()));
         let mut all: Table = text.parse().map_err(|error: toml::de::Error| {
-            // Not the error's own text: it quotes the line, and there might be a secret in it.
-            fail(&format!("{} {}", error.message(), line_of(text, error.span())))
+            // The error's `Display` quotes the line, which may contain a secret.
+            fail(&format!("{}{}", line_number(text, error.span()), error.message()))
         })?;
         let mut profiles = profiles_of(all.remove("profile"))
-            .ok_or_else(|| fail("a profile has to be a table: write [profile.NAME]"))?;
+            .ok_or_else(|| fail("invalid value for 'profile': expected tables [profile.NAME]"))?;
         let mut tables = Vec::new();
         if let Some(name) = profile {
             let Some(index) = profiles.iter().position(|(known, _)| known == name) else {
                 let known: Vec<&str> = profiles.iter().map(|(known, _)| known.as_str()).collect();
                 let known = if known.is_empty() { "none".into() } else { known.join(", ") };
-                return Err(fail(&format!("there is no profile {name:?}"))
-                    .advise(format!("the profiles there are: {known}")));
+                return Err(fail(&format!("there is no profile '{name}'"))
+                    .advise(format!("existing profiles: {known}")));
             };
             let (name, table) = profiles.swap_remove(index);
             tables.push((Some(name), table));
         }
         tables.push((None, all));
-        // A mistake in a profile that is not in use today is one all the same.
+        // Unknown keys are errors in other profiles too.
         let used = tables.iter().map(|(_, table)| table);
         let others = profiles.iter().map(|(_, table)| table);
         match used.chain(others).flat_map(Table::keys).find(|key| !KEYS.contains(&key.as_str())) {
             Some(key) if key.contains("secret") || key.contains("token") => {
-                Err(fail(&format!("{key:?} is not a key of the config file")).advise(
-                    "secrets do not belong here: use client_secret_file, token_file or \
+                Err(fail(&format!("unknown key '{key}'")).advise(
+                    "the config file takes no secrets: use client_secret_file, token_file or \
                      credential_command",
                 ))
             }
-            Some(key) => Err(fail(&format!("{key:?} is not a key of the config file"))
-                .advise(format!("the keys there are: {}", KEYS.join(", ")))),
+            Some(key) => Err(fail(&format!("unknown key '{key}'"))
+                .advise(format!("known keys: {}", KEYS.join(", ")))),
             None => Ok(Self { path: path.into(), tables }),
         }
     }
 
-    /// Where it is; `None` if there is none.
+    /// The path of the file; `None` if there is none.
     pub(super) fn path(&self) -> Option<PathBuf> {
         (!self.path.as_os_str().is_empty()).then(|| self.path.clone())
     }
 
-    /// A text, a number or a yes, as text.
+    /// A string, an integer or a boolean, as text.
     pub(super) fn text(&self, key: &str) -> Result<Option<Sourced<String>>, Problem> {
-        let Some((value, from)) = self.get(key) else { return Ok(None) };
+        let Some((value, source)) = self.get(key) else { return Ok(None) };
         let value = match value {
             Value::String(text) => text.clone(),
             Value::Integer(number) => number.to_string(),
-            Value::Boolean(yes) => yes.to_string(),
-            _ => return Err(wrong(key, &from, "a text")),
+            Value::Boolean(value) => value.to_string(),
+            _ => return Err(invalid(key, &source, "a string, an integer or a boolean")),
         };
-        Ok(Some(Sourced { value, from }))
+        Ok(Some(Sourced { value, source }))
     }
 
-    /// A list of texts; one text is a list of one.
+    /// An array of strings, or one string.
     pub(super) fn list(&self, key: &str) -> Result<Option<Sourced<Vec<String>>>, Problem> {
-        let Some((value, from)) = self.get(key) else { return Ok(None) };
+        let Some((value, source)) = self.get(key) else { return Ok(None) };
         let texts = match value {
             Value::String(text) => Some(vec![text.clone()]),
             Value::Array(values) => {
@@ -118,24 +117,24 @@ impl ConfigFile {
             _ => None,
         };
         match texts {
-            Some(value) => Ok(Some(Sourced { value, from })),
-            None => Err(wrong(key, &from, "a text or a list of texts")),
+            Some(value) => Ok(Some(Sourced { value, source })),
+            None => Err(invalid(key, &source, "a string or an array of strings")),
         }
     }
 
     fn get(&self, key: &str) -> Option<(&Value, ValueSource)> {
         self.tables.iter().find_map(|(profile, table)| {
             let place = self.path.display();
-            let from = match profile {
+            let source = match profile {
                 Some(profile) => ValueSource::Profile(format!("{place} [profile.{profile}]")),
                 None => ValueSource::File(place.to_string()),
             };
-            Some((table.get(key)?, from))
+            Some((table.get(key)?, source))
         })
     }
 }
 
-/// Each profile; `None` if one is no table.
+/// The profiles with their names; `None` if one of them is not a table.
 fn profiles_of(profiles: Option<Value>) -> Option<Vec<(String, Table)>> {
     let named = match profiles {
         None => Table::new(),
@@ -149,13 +148,14 @@ fn profiles_of(profiles: Option<Value>) -> Option<Vec<(String, Table)>> {
     named.into_iter().map(table).collect()
 }
 
-fn wrong(key: &str, from: &ValueSource, expected: &str) -> Problem {
-    Problem::new(Exit::Usage, format!("{from}: {key} has to be {expected}"))
+fn invalid(key: &str, source: &ValueSource, expected: &str) -> Problem {
+    Problem::usage(format!("invalid value for '{key}' in {source}: expected {expected}"))
 }
 
-fn line_of(text: &str, span: Option<std::ops::Range<usize>>) -> String {
+/// The number of the line in which an error occurred, as the start of a message.
+fn line_number(text: &str, span: Option<std::ops::Range<usize>>) -> String {
     let before = span.and_then(|span| text.get(..span.start));
     before.map_or_else(String::new, |before| {
-        format!("in line {}", before.bytes().filter(|&byte| byte == b'\n').count() + 1)
+        format!("line {}: ", before.bytes().filter(|&byte| byte == b'\n').count() + 1)
     })
 }

@@ -1,12 +1,11 @@
-//! What was set, and where: a flag beats the environment, which beats the config file.
+//! Settings and their sources. Flags override the environment, which overrides the config file.
 
 mod client;
 mod command;
 mod credentials;
 mod file;
-mod names;
-mod permissions;
 mod secret;
+mod setting;
 mod sources;
 
 use std::path::PathBuf;
@@ -15,14 +14,15 @@ use std::time::Duration;
 use export_hyper::{ApiVersion, Limits, Pacer, ProxySettings, Rates, Region, Resubmit};
 
 pub(crate) use self::client::apply_headers;
-pub(crate) use self::credentials::{CredentialPlan, Loaded, Who};
+pub(crate) use self::credentials::{CredentialPlan, CredentialSource, LoadedCredentials};
+pub(crate) use self::setting::Sourced;
+pub(crate) use self::sources::Environment;
 use self::sources::Sources;
-pub(crate) use self::sources::{Environment, Sourced};
 use crate::args::{DurationArg, RateArg, ResubmitArg, Session};
 use crate::clock;
 use crate::problem::Problem;
 
-/// The settings of a run, each with its origin.
+/// The settings of a run, each with its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The config file that was read, if there was one.
@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     pub(crate) stall_timeout: Sourced<DurationArg>,
     pub(crate) request_timeout: Sourced<DurationArg>,
     pub(crate) poll_interval: Sourced<DurationArg>,
-    /// Limits that are known.
+    /// The rate limits of the service, if the user knows them.
     pub(crate) poll_rate: Option<Sourced<RateArg>>,
     pub(crate) submit_rate: Option<Sourced<RateArg>>,
     pub(crate) retries: Sourced<u32>,
@@ -48,12 +48,12 @@ pub(crate) struct Settings {
     pub(crate) resubmit: Resubmit,
 }
 
-/// Where the service is.
+/// The service to connect to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Service {
     Region(Region),
     BaseUrl(String),
-    /// One that may be plain http beyond this machine.
+    /// A base URL that may be plain http for other hosts than this machine.
     PlainHttp(String),
 }
 
@@ -66,7 +66,7 @@ impl Service {
     }
 }
 
-/// What a command sets beside the flags of its session.
+/// What a command sets in addition to the flags of its session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overrides {
     pub(crate) resubmit: Option<ResubmitArg>,
@@ -75,7 +75,7 @@ pub(crate) struct Overrides {
 }
 
 impl Overrides {
-    /// The service of the run that is resumed, whatever is set for new ones.
+    /// The service of the run that is resumed, which overrides the setting.
     fn service(&self, set: Sourced<Service>) -> Sourced<Service> {
         let Some((base_url, _)) = &self.run else { return set };
         if set.value.base_url().trim_end_matches('/') == base_url.trim_end_matches('/') {
@@ -97,7 +97,7 @@ impl Overrides {
 }
 
 impl Settings {
-    /// Reads the flags, the environment and the config file.
+    /// Resolves the settings from the flags, the environment and the config file.
     pub(crate) fn resolve(
         session: &Session,
         overrides: &Overrides,
@@ -106,7 +106,7 @@ impl Settings {
         Self::from_sources(session, overrides, &Sources::open(&session.connection, environment)?)
     }
 
-    /// The same without the config file.
+    /// Resolves the settings without the config file.
     #[cfg(feature = "demo")]
     pub(crate) fn resolve_without_file(
         session: &Session,
@@ -122,50 +122,53 @@ impl Settings {
     ) -> Result<Self, Problem> {
         let Session { connection: flags, credentials, state, .. } = session;
         let limits = Limits::default();
-        let span = |value: Duration| DurationArg(value);
-        let request_timeout =
-            sources.pick(flags.request_timeout, &names::REQUEST_TIMEOUT, span(limits.attempt))?;
-        let patience = request_timeout.value.0;
+        let duration = |value: Duration| DurationArg(value);
+        let request_timeout = sources.get_or(
+            flags.request_timeout,
+            &setting::REQUEST_TIMEOUT,
+            duration(limits.attempt),
+        )?;
+        let command_timeout = request_timeout.value.0;
         Ok(Self {
             config_file: sources.config_file(),
             profile: sources.profile(),
             service: overrides.service(sources.service(flags)?),
-            allowed_origins: sources.list(&flags.allow_origin, &names::ALLOW_ORIGIN)?,
-            api_version: overrides.api_version(sources.pick(
+            allowed_origins: sources.list(&flags.allow_origin, &setting::ALLOW_ORIGIN)?,
+            api_version: overrides.api_version(sources.get_or(
                 flags.api_version,
-                &names::API_VERSION,
+                &setting::API_VERSION,
                 ApiVersion::V2026_01_01,
             )?),
             proxy: sources.proxy(flags.proxy.as_ref())?,
-            ca_bundles: sources.paths(&flags.ca_bundle, &names::CA_BUNDLE)?,
-            timeout: sources.pick(flags.timeout, &names::TIMEOUT, span(limits.job))?,
-            stall_timeout: sources.pick(
+            ca_bundles: sources.paths(&flags.ca_bundle, &setting::CA_BUNDLE)?,
+            timeout: sources.get_or(flags.timeout, &setting::TIMEOUT, duration(limits.job))?,
+            stall_timeout: sources.get_or(
                 flags.stall_timeout,
-                &names::STALL_TIMEOUT,
-                span(limits.stall),
+                &setting::STALL_TIMEOUT,
+                duration(limits.stall),
             )?,
             request_timeout,
-            poll_interval: sources.pick(
+            poll_interval: sources.get_or(
                 flags.poll_interval,
-                &names::POLL_INTERVAL,
-                span(limits.min_interval),
+                &setting::POLL_INTERVAL,
+                duration(limits.min_interval),
             )?,
-            poll_rate: sources.find(flags.poll_rate, &names::POLL_RATE)?,
-            submit_rate: sources.find(flags.submit_rate, &names::SUBMIT_RATE)?,
-            retries: sources.pick(flags.retries, &names::RETRIES, limits.failures)?,
-            credentials: CredentialPlan::resolve(credentials, sources, patience)?,
+            poll_rate: sources.get(flags.poll_rate, &setting::POLL_RATE)?,
+            submit_rate: sources.get(flags.submit_rate, &setting::SUBMIT_RATE)?,
+            retries: sources.get_or(flags.retries, &setting::RETRIES, limits.failures)?,
+            credentials: CredentialPlan::resolve(credentials, sources, command_timeout)?,
             state: sources.state(state)?,
             deny_deprecated: flags.deny_deprecated,
             resubmit: overrides.resubmit.map(Into::into).unwrap_or_default(),
         })
     }
 
-    /// The pace to begin with: by what is known of the service's limits, or else by what was learnt
-    /// of them before.
-    pub(crate) fn pacer(&self, learnt: Option<Pacer>) -> Pacer {
-        let known = |rate: &Option<Sourced<RateArg>>| rate.as_ref().map(|it| it.value.rate());
-        match (known(&self.submit_rate), known(&self.poll_rate), learnt) {
-            (None, None, Some(learnt)) => learnt.resumed(clock::now()),
+    /// The pacer to start with: with the rates that are set, or else with those that an earlier run
+    /// has learned.
+    pub(crate) fn pacer(&self, learned: Option<Pacer>) -> Pacer {
+        let rate = |rate: &Option<Sourced<RateArg>>| rate.as_ref().map(|rate| rate.value.rate());
+        match (rate(&self.submit_rate), rate(&self.poll_rate), learned) {
+            (None, None, Some(learned)) => learned.resumed(clock::now()),
             (submit, operations, _) => {
                 let rates = Rates::default();
                 Pacer::new(Rates {
@@ -177,7 +180,7 @@ impl Settings {
         }
     }
 
-    /// The budgets.
+    /// The time limits and the number of retries.
     pub(crate) fn limits(&self) -> Limits {
         let poll_interval = self.poll_interval.value.0;
         let defaults = Limits::default();

@@ -1,52 +1,55 @@
-//! Reading a secret: what is one, and what is not.
+//! Reads and validates secrets.
 
 use std::fmt;
 use std::io::{self, Read};
 
 use zeroize::Zeroizing;
 
-/// Why a text is no secret. It never says what the text was.
+/// Why a secret is invalid. The error does not contain the text.
 #[derive(Debug)]
 pub(super) enum SecretError {
-    Unreadable(io::Error),
-    Binary,
+    Read(io::Error),
+    NotUtf8,
     TooLong,
     Empty,
-    Lines(usize),
-    /// `Bearer` stands in front of it.
-    Scheme,
-    Blank,
+    /// It has this number of lines.
+    MultipleLines(usize),
+    /// The token has the prefix `Bearer`.
+    BearerPrefix,
+    InvalidCharacter,
 }
 
 impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(error) => write!(f, "it cannot be read: {error}"),
-            Self::Binary => f.write_str("it is no text"),
-            Self::TooLong => write!(f, "it is longer than {LONGEST} bytes"),
+            Self::Read(error) => write!(f, "it cannot be read: {error}"),
+            Self::NotUtf8 => f.write_str("it is not valid UTF-8"),
+            Self::TooLong => write!(f, "it is longer than {MAX_LENGTH} bytes"),
             Self::Empty => f.write_str("it is empty"),
-            Self::Lines(lines) => write!(f, "it has {lines} lines, and a secret is one"),
-            Self::Scheme => f.write_str("leave out the word Bearer in front of the token"),
-            Self::Blank => f.write_str("there is a blank or another sign that no token has"),
+            Self::MultipleLines(lines) => write!(f, "it has {lines} lines, expected one"),
+            Self::BearerPrefix => f.write_str("it starts with 'Bearer', expected only the token"),
+            Self::InvalidCharacter => {
+                f.write_str("it has a space or another character that a token cannot have")
+            }
         }
     }
 }
 
 /// The longest secret that is read, in **bytes**.
-const LONGEST: u64 = 65_536;
+const MAX_LENGTH: u64 = 65_536;
 
-/// Reads a text, without the blanks and line breaks around it.
+/// Reads a secret, without surrounding whitespace.
 pub(super) fn read(source: impl Read) -> Result<Zeroizing<String>, SecretError> {
     let mut bytes = Zeroizing::new(Vec::new());
-    source.take(LONGEST + 1).read_to_end(&mut bytes).map_err(SecretError::Unreadable)?;
-    if bytes.len() as u64 > LONGEST {
+    source.take(MAX_LENGTH + 1).read_to_end(&mut bytes).map_err(SecretError::Read)?;
+    if bytes.len() as u64 > MAX_LENGTH {
         return Err(SecretError::TooLong);
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::Binary)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::NotUtf8)?;
     trimmed(text)
 }
 
-/// The text without what is around it: a file and a variable often end in a line break.
+/// Removes surrounding whitespace: files and variables often end in a line break.
 pub(super) fn trimmed(text: &str) -> Result<Zeroizing<String>, SecretError> {
     match text.trim() {
         "" => Err(SecretError::Empty),
@@ -54,21 +57,23 @@ pub(super) fn trimmed(text: &str) -> Result<Zeroizing<String>, SecretError> {
     }
 }
 
-/// A secret that is one line.
+/// Checks that a secret is one line.
 pub(super) fn one_line(text: Zeroizing<String>) -> Result<Zeroizing<String>, SecretError> {
     match text.lines().count() {
         1 => Ok(text),
-        lines => Err(SecretError::Lines(lines)),
+        lines => Err(SecretError::MultipleLines(lines)),
     }
 }
 
-/// A line that can be a token.
+/// Checks that a secret can be a token.
 pub(super) fn token(text: Zeroizing<String>) -> Result<Zeroizing<String>, SecretError> {
     let text = one_line(text)?;
     match text.split_once(' ') {
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("bearer") => Err(SecretError::Scheme),
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Err(SecretError::BearerPrefix)
+        }
         _ if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text),
-        _ => Err(SecretError::Blank),
+        _ => Err(SecretError::InvalidCharacter),
     }
 }
 
@@ -79,21 +84,21 @@ mod tests {
     fn token_of(bytes: &[u8]) -> String {
         match read(bytes).and_then(token) {
             Ok(token) => token.to_string(),
-            Err(why) => why.to_string(),
+            Err(error) => error.to_string(),
         }
     }
 
     #[test]
-    fn a_token_is_one_line_of_signs_whatever_blanks_are_around_it() {
+    fn a_token_is_one_line_of_visible_ascii() {
         assert_eq!(token_of(b"a-token"), "a-token");
         assert_eq!(token_of(b" \t a-token\r\n\n"), "a-token");
         assert_eq!(token_of(b" \n"), "it is empty");
-        assert_eq!(token_of(b"one\ntwo\nthree"), "it has 3 lines, and a secret is one");
-        assert_eq!(token_of(b"\xff\xfe"), "it is no text");
+        assert_eq!(token_of(b"one\ntwo\nthree"), "it has 3 lines, expected one");
+        assert_eq!(token_of(b"\xff\xfe"), "it is not valid UTF-8");
         assert_eq!(token_of(&[b'x'; 65_536]).len(), 65_536);
         assert_eq!(token_of(&[b'x'; 65_537]), "it is longer than 65536 bytes");
-        assert_eq!(token_of(b"bearer a-token"), SecretError::Scheme.to_string());
-        assert_eq!(token_of(b"a token"), SecretError::Blank.to_string());
-        assert_eq!(token_of("tök".as_bytes()), SecretError::Blank.to_string());
+        assert_eq!(token_of(b"bearer a-token"), SecretError::BearerPrefix.to_string());
+        assert_eq!(token_of(b"a token"), SecretError::InvalidCharacter.to_string());
+        assert_eq!(token_of("tök".as_bytes()), SecretError::InvalidCharacter.to_string());
     }
 }

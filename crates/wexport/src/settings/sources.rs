@@ -1,5 +1,6 @@
-//! Three places in which a setting may stand, asked in their order.
+//! The sources of settings in their order of precedence: flags, environment, config file.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,48 +10,19 @@ use export_hyper::{ProxySettings, Region};
 
 use super::Service;
 use super::file::ConfigFile;
-use super::names::{self, Name};
+use super::setting::{self, Names, Sourced, ValueSource};
 use crate::args::{ConnectionArgs, StateArgs};
 use crate::problem::Problem;
 
-/// How a variable of the environment is looked up.
+/// Reads a variable of the environment.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A value, and where it was set.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Sourced<T> {
-    pub(crate) value: T,
-    pub(crate) from: ValueSource,
-}
-
-/// Where a value was set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ValueSource {
-    Flag(&'static str),
-    Environment(&'static str),
-    /// A profile of the config file.
-    Profile(String),
-    /// The config file, for everybody.
-    File(String),
-    Default,
-}
-
-impl fmt::Display for ValueSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(name) | Self::Environment(name) => f.write_str(name),
-            Self::Profile(place) | Self::File(place) => f.write_str(place),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
-
-/// The three places.
+/// The environment and the config file. Each method is passed the value of the flag.
 pub(super) struct Sources<'a> {
     environment: Environment<'a>,
     file: ConfigFile,
-    /// Where it was said which file to read.
-    file_from: ValueSource,
+    /// What chose the config file.
+    file_source: ValueSource,
     profile: Option<Sourced<String>>,
 }
 
@@ -59,214 +31,195 @@ impl<'a> Sources<'a> {
         flags: &ConnectionArgs,
         environment: Environment<'a>,
     ) -> Result<Self, Problem> {
-        let set = |flag: Option<String>, name: &'static str, variable: &'static str| {
-            let flag = flag.map(|value| Sourced { value, from: ValueSource::Flag(name) });
-            flag.or_else(|| {
-                let value = environment(variable).filter(|value| !value.is_empty())?;
-                Some(Sourced { value, from: ValueSource::Environment(variable) })
-            })
+        let variable = |name| environment(name).filter(|value| !value.is_empty());
+        let profile = match &flags.profile {
+            Some(name) => {
+                Some(Sourced { value: name.clone(), source: ValueSource::Flag("--profile") })
+            }
+            None => variable(setting::PROFILE).map(|value| {
+                let source = ValueSource::Environment(setting::PROFILE);
+                Sourced { value, source }
+            }),
         };
-        let profile = set(flags.profile.clone(), "--profile", names::PROFILE);
         let name = profile.as_ref().map(|profile| profile.value.as_str());
-        let (file, file_from) = match &flags.config {
-            Some(path) => (ConfigFile::read(path, name)?, ValueSource::Flag("--config")),
-            None => match set(None, "--config", names::CONFIG) {
-                Some(named) => (ConfigFile::read(Path::new(&named.value), name)?, named.from),
-                None => (ConfigFile::read_default(name)?, ValueSource::Default),
-            },
+        let (file, file_source) = match (&flags.config, variable(setting::CONFIG)) {
+            (Some(path), _) => (ConfigFile::read(path, name)?, ValueSource::Flag("--config")),
+            (None, Some(path)) => {
+                let source = ValueSource::Environment(setting::CONFIG);
+                (ConfigFile::read(Path::new(&path), name)?, source)
+            }
+            (None, None) => (ConfigFile::read_default(name)?, ValueSource::Default),
         };
-        Ok(Self { environment, file, file_from, profile })
+        Ok(Self { environment, file, file_source, profile })
     }
 
-    /// Flags and environment alone.
+    /// Sources without a config file.
     #[cfg(feature = "demo")]
     pub(super) fn without_file(environment: Environment<'a>) -> Self {
-        let (file, file_from) = (ConfigFile::default(), ValueSource::Default);
-        Self { environment, file, file_from, profile: None }
+        let (file, file_source) = (ConfigFile::default(), ValueSource::Default);
+        Self { environment, file, file_source, profile: None }
     }
 
-    /// The config file that was read.
+    /// The path of the config file; `None` if there is none.
     pub(super) fn config_file(&self) -> Sourced<Option<PathBuf>> {
-        Sourced { value: self.file.path(), from: self.file_from.clone() }
+        Sourced { value: self.file.path(), source: self.file_source.clone() }
     }
 
-    /// The profile of the config file that is in use.
+    /// The profile of the config file, if one was chosen.
     pub(super) fn profile(&self) -> Option<Sourced<String>> {
         self.profile.clone()
     }
 
-    /// A variable; an empty one counts as not set.
+    /// The value of a variable. An empty variable counts as unset.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         (self.environment)(name).filter(|value| !value.is_empty())
     }
 
-    /// A value that a flag may have, or else a variable or the file.
-    pub(super) fn pick<T>(
+    /// The value of a setting, or its default.
+    pub(super) fn get_or<T>(
         &self,
         flag: Option<T>,
-        name: &Name,
+        names: &Names,
         default: T,
     ) -> Result<Sourced<T>, Problem>
     where
         T: FromStr<Err: fmt::Display>,
     {
-        let found = self.find(flag, name)?;
-        Ok(found.unwrap_or(Sourced { value: default, from: ValueSource::Default }))
+        let found = self.get(flag, names)?;
+        Ok(found.unwrap_or(Sourced { value: default, source: ValueSource::Default }))
     }
 
-    pub(super) fn find<T>(
+    /// The value of a setting from the flag, or else from a variable, or else from the config file.
+    pub(super) fn get<T>(
         &self,
         flag: Option<T>,
-        name: &Name,
+        names: &Names,
     ) -> Result<Option<Sourced<T>>, Problem>
     where
         T: FromStr<Err: fmt::Display>,
     {
         if let Some(value) = flag {
-            return Ok(Some(Sourced { value, from: ValueSource::Flag(name.flag) }));
+            return Ok(Some(Sourced { value, source: ValueSource::Flag(names.flag) }));
         }
-        Ok(match self.text(name)? {
-            None => None,
-            Some(Sourced { value, from }) => match value.parse() {
-                Ok(value) => Some(Sourced { value, from }),
-                Err(error) => {
-                    let name = match &from {
-                        ValueSource::Profile(_) | ValueSource::File(_) => {
-                            format!("'{}' in {from}", name.key)
-                        }
-                        _ => format!("'{from}'"),
-                    };
-                    let what = format!("invalid value '{value}' for {name}: {error}");
-                    return Err(Problem::usage(what));
-                }
-            },
+        let Some(Sourced { value, source }) = self.text(names)? else { return Ok(None) };
+        match value.parse() {
+            Ok(value) => Ok(Some(Sourced { value, source })),
+            Err(error) => {
+                let name = match &source {
+                    ValueSource::Profile(_) | ValueSource::File(_) => {
+                        format!("'{}' in {source}", names.key)
+                    }
+                    _ => format!("'{source}'"),
+                };
+                Err(Problem::usage(format!("invalid value '{value}' for {name}: {error}")))
+            }
+        }
+    }
+
+    /// The text of a variable, or else of the config file.
+    fn text(&self, names: &Names) -> Result<Option<Sourced<String>>, Problem> {
+        match self.first_variable(names) {
+            Some(found) => Ok(Some(found)),
+            None => self.file.text(names.key),
+        }
+    }
+
+    fn first_variable(&self, names: &Names) -> Option<Sourced<String>> {
+        names.variables.iter().find_map(|&variable| {
+            let value = self.variable(variable)?;
+            Some(Sourced { value, source: ValueSource::Environment(variable) })
         })
     }
 
-    /// A text in the environment, or else in the file.
-    fn text(&self, name: &Name) -> Result<Option<Sourced<String>>, Problem> {
-        let variables = name.variables.iter().copied();
-        let set =
-            variables.filter_map(|variable| Some((variable, self.variable(variable)?))).next();
-        match set {
-            Some((variable, value)) => {
-                Ok(Some(Sourced { value, from: ValueSource::Environment(variable) }))
-            }
-            None => self.file.text(name.key),
-        }
-    }
-
-    /// A list: of a flag that is repeated, of a variable with one value, of an array in the file.
+    /// The values of a flag that may be repeated, or else of a variable with one value, or else of
+    /// an array in the config file.
     pub(super) fn list(
         &self,
         flag: &[String],
-        name: &Name,
+        names: &Names,
     ) -> Result<Sourced<Vec<String>>, Problem> {
         if !flag.is_empty() {
-            return Ok(Sourced { value: flag.to_vec(), from: ValueSource::Flag(name.flag) });
+            return Ok(Sourced { value: flag.to_vec(), source: ValueSource::Flag(names.flag) });
         }
-        for &variable in name.variables {
-            if let Some(value) = self.variable(variable) {
-                return Ok(Sourced {
-                    value: vec![value],
-                    from: ValueSource::Environment(variable),
-                });
-            }
+        if let Some(Sourced { value, source }) = self.first_variable(names) {
+            return Ok(Sourced { value: vec![value], source });
         }
-        let found = self.file.list(name.key)?;
-        Ok(found.unwrap_or(Sourced { value: Vec::new(), from: ValueSource::Default }))
+        let found = self.file.list(names.key)?;
+        Ok(found.unwrap_or(Sourced { value: Vec::new(), source: ValueSource::Default }))
     }
 
     pub(super) fn paths(
         &self,
         flag: &[PathBuf],
-        name: &Name,
+        names: &Names,
     ) -> Result<Sourced<Vec<PathBuf>>, Problem> {
         if !flag.is_empty() {
-            return Ok(Sourced { value: flag.to_vec(), from: ValueSource::Flag(name.flag) });
+            return Ok(Sourced { value: flag.to_vec(), source: ValueSource::Flag(names.flag) });
         }
-        let Sourced { value, from } = self.list(&[], name)?;
-        Ok(Sourced { value: value.into_iter().map(PathBuf::from).collect(), from })
+        let Sourced { value, source } = self.list(&[], names)?;
+        Ok(Sourced { value: value.into_iter().map(PathBuf::from).collect(), source })
     }
 
-    /// The region or the base URL, whichever stands in the stronger place.
+    /// The region or the base URL, whichever has precedence.
     pub(super) fn service(&self, flags: &ConnectionArgs) -> Result<Sourced<Service>, Problem> {
         let plain = flags.allow_plain_http
-            || self.find(None::<bool>, &names::ALLOW_PLAIN_HTTP)?.is_some_and(|set| set.value);
-        let url = |url: String| if plain { Service::PlainHttp(url) } else { Service::BaseUrl(url) };
-        let region = self.find(flags.region, &names::REGION)?;
-        let base = self.find(flags.base_url.clone(), &names::BASE_URL)?;
-        Ok(match (region, base) {
-            (None, None) => {
-                Sourced { value: Service::Region(Region::Us), from: ValueSource::Default }
-            }
-            (Some(region), None) => {
-                Sourced { value: Service::Region(region.value), from: region.from }
-            }
-            (None, Some(base)) => Sourced { value: url(base.value), from: base.from },
-            (Some(region), Some(base)) if region.from.rank() == base.from.rank() => {
-                return Err(Problem::usage(format!(
-                    "both a region ({}) and a base URL ({}) are set",
-                    region.from, base.from
-                ))
-                .advise("leave one of them out"));
-            }
-            (Some(region), Some(base)) if region.from.rank() < base.from.rank() => {
-                Sourced { value: Service::Region(region.value), from: region.from }
-            }
-            (Some(_), Some(base)) => Sourced { value: url(base.value), from: base.from },
-        })
+            || self.get(None::<bool>, &setting::ALLOW_PLAIN_HTTP)?.is_some_and(|set| set.value);
+        let base_url =
+            |url: String| if plain { Service::PlainHttp(url) } else { Service::BaseUrl(url) };
+        let region = self.get(flags.region, &setting::REGION)?;
+        let base = self.get(flags.base_url.clone(), &setting::BASE_URL)?;
+        let (value, source) = match (region, base) {
+            (None, None) => (Service::Region(Region::Us), ValueSource::Default),
+            (Some(region), None) => (Service::Region(region.value), region.source),
+            (None, Some(base)) => (base_url(base.value), base.source),
+            (Some(region), Some(base)) => match region.source.rank().cmp(&base.source.rank()) {
+                Ordering::Less => (Service::Region(region.value), region.source),
+                Ordering::Greater => (base_url(base.value), base.source),
+                Ordering::Equal => {
+                    let message = format!(
+                        "a region ({}) cannot be used with a base URL ({})",
+                        region.source, base.source
+                    );
+                    return Err(Problem::usage(message).advise("remove one of them"));
+                }
+            },
+        };
+        Ok(Sourced { value, source })
     }
 
     pub(super) fn proxy(&self, flag: Option<&String>) -> Result<Sourced<ProxySettings>, Problem> {
         if flag.is_some_and(|url| url.contains('@')) {
-            let what = "--proxy holds a user name: others can read a command line";
-            return Err(Problem::usage(what).advise("set WEXPORT_PROXY or HTTPS_PROXY instead"));
+            let message = "--proxy takes no user name: other users can see the command line";
+            return Err(Problem::usage(message).advise("set WEXPORT_PROXY or HTTPS_PROXY instead"));
         }
-        let found = self.find(flag.cloned(), &names::PROXY)?;
-        Ok(match found {
-            None => Sourced { value: ProxySettings::Environment, from: ValueSource::Default },
-            Some(Sourced { value, from }) => {
-                let value =
-                    if value == "none" { ProxySettings::Off } else { ProxySettings::Url(value) };
-                Sourced { value, from }
-            }
-        })
+        let (value, source) = match self.get(flag.cloned(), &setting::PROXY)? {
+            None => (ProxySettings::Environment, ValueSource::Default),
+            Some(Sourced { value, source }) if value == "none" => (ProxySettings::Off, source),
+            Some(Sourced { value, source }) => (ProxySettings::Url(value), source),
+        };
+        Ok(Sourced { value, source })
     }
 
-    /// The folder of the state; `None` if none is to be kept.
+    /// The state folder; `None` if no state is kept.
     pub(super) fn state(&self, flags: &StateArgs) -> Result<Option<Sourced<PathBuf>>, Problem> {
         if flags.no_state {
             return Ok(None);
         }
-        let found = self.find(flags.folder.clone(), &names::STATE)?;
+        let found = self.get(flags.folder.clone(), &setting::STATE)?;
         found.map_or_else(default_state, |found| Ok(Some(found)))
     }
 
-    /// The words of a command in the file, and where they stand.
-    pub(super) fn command(&self) -> Result<Option<Sourced<Vec<String>>>, Problem> {
-        self.file.list(names::CREDENTIAL_COMMAND.key)
-    }
-}
-
-impl ValueSource {
-    /// The stronger place has the lower number.
-    const fn rank(&self) -> u8 {
-        match self {
-            Self::Flag(_) => 0,
-            Self::Environment(_) => 1,
-            Self::Profile(_) => 2,
-            Self::File(_) => 3,
-            Self::Default => 4,
-        }
+    /// The words of `credential_command` in the config file.
+    pub(super) fn credential_command(&self) -> Result<Option<Sourced<Vec<String>>>, Problem> {
+        self.file.list(setting::CREDENTIAL_COMMAND.key)
     }
 }
 
 fn default_state() -> Result<Option<Sourced<PathBuf>>, Problem> {
     let strategy = etcetera::choose_base_strategy().map_err(|error| {
-        Problem::usage(format!("there is no place for the state of jobs: {error}"))
-            .advise("name a folder with --state or WEXPORT_STATE_DIR, or run with --no-state")
+        Problem::usage(format!("cannot find a folder for the state of jobs: {error}"))
+            .advise("set one with --state or WEXPORT_STATE_DIR, or use --no-state")
     })?;
     let folder = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
-    Ok(Some(Sourced { value: folder.join("wexport"), from: ValueSource::Default }))
+    Ok(Some(Sourced { value: folder.join("wexport"), source: ValueSource::Default }))
 }

@@ -190,7 +190,7 @@ impl RunStore for SingleRun {
             RowEnd::Skipped { file } => {
                 (RowStatus::Skipped, Exit::Done.code(), format!("skipped: {file} exists"))
             }
-            RowEnd::Failed { error } => (RowStatus::Failed, error.exit_code, error.what.clone()),
+            RowEnd::Failed { error } => (RowStatus::Failed, error.exit_code, error.message.clone()),
         };
         (export.status, export.end) = (status, Some(end.clone()));
         self.store_end(&mut export, RunEnd { at: clock::now(), exit_code, text })?;
@@ -301,7 +301,7 @@ mod tests {
             assert_eq!(record.run.end.unwrap().text, text);
             let problem = SingleRun::resume(job).unwrap_err();
             assert_eq!(problem.exit, Exit::No);
-            assert!(problem.what.contains("is done"), "{problem}");
+            assert!(problem.message.contains("is done"), "{problem}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::batch;
 use crate::event::Event;
-use crate::text::{harmless, seconds, share, size, span};
+use crate::text::{duration, sanitize, seconds, share, size};
 
 /// The shortest wait between two polls that is reported, in **seconds**.
 const MIN_REPORTED_WAIT: f64 = 10.0;
@@ -50,9 +50,9 @@ impl RequestFailure {
                     is_throttling: *status == 429,
                 })
             }
-            Event::NoAnswer { phase, why } => Some(Self {
+            Event::NoAnswer { phase, reason } => Some(Self {
                 phase: phase.clone(),
-                reason: why.clone(),
+                reason: reason.clone(),
                 retry_after: None,
                 is_throttling: false,
             }),
@@ -69,9 +69,9 @@ impl RequestFailure {
     fn with_retry(self, wait: f64) -> String {
         match self.retry_after {
             Some(wait) if self.is_throttling && wait > 0.0 => {
-                format!("throttled for {} (429)", span(seconds(wait)))
+                format!("throttled for {} (429)", duration(seconds(wait)))
             }
-            _ => format!("{self}, retrying in {}", span(seconds(wait))),
+            _ => format!("{self}, retrying in {}", duration(seconds(wait))),
         }
     }
 }
@@ -112,8 +112,9 @@ impl Narrator {
                     return Some(Message::Notice(failure.with_retry(*wait)));
                 }
                 let is_long = *wait >= MIN_REPORTED_WAIT;
-                return is_long
-                    .then(|| Message::Progress(format!("next poll in {}", span(seconds(*wait)))));
+                return is_long.then(|| {
+                    Message::Progress(format!("next poll in {}", duration(seconds(*wait))))
+                });
             }
             Event::Status { status } => {
                 if self.status.as_ref() == Some(status) {
@@ -141,9 +142,9 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
             let verb = if *resumed { "resuming" } else { "exporting" };
             format!("{verb} {subject} from {base_url}, API version {api_version}")
         }
-        Event::NoAnswer { phase, why } => format!("{phase}: {why}"),
+        Event::NoAnswer { phase, reason } => format!("{phase}: {reason}"),
         Event::Accepted { operation } => format!("accepted: {operation}"),
-        Event::Status { status } => format!("status: {}", harmless(status)),
+        Event::Status { status } => format!("status: {}", sanitize(status)),
         Event::Downloading { offset: 0, length } => match length {
             Some(length) => format!("downloading {}", size(*length)),
             None => "downloading".into(),
@@ -175,7 +176,7 @@ mod tests {
     }
 
     fn waiting(seconds: f64) -> Event {
-        Event::Waiting { seconds, until: String::new(), why: "back_off".into() }
+        Event::Waiting { seconds, until: String::new(), reason: "back_off".into() }
     }
 
     fn sending(phase: &str) -> Event {
@@ -199,7 +200,8 @@ mod tests {
     #[test]
     fn failures_are_reported_with_their_retry() {
         let status = |word: &str| Event::Status { status: word.into() };
-        let cut = Event::NoAnswer { phase: "fetch".into(), why: "the connection was lost".into() };
+        let cut =
+            Event::NoAnswer { phase: "fetch".into(), reason: "the connection was lost".into() };
         insta::assert_snapshot!(messages(&[
             sending("submit"),
             answered("submit", 401, None),

@@ -1,4 +1,4 @@
-//! Credentials that are missing, contradictory, broken or slow.
+//! Missing, contradictory, invalid and slow credentials.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,21 @@ use crate::world::{Ran, World, quick};
 
 const PDF: [&str; 6] = ["document", "d1", "-f", "pdf", "-q", "--no-state"];
 
-/// Takes the client out of the environment.
-const NOBODY: [(&str, &str); 2] = [("WORKIVA_CLIENT_ID", ""), ("WORKIVA_CLIENT_SECRET", "")];
+/// Removes the client from the environment.
+const NO_CLIENT: [(&str, &str); 2] = [("WORKIVA_CLIENT_ID", ""), ("WORKIVA_CLIENT_SECRET", "")];
 
-fn with(world: &World, variables: &[(&str, &str)], flags: &[&str]) -> Ran {
-    world.run_with(&[&NOBODY[..], variables].concat(), &[&PDF[..], flags].concat())
+fn run_with(world: &World, variables: &[(&str, &str)], flags: &[&str]) -> Ran {
+    world.run_with(&[&NO_CLIENT[..], variables].concat(), &[&PDF[..], flags].concat())
 }
 
-fn by_command(world: &World, command: &str, flags: &[&str]) -> Ran {
+fn run_with_command(world: &World, command: &str, flags: &[&str]) -> Ran {
     world.write("wexport.toml", format!("credential_command = {command}\n"));
     let path = ("PATH", "/usr/bin:/bin");
-    with(world, &[path], &[&["--config", "wexport.toml"], flags].concat())
+    run_with(world, &[path], &[&["--config", "wexport.toml"], flags].concat())
 }
 
 #[test]
-fn what_is_around_a_secret_is_no_part_of_it() {
+fn whitespace_around_a_secret_is_ignored() {
     let id = ("WORKIVA_CLIENT_ID", "an-id\n");
     let world = World::new();
     world.write("token", "\n a-token\r\n");
@@ -33,20 +33,20 @@ fn what_is_around_a_secret_is_no_part_of_it() {
         (&[id, ("WORKIVA_CLIENT_SECRET_FILE", "secret")], &[]),
         (&[], &["--token-file", "token"]),
     ] {
-        let ran = with(&world, variables, flags);
+        let ran = run_with(&world, variables, flags);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{variables:?} {flags:?}");
     }
 }
 
 #[test]
-fn what_is_no_secret_is_refused_with_its_place_and_without_its_text() {
+fn invalid_secrets_are_rejected_without_their_text() {
     let world = World::new();
     world.write("two", "hunter2\nhunter3\n");
     world.write("empty", " \n");
     world.write("binary", b"\xff\xfehunter2");
     world.write("long", "hunter2".repeat(10_000));
     let id = ("WORKIVA_CLIENT_ID", "an-id");
-    let mut said = String::new();
+    let mut errors = String::new();
     for (variables, flags) in [
         (&[("WORKIVA_TOKEN", "hunter2 hunter3")][..], &[][..]),
         (&[("WORKIVA_TOKEN", "Bearer hunter2")], &[]),
@@ -65,18 +65,18 @@ fn what_is_no_secret_is_refused_with_its_place_and_without_its_text() {
         (&[id], &[]),
         (&[], &[]),
     ] {
-        let ran = with(&world, variables, flags);
+        let ran = run_with(&world, variables, flags);
         assert!(matches!(ran.code, Some(2 | 7)), "{variables:?} {flags:?}: {}", ran.err);
         assert!(!ran.err.contains("hunter"), "{}", ran.err);
-        let shown = format!("{variables:?} {flags:?}").replace("hunter", "***");
-        said.push_str(&format!("--- {shown}: {}\n{}", ran.code.unwrap(), ran.err));
+        let case = format!("{variables:?} {flags:?}").replace("hunter", "***");
+        errors.push_str(&format!("--- {case}: {}\n{}", ran.code.unwrap(), ran.err));
     }
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(errors);
     assert!(world.requests().is_empty());
 }
 
 #[test]
-fn flags_that_name_two_who_ask_are_refused() {
+fn conflicting_credential_flags_are_rejected() {
     let world = World::new();
     for flags in [
         &["--token-file", "a", "--client-secret-file", "b"][..],
@@ -85,51 +85,51 @@ fn flags_that_name_two_who_ask_are_refused() {
         &["--token-stdin", "--client-id", "an-id"],
         &["--token-stdin", "--client-secret-file", "b"],
     ] {
-        let ran = with(&world, &[], flags);
+        let ran = run_with(&world, &[], flags);
         assert_eq!(ran.code, Some(2), "{flags:?}");
         assert!(ran.err.contains("cannot be used with"), "{}", ran.err);
     }
 }
 
 #[test]
-fn of_a_token_and_a_client_in_the_environment_the_token_counts_and_that_is_told() {
+fn token_in_the_environment_overrides_a_client() {
     let world = World::new();
     let client = [("WORKIVA_CLIENT_ID", "an-id"), ("WORKIVA_CLIENT_SECRET", "a-secret")];
     let both = [&client[..], &[("WORKIVA_TOKEN", "a-token")]].concat();
-    let ran = with(&world, &both, &[]);
+    let ran = run_with(&world, &both, &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert_eq!(
-        ran.err,
-        "warning: WORKIVA_TOKEN is used; WORKIVA_CLIENT_SECRET is set too, and is not\n"
-    );
+    assert_eq!(ran.err, "warning: using WORKIVA_TOKEN, ignoring WORKIVA_CLIENT_SECRET\n");
     assert!(world.requests().iter().all(|line| !line.contains("oauth2")));
 
-    // A client that a flag names is meant.
-    let ran = with(&world, &both, &["--client-id", "an-id"]);
+    // A flag that names a client overrides the token.
+    let ran = run_with(&world, &both, &["--client-id", "an-id"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     assert!(world.requests().iter().any(|line| line.contains("oauth2")));
 }
 
 #[test]
-fn a_command_that_brings_no_secret_is_told_with_what_it_did() {
+fn failed_credential_commands_are_explained() {
     let world = World::new();
-    for (command, said) in [
+    for (command, message) in [
         (r#""exit 3""#, "credential_command failed: exit status: 3"),
         (r#""echo a-token; exit 3""#, "credential_command failed: exit status: 3"),
         (r#"["./no-such-program", "x"]"#, "credential_command cannot be run"),
-        (r#""true""#, "printed nothing of use: it is empty"),
-        (r#""echo; echo""#, "printed nothing of use: it is empty"),
-        (r#""echo hunter2; echo hunter3""#, "printed no token: it has 2 lines"),
-        (r#""echo hunter2 hunter3""#, "printed no token: there is a blank"),
-        (r#""head -c 100 /bin/sh; echo '\\377'""#, "printed nothing of use: it is no text"),
-        (r#""head -c 100000 /dev/zero""#, "printed nothing of use: it is longer than"),
-        (r#""echo '{\"secret\": \"hunter2\"}'""#, "printed JSON of another form"),
-        (r#""echo '{\"token\": \"hunter2 hunter3\"}'""#, "printed no token: there is a blank"),
+        (r#""true""#, "printed no secret: it is empty"),
+        (r#""echo; echo""#, "printed no secret: it is empty"),
+        (r#""echo hunter2; echo hunter3""#, "printed an invalid token: it has 2 lines"),
+        (r#""echo hunter2 hunter3""#, "printed an invalid token: it has a space"),
+        (r#""head -c 100 /bin/sh; echo '\\377'""#, "printed no secret: it is not valid UTF-8"),
+        (r#""head -c 100000 /dev/zero""#, "printed no secret: it is longer than"),
+        (r#""echo '{\"secret\": \"hunter2\"}'""#, "printed unexpected JSON"),
+        (
+            r#""echo '{\"token\": \"hunter2 hunter3\"}'""#,
+            "printed an invalid token: it has a space",
+        ),
         ("[]", "credential_command is empty"),
     ] {
-        let ran = by_command(&world, command, &[]);
+        let ran = run_with_command(&world, command, &[]);
         assert_eq!(ran.code, Some(4), "{command}: {}", ran.err);
-        assert!(ran.err.contains(said), "{command}: {}", ran.err);
+        assert!(ran.err.contains(message), "{command}: {}", ran.err);
         assert!(ran.err.contains("wexport.toml: credential_command"), "{}", ran.err);
         assert!(!ran.err.contains("hunter"), "{}", ran.err);
     }
@@ -138,22 +138,22 @@ fn a_command_that_brings_no_secret_is_told_with_what_it_did() {
 
 #[cfg(unix)]
 #[test]
-fn a_command_that_hangs_is_given_up_and_ended() {
+fn credential_command_that_hangs_is_killed() {
     let world = World::new();
     for command in [r#"["sleep", "600"]"#, r#""echo a-token; exec sleep 600""#] {
         let began = Instant::now();
-        let ran = by_command(&world, command, &["--request-timeout", "300ms"]);
+        let ran = run_with_command(&world, command, &["--request-timeout", "300ms"]);
         assert_eq!(ran.code, Some(4), "{}", ran.err);
-        assert!(ran.err.contains("did not end within 300ms"), "{}", ran.err);
+        assert!(ran.err.contains("timed out after 300ms"), "{}", ran.err);
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
-    // One that goes on in the background after it has printed is waited for no longer.
-    let ran = by_command(&world, r#""echo a-token; sleep 5 >/dev/null 2>&1 &""#, &[]);
+    // A background process that outlives the command is not waited for.
+    let ran = run_with_command(&world, r#""echo a-token; sleep 5 >/dev/null 2>&1 &""#, &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
 }
 
 #[test]
-fn a_refusal_for_want_of_a_scope_names_the_scope_of_that_command() {
+fn missing_scope_is_named_for_each_command() {
     let world = World::with(quick().with_scopes(["some:other"]));
     for (line, scope) in [
         (&["document", "x", "-f", "pdf"][..], "file:read"),
@@ -169,22 +169,22 @@ fn a_refusal_for_want_of_a_scope_names_the_scope_of_that_command() {
     ] {
         let ran = world.run(&[line, &["-q"]].concat());
         assert_eq!(ran.code, Some(4), "{line:?}: {}", ran.err);
-        let said = format!("the client needs the scope {scope}, and its user access to this");
-        assert!(ran.err.contains(&said), "{line:?}: {}", ran.err);
+        let advice = format!("the client needs the scope {scope}, and its user needs access");
+        assert!(ran.err.contains(&advice), "{line:?}: {}", ran.err);
     }
 }
 
-/// A service at which a token ends while the export is made.
-fn ending() -> World {
-    let ends = Rule::new(Endpoint::Operation, Fault::status(401)).on(Nth::Only(2));
+/// A service that rejects the token during the export.
+fn rejecting_token() -> World {
+    let rejected = Rule::new(Endpoint::Operation, Fault::status(401)).on(Nth::Only(2));
     let pending =
         Fault::Json { set: [("/status".into(), "started".into())].into(), remove: vec![] };
     let pending = Rule::new(Endpoint::Operation, pending).on(Nth::Only(1));
-    World::with(quick().with_scenario(Scenario::default().with_rule(ends).with_rule(pending)))
+    World::with(quick().with_scenario(Scenario::default().with_rule(rejected).with_rule(pending)))
 }
 
 #[test]
-fn a_client_goes_on_when_its_token_ends_in_the_middle() {
+fn expired_token_of_a_client_is_renewed() {
     let world = World::with(
         quick()
             .with_token_lifetime(Duration::from_millis(1_500))
@@ -200,21 +200,21 @@ fn a_client_goes_on_when_its_token_ends_in_the_middle() {
 }
 
 #[test]
-fn a_token_that_was_given_cannot_be_renewed_and_that_is_told() {
+fn fixed_token_that_expires_fails_and_can_be_resumed() {
     for (variables, flags, place) in [
         (&[("WORKIVA_TOKEN", "a-token")][..], &[][..], "WORKIVA_TOKEN"),
         (&[], &["--token-file", "token"], "token"),
     ] {
-        let world = ending();
+        let world = rejecting_token();
         world.write("token", "a-token");
         let line = ["document", "d1", "-f", "pdf", "-q"];
-        let ran = world.run_with(&[&NOBODY[..], variables].concat(), &[&line[..], flags].concat());
+        let ran =
+            world.run_with(&[&NO_CLIENT[..], variables].concat(), &[&line[..], flags].concat());
         assert_eq!(ran.code, Some(4), "{}", ran.err);
-        let said =
-            format!("the token of {place} has ended or was never good, and cannot be renewed");
-        assert!(ran.err.contains(&said), "{}", ran.err);
+        let advice = format!("the token from {place} is invalid or has expired: get a new one");
+        assert!(ran.err.contains(&advice), "{}", ran.err);
         assert!(ran.err.contains("try again:        yes: wexport jobs resume"), "{}", ran.err);
-        // With a client, it goes on where it was.
+        // A resume with a client continues the same export.
         world.done(&["jobs", "resume", "--failed", "-q"]);
         assert_eq!(world.submits(), 1);
     }

@@ -1,4 +1,4 @@
-//! Errors as people want them, and the exit code of each.
+//! Error messages and exit codes.
 
 use std::net::TcpListener;
 
@@ -6,25 +6,25 @@ use export_sim::{BodyKind, Endpoint, Fault, Nth, Rule, Scenario};
 
 use crate::world::{Ran, World, quick};
 
-/// A submit that is accepted, and yet there is nowhere to ask.
-const NOWHERE: &str = r#"[{"fault": "headers", "remove": ["location"]},
+/// A submit that is accepted without the URL of an operation.
+const NO_OPERATION: &str = r#"[{"fault": "headers", "remove": ["location"]},
     {"fault": "json", "remove": ["operationLocation"]}]"#;
 
-/// Runs an export into a scenario.
-fn into(scenario: &str, more: &[&str]) -> (World, Ran) {
+/// Runs an export with a scenario.
+fn run_scenario(scenario: &str, more: &[&str]) -> (World, Ran) {
     let world = World::with(quick().with_scenario(Scenario::from_json(scenario).unwrap()));
     let line = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--quiet", "--retries", "1"];
     let ran = world.run(&[&line, more].concat());
     (world, ran)
 }
 
-fn one(endpoint: &str, fault: &str) -> String {
+fn rule(endpoint: &str, fault: &str) -> String {
     format!(r#"{{"rules": [{{"match": {{"endpoint": "{endpoint}"}}, "then": {fault}}}]}}"#)
 }
 
 #[test]
-fn each_end_has_its_code_and_says_what_to_do() {
-    let mut said = String::new();
+fn each_error_has_a_code_and_advice() {
+    let mut errors = String::new();
     for (name, code, endpoint, fault) in [
         ("refused", 3, "submit", r#"{"fault": "status", "status": 400}"#),
         ("no scope", 4, "submit", r#"{"fault": "status", "status": 403}"#),
@@ -33,20 +33,20 @@ fn each_end_has_its_code_and_says_what_to_do() {
         ("failed", 5, "operation", r#"{"fault": "end_operation"}"#),
         ("gave up", 75, "operation", r#"{"fault": "status", "status": 503}"#),
         ("gateway", 6, "submit", r#"{"fault": "status", "status": 403, "body": "html"}"#),
-        ("protocol", 5, "submit", NOWHERE),
+        ("protocol", 5, "submit", NO_OPERATION),
         ("gone", 3, "download", r#"{"fault": "status", "status": 404}"#),
     ] {
-        let (world, ran) = into(&one(endpoint, fault), &[]);
+        let (world, ran) = run_scenario(&rule(endpoint, fault), &[]);
         assert_eq!(ran.code, Some(code), "{name}: {}", ran.err);
         assert!(!ran.err.contains("a-secret"), "{}", ran.err);
-        said.push_str(&format!("--- {name}: {code}\n{}", world.masked(&ran.err)));
+        errors.push_str(&format!("--- {name}: {code}\n{}", world.masked(&ran.err)));
         assert_eq!(world.names(""), [""; 0], "{name}");
     }
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(errors);
 }
 
 #[test]
-fn a_service_that_is_not_there_is_a_matter_of_the_network() {
+fn unreachable_service_is_a_network_error() {
     let world = World::new();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let base = format!("http://{address}");
@@ -58,13 +58,13 @@ fn a_service_that_is_not_there_is_a_matter_of_the_network() {
 }
 
 #[test]
-fn a_submit_that_may_have_mailed_somebody_is_not_sent_blindly() {
+fn submit_that_may_have_sent_an_email_is_not_resent() {
     let lost = Fault::Close { at: export_sim::Moment::BeforeHead };
     let rule = Rule::new(Endpoint::Submit, lost).on(Nth::Only(1));
     let world = World::with(quick().with_scenario(Scenario::default().with_rule(rule)));
     let ran = world.run(&["folder", "f1", "--email-on-complete", "--quiet"]);
     assert_eq!(ran.code, Some(6), "{}", ran.err);
-    assert!(ran.err.contains("not blindly"), "{}", ran.err);
+    assert!(ran.err.contains("only after a check"), "{}", ran.err);
     assert_eq!(world.submits(), 1);
 
     let job = world.done(&["jobs", "list"]).out;
@@ -76,7 +76,7 @@ fn a_submit_that_may_have_mailed_somebody_is_not_sent_blindly() {
 }
 
 #[test]
-fn an_endpoint_that_was_switched_off_is_called_that() {
+fn switched_off_endpoint_is_explained() {
     let scenario = r#"{"rules": [{"match": {"endpoint": "submit"}, "then": [
         {"fault": "status", "status": 404},
         {"fault": "headers", "set": {"sunset": "Sat, 31 Jan 2026 00:00:00 GMT"}}
@@ -90,11 +90,11 @@ fn an_endpoint_that_was_switched_off_is_called_that() {
 }
 
 #[test]
-fn a_page_in_place_of_a_file_is_no_file() {
+fn html_page_is_not_saved_as_the_file() {
     let page = Rule::new(Endpoint::Download, Fault::Body { body: BodyKind::Html });
     let world = World::with(quick().with_scenario(Scenario::default().with_rule(page)));
     let ran = world.run(&["document", "d1", "-f", "pdf", "--retries", "1", "--quiet"]);
     assert_eq!(ran.code, Some(6), "{}", ran.err);
-    // What is left is hidden, and for a resume.
+    // Only the hidden files of a resumable download are left.
     assert!(world.names("").iter().all(|name| name.starts_with('.')));
 }

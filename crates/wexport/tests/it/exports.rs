@@ -1,11 +1,11 @@
-//! Every kind of export, from the command line to the file.
+//! Exports of every kind, from the command line to the file.
 
 use export_sim::{Endpoint, Fault, Rule, Scenario};
 
 use crate::world::{World, quick};
 
-/// Runs a line and gives the request's body and the name of the file.
-fn exported(line: &[&str]) -> String {
+/// Runs an export. Returns the target and the body of the request, and the name of the file.
+fn export(line: &[&str]) -> String {
     let world = World::new();
     let ran = world.done(line);
     let submit = world.server.requests().into_iter().find(|r| r.target().ends_with("/export"));
@@ -17,7 +17,7 @@ fn exported(line: &[&str]) -> String {
 }
 
 #[test]
-fn each_command_asks_for_its_kind() {
+fn each_command_requests_its_kind() {
     let lines: [&[&str]; 13] = [
         &["document", "d1", "--format", "pdf"],
         &["document", "d1", "-f", "docx", "--sections", "a,b", "--include-leader-dots"],
@@ -33,12 +33,12 @@ fn each_command_asks_for_its_kind() {
         &["test-form", "t1"],
         &["attachment", "a1", "--test-form", "t", "--test-phase", "p", "--matrix", "m"],
     ];
-    let asked: Vec<String> = lines.into_iter().map(exported).collect();
-    insta::assert_snapshot!(asked.join("\n"));
+    let exports: Vec<String> = lines.into_iter().map(export).collect();
+    insta::assert_snapshot!(exports.join("\n"));
 }
 
 #[test]
-fn the_older_generation_has_its_own_paths_and_a_warning() {
+fn old_api_version_has_its_own_paths_and_a_warning() {
     let world = World::new();
     let line = ["file", "f1", "--kind", "Folder", "--api-version", "2022-01-01"];
     let ran = world.done(&line);
@@ -53,7 +53,7 @@ fn the_older_generation_has_its_own_paths_and_a_warning() {
 }
 
 #[test]
-fn denied_deprecated_endpoints_are_not_asked() {
+fn deny_deprecated_sends_nothing() {
     let world = World::new();
     let ran = world.run(&[
         "file",
@@ -65,15 +65,15 @@ fn denied_deprecated_endpoints_are_not_asked() {
         "--deny-deprecated",
     ]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
-    assert!(ran.err.contains("ends on 2027-01-31"), "{}", ran.err);
+    assert!(ran.err.contains("is switched off on 2027-01-31"), "{}", ran.err);
     assert!(world.requests().is_empty());
 }
 
 #[test]
-fn an_end_that_the_service_announces_is_warned_of_once() {
-    for (header, value, said) in [
+fn sunset_and_deprecation_headers_warn_once() {
+    for (header, value, warning) in [
         ("sunset", "Sun, 31 Jan 2027 00:00:00 GMT", "the endpoint in use"),
-        ("deprecation", "@1770854400", "calls the endpoint in use deprecated"),
+        ("deprecation", "@1770854400", "marks this endpoint as deprecated"),
     ] {
         let headers = Fault::Headers {
             set: [(header.to_owned(), value.to_owned())].into(),
@@ -82,13 +82,13 @@ fn an_end_that_the_service_announces_is_warned_of_once() {
         let rule = Rule::new(Endpoint::Submit, headers);
         let world = World::with(quick().with_scenario(Scenario::default().with_rule(rule)));
         let ran = world.done(&["document", "d1", "-f", "pdf", "--quiet"]);
-        assert!(ran.err.contains(said), "{header}: {}", ran.err);
+        assert!(ran.err.contains(warning), "{header}: {}", ran.err);
         assert_eq!(ran.err.matches("warning:").count(), 1, "{}", ran.err);
     }
 }
 
 #[test]
-fn an_end_that_is_announced_anew_is_not_warned_of_again() {
+fn known_sunset_with_a_new_date_warns_once() {
     let set = [("sunset".to_owned(), "Sat, 30 Jan 2027 00:00:00 GMT".to_owned())].into();
     let rule = Rule::new(Endpoint::Submit, Fault::Headers { set, remove: Vec::new() });
     let world = World::with(quick().with_scenario(Scenario::default().with_rule(rule)));
@@ -98,7 +98,7 @@ fn an_end_that_is_announced_anew_is_not_warned_of_again() {
 }
 
 #[test]
-fn a_dry_run_prints_the_request_and_sends_nothing() {
+fn dry_run_prints_the_request() {
     let world = World::new();
     let line = ["document", "d 1", "-f", "pdf", "--include-comments", "--dry-run"];
     insta::assert_snapshot!(world.masked(&world.done(&line).out));
@@ -108,7 +108,7 @@ fn a_dry_run_prints_the_request_and_sends_nothing() {
 }
 
 #[test]
-fn a_dry_run_needs_no_credentials() {
+fn dry_run_needs_no_credentials() {
     let world = World::new();
     let mut command = world.command(&["test-form", "t1", "--dry-run"]);
     let output = command.env_remove("WORKIVA_CLIENT_SECRET").output().unwrap();
@@ -116,7 +116,7 @@ fn a_dry_run_needs_no_credentials() {
 }
 
 #[test]
-fn a_body_that_a_script_has_is_sent_as_it_is() {
+fn body_is_sent_with_unknown_fields() {
     let world = World::new();
     std::fs::write(
         world.work().join("old.json"),
@@ -125,8 +125,8 @@ fn a_body_that_a_script_has_is_sent_as_it_is() {
     .unwrap();
     let line = ["file", "f1", "--body", "@old.json", "--option", "later.flag=true", "--dry-run"];
     let ran = world.done(&line);
-    assert!(ran.err.contains("asOf is unknown to this release"), "{}", ran.err);
-    assert!(ran.err.contains("later is unknown to this release"), "{}", ran.err);
+    assert!(ran.err.contains("unknown field 'asOf' is sent unchanged"), "{}", ran.err);
+    assert!(ran.err.contains("unknown field 'later' is sent unchanged"), "{}", ran.err);
     let (_, body) = ran.out.split_once("\n\n").unwrap();
     let sent: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(
@@ -141,7 +141,7 @@ fn a_body_that_a_script_has_is_sent_as_it_is() {
 }
 
 #[test]
-fn the_format_is_taken_from_the_name_of_the_file() {
+fn format_is_taken_from_the_file_extension() {
     let world = World::new();
     world.done(&["document", "d1", "-o", "report.DOCX"]);
     assert_eq!(world.server.requests()[1].body(), r#"{"format":"docx"}"#);
@@ -149,7 +149,7 @@ fn the_format_is_taken_from_the_name_of_the_file() {
 }
 
 #[test]
-fn an_operation_that_was_started_elsewhere_is_asked_after_and_fetched() {
+fn status_and_fetch_use_an_existing_operation() {
     let world = World::new();
     world.done(&["document", "d1", "-f", "pdf", "-o", "one.pdf"]);
     let url = world.requests()[2].split(' ').nth(1).unwrap().to_owned();
@@ -166,7 +166,7 @@ fn an_operation_that_was_started_elsewhere_is_asked_after_and_fetched() {
 
 #[cfg(feature = "demo")]
 #[test]
-fn the_demonstration_needs_nothing_and_leaves_real_files() {
+fn demo_needs_no_settings_and_writes_real_files() {
     let world = World::new();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_wexport"))
         .arg("demo")

@@ -1,12 +1,12 @@
-//! Help that fits a screen.
+//! The help, and its size.
 
 use crate::world::World;
 
-/// A terminal of 24 lines and 80 columns.
+/// The size of a terminal.
 const LINES: usize = 24;
 const COLUMNS: usize = 80;
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 25] = [
     &[],
     &["document"],
     &["spreadsheet"],
@@ -18,6 +18,7 @@ const COMMANDS: [&[&str]; 24] = [
     &["graph-report"],
     &["test-form"],
     &["attachment"],
+    &["batch"],
     &["status"],
     &["fetch"],
     &["jobs"],
@@ -34,7 +35,7 @@ const COMMANDS: [&[&str]; 24] = [
 ];
 
 #[test]
-fn the_short_help_of_every_command_fits_a_screen() {
+fn short_help_fits_a_screen() {
     let world = World::new();
     let mut all = String::new();
     for words in COMMANDS {
@@ -49,7 +50,7 @@ fn the_short_help_of_every_command_fits_a_screen() {
 }
 
 #[test]
-fn the_long_help_has_every_flag_and_fits_the_width() {
+fn long_help_fits_the_width() {
     let world = World::new();
     for words in COMMANDS {
         let ran = world.done(&[words, &["--help"]].concat());
@@ -60,7 +61,7 @@ fn the_long_help_has_every_flag_and_fits_the_width() {
 }
 
 #[test]
-fn the_overview_names_every_command() {
+fn overview_names_every_command() {
     let world = World::new();
     let overview = world.done(&["--help"]).out;
     for words in COMMANDS.into_iter().filter(|words| !words.is_empty()) {
@@ -72,12 +73,12 @@ fn the_overview_names_every_command() {
 }
 
 #[test]
-fn topics_fit_the_width_and_a_command_s_help_can_be_asked_for() {
+fn help_command_prints_topics_and_commands() {
     let world = World::new();
     let mut all = String::new();
-    for topic in ["exit-codes", "templates", "stores", "environment", "json"] {
+    for topic in ["exit-codes", "templates", "batch-files", "stores", "environment", "json"] {
         let ran = world.done(&["help", topic]);
-        assert!(ran.out.lines().all(|line| line.chars().count() <= 88), "{}", ran.out);
+        assert!(ran.out.lines().all(|line| line.chars().count() <= COLUMNS), "{}", ran.out);
         all.push_str(&format!("$ wexport help {topic}\n{}\n", ran.out));
     }
     insta::assert_snapshot!(all);
@@ -89,7 +90,7 @@ fn topics_fit_the_width_and_a_command_s_help_can_be_asked_for() {
 }
 
 #[test]
-fn completions_and_manual_pages_are_made_of_the_command_line_itself() {
+fn completions_and_manual_pages_are_generated() {
     let world = World::new();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = world.done(&["completions", shell]).out;

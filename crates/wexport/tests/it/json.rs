@@ -1,4 +1,4 @@
-//! Events for scripts.
+//! The events of `--json`.
 
 use export_sim::{Endpoint, Fault, Nth, RetryAfter, Rule, Scenario};
 use serde_json::Value;
@@ -10,7 +10,7 @@ fn events(text: &str) -> Vec<Value> {
 }
 
 #[test]
-fn the_schema_of_the_events_of_an_export() {
+fn export_prints_events() {
     let busy = Fault::Status {
         status: http_status(429),
         retry_after: Some(RetryAfter::Seconds(0)),
@@ -22,12 +22,12 @@ fn the_schema_of_the_events_of_an_export() {
     let ran = world.done(&["document", "d1", "-f", "pdf", "--json", "--poll-interval", "1ms"]);
     assert!(events(&ran.out).iter().all(|event| event["v"] == 1));
     assert_eq!(ran.err, "");
-    // The length of a back-off is a matter of chance.
+    // Back-offs have a random duration.
     insta::assert_snapshot!(world.masked(&without_waits(&ran.out)));
 }
 
 #[test]
-fn an_error_is_an_event_too() {
+fn error_is_an_event() {
     let refused = Rule::new(Endpoint::Submit, Fault::status(403));
     let world = World::with(quick().with_scenario(Scenario::default().with_rule(refused)));
     let ran = world.run(&["document", "d1", "-f", "pdf", "--json"]);
@@ -42,7 +42,7 @@ fn an_error_is_an_event_too() {
 }
 
 #[test]
-fn where_the_file_has_standard_output_the_events_are_on_the_other_stream() {
+fn events_go_to_stderr_if_stdout_has_the_file() {
     let world = World::new();
     let output = world.command(&["document", "d1", "-f", "pdf", "--json", "-o", "-"]).output();
     let output = output.unwrap();
@@ -55,7 +55,7 @@ fn where_the_file_has_standard_output_the_events_are_on_the_other_stream() {
     assert_eq!(self::events(&ran.err).len(), 1);
 }
 
-/// Waits, with their length taken out.
+/// The events without the durations of waits.
 fn without_waits(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {

@@ -1,4 +1,4 @@
-//! The program itself, against the simulated service.
+//! Runs the program against the simulated service.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 mod batch;

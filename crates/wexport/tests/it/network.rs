@@ -1,24 +1,24 @@
-//! TLS and proxies: whom the program believes, and which way it goes.
+//! TLS and proxies.
 
 use std::time::{Duration, Instant};
 
 use export_sim::{BodyKind, Certificate, Endpoint, Fault, RedirectTo, Rule, Scenario};
 
-use crate::proxy::{Forger, Proxy};
+use crate::proxy::{InterceptingCa, Proxy};
 use crate::world::{Ran, World, quick};
 
 const PDF: [&str; 7] = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--quiet"];
 
-/// A service that speaks TLS, with its authority in `ca.pem` and another one in `other.pem`.
-pub(crate) fn secure(certificate: Certificate) -> World {
+/// A world with a TLS service, its CA in `ca.pem`, and another CA in `other.pem`.
+pub(crate) fn tls_world(certificate: Certificate) -> World {
     let world = World::with(quick().with_certificate(certificate));
     world.write("ca.pem", world.server.ca_pem().unwrap());
-    world.write("other.pem", Forger::new("somebody else", None).pem);
+    world.write("other.pem", InterceptingCa::new("another CA", None).pem);
     world
 }
 
-/// A run that is to be refused at once, and to say why.
-fn refused_at_once(world: &World, variables: &[(&str, &str)], flags: &[&str]) -> Ran {
+/// Runs an export that has to fail at once.
+fn run_refused(world: &World, variables: &[(&str, &str)], flags: &[&str]) -> Ran {
     let began = Instant::now();
     let ran = world.run_with(variables, &[&PDF[..], flags].concat());
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}: {}", began.elapsed(), ran.err);
@@ -28,7 +28,7 @@ fn refused_at_once(world: &World, variables: &[(&str, &str)], flags: &[&str]) ->
 }
 
 #[test]
-fn the_authority_of_a_bundle_is_believed_wherever_it_is_named() {
+fn ca_bundles_are_trusted_from_every_source() {
     for (variables, flags) in [
         (&[][..], &["--ca-bundle", "ca.pem"][..]),
         (&[], &["--ca-bundle", "other.pem", "--ca-bundle", "ca.pem"]),
@@ -37,7 +37,7 @@ fn the_authority_of_a_bundle_is_believed_wherever_it_is_named() {
         (&[("WEXPORT_CA_BUNDLE", "other.pem")], &["--ca-bundle", "ca.pem"]),
         (&[("WEXPORT_CA_BUNDLE", "ca.pem"), ("SSL_CERT_FILE", "nowhere.pem")], &[]),
     ] {
-        let world = secure(Certificate::Valid);
+        let world = tls_world(Certificate::Valid);
         let ran = world.run_with(variables, &[&PDF[..], flags].concat());
         assert_eq!(ran.code, Some(0), "{variables:?} {flags:?}: {}", ran.err);
         assert!(world.read("a.pdf") == world.exported());
@@ -45,47 +45,47 @@ fn the_authority_of_a_bundle_is_believed_wherever_it_is_named() {
 }
 
 #[test]
-fn a_stronger_place_replaces_the_bundles_of_a_weaker_one() {
-    let world = secure(Certificate::Valid);
+fn ca_bundles_override_those_of_weaker_sources() {
+    let world = tls_world(Certificate::Valid);
     let variables = [("WEXPORT_CA_BUNDLE", "ca.pem")];
-    refused_at_once(&world, &variables, &["--ca-bundle", "other.pem"]);
+    run_refused(&world, &variables, &["--ca-bundle", "other.pem"]);
     world.write("wexport.toml", "ca_bundle = [\"other.pem\", \"ca.pem\"]\n");
     let config = ["--config", "wexport.toml"];
     world.done(&[&PDF[..], &config].concat());
     std::fs::remove_file(world.work().join("a.pdf")).unwrap();
-    refused_at_once(&world, &[("WEXPORT_CA_BUNDLE", "other.pem")], &config);
+    run_refused(&world, &[("WEXPORT_CA_BUNDLE", "other.pem")], &config);
 }
 
 #[test]
-fn a_server_that_is_not_believed_is_refused_at_once_with_what_to_do() {
-    for (certificate, flags, said) in [
+fn untrusted_certificates_fail_at_once() {
+    for (certificate, flags, message) in [
         (Certificate::Valid, ["--ca-bundle", "other.pem"], "an authority that this machine does"),
         (Certificate::WrongName, ["--ca-bundle", "ca.pem"], "is not for 127.0.0.1 but for wrong"),
         (Certificate::Expired, ["--ca-bundle", "ca.pem"], "its certificate has expired"),
     ] {
-        let world = secure(certificate);
-        let ran = refused_at_once(&world, &[], &flags);
-        assert!(ran.err.contains(said), "{}", ran.err);
-        assert!(ran.err.contains("give its authority with --ca-bundle"), "{}", ran.err);
+        let world = tls_world(certificate);
+        let ran = run_refused(&world, &[], &flags);
+        assert!(ran.err.contains(message), "{}", ran.err);
+        assert!(ran.err.contains("pass its CA with --ca-bundle"), "{}", ran.err);
         assert!(ran.err.contains("wexport doctor"), "{}", ran.err);
         assert!(world.requests().is_empty());
     }
 }
 
 #[test]
-fn a_bundle_that_is_of_no_use_is_named_with_its_place() {
-    let world = secure(Certificate::Valid);
+fn invalid_ca_bundles_are_rejected() {
+    let world = tls_world(Certificate::Valid);
     world.write("empty.pem", "");
     world.write("text.pem", "hello\n");
     world.write("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
-    for (file, said) in [
+    for (file, message) in [
         ("nowhere.pem", "nowhere.pem cannot be read"),
         (".", "the CA bundle . cannot be read"),
         ("empty.pem", "empty.pem holds no certificate"),
         ("text.pem", "text.pem holds no certificate"),
         ("broken.pem", "broken.pem is broken at certificate 1"),
     ] {
-        for (variables, place) in [
+        for (variables, source) in [
             (&[][..], "--ca-bundle: "),
             (&[("WEXPORT_CA_BUNDLE", file)], "WEXPORT_CA_BUNDLE: "),
             (&[("SSL_CERT_FILE", file)], "SSL_CERT_FILE: "),
@@ -93,7 +93,7 @@ fn a_bundle_that_is_of_no_use_is_named_with_its_place() {
             let flags = if variables.is_empty() { &["--ca-bundle", file][..] } else { &[] };
             let ran = world.run_with(variables, &[&PDF[..], flags].concat());
             assert_eq!(ran.code, Some(2), "{}", ran.err);
-            assert!(ran.err.contains(said) && ran.err.contains(place), "{}", ran.err);
+            assert!(ran.err.contains(message) && ran.err.contains(source), "{}", ran.err);
             assert!(ran.err.contains("a CA bundle is a PEM file"), "{}", ran.err);
         }
     }
@@ -101,25 +101,25 @@ fn a_bundle_that_is_of_no_use_is_named_with_its_place() {
 }
 
 #[test]
-fn through_a_proxy_that_re_signs_an_export_completes_with_its_authority_and_not_without() {
-    let world = secure(Certificate::Valid);
-    let forger = Forger::new("Company Proxy", world.server.ca_pem());
-    world.write("company.pem", &forger.pem);
-    let proxy = Proxy::resigning(forger);
-    let through = [("HTTPS_PROXY", proxy.url())];
-    let through = through.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let ran = refused_at_once(&world, &through, &["--ca-bundle", "ca.pem"]);
-    assert!(ran.err.contains("behind a proxy that re-signs TLS"), "{}", ran.err);
+fn intercepting_proxy_requires_its_ca() {
+    let world = tls_world(Certificate::Valid);
+    let ca = InterceptingCa::new("Company Proxy", world.server.ca_pem());
+    world.write("company.pem", &ca.pem);
+    let proxy = Proxy::intercepting(ca);
+    let url = proxy.url();
+    let variables = [("HTTPS_PROXY", url.as_str())];
+    let ran = run_refused(&world, &variables, &["--ca-bundle", "ca.pem"]);
+    assert!(ran.err.contains("behind a proxy that inspects TLS"), "{}", ran.err);
     assert!(world.requests().is_empty());
 
-    let ran = world.run_with(&through, &[&PDF[..], &["--ca-bundle", "company.pem"]].concat());
+    let ran = world.run_with(&variables, &[&PDF[..], &["--ca-bundle", "company.pem"]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(world.read("a.pdf") == world.exported());
 }
 
 #[test]
-fn a_proxy_that_wants_a_password_gets_it_from_a_url_and_says_so_without() {
-    let world = secure(Certificate::Valid);
+fn proxy_password_is_taken_from_the_url() {
+    let world = tls_world(Certificate::Valid);
     let proxy = Proxy::with_password();
     let bundle = ["--ca-bundle", "ca.pem"];
     for (user, code) in [("", 6), ("me:wr0ng@", 6), ("me:s3same@", 0), ("me:s3%73ame@", 0)] {
@@ -137,23 +137,23 @@ fn a_proxy_that_wants_a_password_gets_it_from_a_url_and_says_so_without() {
     }
     // The flag takes no password.
     std::fs::remove_file(world.work().join("a.pdf")).unwrap();
-    let ran = refused_at_once(&world, &[], &[&bundle[..], &["--proxy", &proxy.url()]].concat());
+    let ran = run_refused(&world, &[], &[&bundle[..], &["--proxy", &proxy.url()]].concat());
     assert!(ran.err.contains("407"), "{}", ran.err);
-    for head in proxy.asked() {
+    for head in proxy.connects() {
         assert!(!head.contains("a-secret") && !head.contains("Bearer"), "{head}");
     }
 }
 
 #[test]
-fn who_is_named_by_no_proxy_is_reached_directly() {
+fn no_proxy_hosts_are_reached_directly() {
     let proxy = Proxy::open();
     let url = proxy.url();
     let export = |variables: &[(&str, &str)], flags: &[&str]| {
         let world = World::new();
-        let asked = proxy.asked().len();
+        let before = proxy.connects().len();
         let ran = world.run_with(variables, &[&PDF[..], flags].concat());
         assert_eq!(ran.code, Some(0), "{variables:?}: {}", ran.err);
-        proxy.asked().len() > asked
+        proxy.connects().len() > before
     };
     let http = ("http_proxy", url.as_str());
     assert!(export(&[http], &[]));
@@ -164,22 +164,22 @@ fn who_is_named_by_no_proxy_is_reached_directly() {
     }
     assert!(!export(&[http], &["--proxy", "none"]));
     assert!(!export(&[http, ("WEXPORT_PROXY", "none")], &[]));
-    // The flag is for everything, and a variable is weaker than it.
+    // The flag overrides NO_PROXY and the other variables.
     assert!(export(&[("NO_PROXY", "*")], &["--proxy", &url]));
     assert!(export(&[("http_proxy", "http://127.0.0.1:9")], &["--proxy", &url]));
     assert!(!export(&[("https_proxy", &url)], &[]));
 }
 
 #[test]
-fn a_socks_proxy_is_refused_before_anything_is_sent() {
+fn socks_proxies_are_rejected() {
     let world = World::new();
     let socks = "socks5h://me:hunter2@127.0.0.1:1080";
     for variable in ["WEXPORT_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
         let ran = world.run_with(&[(variable, socks)], &PDF);
         assert_eq!(ran.code, Some(2), "{variable}: {}", ran.err);
-        let said =
+        let message =
             format!("error: {variable}: only http and https proxies are supported, not SOCKS");
-        assert!(ran.err.contains(&said), "{}", ran.err);
+        assert!(ran.err.contains(&message), "{}", ran.err);
         assert!(!ran.err.contains("hunter2"), "{}", ran.err);
     }
     let ran = world.run(&[&PDF[..], &["--proxy", "socks5://127.0.0.1:1080"]].concat());
@@ -188,7 +188,7 @@ fn a_socks_proxy_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_page_of_a_gateway_is_called_that_whatever_it_stands_in_for() {
+fn gateway_pages_are_reported_as_such() {
     let page =
         Fault::Status { status: http::StatusCode::OK, retry_after: None, body: BodyKind::Html };
     let login = Fault::Redirect {
@@ -202,7 +202,7 @@ fn a_page_of_a_gateway_is_called_that_whatever_it_stands_in_for() {
             let world = World::with(quick().with_scenario(scenario));
             let ran = world.run(&[&PDF[..], &["--retries", "0"]].concat());
             assert_eq!(ran.code, Some(6), "{endpoint:?}: {}", ran.err);
-            assert!(ran.err.contains("a proxy or gateway answered"), "{endpoint:?}: {}", ran.err);
+            assert!(ran.err.contains("a proxy or gateway responded"), "{endpoint:?}: {}", ran.err);
             assert!(ran.err.contains("check --proxy, HTTPS_PROXY and NO_PROXY"), "{}", ran.err);
         }
     }

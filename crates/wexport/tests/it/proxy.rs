@@ -1,4 +1,4 @@
-//! Proxies as companies have them: one that wants a password, one that re-signs TLS.
+//! A test proxy: open, with a password, intercepting TLS, or refusing.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,40 +18,40 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 /// A proxy that runs until it is dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
+    connects: Arc<Mutex<Vec<String>>>,
     _stop: oneshot::Sender<()>,
 }
 
-/// What a proxy does with who asks it for a connection.
+/// What a proxy does with CONNECT requests.
 #[derive(Clone)]
-enum Manner {
-    /// Opens it for whoever knows the password.
+enum Mode {
+    /// Opens a tunnel, if the request has this authorization.
     Open { authorization: Option<&'static str> },
-    /// Opens it, and reads along.
-    Resign(Arc<Forger>),
-    /// Answers this.
-    Answer(&'static str),
+    /// Intercepts TLS.
+    Intercept(Arc<InterceptingCa>),
+    /// Responds with a status.
+    Refuse(&'static str),
 }
 
 impl Proxy {
-    /// Lets everybody through.
+    /// A proxy that requires no password.
     pub(crate) fn open() -> Self {
-        Self::start(Manner::Open { authorization: None })
+        Self::start(Mode::Open { authorization: None })
     }
 
-    /// Lets `me:s3same` through.
+    /// A proxy that requires `me:s3same`.
     pub(crate) fn with_password() -> Self {
-        Self::start(Manner::Open { authorization: Some("Basic bWU6czNzYW1l") })
+        Self::start(Mode::Open { authorization: Some("Basic bWU6czNzYW1l") })
     }
 
-    /// Shows certificates of an authority of its own, and believes the service's.
-    pub(crate) fn resigning(forger: Forger) -> Self {
-        Self::start(Manner::Resign(Arc::new(forger)))
+    /// A proxy that intercepts TLS with certificates of its own CA.
+    pub(crate) fn intercepting(ca: InterceptingCa) -> Self {
+        Self::start(Mode::Intercept(Arc::new(ca)))
     }
 
-    /// Answers with this status, whatever it is asked for.
-    pub(crate) fn answering(status: &'static str) -> Self {
-        Self::start(Manner::Answer(status))
+    /// A proxy that responds with this status to all requests.
+    pub(crate) fn refusing(status: &'static str) -> Self {
+        Self::start(Mode::Refuse(status))
     }
 
     pub(crate) fn url(&self) -> String {
@@ -62,96 +62,96 @@ impl Proxy {
         self.address
     }
 
-    /// The heads of all requests for a connection.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    /// The heads of all CONNECT requests.
+    pub(crate) fn connects(&self) -> Vec<String> {
+        self.connects.lock().unwrap().clone()
     }
 
-    fn start(manner: Manner) -> Self {
-        let asked = Arc::default();
-        let (tell, told) = mpsc::channel();
+    fn start(mode: Mode) -> Self {
+        let connects = Arc::default();
+        let (sender, receiver) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
-        let seen = Arc::clone(&asked);
+        let recorded = Arc::clone(&connects);
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {
                 tokio::select! {
-                    () = listen(manner, seen, tell) => {}
+                    () = listen(mode, recorded, sender) => {}
                     _ = stopped => {}
                 }
             });
         });
-        Self { address: told.recv().unwrap(), asked, _stop: stop }
+        Self { address: receiver.recv().unwrap(), connects, _stop: stop }
     }
 }
 
-async fn listen(manner: Manner, asked: Arc<Mutex<Vec<String>>>, tell: Sender<SocketAddr>) {
+async fn listen(mode: Mode, connects: Arc<Mutex<Vec<String>>>, address: Sender<SocketAddr>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    tell.send(listener.local_addr().unwrap()).unwrap();
+    address.send(listener.local_addr().unwrap()).unwrap();
     loop {
         let (client, _) = listener.accept().await.unwrap();
-        // Who goes away in the middle is of no interest.
-        tokio::spawn(serve(client, manner.clone(), Arc::clone(&asked)));
+        // Errors are ignored: clients may close a connection at any time.
+        tokio::spawn(serve(client, mode.clone(), Arc::clone(&connects)));
     }
 }
 
 async fn serve(
     mut client: TcpStream,
-    manner: Manner,
-    asked: Arc<Mutex<Vec<String>>>,
+    mode: Mode,
+    connects: Arc<Mutex<Vec<String>>>,
 ) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(client.read_u8().await?);
     }
     let head = String::from_utf8(head).unwrap();
-    asked.lock().unwrap().push(head.clone());
+    connects.lock().unwrap().push(head.clone());
     let target = head.split(' ').nth(1).unwrap().to_owned();
-    let refusal = match &manner {
-        Manner::Answer(status) => Some(*status),
-        Manner::Open { authorization: Some(expected) } if !head.contains(expected) => {
+    let refusal = match &mode {
+        Mode::Refuse(status) => Some(*status),
+        Mode::Open { authorization: Some(expected) } if !head.contains(expected) => {
             Some("407 Proxy Authentication Required")
         }
         _ => None,
     };
     if let Some(status) = refusal {
-        let answer = format!(
+        let response = format!(
             "HTTP/1.1 {status}\r\nProxy-Authenticate: Basic realm=\"company\"\r\n\
              Content-Length: 0\r\nConnection: close\r\n\r\n"
         );
-        return client.write_all(answer.as_bytes()).await;
+        return client.write_all(response.as_bytes()).await;
     }
     let mut service = TcpStream::connect(&target).await?;
     client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
-    match manner {
-        Manner::Resign(forger) => forger.sit_between(client, service, &target).await,
+    match mode {
+        Mode::Intercept(ca) => ca.intercept(client, service, &target).await,
         _ => copy_bidirectional(&mut client, &mut service).await.map(drop),
     }
 }
 
-/// An authority that signs certificates for hosts that are not its own.
-pub(crate) struct Forger {
+/// A CA that issues certificates for any host, as that of a proxy that inspects TLS.
+pub(crate) struct InterceptingCa {
     pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
-    believes: RootCertStore,
+    trusted: RootCertStore,
 }
 
-impl Forger {
-    /// One that believes the authority in `pem`.
+impl InterceptingCa {
+    /// A CA whose proxy trusts services with certificates of the CA in `pem`.
     pub(crate) fn new(name: &str, pem: Option<&str>) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
-        let mut believes = RootCertStore::empty();
+        let mut trusted = RootCertStore::empty();
         if let Some(pem) = pem {
-            believes.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+            trusted.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
         }
-        Self { pem: certificate.pem(), issuer: Issuer::new(params, key), believes }
+        Self { pem: certificate.pem(), issuer: Issuer::new(params, key), trusted }
     }
 
-    async fn sit_between(
+    async fn intercept(
         &self,
         client: TcpStream,
         service: TcpStream,
@@ -183,7 +183,7 @@ impl Forger {
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_root_certificates(self.believes.clone())
+            .with_root_certificates(self.trusted.clone())
             .with_no_client_auth();
         Arc::new(config)
     }

@@ -1,43 +1,44 @@
-//! Something between the program and a server: it writes down, cuts off, holds up.
+//! A TCP relay between the program and a server: records, closes and stalls connections.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What is done with bytes on their way to the server.
+/// What the relay does with bytes for the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum Action {
     Pass,
-    /// The connection breaks off before them.
+    /// Drops them, and closes the connection.
     Close,
-    /// They go nowhere, and the connection stays.
+    /// Drops them, and keeps the connection open.
     Hold,
-    /// They are passed on, and the connection breaks off before the answer.
+    /// Passes them, and closes the connection before the response.
     LoseAnswer,
 }
 
-/// Decides about bytes, knowing how many went before them in all.
-pub(crate) type Judge = dyn Fn(&[u8], usize) -> Act + Send + Sync;
+/// Chooses the action for bytes. The second argument is the number of bytes before them, of all
+/// connections.
+pub(crate) type Policy = dyn Fn(&[u8], usize) -> Action + Send + Sync;
 
-/// Passes connections on.
+/// Relays connections.
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Relay {
-    /// Passes on to `target`.
+    /// Relays to `target`.
     pub(crate) fn start(
         target: SocketAddr,
-        judge: impl Fn(&[u8], usize) -> Act + Send + Sync + 'static,
+        policy: impl Fn(&[u8], usize) -> Action + Send + Sync + 'static,
     ) -> Self {
-        Self::listen(Arc::new(judge), move |_| target)
+        Self::listen(Arc::new(policy), move |_| target)
     }
 
-    /// A proxy: passes on to where CONNECT says.
+    /// Relays to the target of CONNECT requests, as a proxy.
     pub(crate) fn proxy() -> Self {
-        Self::listen(Arc::new(|_: &[u8], _| Act::Pass), |client| {
+        Self::listen(Arc::new(|_: &[u8], _| Action::Pass), |client| {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
                 let mut byte = [0];
@@ -52,7 +53,7 @@ impl Relay {
     }
 
     fn listen(
-        judge: Arc<Judge>,
+        policy: Arc<Policy>,
         target: impl Fn(&mut TcpStream) -> SocketAddr + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -61,11 +62,11 @@ impl Relay {
         let all = Arc::clone(&seen);
         thread::spawn(move || {
             for client in listener.incoming() {
-                let (mut client, judge) = (client.unwrap(), Arc::clone(&judge));
+                let (mut client, policy) = (client.unwrap(), Arc::clone(&policy));
                 let (all, target) = (Arc::clone(&all), Arc::clone(&target));
                 thread::spawn(move || {
                     if let Ok(server) = TcpStream::connect(target(&mut client)) {
-                        carry(client, server, &all, &*judge);
+                        relay(client, server, &all, &*policy);
                     }
                 });
             }
@@ -73,13 +74,13 @@ impl Relay {
         Self { address, seen }
     }
 
-    /// All that was on its way to the server.
+    /// All bytes for the server.
     pub(crate) fn seen(&self) -> String {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
     }
 }
 
-fn carry(mut client: TcpStream, mut server: TcpStream, all: &Mutex<Vec<u8>>, judge: &Judge) {
+fn relay(mut client: TcpStream, mut server: TcpStream, all: &Mutex<Vec<u8>>, policy: &Policy) {
     let (mut back, mut answers) = (client.try_clone().unwrap(), server.try_clone().unwrap());
     let is_lost = Arc::new(Mutex::new(false));
     let lost = Arc::clone(&is_lost);
@@ -100,11 +101,11 @@ fn carry(mut client: TcpStream, mut server: TcpStream, all: &Mutex<Vec<u8>>, jud
             all.extend_from_slice(bytes);
             all.len() - length
         };
-        match judge(bytes, before) {
-            Act::Pass => {}
-            Act::LoseAnswer => *is_lost.lock().unwrap() = true,
-            Act::Close => break,
-            Act::Hold => loop {
+        match policy(bytes, before) {
+            Action::Pass => {}
+            Action::LoseAnswer => *is_lost.lock().unwrap() = true,
+            Action::Close => break,
+            Action::Hold => loop {
                 thread::park();
             },
         }

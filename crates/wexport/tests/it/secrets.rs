@@ -1,4 +1,4 @@
-//! No secret and no token is anywhere that somebody could read it.
+//! No secret and no token is printed or stored.
 
 use std::fs;
 use std::path::Path;
@@ -7,13 +7,13 @@ use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
 
 use crate::world::{Ran, World, quick};
 
-/// Everything that is kept in a folder and below, file names included.
-fn everything(folder: &Path) -> Vec<(String, Vec<u8>)> {
+/// All files below a folder, with their names.
+fn all_files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(everything(&path));
+            found.extend(all_files(&path));
         } else {
             found.push((path.display().to_string(), fs::read(&path).unwrap()));
         }
@@ -25,22 +25,22 @@ fn contains(haystack: &[u8], needle: &str) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 
-/// Looks through what a run has printed and left behind, for everything that was sent as a secret.
-fn search(world: &World, ran: &Ran, what: &str) {
+/// Checks that no secret that was sent is in the output of a run, or in the files that it left.
+fn assert_no_secrets(world: &World, ran: &Ran, context: &str) {
     let mut secrets = vec!["a-secret".to_owned(), "a-token".to_owned()];
     for request in world.server.requests() {
         if let Some(value) = request.header("authorization") {
             secrets.push(value.rsplit(' ').next().unwrap().to_owned());
         }
     }
-    let mut places = everything(&world.work());
-    places.extend(everything(&world.home()));
+    let mut places = all_files(&world.work());
+    places.extend(all_files(&world.home()));
     places.push(("standard output".into(), ran.out.clone().into()));
     places.push(("standard error".into(), ran.err.clone().into()));
-    assert!(places.iter().any(|(name, _)| name.ends_with("events.ndjson")), "{what}");
+    assert!(places.iter().any(|(name, _)| name.ends_with("events.ndjson")), "{context}");
     for (place, bytes) in places {
         for secret in &secrets {
-            assert!(!contains(&bytes, secret), "{what}: {secret} is in {place}");
+            assert!(!contains(&bytes, secret), "{context}: {secret} is in {place}");
         }
     }
 }
@@ -48,26 +48,30 @@ fn search(world: &World, ran: &Ran, what: &str) {
 const DISPLAYS: [&[&str]; 3] = [&[], &["--quiet"], &["--json"]];
 
 #[test]
-fn an_export_that_succeeds_leaves_no_secret_behind() {
+fn successful_export_leaves_no_secret() {
     for display in DISPLAYS {
         for place in [&["-o", "a.pdf", "--receipt"][..], &["-o", "-"]] {
-            let stumbles = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
-            let scenario = Scenario::default().with_rule(stumbles);
+            let unavailable = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+            let scenario = Scenario::default().with_rule(unavailable);
             let world = World::with(quick().with_scenario(scenario));
             let ran = world.done(&[&["document", "d1", "-f", "pdf"], place, display].concat());
-            let asked = world.server.requests();
-            assert!(asked.iter().any(|request| request.header("authorization").is_some()));
-            search(&world, &ran, &format!("{display:?} {place:?}"));
+            let requests = world.server.requests();
+            assert!(requests.iter().any(|request| request.header("authorization").is_some()));
+            assert_no_secrets(&world, &ran, &format!("{display:?} {place:?}"));
             let job = world.done(&["jobs", "list"]).out;
             let id = job.split(' ').next().unwrap();
-            search(&world, &world.done(&["jobs", "show", id]), "jobs show");
-            search(&world, &world.done(&["jobs", "show", id, "--json"]), "jobs show --json");
+            assert_no_secrets(&world, &world.done(&["jobs", "show", id]), "jobs show");
+            assert_no_secrets(
+                &world,
+                &world.done(&["jobs", "show", id, "--json"]),
+                "jobs show --json",
+            );
         }
     }
 }
 
 #[test]
-fn an_export_that_fails_leaves_no_secret_behind() {
+fn failed_export_leaves_no_secret() {
     for display in DISPLAYS {
         for (endpoint, status) in [
             (Endpoint::Token, 401),
@@ -81,31 +85,31 @@ fn an_export_that_fails_leaves_no_secret_behind() {
             let line = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--retries", "1"];
             let ran = world.run(&[&line[..], display].concat());
             assert_ne!(ran.code, Some(0));
-            search(&world, &ran, &format!("{display:?} {endpoint:?} {status}"));
+            assert_no_secrets(&world, &ran, &format!("{display:?} {endpoint:?} {status}"));
         }
     }
 }
 
 #[test]
-fn a_token_that_was_given_is_nowhere_either() {
+fn export_with_a_fixed_token_leaves_no_secret() {
     for display in DISPLAYS {
         let world = World::new();
         let variables = [("WORKIVA_CLIENT_SECRET", ""), ("WORKIVA_TOKEN", "a-token")];
         let line = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--receipt"];
         let ran = world.run_with(&variables, &[&line[..], display].concat());
         assert_eq!(ran.code, Some(0), "{}", ran.err);
-        search(&world, &ran, &format!("{display:?}"));
+        assert_no_secrets(&world, &ran, &format!("{display:?}"));
         let refused = world.run_with(
             &[variables[0], ("WORKIVA_TOKEN", "a-token-too-many")],
             &[&line[..], display].concat(),
         );
         assert_eq!(refused.code, Some(4), "{}", refused.err);
-        search(&world, &refused, &format!("refused {display:?}"));
+        assert_no_secrets(&world, &refused, &format!("refused {display:?}"));
     }
 }
 
 #[test]
-fn a_batch_leaves_no_secret_behind() {
+fn batch_leaves_no_secret() {
     for display in DISPLAYS {
         let refused = Rule::new(Endpoint::Submit, Fault::status(403)).on(Nth::Only(2));
         let scenario = Scenario::default().with_rule(refused);
@@ -117,11 +121,11 @@ fn a_batch_leaves_no_secret_behind() {
         let line = ["batch", "list.csv", "-o", "{id}.{ext}", "--results", "results.jsonl"];
         let ran = world.run(&[&line[..], display].concat());
         assert_eq!(ran.code, Some(8), "{}", ran.err);
-        search(&world, &ran, &format!("{display:?}"));
+        assert_no_secrets(&world, &ran, &format!("{display:?}"));
         let listed = world.done(&["jobs", "list"]).out;
         let id = listed.split(' ').next().unwrap();
         for words in [&["jobs", "show", id][..], &["jobs", "show", id, "--json"]] {
-            search(&world, &world.done(words), &format!("{words:?}"));
+            assert_no_secrets(&world, &world.done(words), &format!("{words:?}"));
         }
     }
 }

@@ -1,23 +1,23 @@
-//! Where settings and credentials come from, and which of them counts.
+//! The sources of settings and credentials, and their order of precedence.
 
 use std::fs;
 
 use crate::world::{Ran, World};
 
-const DRY: [&str; 5] = ["document", "d1", "-f", "pdf", "--dry-run"];
+const DRY_RUN: [&str; 5] = ["document", "d1", "-f", "pdf", "--dry-run"];
 
-/// The host to which a request would go, with this config file and these variables.
-fn host(config: &str, variables: &[(&str, &str)], flags: &[&str]) -> Ran {
+/// A dry run with a config file and variables.
+fn dry_run(config: &str, variables: &[(&str, &str)], flags: &[&str]) -> Ran {
     let world = World::new();
     let folder = world.home().join(".config/wexport");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("config.toml"), config).unwrap();
-    let mut command = world.command(&[&DRY[..], flags].concat());
+    let mut command = world.command(&[&DRY_RUN[..], flags].concat());
     command.env_remove("WEXPORT_BASE_URL").envs(variables.iter().copied());
     world.ran(command.output().unwrap())
 }
 
-fn goes_to(ran: &Ran, host: &str) {
+fn assert_host(ran: &Ran, host: &str) {
     assert!(ran.out.contains(&format!("host: {host}\n")), "{host}: {}{}", ran.out, ran.err);
 }
 
@@ -34,26 +34,26 @@ region = "apac"
 "#;
 
 #[test]
-fn a_flag_beats_the_environment_which_beats_the_profile_which_beats_the_file() {
+fn flags_override_variables_profiles_and_the_file() {
     let apac = [("WEXPORT_REGION", "apac")];
-    goes_to(&host("", &[], &[]), "api.app.wdesk.com");
-    goes_to(&host(CONFIG, &[], &[]), "api.eu.wdesk.com");
-    goes_to(&host(CONFIG, &[], &["--profile", "asia"]), "api.apac.wdesk.com");
-    goes_to(&host(CONFIG, &[("WEXPORT_PROFILE", "asia")], &[]), "api.apac.wdesk.com");
-    goes_to(&host(CONFIG, &apac, &["--profile", "sandbox"]), "api.apac.wdesk.com");
-    goes_to(&host(CONFIG, &apac, &["--region", "us"]), "api.app.wdesk.com");
-    goes_to(&host(CONFIG, &apac, &["--base-url", "https://x.example"]), "x.example");
-    goes_to(&host(CONFIG, &[("WEXPORT_REGION", "")], &[]), "api.eu.wdesk.com");
+    assert_host(&dry_run("", &[], &[]), "api.app.wdesk.com");
+    assert_host(&dry_run(CONFIG, &[], &[]), "api.eu.wdesk.com");
+    assert_host(&dry_run(CONFIG, &[], &["--profile", "asia"]), "api.apac.wdesk.com");
+    assert_host(&dry_run(CONFIG, &[("WEXPORT_PROFILE", "asia")], &[]), "api.apac.wdesk.com");
+    assert_host(&dry_run(CONFIG, &apac, &["--profile", "sandbox"]), "api.apac.wdesk.com");
+    assert_host(&dry_run(CONFIG, &apac, &["--region", "us"]), "api.app.wdesk.com");
+    assert_host(&dry_run(CONFIG, &apac, &["--base-url", "https://x.example"]), "x.example");
+    assert_host(&dry_run(CONFIG, &[("WEXPORT_REGION", "")], &[]), "api.eu.wdesk.com");
 }
 
 #[test]
-fn a_profile_s_base_url_beats_the_region_for_everybody() {
-    goes_to(&host(CONFIG, &[], &["--profile", "sandbox"]), "api.sandbox.example");
+fn base_url_of_a_profile_overrides_a_region_outside() {
+    assert_host(&dry_run(CONFIG, &[], &["--profile", "sandbox"]), "api.sandbox.example");
 }
 
 #[test]
-fn a_config_file_that_is_wrong_says_where() {
-    let mut said = String::new();
+fn invalid_config_files_are_rejected() {
+    let mut errors = String::new();
     for (config, flags) in [
         ("region = ", &[][..]),
         ("region = \"eu\"\nregon = \"us\"", &[]),
@@ -65,7 +65,7 @@ fn a_config_file_that_is_wrong_says_where() {
         (CONFIG, &["--profile", "nightly"]),
         ("", &["--config", "nowhere.toml"]),
     ] {
-        let ran = host(config, &[], flags);
+        let ran = dry_run(config, &[], flags);
         assert!(matches!(ran.code, Some(2 | 7)), "{config}: {}", ran.err);
         assert!(!ran.err.contains("hunter2"), "{}", ran.err);
         let home = ran.err.find("/.config").map(|at| ran.err[..at].rfind(' ').unwrap_or(0) + 1);
@@ -73,17 +73,17 @@ fn a_config_file_that_is_wrong_says_where() {
             (Some(from), Some(to)) => ran.err.replace(&ran.err[from..to], "~"),
             _ => ran.err,
         };
-        said.push_str(&format!(
+        errors.push_str(&format!(
             "{:?} {}\n{text}",
             config.replace("hunter2", "..."),
             flags.join(" ")
         ));
     }
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(errors);
 }
 
-/// Runs an export with nothing but these credentials.
-fn as_whom(variables: &[(&str, &str)], flags: &[&str], stdin: &str) -> (World, Ran) {
+/// Runs an export with these credentials, and no others.
+fn run_with_credentials(variables: &[(&str, &str)], flags: &[&str], stdin: &str) -> (World, Ran) {
     let world = World::new();
     fs::write(world.work().join("stdin"), stdin).unwrap();
     fs::write(world.work().join("token"), "a-token\n").unwrap();
@@ -109,7 +109,7 @@ fn make_private(world: &World, file: &str) {
 fn make_private(_world: &World, _file: &str) {}
 
 #[test]
-fn credentials_come_from_the_environment_a_file_or_standard_input() {
+fn credentials_are_read_from_variables_files_and_stdin() {
     let id = ("WORKIVA_CLIENT_ID", "an-id");
     for (variables, flags, stdin) in [
         (&[("WORKIVA_TOKEN", "a-token")][..], &[][..], ""),
@@ -121,18 +121,18 @@ fn credentials_come_from_the_environment_a_file_or_standard_input() {
         (&[("WORKIVA_TOKEN", "wrong")], &["--token-stdin"], "a-token\n"),
         (&[], &["--client-id", "an-id", "--client-secret-file", "secret"], ""),
     ] {
-        let (_, ran) = as_whom(variables, flags, stdin);
+        let (_, ran) = run_with_credentials(variables, flags, stdin);
         assert_eq!(ran.code, Some(0), "{variables:?} {flags:?}: {}", ran.err);
         assert_eq!(ran.err, "", "{variables:?} {flags:?}");
     }
-    let (_, ran) = as_whom(&[("WORKIVA_TOKEN", "wrong")], &[], "");
+    let (_, ran) = run_with_credentials(&[("WORKIVA_TOKEN", "wrong")], &[], "");
     assert_eq!(ran.code, Some(4), "{}", ran.err);
-    let (_, ran) = as_whom(&[], &["--token-stdin"], " \n");
+    let (_, ran) = run_with_credentials(&[], &["--token-stdin"], " \n");
     assert_eq!(ran.code, Some(2), "{}", ran.err);
 }
 
 #[test]
-fn a_command_of_the_config_file_prints_the_credentials() {
+fn credential_command_prints_the_credentials() {
     for (command, code) in [
         (r#""echo a-token""#, 0),
         (r#"["echo", "a-token"]"#, 0),
@@ -163,7 +163,7 @@ fn a_command_of_the_config_file_prints_the_credentials() {
 
 #[cfg(unix)]
 #[test]
-fn a_secret_s_file_that_others_may_read_is_warned_about_or_refused() {
+fn secret_file_readable_by_others_warns_or_fails() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new();
     let path = world.work().join("token");
@@ -171,14 +171,14 @@ fn a_secret_s_file_that_others_may_read_is_warned_about_or_refused() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let line = ["document", "d1", "-f", "pdf", "-q", "--token-file", "token"];
     let ran = world.done(&line);
-    assert!(ran.err.contains("warning: others than you may read token"), "{}", ran.err);
+    assert!(ran.err.contains("warning: other users can read token"), "{}", ran.err);
     let ran = world.run(&[&line[..], &["--strict-permissions"]].concat());
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("chmod 600 token"), "{}", ran.err);
 }
 
 #[test]
-fn the_program_says_who_it_is() {
+fn requests_have_the_user_agent() {
     let world = World::new();
     world.done(&["document", "d1", "-f", "pdf"]);
     let agent = concat!("wexport/", env!("CARGO_PKG_VERSION"));

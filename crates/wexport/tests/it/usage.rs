@@ -1,23 +1,23 @@
-//! What cannot be is refused before anything is sent, in the words of the flags.
+//! Invalid command lines are rejected before anything is sent, with messages that name flags.
 
 use crate::world::World;
 
-/// What is said about a command line that is refused.
-fn refusals(world: &World, lines: &[&[&str]]) -> String {
-    let mut said = String::new();
+/// The errors of invalid command lines.
+fn errors(world: &World, lines: &[&[&str]]) -> String {
+    let mut errors = String::new();
     for line in lines {
         let ran = world.run(line);
         assert_eq!(ran.code, Some(2), "{line:?}: {}", ran.err);
-        said.push_str(&format!("$ wexport {}\n{}", line.join(" "), world.masked(&ran.err)));
+        errors.push_str(&format!("$ wexport {}\n{}", line.join(" "), world.masked(&ran.err)));
     }
     assert!(world.requests().is_empty());
-    said
+    errors
 }
 
 #[test]
-fn options_that_do_not_belong_together_are_refused_by_their_flags() {
+fn options_of_other_kinds_and_formats_are_rejected() {
     let world = World::new();
-    insta::assert_snapshot!(refusals(
+    insta::assert_snapshot!(errors(
         &world,
         &[
             &["document", "d1"],
@@ -49,9 +49,9 @@ fn options_that_do_not_belong_together_are_refused_by_their_flags() {
 }
 
 #[test]
-fn a_body_or_an_option_that_cannot_be_read_is_refused() {
+fn invalid_bodies_and_options_are_rejected() {
     let world = World::new();
-    insta::assert_snapshot!(refusals(
+    insta::assert_snapshot!(errors(
         &world,
         &[
             &["document", "d1", "--body", "{"],
@@ -65,10 +65,10 @@ fn a_body_or_an_option_that_cannot_be_read_is_refused() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused_where_they_stand() {
+fn invalid_variables_are_rejected() {
     let world = World::new();
     let pdf = ["document", "d1", "-f", "pdf"];
-    let mut said = String::new();
+    let mut errors = String::new();
     for (variable, value) in [
         ("WEXPORT_REGION", "mars"),
         ("WEXPORT_BASE_URL", "http://user:hunter2@example.com"),
@@ -87,15 +87,15 @@ fn settings_that_make_no_sense_are_refused_where_they_stand() {
         let ran = world.ran(command.env(variable, value).output().unwrap());
         assert_eq!(ran.code, Some(2), "{variable}: {}", ran.err);
         assert!(!ran.err.contains("hunter2"), "{}", ran.err);
-        said.push_str(&format!("{variable}={value}\n{}", ran.err));
+        errors.push_str(&format!("{variable}={value}\n{}", ran.err));
     }
-    let said = said.replace("user:hunter2@", "USER@");
-    insta::assert_snapshot!(said);
+    let errors = errors.replace("user:hunter2@", "USER@");
+    insta::assert_snapshot!(errors);
     assert!(world.requests().is_empty());
 }
 
 #[test]
-fn a_proxy_s_password_is_no_argument() {
+fn proxy_flag_with_a_password_is_rejected() {
     let world = World::new();
     let line = ["document", "d1", "-f", "pdf", "--proxy", "http://me:hunter2@proxy:3128"];
     let ran = world.run(&line);
@@ -104,11 +104,11 @@ fn a_proxy_s_password_is_no_argument() {
 }
 
 #[test]
-fn nobody_asks_without_credentials() {
+fn missing_credentials_are_rejected() {
     let world = World::new();
-    for (without, said) in [
-        (&["WORKIVA_CLIENT_SECRET"][..], "a client id (WORKIVA_CLIENT_ID), but no secret"),
-        (&["WORKIVA_CLIENT_ID"], "a client's secret (WORKIVA_CLIENT_SECRET), but no client id"),
+    for (without, message) in [
+        (&["WORKIVA_CLIENT_SECRET"][..], "no client secret for the client ID in WORKIVA_CLIENT_ID"),
+        (&["WORKIVA_CLIENT_ID"], "no client ID for the client secret in WORKIVA_CLIENT_SECRET"),
         (
             &["WORKIVA_CLIENT_ID", "WORKIVA_CLIENT_SECRET"],
             "WORKIVA_CLIENT_ID and WORKIVA_CLIENT_SECRET",
@@ -120,7 +120,7 @@ fn nobody_asks_without_credentials() {
         }
         let ran = world.ran(command.output().unwrap());
         assert_eq!(ran.code, Some(2));
-        assert!(ran.err.contains(said), "{without:?}: {}", ran.err);
+        assert!(ran.err.contains(message), "{without:?}: {}", ran.err);
     }
     assert!(world.requests().is_empty());
 }

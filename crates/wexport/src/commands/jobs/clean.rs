@@ -87,7 +87,7 @@ fn not_removed(path: &Path, error: &io::Error) -> Problem {
 }
 
 fn keep(kind: &str, id: &str, mut problem: Problem) -> Problem {
-    problem.what = format!("{kind} {id} is kept: {}", problem.what);
+    problem.message = format!("{kind} {id} is kept: {}", problem.message);
     problem
 }
 

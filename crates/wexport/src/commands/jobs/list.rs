@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::state::{
     Batch, BatchDb, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, StatusCounts,
 };
-use crate::text::harmless;
+use crate::text::sanitize;
 
 /// One line of `jobs list --json`.
 #[derive(Serialize)]
@@ -15,14 +15,16 @@ use crate::text::harmless;
 enum Listed<'a> {
     Job {
         id: &'a str,
-        standing: RunStatus,
+        #[serde(rename = "standing")]
+        status: RunStatus,
         #[serde(flatten)]
         record: &'a JobRecord,
     },
     /// Unlike a job, a batch has `source` and `exports`.
     Batch {
         id: &'a str,
-        standing: RunStatus,
+        #[serde(rename = "standing")]
+        status: RunStatus,
         #[serde(flatten)]
         description: &'a RunDescription,
         /// The number of exports with each status.
@@ -57,7 +59,7 @@ fn job_line(job: &Job, failed: bool, json: bool) -> Option<Line> {
         return None;
     }
     if json {
-        return Some(json_line(&Listed::Job { id, standing: status, record: &record }, id));
+        return Some(json_line(&Listed::Job { id, status, record: &record }, id));
     }
     let end = record.run.end.as_ref().map_or("", |end| end.text.as_str());
     Some(text_line(id, status.as_str(), &format!("{}  {end}", record.subject)))
@@ -82,7 +84,7 @@ fn batch_line(batch: &Batch, failed: bool, json: bool) -> Option<Line> {
         return None;
     }
     if json {
-        let listed = Listed::Batch { id, standing: status, description: &description, exports };
+        let listed = Listed::Batch { id, status, description: &description, exports };
         return Some(json_line(&listed, id));
     }
     let source = description.source.as_deref().unwrap_or("-");
@@ -100,7 +102,7 @@ fn unreadable(id: &str) -> Line {
 
 fn text_line(id: &str, status: &str, rest: &str) -> Line {
     let line = format!("{id:<21} {status:<11} {rest}");
-    Line(id.into(), format!("{}\n", harmless(line.trim_end())))
+    Line(id.into(), format!("{}\n", sanitize(line.trim_end())))
 }
 
 fn json_line(listed: &Listed<'_>, id: &str) -> Line {

@@ -6,7 +6,7 @@ use super::Out;
 use crate::event::{Event, Record};
 use crate::problem::{Exit, Problem};
 use crate::state::{Batch, BatchDb, Found, Job, RowEnd, RowResult, RunEnd, StateDir};
-use crate::text::harmless;
+use crate::text::sanitize;
 use crate::ui::sentence;
 
 /// Shows what happened to a job, a batch, or an export of a batch.
@@ -27,7 +27,7 @@ fn show_job(job: &Job, json: bool, out: Out<'_>) -> Result<(), Problem> {
     }
     let record = job.record().map_err(fail)?;
     out(&format!("job {id}: {}\n", job.status(&record).as_str()))?;
-    out(&format!("{}\n", harmless(&record.subject.to_string())))?;
+    out(&format!("{}\n", sanitize(&record.subject.to_string())))?;
     print_end(record.run.end.as_ref(), out)?;
     out("\n")?;
     print_timeline(events, out)
@@ -41,7 +41,7 @@ fn show_batch(batch: &Batch, json: bool, out: Out<'_>) -> Result<(), Problem> {
     let db = BatchDb::open(batch)?;
     let (description, totals) = (db.description()?, db.totals()?);
     out(&format!("batch {}: {}\n", batch.id(), batch.status(&description).as_str()))?;
-    let source = harmless(description.source.as_deref().unwrap_or("-"));
+    let source = sanitize(description.source.as_deref().unwrap_or("-"));
     out(&format!("{} of {source}, begun {}\n", totals.size(), description.began))?;
     print_end(description.end.as_ref(), out)?;
     out("\n")?;
@@ -55,7 +55,7 @@ fn show_batch(batch: &Batch, json: bool, out: Out<'_>) -> Result<(), Problem> {
     for failure in failures {
         let RowResult { row, subject, end, .. } = failure?;
         let line = format!("{}  {subject}: {}", batch.row_name(row), summary(&end));
-        out(&format!("{}\n", harmless(&line)))?;
+        out(&format!("{}\n", sanitize(&line)))?;
     }
     Ok(())
 }
@@ -64,8 +64,8 @@ fn show_row(batch: &Batch, number: u64, json: bool, out: Out<'_>) -> Result<(), 
     let (db, name) = (BatchDb::open(batch)?, batch.row_name(number));
     let Some(row) = db.row(number)? else {
         let totals = db.totals()?;
-        let what = format!("there is no export {name}: the batch has {}", totals.size());
-        return Err(Problem::new(Exit::No, what));
+        let message = format!("there is no export {name}: the batch has {}", totals.size());
+        return Err(Problem::new(Exit::No, message));
     };
     if json {
         return print_records(events(batch, Some(number))?, out);
@@ -74,9 +74,9 @@ fn show_row(batch: &Batch, number: u64, json: bool, out: Out<'_>) -> Result<(), 
     let source = db.description()?.source;
     let source = source.as_deref().unwrap_or("-");
     let line = format!("{}, line {} of {source}", row.subject, row.line);
-    out(&format!("{}\n", harmless(&line)))?;
+    out(&format!("{}\n", sanitize(&line)))?;
     if let Some(result) = db.result(number)? {
-        out(&format!("{}\n", harmless(&summary(&result.end))))?;
+        out(&format!("{}\n", sanitize(&summary(&result.end))))?;
     }
     out("\n")?;
     print_timeline(events(batch, Some(number))?, out)
@@ -94,13 +94,13 @@ fn summary(end: &RowEnd) -> String {
     match end {
         RowEnd::Done { file, .. } => file.clone(),
         RowEnd::Skipped { file } => format!("{file} exists"),
-        RowEnd::Failed { error } => format!("{} (code {})", error.what, error.exit_code),
+        RowEnd::Failed { error } => format!("{} (code {})", error.message, error.exit_code),
     }
 }
 
 fn print_end(end: Option<&RunEnd>, out: Out<'_>) -> Result<(), Problem> {
     let Some(RunEnd { at, exit_code, text }) = end else { return Ok(()) };
-    out(&format!("ended {at} with code {exit_code}: {}\n", harmless(text)))
+    out(&format!("ended {at} with code {exit_code}: {}\n", sanitize(text)))
 }
 
 /// Prints events unchanged.
@@ -125,7 +125,7 @@ fn print_timeline(
     for record in events {
         let record = record.map_err(unreadable)?;
         if let Some(text) = describe(&record.event) {
-            out(&format!("{:<24}  {}\n", record.at, harmless(&text)))?;
+            out(&format!("{:<24}  {}\n", record.at, sanitize(&text)))?;
         }
     }
     Ok(())
@@ -144,14 +144,14 @@ fn describe(event: &Event) -> Option<String> {
             let id = request_id.as_ref().map(|id| format!(", request id {id}"));
             format!("{phase}: {status}{}{}", wait.unwrap_or_default(), id.unwrap_or_default())
         }
-        Event::Waiting { seconds, until, why } => {
-            format!("waiting {seconds} s until {until} ({})", why.replace('_', " "))
+        Event::Waiting { seconds, until, reason } => {
+            format!("waiting {seconds} s until {until} ({})", reason.replace('_', " "))
         }
         Event::Interrupted { exit_code } => format!("stopped by a signal, code {exit_code}"),
-        Event::Error(failure) => format!("error: {}", failure.what),
-        Event::Deprecated => "the service calls the endpoint deprecated".into(),
-        Event::Ignored { what } => format!("ignored: {what}"),
-        Event::Sunset { endpoint, date, .. } => format!("{endpoint} ends on {date}"),
+        Event::Error(failure) => format!("error: {}", failure.message),
+        Event::Deprecated => "the service marks the endpoint as deprecated".into(),
+        Event::Ignored { description } => format!("ignored: {description}"),
+        Event::Sunset { endpoint, date, .. } => format!("{endpoint} is switched off on {date}"),
         other => return sentence(other),
     })
 }

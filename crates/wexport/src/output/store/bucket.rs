@@ -289,7 +289,7 @@ fn invalid_settings(scheme: Scheme, error: &object_store::Error) -> Problem {
 
 fn check_credentials<T>(scheme: Scheme, result: Result<T, StoreError>) -> Result<(), Problem> {
     result.map(drop).map_err(|error| {
-        let reason = error.explain("getting credentials of this machine").what;
+        let reason = error.explain("getting credentials of this machine").message;
         no_credentials(scheme, &reason)
     })
 }

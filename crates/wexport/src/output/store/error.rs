@@ -182,7 +182,7 @@ mod tests {
         for (status, exit) in [(404, Exit::Local), (503, Exit::GaveUp), (400, Exit::Local)] {
             let problem = refusal(status, "<html>");
             assert_eq!(problem.exit, exit);
-            assert!(problem.what.ends_with(&format!("was refused with {status}")), "{problem}");
+            assert!(problem.message.ends_with(&format!("was refused with {status}")), "{problem}");
         }
     }
 }

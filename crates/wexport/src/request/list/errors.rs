@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::problem::Problem;
-use crate::text::harmless;
+use crate::text::sanitize;
 
 /// An error in one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl ListErrors {
         for ListError { line, column, text: error } in &self.shown {
             let column = column.as_ref().map(|column| format!("column {column}: "));
             let error = format!("{list}:{line}: {}{error}", column.unwrap_or_default());
-            let error: String = harmless(&error).chars().take(MAX_LENGTH).collect();
+            let error: String = sanitize(&error).chars().take(MAX_LENGTH).collect();
             let _ = write!(text, "\n  {error}");
         }
         if self.more > 0 {

@@ -230,11 +230,11 @@ fn from_clap(line: u64, error: &clap::Error) -> ListError {
 fn from_problem(line: u64, problem: &Problem) -> ListError {
     let reword =
         |text: &str| text.replace("--", "").replace("-o ", "output ").replace("-o: ", "output: ");
-    let mut text = reword(&problem.what);
+    let mut text = reword(&problem.message);
     if let Some(advice) = problem.advice.first() {
         text = format!("{text} ({})", reword(advice));
     }
-    let flag = problem.what.split_whitespace().map(|word| word.trim_start_matches('\''));
+    let flag = problem.message.split_whitespace().map(|word| word.trim_start_matches('\''));
     let Some(flag) = flag.clone().find(|word| word.starts_with('-')) else {
         return ListError::new(line, text);
     };

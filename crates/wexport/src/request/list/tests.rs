@@ -19,13 +19,13 @@ fn parse(text: &str) -> Result<Vec<ListedExport>, Problem> {
     let read = read(&Source::new(path.display().to_string()), &defaults, at, &config());
     read.map_err(|problem| {
         let folder = path.display().to_string();
-        Problem { what: problem.what.replace(&folder, "list"), ..problem }
+        Problem { message: problem.message.replace(&folder, "list"), ..problem }
     })
 }
 
 fn describe(text: &str) -> String {
     match parse(text) {
-        Err(problem) => problem.what,
+        Err(problem) => problem.message,
         Ok(lines) => {
             let texts = lines.iter().map(|export| {
                 let ListedExport { line, request, destination: place } = export;
@@ -117,7 +117,7 @@ fn lists_without_exports_are_refused() {
 #[test]
 fn invalid_utf8_is_reported_with_its_line() {
     let problem = decode(b"kind,id\ndocument,\xff\n".to_vec(), "list").unwrap_err();
-    assert_eq!(problem.what, "list:2: not valid UTF-8");
+    assert_eq!(problem.message, "list:2: not valid UTF-8");
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_batch_is_run_by_one_process_at_a_time() {
     let (db, _folder) = batch_db(2);
     let problem = Problem::from(BatchDbWriter::resume(db.db.batch(), Reopen::All).unwrap_err());
     assert_eq!(problem.exit, Exit::Usage);
-    assert!(problem.what.ends_with("is running in another process"), "{problem}");
+    assert!(problem.message.ends_with("is running in another process"), "{problem}");
     let reader = BatchDb::open(db.db.batch()).unwrap();
     db.conclude(1, &done("a.pdf")).unwrap();
     assert_eq!(reader.totals().unwrap(), db.totals().unwrap());
@@ -147,20 +147,20 @@ fn files_that_are_not_a_database_are_refused() {
         Connection::open(path).unwrap().pragma_update(None, "user_version", 2).unwrap();
     });
     assert!(
-        problem.what.ends_with("was written by a newer wexport (schema version 2)"),
+        problem.message.ends_with("was written by a newer wexport (schema version 2)"),
         "{problem}"
     );
     let problem = problem_after(|path| {
         Connection::open(path).unwrap().pragma_update(None, "application_id", 7).unwrap();
     });
-    assert!(problem.what.ends_with("is not the database of a batch"), "{problem}");
+    assert!(problem.message.ends_with("is not the database of a batch"), "{problem}");
     let problem = problem_after(|path| fs::write(path, "no database").unwrap());
-    assert!(problem.what.contains("damaged"), "{problem}");
+    assert!(problem.message.contains("damaged"), "{problem}");
     let problem = problem_after(|path| fs::write(path, "").unwrap());
-    assert!(problem.what.ends_with("nothing was sent"), "{problem}");
+    assert!(problem.message.ends_with("nothing was sent"), "{problem}");
     assert_eq!(problem.exit, Exit::No);
     let problem = problem_after(|path| fs::remove_file(path).unwrap());
-    assert!(problem.what.ends_with("nothing was sent"), "{problem}");
+    assert!(problem.message.ends_with("nothing was sent"), "{problem}");
 }
 
 #[cfg(unix)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::messages::{rounded, unfinished};
 use crate::event::{BatchStart, EndCounts, Totals};
-use crate::text::{clip, clock, seconds, span};
+use crate::text::{clip, clock, duration, seconds};
 use crate::ui::segments::{Segment, append, drop_to_fit};
 use crate::ui::terminal::Colour;
 
@@ -83,7 +83,7 @@ fn segments(view: &BatchView, now: Duration, labels: Labels) -> Vec<Segment> {
     if skipped > 0 {
         segments.push(Segment::after(6, ", ", format!("{skipped} skipped")));
     }
-    let held = view.held(now).map(span);
+    let held = view.held(now).map(duration);
     if let Some(wait) = &held {
         segments.push(Segment::new(
             0,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::outages::OutageTracker;
 use crate::event::{BatchEnd, BatchStart, EndCounts, Event, Failure, Record, Totals};
-use crate::text::{harmless, seconds, span};
+use crate::text::{duration, sanitize, seconds};
 use crate::ui::messages::{Message, sentence};
 
 /// The shortest time between two messages with totals.
@@ -34,8 +34,8 @@ impl BatchNarrator {
             event => stateless(event, record.row)?,
         };
         Some(match message {
-            Message::Progress(text) => Message::Progress(harmless(&text).into_owned()),
-            Message::Notice(text) => Message::Notice(harmless(&text).into_owned()),
+            Message::Progress(text) => Message::Progress(sanitize(&text).into_owned()),
+            Message::Notice(text) => Message::Notice(sanitize(&text).into_owned()),
         })
     }
 
@@ -49,7 +49,7 @@ impl BatchNarrator {
             return None;
         }
         (*last, *before) = (now, text.clone());
-        let left = totals.seconds_left.map(|left| format!("; {} left", span(rounded(left))));
+        let left = totals.seconds_left.map(|left| format!("; {} left", duration(rounded(left))));
         Some(text + &left.unwrap_or_default())
     }
 }
@@ -70,9 +70,9 @@ fn stateless(event: &Event, row: Option<u64>) -> Option<Message> {
 }
 
 /// The message for a failed export: `failed: row 17 (document d17 as pdf): submit was refused`.
-fn failed(row: u64, Failure { what, export, .. }: &Failure) -> String {
+fn failed(row: u64, Failure { message, export, .. }: &Failure) -> String {
     let export = export.as_ref().map(|export| format!(" ({export})")).unwrap_or_default();
-    format!("failed: row {row}{export}: {what}")
+    format!("failed: row {row}{export}: {message}")
 }
 
 /// The message for the start of a run:
@@ -112,7 +112,7 @@ pub(super) const fn unfinished(totals: &Totals) -> [(u64, &'static str); 4] {
 /// The message for the end of a run.
 pub(in crate::ui) fn ended(end: &BatchEnd) -> String {
     let BatchEnd { exports, ended, left, not_begun, seconds: took, .. } = end;
-    let (counts, took) = (end_counts(*exports, *ended), span(seconds(*took)));
+    let (counts, took) = (end_counts(*exports, *ended), duration(seconds(*took)));
     match (left, not_begun) {
         (0, _) => format!("finished: {counts} in {took}"),
         (left, 0) => format!("stopped: {counts}, {left} left after {took}"),

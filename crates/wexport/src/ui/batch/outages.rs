@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::event::Event;
-use crate::text::{seconds, span};
+use crate::text::{duration, seconds};
 use crate::ui::messages::RequestFailure;
 
 /// Throttling has ended when there was no 429 for this long: at the limit of the service, a few of
@@ -43,7 +43,7 @@ impl OutageTracker {
             (Some(wait), before) => {
                 self.held = Some(now.saturating_add(seconds(wait)));
                 let is_new = before.is_none();
-                is_new.then(|| format!("throttled for {}", span(seconds(wait))))
+                is_new.then(|| format!("throttled for {}", duration(seconds(wait))))
             }
             (None, Some(until)) if now >= until.saturating_add(THROTTLING_END) => {
                 self.held = None;
@@ -69,7 +69,7 @@ impl OutageTracker {
             return None;
         }
         outage.is_reported = true;
-        Some(format!("no request succeeded for {}, retrying ({failure})", span(lasted)))
+        Some(format!("no request succeeded for {}, retrying ({failure})", duration(lasted)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::view::{Activity, ExportView, Pause, PauseReason, TransferRate};
-use crate::text::{clip, clock, columns, share, size, span};
+use crate::text::{clip, clock, columns, duration, share, size};
 use crate::ui::segments::{Segment, append, drop_to_fit};
 use crate::ui::terminal::Colour;
 
@@ -30,7 +30,7 @@ pub(super) fn line(view: &ExportView, now: Duration, width: usize) -> (String, O
 /// The line that stays when an export has ended:
 /// `document d1  done: report.pdf, 2.9 MiB in 12 s`.
 pub(super) fn final_line(view: &ExportView, now: Duration, end: &str, width: usize) -> String {
-    let end = format!("{end} {}", span(now.saturating_sub(view.began)));
+    let end = format!("{end} {}", duration(now.saturating_sub(view.began)));
     let room = width.saturating_sub(columns(&end) + 2);
     // The destination is more important than the name.
     if room < columns(&view.name).min(MIN_NAME_WIDTH) {
@@ -45,16 +45,16 @@ fn segments(view: &ExportView, now: Duration) -> Vec<Segment> {
     let pause = pause.filter(|(left, _)| !left.is_zero());
     match (pause, &view.activity) {
         (Some((left, PauseReason::Throttled)), _) => {
-            let wait = format!("throttled for {}", span(left));
+            let wait = format!("throttled for {}", duration(left));
             vec![Segment::new(0, wait), Segment::after(2, " ", "(429)")]
         }
         (Some((left, PauseReason::Retry { reason })), _) => {
-            let wait = format!("retrying in {}", span(left));
+            let wait = format!("retrying in {}", duration(left));
             vec![Segment::new(0, wait), Segment::after(2, " ", format!("({reason})"))]
         }
         (_, Activity::Submitting) => vec![Segment::new(0, "submitting")],
         (Some((left, PauseReason::PollInterval)), Activity::Exporting { status, .. }) => {
-            let next = format!("next poll in {}", span(left));
+            let next = format!("next poll in {}", duration(left));
             vec![status_segment(status), Segment::after(1, ", ", next)]
         }
         (None, Activity::Exporting { status, polling: true }) => {
@@ -94,7 +94,7 @@ fn transfer(now: Duration, bytes: u64, length: Option<u64>, rate: &TransferRate)
         Some(Segment::new(0, format!("{percent}%"))),
         Some(Segment::new(3, share(bytes, length))),
         per_second,
-        left.map(|left| Segment::new(1, format!("{} left", span(left)))),
+        left.map(|left| Segment::new(1, format!("{} left", duration(left)))),
     ]
     .into_iter()
     .flatten()
@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn waiting(seconds: f64, why: &str) -> Event {
-        Event::Waiting { seconds, until: String::new(), why: why.into() }
+        Event::Waiting { seconds, until: String::new(), reason: why.into() }
     }
 
     fn status(word: &str) -> Event {
@@ -163,7 +163,7 @@ mod tests {
             (55.5, Event::Progress { bytes: 12_900_000, length }),
             (
                 56.0,
-                Event::NoAnswer { phase: "fetch".into(), why: "the connection was lost".into() },
+                Event::NoAnswer { phase: "fetch".into(), reason: "the connection was lost".into() },
             ),
             (56.0, waiting(1.2, "back_off")),
             (57.2, sending("fetch")),

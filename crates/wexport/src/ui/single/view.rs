@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::event::Event;
-use crate::text::{harmless, seconds};
+use crate::text::{sanitize, seconds};
 use crate::ui::messages::RequestFailure;
 
 /// The state of an export. Times are those of a monotonic clock.
@@ -62,7 +62,7 @@ pub(super) enum PauseReason {
 
 impl ExportView {
     pub(super) fn new(now: Duration, name: &str) -> Self {
-        let name = harmless(name).into_owned();
+        let name = sanitize(name).into_owned();
         Self { name, began: now, activity: Activity::Submitting, pause: None, failure: None }
     }
 
@@ -135,7 +135,7 @@ impl ExportView {
 }
 
 fn exporting(status: &str, polling: bool) -> Activity {
-    Activity::Exporting { status: harmless(status).into_owned(), polling }
+    Activity::Exporting { status: sanitize(status).into_owned(), polling }
 }
 
 /// The time over which a rate is measured: it is an estimate for the next seconds, not an average of

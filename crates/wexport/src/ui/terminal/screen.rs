@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::live_region::{self, LiveRegion, Output, Size};
-use crate::text::{harmless, wrap};
+use crate::text::{sanitize, wrap};
 
 /// How often a line is redrawn: ten times a second is smooth, and costs little.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
@@ -69,7 +69,7 @@ impl Screen {
     pub(crate) fn print_in(&self, colour: Option<Colour>, text: &str) {
         let mut printed = String::new();
         for line in text.lines() {
-            let line = harmless(line);
+            let line = sanitize(line);
             match &self.interactive {
                 None => printed.push_str(&line),
                 Some(terminal) => printed.push_str(&terminal.format(&line, colour)),

@@ -1,4 +1,4 @@
-//! The pages that people read: every command on them is run, and prints what they say.
+//! Runs the commands of the documentation, and compares their output with that on the page.
 #![cfg(unix)]
 
 mod page;
@@ -8,21 +8,21 @@ use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub(crate) use self::page::{Page, are_written, block, without_numbers};
+pub(crate) use self::page::{Page, is_update, mask_numbers, text_block};
 use crate::mask::mask;
 use crate::world::World;
 
-/// Where the pages believe the service to be.
+/// The base URL of the service on the pages.
 const API: &str = "https://api.app.wdesk.com";
 
-/// Where the pages believe the reader to be.
+/// The working directory on the pages.
 const HOME: &str = "/home/ada";
 
-/// What stands between two commands in what a shell prints.
-const CUT: &str = "--- cut here ---";
+/// Separates the outputs of commands.
+const SEPARATOR: &str = "--- separator ---";
 
-/// Runs a script in a world whose programs include `wexport`: what it prints on both streams.
-fn sh(world: &World, script: &str) -> String {
+/// Runs a shell script with `wexport` in its `PATH`, and returns the output of both streams.
+fn run_script(world: &World, script: &str) -> String {
     let programs = world.home().join("bin");
     if !programs.exists() {
         fs::create_dir(&programs).unwrap();
@@ -42,36 +42,36 @@ fn sh(world: &World, script: &str) -> String {
         .stdout(File::create(&printed).unwrap())
         .spawn()
         .unwrap();
-    // A script that polls may poll for ever.
+    // A script that polls may never end.
     let give_up_at = Instant::now() + Duration::from_secs(120);
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > give_up_at {
             child.kill().unwrap();
-            panic!("it does not end:\n{script}\n{}", fs::read_to_string(&printed).unwrap());
+            panic!("the script does not end:\n{script}\n{}", fs::read_to_string(&printed).unwrap());
         }
         std::thread::sleep(Duration::from_millis(5));
     }
     let text = fs::read_to_string(&printed).unwrap();
-    let here = fs::canonicalize(world.work()).unwrap();
+    let work = fs::canonicalize(world.work()).unwrap();
     let text = text.replace(world.server.url(), API);
     text.replace(&host_of(world.server.url()), &host_of(API))
-        .replace(&*here.to_string_lossy(), HOME)
+        .replace(&*work.to_string_lossy(), HOME)
 }
 
 fn host_of(url: &str) -> String {
     url.split_once("://").unwrap().1.into()
 }
 
-/// What a command of a page is here; `None` for those of the libraries.
-fn here(command: &str) -> Option<String> {
+/// The command that the test runs for one of a page; `None` if it is about the libraries.
+fn test_command(command: &str) -> Option<String> {
     match command.strip_prefix("cargo run --package wexport -- ") {
         Some(words) => Some(format!("wexport {words}")),
         None => (!command.starts_with("cargo ")).then(|| command.to_owned()),
     }
 }
 
-/// Runs the commands of a page, one after the other in one shell.
-fn check(path: &str) {
+/// Runs the commands of a page in one shell, and checks or updates their output on the page.
+fn check_page(path: &str) {
     let world = World::new();
     let mut page = Page::read(path);
     for (language, name) in [("json", "old.json"), ("csv", "list.csv")] {
@@ -81,67 +81,67 @@ fn check(path: &str) {
     }
     let examples = page.examples();
     let examples: Vec<_> =
-        examples.into_iter().filter_map(|e| Some((here(&e.command)?, e))).collect();
+        examples.into_iter().filter_map(|e| Some((test_command(&e.command)?, e))).collect();
     assert!(!examples.is_empty(), "{path}");
     let mut script = String::new();
     for (command, _) in &examples {
-        script.push_str(&format!("{command}\necho \"{CUT} $?\"\n"));
+        script.push_str(&format!("{command}\necho \"{SEPARATOR} $?\"\n"));
     }
-    let printed = sh(&world, &script);
+    let printed = run_script(&world, &script);
     let mut rest = printed.as_str();
     for (_, example) in &examples {
-        let (output, after) = rest.split_once(CUT).unwrap();
+        let (output, after) = rest.split_once(SEPARATOR).unwrap();
         let (code, after) = after.split_once('\n').unwrap();
         rest = after;
         assert_eq!(code, " 0", "{}: {output}", example.command);
         if example.output.is_empty() {
             continue;
         }
-        if are_written() && mask(&example.output) != mask(output) {
+        if is_update() && mask(&example.output) != mask(output) {
             page.replace(example, output);
             continue;
         }
         let see = format!("{path}: {}; see `cargo xtask pages`", example.command);
         assert_eq!(mask(&example.output), mask(output), "{see}");
     }
-    if are_written() {
+    if is_update() {
         page.write();
     }
 }
 
 #[test]
-fn every_command_of_the_readme_runs_and_prints_what_it_says() {
-    check("README.md");
+fn commands_of_the_readme_print_their_output() {
+    check_page("README.md");
 }
 
 #[test]
-fn every_command_for_people_with_curl_runs_and_prints_what_it_says() {
-    check("docs/from-curl.md");
+fn commands_of_from_curl_print_their_output() {
+    check_page("docs/from-curl.md");
 }
 
 #[test]
-fn every_command_of_the_reference_runs_and_prints_what_it_says() {
-    check("docs/reference.md");
+fn commands_of_the_reference_print_their_output() {
+    check_page("docs/reference.md");
 }
 
 #[test]
-fn pages_show_the_help_as_the_program_prints_it() {
+fn pages_show_the_help_topics() {
     let world = World::new();
     let mut topics = Vec::new();
     for path in ["README.md", "docs/reference.md"] {
         let mut page = Page::read(path);
-        for (name, content) in page.places() {
+        for (name, content) in page.sections() {
             let Some(words) = name.strip_prefix("wexport ") else { continue };
             let words: Vec<&str> = words.split(' ').collect();
-            let printed = block(&world.done(&words).out);
-            if are_written() {
-                page.fill(&name, &printed);
+            let printed = text_block(&world.done(&words).out);
+            if is_update() {
+                page.set_section(&name, &printed);
             } else {
                 assert_eq!(content, printed, "{path}: {name}; see `cargo xtask pages`");
             }
             topics.extend(words.last().map(|topic| (*topic).to_owned()));
         }
-        if are_written() {
+        if is_update() {
             page.write();
         }
     }
@@ -151,30 +151,30 @@ fn pages_show_the_help_as_the_program_prints_it() {
 }
 
 #[test]
-fn the_cron_line_of_the_readme_runs_on_two_nights() {
+fn cron_line_of_the_readme_runs_twice() {
     let world = World::new();
     let lines = Page::read("README.md").blocks("cron");
     let [line] = &lines[..] else { panic!("{lines:?}") };
     let command: Vec<&str> = line.split_whitespace().skip(5).collect();
-    // cron takes it for the end of a line.
+    // In a crontab, % is a line break.
     assert!(!line.contains('%'));
     let files = "ls reports/*/*";
-    let nights = [0, 1].map(|_| sh(&world, &format!("{}\n{files}", command.join(" "))));
+    let nights = [0, 1].map(|_| run_script(&world, &format!("{}\n{files}", command.join(" "))));
     assert!(nights[0].lines().all(|line| line.starts_with("reports/")), "{}", nights[0]);
     assert_eq!(nights[0].lines().count(), 2);
-    // Midnight may have passed between them.
+    // The date may change between the two runs.
     assert!(matches!(nights[1].lines().count(), 2 | 4), "{}", nights[1]);
     assert_eq!(world.submits(), 2);
 }
 
 #[test]
-fn the_script_with_curl_and_the_line_that_replaces_it_load_the_same_file() {
+fn curl_script_and_its_replacement_export_the_same() {
     let world = World::new();
     let page = Page::read("docs/from-curl.md");
     let scripts = page.blocks("sh");
     let [script] = &scripts[..] else { panic!("{scripts:?}") };
     fs::write(world.work().join("old.json"), &page.blocks("json")[0]).unwrap();
-    let printed = sh(&world, &script.replace(API, world.server.url()));
+    let printed = run_script(&world, &script.replace(API, world.server.url()));
     assert_eq!(printed, "");
     assert_eq!(world.read("report.pdf"), world.exported());
     let sent =
@@ -183,7 +183,7 @@ fn the_script_with_curl_and_the_line_that_replaces_it_load_the_same_file() {
 
     fs::remove_file(world.work().join("report.pdf")).unwrap();
     let line = page.examples().remove(0).command;
-    assert_eq!(sh(&world, &line), "");
+    assert_eq!(run_script(&world, &line), "");
     assert_eq!(world.read("report.pdf"), world.exported());
     let by_line = sent(&world).unwrap();
     assert_eq!(by_line.target(), "/files/124efa2a142f/export");

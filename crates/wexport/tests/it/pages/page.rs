@@ -1,20 +1,20 @@
-//! A page, and what of it can be run.
+//! A page of the documentation, and the commands on it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Set by `cargo xtask pages`: what was printed is written into the pages.
-pub(crate) fn are_written() -> bool {
+/// Whether to write the output to the pages, as `cargo xtask pages` requests.
+pub(crate) fn is_update() -> bool {
     std::env::var_os("WEXPORT_PAGES").is_some()
 }
 
-/// A file of the project's documentation.
+/// A file of the documentation.
 pub(crate) struct Page {
     path: PathBuf,
     pub(crate) text: String,
 }
 
-/// A command of a page, and what is said that it prints.
+/// A command on a page, and its output there.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Example {
     pub(crate) command: String,
@@ -22,19 +22,19 @@ pub(crate) struct Example {
 }
 
 impl Page {
-    /// A page by its path from the top of the project.
+    /// Reads a page. Paths are relative to the root of the workspace.
     pub(crate) fn read(path: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
         let text = fs::read_to_string(&path).unwrap();
         Self { path, text }
     }
 
-    /// Writes a changed text.
+    /// Writes the text to the file.
     pub(crate) fn write(&self) {
         fs::write(&self.path, &self.text).unwrap();
     }
 
-    /// The blocks of code in this language.
+    /// The code blocks in this language.
     pub(crate) fn blocks(&self, language: &str) -> Vec<String> {
         let mut blocks = Vec::new();
         let mut rest = self.text.as_str();
@@ -46,7 +46,7 @@ impl Page {
         blocks
     }
 
-    /// The commands after `$ ` in the blocks that show a console.
+    /// The commands in `console` blocks: the lines that start with `$ `.
     pub(crate) fn examples(&self) -> Vec<Example> {
         let mut examples: Vec<Example> = Vec::new();
         for line in self.blocks("console").iter().flat_map(|block| block.lines()) {
@@ -64,28 +64,28 @@ impl Page {
         examples
     }
 
-    /// Puts what was printed in place of what is said to be.
+    /// Replaces the output of a command.
     pub(crate) fn replace(&mut self, example: &Example, printed: &str) {
-        let said = format!("$ {}\n{}", example.command, example.output);
-        assert!(self.text.contains(&said), "{said}");
-        self.text = self.text.replace(&said, &format!("$ {}\n{printed}", example.command));
+        let old = format!("$ {}\n{}", example.command, example.output);
+        assert!(self.text.contains(&old), "{old}");
+        self.text = self.text.replace(&old, &format!("$ {}\n{printed}", example.command));
     }
 
-    /// Each `<!-- name -->` that an `<!-- end -->` belongs to, and what is between them.
-    pub(crate) fn places(&self) -> Vec<(String, String)> {
-        let mut places = Vec::new();
+    /// The names and the contents of sections, from `<!-- name -->` to `<!-- end -->`.
+    pub(crate) fn sections(&self) -> Vec<(String, String)> {
+        let mut sections = Vec::new();
         let mut rest = self.text.as_str();
         while let Some((before, after)) = rest.split_once("<!-- end -->") {
-            let (_, place) = before.rsplit_once("<!-- ").unwrap();
-            let (name, content) = place.split_once(" -->\n").unwrap();
-            places.push((name.into(), content.into()));
+            let (_, section) = before.rsplit_once("<!-- ").unwrap();
+            let (name, content) = section.split_once(" -->\n").unwrap();
+            sections.push((name.into(), content.into()));
             rest = after;
         }
-        places
+        sections
     }
 
-    /// Fills a place with text.
-    pub(crate) fn fill(&mut self, name: &str, content: &str) {
+    /// Replaces the content of a section.
+    pub(crate) fn set_section(&mut self, name: &str, content: &str) {
         let mark = format!("<!-- {name} -->\n");
         let (before, rest) = self.text.split_once(&mark).unwrap();
         let (_, after) = rest.split_once("<!-- end -->").unwrap();
@@ -93,13 +93,13 @@ impl Page {
     }
 }
 
-/// A text as a block of code.
-pub(crate) fn block(text: &str) -> String {
+/// Formats a text as a code block.
+pub(crate) fn text_block(text: &str) -> String {
     format!("```text\n{text}```\n")
 }
 
-/// A text in which numbers do not count: how fast it went and when differ from run to run.
-pub(crate) fn without_numbers(text: &str) -> String {
+/// Masks numbers: times and rates differ from run to run.
+pub(crate) fn mask_numbers(text: &str) -> String {
     let mut masked = String::new();
     for c in text.replace("KiB/s", "MiB/s").chars() {
         match c {

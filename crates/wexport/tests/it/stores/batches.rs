@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{act_at, has_pending_upload, large, world};
 use crate::moto::moto;
-use crate::relay::{Act, Relay};
+use crate::relay::{Action, Relay};
 use crate::world::{World, quick};
 
 const LIST: &str = "kind,id,format\ndocument,d1,pdf\ndocument,d2,pdf\ndocument,d3,pdf\n";
@@ -59,7 +59,7 @@ fn each_file_of_a_batch_is_uploaded() {
 #[test]
 fn a_failed_upload_is_repeated_without_the_service() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, act_at(10_000_000, Act::Close));
+    let relay = Relay::start(moto().address, act_at(10_000_000, Action::Close));
     let world = world(large(), relay.address);
     world.write("list.csv", LIST);
     let output = format!("s3://{bucket}/in/{{id}}.{{ext}}");
@@ -80,7 +80,7 @@ fn a_failed_upload_is_repeated_without_the_service() {
 fn removing_a_batch_aborts_its_uploads() {
     let bucket = moto().bucket();
     // The store is unreachable from some byte on.
-    let lost = |_: &[u8], before| if before < 10_000_000 { Act::Pass } else { Act::Close };
+    let lost = |_: &[u8], before| if before < 10_000_000 { Action::Pass } else { Action::Close };
     let relay = Relay::start(moto().address, lost);
     let mut world = world(large(), relay.address);
     world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");

@@ -12,7 +12,7 @@ use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
 
 use super::{act_at, has_pending_upload, large, line, world};
 use crate::moto::moto;
-use crate::relay::{Act, Relay};
+use crate::relay::{Action, Relay};
 use crate::world::{Ran, World, quick};
 
 fn signal(world: &World, child: Child, name: &str) -> Ran {
@@ -35,7 +35,7 @@ fn assert_prints(child: &mut Child, text: &str) {
 #[test]
 fn an_upload_survives_a_lost_connection() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, act_at(10_000_000, Act::Close));
+    let relay = Relay::start(moto().address, act_at(10_000_000, Action::Close));
     let world = world(large(), relay.address);
     world.done(&line(&format!("s3://{bucket}/a.pdf"), &[]));
     assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
@@ -45,7 +45,7 @@ fn an_upload_survives_a_lost_connection() {
 #[test]
 fn a_failed_upload_is_repeated_without_the_service() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, act_at(10_000_000, Act::Close));
+    let relay = Relay::start(moto().address, act_at(10_000_000, Action::Close));
     let world = world(large(), relay.address);
     let ran = world.run(&line(&format!("s3://{bucket}/a.pdf"), &["--retries", "0", "--receipt"]));
     assert_eq!(ran.code, Some(75), "{}", ran.err);
@@ -69,7 +69,8 @@ fn an_upload_that_was_not_aborted_is_aborted_later() {
     for command in [&["jobs", "resume", "--failed"][..], &["jobs", "clean", "--older-than", "0s"]] {
         let bucket = moto().bucket();
         // The store is unreachable from some byte on.
-        let lost = |_: &[u8], before| if before < 10_000_000 { Act::Pass } else { Act::Close };
+        let lost =
+            |_: &[u8], before| if before < 10_000_000 { Action::Pass } else { Action::Close };
         let relay = Relay::start(moto().address, lost);
         let mut world = world(large(), relay.address);
         let ran = world.run(&line(&format!("s3://{bucket}/a.pdf"), &["--retries", "0"]));
@@ -97,7 +98,7 @@ fn an_upload_that_was_not_aborted_is_aborted_later() {
 fn a_signal_aborts_the_multipart_upload() {
     for (name, code) in [("-INT", 130), ("-TERM", 143)] {
         let bucket = moto().bucket();
-        let relay = Relay::start(moto().address, act_at(10_000_000, Act::Hold));
+        let relay = Relay::start(moto().address, act_at(10_000_000, Action::Hold));
         let world = world(large(), relay.address);
         let child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |_| {
             relay.seen().len() >= 10_000_000
@@ -115,7 +116,7 @@ fn a_signal_aborts_the_multipart_upload() {
 #[test]
 fn a_second_signal_ends_the_abort() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, act_at(1, Act::Hold));
+    let relay = Relay::start(moto().address, act_at(1, Action::Hold));
     let world = world(large(), relay.address);
     let is_requested = |_: &World| !relay.seen().is_empty();
     let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), is_requested);
@@ -140,7 +141,7 @@ fn an_upload_that_starts_during_a_stop_is_aborted() {
         if bytes.starts_with(start.as_bytes()) {
             wait.lock().unwrap().recv().unwrap();
         }
-        Act::Pass
+        Action::Pass
     });
     let world = world(large(), relay.address);
     let is_requested = |_: &World| relay.seen().contains("?uploads");
@@ -157,7 +158,7 @@ fn an_upload_that_starts_during_a_stop_is_aborted() {
 fn a_killed_upload_leaves_no_visible_object() {
     for command in [&["jobs", "resume", "--failed"][..], &["jobs", "clean", "--older-than", "0s"]] {
         let bucket = moto().bucket();
-        let relay = Relay::start(moto().address, act_at(10_000_000, Act::Hold));
+        let relay = Relay::start(moto().address, act_at(10_000_000, Action::Hold));
         let world = world(large(), relay.address);
         let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |_| {
             relay.seen().len() >= 10_000_000
@@ -185,7 +186,7 @@ fn a_killed_download_is_resumed_before_the_upload() {
     let stall = Rule::new(Endpoint::Download, stall).on(Nth::Only(2));
     let scenario = Scenario::default().with_rule(cut.on(Nth::Only(1))).with_rule(stall);
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, |_, _| Act::Pass);
+    let relay = Relay::start(moto().address, |_, _| Action::Pass);
     let world = world(large().with_scenario(scenario), relay.address);
     let mut child = world.start_until(&line(&format!("s3://{bucket}/a.pdf"), &[]), |world| {
         world.requests().iter().filter(|line| line.contains("/content")).count() == 2
@@ -204,7 +205,7 @@ fn an_object_is_recognized_after_a_lost_response() {
         let bucket = moto().bucket();
         let moment = moment.replace("BUCKET", &bucket);
         let relay = Relay::start(moto().address, move |bytes, _| {
-            if bytes.starts_with(moment.as_bytes()) { Act::LoseAnswer } else { Act::Pass }
+            if bytes.starts_with(moment.as_bytes()) { Action::LoseAnswer } else { Action::Pass }
         });
         let mut world = world(config, relay.address);
         let url = format!("s3://{bucket}/a.pdf");
@@ -221,7 +222,7 @@ fn an_object_is_recognized_after_a_lost_response() {
 #[test]
 fn a_stalled_request_is_retried() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, act_at(10_000_000, Act::Hold));
+    let relay = Relay::start(moto().address, act_at(10_000_000, Action::Hold));
     let world = world(large(), relay.address);
     world.done(&line(&format!("s3://{bucket}/a.pdf"), &["--stall-timeout", "1s"]));
     assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());

@@ -11,7 +11,7 @@ use export_sim::Config;
 use serde_json::Value;
 
 use crate::moto::moto;
-use crate::relay::{Act, Relay};
+use crate::relay::{Action, Relay};
 use crate::world::{World, quick};
 
 const PDF: [&str; 4] = ["document", "d1", "-f", "pdf"];
@@ -63,10 +63,10 @@ fn has_pending_upload(world: &World) -> bool {
 }
 
 /// Passes everything, but acts once on the bytes at an offset.
-fn act_at(offset: usize, act: Act) -> impl Fn(&[u8], usize) -> Act + Send + Sync + 'static {
+fn act_at(offset: usize, act: Action) -> impl Fn(&[u8], usize) -> Action + Send + Sync + 'static {
     move |bytes, before| {
         let crosses = before < offset && before + bytes.len() >= offset;
-        if crosses { act } else { Act::Pass }
+        if crosses { act } else { Action::Pass }
     }
 }
 
@@ -183,7 +183,7 @@ fn an_object_created_during_the_upload_is_kept() {
                 {
                     moto().request("PUT", &rival, b"other");
                 }
-                Act::Pass
+                Action::Pass
             });
             let world = world(config.clone(), relay.address);
             let ran = world.run(&line(&format!("s3://{bucket}/a.pdf"), &["--if-exists", rule]));
@@ -202,7 +202,7 @@ fn an_object_created_during_the_upload_is_kept() {
 #[test]
 fn without_state_temporary_files_are_removed() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, act_at(10_000_000, Act::Close));
+    let relay = Relay::start(moto().address, act_at(10_000_000, Action::Close));
     let mut world = world(large(), relay.address);
     let temporary = world.work().join("tmp");
     fs::create_dir(&temporary).unwrap();

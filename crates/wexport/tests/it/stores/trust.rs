@@ -2,7 +2,7 @@
 
 use super::{large, line, state, world};
 use crate::moto::{Moto, elements, moto};
-use crate::relay::{Act, Relay};
+use crate::relay::{Action, Relay};
 use crate::world::{World, quick};
 
 #[test]
@@ -83,7 +83,7 @@ fn requests_are_signed() {
 #[test]
 fn secrets_stay_with_their_service() {
     let bucket = moto().bucket();
-    let relay = Relay::start(moto().address, |_, _| Act::Pass);
+    let relay = Relay::start(moto().address, |_, _| Action::Pass);
     let mut world = world(large(), relay.address);
     world.set("AWS_SESSION_TOKEN", "an-aws-token");
     let url = format!("s3://{bucket}/a.pdf");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use export_sim::{Config, Endpoint, Fault, Nth, Rule, Scenario};
 
 use self::pty::{Screens, Terminal};
-use crate::pages::without_numbers;
+use crate::pages::mask_numbers;
 use crate::world::{World, quick};
 
 const PDF: [&str; 6] = ["document", "124efa2a142f", "-f", "pdf", "-o", "report.pdf"];
@@ -119,7 +119,7 @@ fn an_error_is_printed_below_the_final_line() {
     let (code, screens) = Terminal::start(world.command(&PDF), 24, 100).end();
     assert_eq!(code, Some(4));
     assert_clean(&screens);
-    insta::assert_snapshot!(without_numbers(&world.masked(screens.last())));
+    insta::assert_snapshot!(mask_numbers(&world.masked(screens.last())));
 }
 
 #[test]

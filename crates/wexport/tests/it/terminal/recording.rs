@@ -2,7 +2,7 @@
 
 use super::pty::Terminal;
 use super::{PDF, assert_clean, eventful};
-use crate::pages::{Page, are_written, block, without_numbers};
+use crate::pages::{Page, is_update, mask_numbers, text_block};
 use crate::world::World;
 
 /// The moments. Each is the first screen with this text after the moment before.
@@ -38,13 +38,13 @@ fn phases_appear_in_order_as_recorded() {
         recording.push_str(&format!("\n{}\n", moments[index]));
     }
     let (mut file, mut readme) = (Page::read("docs/recording.txt"), Page::read("README.md"));
-    if are_written() {
+    if is_update() {
         file.text.clone_from(&recording);
         file.write();
-        readme.fill("recording", &block(&recording));
+        readme.set_section("recording", &text_block(&recording));
         readme.write();
     }
     let advice = "run `cargo xtask pages`";
-    assert_eq!(without_numbers(&file.text), without_numbers(&recording), "{advice}");
-    assert!(readme.places().contains(&("recording".into(), block(&file.text))), "{advice}");
+    assert_eq!(mask_numbers(&file.text), mask_numbers(&recording), "{advice}");
+    assert!(readme.sections().contains(&("recording".into(), text_block(&file.text))), "{advice}");
 }

@@ -1,19 +1,63 @@
-//! What each setting is called: as a flag, in the environment, in the config file.
+//! The names of each setting, and where a value was set.
 
-/// The names of one setting.
+use std::fmt;
+
+/// A value, and where it was set.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sourced<T> {
+    pub(crate) value: T,
+    pub(crate) source: ValueSource,
+}
+
+/// Where a value was set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ValueSource {
+    Flag(&'static str),
+    Environment(&'static str),
+    /// A profile of the config file.
+    Profile(String),
+    /// The config file, outside of its profiles.
+    File(String),
+    Default,
+}
+
+impl ValueSource {
+    /// The order of precedence: the source with the lowest rank is used.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Flag(_) => 0,
+            Self::Environment(_) => 1,
+            Self::Profile(_) => 2,
+            Self::File(_) => 3,
+            Self::Default => 4,
+        }
+    }
+}
+
+impl fmt::Display for ValueSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) | Self::Environment(name) => f.write_str(name),
+            Self::Profile(place) | Self::File(place) => f.write_str(place),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// The names of a setting: as a flag, in the environment, and in the config file.
 #[derive(Debug)]
-pub(crate) struct Name {
+pub(crate) struct Names {
     pub(crate) flag: &'static str,
-    /// The first that is set counts.
+    /// The first variable that is set is used.
     pub(crate) variables: &'static [&'static str],
     pub(crate) key: &'static str,
 }
 
-/// Declares each setting, and the list of all keys.
+/// Declares the names of each setting, and the list of all keys.
 macro_rules! names {
     ($($name:ident = $flag:literal, [$($variable:literal),*], $key:literal;)*) => {
-        $(pub(crate) const $name: Name =
-            Name { flag: $flag, variables: &[$($variable),*], key: $key };)*
+        $(pub(crate) const $name: Names =
+            Names { flag: $flag, variables: &[$($variable),*], key: $key };)*
 
         /// Every key of the config file.
         pub(crate) const KEYS: &[&str] = &[$($key),*];
@@ -43,10 +87,10 @@ names! {
     CREDENTIAL_COMMAND = "", [], "credential_command";
 }
 
-/// Choose the config file and its profile; they cannot stand in it.
+/// The variables that choose the config file and its profile. They have no key in the file.
 pub(crate) const CONFIG: &str = "WEXPORT_CONFIG";
 pub(crate) const PROFILE: &str = "WEXPORT_PROFILE";
 
-/// Secrets themselves stand in the environment alone.
+/// The variables with the secrets themselves. They have no flag, and no key in the config file.
 pub(crate) const TOKEN: &str = "WORKIVA_TOKEN";
 pub(crate) const CLIENT_SECRET: &str = "WORKIVA_CLIENT_SECRET";
