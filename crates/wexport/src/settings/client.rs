@@ -22,7 +22,7 @@ pub(crate) fn apply_headers(headers: &mut HeaderMap) {
 }
 
 impl Settings {
-    /// The settings of a job: enough to make and check requests without a client.
+    /// The configuration of jobs: enough to make and check requests without a client.
     pub(crate) fn config(&self) -> Result<Config, Problem> {
         let config = match &self.service.value {
             Service::Region(region) => Ok(Config::for_region(*region)),
@@ -51,21 +51,11 @@ impl Settings {
         pacer: Pacer,
     ) -> Result<Client, Problem> {
         let mut builder = Client::builder()
+            .config(self.config()?)
             .credentials(credentials)
             .pacer(pacer)
-            .api_version(self.api_version.value)
-            .limits(self.limits())
-            .resubmit(self.resubmit)
             .proxy(self.proxy.value.clone())
             .headers(apply_headers);
-        builder = match &self.service.value {
-            Service::Region(region) => builder.region(*region),
-            Service::BaseUrl(url) => builder.base_url(url),
-            Service::PlainHttp(url) => builder.plain_http_base_url(url),
-        };
-        for origin in &self.allowed_origins.value {
-            builder = builder.allow_origin(origin);
-        }
         #[cfg(feature = "webpki-roots")]
         {
             builder = builder.compiled_in_roots();
