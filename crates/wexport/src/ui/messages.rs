@@ -1,8 +1,8 @@
 //! The messages of a single export.
 
-use super::batch;
+use super::event_text::sentence;
 use crate::event::Event;
-use crate::text::{duration, sanitize, seconds, share, size};
+use crate::text::{duration, seconds};
 
 /// The shortest wait between two polls that is reported, in **seconds**.
 const MIN_REPORTED_WAIT: f64 = 10.0;
@@ -133,38 +133,6 @@ impl Narrator {
         let text = sentence(event)?;
         Some(if is_notice { Message::Notice(text) } else { Message::Progress(text) })
     }
-}
-
-/// The message for an event by itself, if it has one.
-pub(crate) fn sentence(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::Started { subject, api_version, base_url, resumed } => {
-            let verb = if *resumed { "resuming" } else { "exporting" };
-            format!("{verb} {subject} from {base_url}, API version {api_version}")
-        }
-        Event::NoAnswer { phase, reason } => format!("{phase}: {reason}"),
-        Event::Accepted { operation } => format!("accepted: {operation}"),
-        Event::Status { status } => format!("status: {}", sanitize(status)),
-        Event::Downloading { offset: 0, length } => match length {
-            Some(length) => format!("downloading {}", size(*length)),
-            None => "downloading".into(),
-        },
-        Event::Downloading { offset, length } => {
-            let at = length.map_or_else(|| size(*offset), |length| share(*offset, length));
-            format!("resuming the download at {at}")
-        }
-        Event::Uploading { url, length } => format!("uploading {} to {url}", size(*length)),
-        Event::Warning { message } => format!("warning: {message}"),
-        Event::Done { file, bytes, .. } => {
-            let destination = if file == "-" { "standard output" } else { file };
-            format!("done: {destination}, {}", size(*bytes))
-        }
-        Event::Skipped { file } => format!("skipped: {file} exists"),
-        Event::BatchStarted(start) => batch::started(start, None),
-        Event::Totals(totals) => batch::counts(totals),
-        Event::BatchDone(end) => batch::ended(end),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod batch;
 mod display;
 #[cfg(test)]
 mod display_fixture;
+mod event_text;
 mod live_line;
 mod messages;
 mod recorder;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use self::display::Json;
 #[cfg(feature = "demo")]
 use self::display::Silent;
-pub(crate) use self::messages::sentence;
+pub(crate) use self::event_text::sentence;
 pub(crate) use self::reporter::{BatchGauges, Reporter};
 pub(crate) use self::terminal::streams_share_terminal;
 use self::terminal::suspend;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::messages::{rounded, unfinished};
 use crate::event::{BatchStart, EndCounts, Totals};
 use crate::text::{clip, clock, duration, seconds};
+use crate::ui::event_text::{rounded, unfinished};
 use crate::ui::segments::{Segment, append, drop_to_fit};
 use crate::ui::terminal::Colour;
 
