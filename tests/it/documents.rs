@@ -60,7 +60,7 @@ fn has_test(source: &str, name: &str) -> bool {
 #[test]
 fn tests_named_in_security_policy_exist() {
     let text = fs::read_to_string(top().join("SECURITY.md")).unwrap();
-    let (_, promises) = text.split_once("## What is promised").unwrap();
+    let (_, promises) = text.split_once("## Promises and their tests").unwrap();
     for promise in promises.split("\n- ").skip(1) {
         let named: Vec<_> =
             promise.split('`').skip(1).step_by(2).filter(|word| word.contains("::")).collect();
