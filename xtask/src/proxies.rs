@@ -40,16 +40,16 @@ fn check_tls_interception(runner: &Runner<'_>, proxy: &Mitmproxy) -> TaskResult 
     let url = format!("http://127.0.0.1:{}", proxy.port);
     let began = Instant::now();
     let refused = runner.export(&url, &["--ca-bundle", "service-ca.pem"])?;
-    refused.expect("unknown CA", 6, &["--ca-bundle", "does not know"])?;
+    refused.expect("unknown CA", 6, &["--ca-bundle", "does not trust"])?;
     if began.elapsed() > MAX_REFUSAL {
         return Err(format!("the error took {:?}", began.elapsed()));
     }
     let doctor = runner.wexport(&url, &["doctor", "--ca-bundle", "service-ca.pem"])?;
-    doctor.expect("doctor", 6, &["signed by mitmproxy", "pass its authority with --ca-bundle"])?;
+    doctor.expect("doctor", 6, &["issued by mitmproxy", "pass its CA with --ca-bundle"])?;
     let bundle = proxy.ca_path();
     runner.export(&url, &["--ca-bundle", &bundle])?.expect("trusted CA", 0, &["a.pdf"])?;
     let doctor = runner.wexport(&url, &["doctor", "--ca-bundle", &bundle])?;
-    doctor.expect("doctor", 0, &["signed by mitmproxy, known by the CA bundle alone"])?;
+    doctor.expect("doctor", 0, &["issued by mitmproxy, trusted only by the CA bundle"])?;
     println!("mitmproxy with TLS interception: ok");
     Ok(())
 }
@@ -66,7 +66,7 @@ fn check_authentication(runner: &Runner<'_>, proxy: &Mitmproxy) -> TaskResult {
         let export = runner.export(&url, &["--ca-bundle", &bundle])?;
         export.expect("password", code, expected)?;
         let doctor = runner.wexport(&url, &["doctor", "--ca-bundle", &bundle])?;
-        doctor.expect("password, doctor", code, &["by HTTPS_PROXY"])?;
+        doctor.expect("password, doctor", code, &["set by HTTPS_PROXY"])?;
     }
     println!("mitmproxy with authentication: ok");
     Ok(())

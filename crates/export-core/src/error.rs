@@ -46,7 +46,7 @@ pub enum Error {
         original_request: Option<String>,
     },
     /// A gateway or proxy responded instead of the service, for example with a login page.
-    #[error("{phase}: a gateway or proxy answered ({status}), not the service: {reason}")]
+    #[error("{phase}: a gateway or proxy responded ({status}), not the service: {reason}")]
     Gateway {
         /// The phase.
         phase: Phase,

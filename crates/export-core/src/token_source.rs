@@ -245,8 +245,7 @@ impl TokenSource {
                 return TokenStep::Ready(issued.token.clone());
             }
             if refused && now.since(issued.at) < MIN_AGE_TO_REPLACE.min(issued.lifetime) {
-                return self
-                    .fail(now, unauthorized("the service refuses the token it has just issued"));
+                return self.fail(now, unauthorized("the service rejected a newly issued token"));
             }
             self.current = None;
         }
@@ -256,7 +255,7 @@ impl TokenSource {
     fn request_token(&mut self, now: Timestamp) -> TokenStep {
         let Some(client) = &self.client else {
             return TokenStep::Failed(unauthorized(
-                "the service refuses the token, and it cannot be renewed",
+                "the service rejected the token, which cannot be renewed",
             ));
         };
         if let Some(in_flight) = &self.in_flight {
@@ -300,7 +299,7 @@ impl TokenSource {
                 self.issued(now, &text, expires_in, scope.as_deref());
             }
             (408 | 429 | 500..=599, _) | (_, TokenReading::Busy) => {
-                let what = format!("the token endpoint answered {}", head.status());
+                let what = format!("the token endpoint responded with {}", head.status());
                 let failure = Failure::new(FailureKind::Unanswered).with_detail(what);
                 self.retry(now, failure, retry_after);
             }
@@ -320,7 +319,7 @@ impl TokenSource {
                 self.fail(now, unauthorized(what));
             }
             (status, _) => {
-                let what = format!("the token endpoint answered {status}");
+                let what = format!("the token endpoint responded with {status}");
                 self.fail(now, unauthorized(&what));
             }
         }
@@ -360,7 +359,7 @@ impl TokenSource {
     fn issued(&mut self, now: Timestamp, text: &str, expires_in: Option<u64>, scope: Option<&str>) {
         let Some(client) = &self.client else { return };
         let Ok(token) = Token::numbered(TokenId(self.last_number), text) else {
-            self.fail(now, unauthorized(&format!("the token endpoint answered: {InvalidToken}")));
+            self.fail(now, unauthorized(&format!("the token endpoint responded: {InvalidToken}")));
             return;
         };
         let announced = expires_in.filter(|seconds| *seconds > 0).map(Duration::from_secs);

@@ -11,7 +11,7 @@ use export_core::{Checkpoint, Error, Fault, ResumeError, SpecError, UrlError};
 #[non_exhaustive]
 pub enum ExportError {
     /// The token must not be sent to the URL of the operation to attach to.
-    #[error("the operation is not followed: {0}")]
+    #[error("cannot attach to the operation: {0}")]
     Attach(UrlError),
     /// The job ended.
     #[error("{error}{}", Recovery { error, checkpoint })]
@@ -33,7 +33,7 @@ pub enum ExportError {
     #[error(transparent)]
     Spec(#[from] SpecError),
     /// The caller stopped the job. The export continues at the service.
-    #[error("the export was stopped here; it continues at the service")]
+    #[error("the export was stopped; it continues at the service")]
     Stopped {
         /// Resumes the job.
         checkpoint: Box<Checkpoint>,
@@ -47,7 +47,7 @@ pub enum ExportError {
         error: Arc<io::Error>,
     },
     /// There is no thread to drive the job: the system refused to start one, or it has panicked.
-    #[error("no thread to download with: {0}")]
+    #[error("cannot run the thread of the download: {0}")]
     Thread(Arc<io::Error>),
 }
 
@@ -63,19 +63,19 @@ impl fmt::Display for Recovery<'_> {
             return Ok(());
         }
         match (self.checkpoint.operation(), self.checkpoint.submits()) {
-            (None, 0) => f.write_str(
-                "; no export was requested, so it is safe to run this again once that is fixed",
-            ),
-            (None, _) => f.write_str(
-                "; an export may have been requested: once that is fixed, resume this one",
-            ),
+            (None, 0) => {
+                f.write_str("; no export was requested, so it is safe to fix this and run it again")
+            }
+            (None, _) => {
+                f.write_str("; an export may have been requested: fix this, and resume the job")
+            }
             (Some(operation), _) => {
                 // The query of a URL may hold a secret.
                 let operation = operation.split('?').next().unwrap_or_default();
                 write!(
                     f,
-                    "; nothing is lost: once that is fixed, resume the export, which continues at \
-                     the service as {operation}"
+                    "; the export continues at the service as {operation}: fix this, and resume \
+                     the job"
                 )
             }
         }

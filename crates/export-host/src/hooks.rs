@@ -73,7 +73,7 @@ impl Hooks {
     }
 }
 
-const DEFAULT_USER_AGENT: &str = concat!("wwexportent/", env!("CARGO_PKG_VERSION"));
+const DEFAULT_USER_AGENT: &str = concat!("wexport-client/", env!("CARGO_PKG_VERSION"));
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -43,10 +43,10 @@ pub fn tls_alert(error: &(dyn StdError + 'static)) -> Option<String> {
 /// assert!(UnexpectedTls::check(b"HTTP/1").is_ok());
 /// let alert = UnexpectedTls::check(&[21, 3, 3, 0, 2, 2]).expect_err("this is a TLS record");
 /// let said = tls_alert(&alert).expect("this is a verdict");
-/// assert_eq!(said, "it speaks TLS on this port, and the URL says http");
+/// assert_eq!(said, "it expects TLS on this port, but the URL is http");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it speaks TLS on this port, and the URL says http")]
+#[error("it expects TLS on this port, but the URL is http")]
 #[non_exhaustive]
 pub struct UnexpectedTls;
 
@@ -95,9 +95,9 @@ fn verdict(error: &Error) -> Option<String> {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "it does not speak TLS on this port".into()
         }
-        Error::NoCertificatesPresented => "it shows no certificate".into(),
+        Error::NoCertificatesPresented => "it sent no certificate".into(),
         Error::PeerIncompatible(reason) => {
-            format!("it and this client have no TLS version or cipher in common: {reason:?}")
+            format!("there is no common TLS version or cipher suite: {reason:?}")
         }
         Error::InvalidCertRevocationList(_) | Error::UnsupportedNameType => error.to_string(),
         _ => return None,
@@ -106,16 +106,16 @@ fn verdict(error: &Error) -> Option<String> {
 
 fn of_certificate(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => "its certificate comes from an authority that this \
-             machine does not know; if it is your company's, give its CA bundle"
+        CertificateError::UnknownIssuer => "its certificate was issued by a CA that this machine \
+             does not trust; if it is your company's CA, pass its CA bundle"
             .into(),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let names = match presented.as_slice() {
-                [] => "for no name at all".into(),
-                // rustls formats a name as `DnsName("x")`.
-                names => names.iter().map(|name| bare(name)).collect::<Vec<_>>().join(", "),
+            let names: Vec<_> = presented.iter().map(|name| bare(name)).collect();
+            let names = match names.as_slice() {
+                [] => "and has no names".into(),
+                names => format!("only for {}", names.join(", ")),
             };
-            format!("its certificate is not for {} but for {names}", expected.to_str())
+            format!("its certificate is not valid for {}, {names}", expected.to_str())
         }
         CertificateError::NotValidForName => "its certificate is for another host name".into(),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -125,14 +125,15 @@ fn of_certificate(error: &CertificateError) -> String {
             "its certificate is not valid yet; this machine's clock may be wrong".into()
         }
         CertificateError::Revoked => "its certificate was revoked".into(),
-        CertificateError::BadSignature => "its certificate is not signed by who it says".into(),
+        CertificateError::BadSignature => "the signature of its certificate is invalid".into(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "its certificate is not for servers".into()
+            "its certificate is not valid for servers".into()
         }
         other => format!("its certificate is not accepted: {other}"),
     }
 }
 
+/// The name itself: rustls formats it as `DnsName("x")`.
 fn bare(name: &str) -> &str {
     let quoted = name.split_once('"').and_then(|(_, rest)| rest.rsplit_once('"'));
     quoted.map_or(name, |(bare, _)| bare)
@@ -143,9 +144,11 @@ fn bare(name: &str) -> &str {
 fn of_alert(alert: AlertDescription) -> Option<String> {
     Some(match alert {
         AlertDescription::CertificateRequired => {
-            "it asks for a client certificate, and this client has none".into()
+            "it requires a client certificate, which is not supported".into()
         }
-        AlertDescription::UnrecognisedName => "it does not know the host name asked for".into(),
+        AlertDescription::UnrecognisedName => {
+            "it does not recognise the requested host name".into()
+        }
         AlertDescription::AccessDenied
         | AlertDescription::BadCertificate
         | AlertDescription::CertificateUnknown
@@ -155,7 +158,7 @@ fn of_alert(alert: AlertDescription) -> Option<String> {
         | AlertDescription::ProtocolVersion
         | AlertDescription::UnknownCA
         | AlertDescription::UnsupportedCertificate => {
-            format!("it refuses the TLS handshake: {alert:?}")
+            format!("it rejected the TLS handshake: {alert:?}")
         }
         _ => return None,
     })

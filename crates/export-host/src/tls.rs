@@ -22,7 +22,7 @@ use crate::cert_recorder::CertRecorder;
 ///
 /// let options = TlsOptions::new().with_ca_bundle(CaBundle::pem("no certificate in here"));
 /// let error = options.client_config().expect_err("the bundle is empty");
-/// assert_eq!(error.to_string(), "the CA bundle given as text holds no certificate");
+/// assert_eq!(error.to_string(), "the CA bundle given as text contains no certificate");
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
@@ -57,7 +57,7 @@ impl TlsOptions {
     ///
     /// # Errors
     ///
-    /// Fails if a bundle cannot be read or holds no certificate, and if there are no certificate
+    /// Fails if a bundle cannot be read or contains no certificate, and if there are no certificate
     /// authorities at all.
     pub fn client_config(&self) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(provider());
@@ -164,13 +164,13 @@ impl CaBundle {
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
         let certificates = certificates.map_err(|error| fail(format!("is not PEM: {error}")))?;
         if certificates.is_empty() {
-            return Err(fail("holds no certificate".into()));
+            return Err(fail("contains no certificate".into()));
         }
         let mut roots = rustls::RootCertStore::empty();
         for (index, certificate) in certificates.iter().enumerate() {
             let added = roots.add(certificate.clone());
             added.map_err(|error| {
-                fail(format!("is broken at certificate {}: {error}", index + 1))
+                fail(format!("is invalid at certificate {}: {error}", index + 1))
             })?;
         }
         Ok(certificates)

@@ -93,10 +93,10 @@ fn status(head: &[u8]) -> Option<StatusCode> {
 #[non_exhaustive]
 pub enum TunnelError {
     /// The proxy closed the connection, or does not speak HTTP.
-    #[error("it closed the connection or did not answer in HTTP")]
+    #[error("it closed the connection or sent no HTTP response")]
     NotHttp,
     /// The proxy refused.
-    #[error("it answered {0} when asked for a connection{hint}", hint = hint(*.0))]
+    #[error("it responded to CONNECT with {0}{hint}", hint = hint(*.0))]
     Refused(StatusCode),
 }
 

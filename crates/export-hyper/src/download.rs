@@ -110,7 +110,7 @@ pub(crate) struct Pipe {
 impl Pipe {
     async fn send(&self, piece: Piece) -> io::Result<()> {
         let sent = self.sender.send(piece).await;
-        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the reader is gone"))
+        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the reader was dropped"))
     }
 }
 

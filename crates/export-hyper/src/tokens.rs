@@ -47,9 +47,8 @@ impl Tokens {
                     self.request_token(request, ticket, transport, clock).await;
                 }
                 TokenStep::Wait(_) if clock.now() >= transmit.token_by() => {
-                    return Err(
-                        Failure::new(FailureKind::Unanswered).with_detail("no token came in time")
-                    );
+                    return Err(Failure::new(FailureKind::Unanswered)
+                        .with_detail("timed out waiting for a token"));
                 }
                 TokenStep::Wait(until) => {
                     let until = clock.instant(until.min(transmit.token_by()));

@@ -103,7 +103,7 @@ impl Transport {
                 Self::Pools(_) if connected.connection_metadata().is_none() => FailureKind::NotSent,
                 _ => FailureKind::Unanswered,
             };
-            Err(Failure::new(kind).with_detail("it took too long"))
+            Err(Failure::new(kind).with_detail("timed out"))
         })
     }
 }

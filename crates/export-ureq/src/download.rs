@@ -150,7 +150,7 @@ pub(crate) struct Pipe {
 impl Pipe {
     fn send(&self, piece: Piece) -> io::Result<()> {
         let sent = self.sender.send(piece);
-        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the reader is gone"))
+        sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the reader was dropped"))
     }
 }
 

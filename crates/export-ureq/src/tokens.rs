@@ -63,7 +63,9 @@ impl Tokens {
                 }
                 TokenStep::Wait(_) if now >= transmit.token_by() => {
                     let failure = Failure::new(FailureKind::Unanswered);
-                    return TokenResult::Failed(failure.with_detail("no token came in time"));
+                    return TokenResult::Failed(
+                        failure.with_detail("timed out waiting for a token"),
+                    );
                 }
                 TokenStep::Wait(until) => {
                     // Woken by an answer, by a stop, or spuriously.

@@ -94,7 +94,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             problem.facts.request_id = reason.request_id().map(String::from);
             problem = problem
                 .advise("check --proxy, HTTPS_PROXY and NO_PROXY, and --base-url")
-                .advise("`wexport doctor` shows the proxy in use, and what responds");
+                .advise("`wexport doctor` shows the proxy in use and what responds");
         }
         Error::GaveUp { phase, failures, last } => {
             let (times, most_recently) = match failures {

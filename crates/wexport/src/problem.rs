@@ -127,7 +127,7 @@ pub(crate) enum Exit {
 /// Each code, and what it means.
 const EXITS: [(Exit, &str); 12] = [
     (Exit::Done, "done: the file is complete, or it existed and was kept"),
-    (Exit::No, "no: `verify` found a difference, or nothing has this ID"),
+    (Exit::No, "no: the file differs from its receipt, or the ID is unknown"),
     (Exit::Usage, "usage: a flag or a setting is invalid; nothing was sent"),
     (Exit::Refused, "refused: the service refused the request; change it"),
     (Exit::Unauthorized, "not authorised: the credentials are wrong, or lack a scope"),

@@ -59,7 +59,7 @@ fn second_run_of_hanging_job(adapter: Adapter) {
     fixture.wait_for_part();
     let error = fixture.run_and_fail(fixture.command());
     let expected = "the file could not be written: being written by another run: \
-                [folder]/files/.report.[hash].part; nothing is lost: ";
+                [folder]/files/.report.[hash].part; the export continues at the service as ";
     assert!(error.starts_with(expected), "{error}");
     assert!(first.try_wait().unwrap().is_none());
     first.kill().unwrap();

@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
             r#"{"fault": "resource_url", "url": "null"}"#,
         )
         .with(|case| case.limits.grace = Duration::ZERO)
-        .ends("completed, but has no URL of its result"),
+        .ends("completed, but has no result URL"),
         poll(
             "failed",
             "1",
@@ -61,7 +61,7 @@ pub(super) fn cases() -> Vec<Case> {
             .ends("poll failed 4 times in a row; the last time: 500"),
         poll("502-gateway-page", "1", &status_body(502, "html")),
         poll("502-gateway-page-persistent", EVERY, &status_body(502, "html"))
-            .ends("a gateway or proxy answered"),
+            .ends("a gateway or proxy responded"),
         poll("504", "1", &status_body(504, "empty")),
         poll("unanswered", "1", CLOSE_BEFORE_HEAD),
         poll("closed-after-head", "1", CLOSE_AFTER_HEAD),
@@ -75,7 +75,7 @@ pub(super) fn cases() -> Vec<Case> {
             .with(|case| case.limits.attempt = Duration::from_secs(1)),
         poll("garbage", "1", GARBAGE).ends("the body is not valid JSON"),
         poll("html-page", "1", HTML_PAGE),
-        poll("html-page-persistent", EVERY, HTML_PAGE).ends("a gateway or proxy answered"),
+        poll("html-page-persistent", EVERY, HTML_PAGE).ends("a gateway or proxy responded"),
         poll("compressed", "1", r#"{"fault": "content_encoding"}"#)
             .ends("the body is not a JSON object"),
         poll("redirect", "1", LOOP),

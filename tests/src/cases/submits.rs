@@ -47,9 +47,9 @@ fn harmless() -> Vec<Case> {
         ),
         submit("garbage-with-location", "1", GARBAGE),
         submit("html-page-with-location", "1", HTML_PAGE),
-        submit("html-page", EVERY, &status_body(200, "html")).ends("a gateway or proxy answered"),
+        submit("html-page", EVERY, &status_body(200, "html")).ends("a gateway or proxy responded"),
         submit("redirect", EVERY, LOOP).ends("a submit must not be redirected"),
-        submit("login-redirect", EVERY, LOGIN).ends("a gateway or proxy answered"),
+        submit("login-redirect", EVERY, LOGIN).ends("a gateway or proxy responded"),
         submit("200", EVERY, &status_body(200, "empty"))
             .ends("expected 202 or an error for a submit"),
         submit("400", EVERY, &status(400))
@@ -57,7 +57,7 @@ fn harmless() -> Vec<Case> {
         submit("403-nested", EVERY, &status_body(403, "nested"))
             .ends("submit was refused with 403 Forbidden: Forbidden"),
         submit("403-gateway-page", EVERY, &status_body(403, "html"))
-            .ends("a gateway or proxy answered"),
+            .ends("a gateway or proxy responded"),
         submit("404", EVERY, &status(404)).ends("submit was refused with 404"),
         submit("407", EVERY, &status_body(407, "empty")).ends("a proxy requires credentials (407)"),
         submit("409", EVERY, &status(409)).ends("submit was refused with 409"),

@@ -19,13 +19,13 @@ pub(super) fn cases() -> Vec<Case> {
         token("429", "1", &status(429)),
         token("429-retry-after-1", "1", &status_retry_after(429, "1")),
         token("503", r#"{"to": 2}"#, &status(503)),
-        token("500-persistent", EVERY, &status(500)).ends("the token endpoint answered 500"),
+        token("500-persistent", EVERY, &status(500)).ends("the token endpoint responded with 500"),
         token("502-gateway-page", "1", &status_body(502, "html")),
         token("unanswered", "1", CLOSE_BEFORE_HEAD),
         token("cut", "1", &close_at(10)),
         token("garbage", EVERY, GARBAGE).ends("the token response is not a JSON object"),
-        token("html-page", EVERY, HTML_PAGE).ends("a gateway or proxy answered"),
-        token("redirect", EVERY, LOOP).ends("a gateway or proxy answered"),
+        token("html-page", EVERY, HTML_PAGE).ends("a gateway or proxy responded"),
+        token("redirect", EVERY, LOOP).ends("a gateway or proxy responded"),
         token("without-access-token", EVERY, r#"{"fault": "json", "remove": ["access_token"]}"#)
             .ends("the token response has no access_token"),
         token("without-expires-in", EVERY, r#"{"fault": "json", "remove": ["expires_in"]}"#),
@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
             .rule("submit", "1", r#"{"fault": "retry_after", "value": 2}"#),
         Case::new("token-refused-at-submit")
             .rule("submit", "1", &status(401))
-            .ends("the service refuses the token it has just issued"),
+            .ends("the service rejected a newly issued token"),
         Case::new("token-revoked-at-poll")
             .rule("operation", "1", r#"{"fault": "revoke_token"}"#)
             .ends("poll: not authorised"),

@@ -28,11 +28,11 @@ fn tls(name: &str, certificate: Certificate) -> Case {
 fn certificates() -> Vec<Case> {
     vec![
         tls("unknown-ca", Certificate::Valid).with(|case| case.trusted_ca = TrustedCa::Other).ends(
-            "its certificate comes from an authority that this machine does not know; if it \
-                 is your company's, give its CA bundle",
+            "its certificate was issued by a CA that this machine does not trust; if it is \
+                 your company's CA, pass its CA bundle",
         ),
         tls("wrong-name", Certificate::WrongName)
-            .ends("its certificate is not for 127.0.0.1 but for wrong-name.example.net"),
+            .ends("its certificate is not valid for 127.0.0.1, only for wrong-name.example.net"),
         tls("expired", Certificate::Expired).ends("its certificate has expired"),
         tls("valid", Certificate::Valid),
         tls("valid-and-signed-urls", Certificate::Valid)
@@ -54,7 +54,7 @@ fn protocols() -> Vec<Case> {
             .ends("it does not speak TLS on this port"),
         other("server-over-http")
             .with(|case| case.tls = Some(Certificate::Valid))
-            .ends("it speaks TLS on this port, and the URL says http"),
+            .ends("it expects TLS on this port, but the URL is http"),
     ]
 }
 

@@ -109,7 +109,7 @@ fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
         StatusCode::OK => {}
         status if status.is_success() => {
             return TokenReading::Malformed(
-                "the token endpoint answered with a success status other than 200",
+                "the token endpoint responded with a success status other than 200",
             );
         }
         _ => return refusal(errors::read(head, body)),
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(read(500, body), "no reason was given");
         assert_eq!(
             read(201, body),
-            "the token endpoint answered with a success status other than 200"
+            "the token endpoint responded with a success status other than 200"
         );
     }
 }

@@ -142,7 +142,7 @@ fn caller_headers_go_to_trusted_origins_only() {
     assert_eq!(request.headers().get_all("tracestate").iter().count(), 2);
     let authorization: Vec<_> = request.headers().get_all("authorization").iter().collect();
     assert_eq!(authorization, ["Bearer t"]);
-    assert!(request.headers()["user-agent"].to_str().unwrap().starts_with("wwexportent/"));
+    assert!(request.headers()["user-agent"].to_str().unwrap().starts_with("wexport-client/"));
 
     let named = build(builder().headers(|headers| {
         headers.insert("user-agent", "nightly/1".parse().unwrap());

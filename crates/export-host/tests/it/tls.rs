@@ -113,12 +113,17 @@ fn certificate_errors_are_explained() {
     };
     assert_eq!(
         result(theirs.server(|_| {}), "localhost"),
-        "its certificate comes from an authority that this machine does not know; if it is your \
-         company's, give its CA bundle"
+        "its certificate was issued by a CA that this machine does not trust; if it is your \
+         company's CA, pass its CA bundle"
     );
     assert_eq!(
         result(ours.server(|_| {}), "api.example.com"),
-        "its certificate is not for api.example.com but for localhost"
+        "its certificate is not valid for api.example.com, only for localhost"
+    );
+    let nameless = ours.server(|params| params.subject_alt_names.clear());
+    assert_eq!(
+        result(nameless, "localhost"),
+        "its certificate is not valid for localhost, and has no names"
     );
     let old = ours.server(|params| {
         params.not_before = date_time_ymd(2001, 1, 1);
@@ -178,7 +183,7 @@ fn refused_handshake_is_a_verdict() {
     let mut server = authority.server(|_| {});
     server.alpn_protocols = vec![b"something-else".to_vec()];
     let result = outcome(trusting, server, "localhost");
-    assert_eq!(result, "it refuses the TLS handshake: NoApplicationProtocol");
+    assert_eq!(result, "it rejected the TLS handshake: NoApplicationProtocol");
 }
 
 #[test]
@@ -203,17 +208,17 @@ fn invalid_bundles_are_named() {
     };
     assert!(result().starts_with("the CA bundle PATH cannot be read: "), "{}", result());
     fs::write(&path, "").unwrap();
-    assert_eq!(result(), "the CA bundle PATH holds no certificate");
+    assert_eq!(result(), "the CA bundle PATH contains no certificate");
     fs::write(&path, "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n").unwrap();
     assert!(result().starts_with("the CA bundle PATH is not PEM: "), "{}", result());
     fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
     assert!(
-        result().starts_with("the CA bundle PATH is broken at certificate 1: "),
+        result().starts_with("the CA bundle PATH is invalid at certificate 1: "),
         "{}",
         result()
     );
     fs::write(&path, KeyPair::generate().unwrap().serialize_pem()).unwrap();
-    assert_eq!(result(), "the CA bundle PATH holds no certificate");
+    assert_eq!(result(), "the CA bundle PATH contains no certificate");
 }
 
 /// The system's store is set by environment variables, which a test cannot change in its own

@@ -73,7 +73,7 @@ async fn http_2_server_gets_http_2() {
 #[tokio::test]
 async fn untrusted_server_is_sent_nothing() {
     for (certificate, said) in [
-        (Certificate::WrongName, "its certificate is not for 127.0.0.1 but for "),
+        (Certificate::WrongName, "its certificate is not valid for 127.0.0.1, only for "),
         (Certificate::Expired, "its certificate has expired"),
     ] {
         let server = simulated(Config::default().with_certificate(certificate)).await;

@@ -111,7 +111,7 @@ async fn unanswered_handshake_is_not_sent() {
         while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {}
     };
     let text = only(FailureKind::NotSent, submit_to("https", quick, hang).await);
-    assert!(text.contains("it took too long"), "{text}");
+    assert!(text.contains("timed out"), "{text}");
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn unanswered_post_may_have_arrived() {
     let server = Server::start(|_, _| Action::SendAndHang(Vec::new())).await;
     let quick = Limits { attempt: SHORT, ..limits() };
     let text = only(FailureKind::Unanswered, submit(builder(&server.url()).limits(quick)).await);
-    assert!(text.contains("it took too long"), "{text}");
+    assert!(text.contains("timed out"), "{text}");
 }
 
 #[tokio::test]
@@ -238,10 +238,14 @@ async fn untrusted_server_is_final_and_gets_nothing() {
         (
             &theirs,
             "localhost",
-            "its certificate comes from an authority that this machine does not know; if it is \
-             your company's, give its CA bundle",
+            "its certificate was issued by a CA that this machine does not trust; if it is your \
+             company's CA, pass its CA bundle",
         ),
-        (&ours, "api.example.com", "its certificate is not for localhost but for api.example.com"),
+        (
+            &ours,
+            "api.example.com",
+            "its certificate is not valid for localhost, only for api.example.com",
+        ),
     ] {
         let server =
             Server::tls(authority.server(name), |_, _| Action::SendAndClose(Vec::new())).await;
@@ -264,7 +268,7 @@ async fn client_certificate_request_is_untrusted() {
     let url = format!("https://localhost:{}", server.address.port());
     let there = builder(&url).ca_bundle(CaBundle::pem(ours.pem.clone()));
     let text = only(FailureKind::Untrusted, submit(there).await);
-    assert!(text.contains("it asks for a client certificate"), "{text}");
+    assert!(text.contains("it requires a client certificate"), "{text}");
     assert!(server.requests().is_empty());
 }
 
@@ -320,7 +324,7 @@ async fn poll_request_on_the_wire() {
             "authorization: Bearer t0ken",
             "host: HOST",
             "traceparent: 00-1-2-01",
-            concat!("user-agent: wwexportent/", env!("CARGO_PKG_VERSION")),
+            concat!("user-agent: wexport-client/", env!("CARGO_PKG_VERSION")),
             "x-version: 2022-01-01",
         ]
     );

@@ -63,7 +63,7 @@ fn message(error: &Error) -> String {
         return verdict;
     }
     match error {
-        Error::Timeout(_) => "it took too long".into(),
+        Error::Timeout(_) => "timed out".into(),
         Error::HostNotFound => "host not found".into(),
         Error::Io(error) => error.to_string(),
         Error::Other(error) => error.to_string(),

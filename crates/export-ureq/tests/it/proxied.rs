@@ -22,7 +22,7 @@ fn proxy_refusal_is_final_and_hides_the_password() {
     for status in ["407 Proxy Authentication Required", "403 Forbidden"] {
         let proxy = proxy_answering(status);
         let text = only(FailureKind::Untrusted, submit(via(&proxy)));
-        assert!(text.contains(&format!("it answered {status}")), "{text}");
+        assert!(text.contains(&format!("it responded to CONNECT with {status}")), "{text}");
         assert!(text.contains("the proxy 127.0.0.1"), "{text}");
         assert!(!text.contains("secret"), "{text}");
     }

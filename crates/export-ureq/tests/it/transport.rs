@@ -111,7 +111,7 @@ fn unanswered_handshake_is_not_sent() {
     let quick = Limits { attempt: SHORT, ..limits() };
     let there = builder(&format!("https://localhost:{port}")).limits(quick);
     let text = only(FailureKind::NotSent, submit(there.ca_bundle(any_bundle())));
-    assert!(text.contains("localhost: establishing TLS: it took too long"), "{text}");
+    assert!(text.contains("localhost: establishing TLS: timed out"), "{text}");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn unanswered_post_may_have_arrived() {
     let server = Server::start(|_, _| Action::SendAndHang(Vec::new()));
     let quick = Limits { attempt: SHORT, ..limits() };
     let text = only(FailureKind::Unanswered, submit(builder(&server.url()).limits(quick)));
-    assert!(text.contains("it took too long"), "{text}");
+    assert!(text.contains("timed out"), "{text}");
 }
 
 #[test]
@@ -279,13 +279,13 @@ fn untrusted_server_is_final_and_gets_nothing() {
     };
     assert_eq!(
         said(&theirs, "localhost"),
-        "submit: the peer is not trusted: localhost: establishing TLS: its certificate comes from \
-         an authority that this machine does not know; if it is your company's, give its CA bundle"
+        "submit: the peer is not trusted: localhost: establishing TLS: its certificate was issued \
+         by a CA that this machine does not trust; if it is your company's CA, pass its CA bundle"
     );
     assert_eq!(
         said(&ours, "api.example.com"),
-        "submit: the peer is not trusted: localhost: establishing TLS: its certificate is not for \
-         localhost but for api.example.com"
+        "submit: the peer is not trusted: localhost: establishing TLS: its certificate is not valid \
+         for localhost, only for api.example.com"
     );
 }
 
@@ -324,7 +324,7 @@ fn poll_request_on_the_wire() {
             "authorization: Bearer t0ken",
             "host: HOST",
             "traceparent: 00-1-2-01",
-            concat!("user-agent: wwexportent/", env!("CARGO_PKG_VERSION")),
+            concat!("user-agent: wexport-client/", env!("CARGO_PKG_VERSION")),
             "x-version: 2022-01-01",
         ]
     );

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::options::{AnyFile, Archive, Document, OptionArgs, Presentation, Spreadsheet};
+use super::export_options::{AnyFile, Archive, Document, OptionArgs, Presentation, Spreadsheet};
 use super::output::OutputArgs;
 use super::session::Session;
 

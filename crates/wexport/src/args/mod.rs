@@ -2,10 +2,10 @@
 
 mod batch;
 mod export;
+mod export_option_table;
+mod export_options;
 mod help;
 mod jobs;
-mod option_table;
-mod options;
 mod output;
 mod session;
 mod values;
@@ -20,10 +20,10 @@ pub(crate) use self::export::{
     GraphReportArgs, PresentationArgs, RequestArgs, ResubmitArg, SpreadsheetArgs, StyleGuideArgs,
     TestFormArgs,
 };
+pub(crate) use self::export_option_table::{Kind, OPTIONS, OptionScope, OptionSpec};
+pub(crate) use self::export_options::OptionValue;
 pub(crate) use self::help::{HelpArgs, TOPICS};
 pub(crate) use self::jobs::{JobsArgs, JobsCommand, ResumeArgs};
-pub(crate) use self::option_table::{Kind, OPTIONS, OptionScope, OptionSpec};
-pub(crate) use self::options::OptionValue;
 pub(crate) use self::output::{IfExistsArg, OutputArgs};
 pub(crate) use self::session::{ConnectionArgs, CredentialArgs, Session, ShowArgs, StateArgs};
 pub(crate) use self::values::{DurationArg, RateArg};

@@ -1,7 +1,7 @@
 //! `wexport document`, and the other commands that export one file.
 
 use super::environment;
-use super::single::SingleCommand;
+use super::single_command::SingleCommand;
 use crate::args::Export;
 use crate::clock;
 use crate::engine::{self, Plan, RunOutcome};

@@ -1,7 +1,7 @@
 //! `wexport fetch`: downloads the file of an operation that was started elsewhere.
 
 use super::environment;
-use super::single::SingleCommand;
+use super::single_command::SingleCommand;
 use crate::args::FetchArgs;
 use crate::clock;
 use crate::engine::{self, Plan, RunOutcome};

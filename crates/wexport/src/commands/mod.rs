@@ -9,7 +9,7 @@ mod export;
 mod fetch;
 mod help;
 mod jobs;
-mod single;
+mod single_command;
 mod status;
 mod verify;
 

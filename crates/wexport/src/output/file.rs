@@ -11,7 +11,7 @@ use export_hyper::{Artifact, FileSink, IfExists, Sink};
 
 use super::destination::display_path;
 use super::failure::OpenFailure;
-use super::names::ReservedNames;
+use super::reserved_names::ReservedNames;
 use crate::args::IfExistsArg;
 use crate::problem::{Exit, Problem};
 

@@ -8,7 +8,7 @@
 mod destination;
 mod failure;
 mod file;
-mod names;
+mod reserved_names;
 mod sink;
 mod stdout;
 #[cfg(feature = "store")]
@@ -21,7 +21,7 @@ use self::destination::Target;
 pub(crate) use self::destination::{Destination, display_path};
 pub(crate) use self::failure::OpenFailure;
 use self::file::FileOutput;
-pub(crate) use self::names::ReservedNames;
+pub(crate) use self::reserved_names::ReservedNames;
 pub(crate) use self::sink::OutputSink;
 use self::stdout::StdoutSink;
 #[cfg(feature = "store")]

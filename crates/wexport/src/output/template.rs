@@ -9,7 +9,7 @@ use crate::subject::Subject;
 
 /// The placeholders, and what each becomes.
 pub(crate) const PLACEHOLDERS: [(&str, &str); 8] = [
-    ("date", "the day on which the command was given, in UTC: 2026-11-23"),
+    ("date", "the date on which the command was started, in UTC: 2026-11-23"),
     ("time", "the time of day, in UTC: 021500"),
     ("id", "the id of what is exported"),
     ("kind", "document, spreadsheet, graph-report, ..."),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use export_host::CheckpointFile;
 use export_hyper::Timestamp;
 
-use super::batch::Batch;
+use super::batch_dir::Batch;
 use super::db::BatchDbWriter;
 use super::job::Job;
 use super::pace_file::PaceFile;
@@ -160,7 +160,7 @@ impl StateDir {
 
     fn unusable(&self, error: &io::Error) -> Problem {
         let folder = self.folder.display();
-        Problem::local(format!("cannot keep state in {folder}"), error).advise(OTHER_FOLDER)
+        Problem::local(format!("cannot store state in {folder}"), error).advise(OTHER_FOLDER)
     }
 }
 

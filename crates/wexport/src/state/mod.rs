@@ -14,7 +14,7 @@
 //! pace.json           what was learned of the limits of each service
 //! ```
 
-mod batch;
+mod batch_dir;
 mod checkpoints;
 mod db;
 mod dir;
@@ -27,7 +27,7 @@ mod pace_file;
 mod run;
 mod single;
 
-pub(crate) use self::batch::Batch;
+pub(crate) use self::batch_dir::Batch;
 pub(crate) use self::checkpoints::RunCheckpoints;
 pub(crate) use self::db::{BatchDb, BatchDbWriter, DbError, Reopen};
 pub(crate) use self::dir::{Found, StateDir};

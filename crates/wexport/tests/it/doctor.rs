@@ -232,8 +232,12 @@ fn refusing_proxy_is_explained() {
     let world = World::new();
     for (proxy, message, advice) in [
         (Proxy::with_password(), "407", "http://USER:PASSWORD@HOST:PORT"),
-        (Proxy::refusing("403 Forbidden"), "it answered 403", "to allow CONNECT"),
-        (Proxy::refusing("502 Bad Gateway"), "it answered 502", "to allow CONNECT"),
+        (Proxy::refusing("403 Forbidden"), "it responded to CONNECT with 403", "to allow CONNECT"),
+        (
+            Proxy::refusing("502 Bad Gateway"),
+            "it responded to CONNECT with 502",
+            "to allow CONNECT",
+        ),
     ] {
         let ran = world.run(&["doctor", "-q", "--proxy", &proxy.url()]);
         assert_eq!(ran.code, Some(6), "{}", ran.out);

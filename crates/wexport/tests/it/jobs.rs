@@ -132,7 +132,7 @@ fn an_unusable_state_folder_is_reported() {
     fs::write(&blocked, "a file").unwrap();
     let ran = world.run(&PDF);
     assert_eq!(ran.code, Some(7), "{}", ran.err);
-    assert!(ran.err.contains("cannot keep state in"), "{}", ran.err);
+    assert!(ran.err.contains("cannot store state in"), "{}", ran.err);
     assert!(ran.err.contains("--no-state"), "{}", ran.err);
     assert!(world.requests().is_empty());
     world.done(&[&PDF[..], &["--state", "elsewhere"]].concat());

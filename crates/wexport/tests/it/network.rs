@@ -59,8 +59,12 @@ fn ca_bundles_override_those_of_weaker_sources() {
 #[test]
 fn untrusted_certificates_fail_at_once() {
     for (certificate, flags, message) in [
-        (Certificate::Valid, ["--ca-bundle", "other.pem"], "an authority that this machine does"),
-        (Certificate::WrongName, ["--ca-bundle", "ca.pem"], "is not for 127.0.0.1 but for wrong"),
+        (Certificate::Valid, ["--ca-bundle", "other.pem"], "a CA that this machine does not trust"),
+        (
+            Certificate::WrongName,
+            ["--ca-bundle", "ca.pem"],
+            "is not valid for 127.0.0.1, only for wrong",
+        ),
         (Certificate::Expired, ["--ca-bundle", "ca.pem"], "its certificate has expired"),
     ] {
         let world = tls_world(certificate);
@@ -81,9 +85,9 @@ fn invalid_ca_bundles_are_rejected() {
     for (file, message) in [
         ("nowhere.pem", "nowhere.pem cannot be read"),
         (".", "the CA bundle . cannot be read"),
-        ("empty.pem", "empty.pem holds no certificate"),
-        ("text.pem", "text.pem holds no certificate"),
-        ("broken.pem", "broken.pem is broken at certificate 1"),
+        ("empty.pem", "empty.pem contains no certificate"),
+        ("text.pem", "text.pem contains no certificate"),
+        ("broken.pem", "broken.pem is invalid at certificate 1"),
     ] {
         for (variables, source) in [
             (&[][..], "--ca-bundle: "),

@@ -109,7 +109,7 @@ fn make_private(world: &World, file: &str) {
 fn make_private(_world: &World, _file: &str) {}
 
 #[test]
-fn credentials_are_read_from_variables_files_and_stdin() {
+fn credentials_come_from_variables_files_and_stdin() {
     let id = ("WORKIVA_CLIENT_ID", "an-id");
     for (variables, flags, stdin) in [
         (&[("WORKIVA_TOKEN", "a-token")][..], &[][..], ""),

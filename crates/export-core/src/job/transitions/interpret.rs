@@ -59,7 +59,7 @@ impl ExportJob {
             (_, Reading::Foreign) => self.on_gateway_response(now, status, retry_after),
             (_, Reading::Malformed(what)) => self.end_with_protocol_error(status, what),
             (_, Reading::NeedBody) => {
-                self.end_with_protocol_error(status, "the meaning of the body is unknown");
+                self.end_with_protocol_error(status, "cannot interpret the body");
             }
             _ => self.end_with_protocol_error(status, "not a response to this request"),
         }
@@ -118,7 +118,7 @@ impl ExportJob {
         if now.since(since) >= grace {
             return self.end_with_protocol_error(
                 status,
-                "the operation is completed, but has no URL of its result",
+                "the operation is completed, but has no result URL",
             );
         }
         self.wait_for_poll(now, retry_after);

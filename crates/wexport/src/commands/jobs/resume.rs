@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::state_dir;
 use crate::args::ResumeArgs;
-use crate::commands::single::SingleCommand;
+use crate::commands::single_command::SingleCommand;
 use crate::commands::{batch, environment};
 use crate::engine::{self, RunOutcome};
 use crate::problem::{Exit, Problem};

@@ -118,9 +118,8 @@ impl StoreError {
                 };
                 let problem = Problem::new(exit, format!("{operation}: {failure}"));
                 match failure.kind() {
-                    FailureKind::Untrusted => problem.advise(
-                        "behind a proxy that re-signs TLS, give its authority with --ca-bundle",
-                    ),
+                    FailureKind::Untrusted => problem
+                        .advise("behind a proxy that inspects TLS, pass its CA with --ca-bundle"),
                     _ => problem.advise("check the network, --proxy and NO_PROXY"),
                 }
             }

@@ -18,7 +18,7 @@ use crate::args::IfExistsArg;
 use crate::clock;
 use crate::output::destination::{Destination, Target};
 use crate::output::file::already_exists;
-use crate::output::names::ReservedNames;
+use crate::output::reserved_names::ReservedNames;
 use crate::problem::{Exit, Problem};
 use crate::receipt::{ENDING, Receipt};
 
@@ -159,12 +159,12 @@ impl Upload {
         };
         let advice = match (&self.pending.started, self.dir.is_kept()) {
             (Some(_), true) => {
-                "parts may be left in the store: `jobs resume` and `jobs clean` remove them".into()
+                "parts may remain in the store: `jobs resume` and `jobs clean` remove them".into()
             }
             (Some(UploadId { id, .. }), false) => {
-                format!("parts may be left in the store: abort the multipart upload {id}")
+                format!("parts may remain in the store: abort the multipart upload {id}")
             }
-            (None, _) => "a multipart upload without parts may be left in the store".into(),
+            (None, _) => "a multipart upload without parts may remain in the store".into(),
         };
         Err(error.explain(&format!("aborting the upload to {}", self.url())).advise(advice))
     }

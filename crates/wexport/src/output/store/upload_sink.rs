@@ -11,7 +11,7 @@ use super::bucket::Bucket;
 use super::upload::Upload;
 use super::upload_dir::{PendingUpload, UploadDir};
 use crate::output::destination::Destination;
-use crate::output::names::ReservedNames;
+use crate::output::reserved_names::ReservedNames;
 use crate::output::template::Known;
 use crate::receipt::{Origin, Receipt, digest};
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rusqlite::{Error, ErrorCode};
 
 use crate::problem::{Exit, Problem};
-use crate::state::batch::Batch;
+use crate::state::batch_dir::Batch;
 
 /// Why the database of a batch could not be read or written.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ pub(crate) use self::error::DbError;
 use self::rows::{HAS_STATUS, Pages, read_result, read_row, select_results, select_rows};
 use self::schema::Access;
 pub(crate) use self::writer::{BatchDbWriter, Reopen};
-use super::batch::Batch;
+use super::batch_dir::Batch;
 use super::run::{Items, Row, RowResult, RowStatus, RunDescription, StatusCounts};
 
 /// The database of a batch, for reading.

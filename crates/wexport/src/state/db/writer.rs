@@ -15,7 +15,7 @@ use super::{BatchDb, DESCRIPTION, DbError, rows};
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
 use crate::problem::{Exit, Problem};
-use crate::state::batch::Batch;
+use crate::state::batch_dir::Batch;
 use crate::state::lock::Lock;
 use crate::state::log::EventLog;
 use crate::state::run::{

@@ -75,7 +75,7 @@ fn an_upload_that_was_not_aborted_is_aborted_later() {
         let mut world = world(large(), relay.address);
         let ran = world.run(&line(&format!("s3://{bucket}/a.pdf"), &["--retries", "0"]));
         assert_eq!(ran.code, Some(75), "{}", ran.err);
-        assert!(ran.err.contains("parts may be left in the store"), "{}", ran.err);
+        assert!(ran.err.contains("parts may remain in the store"), "{}", ran.err);
         assert_eq!(moto().uploads(&bucket).len(), 1);
 
         // A job is not removed while its upload cannot be aborted.

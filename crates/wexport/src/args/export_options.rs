@@ -6,7 +6,7 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesPars
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use serde_json::Value;
 
-use super::option_table::{Kind, OPTIONS, OptionScope, OptionSpec, ValueKind};
+use super::export_option_table::{Kind, OPTIONS, OptionScope, OptionSpec, ValueKind};
 
 /// The export options that were given to a command, whose options are those of the group `S`.
 #[derive(Clone, Debug)]
