@@ -211,7 +211,7 @@ impl PartFile {
         Ok(self.len)
     }
 
-    /// Sets another target. The service names some files only in the answer with their content.
+    /// Sets another target. The service names some files only in the response with their content.
     ///
     /// # Errors
     ///

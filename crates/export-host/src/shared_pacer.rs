@@ -70,7 +70,7 @@ impl PacedRequest {
         pacer.confirm(now, permit)
     }
 
-    /// Passes on the head of the answer to the request, if it had a permit.
+    /// Passes on the head of the response to the request, if it had a permit.
     pub fn handle_head<B>(&mut self, now: Timestamp, head: &Response<B>) {
         if let Some(permit) = self.permit.take() {
             self.pacer.lock().handle_head(now, permit, head);

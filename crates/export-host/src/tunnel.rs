@@ -7,7 +7,7 @@ use http::{StatusCode, Uri};
 
 use crate::proxy::Proxy;
 
-/// The request for a tunnel, and the parser of the proxy's answer.
+/// The request for a tunnel, and the parser of the proxy's response.
 ///
 /// **Source:** RFC 9110, 9.3.6, and 11.7.2 for the credentials.
 ///
@@ -36,7 +36,7 @@ impl fmt::Debug for Tunnel {
     }
 }
 
-/// The longest head of an answer that is read, in **bytes**. That of a proxy is short.
+/// The longest head of a response that is read, in **bytes**. That of a proxy is short.
 const LONGEST_HEAD: usize = 16_384;
 
 impl Tunnel {
@@ -61,8 +61,8 @@ impl Tunnel {
         &self.request
     }
 
-    /// Parses the proxy's answer so far. Returns the length of the answer, after which the bytes of
-    /// the tunnel begin; `None` if it is not complete.
+    /// Parses the proxy's response so far. Returns its length, after which the bytes of the tunnel
+    /// begin; `None` if it is not complete.
     ///
     /// # Errors
     ///

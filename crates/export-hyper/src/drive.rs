@@ -64,7 +64,7 @@ impl Driver {
         }
     }
 
-    /// Sends the one request of a turn of a batch, and handles its answer. Returns the outcome if
+    /// Sends the one request of a turn of a batch, and handles its response. Returns the outcome if
     /// the job has ended.
     pub(crate) async fn take_turn(
         &mut self,
@@ -98,7 +98,7 @@ impl Driver {
         self.writer.remove().await
     }
 
-    /// Sends one request and handles its answer.
+    /// Sends one request and handles its response.
     async fn exchange(&mut self, transmit: Transmit<'_>, sink: &mut impl Sink) {
         let ClientInner { clock, tokens, transport, hooks, .. } = &*self.client;
         let token = match tokens.get(&transmit, transport, clock).await {

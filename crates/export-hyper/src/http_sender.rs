@@ -47,11 +47,11 @@ where
         Ok(Self { pool: pool(Connector::new(tls, proxies)?, usize::MAX) })
     }
 
-    /// Sends a request and waits for the head of its answer, without a timeout.
+    /// Sends a request and waits for the head of its response, without a timeout.
     ///
     /// # Errors
     ///
-    /// Fails if there is no answer. An answer with any status is a success.
+    /// Fails if there is no response. A response with any status is a success.
     pub async fn send(&self, request: Request<B>) -> Result<Response<Incoming>, Failure> {
         self.pool.request(request).await.map_err(classify)
     }

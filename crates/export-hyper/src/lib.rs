@@ -19,9 +19,9 @@
 //! }
 //! ```
 //!
-//! All rules about what to send, what an answer means and how long to wait are in [`export_core`],
+//! All rules about what to send, what a response means and how long to wait are in [`export_core`],
 //! whose public types are re-exported here. `export-ureq` is the same for blocking code: it has the
-//! same names without `.await`, and does the same on the same answers.
+//! same names without `.await`, and does the same on the same responses.
 
 #![forbid(unsafe_code)]
 

@@ -9,9 +9,9 @@ use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 
-/// A connection whose answer is read even if writing the request has failed: a server may answer
+/// A connection whose response is read even if writing the request has failed: a server may respond
 /// and close the connection before it has read the request to the end, and hyper would not look for
-/// the answer.
+/// the response.
 ///
 /// It also checks whether the first bytes from a plain-text server are TLS.
 #[derive(Debug)]

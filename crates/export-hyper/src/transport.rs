@@ -1,4 +1,4 @@
-//! Sends requests, reads answers, and classifies failures.
+//! Sends requests, reads responses, and classifies failures.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -39,7 +39,7 @@ impl fmt::Debug for Pools {
     }
 }
 
-/// The body of an answer, from any transport.
+/// The body of a response, from any transport.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
 /// Whether a request may be sent over a connection that was used before.
@@ -76,7 +76,7 @@ where
 }
 
 impl Transport {
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the head of its response.
     pub(crate) async fn send(
         &self,
         request: Request<Vec<u8>>,

@@ -83,7 +83,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Sends the one request of a turn of a batch, and handles its answer. Returns the outcome if
+    /// Sends the one request of a turn of a batch, and handles its response. Returns the outcome if
     /// the job has ended.
     pub(crate) fn take_turn(
         &mut self,
@@ -122,7 +122,7 @@ impl<'a> Driver<'a> {
         self.writer.remove()
     }
 
-    /// Sends one request and handles its answer.
+    /// Sends one request and handles its response.
     fn exchange(&mut self, transmit: Transmit<'_>, sink: &mut dyn Sink) {
         let clock = &self.client.clock;
         let tokens = &self.client.tokens;

@@ -18,15 +18,15 @@
 //! }
 //! ```
 //!
-//! All rules about what to send, what an answer means and how long to wait are in [`export_core`],
+//! All rules about what to send, what a response means and how long to wait are in [`export_core`],
 //! whose public types are re-exported here. `export-hyper` is the same for async code: it has the
-//! same names with `.await`, and does the same on the same answers.
+//! same names with `.await`, and does the same on the same responses.
 //!
 //! # Logs
 //!
 //! This crate logs and prints no token, secret, or signature of a URL, and does not pass the token
 //! to ureq: the connection adds it to the request. But at the `trace` level of `log`, and only
-//! there, ureq prints all bytes of answers (target `ureq_proto`) and full URLs (target `ureq`),
+//! there, ureq prints all bytes of responses (target `ureq_proto`) and full URLs (target `ureq`),
 //! which include tokens when they are issued, and signed URLs. A library cannot change the log
 //! level of its program. A program whose users may enable `trace` should exclude these two targets
 //! with its filter (`trace,ureq=debug,ureq_proto=debug`), or disable the level for all crates with

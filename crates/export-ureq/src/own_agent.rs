@@ -11,7 +11,7 @@ use ureq::{Agent, AsSendBody, Body, Error};
 /// A custom agent, with its own proxy, certificates or resolver.
 ///
 /// Redirects and errors by status are disabled for each request, whatever the agent's settings are.
-/// No step up to the head of an answer, such as connecting, takes longer than the job's limit for
+/// No step up to the head of a response, such as connecting, takes longer than the job's limit for
 /// one attempt; the agent's own timeouts apply to bodies. All jobs share the agent's connections,
 /// and a stop does not interrupt a request.
 ///

@@ -48,7 +48,7 @@ impl Tokens {
         let _interruptible = stopper.on_stop(move || tokens.wake_all());
         let mut source = self.source();
         loop {
-            // Before the source is stepped, since a ticket has to be returned with an answer.
+            // Before the source is stepped, since a ticket has to be returned with a response.
             if stopper.is_stopped() {
                 return TokenResult::Stopped;
             }
@@ -68,7 +68,7 @@ impl Tokens {
                     );
                 }
                 TokenStep::Wait(until) => {
-                    // Woken by an answer, by a stop, or spuriously.
+                    // Woken by a response, by a stop, or spuriously.
                     let wait = until.min(transmit.token_by()).since(now);
                     let woken = self.changed.wait_timeout(source, wait);
                     source = woken.unwrap_or_else(PoisonError::into_inner).0;

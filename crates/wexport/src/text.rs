@@ -48,6 +48,11 @@ fn is_control(c: char) -> bool {
         || matches!(c, '\u{2066}'..='\u{2069}')
 }
 
+/// A number of exports: `1 export`, `40 exports`.
+pub(crate) fn export_count(count: u64) -> String {
+    if count == 1 { "1 export".into() } else { format!("{count} exports") }
+}
+
 /// A number of bytes: `5 bytes`, `1.2 MiB`.
 pub(crate) fn size(bytes: u64) -> String {
     match unit_of(bytes) {

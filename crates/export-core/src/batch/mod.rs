@@ -48,7 +48,7 @@ pub type JobKey = u64;
 /// assert!(matches!(turn.job().step(now), Step::Transmit(_)));
 /// // Get a token here. Then:
 /// assert_eq!(pacer.confirm(now, &mut permit), Ok(()));
-/// // Send the request, and return the permit with the head of the answer, if one came.
+/// // Send the request, and return the permit with the head of the response, if one came.
 /// assert!(batch.put_back(now, &mut pacer, turn).is_none());
 ///
 /// // One submit a second: the next job has to wait.

@@ -32,13 +32,13 @@ pub(super) struct Lane {
     latency: LatencyTracker,
 }
 
-/// The latency of recent answers.
+/// The latency of recent responses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct LatencyTracker {
     samples: u32,
     /// The lowest latency. Rises slowly, since the route to the service may change.
     lowest: Duration,
-    /// By how much answers exceed it on average.
+    /// By how much responses exceed it on average.
     spread: Duration,
 }
 
@@ -136,7 +136,7 @@ impl Lane {
             self.next = self.next.min(micros(sent).saturating_add(without_slack));
         }
         // The service counted the request at some time before it answered: by as much later than
-        // usual, at most, as the answer was later than usual. The usual latency varies as well: a
+        // usual, at most, as the response was later than usual. The usual latency varies as well: a
         // sixty-fourth of the rate is given up for that.
         let late = self.latency.add(now.since(sent));
         let late = late + (2 * self.latency.spread).min(Duration::from_micros(interval / 64));

@@ -1,4 +1,4 @@
-//! Learns a rate limit from answers: slows down at once, speeds up slowly, and measures the limit
+//! Learns a rate limit from responses: slows down at once, speeds up slowly, and measures the limit
 //! by counting.
 
 use core::time::Duration;
@@ -160,7 +160,7 @@ impl RateLearner {
         self.current.interval
     }
 
-    /// Whether the last answer was a 429.
+    /// Whether the last response was a 429.
     pub(super) const fn is_refused(&self) -> bool {
         self.streak > 0
     }

@@ -89,7 +89,7 @@ impl From<Phase> for RequestClass {
 /// The right to send one request at a certain time.
 ///
 /// Wait until [`at`](Self::at), [confirm](Pacer::confirm) it right before the request is sent, and
-/// return it with the [head](Pacer::handle_head) of the answer, or [unsent](Pacer::release).
+/// return it with the [head](Pacer::handle_head) of the response, or [unsent](Pacer::release).
 /// Dropping it is safe: it wastes one slot at most.
 #[derive(Debug)]
 #[must_use = "other requests wait behind it"]
@@ -100,7 +100,7 @@ pub struct Permit {
     delay: u64,
     /// When it was confirmed.
     sent: Option<Timestamp>,
-    /// Whether it was used as soon as possible, so that its answer says something about the rate.
+    /// Whether it was used as soon as possible, so that its response says something about the rate.
     paced: bool,
 }
 
@@ -187,7 +187,7 @@ impl Pacer {
         self.lane_mut(permit.class).confirm(now, permit)
     }
 
-    /// Learns from the head of the answer to the permit's request.
+    /// Learns from the head of the response to the permit's request.
     pub fn handle_head<B>(&mut self, now: Timestamp, permit: Permit, head: &Response<B>) {
         let lane = self.lane_mut(permit.class);
         match head.status() {

@@ -8,9 +8,9 @@ use ureq::unversioned::transport::{NextTimeout, time};
 
 /// The current request: its time limit, and how far it has come.
 ///
-/// ureq's timeouts are set before a request is sent, but only the head of the answer shows whether
-/// it is a file of any length or a small JSON document. So the connection reads the limit here
-/// before each read and write, and records here whether any byte was sent.
+/// ureq's timeouts are set before a request is sent, but only the head of the response shows
+/// whether it is a file of any length or a small JSON document. So the connection reads the limit
+/// here before each read and write, and records here whether any byte was sent.
 #[derive(Debug)]
 pub(crate) struct Attempt(Mutex<AttemptState>);
 
@@ -29,7 +29,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long to wait for the next byte.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Limit {
-    /// Until a deadline for the whole answer.
+    /// Until a deadline for the whole response.
     Until(Instant),
     /// This long for each read.
     Stall(Duration),

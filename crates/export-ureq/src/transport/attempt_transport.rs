@@ -14,8 +14,8 @@ use super::attempt::Attempt;
 /// A connection with the limits of an [`Attempt`], to which it reports when a request is sent.
 ///
 /// It adds the token to the request, checks whether the first bytes from a plain-text server are
-/// TLS, and reads the answer even if writing the request has failed: a server may answer and close
-/// the connection before it has read the request to the end.
+/// TLS, and reads the response even if writing the request has failed: a server may respond and
+/// close the connection before it has read the request to the end.
 pub(crate) struct AttemptTransport {
     inner: Box<dyn Transport>,
     attempt: Arc<Attempt>,
@@ -61,7 +61,7 @@ impl Transport for AttemptTransport {
             return Ok(());
         }
         match self.inner.transmit_output(amount, self.attempt.timeout(timeout)) {
-            // Reports success, since ureq reads an answer only after it has sent the request.
+            // Reports success, since ureq reads a response only after it has sent the request.
             Err(Error::Io(error)) if is_closed_by_peer(&error) => {
                 self.write_error = Some(error);
                 Ok(())

@@ -9,7 +9,7 @@ use ureq::Error;
 
 use super::attempt::Stage;
 
-/// Classifies the error of a request without an answer.
+/// Classifies the error of a request without a response.
 pub(crate) fn request_failure(error: Error, stage: Stage) -> Failure {
     let peer = match stage {
         Stage::Connecting(what) => what,

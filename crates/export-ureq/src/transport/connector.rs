@@ -68,8 +68,8 @@ impl ProxyConnector {
         Ok(connected.ok_or(Error::ConnectionFailed)?.boxed())
     }
 
-    /// Connects to the proxy and asks it for a tunnel, for plain http as well, so that an answer of
-    /// the proxy is never taken for one of the service.
+    /// Connects to the proxy and asks it for a tunnel, for plain http as well, so that a response
+    /// of the proxy is never taken for one of the service.
     fn via_proxy(
         &self,
         details: &ConnectionDetails<'_>,

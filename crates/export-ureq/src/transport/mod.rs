@@ -1,4 +1,4 @@
-//! Sends requests and reads answers with ureq.
+//! Sends requests and reads responses with ureq.
 
 mod attempt;
 mod attempt_transport;
@@ -68,7 +68,7 @@ impl Transport {
         self.agent = agent(&self.net, &self.attempt);
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the head of its response.
     pub(crate) fn send(
         &self,
         mut request: Request<Vec<u8>>,
@@ -125,14 +125,14 @@ fn agent(net: &NetConfig, attempt: &Arc<Attempt>) -> Agent {
     Agent::with_parts(config, connector, resolver)
 }
 
-/// The body of an answer.
+/// The body of a response.
 pub(crate) struct Body {
     reader: BodyReader<'static>,
     attempt: Arc<Attempt>,
 }
 
 impl Body {
-    /// From here on, limits the time between two reads instead of the time of the whole answer.
+    /// From here on, limits the time between two reads instead of the time of the whole response.
     pub(crate) fn set_stall_limit(&self, stall: Duration) {
         self.attempt.set_limit(Limit::Stall(stall));
     }

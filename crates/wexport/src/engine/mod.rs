@@ -3,7 +3,7 @@
 //! A run is prepared, which checks each destination before anything is sent, and stored. The
 //! [runner](runner::Runner) then drives all of its exports under one limit, [closes](close) each
 //! export whose job has ended, and stops when the program is stopped or when no export could
-//! succeed. A run that is resumed takes the same way from its store.
+//! succeed. A resumed run follows the same steps from its store.
 
 mod close;
 mod context;

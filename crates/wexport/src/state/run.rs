@@ -15,6 +15,7 @@ use crate::output::UploadDir;
 use crate::problem::{Exit, Problem};
 use crate::receipt::Receipt;
 use crate::subject::Subject;
+use crate::text::export_count;
 
 /// Stores a run: its exports, how each of them ended, and where the others can be resumed.
 ///
@@ -278,10 +279,7 @@ impl StatusCounts {
 
     /// The number of exports in words.
     pub(crate) fn size(&self) -> String {
-        match self.all() {
-            1 => "1 export".into(),
-            all => format!("{all} exports"),
-        }
+        export_count(self.all())
     }
 
     /// Each status with its number, in the order of an export's life.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::event::{BatchEnd, BatchStart, EndCounts, Event, Totals};
-use crate::text::{duration, sanitize, seconds, share, size};
+use crate::text::{duration, export_count, sanitize, seconds, share, size};
 
 /// The message for an event by itself, if it has one.
 pub(crate) fn sentence(event: &Event) -> Option<String> {
@@ -43,9 +43,9 @@ pub(super) fn started(start: &BatchStart, batch: Option<&str>) -> String {
     let BatchStart { source, exports, left, resumed, api_version, base_url, .. } = start;
     let source = if source == "-" { "standard input" } else { source };
     let what = if *resumed {
-        format!("resuming {left} of {}", count(*exports))
+        format!("resuming {left} of {}", export_count(*exports))
     } else {
-        format!("starting {}", count(*exports))
+        format!("starting {}", export_count(*exports))
     };
     let batch = batch.map(|batch| format!(" (batch {batch})")).unwrap_or_default();
     format!("{what} of {source} from {base_url}, API version {api_version}{batch}")
@@ -92,10 +92,6 @@ fn end_counts(exports: u64, EndCounts { done, skipped, failed }: EndCounts) -> S
         }
     }
     text
-}
-
-fn count(exports: u64) -> String {
-    if exports == 1 { "1 export".into() } else { format!("{exports} exports") }
 }
 
 /// Rounds the remaining time, in **seconds**, up to the precision of the estimate.
