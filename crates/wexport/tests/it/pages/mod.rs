@@ -147,7 +147,7 @@ fn pages_show_the_help_topics() {
     }
     topics.sort();
     topics.dedup();
-    assert_eq!(topics, ["batch-files", "environment", "exit-codes", "json", "templates"]);
+    assert_eq!(topics, ["batch-files", "environment", "exit-codes", "json", "stores", "templates"]);
 }
 
 #[test]
