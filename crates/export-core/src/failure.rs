@@ -170,7 +170,7 @@ impl TokenGatewayError {
 
 impl fmt::Display for TokenGatewayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a gateway or proxy responded the token request ({})", self.status)
+        write!(f, "a gateway or proxy responded to the token request ({})", self.status)
     }
 }
 
