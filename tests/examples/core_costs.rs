@@ -4,9 +4,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
-use export_core::{
-    Config, DocumentExport, ExportJob, ExportSpec, Region, Reply, Step, Timestamp, Token,
-};
+use export_core::driver::{Reply, Step};
+use export_core::token::Token;
+use export_core::workiva::{DocumentExport, ExportSpec, Region};
+use export_core::{Config, ExportJob, Timestamp};
 use http::{Request, Response};
 
 /// An operation as the service sends it, about 560 bytes.

@@ -8,10 +8,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use export_core::{
-    ApiVersion, ArchiveOptions, DocumentExport, Event, ExportSpec, FileExport, Limits, Pacer,
-    PresentationExport, Rates, SpreadsheetExport, StyleGuideExport, TestAttachment,
+use export_core::pacer::{Pacer, Rates};
+use export_core::workiva::{
+    ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, PresentationExport,
+    SpreadsheetExport, StyleGuideExport, TestAttachment,
 };
+use export_core::{Event, Limits};
 use export_sim::Server;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -95,7 +97,7 @@ fn documents() -> Vec<(&'static str, ExportSpec)> {
 
 /// Limits with a short poll interval.
 fn quick() -> Limits {
-    Limits { min_interval: Duration::from_millis(50), ..Limits::default() }
+    Limits::default().with_min_poll_interval(Duration::from_millis(50))
 }
 
 async fn by_hyper(

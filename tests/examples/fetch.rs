@@ -11,7 +11,8 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
-use export_core::{ApiVersion, Artifact, DocumentExport, ExportSpec, Limits, Pace};
+use export_core::workiva::{ApiVersion, DocumentExport, ExportSpec};
+use export_core::{Artifact, Limits, Pace};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -39,7 +40,7 @@ fn spec() -> ExportSpec {
 /// Limits with short intervals, because only the download is measured.
 fn quick() -> Limits {
     let soon = Duration::from_millis(1);
-    Limits { min_interval: soon, backoff_base: soon, ..Limits::default() }
+    Limits::default().with_min_poll_interval(soon).with_backoff_base(soon)
 }
 
 fn hyper(base: &str, file: Option<&str>) -> Outcome {

@@ -13,14 +13,13 @@ use allocation_counter::measure;
 use conformance::batch_sim::{
     BatchReport, BatchSim, Curve, LimitKnowledge, Strategy, plot, waiting_jobs,
 };
-use export_core::Order;
 use export_sim::Completion;
 
-const KNOWN: Strategy = Strategy::Paced(LimitKnowledge::Known, Order::LeastRecentlyPolled);
-const LEARNING: Strategy = Strategy::Paced(LimitKnowledge::Unknown, Order::LeastRecentlyPolled);
-const LEARNT: Strategy = Strategy::Paced(LimitKnowledge::LearntEarlier, Order::LeastRecentlyPolled);
+const KNOWN: Strategy = Strategy::Paced(LimitKnowledge::Known);
+const LEARNING: Strategy = Strategy::Paced(LimitKnowledge::Unknown);
+const LEARNED: Strategy = Strategy::Paced(LimitKnowledge::LearnedEarlier);
 const STRATEGIES: [Strategy; 5] =
-    [KNOWN, LEARNT, LEARNING, Strategy::Independent, Strategy::FixedInterval];
+    [KNOWN, LEARNED, LEARNING, Strategy::Independent, Strategy::FixedInterval];
 
 const RATES: [u32; 3] = [1, 5, 50];
 const SIZES: [usize; 6] = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
@@ -48,7 +47,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     match args.value("--only") {
         Some("distributions") => distributions(&args),
-        Some("orders") => orders(&args),
         Some("faults") => faults(&args),
         Some("memory") => memory(),
         _ => everything(&args)?,
@@ -60,7 +58,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn everything(args: &Args) -> Result<(), Box<dyn Error>> {
     let reports = sizes(args);
     distributions(args);
-    orders(args);
     faults(args);
     memory();
     draw(&reports, args.value("--plots").unwrap_or("docs"))
@@ -85,7 +82,7 @@ fn sizes(args: &Args) -> Vec<(BatchSim, BatchReport)> {
         for exports in SIZES {
             for strategy in STRATEGIES {
                 let max = match strategy {
-                    Strategy::Paced(LimitKnowledge::Known, _) => usize::MAX,
+                    Strategy::Paced(LimitKnowledge::Known) => usize::MAX,
                     Strategy::Paced(..) => 100_000,
                     Strategy::Independent | Strategy::FixedInterval => MAX_UNPACED,
                 };
@@ -111,22 +108,6 @@ fn distributions(args: &Args) {
         let Ok(duration) = duration.parse() else { continue };
         let sim = args.sim(1_000, 5, duration);
         show(&duration.to_string(), &sim, &sim.run());
-    }
-}
-
-/// The order of polls matters if there are operations of all ages. This is the case if the number of
-/// open exports is limited, and each completed one is replaced by a new one.
-fn orders(args: &Args) {
-    for (open, duration) in [(100, "10s..50s"), (200, "10s..50s"), (100, "~30s"), (200, "~30s")] {
-        let Ok(duration) = duration.parse() else { continue };
-        header(&format!(
-            "order of polls: 2,000 exports at 5/s that take {duration}, at most {open} open"
-        ));
-        for order in [Order::LeastRecentlyPolled, Order::Oldest, Order::Expected] {
-            let strategy = Strategy::Paced(LimitKnowledge::Known, order);
-            let sim = BatchSim { strategy, max_open: open, ..args.sim(2_000, 5, duration) };
-            show(&format!("{order:?}"), &sim, &sim.run());
-        }
     }
 }
 
@@ -235,9 +216,9 @@ fn cpu_per_job(sim: &BatchSim, report: &BatchReport) -> String {
 
 const fn name(strategy: Strategy) -> &'static str {
     match strategy {
-        Strategy::Paced(LimitKnowledge::Known, _) => "paced, limit known",
-        Strategy::Paced(LimitKnowledge::LearntEarlier, _) => "paced, limit learnt",
-        Strategy::Paced(LimitKnowledge::Unknown, _) => "paced, learning",
+        Strategy::Paced(LimitKnowledge::Known) => "paced, limit known",
+        Strategy::Paced(LimitKnowledge::LearnedEarlier) => "paced, limit learned",
+        Strategy::Paced(LimitKnowledge::Unknown) => "paced, learning",
         Strategy::Independent => "independent jobs",
         Strategy::FixedInterval => "poll every 2 s",
     }

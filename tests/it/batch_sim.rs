@@ -6,15 +6,14 @@ use allocation_counter::measure;
 use conformance::batch_sim::{
     BatchReport, BatchSim, Curve, LimitKnowledge, Strategy, plot, waiting_jobs,
 };
-use export_core::Order;
 use export_sim::Completion;
 
 const DURATION: Completion = Completion::Exponential(Duration::from_secs(20));
 
 const STRATEGIES: [Strategy; 4] = [
-    Strategy::Paced(LimitKnowledge::Known, Order::LeastRecentlyPolled),
-    Strategy::Paced(LimitKnowledge::LearntEarlier, Order::LeastRecentlyPolled),
-    Strategy::Paced(LimitKnowledge::Unknown, Order::LeastRecentlyPolled),
+    Strategy::Paced(LimitKnowledge::Known),
+    Strategy::Paced(LimitKnowledge::LearnedEarlier),
+    Strategy::Paced(LimitKnowledge::Unknown),
     Strategy::Independent,
 ];
 
@@ -39,7 +38,7 @@ fn known_limit_gives_minimal_makespan_without_429() {
 #[test]
 fn learnt_limit_gives_minimal_makespan_in_next_run() {
     for (exports, limit) in [(1_000, 1), (1_000, 5), (10_000, 50)] {
-        let strategy = Strategy::Paced(LimitKnowledge::LearntEarlier, Order::LeastRecentlyPolled);
+        let strategy = Strategy::Paced(LimitKnowledge::LearnedEarlier);
         let report = BatchSim { strategy, ..BatchSim::new(exports, limit, DURATION) }.run();
         let name = format!("{exports} exports at {limit}/s");
         assert_eq!(report.files, exports);

@@ -139,7 +139,7 @@ fn failed_store_or_write_stops_without_loss() {
 /// or because it was already sent as often as allowed.
 fn may_be_unconfirmed(case: &Case, error: &Error) -> bool {
     let Error::SubmitUnconfirmed { sends, .. } = error else { return false };
-    case.sends_email || case.resubmit == Resubmit::Never || *sends >= case.limits.submits
+    case.sends_email || case.resubmit == Resubmit::Never || *sends >= case.limits.max_submits
 }
 
 /// Runs a check for every point of every case.

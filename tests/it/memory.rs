@@ -7,7 +7,8 @@ use std::io;
 use allocation_counter::measure;
 use bytes::Bytes;
 use conformance::Adapter;
-use export_core::{Artifact, DocumentExport, ExportSpec, Limits};
+use export_core::workiva::{DocumentExport, ExportSpec};
+use export_core::{Artifact, Limits};
 use export_host::{ClientBuilder, Credentials, ExportError, FromSettings, ProxySettings};
 use export_sim::{Config, Scenario, Server};
 
@@ -74,7 +75,7 @@ fn export(adapter: Adapter, config: Config) -> (Result<Artifact, ExportError>, u
 fn client<A: FromSettings>(server: &Server, builder: ClientBuilder<A>) -> A {
     let soon = std::time::Duration::from_millis(1);
     let limits =
-        Limits { min_interval: soon, backoff_base: soon, failures: 1, ..Limits::default() };
+        Limits::default().with_min_poll_interval(soon).with_backoff_base(soon).with_max_failures(1);
     builder
         .credentials(Credentials::client("id", "secret"))
         .base_url(server.url())

@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use export_core::{
-    ApiError, Config, Dialect, ErrorOrigin, Head, OperationFacts, Phase, Reading, Region, Workiva,
-};
+use export_core::dialect::{Dialect, Head, OperationFacts, Reading};
+use export_core::workiva::{Region, Workiva};
+use export_core::{ApiError, Config, ErrorOrigin, Phase};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 const OPERATION: &str = "https://api.app.wdesk.com/platform/v1/operations/op-1";

@@ -4,14 +4,17 @@
 
 use std::fmt::Write as _;
 
-use export_core::{
-    ApiVersion, ArchiveOptions, Config, Dialect, DocumentDocxOptions, DocumentExport,
-    DocumentPdfOptions, DocumentXhtmlOptions, ExportJob, ExportPrecision, ExportSpec, FileExport,
-    PageOrientation, PageScale, PresentationExport, PresentationPdfOptions,
-    PresentationPptxOptions, Region, Reply, SpreadsheetCsvOptions, SpreadsheetExport,
-    SpreadsheetPdfOptions, SpreadsheetXlsxOptions, Step, StyleGuideExport, Sunset, TestAttachment,
-    Timestamp, Token, TokenNeed, TokenSource, TokenStep, Workiva,
+use export_core::dialect::{Dialect, Sunset};
+use export_core::driver::{Reply, Step};
+use export_core::token::{Token, TokenNeed, TokenSource, TokenStep};
+use export_core::workiva::{
+    ApiVersion, ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions,
+    DocumentXhtmlOptions, ExportPrecision, ExportSpec, FileExport, PageOrientation, PageScale,
+    PresentationExport, PresentationPdfOptions, PresentationPptxOptions, Region,
+    SpreadsheetCsvOptions, SpreadsheetExport, SpreadsheetPdfOptions, SpreadsheetXlsxOptions,
+    StyleGuideExport, TestAttachment, Workiva,
 };
+use export_core::{Config, ExportJob, Timestamp};
 use http::{Request, Response};
 
 const OLD: ApiVersion = ApiVersion::V2022_01_01;
@@ -123,30 +126,26 @@ fn token_requests() {
 }
 
 fn document_exports() -> Vec<(&'static str, DocumentExport)> {
-    let pdf = DocumentPdfOptions {
-        include_alternate_row_fill: Some(true),
-        include_attachment_labels: Some(true),
-        include_comments: Some(true),
-        include_draft_watermark: Some(true),
-        include_hyperlinks: Some(true),
-        include_leader_dots: Some(true),
-        include_track_changes: Some(true),
-        remove_space_from_partial_export: Some(true),
-        tag_for_web_accessibility: Some(true),
-        use_cmyk_colorspace: Some(true),
-    };
-    let docx = DocumentDocxOptions {
-        include_leader_dots: Some(true),
-        show_table_cell_shading: Some(false),
-    };
-    let xhtml = DocumentXhtmlOptions {
-        editable_simple: Some(false),
-        editable_xhtml: Some(false),
-        include_external_hyperlinks: Some(true),
-        include_headers_and_footers: Some(true),
-    };
-    let simple = DocumentXhtmlOptions { editable_simple: Some(true), ..Default::default() };
-    let editable = DocumentXhtmlOptions { editable_xhtml: Some(true), ..Default::default() };
+    let pdf = DocumentPdfOptions::default()
+        .include_alternate_row_fill(true)
+        .include_attachment_labels(true)
+        .include_comments(true)
+        .include_draft_watermark(true)
+        .include_hyperlinks(true)
+        .include_leader_dots(true)
+        .include_track_changes(true)
+        .remove_space_from_partial_export(true)
+        .tag_for_web_accessibility(true)
+        .use_cmyk_colorspace(true);
+    let docx =
+        DocumentDocxOptions::default().include_leader_dots(true).show_table_cell_shading(false);
+    let xhtml = DocumentXhtmlOptions::default()
+        .editable_simple(false)
+        .editable_xhtml(false)
+        .include_external_hyperlinks(true)
+        .include_headers_and_footers(true);
+    let simple = DocumentXhtmlOptions::default().editable_simple(true);
+    let editable = DocumentXhtmlOptions::default().editable_xhtml(true);
     vec![
         ("pdf", DocumentExport::pdf()),
         ("pdf, every option", DocumentExport::pdf_with(pdf).with_sections(["a", "b"])),
@@ -159,26 +158,24 @@ fn document_exports() -> Vec<(&'static str, DocumentExport)> {
 }
 
 fn spreadsheet_exports() -> Vec<(&'static str, SpreadsheetExport)> {
-    let pdf = SpreadsheetPdfOptions {
-        include_comments: Some(true),
-        include_draft_watermark: Some(true),
-        include_hyperlinks: Some(true),
-        include_leader_dots: Some(true),
-        include_track_changes: Some(true),
-        only_export_print_areas: Some(true),
-        page_height: Some(11.0),
-        page_orientation: Some(PageOrientation::Landscape),
-        page_scale: Some(PageScale::FitToWidth),
-        page_width: Some(8.5),
-        show_cell_fills: Some(true),
-        show_gridlines: Some(true),
-        use_cmyk_colorspace: Some(true),
-    };
-    let xlsx = SpreadsheetXlsxOptions {
-        export_as_formulas: Some(true),
-        export_precision: Some(ExportPrecision::FullPrecision),
-    };
-    let csv = SpreadsheetCsvOptions { export_as_formulas: Some(true) };
+    let pdf = SpreadsheetPdfOptions::default()
+        .include_comments(true)
+        .include_draft_watermark(true)
+        .include_hyperlinks(true)
+        .include_leader_dots(true)
+        .include_track_changes(true)
+        .only_export_print_areas(true)
+        .page_height(11.0)
+        .page_orientation(PageOrientation::Landscape)
+        .page_scale(PageScale::FitToWidth)
+        .page_width(8.5)
+        .show_cell_fills(true)
+        .show_gridlines(true)
+        .use_cmyk_colorspace(true);
+    let xlsx = SpreadsheetXlsxOptions::default()
+        .export_as_formulas(true)
+        .export_precision(ExportPrecision::FullPrecision);
+    let csv = SpreadsheetCsvOptions::default().export_as_formulas(true);
     vec![
         ("pdf", SpreadsheetExport::pdf()),
         ("pdf, every option", SpreadsheetExport::pdf_with(pdf).with_sheets(["a", "b"])),
@@ -189,16 +186,15 @@ fn spreadsheet_exports() -> Vec<(&'static str, SpreadsheetExport)> {
 }
 
 fn presentation_exports() -> Vec<(&'static str, PresentationExport)> {
-    let pdf = PresentationPdfOptions {
-        include_alternate_row_fill: Some(true),
-        include_comments: Some(true),
-        include_draft_watermark: Some(true),
-        include_hyperlinks: Some(true),
-        include_leader_dots: Some(true),
-        tag_for_web_accessibility: Some(true),
-        use_cmyk_colorspace: Some(true),
-    };
-    let pptx = PresentationPptxOptions { include_unused_layout_slides: Some(true) };
+    let pdf = PresentationPdfOptions::default()
+        .include_alternate_row_fill(true)
+        .include_comments(true)
+        .include_draft_watermark(true)
+        .include_hyperlinks(true)
+        .include_leader_dots(true)
+        .tag_for_web_accessibility(true)
+        .use_cmyk_colorspace(true);
+    let pptx = PresentationPptxOptions::default().include_unused_layout_slides(true);
     vec![
         ("pdf", PresentationExport::pdf()),
         ("pdf, every option", PresentationExport::pdf_with(pdf).with_slides(["a", "b"])),
@@ -207,23 +203,22 @@ fn presentation_exports() -> Vec<(&'static str, PresentationExport)> {
 }
 
 fn all_archive_options() -> ArchiveOptions {
-    ArchiveOptions {
-        email_on_complete: Some(true),
-        include_attachments: Some(true),
-        include_comments: Some(true),
-        include_custom_field_values: Some(true),
-        include_document_markup: Some(true),
-        include_input_cell_values: Some(true),
-        include_outline_labels: Some(true),
-        include_smart_link_metadata: Some(true),
-        include_wdata_incoming_connections: Some(true),
-        include_wdata_outgoing_connections: Some(true),
-        include_xbrl: Some(true),
-        include_xbrl_disconnected: Some(true),
-        keep_input_mode_enabled: Some(true),
-        remove_grc_links: Some(true),
-        remove_links: Some(true),
-    }
+    ArchiveOptions::default()
+        .email_on_complete(true)
+        .include_attachments(true)
+        .include_comments(true)
+        .include_custom_field_values(true)
+        .include_document_markup(true)
+        .include_input_cell_values(true)
+        .include_outline_labels(true)
+        .include_smart_link_metadata(true)
+        .include_wdata_incoming_connections(true)
+        .include_wdata_outgoing_connections(true)
+        .include_xbrl(true)
+        .include_xbrl_disconnected(true)
+        .keep_input_mode_enabled(true)
+        .remove_grc_links(true)
+        .remove_links(true)
 }
 
 /// Compares the submit requests of these specs with the snapshots, and checks that other generations

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use export_core::{Artifact, Pace, Pacer, Rates};
+use export_core::pacer::{Pacer, Rates};
+use export_core::{Artifact, Pace};
 use export_host::{
     CaBundle, ClientBuilder, Credentials, ExportError, FromSettings, ProxySettings, Status,
 };

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use export_core::{
-    ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, Limits, Resubmit,
-};
+use export_core::workiva::{ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport};
+use export_core::{Limits, Resubmit};
 use export_sim::{Certificate, Config, Downloads, Framing, RandomRule, Scenario};
 
 /// An export, the faults during it, and its expected end.
@@ -143,15 +142,15 @@ impl Case {
         Self::new(format!("random-{seed}")).with(|case| {
             case.downloads = sources[seed % sources.len()];
             case.random = Some(random);
-            case.limits.attempt = Duration::from_millis(700);
-            case.limits.stall = Duration::from_millis(700);
-            case.limits.grace = Duration::from_millis(100);
+            case.limits.request_timeout = Duration::from_millis(700);
+            case.limits.read_timeout = Duration::from_millis(700);
+            case.limits.grace_period = Duration::from_millis(100);
         })
     }
 
     /// Changes the export to one that sends an email on completion.
     pub(crate) fn sends_email(mut self) -> Self {
-        let email = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+        let email = ArchiveOptions::default().email_on_complete(true);
         self.spec = ExportSpec::file("f1", FileExport::folder(email));
         self.sends_email = true;
         self
@@ -215,11 +214,9 @@ impl Case {
 /// Limits with the shortest possible intervals, to keep the cases fast.
 fn quick() -> Limits {
     let soon = Duration::from_millis(1);
-    Limits {
-        min_interval: soon,
-        backoff_base: soon,
-        backoff_cap: 8 * soon,
-        failures: 3,
-        ..Limits::default()
-    }
+    Limits::default()
+        .with_min_poll_interval(soon)
+        .with_backoff_base(soon)
+        .with_backoff_cap(8 * soon)
+        .with_max_failures(3)
 }

@@ -34,7 +34,7 @@ Usage: cargo xtask <command>
                          run a million exports (or N) in virtual time with random faults and
                          crashes; --replay prints the log of one
   simulate [--exports N] [--rate R] [--duration TIME] [--faults RATE] [--seed S]
-           [--only distributions|orders|faults|memory] [--plots FOLDER]
+           [--only distributions|faults|memory] [--plots FOLDER]
                          simulate batches of up to a million exports in virtual time, with limits
                          of 1, 5 and 50 polls per second, and compare them with a lower bound;
                          without arguments all tables, and the plots in docs/

@@ -5,12 +5,14 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::origins::Origins;
+use crate::settings::settings;
 use crate::url::{UrlError, base_url};
 
 /// The settings of a job: the service's base URL, the allowed origins, retries and budgets.
 ///
 /// ```
-/// use export_core::{ApiVersion, Config, Region};
+/// use export_core::Config;
+/// use export_core::workiva::{ApiVersion, Region};
 ///
 /// let config = Config::for_region(Region::Eu).with_api_version(ApiVersion::V2026_01_01);
 /// assert_eq!(config.base_url(), "https://api.eu.wdesk.com");
@@ -162,7 +164,7 @@ impl Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is nothing between these")]
 pub enum Resubmit {
-    /// If a second export would do no harm, as [`Dialect::repeat`](crate::Dialect::repeat) says.
+    /// If a second export would do no harm, as [`Dialect::repeat`](crate::dialect::Dialect::repeat) says.
     #[default]
     IfHarmless,
     /// Never: the job ends with [`Error::SubmitUnconfirmed`](crate::Error::SubmitUnconfirmed).
@@ -179,88 +181,52 @@ pub enum Pace {
     /// polled once a minute.
     #[default]
     Gentle,
-    /// `Retry-After`, and at least [`Limits::min_interval`].
+    /// `Retry-After`, and at least [`Limits::min_poll_interval`].
     Exact,
 }
 
-/// The budgets of a job. Each is finite, so that every job ends.
-///
-/// | limit | default | what it bounds |
-/// |---|---|---|
-/// | `attempt` | 30 s | one request and its response, without the bytes of the artifact |
-/// | `job` | 1 h | the time from the first step until the operation is completed |
-/// | `failures` | 10 | failures in a row; one more ends the job |
-/// | `backoff_base` | 1 s | the wait after the first failure; it doubles with each further one |
-/// | `backoff_cap` | 30 s | the longest back-off |
-/// | `min_interval` | 1 s | the shortest wait before a poll, even if the service asks for less |
-/// | `max_interval` | 30 s | the longest wait before a poll, unless the service asks for more |
-/// | `grace` | 30 s | how long an accepted operation may be missing, or completed without a URL |
-/// | `submits` | 3 | submit requests that may have arrived |
-/// | `downloads` | 100 | requests for the artifact |
-/// | `stall` | 60 s | the wait for the next byte of a download |
-/// | `hops` | 5 | redirects in a row |
-/// | `body` | 1 MiB | the body of a response that is not the artifact |
-/// | `token_margin` | 60 s | how long before its expiry a token is replaced |
-///
-/// ```
-/// use core::time::Duration;
-/// use export_core::Limits;
-///
-/// let limits = Limits::default();
-/// assert_eq!(limits.attempt, Duration::from_secs(30)); // the service ends requests at 29 s
-/// assert_eq!(limits.job, Duration::from_secs(3_600));
-/// assert_eq!(limits.failures, 10);
-/// assert_eq!(limits.backoff_base, Duration::from_secs(1));
-/// assert_eq!(limits.backoff_cap, Duration::from_secs(30));
-/// assert_eq!(limits.min_interval, Duration::from_secs(1));
-/// assert_eq!(limits.max_interval, Duration::from_secs(30));
-/// assert_eq!(limits.grace, Duration::from_secs(30));
-/// assert_eq!(limits.submits, 3);
-/// assert_eq!(limits.downloads, 100);
-/// assert_eq!(limits.stall, Duration::from_secs(60));
-/// assert_eq!(limits.hops, 5);
-/// assert_eq!(limits.body, 1_048_576);
-/// assert_eq!(limits.token_margin, Duration::from_secs(60));
-///
-/// let patient = Limits { job: Duration::from_secs(6 * 3_600), ..Limits::default() };
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "it is written with struct update syntax")]
-#[expect(missing_docs, reason = "the table above documents the fields")]
-pub struct Limits {
-    pub attempt: Duration,
-    pub job: Duration,
-    pub failures: u32,
-    pub backoff_base: Duration,
-    pub backoff_cap: Duration,
-    pub min_interval: Duration,
-    pub max_interval: Duration,
-    pub grace: Duration,
-    pub submits: u32,
-    pub downloads: u32,
-    pub stall: Duration,
-    pub hops: u32,
-    pub body: usize,
-    pub token_margin: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            attempt: Duration::from_secs(30),
-            job: Duration::from_secs(3_600),
-            failures: 10,
-            backoff_base: Duration::from_secs(1),
-            backoff_cap: Duration::from_secs(30),
-            min_interval: Duration::from_secs(1),
-            max_interval: Duration::from_secs(30),
-            grace: Duration::from_secs(30),
-            submits: 3,
-            downloads: 100,
-            stall: Duration::from_secs(60),
-            hops: 5,
-            body: 1_048_576,
-            token_margin: Duration::from_secs(60),
-        }
+settings! {
+    /// The budgets of a job. Each is finite, so that every job ends.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use export_core::Limits;
+    ///
+    /// let patient = Limits::default().with_job_timeout(Duration::from_secs(6 * 3_600));
+    /// assert_eq!(patient.max_failures, 10);
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Limits {
+        /// The time for one request and its response, without the bytes of the artifact. **30 s** by
+        /// default: the service ends requests after 29 s.
+        request_timeout (with_request_timeout): Duration = Duration::from_secs(30),
+        /// The time from the first step until the operation is completed. **1 h** by default.
+        job_timeout (with_job_timeout): Duration = Duration::from_secs(3_600),
+        /// How many requests may fail in a row; one more ends the job. **10** by default.
+        max_failures (with_max_failures): u32 = 10,
+        /// The wait after the first failure; it doubles with each further one. **1 s** by default.
+        backoff_base (with_backoff_base): Duration = Duration::from_secs(1),
+        /// The longest wait after a failure. **30 s** by default.
+        backoff_cap (with_backoff_cap): Duration = Duration::from_secs(30),
+        /// The shortest wait before a poll, even if the service asks for less. **1 s** by default.
+        min_poll_interval (with_min_poll_interval): Duration = Duration::from_secs(1),
+        /// The longest wait before a poll, unless the service asks for more. **30 s** by default.
+        max_poll_interval (with_max_poll_interval): Duration = Duration::from_secs(30),
+        /// How long an accepted operation may be missing, or completed without a URL. **30 s** by
+        /// default.
+        grace_period (with_grace_period): Duration = Duration::from_secs(30),
+        /// How many submit requests may have arrived. **3** by default.
+        max_submits (with_max_submits): u32 = 3,
+        /// How many requests for the artifact may be sent. **100** by default.
+        max_downloads (with_max_downloads): u32 = 100,
+        /// The wait for the next byte of a download. **60 s** by default.
+        read_timeout (with_read_timeout): Duration = Duration::from_secs(60),
+        /// How many redirects may follow each other. **5** by default.
+        max_redirects (with_max_redirects): u32 = 5,
+        /// The longest body of a response that is not the artifact, in **bytes**. **1 MiB** by
+        /// default.
+        max_body_bytes (with_max_body_bytes): usize = 1_048_576,
+        /// How long before its expiry a token is replaced. **60 s** by default.
+        token_margin (with_token_margin): Duration = Duration::from_secs(60),
     }
 }

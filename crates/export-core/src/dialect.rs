@@ -1,4 +1,4 @@
-//! The interface between the machine and the API of one service.
+//! The interface between the machine and the API of one service, to export from another service.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -8,38 +8,18 @@ use core::fmt;
 use http::{HeaderMap, Request, StatusCode, Uri};
 
 use crate::api_error::{ApiError, printable};
-use crate::sunset::Sunset;
+use crate::phase::Phase;
 
-/// The three kinds of request of an export, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "an export has these phases and no others")]
-pub enum Phase {
-    /// Request the export.
-    Submit,
-    /// Request the status of the operation.
-    Poll,
-    /// Download the artifact.
-    Fetch,
-}
+pub use crate::sunset::{Sunset, SunsetNotice};
 
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Submit => "submit",
-            Self::Poll => "poll",
-            Self::Fetch => "fetch",
-        })
-    }
-}
-
-/// The API of one service that answers a submit with 202 and is polled.
+/// The API of one service that responds to a submit with 202 and is polled.
 ///
 /// The machine handles HTTP: statuses, redirects, `Retry-After`, ranges and time. A dialect handles
 /// the rest: how to build a request, where a response has the operation's URL, which status means
 /// "not yet". It holds the description of one export. Its methods depend on that and on their
 /// arguments only.
 ///
-/// [`Workiva`](crate::Workiva) is the dialect of this crate. Implement this trait to export from
+/// [`Workiva`](crate::workiva::Workiva) is the dialect of this crate. Implement this trait to export from
 /// another service.
 pub trait Dialect: fmt::Debug + Send + Sync {
     /// The name of the dialect. Checkpoints store it, so that a job is not resumed with another one.
@@ -60,7 +40,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Reads the response to a submit or a poll: any 2xx, and the 303 of a poll.
     ///
     /// It is called with the head alone first, and with the body if it returns
-    /// [`Reading::NeedBody`]. The body has at most [`Limits::body`](crate::Limits) bytes.
+    /// [`Reading::NeedBody`]. The body has at most [`Limits::max_body_bytes`](crate::Limits) bytes.
     fn read<'b>(&self, phase: Phase, head: &Head<'b>, body: Option<&'b [u8]>) -> Reading<'b>;
 
     /// Reads the body of a 4xx or 5xx, which may be empty: who wrote it, and what it says.

@@ -7,8 +7,8 @@ use core::fmt;
 use http::StatusCode;
 
 use crate::api_error::ApiError;
-use crate::dialect::Phase;
 use crate::failure::{Failure, FailureKind};
+use crate::phase::Phase;
 use crate::sunset::Sunset;
 use crate::time::Timestamp;
 use crate::url::UrlError;

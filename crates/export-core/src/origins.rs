@@ -6,7 +6,9 @@ use core::fmt;
 use http::Uri;
 
 use crate::redact::Redacted;
-use crate::url::{Origin, UrlError, parse, resolve};
+use crate::url::{parse, resolve};
+
+pub use crate::url::{Origin, UrlError};
 
 /// Whether a request is sent with the job's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +57,12 @@ impl fmt::Debug for Target {
 /// The origins that may be sent a token: the base URL's own, and those that are allowed by name.
 ///
 /// ```
-/// use export_core::Origins;
+/// use export_core::origins::Origins;
 ///
 /// let origins = Origins::new("https://api.app.wdesk.com")?
 ///     .with_allowed("https://files.example.com:8443")?;
 /// assert_eq!(origins.base().to_string(), "https://api.app.wdesk.com");
-/// # Ok::<(), export_core::UrlError>(())
+/// # Ok::<(), export_core::origins::UrlError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origins {

@@ -1,4 +1,4 @@
-//! Bearer tokens.
+//! Bearer tokens, and a source of them that all jobs of a client share.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,6 +7,8 @@ use core::fmt;
 use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
+
+pub use crate::token_source::{Ticket, TokenInfo, TokenSource, TokenStep};
 
 /// A bearer token.
 ///
@@ -36,11 +38,11 @@ impl Token {
     /// Fails if the text is empty or not visible ASCII.
     ///
     /// ```
-    /// use export_core::Token;
+    /// use export_core::token::Token;
     ///
     /// let token = Token::fixed("eyJhbGciOi")?;
     /// assert_eq!(format!("{token:?}"), "Token(***)");
-    /// # Ok::<(), export_core::InvalidToken>(())
+    /// # Ok::<(), export_core::token::InvalidToken>(())
     /// ```
     pub fn fixed(text: &str) -> Result<Self, InvalidToken> {
         Self::numbered(TokenId(0), text.trim())

@@ -26,7 +26,9 @@ use crate::token::{InvalidToken, Token, TokenId, TokenNeed};
 /// request replaces it.
 ///
 /// ```
-/// use export_core::{Config, Region, Timestamp, Token, TokenNeed, TokenSource, TokenStep};
+/// use export_core::{Config, Timestamp};
+/// use export_core::token::{Token, TokenNeed, TokenSource, TokenStep};
+/// use export_core::workiva::Region;
 ///
 /// let mut source = TokenSource::fixed(Token::fixed("eyJhbGciOi")?);
 /// let now = Timestamp::from_date(2026, 3, 1);
@@ -35,7 +37,7 @@ use crate::token::{InvalidToken, Token, TokenId, TokenNeed};
 /// let config = Config::for_region(Region::Us);
 /// let mut source = TokenSource::client_credentials("id", "secret", &config);
 /// assert!(matches!(source.step(now, TokenNeed::any()), TokenStep::Transmit(..)));
-/// # Ok::<(), export_core::InvalidToken>(())
+/// # Ok::<(), export_core::token::InvalidToken>(())
 /// ```
 #[derive(Debug)]
 pub struct TokenSource {
@@ -268,7 +270,7 @@ impl TokenSource {
         }
         let request = client.endpoint.request(client.scope.as_deref());
         self.last_number += 1;
-        let (number, give_up_at) = (self.last_number, now + client.limits.attempt);
+        let (number, give_up_at) = (self.last_number, now + client.limits.request_timeout);
         self.in_flight = Some(InFlight { number, give_up_at });
         TokenStep::Transmit(request, Ticket { number, give_up_at })
     }
@@ -375,7 +377,7 @@ impl TokenSource {
         let Some(client) = &self.client else { return };
         let limits = &client.limits;
         self.failures = self.failures.saturating_add(1);
-        if self.failures > limits.failures {
+        if self.failures > limits.max_failures {
             self.fail(now, failure);
             return;
         }

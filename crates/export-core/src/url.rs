@@ -18,7 +18,7 @@ pub enum UrlError {
     /// It is longer than 8,000 bytes after it was resolved and encoded.
     #[error("it is longer than {MAX_URL} bytes")]
     Long,
-    /// It would send plain text over a network. See [`Origins::with_allowed`](crate::Origins::with_allowed).
+    /// It would send plain text over a network. See [`Origins::with_allowed`](crate::origins::Origins::with_allowed).
     #[error("it is plain http, and its origin is not explicitly allowed")]
     PlainHttp,
     /// Its origin may not be given the token.

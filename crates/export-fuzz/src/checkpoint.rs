@@ -1,6 +1,7 @@
 //! Checkpoints that were changed.
 
-use export_core::{Checkpoint, Config, ExportJob, Phase, Region, Resubmit};
+use export_core::workiva::Region;
+use export_core::{Checkpoint, Config, ExportJob, Phase, Resubmit};
 use http::{Response, StatusCode};
 
 use crate::harness::{Harness, TOKEN, contains_secret};

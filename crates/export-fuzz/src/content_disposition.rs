@@ -1,6 +1,9 @@
 //! `Content-Disposition`, in the response with the artifact.
 
-use export_core::{Config, ExportJob, Region, Reply, Step, Timestamp, Token, safe_file_name};
+use export_core::driver::{Reply, Step};
+use export_core::token::Token;
+use export_core::workiva::Region;
+use export_core::{Config, ExportJob, Timestamp, safe_file_name};
 use http::{HeaderValue, Response};
 
 use crate::harness::assert_safe;

@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use export_core::driver::{Reply, Step};
+use export_core::token::Token;
 use export_core::{
-    Artifact, Checkpoint, Config, Error, Event, ExportJob, Failure, Phase, Reply, Step, Timestamp,
-    Token,
+    Artifact, Checkpoint, Config, Error, Event, ExportJob, Failure, Phase, Timestamp,
 };
 use http::{HeaderMap, HeaderValue, Request};
 
@@ -148,7 +149,7 @@ impl<'a> Harness<'a> {
         }
         self.fetched |= phase == Phase::Fetch;
         let age = self.now.since(self.started.unwrap());
-        let in_time = age <= self.config.limits().job;
+        let in_time = age <= self.config.limits().job_timeout;
         assert!(self.fetched || in_time, "{phase} after the deadline");
         self.sent.push(Sent { phase, url, headers: headers.clone() });
     }

@@ -1,9 +1,7 @@
 //! Responses, failures, dropped handles and crashes in any order.
 
-use export_core::{
-    ArchiveOptions, Config, DocumentExport, ExportJob, ExportSpec, FileExport, Pace, Phase, Region,
-    Resubmit,
-};
+use export_core::workiva::{ArchiveOptions, DocumentExport, ExportSpec, FileExport, Region};
+use export_core::{Config, ExportJob, Pace, Phase, Resubmit};
 use http::StatusCode;
 
 use crate::harness::{Harness, TOKEN, contains_secret};
@@ -28,7 +26,7 @@ pub(crate) fn check(data: &[u8]) {
     }
     let mails = script.has_flag("mail");
     let spec = if mails {
-        let options = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+        let options = ArchiveOptions::default().email_on_complete(true);
         ExportSpec::file("f1", FileExport::folder(options))
     } else {
         ExportSpec::document("d1", DocumentExport::pdf())

@@ -1,6 +1,9 @@
 //! `Retry-After` and `Date`, in the response to a poll.
 
-use export_core::{Config, Event, ExportJob, Region, Reply, Step, Timestamp, Token};
+use export_core::driver::{Reply, Step};
+use export_core::token::Token;
+use export_core::workiva::Region;
+use export_core::{Config, Event, ExportJob, Timestamp};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::harness::seconds;
@@ -44,7 +47,7 @@ pub(crate) fn check(data: &[u8]) {
     let is_date = value.as_bytes().windows(3).any(|three| three[0] == b':' || three[2] == b':');
     assert!(read == expected || is_date, "{value:?} was read as {read:?}");
 
-    let longest = config.limits().job;
+    let longest = config.limits().job_timeout;
     match (job.step(now), read) {
         (Step::Done(outcome), Some(asked)) => {
             assert!(outcome.is_err() && asked > longest, "{value:?} ended the job");

@@ -63,7 +63,7 @@ impl<'a> ScriptedResponse<'a> {
 /// Further replies of a script are ignored.
 const MAX_REPLIES: usize = 64;
 
-/// The longest delay in **milliseconds**: a driver gives up after [`Limits::attempt`](export_core::Limits).
+/// The longest delay in **milliseconds**: a driver gives up after [`Limits::request_timeout`](export_core::Limits).
 const MAX_DELAY: u64 = 30_000;
 
 impl<'a> Script<'a> {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use export_core::{
-    Config, ExportJob, Failure, Phase, Region, Step, Timestamp, TokenNeed, TokenSource, TokenStep,
-};
+use export_core::driver::Step;
+use export_core::token::{TokenNeed, TokenSource, TokenStep};
+use export_core::workiva::Region;
+use export_core::{Config, ExportJob, Failure, Phase, Timestamp};
 
 use crate::harness::contains_secret;
 use crate::origin::{Allowed, US};
@@ -72,7 +73,7 @@ pub(crate) fn check(data: &[u8]) {
 }
 
 /// Asserts that a token is sent as a valid header.
-fn assert_legal(config: &Config, now: Timestamp, token: &export_core::Token) {
+fn assert_legal(config: &Config, now: Timestamp, token: &export_core::token::Token) {
     let mut job = ExportJob::attach("op1", config).unwrap();
     let Step::Transmit(transmit) = job.step(now) else { panic!("the job does not send") };
     assert_eq!(transmit.phase(), Phase::Poll);

@@ -1,6 +1,7 @@
 //! URLs from the service: where requests go, and what they disclose.
 
-use export_core::{Config, Error, ExportJob, FailureKind, Origin, Phase};
+use export_core::origins::Origin;
+use export_core::{Config, Error, ExportJob, FailureKind, Phase};
 use http::{HeaderValue, Response, StatusCode};
 use url::Url;
 
@@ -73,7 +74,10 @@ fn check_place(config: &Config, allowed: &Allowed, url: &[u8], place: &str) {
     let file = response(200, None, b"%PDF-1.7");
     let gone = ScriptedReply::Failure(FailureKind::Sink);
 
-    let spec = export_core::ExportSpec::document("d1", export_core::DocumentExport::pdf());
+    let spec = export_core::workiva::ExportSpec::document(
+        "d1",
+        export_core::workiva::DocumentExport::pdf(),
+    );
     let job = ExportJob::new(spec, config).unwrap();
     let mut harness = Harness::new(config, allowed);
     // The request whose response has the URL, and the request to that URL.

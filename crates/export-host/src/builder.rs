@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use export_core::{
-    ApiVersion, Config, Event, InvalidToken, Limits, Pace, Pacer, Region, Resubmit, TokenSource,
-    UrlError,
-};
+use export_core::origins::UrlError;
+use export_core::pacer::Pacer;
+use export_core::token::{InvalidToken, TokenSource};
+use export_core::workiva::{ApiVersion, Region};
+use export_core::{Config, Event, Limits, Pace, Resubmit};
 use http::HeaderMap;
 
 use crate::clock::jitter_seed;
@@ -66,7 +67,7 @@ pub struct Settings<S: ?Sized, T> {
 /// | `ca_bundle` | none: only the system's certificate authorities |
 /// | `proxy` | that of the environment |
 /// | `limits`, `pace`, `resubmit` | [`Limits::default`], [`Pace::Gentle`], [`Resubmit::IfHarmless`] |
-/// | `pacer` | a new one with [`Rates::default`](export_core::Rates) |
+/// | `pacer` | a new one with [`Rates::default`](export_core::pacer::Rates) |
 /// | `jitter` | a random seed |
 /// | `checkpoints` | none: jobs do not survive the process |
 /// | `on_event`, `on_progress`, `headers` | none |

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use export_core::{Config, InvalidToken, Token, TokenSource};
+use export_core::Config;
+use export_core::token::{InvalidToken, Token, TokenSource};
 use zeroize::Zeroizing;
 
 /// The credentials of an OAuth client, or a token.

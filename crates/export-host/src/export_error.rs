@@ -4,7 +4,9 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use export_core::{Checkpoint, Error, Fault, ResumeError, SpecError, UrlError};
+use export_core::origins::UrlError;
+use export_core::workiva::SpecError;
+use export_core::{Checkpoint, Error, Fault, ResumeError};
 
 /// Why there is no file.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use export_core::{Access, Event};
+use export_core::Event;
+use export_core::origins::Access;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue, Request};
 

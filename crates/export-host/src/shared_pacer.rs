@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use export_core::{Pacer, Permit, RequestClass, Timestamp};
+use export_core::Timestamp;
+use export_core::pacer::{Pacer, Permit, RequestClass};
 use http::Response;
 
 /// A pacer that all jobs of a client share.

@@ -1,8 +1,8 @@
 //! What an adapter returns about an export.
 
-use export_core::{
-    Artifact, Checkpoint, ExportJob, JobKey, OperationFacts, Phase, SunsetNotice, Timestamp,
-};
+use export_core::batch::JobKey;
+use export_core::dialect::{OperationFacts, SunsetNotice};
+use export_core::{Artifact, Checkpoint, ExportJob, Phase, Timestamp};
 
 use crate::export_error::ExportError;
 

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use export_core::{
-    BatchLimits, BatchState, Checkpoint, Config, ExportJob, ExportSpec, JobKey, Pacer,
-};
+use export_core::batch::{BatchLimits, JobKey};
+use export_core::pacer::Pacer;
+use export_core::workiva::ExportSpec;
+use export_core::{Checkpoint, Config, ExportJob};
 use export_host::{
     BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings, SharedPacer,
 };
@@ -88,23 +89,10 @@ impl Client {
         S: Sink + 'static,
         F: Future<Output = io::Result<S>> + Send + 'static,
     {
-        self.exports_resumed(BatchState::default().with_limits(limits), open)
+        Exports::new(Arc::clone(&self.0), limits, open)
     }
 
-    /// The same, with the [state](Exports::state) of an earlier process.
-    pub fn exports_resumed<S, F>(
-        &self,
-        state: BatchState,
-        open: impl Fn(JobKey) -> F + Send + Sync + 'static,
-    ) -> Exports<S>
-    where
-        S: Sink + 'static,
-        F: Future<Output = io::Result<S>> + Send + 'static,
-    {
-        Exports::new(Arc::clone(&self.0), state, open)
-    }
-
-    /// A copy of the pacer, with what it has learnt of the service's limits, to be stored and
+    /// A copy of the pacer, with what it has learned of the service's limits, to be stored and
     /// passed to the next client.
     #[must_use]
     pub fn pacer(&self) -> Pacer {

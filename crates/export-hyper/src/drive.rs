@@ -3,10 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use export_core::{
-    Artifact, Collect, Error, ExportJob, Failure, FailureKind, InFlight, Permit, Phase, Reply,
-    Step, Stream, Transmit,
-};
+use export_core::driver::{Collect, InFlight, Reply, Step, Stream, Transmit};
+use export_core::pacer::Permit;
+use export_core::{Artifact, Error, ExportJob, Failure, FailureKind, Phase};
 use export_host::{ExportError, JobObserver, PacedRequest, SYNC_EVERY, Until};
 use http::{Request, Response};
 use tokio::time::Instant;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use export_core::workiva::ExportSpec;
 use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
 use export_host::{ExportError, Hooks, PartFile, Status, Submitted, Until};
 use tokio::task::{JoinError, spawn_blocking};
@@ -30,6 +31,12 @@ impl Export {
     pub(crate) fn new(client: Arc<ClientInner>, job: Result<ExportJob, ExportError>) -> Self {
         let hooks = client.hooks.clone();
         Self { client, job, key: None, hooks }
+    }
+
+    /// What is exported, also by a resumed export. `None` for an operation that was started elsewhere.
+    #[must_use]
+    pub fn spec(&self) -> Option<ExportSpec> {
+        self.job.as_ref().ok()?.spec()
     }
 
     /// Stores this job's checkpoints under `key`, in the client's store, until the file is

@@ -6,25 +6,25 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use export_core::{
-    Artifact, Batch, BatchState, BatchStep, Counts, Failure, FailureKind, JobKey, Phase, Turn,
-};
+use export_core::batch::{Batch, BatchLimits, BatchStep, Counts, JobKey, Turn};
+use export_core::{Artifact, Failure, FailureKind, Phase};
 use export_host::{ExportError, Finished};
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::sleep_until;
+use futures_util::{Stream, StreamExt};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::client::ClientInner;
 use crate::drive::{DriveEnd, Driver};
 use crate::export::{Export, export_result};
 use crate::sink::Sink;
 
-/// Any number of exports in one future.
+/// Any number of exports in one future: a [`Stream`] of those that have ended.
 ///
-/// They share the client's connections, tokens and [pacer](export_core::Pacer).
-/// [`BatchLimits`](export_core::BatchLimits) bounds how many are under way at once, and so the
+/// They share the client's connections, tokens and [pacer](export_core::pacer::Pacer).
+/// [`BatchLimits`](export_core::batch::BatchLimits) bounds how many are under way at once, and so the
 /// memory: an export that waits takes about a kilobyte, and its sink is opened when its download
 /// starts.
 ///
@@ -50,8 +50,8 @@ use crate::sink::Sink;
 /// # After a crash
 ///
 /// Give each export its own key in the client's store ([`Export::with_key`]). After a crash, add
-/// what [`Client::resume_key`](crate::Client::resume_key) returns. Store [`state`](Self::state) and
-/// [`Client::pacer`](crate::Client::pacer) to keep what was learnt.
+/// what [`Client::resume_key`](crate::Client::resume_key) returns. Store
+/// [`Client::pacer`](crate::Client::pacer) to keep what was learned of the service's limits.
 pub struct Exports<S> {
     client: Arc<ClientInner>,
     batch: Batch,
@@ -59,6 +59,8 @@ pub struct Exports<S> {
     drivers: HashMap<JobKey, Driver>,
     open: OpenSink<S>,
     turns: FuturesUnordered<Pin<Box<dyn Future<Output = TurnResult<S>> + Send>>>,
+    /// Fires when the batch wants to be asked again.
+    timer: Pin<Box<Sleep>>,
 }
 
 type OpenSink<S> = Box<dyn Fn(JobKey) -> SinkFuture<S> + Send + Sync>;
@@ -81,7 +83,7 @@ impl<S> fmt::Debug for Exports<S> {
 impl<S: Sink + 'static> Exports<S> {
     pub(crate) fn new<F>(
         client: Arc<ClientInner>,
-        state: BatchState,
+        limits: BatchLimits,
         open: impl Fn(JobKey) -> F + Send + Sync + 'static,
     ) -> Self
     where
@@ -89,10 +91,11 @@ impl<S: Sink + 'static> Exports<S> {
     {
         Self {
             client,
-            batch: Batch::resumed(state),
+            batch: Batch::new(limits),
             drivers: HashMap::new(),
             open: Box::new(move |key| Box::pin(open(key))),
             turns: FuturesUnordered::new(),
+            timer: Box::pin(sleep_until(Instant::now())),
         }
     }
 
@@ -111,34 +114,10 @@ impl<S: Sink + 'static> Exports<S> {
 
     /// Drives all exports until the next one has ended; `None` if all have.
     ///
-    /// Dropping the future loses nothing: the next call continues.
+    /// Dropping the future loses nothing: the next call continues. This is the stream's next item,
+    /// without the trait in scope.
     pub async fn next(&mut self) -> Option<Finished<S>> {
-        loop {
-            let step = self.batch.step(self.client.clock.now(), &mut self.client.pacer.lock());
-            let until = match step {
-                BatchStep::Turn(turn) => {
-                    self.start_turn(turn);
-                    continue;
-                }
-                BatchStep::Wait(until) => Some(self.client.clock.instant(until)),
-                BatchStep::Busy => None,
-                BatchStep::Done => return None,
-            };
-            let later = async {
-                match until {
-                    Some(until) => sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let result = tokio::select! {
-                biased;
-                Some(result) = self.turns.next() => result,
-                () = later => continue,
-            };
-            if let Some(finished) = self.put_back(result) {
-                return Some(finished);
-            }
-        }
+        std::future::poll_fn(|cx| self.poll_finished(cx)).await
     }
 
     /// Removes the exports that the service has not accepted yet, except those whose submit is
@@ -158,11 +137,30 @@ impl<S: Sink + 'static> Exports<S> {
         self.batch.counts()
     }
 
-    /// The limits, and what was learnt of how long exports take. For
-    /// [`Client::exports_resumed`](crate::Client::exports_resumed) in another process.
-    #[must_use]
-    pub fn state(&self) -> BatchState {
-        self.batch.state()
+    fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<S>>> {
+        loop {
+            let step = self.batch.step(self.client.clock.now(), &mut self.client.pacer.lock());
+            let until = match step {
+                BatchStep::Turn(turn) => {
+                    self.start_turn(turn);
+                    continue;
+                }
+                BatchStep::Wait(until) => Some(self.client.clock.instant(until)),
+                BatchStep::Busy => None,
+                BatchStep::Done => return Poll::Ready(None),
+            };
+            if let Poll::Ready(Some(result)) = self.turns.poll_next_unpin(cx) {
+                match self.put_back(result) {
+                    Some(finished) => return Poll::Ready(Some(finished)),
+                    None => continue,
+                }
+            }
+            let Some(until) = until else { return Poll::Pending };
+            self.timer.as_mut().reset(until);
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
     }
 
     /// Starts the future of a job's turn.
@@ -212,6 +210,14 @@ impl<S: Sink + 'static> Exports<S> {
                 None
             }
         }
+    }
+}
+
+impl<S: Sink + 'static> Stream for Exports<S> {
+    type Item = Finished<S>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Finished<S>>> {
+        self.get_mut().poll_finished(cx)
     }
 }
 

@@ -45,7 +45,17 @@ pub use checkpoints::{Blocking, CheckpointStore, Storing};
 pub use client::Client;
 pub use download::Download;
 pub use export::Export;
-pub use export_core::*;
+pub use export_core;
+pub use export_core::batch::{BatchLimits, Counts, JobKey};
+pub use export_core::pacer::{Pacer, Rate, Rates};
+pub use export_core::workiva::{
+    self, ApiVersion, DocumentExport, ExportSpec, FileExport, PresentationExport, Region,
+    SpecError, SpreadsheetExport,
+};
+pub use export_core::{
+    ApiError, Artifact, AttemptError, Checkpoint, Config, Error, ErrorOrigin, Event, Failure,
+    FailureKind, Fault, Limits, Phase, Resubmit, Timestamp,
+};
 pub use export_host::{
     BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, Finished,
     IfExists, ProxyError, ProxySettings, Status, Submitted, TlsError,

@@ -2,9 +2,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use export_core::{
-    Access, Failure, FailureKind, Ticket, Timestamp, Token, TokenSource, TokenStep, Transmit,
-};
+use export_core::driver::Transmit;
+use export_core::origins::Access;
+use export_core::token::{Ticket, Token, TokenSource, TokenStep};
+use export_core::{Failure, FailureKind, Timestamp};
 use export_host::Hooks;
 use http::Request;
 use tokio::sync::Notify;

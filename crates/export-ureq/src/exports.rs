@@ -7,10 +7,8 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use export_core::{
-    Artifact, Batch, BatchState, BatchStep, Counts, ExportJob, Failure, FailureKind, JobKey, Phase,
-    Turn,
-};
+use export_core::batch::{Batch, BatchLimits, BatchStep, Counts, JobKey, Turn};
+use export_core::{Artifact, ExportJob, Failure, FailureKind, Phase};
 use export_host::{ExportError, Finished, JobObserver};
 
 use crate::checkpoint_writer::CheckpointWriter;
@@ -23,8 +21,8 @@ use crate::transport::Transport;
 
 /// Any number of exports on a few threads.
 ///
-/// They share the client's tokens and [pacer](export_core::Pacer), and each thread keeps its
-/// connection. The threads and [`BatchLimits`](export_core::BatchLimits) bound how many are under
+/// They share the client's tokens and [pacer](export_core::pacer::Pacer), and each thread keeps its
+/// connection. The threads and [`BatchLimits`](export_core::batch::BatchLimits) bound how many are under
 /// way at once, and so the memory: an export that waits takes about a kilobyte and no thread, and
 /// its sink is opened when its download starts.
 ///
@@ -53,8 +51,8 @@ use crate::transport::Transport;
 /// # After a crash
 ///
 /// Give each export its own key in the client's store ([`Export::with_key`]). After a crash, add
-/// what [`Client::resume_key`](crate::Client::resume_key) returns. Store [`state`](Self::state) and
-/// [`Client::pacer`](crate::Client::pacer) to keep what was learnt.
+/// what [`Client::resume_key`](crate::Client::resume_key) returns. Store
+/// [`Client::pacer`](crate::Client::pacer) to keep what was learned of the service's limits.
 pub struct Exports<S> {
     shared: Arc<Shared<S>>,
     max_threads: usize,
@@ -101,11 +99,11 @@ impl<S> fmt::Debug for Exports<S> {
 impl<S: Sink + Send + 'static> Exports<S> {
     pub(crate) fn new(
         client: Arc<ClientInner>,
-        state: BatchState,
+        limits: BatchLimits,
         open: impl Fn(JobKey) -> io::Result<S> + Send + Sync + 'static,
     ) -> Self {
         let state = SharedState {
-            batch: Batch::resumed(state),
+            batch: Batch::new(limits),
             parked: HashMap::new(),
             finished: VecDeque::new(),
             is_closed: false,
@@ -171,13 +169,6 @@ impl<S: Sink + Send + 'static> Exports<S> {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.state().batch.counts()
-    }
-
-    /// The limits, and what was learnt of how long exports take. For
-    /// [`Client::exports_resumed`](crate::Client::exports_resumed) in another process.
-    #[must_use]
-    pub fn state(&self) -> BatchState {
-        self.shared.state().batch.state()
     }
 
     /// Starts the threads. If the system refuses to start some, it continues with fewer; without

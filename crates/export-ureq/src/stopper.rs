@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Stops exports from another thread, such as a signal handler's.
 ///
 /// A job that waits or reads from a socket stops at once. One that resolves a name, connects, or
-/// requests a token for all jobs stops within [`Limits::attempt`](export_core::Limits). The export
+/// requests a token for all jobs stops within [`Limits::request_timeout`](export_core::Limits). The export
 /// continues at the service, which has no way to cancel one.
 ///
 /// ```

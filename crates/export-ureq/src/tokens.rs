@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use export_core::{Access, Failure, FailureKind, Ticket, Token, TokenSource, TokenStep, Transmit};
+use export_core::driver::Transmit;
+use export_core::origins::Access;
+use export_core::token::{Ticket, Token, TokenSource, TokenStep};
+use export_core::{Failure, FailureKind};
 use export_host::{Clock, Hooks};
 use http::{Request, Response};
 

@@ -4,7 +4,8 @@
 //! event. Durations are in seconds, sizes in bytes. Later releases may add members but do not
 //! change the meaning of existing ones; readers must ignore members that they do not know.
 
-use export_hyper::{Event as JobEvent, FailureKind, Timestamp, Why};
+use export_core::driver::Why;
+use export_hyper::{Event as JobEvent, FailureKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;

@@ -2,9 +2,10 @@
 
 use std::error::Error as StdError;
 
+use export_core::ResumeError;
 use export_host::TunnelError;
 use export_hyper::{
-    ApiError, AttemptError, Error, ExportError, Failure, FailureKind, Phase, ResumeError, SpecError,
+    ApiError, AttemptError, Error, ExportError, Failure, FailureKind, Phase, SpecError,
 };
 use http::StatusCode;
 

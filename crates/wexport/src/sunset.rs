@@ -1,6 +1,7 @@
 //! Warnings about endpoints that the service will switch off.
 
-use export_hyper::{ApiVersion, SunsetNotice};
+use export_core::dialect::SunsetNotice;
+use export_hyper::ApiVersion;
 
 use crate::problem::{Exit, Problem};
 

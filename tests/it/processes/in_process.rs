@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conformance::Adapter;
-use export_core::{ApiVersion, Artifact, DocumentExport, ExportSpec, Limits, Pace, Pacer, Rates};
+use export_core::pacer::{Pacer, Rates};
+use export_core::workiva::{ApiVersion, DocumentExport, ExportSpec};
+use export_core::{Artifact, Limits, Pace};
 use export_host::{
     CheckpointFolder, ClientBuilder, Credentials, ExportError, FromSettings, ProxySettings,
 };
@@ -64,6 +66,6 @@ fn settings<A: FromSettings>(fixture: &Fixture, builder: ClientBuilder<A>) -> Cl
         .proxy(ProxySettings::Off)
         .pacer(Pacer::new(Rates::unlimited()))
         .api_version(ApiVersion::V2026_01_01)
-        .limits(Limits { min_interval: soon, backoff_base: soon, ..Limits::default() })
+        .limits(Limits::default().with_min_poll_interval(soon).with_backoff_base(soon))
         .pace(Pace::Exact)
 }

@@ -1,6 +1,8 @@
 //! Sends one request of a job and handles its response.
 
-use export_core::{ExportJob, Failure, FailureKind, Reply, Step, Timestamp, Token};
+use export_core::driver::{Reply, Step};
+use export_core::token::Token;
+use export_core::{ExportJob, Failure, FailureKind, Timestamp};
 use http::Response;
 
 use super::service::{PartialResponse, Service};

@@ -1,7 +1,10 @@
 //! Waiting jobs, for measurements of their memory.
 
 use bytes::Bytes;
-use export_core::{Batch, BatchStep, Limits, Pacer, Rates, Reply, Step, Timestamp};
+use export_core::batch::{Batch, BatchStep};
+use export_core::driver::{Reply, Step};
+use export_core::pacer::{Pacer, Rates};
+use export_core::{Limits, Timestamp};
 use http::Response;
 
 use super::service::{config, job, token};
@@ -11,7 +14,7 @@ const START: Timestamp = Timestamp::from_date(2026, 1, 5);
 /// A batch of jobs that were submitted and polled once, and wait for the next poll.
 #[must_use]
 pub fn waiting_jobs(count: usize) -> Batch {
-    let config = config(Limits::default().job);
+    let config = config(Limits::default().job_timeout);
     let mut pacer = Pacer::new(Rates::unlimited());
     let mut batch = Batch::default();
     for number in 0..count {

@@ -1,7 +1,7 @@
 //! Simulates many exports in virtual time, under a rate limit of the service, and compares the time
 //! that they take with a lower bound.
 //!
-//! The exports are jobs of the core in a [`Batch`](export_core::Batch) with a [`Pacer`]. The service
+//! The exports are jobs of the core in a [`Batch`](export_core::batch::Batch) with a [`Pacer`]. The service
 //! is the simulator without sockets. For comparison, the same exports run without a pacer: as
 //! independent jobs, and as loops that poll every two seconds.
 
@@ -18,7 +18,8 @@ mod unpaced;
 use std::ops::Range;
 use std::time::Duration;
 
-use export_core::{Order, Pacer, Rate, Rates, Timestamp};
+use export_core::Timestamp;
+use export_core::pacer::{Pacer, Rate, Rates};
 use export_sim::Completion;
 
 pub use memory::waiting_jobs;
@@ -56,7 +57,7 @@ pub struct BatchSim {
 #[expect(clippy::exhaustive_enums, reason = "tests compare all variants")]
 pub enum Strategy {
     /// By one pacer for all exports.
-    Paced(LimitKnowledge, Order),
+    Paced(LimitKnowledge),
     /// By each job for itself, according to its responses.
     Independent,
     /// By a loop for each export, which polls every two seconds until it is completed.
@@ -69,8 +70,8 @@ pub enum Strategy {
 pub enum LimitKnowledge {
     /// The limit.
     Known,
-    /// What it has learnt in an earlier run of the same exports. It was stored in between.
-    LearntEarlier,
+    /// What it has learned in an earlier run of the same exports. It was stored in between.
+    LearnedEarlier,
     /// Nothing.
     Unknown,
 }
@@ -86,7 +87,7 @@ impl BatchSim {
             exports,
             rate_limit,
             duration,
-            strategy: Strategy::Paced(LimitKnowledge::Known, Order::default()),
+            strategy: Strategy::Paced(LimitKnowledge::Known),
             faults: 0.0,
             throttled: Vec::new(),
             latency: Duration::ZERO..Duration::ZERO,
@@ -100,7 +101,7 @@ impl BatchSim {
     #[must_use]
     pub fn run(&self) -> BatchReport {
         match self.strategy {
-            Strategy::Paced(knowledge, order) => paced::run(self, knowledge, order).0,
+            Strategy::Paced(knowledge) => paced::run(self, knowledge).0,
             Strategy::Independent => unpaced::run_independent(self),
             Strategy::FixedInterval => unpaced::run_fixed_interval(self),
         }
@@ -115,8 +116,8 @@ impl BatchSim {
         let burst = self.rate_limit.saturating_sub(bunch).max(1);
         let operations = match knowledge {
             LimitKnowledge::Known => Rate::per_second(f64::from(self.rate_limit)).with_burst(burst),
-            LimitKnowledge::LearntEarlier | LimitKnowledge::Unknown => Rate::learnt(1.0),
+            LimitKnowledge::LearnedEarlier | LimitKnowledge::Unknown => Rate::learned(1.0),
         };
-        Pacer::new(Rates { operations, ..Rates::unlimited() })
+        Pacer::new(Rates::unlimited().with_operations(operations))
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use export_core::{
-    Batch, BatchLimits, BatchStep, Limits, Order, Pacer, Permit, Phase, Step, Timestamp, Turn,
-};
+use export_core::batch::{Batch, BatchLimits, BatchStep, Turn};
+use export_core::driver::Step;
+use export_core::pacer::{Pacer, Permit};
+use export_core::{Limits, Phase, Timestamp};
 use fastrand::Rng;
 use http::Response;
 
@@ -22,26 +23,24 @@ enum Event {
 }
 
 /// Runs the simulation, and returns the pacer in its final state.
-pub(super) fn run(sim: &BatchSim, knowledge: LimitKnowledge, order: Order) -> (BatchReport, Pacer) {
+pub(super) fn run(sim: &BatchSim, knowledge: LimitKnowledge) -> (BatchReport, Pacer) {
     match knowledge {
-        LimitKnowledge::Known | LimitKnowledge::Unknown => {
-            run_with(sim, sim.pacer(knowledge), order)
-        }
-        LimitKnowledge::LearntEarlier => {
-            let (_, pacer) = run_with(sim, sim.pacer(LimitKnowledge::Unknown), order);
+        LimitKnowledge::Known | LimitKnowledge::Unknown => run_with(sim, sim.pacer(knowledge)),
+        LimitKnowledge::LearnedEarlier => {
+            let (_, pacer) = run_with(sim, sim.pacer(LimitKnowledge::Unknown));
             let stored = serde_json::to_string(&pacer).expect("a pacer is plain data");
             let pacer: Pacer = serde_json::from_str(&stored).expect("it was just written");
             let start = sim.start + Duration::from_secs(30 * 86_400);
             let sim = BatchSim { start, ..sim.clone() };
-            run_with(&sim, pacer.resumed(start), order)
+            run_with(&sim, pacer.resumed(start))
         }
     }
 }
 
-fn run_with(sim: &BatchSim, mut pacer: Pacer, order: Order) -> (BatchReport, Pacer) {
-    let limits = BatchLimits { open: sim.max_open, ..BatchLimits::default() };
-    let mut batch = Batch::new(limits, order);
-    let config = config(Limits::default().job);
+fn run_with(sim: &BatchSim, mut pacer: Pacer) -> (BatchReport, Pacer) {
+    let limits = BatchLimits::default().with_max_open(sim.max_open);
+    let mut batch = Batch::new(limits);
+    let config = config(Limits::default().job_timeout);
     let token = token();
     let mut service = Service::new(sim);
     let mut random = Rng::with_seed(sim.seed);

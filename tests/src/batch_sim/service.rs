@@ -4,8 +4,10 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use export_core::{ApiVersion, Config, DocumentExport, ExportJob, ExportSpec, FailureKind, Limits};
-use export_core::{Pace, Timestamp, Token};
+use export_core::token::Token;
+use export_core::workiva::{ApiVersion, DocumentExport, ExportSpec};
+use export_core::{Config, ExportJob, FailureKind, Limits};
+use export_core::{Pace, Timestamp};
 use export_sim::{Ending, Fault, Moment, RandomRule, RetryAfter, Scenario};
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode};
@@ -103,7 +105,7 @@ impl Service {
         let received = received.expect("a synthetic file can be read");
         let (ending, mut took) = (received.ending(), received.took());
         if ending == Ending::Hung {
-            took += Limits::default().attempt;
+            took += Limits::default().request_timeout;
         }
         let response = received.into_response().ok_or(FailureKind::Unanswered);
         let has_wrong_length = response.as_ref().is_ok_and(|response| {
@@ -139,7 +141,7 @@ pub(super) fn config(budget: Duration) -> Config {
     config
         .with_api_version(ApiVersion::V2026_01_01)
         .with_pace(Pace::Exact)
-        .with_limits(Limits { job: budget, ..Limits::default() })
+        .with_limits(Limits::default().with_job_timeout(budget))
 }
 
 /// The export with this number.

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use export_core::{ExportJob, Phase, Step, Timestamp};
+use export_core::driver::Step;
+use export_core::{ExportJob, Phase, Timestamp};
 use fastrand::Rng;
 use http::Request;
 

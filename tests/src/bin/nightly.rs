@@ -15,10 +15,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use export_core::{
-    ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, Limits, Pace, Pacer, Rates,
-    Resubmit,
-};
+use export_core::pacer::{Pacer, Rates};
+use export_core::workiva::{ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport};
+use export_core::{Limits, Pace, Resubmit};
 use export_host::{CheckpointFolder, ClientBuilder, Credentials, FromSettings, ProxySettings};
 
 fn main() -> ExitCode {
@@ -41,8 +40,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let spec = match *spec {
         "document" => ExportSpec::document("d1", DocumentExport::pdf()),
         "mailed" => {
-            let email =
-                ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+            let email = ArchiveOptions::default().email_on_complete(true);
             ExportSpec::file("f1", FileExport::folder(email))
         }
         other => return Err(format!("unknown export '{other}'").into()),
@@ -94,11 +92,9 @@ fn ureq(
 
 /// The settings of both clients. The waits are short, so that a run takes about half a second.
 fn settings<A: FromSettings>(builder: ClientBuilder<A>, base: &str) -> ClientBuilder<A> {
-    let limits = Limits {
-        min_interval: Duration::from_millis(30),
-        backoff_base: Duration::from_millis(5),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .with_min_poll_interval(Duration::from_millis(30))
+        .with_backoff_base(Duration::from_millis(5));
     let secret = env::var("EXPORT_SECRET").unwrap_or_default();
     builder
         .credentials(Credentials::client("nightly", secret))

@@ -49,8 +49,8 @@ fn interruptions() -> Vec<Case> {
     let chunked = |case: &mut Case| case.framing = Framing::Chunked;
     let signed = |case: &mut Case| case.downloads = Downloads::Signed;
     let quick = |case: &mut Case| {
-        case.limits.attempt = Duration::from_secs(1);
-        case.limits.stall = Duration::from_secs(1);
+        case.limits.request_timeout = Duration::from_secs(1);
+        case.limits.read_timeout = Duration::from_secs(1);
     };
     vec![
         download("unanswered", "1", CLOSE_BEFORE_HEAD),
@@ -107,7 +107,7 @@ fn interruptions() -> Vec<Case> {
 /// Other responses than the file.
 fn responses() -> Vec<Case> {
     // Otherwise the wait before the poll for a new URL depends on the time since the last poll.
-    let no_interval = |case: &mut Case| case.limits.min_interval = Duration::ZERO;
+    let no_interval = |case: &mut Case| case.limits.min_poll_interval = Duration::ZERO;
     let mut cases = vec![
         download("429", "1", &status(429)),
         download("429-retry-after-0", "1", &status_retry_after(429, "0")),

@@ -1,6 +1,6 @@
 //! Exports without faults: each kind of export, in each generation of the API that supports it.
 
-use export_core::{
+use export_core::workiva::{
     ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, PresentationExport,
     SpreadsheetExport, StyleGuideExport, TestAttachment,
 };

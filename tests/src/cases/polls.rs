@@ -23,7 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
         poll("empty-object", "1", r#"{"fault": "body", "body": {"text": "{}"}}"#),
         poll("404-at-first", r#"{"to": 2}"#, &status(404)),
         poll("404-persistent", EVERY, &status(404))
-            .with(|case| case.limits.grace = Duration::ZERO)
+            .with(|case| case.limits.grace_period = Duration::ZERO)
             .ends("poll was refused with 404"),
         poll("completed-without-url", "1", r#"{"fault": "resource_url", "url": "missing"}"#),
         poll(
@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
             EVERY,
             r#"{"fault": "resource_url", "url": "null"}"#,
         )
-        .with(|case| case.limits.grace = Duration::ZERO)
+        .with(|case| case.limits.grace_period = Duration::ZERO)
         .ends("completed, but has no result URL"),
         poll(
             "failed",
@@ -70,9 +70,9 @@ pub(super) fn cases() -> Vec<Case> {
         poll("overlong", "1", r#"{"fault": "overlong", "by": 2000000, "length": "honest"}"#)
             .ends("the body is longer than allowed"),
         poll("stalled", "1", r#"{"fault": "stall", "at": {"byte": 10}}"#)
-            .with(|case| case.limits.attempt = Duration::from_secs(1)),
+            .with(|case| case.limits.request_timeout = Duration::from_secs(1)),
         poll("slow-head", "1", r#"{"fault": "stall", "at": "before_head"}"#)
-            .with(|case| case.limits.attempt = Duration::from_secs(1)),
+            .with(|case| case.limits.request_timeout = Duration::from_secs(1)),
         poll("garbage", "1", GARBAGE).ends("the body is not valid JSON"),
         poll("html-page", "1", HTML_PAGE),
         poll("html-page-persistent", EVERY, HTML_PAGE).ends("a gateway or proxy responded"),

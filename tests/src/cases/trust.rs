@@ -69,7 +69,7 @@ fn handshakes() -> Vec<Case> {
         handshake("closed-email", "close").sends_email(),
         handshake("reset-email", "reset").sends_email(),
         handshake("hangs-email", "hang").sends_email().with(|case| {
-            case.limits.attempt = Duration::from_secs(1);
+            case.limits.request_timeout = Duration::from_secs(1);
             case.within = 2 * SOON;
         }),
         handshake("garbage", "garbage").ends("it does not speak TLS on this port"),

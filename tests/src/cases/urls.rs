@@ -76,7 +76,7 @@ fn literal() -> Vec<Case> {
     cases.push(
         Case::new("resource-other-port")
             .rule("operation", EVERY, r#"{"fault": "resource_url", "url": "other_port"}"#)
-            .with(|case| case.limits.min_interval = Duration::ZERO)
+            .with(|case| case.limits.min_poll_interval = Duration::ZERO)
             .ends("fetch was refused with 404"),
     );
     for (endpoint, named) in [("submit", "submit"), ("operation", "poll"), ("download", "download")]
@@ -94,7 +94,7 @@ fn literal() -> Vec<Case> {
             cases.push(
                 Case::new(format!("{named}-redirect-to-{name}"))
                     .rule(endpoint, EVERY, &format!(r#"{{"fault": "redirect", "to": {to}}}"#))
-                    .with(|case| case.limits.min_interval = Duration::ZERO)
+                    .with(|case| case.limits.min_poll_interval = Duration::ZERO)
                     .ends(of.map_or("", |of| ends[of])),
             );
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use export_core::{ExportSpec, SpreadsheetExport};
+use export_core::workiva::{ExportSpec, SpreadsheetExport};
 use export_sim::{Downloads, Framing};
 
 use super::{EVERY, status, status_body};
@@ -30,7 +30,7 @@ fn wire(endpoint: &str, name: &str, nth: &str, fault: &str) -> Case {
 }
 
 fn short_attempt(case: &mut Case) {
-    case.limits.attempt = Duration::from_secs(1);
+    case.limits.request_timeout = Duration::from_secs(1);
 }
 
 fn lines(lines: &[&str]) -> String {
@@ -42,7 +42,7 @@ const PENDING: &str = r#"{"fault": "json", "set": {"status": "started", "resourc
 
 /// Leaves time for bytes that arrive after the end of a message, before the connection is used again.
 fn long_interval(case: &mut Case) {
-    case.limits.min_interval = Duration::from_millis(100);
+    case.limits.min_poll_interval = Duration::from_millis(100);
 }
 
 /// Interrupted and slow heads.
@@ -174,7 +174,7 @@ fn storage() -> Vec<Case> {
         case.with(|case| {
             case.downloads = Downloads::Signed;
             // Otherwise the wait before the poll for a new URL depends on the time since the last poll.
-            case.limits.min_interval = Duration::ZERO;
+            case.limits.min_poll_interval = Duration::ZERO;
         })
     };
     vec![

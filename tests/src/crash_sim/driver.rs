@@ -1,9 +1,8 @@
 //! The driver of one process: the loop around the core, with an injection point at each step.
 
-use export_core::{
-    Artifact, Checkpoint, Collect, Error, ExportJob, Failure, FailureKind, Phase, Reply, Step,
-    Stream, Token, TokenSource, TokenStep, Transmit,
-};
+use export_core::driver::{Collect, Reply, Step, Stream, Transmit};
+use export_core::token::{Token, TokenSource, TokenStep};
+use export_core::{Artifact, Checkpoint, Error, ExportJob, Failure, FailureKind, Phase};
 
 use http::header::{ETAG, RANGE};
 

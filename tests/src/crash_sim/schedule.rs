@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use export_core::{
-    ApiVersion, ArchiveOptions, Config, DocumentExport, ExportSpec, FileExport, Pace,
-    PresentationExport, SpreadsheetExport,
+use export_core::workiva::{
+    ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, PresentationExport,
+    SpreadsheetExport,
 };
+use export_core::{Config, Pace};
 use export_sim::{Completion, Downloads, Fault, Framing, RandomRule, Scenario};
 use fastrand::Rng;
 
@@ -81,7 +82,7 @@ fn injector(random: &mut Rng) -> RandomInjector {
 }
 
 fn spec(random: &mut Rng) -> ExportSpec {
-    let email = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    let email = ArchiveOptions::default().email_on_complete(true);
     match random.u8(0..5) {
         0 => ExportSpec::document("d1", DocumentExport::pdf()),
         1 => ExportSpec::spreadsheet("s1", SpreadsheetExport::xlsx()),

@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use export_core::{
-    Artifact, Checkpoint, Config, Error, ExportJob, ExportSpec, Timestamp, TokenSource,
-};
+use export_core::token::TokenSource;
+use export_core::workiva::ExportSpec;
+use export_core::{Artifact, Checkpoint, Config, Error, ExportJob, Timestamp};
 use export_sim::Service;
 
 use super::disk::Disk;
@@ -243,7 +243,9 @@ impl<F: Injector> CrashSim<F> {
         self.store_failed = false;
         self.requests = 0;
         self.has_fetched = false;
-        self.deadline = self.clock.now() + self.config.limits().job + self.config.limits().attempt;
+        self.deadline = self.clock.now()
+            + self.config.limits().job_timeout
+            + self.config.limits().request_timeout;
         let mut source = TokenSource::client_credentials("the-client", SECRET, &self.config);
         let job = match self.stored.as_deref().map(serde_json::from_str::<Checkpoint>) {
             None => ExportJob::new(self.spec.clone(), &self.config).map_err(|it| it.to_string()),

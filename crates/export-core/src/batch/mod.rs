@@ -1,22 +1,17 @@
 //! Runs any number of exports under one pacer, without I/O.
 
 mod limits;
-mod order;
 mod queue;
 
 use alloc::boxed::Box;
 
-use serde::{Deserialize, Serialize};
-
-use self::order::{PollHistory, TypicalAge};
 use self::queue::{Queue, Waiting};
-use crate::dialect::Phase;
 use crate::job::{Checkpoint, ExportJob, Step, Why};
 use crate::pacer::{Pacer, Permit, RequestClass};
+use crate::phase::Phase;
 use crate::time::Timestamp;
 
 pub use self::limits::BatchLimits;
-pub use self::order::Order;
 
 /// A caller's name for a job of a batch, such as the number of a row. The batch only returns it.
 pub type JobKey = u64;
@@ -29,10 +24,11 @@ pub type JobKey = u64;
 /// share the batch behind a lock, and do not hold the lock during I/O.
 ///
 /// ```
-/// use export_core::{
-///     Batch, BatchStep, Config, DocumentExport, ExportJob, ExportSpec, Pacer, Rates, Region, Step,
-///     Timestamp,
-/// };
+/// use export_core::{Config, ExportJob, Timestamp};
+/// use export_core::batch::{Batch, BatchStep};
+/// use export_core::driver::Step;
+/// use export_core::pacer::{Pacer, Rates};
+/// use export_core::workiva::{DocumentExport, ExportSpec, Region};
 ///
 /// let config = Config::for_region(Region::Us);
 /// let now = Timestamp::from_date(2026, 3, 1);
@@ -54,15 +50,21 @@ pub type JobKey = u64;
 /// // One submit a second: the next job has to wait.
 /// let BatchStep::Wait(until) = batch.step(now, &mut pacer) else { panic!("it is too early") };
 /// assert_eq!(until.since(now).as_secs(), 1);
-/// # Ok::<(), export_core::SpecError>(())
+/// # Ok::<(), export_core::workiva::SpecError>(())
 /// ```
 ///
 /// # Which job is next
 ///
-/// A download that may start; otherwise a poll of the operation that is due by its own schedule and
-/// comes first in the [`Order`]; otherwise a submit. Each phase has its own rate, so that none
-/// delays another. Within a phase no job starves: under [`Order::LeastRecentlyPolled`], a job that
-/// is due waits for at most as many turns of its phase as there are other jobs in it.
+/// A download that may start; otherwise, of the operations that are due by their own schedules, a
+/// poll of the one whose last poll is the longest ago; otherwise a submit. Each phase has its own
+/// rate, so that none delays another. Within a phase no job starves: one that is due waits for at
+/// most as many turns of its phase as there are other jobs in it.
+///
+/// No other order of polls is better if the time that exports take is unknown. Of jobs that were
+/// submitted together, the one whose last poll is the longest ago is the most likely to have
+/// completed since, for any distribution: if `F(t)` is the share that takes at most `t`, the chance
+/// is `1 - (1 - F(now)) / (1 - F(last))`, which only falls with `last`. If the time that an export
+/// still takes does not depend on its age, that holds for jobs of any age.
 ///
 /// A download from another origin, by a signed URL, needs no permit and does not wait for one:
 /// while the download rate holds back the oldest download, a later one from another origin may
@@ -70,12 +72,11 @@ pub type JobKey = u64;
 ///
 /// # What is stored
 ///
-/// A batch consists of checkpoints and a [`BatchState`]. Store the checkpoint of each job as for a
-/// single job, and the state beside them. To continue, create a batch with [`Batch::resumed`] and
+/// Store the checkpoint of each job as for a single job. To continue, create a batch, and
 /// [`add`](Self::add) the jobs that were resumed from their checkpoints.
 #[derive(Debug, Default)]
 pub struct Batch {
-    state: BatchState,
+    limits: BatchLimits,
     submits: Queue,
     polls: Queue,
     downloads: Queue,
@@ -92,33 +93,6 @@ struct HandedOut {
     submits: usize,
     polls: usize,
     downloads: usize,
-}
-
-/// The settings of a batch and what it has learnt: everything that is not in a checkpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BatchState {
-    #[serde(default)]
-    limits: BatchLimits,
-    #[serde(default)]
-    order: Order,
-    #[serde(default, rename = "typical")]
-    typical_age: TypicalAge,
-}
-
-impl BatchState {
-    /// Sets the limits.
-    #[must_use]
-    pub const fn with_limits(mut self, limits: BatchLimits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Sets the order of polls.
-    #[must_use]
-    pub const fn with_order(mut self, order: Order) -> Self {
-        self.order = order;
-        self
-    }
 }
 
 /// What a batch wants next.
@@ -168,7 +142,7 @@ impl Turn {
     /// The permit for one request; `None` if the request goes to another origin and needs none.
     ///
     /// It is reserved: [confirm](Pacer::confirm) it right before the request is sent. If that
-    /// fails, release it and [postpone](crate::Transmit::postpone) the request. One that is left
+    /// fails, release it and [postpone](crate::driver::Transmit::postpone) the request. One that is left
     /// here is released when the job is put back.
     pub fn take_permit(&mut self) -> Option<Permit> {
         self.permit.take()
@@ -202,29 +176,16 @@ pub struct Counts {
 impl Batch {
     /// A batch without jobs.
     #[must_use]
-    pub fn new(limits: BatchLimits, order: Order) -> Self {
-        Self::resumed(BatchState::default().with_limits(limits).with_order(order))
-    }
-
-    /// A batch without jobs that continues with a stored state.
-    #[must_use]
-    pub fn resumed(state: BatchState) -> Self {
-        Self { state, ..Self::default() }
-    }
-
-    /// The state to store beside the checkpoints.
-    #[must_use]
-    pub const fn state(&self) -> BatchState {
-        self.state
+    pub fn new(limits: BatchLimits) -> Self {
+        Self { limits, ..Self::default() }
     }
 
     /// Adds a new or a resumed job.
     pub fn add(&mut self, now: Timestamp, key: JobKey, job: impl Into<Box<ExportJob>>) {
         let job = job.into();
-        let (due, accepted) = (job.next_due(now), job.accepted_at().unwrap_or(now).min(now));
-        let history = PollHistory { accepted, polled: accepted };
+        let (due, polled) = (job.next_due(now), job.accepted_at().unwrap_or(now).min(now));
         let arrival = self.next_arrival();
-        self.queue(job.request_class()).push(due, Waiting { key, arrival, history, job });
+        self.queue(job.request_class()).push(due, Waiting { key, arrival, polled, job });
     }
 
     const fn next_arrival(&mut self) -> u64 {
@@ -256,11 +217,10 @@ impl Batch {
         now: Timestamp,
         pacer: &mut Pacer,
     ) -> Result<Turn, Option<Timestamp>> {
-        let BatchState { order, typical_age, .. } = self.state;
         let class = RequestClass::from(phase);
         let is_full = self.is_full(phase, pacer);
         self.queue(Some(class)).wake(now, |waiting| match phase {
-            Phase::Poll => order.rank(waiting.history, typical_age.get()),
+            Phase::Poll => waiting.polled,
             // By arrival.
             Phase::Submit | Phase::Fetch => Timestamp::EPOCH,
         });
@@ -294,15 +254,16 @@ impl Batch {
 
     /// Whether the limits allow no more jobs of this phase to be handed out.
     fn is_full(&self, phase: Phase, pacer: &Pacer) -> bool {
-        let Self { handed_out, state: BatchState { limits, .. }, .. } = self;
+        let Self { handed_out, limits, .. } = self;
         match phase {
             Phase::Submit => {
-                let ahead = pacer.fits(RequestClass::Operation, limits.ahead).max(1);
+                let ahead = pacer.fits(RequestClass::Operation, limits.max_poll_round).max(1);
                 let open = self.polls.len() + handed_out.polls + handed_out.submits;
-                handed_out.submits >= limits.submits || open >= limits.open.max(1).min(ahead)
+                handed_out.submits >= limits.max_submits
+                    || open >= limits.max_open.max(1).min(ahead)
             }
-            Phase::Poll => handed_out.polls >= limits.polls,
-            Phase::Fetch => handed_out.downloads >= limits.downloads,
+            Phase::Poll => handed_out.polls >= limits.max_polls,
+            Phase::Fetch => handed_out.downloads >= limits.max_downloads,
         }
     }
 
@@ -322,15 +283,7 @@ impl Batch {
         // A postponed job has sent no request and keeps its place.
         if !is_postponed {
             waiting.arrival = self.next_arrival();
-            match (was, waiting.job.phase()) {
-                (Phase::Submit, Phase::Poll) => {
-                    waiting.history = PollHistory { accepted: now, polled: now };
-                }
-                (Phase::Poll, Phase::Fetch) => {
-                    self.state.typical_age.add(now.since(waiting.history.accepted));
-                }
-                _ => waiting.history.polled = now,
-            }
+            waiting.polled = now;
         }
         self.queue(waiting.job.request_class()).push(due, waiting);
         None

@@ -5,7 +5,6 @@ use alloc::collections::BinaryHeap;
 use core::cmp::{Ordering, Reverse};
 
 use super::JobKey;
-use super::order::PollHistory;
 use crate::job::ExportJob;
 use crate::time::Timestamp;
 
@@ -15,7 +14,8 @@ pub(super) struct Waiting {
     pub(super) key: JobKey,
     /// Of two jobs with the same rank, the one with the lower number goes first.
     pub(super) arrival: u64,
-    pub(super) history: PollHistory,
+    /// When its operation was last polled; at first, when it was accepted.
+    pub(super) polled: Timestamp,
     pub(super) job: Box<ExportJob>,
 }
 

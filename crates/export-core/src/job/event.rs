@@ -8,8 +8,8 @@ use core::time::Duration;
 use http::{HeaderValue, Method, StatusCode, Uri};
 
 use super::schedule::Why;
-use crate::dialect::Phase;
 use crate::failure::FailureKind;
+use crate::phase::Phase;
 use crate::redact::Redacted;
 use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;

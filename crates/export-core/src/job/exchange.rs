@@ -6,7 +6,8 @@ use core::time::Duration;
 use http::{StatusCode, Uri};
 
 use crate::artifact::Artifact;
-use crate::dialect::{Head, Phase};
+use crate::dialect::Head;
+use crate::phase::Phase;
 use crate::redact::Redacted;
 use crate::token::TokenId;
 

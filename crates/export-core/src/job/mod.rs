@@ -21,11 +21,12 @@ use self::schedule::Schedule;
 use self::state::{Operation, Polling, State, Submitting};
 use crate::artifact::Artifact;
 use crate::config::{Config, Resubmit};
-use crate::dialect::{Dialect, OperationFacts, Phase, Repeat};
+use crate::dialect::{Dialect, OperationFacts, Repeat};
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::origins::{Access, Purpose};
 use crate::pacer::RequestClass;
+use crate::phase::Phase;
 use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;
 use crate::token::TokenId;
@@ -86,7 +87,7 @@ impl ExportJob {
     /// A job for an export that was not submitted yet, in any dialect.
     #[must_use]
     pub fn with_dialect(dialect: Arc<dyn Dialect>, config: &Config) -> Self {
-        let state = Submitting { sends: 0, allowed: config.limits().submits };
+        let state = Submitting { sends: 0, allowed: config.limits().max_submits };
         Self::in_state(dialect, config, State::Submitting(state), Schedule::due_now())
     }
 
@@ -121,7 +122,7 @@ impl ExportJob {
         let state = match &saved.operation {
             None => {
                 let again = if config.resubmit() == Resubmit::Always { saved.submits } else { 0 };
-                let allowed = config.limits().submits.saturating_add(again);
+                let allowed = config.limits().max_submits.saturating_add(again);
                 State::Submitting(Submitting { sends: saved.submits, allowed })
             }
             Some(url) => {
@@ -204,6 +205,10 @@ impl ExportJob {
             Some(_) => self.schedule.not_before,
             None => self.schedule.not_before.min(now + self.schedule.length),
         }
+    }
+
+    pub(crate) fn dialect(&self) -> &dyn Dialect {
+        &*self.dialect
     }
 
     /// The URL of the operation, once the export was accepted.

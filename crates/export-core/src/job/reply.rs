@@ -57,7 +57,7 @@ impl<'a> Collect<'a> {
     /// [`FailureKind::TooLong`](crate::FailureKind::TooLong).
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.job.config.limits().body
+        self.job.config.limits().max_body_bytes
     }
 
     /// Handles the whole body.
@@ -137,7 +137,7 @@ impl<'a> Stream<'a> {
     /// [`FailureKind::Stalled`](crate::FailureKind::Stalled) then.
     #[must_use]
     pub fn stall(&self) -> Duration {
-        self.job.config.limits().stall
+        self.job.config.limits().read_timeout
     }
 
     /// Checks a chunk before it is written. [`Break`](ControlFlow::Break) means that the body is not

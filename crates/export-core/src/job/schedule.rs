@@ -30,7 +30,7 @@ pub(super) struct Schedule {
     pub(super) length: Duration,
     /// The time budget; `None` before the first step.
     pub(super) budget: Option<Budget>,
-    /// The number of consecutive failures that count against [`Limits::failures`].
+    /// The number of consecutive failures that count against [`Limits::max_failures`].
     pub(super) failures: u32,
     /// The number of consecutive back-offs: the failures, and rate-limited requests.
     pub(super) back_offs: u32,
@@ -75,7 +75,7 @@ impl Schedule {
     /// have been set back since then.
     pub(super) fn begin(&mut self, now: Timestamp, limits: &Limits) {
         if self.budget.is_none() {
-            self.budget = Some(Budget { started: now, deadline: now + limits.job });
+            self.budget = Some(Budget { started: now, deadline: now + limits.job_timeout });
             self.not_before = self.not_before.min(now + self.length);
         }
     }
@@ -117,8 +117,8 @@ impl Schedule {
 /// The shortest interval between polls, apart from what the service asks for.
 pub(super) fn interval(pace: Pace, age: Duration, limits: &Limits) -> Duration {
     match pace {
-        Pace::Gentle => (age / 10).min(limits.max_interval).max(limits.min_interval),
-        Pace::Exact => limits.min_interval,
+        Pace::Gentle => (age / 10).min(limits.max_poll_interval).max(limits.min_poll_interval),
+        Pace::Exact => limits.min_poll_interval,
     }
 }
 

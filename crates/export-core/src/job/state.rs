@@ -5,9 +5,10 @@ use alloc::string::String;
 use core::time::Duration;
 
 use crate::artifact::Artifact;
-use crate::dialect::{OperationFacts, Phase};
+use crate::dialect::OperationFacts;
 use crate::error::Error;
 use crate::origins::Target;
+use crate::phase::Phase;
 use crate::time::Timestamp;
 
 #[derive(Debug)]

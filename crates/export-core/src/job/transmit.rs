@@ -11,10 +11,11 @@ use super::event::{Event, EventUrl};
 use super::exchange::{BodyPlan, SentRequest};
 use super::reply::{Collect, Reply, Stream};
 use super::state::State;
-use crate::dialect::{Head, Phase, Repeat};
+use crate::dialect::{Head, Repeat};
 use crate::failure::Failure;
 use crate::origins::Access;
 use crate::pacer::RequestClass;
+use crate::phase::Phase;
 use crate::time::Timestamp;
 use crate::token::{Token, TokenNeed};
 
@@ -43,7 +44,7 @@ impl<'a> Transmit<'a> {
         self.job.access()
     }
 
-    /// The class of requests with which a [`Pacer`](crate::Pacer) counts it; `None` if it goes to
+    /// The class of requests with which a [`Pacer`](crate::pacer::Pacer) counts it; `None` if it goes to
     /// another origin, which has its own limits.
     #[must_use]
     pub fn request_class(&self) -> Option<RequestClass> {
@@ -107,7 +108,7 @@ impl<'a> Transmit<'a> {
         (request, InFlight { job: self.job, sent })
     }
 
-    /// Postpones the request, because a [`Pacer`](crate::Pacer) lets other requests of the client go
+    /// Postpones the request, because a [`Pacer`](crate::pacer::Pacer) lets other requests of the client go
     /// first. This extends the deadline of a job that was not submitted yet, but not of a later one.
     pub fn postpone(self, now: Timestamp, until: Timestamp) {
         self.job.on_postponed(now, until);
@@ -159,7 +160,7 @@ impl<'a> InFlight<'a> {
     /// Report a [`FailureKind::Unanswered`](crate::FailureKind::Unanswered) then.
     #[must_use]
     pub fn give_up_at(&self, now: Timestamp) -> Timestamp {
-        now + self.job.config.limits().attempt
+        now + self.job.config.limits().request_timeout
     }
 
     /// Handles the head of the response, and borrows it until the body is handled. The job commits

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::rate::{FASTEST, Rate, SECOND, SLOWEST};
 use crate::time::Timestamp;
 
-/// What was learnt of the rate at which one class of requests is admitted.
+/// What was learned of the rate at which one class of requests is admitted.
 ///
 /// A service with a limit of `R` requests a second admits what was saved up, and then `R` in each
 /// second. A 429 says that nothing is saved up. So if it admits `A` requests in the time `T`
@@ -218,7 +218,7 @@ impl RateLearner {
     fn speed_up(&mut self, now: Timestamp, rate: Rate) {
         let RateEstimate { interval, refused, doubtful_at, .. } = self.current;
         self.good = Some(interval);
-        let fastest = if rate.is_learnt { FASTEST } else { rate.interval };
+        let fastest = if rate.is_learned { FASTEST } else { rate.interval };
         let faster = match refused {
             None => interval / 2,
             Some(refused) if interval.saturating_sub(refused) > interval / 20 => {
@@ -278,7 +278,7 @@ impl RateLearner {
         let measured = self.count.interval(now);
         let interval = self.current.interval;
         if interval == 0 {
-            if rate.is_learnt {
+            if rate.is_learned {
                 self.current.interval = self.recent.half_interval(now);
                 self.count = AdmittedCount { admitted: 0, since: Some(now) };
             }

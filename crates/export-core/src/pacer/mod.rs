@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use self::lane::Lane;
 use self::rate::per_second;
-use crate::dialect::Phase;
 use crate::headers::RetryAfter;
+use crate::phase::Phase;
 use crate::time::Timestamp;
 
 pub use self::rate::{Rate, Rates};
@@ -26,7 +26,7 @@ pub use self::rate::{Rate, Rates};
 /// asks it before each request.
 ///
 /// The pacer keeps a rate for each [class](RequestClass) of request: a [known](Rate::per_second)
-/// one, or one that it [learns](Rate::learnt). A 429 to one job holds back all jobs for the time
+/// one, or one that it [learns](Rate::learned). A 429 to one job holds back all jobs for the time
 /// in its `Retry-After`, and lowers the rate after that. The pacer stores nothing per request, so
 /// its cost does not depend on the number of jobs.
 ///
@@ -36,11 +36,12 @@ pub use self::rate::{Rate, Rates};
 /// [`release`](Self::release) if the request was not sent.
 ///
 /// ```
-/// use export_core::{Pacer, Rate, Rates, RequestClass, Timestamp};
+/// use export_core::Timestamp;
+/// use export_core::pacer::{Pacer, Rate, Rates, RequestClass};
 /// use http::Response;
 ///
 /// let now = Timestamp::from_date(2026, 3, 1);
-/// let rates = Rates { operations: Rate::per_second(1.0), ..Rates::default() };
+/// let rates = Rates::default().with_operations(Rate::per_second(1.0));
 /// let mut pacer = Pacer::new(rates);
 ///
 /// let mut one = pacer.reserve(now, RequestClass::Operation);
@@ -56,7 +57,7 @@ pub use self::rate::{Rate, Rates};
 /// # Ok::<(), http::Error>(())
 /// ```
 ///
-/// It can be stored (about 1 KiB as JSON), so that a learnt limit outlives the process.
+/// It can be stored (about 1 KiB as JSON), so that a learned limit outlives the process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pacer {
     submit: Lane,
@@ -129,9 +130,9 @@ impl Pacer {
     #[must_use]
     pub fn new(rates: Rates) -> Self {
         Self {
-            submit: Lane::new(rates.submit),
+            submit: Lane::new(rates.submits),
             operations: Lane::new(rates.operations),
-            download: Lane::new(rates.download),
+            download: Lane::new(rates.downloads),
         }
     }
 

@@ -4,15 +4,17 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::settings::settings;
+
 /// How often a request of one class may be sent.
 ///
 /// ```
-/// use export_core::Rate;
+/// use export_core::pacer::Rate;
 ///
 /// assert_eq!(Rate::per_second(5.0).to_string(), "5 a second");
 /// assert_eq!(Rate::per_minute(90.0).to_string(), "1.5 a second");
-/// assert_eq!(Rate::learnt(1.0).to_string(), "1 a second, and more if the service allows it");
-/// assert_eq!(Rate::adaptive().to_string(), "unlimited until the first 429, then learnt");
+/// assert_eq!(Rate::learned(1.0).to_string(), "1 a second, and more if the service allows it");
+/// assert_eq!(Rate::unlimited_until_429().to_string(), "unlimited until the first 429, then learned");
 /// assert_eq!(Rate::unlimited().to_string(), "unlimited");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,13 +23,13 @@ pub struct Rate {
     pub(super) interval: u64,
     /// How many may be sent at once after a pause; `None` if the rate decides.
     pub(super) burst: Option<u32>,
-    pub(super) is_learnt: bool,
+    pub(super) is_learned: bool,
 }
 
 /// The slowest rate: one request in ten minutes.
 pub(super) const SLOWEST: u64 = 600 * SECOND;
 
-/// The fastest rate that is learnt: a thousand requests a second.
+/// The fastest rate that is learned: a thousand requests a second.
 pub(super) const FASTEST: u64 = SECOND / 1_000;
 
 pub(super) const SECOND: u64 = 1_000_000;
@@ -40,10 +42,10 @@ impl Rate {
     /// A known limit: it is kept from the first request on, and never exceeded. From one request in
     /// ten minutes to a million a second; anything else is clamped.
     ///
-    /// If the service answers 429 all the same, fewer requests are sent.
+    /// If the service responds with 429 all the same, fewer requests are sent.
     #[must_use]
     pub fn per_second(rate: f64) -> Self {
-        Self { interval: interval(rate), burst: None, is_learnt: false }
+        Self { interval: interval(rate), burst: None, is_learned: false }
     }
 
     /// The same, per minute.
@@ -55,25 +57,25 @@ impl Rate {
     /// An unknown limit, with the rate to start at. After 60 requests the rate climbs, and from
     /// then on it follows what the service turns out to allow.
     #[must_use]
-    pub fn learnt(first: f64) -> Self {
-        Self { interval: interval(first), burst: None, is_learnt: true }
+    pub fn learned(first: f64) -> Self {
+        Self { interval: interval(first), burst: None, is_learned: true }
     }
 
-    /// No limit until the service answers 429. That sets one: half of what was admitted in the
-    /// last second, and at least one request a second. From then on the limit is learnt as with
-    /// [`Rate::learnt`].
+    /// No limit until the service responds with 429. That sets one: half of what was admitted in the
+    /// last second, and at least one request a second. From then on the limit is learned as with
+    /// [`Rate::learned`].
     ///
     /// For requests whose limit is not documented, and whose number at once is bounded in another
     /// way.
     #[must_use]
-    pub const fn adaptive() -> Self {
-        Self { interval: 0, burst: None, is_learnt: true }
+    pub const fn unlimited_until_429() -> Self {
+        Self { interval: 0, burst: None, is_learned: true }
     }
 
     /// No limit. The `Retry-After` of a 429 still holds back all requests.
     #[must_use]
     pub const fn unlimited() -> Self {
-        Self { interval: 0, burst: None, is_learnt: false }
+        Self { interval: 0, burst: None, is_learned: false }
     }
 
     /// How many requests may be sent at once after a pause. By default, as many as the rate allows
@@ -111,9 +113,9 @@ pub(super) fn per_second(interval: u64) -> f64 {
 
 impl core::fmt::Display for Rate {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match (self.interval, self.is_learnt) {
+        match (self.interval, self.is_learned) {
             (0, false) => f.write_str("unlimited"),
-            (0, true) => f.write_str("unlimited until the first 429, then learnt"),
+            (0, true) => f.write_str("unlimited until the first 429, then learned"),
             (interval, false) => write!(f, "{} a second", per_second(interval)),
             (interval, true) => {
                 write!(f, "{} a second, and more if the service allows it", per_second(interval))
@@ -122,31 +124,26 @@ impl core::fmt::Display for Rate {
     }
 }
 
-/// How often each class of request may be sent.
-///
-/// | class | default | source |
-/// |---|---|---|
-/// | `submit` | learnt, from 1 a second | 60 writes a minute were observed |
-/// | `operations` | learnt, from 1 a second | "as low as 1 request per second" in the service's reference |
-/// | `download` | unlimited until the first 429, then learnt | no limit is documented; 600 reads a minute were observed |
-///
-/// ```
-/// use export_core::{Rate, Rates};
-///
-/// let rates = Rates::default();
-/// assert_eq!(rates.submit, Rate::learnt(1.0));
-/// assert_eq!(rates.operations, Rate::learnt(1.0));
-/// assert_eq!(rates.download, Rate::adaptive());
-///
-/// let known = Rates { operations: Rate::per_second(5.0), ..Rates::default() };
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::exhaustive_structs, reason = "it is written with struct update syntax")]
-#[expect(missing_docs, reason = "the table above describes each field")]
-pub struct Rates {
-    pub submit: Rate,
-    pub operations: Rate,
-    pub download: Rate,
+settings! {
+    /// How often each class of request may be sent.
+    ///
+    /// ```
+    /// use export_core::pacer::{Rate, Rates};
+    ///
+    /// let known = Rates::default().with_operations(Rate::per_second(5.0));
+    /// assert_eq!(known.submits, Rate::learned(1.0));
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Rates {
+        /// Submit requests. **Learned, from 1 a second**, by default; 60 writes a minute were observed.
+        submits (with_submits): Rate = Rate::learned(1.0),
+        /// Polls. **Learned, from 1 a second**, by default: the service's reference says "as low as 1
+        /// request per second".
+        operations (with_operations): Rate = Rate::learned(1.0),
+        /// Downloads with the token. **Unlimited until the first 429, then learned**, by default: no
+        /// limit is documented; 600 reads a minute were observed.
+        downloads (with_downloads): Rate = Rate::unlimited_until_429(),
+    }
 }
 
 impl Rates {
@@ -154,16 +151,6 @@ impl Rates {
     #[must_use]
     pub const fn unlimited() -> Self {
         let unlimited = Rate::unlimited();
-        Self { submit: unlimited, operations: unlimited, download: unlimited }
-    }
-}
-
-impl Default for Rates {
-    fn default() -> Self {
-        Self {
-            submit: Rate::learnt(1.0),
-            operations: Rate::learnt(1.0),
-            download: Rate::adaptive(),
-        }
+        Self { submits: unlimited, operations: unlimited, downloads: unlimited }
     }
 }

@@ -20,9 +20,10 @@ use super::settings::ApiVersion;
 use super::spec::{ExportSpec, SpecError, asks_for_mail};
 use crate::api_error::ApiError;
 use crate::config::Config;
-use crate::dialect::{Contradiction, Dialect, Head, Phase, Reading, Repeat};
+use crate::dialect::{Contradiction, Dialect, Head, Reading, Repeat};
 use crate::file_name::safe_file_name;
 use crate::origins::Purpose;
+use crate::phase::Phase;
 use crate::redact::Redacted;
 use crate::sunset::Sunset;
 use crate::url::UrlError;
@@ -50,6 +51,9 @@ struct Submit {
     sunset: Option<&'static Sunset>,
 }
 
+/// The name of the dialect in checkpoints.
+pub(super) const NAME: &str = "workiva";
+
 const X_VERSION: HeaderName = HeaderName::from_static("x-version");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -61,7 +65,8 @@ impl Workiva {
     /// Fails if the service would refuse the export. No request is sent to find out.
     ///
     /// ```
-    /// use export_core::{ArchiveOptions, Config, ExportSpec, Region, Workiva};
+    /// use export_core::Config;
+    /// use export_core::workiva::{ArchiveOptions, ExportSpec, Region, Workiva};
     ///
     /// let config = Config::for_region(Region::Us);
     /// let spec = ExportSpec::container("", ArchiveOptions::default());
@@ -111,7 +116,8 @@ impl Workiva {
     /// The URL of an operation, from its id, path or URL.
     ///
     /// ```
-    /// use export_core::{Config, Region, Workiva};
+    /// use export_core::Config;
+    /// use export_core::workiva::{Region, Workiva};
     ///
     /// let workiva = Workiva::attached(&Config::for_region(Region::Eu));
     /// assert_eq!(
@@ -119,7 +125,7 @@ impl Workiva {
     ///     "https://api.eu.wdesk.com/platform/v1/operations/op-1"
     /// );
     /// assert_eq!(workiva.operation_url("/operations/op-1")?, "/operations/op-1");
-    /// # Ok::<(), export_core::SpecError>(())
+    /// # Ok::<(), export_core::workiva::SpecError>(())
     /// ```
     ///
     /// # Errors
@@ -198,7 +204,7 @@ fn submit_uri(config: &Config, path: &str) -> Result<(Uri, usize), UrlError> {
 
 impl Dialect for Workiva {
     fn name(&self) -> &str {
-        "workiva"
+        NAME
     }
 
     fn save(&self) -> String {
@@ -283,7 +289,7 @@ mod tests {
     }
 
     fn mailing() -> ExportSpec {
-        let options = ArchiveOptions { email_on_complete: Some(true), ..Default::default() };
+        let options = ArchiveOptions::default().email_on_complete(true);
         ExportSpec::file("a b/..", FileExport::folder(options))
     }
 

@@ -2,7 +2,8 @@
 
 use alloc::sync::Arc;
 
-use super::dialect::Workiva;
+use super::dialect::{NAME, Workiva};
+use super::saved::Saved;
 use super::spec::{ExportSpec, SpecError};
 use crate::config::Config;
 use crate::job::{Checkpoint, ExportJob, ResumeError};
@@ -16,16 +17,27 @@ impl ExportJob {
     /// Fails if the service would certainly refuse the export. The error names the field.
     ///
     /// ```
-    /// use export_core::{Config, DocumentExport, ExportJob, ExportSpec, Phase, Region};
+    /// use export_core::{Config, ExportJob, Phase};
+    /// use export_core::workiva::{DocumentExport, ExportSpec, Region};
     ///
     /// let spec = ExportSpec::document("d1", DocumentExport::pdf());
     /// let job = ExportJob::new(spec, &Config::for_region(Region::Us))?;
     /// assert_eq!(job.phase(), Phase::Submit);
-    /// # Ok::<(), export_core::SpecError>(())
+    /// # Ok::<(), export_core::workiva::SpecError>(())
     /// ```
     #[expect(clippy::needless_pass_by_value, reason = "a spec is used for one job")]
     pub fn new(spec: ExportSpec, config: &Config) -> Result<Self, SpecError> {
         Ok(Self::with_dialect(Arc::new(Workiva::new(&spec, config)?), config))
+    }
+
+    /// What the job exports, also after it was resumed. `None` for an operation that was started
+    /// elsewhere, and in another dialect.
+    #[must_use]
+    pub fn spec(&self) -> Option<ExportSpec> {
+        let dialect = self.dialect();
+        let saved = (dialect.name() == NAME).then(|| dialect.save())?;
+        let submit = Saved::parse(&saved).ok()?.submit?;
+        ExportSpec::from_body(&submit.path, submit.body.get()).ok()
     }
 
     /// A job for an operation that already exists. `operation` is its id or its URL.
@@ -35,7 +47,9 @@ impl ExportJob {
     /// Fails if `operation` is empty, or a URL whose origin may not have the token.
     ///
     /// ```
-    /// use export_core::{Config, ExportJob, Region, UrlError};
+    /// use export_core::{Config, ExportJob};
+    /// use export_core::origins::UrlError;
+    /// use export_core::workiva::Region;
     ///
     /// let config = Config::for_region(Region::Us);
     /// let job = ExportJob::attach("op-1", &config)?;
@@ -61,7 +75,7 @@ impl ExportJob {
     /// wrote it.
     #[expect(clippy::needless_pass_by_value, reason = "a checkpoint is resumed once")]
     pub fn resume(saved: Checkpoint, config: &Config) -> Result<Self, ResumeError> {
-        saved.check("workiva", config)?;
+        saved.check(NAME, config)?;
         let workiva = Workiva::restore(saved.spec(), config)
             .map_err(|error| ResumeError::Spec(alloc::format!("{error}")))?;
         Self::resume_with(Arc::new(workiva), &saved, config)

@@ -18,8 +18,8 @@ pub use self::saved::RestoreError;
 pub use self::settings::{ApiVersion, Region, UnknownName};
 pub use self::spec::{
     ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions, DocumentXhtmlOptions,
-    ExportPrecision, ExportSpec, FileExport, PageOrientation, PageScale, PresentationExport,
-    PresentationPdfOptions, PresentationPptxOptions, SpecError, SpreadsheetCsvOptions,
-    SpreadsheetExport, SpreadsheetPdfOptions, SpreadsheetXlsxOptions, StyleGuideExport,
-    TestAttachment,
+    ExportOption, ExportPrecision, ExportSpec, FileExport, ItemKind, OptionValue, PageOrientation,
+    PageScale, PresentationExport, PresentationPdfOptions, PresentationPptxOptions, SpecError,
+    SpreadsheetCsvOptions, SpreadsheetExport, SpreadsheetPdfOptions, SpreadsheetXlsxOptions,
+    StyleGuideExport, TestAttachment,
 };

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use super::errors;
 use super::json::{NotJson, is_other_than_json, parse_object, without_bom};
 use super::lenient::{Lenient, Text};
-use crate::dialect::{Head, OperationFacts, Phase, Reading};
+use crate::dialect::{Head, OperationFacts, Reading};
+use crate::phase::Phase;
 use crate::url::MAX_URL;
 
 /// Returns the value of `${WORKIVA_CLUSTER_DOMAIN}`, if it is known. Called only when it is needed.

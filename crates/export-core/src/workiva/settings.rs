@@ -11,7 +11,7 @@ use crate::config::Config;
 /// A version of the API. It decides the paths and the value of the `X-Version` header.
 ///
 /// ```
-/// use export_core::ApiVersion;
+/// use export_core::workiva::ApiVersion;
 ///
 /// assert_eq!(ApiVersion::default().as_str(), "2022-01-01");
 /// assert_eq!("2026-01-01".parse(), Ok(ApiVersion::V2026_01_01));
@@ -63,7 +63,7 @@ impl FromStr for ApiVersion {
 /// For other instances of the service, such as sandboxes, pass the base URL to [`Config::new`].
 ///
 /// ```
-/// use export_core::Region;
+/// use export_core::workiva::Region;
 ///
 /// assert_eq!("eu".parse(), Ok(Region::Eu));
 /// assert_eq!(Region::Eu.base_url(), "https://api.eu.wdesk.com");

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use export_core::{
-    Batch, BatchLimits, BatchState, BatchStep, Checkpoint, Config, Counts, ExportJob, Limits,
-    Order, Pace, Pacer, Permit, Phase, Rate, Rates, Reply, RequestClass, Step, Timestamp, Token,
-    Turn,
-};
+use export_core::batch::{Batch, BatchLimits, BatchStep, Turn};
+use export_core::driver::{Reply, Step};
+use export_core::pacer::{Pacer, Permit, Rate, Rates, RequestClass};
+use export_core::token::Token;
+use export_core::{Checkpoint, Config, ExportJob, Limits, Pace, Phase, Timestamp};
 use http::Response;
 use proptest::prelude::*;
 
 use crate::limiter::{START, at};
 use crate::service::job_with;
-
-const ORDERS: [Order; 3] = [Order::LeastRecentlyPolled, Order::Oldest, Order::Expected];
 
 fn exact() -> Config {
     crate::service::config().with_pace(Pace::Exact)
@@ -133,8 +131,8 @@ fn run(
     files
 }
 
-fn batch_of(count: u64, limits: BatchLimits, order: Order, config: &Config) -> Batch {
-    let mut batch = Batch::new(limits, order);
+fn batch_of(count: u64, limits: BatchLimits, config: &Config) -> Batch {
+    let mut batch = Batch::new(limits);
     for key in 0..count {
         batch.add(START, key, job_with(config));
     }
@@ -142,7 +140,7 @@ fn batch_of(count: u64, limits: BatchLimits, order: Order, config: &Config) -> B
 }
 
 fn pacer(polls_a_second: f64) -> Pacer {
-    Pacer::new(Rates { operations: Rate::per_second(polls_a_second), ..Rates::unlimited() })
+    Pacer::new(Rates::unlimited().with_operations(Rate::per_second(polls_a_second)))
 }
 
 fn day() -> Timestamp {
@@ -151,28 +149,26 @@ fn day() -> Timestamp {
 
 #[test]
 fn every_export_ends_and_is_submitted_once() {
-    for order in ORDERS {
-        let mut service = FakeService::new((0..100).map(|key| key * 7 % 60));
-        let mut batch = batch_of(100, BatchLimits::default(), order, &exact());
-        let mut pacer = pacer(2.0);
-        let mut files = run(&mut batch, &mut pacer, &mut service, START, day());
-        files.sort_unstable();
-        assert_eq!(files, (0..100).collect::<Vec<_>>());
-        assert!(service.submits.values().all(|submits| *submits == 1));
-        assert!(batch.is_empty() && matches!(batch.step(day(), &mut pacer), BatchStep::Done));
-        // Polls are not sent faster than the pacer allows.
-        let polls = service.sent.iter().filter(|(.., phase)| *phase == Phase::Poll);
-        let times: Vec<_> = polls.map(|(at, ..)| *at).collect();
-        assert!(times.windows(2).all(|pair| pair[1].since(pair[0]).as_millis() >= 500));
-    }
+    let mut service = FakeService::new((0..100).map(|key| key * 7 % 60));
+    let mut batch = batch_of(100, BatchLimits::default(), &exact());
+    let mut pacer = pacer(2.0);
+    let mut files = run(&mut batch, &mut pacer, &mut service, START, day());
+    files.sort_unstable();
+    assert_eq!(files, (0..100).collect::<Vec<_>>());
+    assert!(service.submits.values().all(|submits| *submits == 1));
+    assert!(batch.is_empty() && matches!(batch.step(day(), &mut pacer), BatchStep::Done));
+    // Polls are not sent faster than the pacer allows.
+    let polls = service.sent.iter().filter(|(.., phase)| *phase == Phase::Poll);
+    let times: Vec<_> = polls.map(|(at, ..)| *at).collect();
+    assert!(times.windows(2).all(|pair| pair[1].since(pair[0]).as_millis() >= 500));
 }
 
 #[test]
 fn unsubmitted_jobs_can_be_withdrawn() {
-    let rates = Rates { submit: Rate::per_second(1.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_submits(Rate::per_second(1.0));
     let mut pacer = Pacer::new(rates);
     let mut service = FakeService::new((0..10).map(|_| 60));
-    let mut batch = batch_of(10, BatchLimits::default(), Order::default(), &exact());
+    let mut batch = batch_of(10, BatchLimits::default(), &exact());
     run(&mut batch, &mut pacer, &mut service, START, at(2_500));
     let withdrawn: Vec<u64> = batch.withdraw().map(|(key, _)| key).collect();
     assert_eq!(withdrawn.len(), 7);
@@ -184,10 +180,10 @@ fn unsubmitted_jobs_can_be_withdrawn() {
 
 #[test]
 fn drain_returns_all_waiting_jobs() {
-    let rates = Rates { submit: Rate::per_second(1.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_submits(Rate::per_second(1.0));
     let mut pacer = Pacer::new(rates);
     let mut service = FakeService::new([0, 60, 60, 60, 60, 60]);
-    let mut batch = batch_of(6, BatchLimits::default(), Order::default(), &exact());
+    let mut batch = batch_of(6, BatchLimits::default(), &exact());
     assert_eq!(run(&mut batch, &mut pacer, &mut service, START, at(2_500)), [0]);
     let BatchStep::Turn(mut turn) = batch.step(at(3_000), &mut pacer) else { panic!() };
     let mut drained: Vec<u64> = batch.drain().map(|(key, _)| key).collect();
@@ -200,38 +196,30 @@ fn drain_returns_all_waiting_jobs() {
     assert!(batch.is_empty());
 }
 
-/// The documented bound: with `n` open exports, each is polled at least once in `n` polls under the
-/// default order, and at most a minute's polls later under the others.
+/// The documented bound: with `n` open exports, each is polled at least once in `n` polls.
 #[test]
 fn no_job_starves() {
-    for (order, minute) in
-        [(Order::LeastRecentlyPolled, 0), (Order::Oldest, 60), (Order::Expected, 60)]
-    {
-        for count in [1, 2, 3, 10, 57] {
-            // Half of them are older, and none is ever completed.
-            let mut service = FakeService::new((0..count).map(|_| 1_000_000));
-            let mut batch = batch_of(count / 2, BatchLimits::default(), order, &exact());
-            let mut pacer = pacer(1.0);
-            run(&mut batch, &mut pacer, &mut service, START, at(300_000));
-            for key in count / 2..count {
-                batch.add(at(300_000), key, job_with(&exact()));
-            }
-            run(&mut batch, &mut pacer, &mut service, at(300_000), at(3_000_000));
-            let polls: Vec<u64> = service
-                .sent
-                .iter()
-                .filter(|(at, _, phase)| *phase == Phase::Poll && *at > self::at(310_000))
-                .map(|(_, key, _)| *key)
-                .collect();
-            for key in 0..count {
-                let turns: Vec<usize> = (0..polls.len()).filter(|at| polls[*at] == key).collect();
-                let gaps = turns.windows(2).map(|pair| pair[1] - pair[0]);
-                let longest = gaps.max().unwrap_or(usize::MAX) as u64;
-                assert!(
-                    longest <= count + minute,
-                    "{order:?}, {count} jobs: {key} waits {longest}"
-                );
-            }
+    for count in [1, 2, 3, 10, 57] {
+        // Half of them are older, and none is ever completed.
+        let mut service = FakeService::new((0..count).map(|_| 1_000_000));
+        let mut batch = batch_of(count / 2, BatchLimits::default(), &exact());
+        let mut pacer = pacer(1.0);
+        run(&mut batch, &mut pacer, &mut service, START, at(300_000));
+        for key in count / 2..count {
+            batch.add(at(300_000), key, job_with(&exact()));
+        }
+        run(&mut batch, &mut pacer, &mut service, at(300_000), at(3_000_000));
+        let polls: Vec<u64> = service
+            .sent
+            .iter()
+            .filter(|(at, _, phase)| *phase == Phase::Poll && *at > self::at(310_000))
+            .map(|(_, key, _)| *key)
+            .collect();
+        for key in 0..count {
+            let turns: Vec<usize> = (0..polls.len()).filter(|at| polls[*at] == key).collect();
+            let gaps = turns.windows(2).map(|pair| pair[1] - pair[0]);
+            let longest = gaps.max().unwrap_or(usize::MAX) as u64;
+            assert!(longest <= count, "{count} jobs: {key} waits {longest}");
         }
     }
 }
@@ -239,29 +227,28 @@ fn no_job_starves() {
 /// A stream of new exports does not keep older ones from being polled, downloaded or submitted.
 #[test]
 fn later_jobs_do_not_overtake() {
-    for order in ORDERS {
-        let mut service = FakeService::new(std::iter::once(120).chain((1..2_000).map(|_| 3)));
-        let mut batch = batch_of(1, BatchLimits::default(), order, &exact());
-        let mut pacer = pacer(1.0);
-        let mut files = Vec::new();
-        for key in 1..2_000 {
-            let from = at((key - 1) * 1_000);
-            files.extend(run(&mut batch, &mut pacer, &mut service, from, at(key * 1_000)));
-            batch.add(at(key * 1_000), key, job_with(&exact()));
-        }
-        assert!(files.contains(&0), "{order:?}");
-        let polled = service.polls_of(0);
-        assert!(
-            polled.len() >= 2 && polled.last().unwrap().since(START).as_secs() < 600,
-            "{polled:?}"
-        );
+    let mut service = FakeService::new(std::iter::once(120).chain((1..2_000).map(|_| 3)));
+    let mut batch = batch_of(1, BatchLimits::default(), &exact());
+    let mut pacer = pacer(1.0);
+    let mut files = Vec::new();
+    for key in 1..2_000 {
+        let from = at((key - 1) * 1_000);
+        files.extend(run(&mut batch, &mut pacer, &mut service, from, at(key * 1_000)));
+        batch.add(at(key * 1_000), key, job_with(&exact()));
     }
+    assert!(files.contains(&0));
+    let polled = service.polls_of(0);
+    assert!(polled.len() >= 2 && polled.last().unwrap().since(START).as_secs() < 600, "{polled:?}");
 }
 
 #[test]
 fn limits_bound_what_is_under_way() {
-    let limits = BatchLimits { submits: 2, polls: 3, downloads: 1, open: 5, ..Default::default() };
-    let mut batch = batch_of(20, limits, Order::default(), &exact());
+    let limits = BatchLimits::default()
+        .with_max_submits(2)
+        .with_max_polls(3)
+        .with_max_downloads(1)
+        .with_max_open(5);
+    let mut batch = batch_of(20, limits, &exact());
     let mut pacer = Pacer::new(Rates::unlimited());
     let mut service = FakeService::new([0; 20]);
 
@@ -310,10 +297,10 @@ fn limits_bound_what_is_under_way() {
 #[test]
 fn large_batch_polls_within_job_budgets() {
     let budget = Duration::from_secs(600);
-    let config = exact().with_limits(Limits { job: budget, ..Limits::default() });
-    let limits = BatchLimits { ahead: budget / 2, ..BatchLimits::default() };
+    let config = exact().with_limits(Limits::default().with_job_timeout(budget));
+    let limits = BatchLimits::default().with_max_poll_round(budget / 2);
     let mut service = FakeService::new((0..5_000).map(|key| key % 40));
-    let mut batch = batch_of(5_000, limits, Order::default(), &config);
+    let mut batch = batch_of(5_000, limits, &config);
     let mut pacer = pacer(1.0);
     assert_eq!(run(&mut batch, &mut pacer, &mut service, START, day()).len(), 5_000);
     for (key, accepted) in &service.accepted {
@@ -324,8 +311,8 @@ fn large_batch_polls_within_job_budgets() {
 
 #[test]
 fn untaken_permit_goes_to_the_next_job() {
-    let mut batch = batch_of(2, BatchLimits::default(), Order::default(), &exact());
-    let mut pacer = Pacer::new(Rates { submit: Rate::per_second(0.1), ..Rates::unlimited() });
+    let mut batch = batch_of(2, BatchLimits::default(), &exact());
+    let mut pacer = Pacer::new(Rates::unlimited().with_submits(Rate::per_second(0.1)));
     let BatchStep::Turn(turn) = batch.step(START, &mut pacer) else { panic!() };
     assert!(matches!(batch.step(START, &mut pacer), BatchStep::Wait(_)));
     assert!(batch.put_back(START, &mut pacer, turn).is_none());
@@ -335,22 +322,22 @@ fn untaken_permit_goes_to_the_next_job() {
 /// A store behind a signed URL has its own limits.
 #[test]
 fn signed_downloads_ignore_the_download_rate() {
-    let rates = Rates { download: Rate::per_minute(1.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_downloads(Rate::per_minute(1.0));
     let mut pacer = Pacer::new(rates);
     let mut service = FakeService::new([0; 50]);
     service.signed = |_| true;
-    let mut batch = batch_of(50, BatchLimits::default(), Order::default(), &exact());
+    let mut batch = batch_of(50, BatchLimits::default(), &exact());
     assert_eq!(run(&mut batch, &mut pacer, &mut service, START, at(5_000)).len(), 50);
     assert_eq!(pacer.earliest(at(5_000), RequestClass::Download), at(5_000));
 }
 
 #[test]
 fn api_downloads_start_at_once() {
-    let rates = Rates { download: Rates::default().download, ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_downloads(Rates::default().downloads);
     let mut pacer = Pacer::new(rates);
     let mut service = FakeService::new([0; 500]);
-    let limits = BatchLimits { downloads: 500, ..BatchLimits::default() };
-    let mut batch = batch_of(500, limits, Order::default(), &exact());
+    let limits = BatchLimits::default().with_max_downloads(500);
+    let mut batch = batch_of(500, limits, &exact());
     let mut files = run(&mut batch, &mut pacer, &mut service, START, at(1_000));
     assert_eq!((files.len(), batch.counts().open), (0, 500));
     files.extend(run(&mut batch, &mut pacer, &mut service, at(1_000), at(1_001)));
@@ -362,8 +349,8 @@ fn api_downloads_start_at_once() {
 fn downloads_start_in_order() {
     let mut service = FakeService::new([0; 10]);
     service.signed = |key| key % 2 == 1;
-    let limits = BatchLimits { downloads: 1, ..BatchLimits::default() };
-    let mut batch = batch_of(10, limits, Order::default(), &exact());
+    let limits = BatchLimits::default().with_max_downloads(1);
+    let mut batch = batch_of(10, limits, &exact());
     let mut pacer = Pacer::new(Rates::unlimited());
     run(&mut batch, &mut pacer, &mut service, START, at(1_000));
     let now = at(1_000);
@@ -390,7 +377,7 @@ fn postponed_job_keeps_its_place() {
     for phase in [Phase::Poll, Phase::Submit] {
         let mut service = FakeService::new([1_000; 3]);
         let mut pacer = Pacer::new(Rates::unlimited());
-        let mut batch = batch_of(3, BatchLimits::default(), Order::default(), &exact());
+        let mut batch = batch_of(3, BatchLimits::default(), &exact());
         let mut now = START;
         if phase == Phase::Poll {
             now = at(5_000);
@@ -410,11 +397,11 @@ fn postponed_job_keeps_its_place() {
 
 #[test]
 fn signed_downloads_pass_others_that_wait() {
-    let rates = Rates { download: Rate::per_minute(1.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_downloads(Rate::per_minute(1.0));
     let mut pacer = Pacer::new(rates);
     let mut service = FakeService::new([0; 50]);
     service.signed = |key| key % 2 == 1;
-    let mut batch = batch_of(50, BatchLimits::default(), Order::default(), &exact());
+    let mut batch = batch_of(50, BatchLimits::default(), &exact());
     let files = run(&mut batch, &mut pacer, &mut service, START, at(5_000));
     assert_eq!(files.iter().filter(|key| **key % 2 == 1).count(), 25);
     assert_eq!(files.iter().filter(|key| **key % 2 == 0).count(), 1);
@@ -428,7 +415,7 @@ fn signed_downloads_pass_others_that_wait() {
 fn jobs_keep_their_own_schedule() {
     let mut service = FakeService::new([30; 10]);
     let gentle = crate::service::config();
-    let mut batch = batch_of(10, BatchLimits::default(), Order::default(), &gentle);
+    let mut batch = batch_of(10, BatchLimits::default(), &gentle);
     let mut pacer = Pacer::new(Rates::unlimited());
     run(&mut batch, &mut pacer, &mut service, START, day());
     for key in 0..10 {
@@ -441,17 +428,14 @@ fn jobs_keep_their_own_schedule() {
     }
 }
 
-/// Stores a batch as JSON, as its state and the checkpoints of its jobs, and loads it again.
+/// Stores the checkpoints of the jobs of a batch as JSON, and loads them again.
 fn reload(batch: &Batch, pacer: &Pacer, now: Timestamp, config: &Config) -> (Batch, Pacer) {
-    let state = serde_json::to_string(&batch.state()).unwrap();
-    assert!(state.len() < 512, "{state}");
     let pacer = serde_json::to_string(pacer).unwrap();
     let saved: Vec<(u64, String)> = batch
         .checkpoints()
         .map(|(key, checkpoint)| (key, serde_json::to_string(&checkpoint).unwrap()))
         .collect();
-    let state: BatchState = serde_json::from_str(&state).unwrap();
-    let mut back = Batch::resumed(state);
+    let mut back = Batch::default();
     for (key, text) in saved {
         let checkpoint: Checkpoint = serde_json::from_str(&text).unwrap();
         back.add(now, key, ExportJob::resume(checkpoint, config).unwrap());
@@ -468,19 +452,17 @@ fn batch_resumes_at_any_second() {
     for (first, second) in
         (0..16).map(|number| ([0, 1, 7, 12][number / 4], [0, 1, 7, 12][number % 4]))
     {
-        for (rate, order) in
-            [0.5, 3.0].into_iter().flat_map(|rate| ORDERS.map(|order| (rate, order)))
-        {
+        for rate in [0.5, 3.0] {
             for stop in 0..25 {
                 let mut service = FakeService::new([first, second]);
-                let mut batch = batch_of(2, BatchLimits::default(), order, &config);
+                let mut batch = batch_of(2, BatchLimits::default(), &config);
                 let mut pacer = pacer(rate);
                 let stop = at(stop * 1_000);
                 let mut files = run(&mut batch, &mut pacer, &mut service, START, stop);
                 let (mut batch, mut pacer) = reload(&batch, &pacer, stop, &config);
                 files.extend(run(&mut batch, &mut pacer, &mut service, stop, day()));
                 files.sort_unstable();
-                assert_eq!(files, [0, 1], "{first} {second} {rate} {order:?} {stop}");
+                assert_eq!(files, [0, 1], "{first} {second} {rate} {stop}");
                 assert!(service.submits.values().all(|submits| *submits == 1));
                 for key in [0, 1] {
                     let polls = service.polls_of(key);
@@ -494,11 +476,11 @@ fn batch_resumes_at_any_second() {
 #[test]
 fn checkpoints_cover_every_phase() {
     let once = Rate::per_second(0.01);
-    let rates = Rates { submit: Rate::unlimited(), download: once, ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_submits(Rate::unlimited()).with_downloads(once);
     let mut pacer = Pacer::new(rates);
-    let limits = BatchLimits { open: 2, ..BatchLimits::default() };
+    let limits = BatchLimits::default().with_max_open(2);
     let mut service = FakeService::new([0, 0, 1_000, 1_000, 1_000]);
-    let mut batch = batch_of(5, limits, Order::default(), &exact());
+    let mut batch = batch_of(5, limits, &exact());
     let files = run(&mut batch, &mut pacer, &mut service, START, at(30_000));
     let counts = batch.counts();
     assert_eq!(files, [0]);
@@ -508,15 +490,6 @@ fn checkpoints_cover_every_phase() {
     assert_eq!(keys, [1, 2, 3, 4]);
 }
 
-#[test]
-fn older_state_still_loads() {
-    let state: BatchState = serde_json::from_str("{}").unwrap();
-    assert_eq!(state, BatchState::default());
-    let stored = r#"{"order":"Unheard","typical":0}"#;
-    assert_eq!(serde_json::from_str::<BatchState>(stored).unwrap(), state);
-    assert_eq!(Batch::resumed(state).counts(), Counts::default());
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -524,15 +497,17 @@ proptest! {
     #[test]
     fn any_batch_downloads_every_file(
         takes in proptest::collection::vec(0..50_u64, 1..30),
-        order in proptest::sample::select(ORDERS.to_vec()),
         delays in proptest::collection::vec(0..4_000_u64, 1..50),
         limit in 1..6_usize,
     ) {
-        let limits =
-            BatchLimits { submits: limit, polls: limit, downloads: limit, open: limit * 2, ..Default::default() };
+        let limits = BatchLimits::default()
+            .with_max_submits(limit)
+            .with_max_polls(limit)
+            .with_max_downloads(limit)
+            .with_max_open(limit * 2);
         let count = takes.len() as u64;
         let mut service = FakeService::new(takes);
-        let mut batch = batch_of(count, limits, order, &exact());
+        let mut batch = batch_of(count, limits, &exact());
         let mut pacer = pacer(5.0);
         let mut now = START;
         let mut handed_out: BTreeMap<(Timestamp, u64), Turn> = BTreeMap::new();

@@ -1,8 +1,8 @@
 //! The events and the getters of a job.
 
-use export_core::{
-    Event, ExportJob, ExportSpec, Failure, FailureKind, FileExport, Phase, Step, Timestamp,
-};
+use export_core::driver::Step;
+use export_core::workiva::{ExportSpec, FileExport};
+use export_core::{Event, ExportJob, Failure, FailureKind, Phase, Timestamp};
 use insta::assert_snapshot;
 
 use crate::harness::{Harness, ScriptedReply, start, status};

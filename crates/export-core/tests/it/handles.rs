@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use export_core::{Access, Error, ExportJob, Failure, FailureKind, Phase, Reply, Step, Wait, Why};
+use export_core::driver::{Reply, Step, Wait, Why};
+use export_core::origins::Access;
+use export_core::{Error, ExportJob, Failure, FailureKind, Phase};
 
 use crate::harness::{Harness, ScriptedReply, start};
 use crate::service::{

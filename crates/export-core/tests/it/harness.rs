@@ -4,10 +4,9 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-use export_core::{
-    Artifact, Checkpoint, Error, Event, ExportJob, Failure, FailureKind, Reply, Step, Timestamp,
-    Token,
-};
+use export_core::driver::{Reply, Step};
+use export_core::token::Token;
+use export_core::{Artifact, Checkpoint, Error, Event, ExportJob, Failure, FailureKind, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 /// What one request gets: a response, or a failure.
@@ -109,11 +108,11 @@ pub struct Harness {
     pub wait_until: Timestamp,
     /// The size of the chunks of a download.
     pub chunk: usize,
-    /// Drops the next [`InFlight`](export_core::InFlight).
+    /// Drops the next [`InFlight`](export_core::driver::InFlight).
     pub drop_next: bool,
-    /// Drops the next [`Collect`](export_core::Collect).
+    /// Drops the next [`Collect`](export_core::driver::Collect).
     pub drop_body: bool,
-    /// Drops the next [`Stream`](export_core::Stream).
+    /// Drops the next [`Stream`](export_core::driver::Stream).
     pub drop_stream: bool,
     /// Collects the events in `events`.
     pub record_events: bool,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use export_core::{Pacer, Permit, RequestClass, Timestamp};
+use export_core::Timestamp;
+use export_core::pacer::{Pacer, Permit, RequestClass};
 use http::Response;
 
 pub const CLASS: RequestClass = RequestClass::Operation;

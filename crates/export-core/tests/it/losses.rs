@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use export_core::{Checkpoint, Error, ExportJob, Failure, FailureKind, Reply, Step, Token};
+use export_core::driver::{Reply, Step};
+use export_core::token::Token;
+use export_core::{Checkpoint, Error, ExportJob, Failure, FailureKind};
 
 use crate::harness::{Harness, ScriptedReply, start, status};
 use crate::service::{PDF, accepted, artifact, completed, config, job, pending, refusal, rest};

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use export_core::{Pacer, Rate, Rates, RequestClass, Timestamp};
+use export_core::Timestamp;
+use export_core::pacer::{Pacer, Rate, Rates, RequestClass};
 use proptest::prelude::*;
 
 use crate::limiter::{CLASS, Limiter, START, Sent, at, head, saturate, saturate_class, take};
 
 fn pacer(rate: Rate) -> Pacer {
-    Pacer::new(Rates { operations: rate, ..Rates::default() })
+    Pacer::new(Rates::default().with_operations(rate))
 }
 
 fn at_once(_: usize) -> (u64, u64) {
@@ -40,7 +41,7 @@ fn unknown_limit_is_found_within_a_few_429s() {
     for (per_second, burst) in
         [(1, 1), (1, 60), (2, 1), (3, 1), (5, 1), (5, 5), (10, 1), (10, 600), (50, 1), (50, 50)]
     {
-        let sent = against(Rate::learnt(1.0), per_second, burst, 1_000);
+        let sent = against(Rate::learned(1.0), per_second, burst, 1_000);
         let name = format!("{per_second}/s, {burst} at once");
         assert!(sent.refused.len() <= 11, "{name}: {:?}", sent.refused);
         assert_eq!(sent.refused_after(2_500_000), 0, "{name}");
@@ -51,7 +52,7 @@ fn unknown_limit_is_found_within_a_few_429s() {
 
 #[test]
 fn initial_rate_is_kept_for_a_minute() {
-    let sent = against(Rate::learnt(1.0), 1, 1, 60);
+    let sent = against(Rate::learned(1.0), 1, 1, 60);
     assert_eq!((sent.at.len(), sent.refused.len()), (60, 0));
 }
 
@@ -69,7 +70,7 @@ fn too_high_rate_is_lowered_to_the_limit() {
 
 #[test]
 fn refused_rate_is_retried_after_1_2_4_hours() {
-    let sent = against(Rate::learnt(1.0), 5, 5, 40_000);
+    let sent = against(Rate::learned(1.0), 5, 5, 40_000);
     let hours: Vec<u64> =
         sent.refused.iter().map(|time| time.since(START).as_secs() / 3_600).collect();
     let mut tried = hours.clone();
@@ -80,7 +81,7 @@ fn refused_rate_is_retried_after_1_2_4_hours() {
 
 #[test]
 fn raised_limit_is_used_eventually() {
-    let mut pacer = pacer(Rate::learnt(1.0));
+    let mut pacer = pacer(Rate::learned(1.0));
     let mut limiter = Limiter::new(2, 2);
     saturate(&mut pacer, 0, 1_000_000, at_once, |now| limiter.answer(now));
     assert!(pacer.per_second(CLASS).unwrap() < 2.1);
@@ -242,7 +243,7 @@ fn lost_permit_wastes_one_slot() {
 
 #[test]
 fn server_errors_do_not_change_the_rate() {
-    let mut pacer = pacer(Rate::learnt(1.0));
+    let mut pacer = pacer(Rate::learned(1.0));
     let before = pacer.clone();
     for second in 0..200 {
         let permit = take(&mut pacer, at(second * 1_000), CLASS).unwrap();
@@ -254,15 +255,15 @@ fn server_errors_do_not_change_the_rate() {
 #[test]
 fn learnt_rate_survives_a_restart() {
     let mut limiter = Limiter::new(5, 5);
-    let mut pacer = pacer(Rate::learnt(1.0));
+    let mut pacer = pacer(Rate::learned(1.0));
     saturate(&mut pacer, 0, 1_000_000, at_once, |now| limiter.answer(now));
-    let learnt = pacer.per_second(CLASS).unwrap();
-    assert!((4.7..=5.0).contains(&learnt), "{learnt}");
+    let learned = pacer.per_second(CLASS).unwrap();
+    assert!((4.7..=5.0).contains(&learned), "{learned}");
 
     let stored = serde_json::to_string(&pacer).unwrap();
     assert!(stored.len() < 4_096, "{} bytes", stored.len());
     let back: Pacer = serde_json::from_str(&stored).unwrap();
-    assert_eq!(back.per_second(CLASS), Some(learnt));
+    assert_eq!(back.per_second(CLASS), Some(learned));
     // With the clock set back by a day, requests are held for an hour at most.
     let yesterday = Timestamp::from_millis(START.as_millis() - 86_400_000);
     let held = back.clone().resumed(yesterday).earliest(yesterday, CLASS).since(yesterday);
@@ -299,7 +300,7 @@ fn long_retry_after_holds_for_an_hour() {
 #[test]
 fn invalid_rates_are_clamped() {
     for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e-300, 1e300] {
-        for rate in [Rate::per_second(rate), Rate::learnt(rate), Rate::per_minute(rate)] {
+        for rate in [Rate::per_second(rate), Rate::learned(rate), Rate::per_minute(rate)] {
             for rate in [rate, rate.with_burst(0), rate.with_burst(u32::MAX)] {
                 let mut pacer = pacer(rate);
                 for time in [0, 1, u64::MAX / 2, u64::MAX] {
@@ -533,15 +534,4 @@ fn outage_of_downloads_is_not_stormed() {
     );
     assert!(sent.refused.len() <= 20, "{:?}", sent.refused.len());
     assert!(sent.admitted_between(200_000, 300_000) > 5_000);
-}
-
-/// Stored by a release that had a rate for tokens, too.
-#[test]
-fn pacer_with_a_token_lane_still_loads() {
-    let stored: Pacer = serde_json::from_str(include_str!("pacer_with_token_lane.json")).unwrap();
-    let rates = [RequestClass::Submit, RequestClass::Operation, RequestClass::Download]
-        .map(|class| stored.per_second(class));
-    assert_eq!(rates, [Some(1.0), Some(512.03), Some(10.0)]);
-    let mut pacer = stored.resumed(at(86_400_000));
-    assert!(take(&mut pacer, at(86_400_000), CLASS).is_ok());
 }

@@ -127,7 +127,7 @@ fn step_during_a_wait_changes_nothing() {
     let (revision, checkpoint) = (job.revision(), job.checkpoint());
     for millis in 0..5_000 {
         let now = start() + Duration::from_millis(millis);
-        assert!(matches!(job.step(now), export_core::Step::Wait(_)));
+        assert!(matches!(job.step(now), export_core::driver::Step::Wait(_)));
     }
     assert_eq!((job.revision(), job.checkpoint()), (revision, checkpoint));
 }
@@ -307,7 +307,7 @@ fn foreign_checkpoint_is_refused() {
 
 #[test]
 fn resume_keeps_the_api_version() {
-    let newer = config().with_api_version(export_core::ApiVersion::V2026_01_01);
+    let newer = config().with_api_version(export_core::workiva::ApiVersion::V2026_01_01);
     let checkpoint = job_with(&newer).checkpoint();
     let run = Harness::new([accepted(), completed(), artifact()]).run(resumed(&checkpoint));
     assert_eq!(run.sent[0].uri.path(), "/documents/d1/export");
@@ -333,7 +333,8 @@ fn checkpoint_has_no_secret_and_no_signed_url() {
 
 #[test]
 fn attached_job_starts_with_a_poll() {
-    let job = ExportJob::attach("op1", &Config::for_region(export_core::Region::Us)).unwrap();
+    let job =
+        ExportJob::attach("op1", &Config::for_region(export_core::workiva::Region::Us)).unwrap();
     let run = Harness::new([completed(), artifact()]).run(job);
     assert_eq!(run.sent[0].uri.path(), "/platform/v1/operations/op1");
     assert_eq!(run.outcome.unwrap().submits(), 0);

@@ -103,7 +103,7 @@ fn rate_limit_is_not_a_failure() {
 
 #[test]
 fn last_request_is_sent_at_the_deadline() {
-    let limits = Limits { job: Duration::from_secs(20), ..Limits::default() };
+    let limits = Limits::default().with_job_timeout(Duration::from_secs(20));
     let config = config().with_limits(limits);
     let script = || [accepted()].into_iter().chain(vec![pending(); 17]);
     let last = |reply| Harness::new(script().chain([reply, artifact()])).run(job_with(&config));
@@ -122,7 +122,7 @@ fn wait_past_the_deadline_ends_the_job() {
 
 #[test]
 fn deadline_does_not_shorten_retry_after() {
-    let limits = Limits { job: Duration::from_secs(100), ..Limits::default() };
+    let limits = Limits::default().with_job_timeout(Duration::from_secs(100));
     let config = config().with_limits(limits);
     let sticky = || accepted().header("retry-after", "60");
     for last in [pending(), status(500), ScriptedReply::failure(FailureKind::Unanswered)] {
@@ -360,8 +360,9 @@ fn foreign_operation_is_never_polled() {
 #[test]
 fn switched_off_endpoint_names_its_successor() {
     let file = || {
-        let export = export_core::FileExport::supporting_document();
-        export_core::ExportJob::new(export_core::ExportSpec::file("f1", export), &config()).unwrap()
+        let export = export_core::workiva::FileExport::supporting_document();
+        export_core::ExportJob::new(export_core::workiva::ExportSpec::file("f1", export), &config())
+            .unwrap()
     };
     let at = |year, month, day, reply| {
         let mut harness = Harness::new([reply]);
@@ -380,8 +381,8 @@ fn switched_off_endpoint_names_its_successor() {
 
 #[test]
 fn artifact_has_the_sunset_notice() {
-    let file = export_core::FileExport::supporting_document();
-    let spec = export_core::ExportSpec::file("f1", file);
+    let file = export_core::workiva::FileExport::supporting_document();
+    let spec = export_core::workiva::ExportSpec::file("f1", file);
     let job = export_core::ExportJob::new(spec, &config()).unwrap();
     let run = Harness::new([accepted(), completed(), artifact()]).run(job);
     let artifact = run.outcome.unwrap();
@@ -391,8 +392,8 @@ fn artifact_has_the_sunset_notice() {
     assert_eq!(notice.days_left, 336);
     assert!(notice.sunset.successor.contains("2026-01-01"));
 
-    let newer = Config::for_region(export_core::Region::Us)
-        .with_api_version(export_core::ApiVersion::V2026_01_01);
+    let newer = Config::for_region(export_core::workiva::Region::Us)
+        .with_api_version(export_core::workiva::ApiVersion::V2026_01_01);
     let run =
         Harness::new([accepted(), completed(), crate::service::artifact()]).run(job_with(&newer));
     assert_eq!(run.outcome.unwrap().sunset(), None);

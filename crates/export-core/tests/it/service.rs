@@ -1,8 +1,7 @@
 //! Responses of the service, and jobs that use it.
 
-use export_core::{
-    ArchiveOptions, Config, DocumentExport, ExportJob, ExportSpec, FileExport, Region,
-};
+use export_core::workiva::{ArchiveOptions, DocumentExport, ExportSpec, FileExport, Region};
+use export_core::{Config, ExportJob};
 
 use crate::harness::{ScriptedReply, status};
 
@@ -23,7 +22,7 @@ pub fn job_with(config: &Config) -> ExportJob {
 
 /// A job with a side effect: a mail.
 pub fn mailing_job() -> ExportJob {
-    let options = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    let options = ArchiveOptions::default().email_on_complete(true);
     let spec = ExportSpec::file("f1", FileExport::folder(options));
     ExportJob::new(spec, &config()).unwrap()
 }

@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use export_core::{Error, ExportJob, FailureKind, Phase, Step};
+use export_core::driver::Step;
+use export_core::{Error, ExportJob, FailureKind, Phase};
 
 use crate::harness::{Harness, ScriptedReply, status};
 use crate::service::{

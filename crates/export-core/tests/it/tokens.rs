@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use export_core::{
-    Config, Error, ExportJob, Failure, FailureKind, Limits, Region, Step, Ticket, Timestamp, Token,
-    TokenId, TokenNeed, TokenSource, TokenStep,
-};
+use export_core::driver::Step;
+use export_core::token::{Ticket, Token, TokenId, TokenNeed, TokenSource, TokenStep};
+use export_core::workiva::Region;
+use export_core::{Config, Error, ExportJob, Failure, FailureKind, Limits, Timestamp};
 use http::Response;
 use insta::assert_snapshot;
 
@@ -264,7 +264,7 @@ fn next(source: &mut TokenSource) -> String {
 
 #[test]
 fn token_endpoint_failures_are_limited() {
-    let limits = Limits { failures: 3, ..Limits::default() };
+    let limits = Limits::default().with_max_failures(3);
     let config = Config::for_region(Region::Us).with_limits(limits);
     let mut source = TokenSource::client_credentials("id", "s3cret", &config);
     let (mut now, mut log) = (start(), String::new());

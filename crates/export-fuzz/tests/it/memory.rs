@@ -3,10 +3,10 @@
 //! The response itself belongs to the transport and is not counted, except for parts that the core keeps.
 
 use allocation_counter::{measure, opt_out};
-use export_core::{
-    Config, DocumentExport, ExportJob, ExportSpec, Limits, Phase, Region, Reply, Step, Timestamp,
-    Token, TokenNeed, TokenSource, TokenStep,
-};
+use export_core::driver::{Reply, Step};
+use export_core::token::{Token, TokenNeed, TokenSource, TokenStep};
+use export_core::workiva::{DocumentExport, ExportSpec, Region};
+use export_core::{Config, ExportJob, Limits, Phase, Timestamp};
 use http::Response;
 
 /// The longest head in **bytes** that both adapters accept.
@@ -37,7 +37,7 @@ fn response(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> 
 
 /// Bodies of exactly the longest allowed length that make parsers allocate.
 fn bodies() -> Vec<(&'static str, Vec<u8>)> {
-    let limit = Limits::default().body;
+    let limit = Limits::default().max_body_bytes;
     let filled = |front: &str, filling: &str, back: &str| {
         let room = limit - front.len() - back.len();
         let mut body = String::with_capacity(limit) + front;
@@ -213,7 +213,7 @@ fn assert_bounded(name: &str, used: &Used, sent: usize, max_kept: usize) {
 
 #[test]
 fn memory_for_any_body_is_bounded() {
-    let limit = Limits::default().body;
+    let limit = Limits::default().max_body_bytes;
     for (kind, body) in bodies() {
         for (phase, status) in [
             (Phase::Submit, 202),

@@ -2,10 +2,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use export_core::{
-    Access, ApiVersion, Checkpoint, Config, Limits, Origin, Pace, Region, Resubmit, Timestamp,
-    TokenNeed, TokenStep,
-};
+use export_core::origins::{Access, Origin};
+use export_core::token::{TokenNeed, TokenStep};
+use export_core::workiva::{ApiVersion, Region};
+use export_core::{Checkpoint, Config, Limits, Pace, Resubmit, Timestamp};
 use export_host::{
     BuildError, CheckpointStore, ClientBuilder, Credentials, FromSettings, ProxySettings, Settings,
 };
@@ -51,7 +51,7 @@ fn a_configuration_is_used_unchanged() {
 
 #[test]
 fn builder_passes_every_setting() {
-    let limits = Limits { failures: 3, ..Limits::default() };
+    let limits = Limits::default().with_max_failures(3);
     let settings = build(
         builder()
             .region(Region::Eu)

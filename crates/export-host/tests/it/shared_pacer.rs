@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use export_core::{Pacer, Rate, Rates, RequestClass, Timestamp};
+use export_core::Timestamp;
+use export_core::pacer::{Pacer, Rate, Rates, RequestClass};
 use export_host::{PacedRequest, SharedPacer};
 use http::Response;
 
@@ -14,7 +15,7 @@ fn second(number: u64) -> Timestamp {
 }
 
 fn pacer() -> Arc<SharedPacer> {
-    let rates = Rates { operations: Rate::per_second(1.0), ..Rates::default() };
+    let rates = Rates::default().with_operations(Rate::per_second(1.0));
     Arc::new(SharedPacer::new(Pacer::new(rates)))
 }
 

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use export_core::{Config, DocumentExport, ExportJob, ExportSpec, Reply, Step, Timestamp, Token};
+use export_core::driver::{Reply, Step};
+use export_core::token::Token;
+use export_core::workiva::{DocumentExport, ExportSpec};
+use export_core::{Config, ExportJob, Timestamp};
 use export_host::Hooks;
 use http::Response;
 use tracing::field::{Field, Visit};

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use export_hyper::{
-    ArchiveOptions, Client, DocumentExport, Error, Export, ExportError, ExportSpec, FileExport,
-};
+use export_core::workiva::ArchiveOptions;
+use export_hyper::{Client, DocumentExport, Error, Export, ExportError, ExportSpec, FileExport};
 use export_sim::{Config, Downloads, Endpoint, Scenario, Server};
 use http::StatusCode;
 use tokio::time::Instant;
@@ -186,7 +185,7 @@ async fn dropped_download_can_be_opened_again() {
 
 #[tokio::test(start_paused = true)]
 async fn dropped_submit_sends_at_most_one_mail() {
-    let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    let mail = ArchiveOptions::default().email_on_complete(true);
     let spec = ExportSpec::file("f1", FileExport::folder(mail));
     let mut unconfirmed = 0;
     for drops in 0.. {

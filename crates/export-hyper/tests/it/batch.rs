@@ -18,6 +18,7 @@ use http::StatusCode;
 
 use crate::in_memory::poll_times;
 use crate::simulated::builder;
+use futures_util::StreamExt;
 
 async fn simulated(config: Config) -> Server {
     let config = config.with_client("id", "s3cret").with_retry_after(0);
@@ -53,10 +54,24 @@ fn refused(server: &Server) -> usize {
 }
 
 #[tokio::test]
+async fn exports_are_a_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = simulated(Config::default().with_operations_rate(0.0)).await;
+    let client = builder(&server).build().unwrap();
+    let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
+    for key in 0..3 {
+        exports.add(key, client.export(spec(key))).unwrap();
+    }
+    let mut keys: Vec<u64> = exports.map(|finished| finished.key).collect().await;
+    keys.sort_unstable();
+    assert_eq!(keys, [0, 1, 2]);
+}
+
+#[tokio::test]
 async fn batch_completes_within_its_limits() {
     let folder = tempfile::tempdir().unwrap();
     let server = simulated(Config::default().with_operations_rate(50.0)).await;
-    let rates = Rates { operations: Rate::per_second(50.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_operations(Rate::per_second(50.0));
     let store = Arc::new(Blocking::new(CheckpointFolder::new(folder.path())));
     let client = builder(&server).pacer(Pacer::new(rates)).checkpoints(store).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
@@ -84,7 +99,7 @@ async fn signed_downloads_ignore_the_download_rate() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::default().with_operations_rate(0.0).with_downloads(Downloads::Signed);
     let server = simulated(config).await;
-    let rates = Rates { download: Rate::per_minute(1.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_downloads(Rate::per_minute(1.0));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
     for key in 0..20 {
@@ -137,7 +152,7 @@ async fn limits_bound_what_is_under_way() {
     let client = builder(&server).build().unwrap();
     let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counted, most_seen) = (Arc::clone(&open), Arc::clone(&most));
-    let limits = BatchLimits { downloads: 3, open: 5, ..BatchLimits::default() };
+    let limits = BatchLimits::default().with_max_downloads(3).with_max_open(5);
     let mut exports = client.exports(limits, move |_| {
         counted.fetch_add(1, Ordering::SeqCst);
         std::future::ready(Ok(Slow { open: Arc::clone(&counted), most: Arc::clone(&most_seen) }))
@@ -166,7 +181,7 @@ async fn one_failure_does_not_affect_others() {
     let taken = path_of(folder.path(), 5);
     fs::create_dir(&taken).unwrap();
     // One submit at a time, so that the third one is not one of these two.
-    let limits = BatchLimits { submits: 1, ..BatchLimits::default() };
+    let limits = BatchLimits::default().with_max_submits(1);
     let mut exports = client.exports(limits, {
         let place = to_files(folder.path());
         move |key| match key {
@@ -240,11 +255,10 @@ async fn killed_batch_resumes_without_double_submits() {
                 Some(Some(finished)) => drop(done.insert(finished.key)),
             }
         }
-        let state = exports.state();
         drop((exports, first));
 
         let second = client();
-        let mut exports = second.exports_resumed(state, to_files(folder.path()));
+        let mut exports = second.exports(BatchLimits::default(), to_files(folder.path()));
         for key in (0..12).filter(|key| !done.contains(key)) {
             let export = match second.resume_key(&key.to_string()).await.unwrap() {
                 Some(export) => export,
@@ -261,7 +275,7 @@ async fn killed_batch_resumes_without_double_submits() {
         }
         // Only submits that were under way when the batch was dropped may be sent again.
         let again = server.exports().len() - 12;
-        assert!(again <= BatchLimits::default().submits, "{again} after {polls}");
+        assert!(again <= BatchLimits::default().max_submits, "{again} after {polls}");
     }
 }
 
@@ -269,7 +283,7 @@ async fn killed_batch_resumes_without_double_submits() {
 async fn unsubmitted_exports_can_be_withdrawn() {
     let folder = tempfile::tempdir().unwrap();
     let server = simulated(Config::default().with_operations_rate(0.0)).await;
-    let rates = Rates { submit: Rate::per_second(20.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_submits(Rate::per_second(20.0));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
     for key in 0..1_000 {

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use export_hyper::{Artifact, CaBundle, Download, Error, ExportError, FailureKind, Limits, Sink};
+use export_hyper::{Artifact, CaBundle, Download, Error, ExportError, FailureKind, Sink};
 
 use crate::server::{Action, Authority, Server, answer};
 use crate::service::{
@@ -36,7 +36,7 @@ async fn stalled_download_is_requested_again() {
         _ => rest(request),
     })
     .await;
-    let limits = Limits { stall: Duration::from_millis(200), ..quick() };
+    let limits = quick().with_read_timeout(Duration::from_millis(200));
     let (client, failures) = failures(builder(&server).limits(limits));
     let (_, bytes) = client.export(spec()).bytes(1_000).await.unwrap();
     assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
@@ -112,7 +112,7 @@ async fn failed_download_never_looks_complete() {
         _ => Action::Send(answer("500 Internal Server Error", &[], "")),
     })
     .await;
-    let limits = Limits { failures: 1, ..quick() };
+    let limits = quick().with_max_failures(1);
     let client = builder(&server).limits(limits).build().unwrap();
     let mut download = client.export(spec()).open().await.unwrap();
     let (text, end) = read(&mut download).await;
@@ -158,7 +158,7 @@ async fn failed_download_resumes_from_the_last_sync() {
         _ => rest(request),
     })
     .await;
-    let limits = Limits { failures: 1, ..quick() };
+    let limits = quick().with_max_failures(1);
     let client = builder(&server).limits(limits).build().unwrap();
     let error = client.export(spec()).to_file(&target).await.unwrap_err();
     assert!(!target.exists());

@@ -5,10 +5,11 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use export_core::Pace;
+use export_core::workiva::ArchiveOptions;
 use export_hyper::{
-    ArchiveOptions, Checkpoint, CheckpointStore, Client, ClientBuilder, Credentials,
-    DocumentExport, Error, Event, ExportSpec, FileExport, Limits, Pace, Pacer, ProxySettings,
-    Rates, Storing,
+    Checkpoint, CheckpointStore, Client, ClientBuilder, Credentials, DocumentExport, Error, Event,
+    ExportSpec, FileExport, Limits, Pacer, ProxySettings, Rates, Storing,
 };
 use export_sim::{Config, Endpoint, Server};
 
@@ -66,7 +67,7 @@ fn client(server: &Server, store: &Arc<Memory>) -> Client {
 
 fn builder(server: &Server, store: &Arc<Memory>) -> ClientBuilder<Client> {
     let soon = Duration::from_millis(1);
-    let limits = Limits { min_interval: soon, backoff_base: soon, ..Limits::default() };
+    let limits = Limits::default().with_min_poll_interval(soon).with_backoff_base(soon);
     Client::builder()
         .credentials(Credentials::client("id", "s3cret"))
         .base_url(server.url())
@@ -152,7 +153,7 @@ async fn acceptance_is_stored_before_the_first_wait() {
 
 #[tokio::test]
 async fn any_drop_sends_at_most_one_mail() {
-    let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    let mail = ArchiveOptions::default().email_on_complete(true);
     let spec = ExportSpec::file("f1", FileExport::folder(mail));
     let (mut drops, mut unconfirmed) = (0, 0);
     loop {

@@ -9,9 +9,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use export_core::workiva::ArchiveOptions;
 use export_hyper::{
-    ArchiveOptions, Blocking, Checkpoint, CheckpointFolder, Credentials, Error, Event, ExportError,
-    ExportSpec, FailureKind, FileExport, FileSink, IfExists, Limits, OwnTransport,
+    Blocking, Checkpoint, CheckpointFolder, Credentials, Error, Event, ExportError, ExportSpec,
+    FailureKind, FileExport, FileSink, IfExists, Limits, OwnTransport,
 };
 use http::{Request, Response};
 use http_body_util::Full;
@@ -148,7 +149,7 @@ async fn unrepeatable_submit_uses_a_new_connection() {
         assert_eq!(server.lines().len(), 2);
         server.connections()
     };
-    let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    let mail = ArchiveOptions::default().email_on_complete(true);
     assert_eq!(connections_of(ExportSpec::file("f1", FileExport::folder(mail))).await, 2);
     assert_eq!(connections_of(spec()).await, 1);
 }
@@ -210,9 +211,9 @@ impl Service<Request<Full<Bytes>>> for FakeTransport {
 #[tokio::test]
 async fn custom_transport_is_used_and_classified() {
     let server = service(|_, _| whole()).await;
-    let limits = Limits { submits: 1, failures: 0, ..Limits::default() };
+    let limits = Limits::default().with_max_submits(1).with_max_failures(0);
     let by = |transport| builder(&server).limits(limits).transport(transport).build().unwrap();
-    let soon = Limits { min_interval: Duration::from_millis(1), ..limits };
+    let soon = limits.with_min_poll_interval(Duration::from_millis(1));
     let works =
         builder(&server).limits(soon).transport(OwnTransport::new(FakeTransport { works: true }));
     let (_, bytes) = works.build().unwrap().export(spec()).bytes(1_000).await.unwrap();

@@ -30,7 +30,7 @@ fn polls(server: &Server) -> (usize, usize) {
 #[tokio::test]
 async fn jobs_of_a_client_share_one_rate() {
     let server = simulated(Config::default().with_operations_rate(4.0)).await;
-    let rates = Rates { operations: Rate::per_second(4.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_operations(Rate::per_second(4.0));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let mut running = JoinSet::new();
     for _ in 0..8 {
@@ -52,7 +52,7 @@ async fn late_token_does_not_release_a_burst() {
     let rule = Rule::new(Endpoint::Token, stall).on(Nth::Only(1));
     let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
     let server = in_memory::start(config.with_operations_rate(0.0)).await;
-    let rates = Rates { submit: Rate::per_second(1.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_submits(Rate::per_second(1.0));
     let client = in_memory::builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), |_| ready(Ok(Disk::default())));
     for key in 0..8 {

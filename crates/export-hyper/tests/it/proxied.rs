@@ -1,6 +1,6 @@
 //! Requests through a proxy: what it receives, and what its answers mean.
 
-use export_hyper::{Client, ClientBuilder, FailureKind, Limits, ProxySettings};
+use export_hyper::{Client, ClientBuilder, FailureKind, ProxySettings};
 
 use crate::server::{Action, Server, answer, json};
 use crate::transport::{SHORT, any_bundle, builder, limits, only, submit};
@@ -37,7 +37,7 @@ async fn silent_proxy_means_not_sent() {
     only(FailureKind::NotSent, submit(via(&silent)).await);
     let babbling = Server::start(|_, _| Action::SendAndClose(b"hello\r\n\r\n".into())).await;
     only(FailureKind::NotSent, submit(via(&babbling)).await);
-    let quick = Limits { attempt: SHORT, ..limits() };
+    let quick = limits().with_request_timeout(SHORT);
     let hanging = Server::start(|_, _| Action::SendAndHang(Vec::new())).await;
     only(FailureKind::NotSent, submit(via(&hanging).limits(quick)).await);
 }

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use export_core::Pace;
 use export_hyper::{
     Client, ClientBuilder, Credentials, DocumentExport, Event, ExportSpec, FailureKind, Limits,
-    Pace, Pacer, ProxySettings, Rates,
+    Pacer, ProxySettings, Rates,
 };
 
 use crate::server::{Action, Server, answer, json};
@@ -20,13 +21,11 @@ pub(crate) fn spec() -> ExportSpec {
 
 pub(crate) fn quick() -> Limits {
     let instant = Duration::from_millis(1);
-    Limits {
-        min_interval: instant,
-        backoff_base: instant,
-        backoff_cap: instant,
-        attempt: Duration::from_secs(20),
-        ..Limits::default()
-    }
+    Limits::default()
+        .with_min_poll_interval(instant)
+        .with_backoff_base(instant)
+        .with_backoff_cap(instant)
+        .with_request_timeout(Duration::from_secs(20))
 }
 
 pub(crate) fn builder(server: &Server) -> ClientBuilder<Client> {

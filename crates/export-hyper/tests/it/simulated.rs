@@ -3,9 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
+use export_core::Pace;
 use export_hyper::{
     ApiVersion, CaBundle, Client, ClientBuilder, Credentials, DocumentExport, Error, ExportSpec,
-    Limits, Pace, Pacer, ProxySettings, Rates,
+    Limits, Pacer, ProxySettings, Rates,
 };
 use export_sim::{Certificate, Config, Downloads, Framing, Origin, Scenario, Server};
 
@@ -16,7 +17,7 @@ async fn simulated(config: Config) -> Server {
 
 pub(crate) fn builder(server: &Server) -> ClientBuilder<Client> {
     let soon = Duration::from_millis(1);
-    let limits = Limits { min_interval: soon, backoff_base: soon, ..Limits::default() };
+    let limits = Limits::default().with_min_poll_interval(soon).with_backoff_base(soon);
     let builder = Client::builder()
         .credentials(Credentials::client("id", "s3cret"))
         .base_url(server.url())
@@ -89,15 +90,13 @@ async fn untrusted_server_is_sent_nothing() {
 async fn random_faults_never_leave_half_a_file() {
     const LENGTH: u64 = 300_000;
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits {
-        attempt: Duration::from_millis(800),
-        stall: Duration::from_millis(400),
-        min_interval: Duration::from_millis(1),
-        backoff_base: Duration::from_millis(1),
-        backoff_cap: Duration::from_millis(1),
-        job: Duration::from_secs(20),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .with_request_timeout(Duration::from_millis(800))
+        .with_read_timeout(Duration::from_millis(400))
+        .with_min_poll_interval(Duration::from_millis(1))
+        .with_backoff_base(Duration::from_millis(1))
+        .with_backoff_cap(Duration::from_millis(1))
+        .with_job_timeout(Duration::from_secs(20));
     let mut running = tokio::task::JoinSet::new();
     for seed in 0..12 {
         let path = folder.path().join(seed.to_string());

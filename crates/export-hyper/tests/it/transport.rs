@@ -18,7 +18,10 @@ pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
 /// The first failure ends the job, and timeouts are short.
 pub(crate) fn limits() -> Limits {
-    Limits { failures: 0, submits: 1, attempt: Duration::from_secs(20), ..Limits::default() }
+    Limits::default()
+        .with_max_failures(0)
+        .with_max_submits(1)
+        .with_request_timeout(Duration::from_secs(20))
 }
 
 pub(crate) fn builder(url: &str) -> ClientBuilder<Client> {
@@ -87,7 +90,7 @@ async fn refused_connection_is_not_sent() {
 
 #[tokio::test]
 async fn unknown_host_is_not_sent() {
-    let quick = Limits { attempt: Duration::from_secs(5), ..limits() };
+    let quick = limits().with_request_timeout(Duration::from_secs(5));
     let there = builder("https://no-such-host.invalid").limits(quick).ca_bundle(any_bundle());
     only(FailureKind::NotSent, submit(there).await);
 }
@@ -105,7 +108,7 @@ async fn reset_handshake_is_not_sent() {
 
 #[tokio::test]
 async fn unanswered_handshake_is_not_sent() {
-    let quick = |it: ClientBuilder<Client>| it.limits(Limits { attempt: SHORT, ..limits() });
+    let quick = |it: ClientBuilder<Client>| it.limits(limits().with_request_timeout(SHORT));
     let hang = async |mut stream: tokio::net::TcpStream| {
         // Until the client closes the connection.
         while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {}
@@ -133,7 +136,7 @@ async fn reset_post_may_have_arrived() {
 #[tokio::test]
 async fn unanswered_post_may_have_arrived() {
     let server = Server::start(|_, _| Action::SendAndHang(Vec::new())).await;
-    let quick = Limits { attempt: SHORT, ..limits() };
+    let quick = limits().with_request_timeout(SHORT);
     let text = only(FailureKind::Unanswered, submit(builder(&server.url()).limits(quick)).await);
     assert!(text.contains("timed out"), "{text}");
 }
@@ -142,7 +145,7 @@ async fn unanswered_post_may_have_arrived() {
 async fn slow_head_ends_with_the_attempt() {
     let server =
         Server::start(|_, _| Action::SendAndHang(b"HTTP/1.1 200 OK\r\ncontent-".into())).await;
-    let quick = Limits { attempt: SHORT, ..limits() };
+    let quick = limits().with_request_timeout(SHORT);
     only(FailureKind::Unanswered, poll(builder(&server.url()).limits(quick)).await);
 }
 
@@ -216,7 +219,7 @@ async fn short_chunked_body_is_cut() {
 async fn slow_api_answer_ends_with_the_attempt() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
     let server = Server::start(move |_, _| Action::SendAndHang(head.into())).await;
-    let quick = Limits { attempt: SHORT, ..limits() };
+    let quick = limits().with_request_timeout(SHORT);
     only(FailureKind::Stalled, poll(builder(&server.url()).limits(quick)).await);
 }
 
@@ -250,7 +253,7 @@ async fn untrusted_server_is_final_and_gets_nothing() {
         let server =
             Server::tls(authority.server(name), |_, _| Action::SendAndClose(Vec::new())).await;
         let url = format!("https://localhost:{}", server.address.port());
-        let patient = Limits { failures: 10, ..limits() };
+        let patient = limits().with_max_failures(10);
         let there = builder(&url).limits(patient).ca_bundle(CaBundle::pem(ours.pem.clone()));
         let text = only(FailureKind::Untrusted, submit(there).await);
         assert!(text.starts_with("submit: the peer is not trusted: "), "{text}");

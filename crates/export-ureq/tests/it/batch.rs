@@ -60,7 +60,7 @@ fn refused(server: &Server) -> usize {
 fn batch_completes_within_its_limits() {
     let folder = tempfile::tempdir().unwrap();
     let server = simulated(Config::default().with_operations_rate(50.0));
-    let rates = Rates { operations: Rate::per_second(50.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_operations(Rate::per_second(50.0));
     let store = Arc::new(CheckpointFolder::new(folder.path()));
     let client = builder(&server).pacer(Pacer::new(rates)).checkpoints(store).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
@@ -90,7 +90,7 @@ fn signed_downloads_ignore_the_download_rate() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::default().with_operations_rate(0.0).with_downloads(Downloads::Signed);
     let server = simulated(config);
-    let rates = Rates { download: Rate::per_second(0.2), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_downloads(Rate::per_second(0.2));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let began = Instant::now();
     let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
@@ -135,7 +135,7 @@ fn limits_bound_what_is_under_way() {
     let client = builder(&server).build().unwrap();
     let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counted, most_seen) = (Arc::clone(&open), Arc::clone(&most));
-    let limits = BatchLimits { downloads: 3, open: 5, ..BatchLimits::default() };
+    let limits = BatchLimits::default().with_max_downloads(3).with_max_open(5);
     let exports = client.exports(limits, move |_| {
         Ok(Slow { open: Arc::clone(&counted), most: Arc::clone(&most_seen) })
     });
@@ -161,7 +161,7 @@ fn one_failure_does_not_affect_others() {
     let client = builder(&server).build().unwrap();
     fs::create_dir(path_of(folder.path(), 5)).unwrap();
     // One submit at a time, so that the third one is not one of these two.
-    let limits = BatchLimits { submits: 1, ..BatchLimits::default() };
+    let limits = BatchLimits::default().with_max_submits(1);
     let mut exports = client.exports(limits, {
         let place = to_files(folder.path());
         move |key| match key {
@@ -246,7 +246,7 @@ fn sink_panic_is_propagated() {
 fn unsubmitted_exports_can_be_withdrawn() {
     let folder = tempfile::tempdir().unwrap();
     let server = simulated(Config::default().with_operations_rate(0.0));
-    let rates = Rates { submit: Rate::per_second(20.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_submits(Rate::per_second(20.0));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
     add_all(&mut exports, &client, 0..1_000);

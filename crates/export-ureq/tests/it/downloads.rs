@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use export_ureq::{Artifact, CaBundle, Error, ExportError, FailureKind, Limits, Sink, WriteSink};
+use export_ureq::{Artifact, CaBundle, Error, ExportError, FailureKind, Sink, WriteSink};
 
 use crate::server::{Action, Authority, Server, answer};
 use crate::service::{
@@ -33,14 +33,14 @@ fn stalled_download_is_requested_again() {
         0 => Action::SendAndHang(first(4)),
         _ => rest(request),
     });
-    let limits = Limits { stall: Duration::from_millis(200), ..quick() };
+    let limits = quick().with_read_timeout(Duration::from_millis(200));
     let (client, failures) = failures(builder(&server).limits(limits));
     let begun = Instant::now();
     let (_, bytes) = client.export(spec()).bytes(1_000).unwrap();
     assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
     assert_eq!(*failures.lock().unwrap(), [FailureKind::Stalled]);
     assert!(
-        begun.elapsed() < limits.attempt / 2,
+        begun.elapsed() < limits.request_timeout / 2,
         "the stall limit applies to a download, not that of the attempt"
     );
 }
@@ -140,7 +140,7 @@ fn failed_download_never_looks_complete() {
         0 => Action::SendAndClose(first(4)),
         _ => Action::Send(answer("500 Internal Server Error", &[], "")),
     });
-    let limits = Limits { failures: 1, ..quick() };
+    let limits = quick().with_max_failures(1);
     let client = builder(&server).limits(limits).build().unwrap();
     let mut download = client.export(spec()).open().unwrap();
     let mut text = String::new();
@@ -183,7 +183,7 @@ fn killed_download_resumes_from_the_last_sync() {
         1 => Action::Send(answer("500 Internal Server Error", &[], "")),
         _ => rest(request),
     });
-    let limits = Limits { failures: 1, ..quick() };
+    let limits = quick().with_max_failures(1);
     let client = builder(&server).limits(limits).build().unwrap();
     let error = client.export(spec()).to_file(&target).unwrap_err();
     assert!(!target.exists());

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use export_core::workiva::ArchiveOptions;
 use export_ureq::{
-    ArchiveOptions, CheckpointFolder, CheckpointStore, Error, Event, ExportError, ExportSpec,
-    FailureKind, FileExport, Limits, OwnAgent,
+    CheckpointFolder, CheckpointStore, Error, Event, ExportError, ExportSpec, FailureKind,
+    FileExport, OwnAgent,
 };
 
 use crate::server::{Action, Server, answer, json};
@@ -67,7 +68,7 @@ fn caller_classifies_errors_of_its_agent() {
     let config = ureq::Agent::config_builder().proxy(None).build();
     let agent = OwnAgent::new(ureq::Agent::new_with_config(config));
     let failures_of = |agent: OwnAgent| {
-        let limits = Limits { failures: 0, submits: 1, ..quick() };
+        let limits = quick().with_max_failures(0).with_max_submits(1);
         let there = builder(&server).base_url(&nowhere).limits(limits).transport(agent);
         let (client, failures) = failures(there);
         client.export(spec()).submit().unwrap_err();
@@ -121,7 +122,7 @@ fn status_retries_until_answered() {
 #[test]
 fn status_without_a_word_is_accepted() {
     let server = Server::start(|_, _| Action::Send(json("200 OK", &[], "{}")));
-    let limits = Limits { min_interval: Duration::from_secs(3_000), ..quick() };
+    let limits = quick().with_min_poll_interval(Duration::from_secs(3_000));
     let client = builder(&server).limits(limits).build().unwrap();
     let status = client.attach("op1").status().unwrap();
     assert_eq!((status.facts.status, status.is_ready), (None, false));
@@ -193,7 +194,7 @@ fn unrepeatable_submit_uses_a_new_connection() {
         assert_eq!(server.lines().len(), 2);
         server.connections()
     };
-    let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    let mail = ArchiveOptions::default().email_on_complete(true);
     assert_eq!(connections_of(ExportSpec::file("f1", FileExport::folder(mail))), 2);
     assert_eq!(connections_of(spec()), 1);
 }

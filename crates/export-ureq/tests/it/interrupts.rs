@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use export_core::workiva::ArchiveOptions;
 use export_sim::{Config, Downloads, Endpoint, Scenario, Server};
 use export_ureq::{
-    ArchiveOptions, Artifact, Checkpoint, CheckpointStore, Client, Credentials, DocumentExport,
-    Error, Export, ExportError, ExportSpec, FileExport, Limits, Pacer, ProxySettings, Rates, Sink,
-    Stopper, Submitted,
+    Artifact, Checkpoint, CheckpointStore, Client, Credentials, DocumentExport, Error, Export,
+    ExportError, ExportSpec, FileExport, Limits, Pacer, ProxySettings, Rates, Sink, Stopper,
+    Submitted,
 };
 
 const LENGTH: u64 = 200_000;
@@ -140,8 +141,10 @@ impl CheckpointStore for Memory {
 
 fn client(server: &Server, memory: &Memory) -> Client {
     let soon = Duration::from_millis(1);
-    let limits =
-        Limits { min_interval: soon, backoff_base: soon, backoff_cap: soon, ..Limits::default() };
+    let limits = Limits::default()
+        .with_min_poll_interval(soon)
+        .with_backoff_base(soon)
+        .with_backoff_cap(soon);
     let (events, progress) = (memory.moments.clone(), memory.moments.clone());
     Client::builder()
         .credentials(Credentials::client("id", "s3cret"))
@@ -350,7 +353,7 @@ fn stopped_submit_is_not_sent_again() {
 
 /// An export with a notification mail.
 fn mailed() -> ExportSpec {
-    let mail = ArchiveOptions { email_on_complete: Some(true), ..ArchiveOptions::default() };
+    let mail = ArchiveOptions::default().email_on_complete(true);
     ExportSpec::file("f1", FileExport::folder(mail))
 }
 

@@ -28,7 +28,7 @@ fn polls(server: &Server) -> (usize, usize) {
 #[test]
 fn jobs_of_a_client_share_one_rate() {
     let server = simulated(Config::default().with_operations_rate(4.0));
-    let rates = Rates { operations: Rate::per_second(4.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_operations(Rate::per_second(4.0));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     thread::scope(|scope| {
         for _ in 0..8 {
@@ -47,7 +47,7 @@ fn late_token_does_not_release_a_burst() {
     let rule = Rule::new(Endpoint::Token, stall).on(Nth::Only(1));
     let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
     let server = simulated(config.with_operations_rate(0.0));
-    let rates = Rates { submit: Rate::per_second(10.0), ..Rates::unlimited() };
+    let rates = Rates::unlimited().with_submits(Rate::per_second(10.0));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let open = |_| Ok(WriteSink::new(io::sink()));
     let mut exports = client.exports(BatchLimits::default(), open);

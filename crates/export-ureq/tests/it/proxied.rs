@@ -3,7 +3,7 @@
 use std::env;
 use std::process::Command;
 
-use export_ureq::{Client, ClientBuilder, FailureKind, Limits, ProxySettings};
+use export_ureq::{Client, ClientBuilder, FailureKind, ProxySettings};
 
 use crate::server::{Action, Server, answer, json};
 use crate::transport::{SHORT, any_bundle, builder, limits, only, submit};
@@ -41,7 +41,7 @@ fn silent_proxy_means_not_sent() {
     only(FailureKind::NotSent, submit(via(&silent)));
     let babbling = Server::start(|_, _| Action::SendAndClose(b"hello\r\n\r\n".into()));
     only(FailureKind::NotSent, submit(via(&babbling)));
-    let quick = Limits { attempt: SHORT, ..limits() };
+    let quick = limits().with_request_timeout(SHORT);
     let hanging = Server::start(|_, _| Action::SendAndHang(Vec::new()));
     only(FailureKind::NotSent, submit(via(&hanging).limits(quick)));
 }

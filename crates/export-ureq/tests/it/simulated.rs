@@ -18,7 +18,7 @@ fn simulated(config: Config) -> Server {
 
 pub(crate) fn builder(server: &Server) -> ClientBuilder<Client> {
     let instant = Duration::from_millis(1);
-    let limits = Limits { min_interval: instant, backoff_base: instant, ..Limits::default() };
+    let limits = Limits::default().with_min_poll_interval(instant).with_backoff_base(instant);
     let builder = Client::builder()
         .credentials(Credentials::client("id", "s3cret"))
         .base_url(server.url())
@@ -86,15 +86,13 @@ fn random_faults_never_leave_half_a_file() {
         let scenario = Scenario::random(seed, 0.3);
         let config = Config::default().with_artifact_size(LENGTH).with_scenario(scenario);
         let server = simulated(config);
-        let limits = Limits {
-            attempt: Duration::from_millis(500),
-            stall: Duration::from_millis(200),
-            min_interval: Duration::from_millis(1),
-            backoff_base: Duration::from_millis(1),
-            backoff_cap: Duration::from_millis(1),
-            job: Duration::from_secs(20),
-            ..Limits::default()
-        };
+        let limits = Limits::default()
+            .with_request_timeout(Duration::from_millis(500))
+            .with_read_timeout(Duration::from_millis(200))
+            .with_min_poll_interval(Duration::from_millis(1))
+            .with_backoff_base(Duration::from_millis(1))
+            .with_backoff_cap(Duration::from_millis(1))
+            .with_job_timeout(Duration::from_secs(20));
         let client = builder(&server).limits(limits).build().unwrap();
         let path = folder.path().join(seed.to_string());
         match client.export(spec()).to_file(&path) {

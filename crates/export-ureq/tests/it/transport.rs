@@ -16,13 +16,11 @@ pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
 /// The first failure ends the job, and timeouts are short.
 pub(crate) fn limits() -> Limits {
-    Limits {
-        failures: 0,
-        submits: 1,
-        attempt: Duration::from_secs(20),
-        backoff_cap: Duration::from_millis(1),
-        ..Limits::default()
-    }
+    Limits::default()
+        .with_max_failures(0)
+        .with_max_submits(1)
+        .with_request_timeout(Duration::from_secs(20))
+        .with_backoff_cap(Duration::from_millis(1))
 }
 
 pub(crate) fn builder(url: &str) -> ClientBuilder<Client> {
@@ -80,7 +78,7 @@ fn refused_connection_is_not_sent() {
 
 #[test]
 fn unknown_host_is_not_sent() {
-    let quick = Limits { attempt: SHORT, ..limits() };
+    let quick = limits().with_request_timeout(SHORT);
     let text = only(
         FailureKind::NotSent,
         submit(builder("https://no-such-host.invalid").limits(quick).ca_bundle(any_bundle())),
@@ -108,7 +106,7 @@ fn closed_handshake_is_not_sent() {
 fn unanswered_handshake_is_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let quick = Limits { attempt: SHORT, ..limits() };
+    let quick = limits().with_request_timeout(SHORT);
     let there = builder(&format!("https://localhost:{port}")).limits(quick);
     let text = only(FailureKind::NotSent, submit(there.ca_bundle(any_bundle())));
     assert!(text.contains("localhost: establishing TLS: timed out"), "{text}");
@@ -137,7 +135,7 @@ fn reset_post_may_have_arrived() {
 #[test]
 fn unanswered_post_may_have_arrived() {
     let server = Server::start(|_, _| Action::SendAndHang(Vec::new()));
-    let quick = Limits { attempt: SHORT, ..limits() };
+    let quick = limits().with_request_timeout(SHORT);
     let text = only(FailureKind::Unanswered, submit(builder(&server.url()).limits(quick)));
     assert!(text.contains("timed out"), "{text}");
 }
@@ -145,7 +143,7 @@ fn unanswered_post_may_have_arrived() {
 #[test]
 fn slow_head_ends_with_the_attempt() {
     let server = Server::start(|_, _| Action::SendAndHang(b"HTTP/1.1 200 OK\r\ncontent-".into()));
-    let quick = Limits { attempt: SHORT, ..limits() };
+    let quick = limits().with_request_timeout(SHORT);
     only(FailureKind::Unanswered, poll(builder(&server.url()).limits(quick)));
 }
 
@@ -193,7 +191,7 @@ fn every_status_reaches_the_core() {
         });
         let seen = Arc::new(Mutex::new(Vec::new()));
         let statuses = Arc::clone(&seen);
-        let client = builder(&server.url()).limits(Limits { grace: Duration::ZERO, ..limits() });
+        let client = builder(&server.url()).limits(limits().with_grace_period(Duration::ZERO));
         let client = client.on_event(move |event| {
             if let Event::Answered { status, .. } = event {
                 statuses.lock().unwrap().push(status.as_u16());
@@ -250,7 +248,7 @@ fn short_chunked_body_is_cut() {
 fn slow_api_answer_ends_with_the_attempt() {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
     let server = Server::start(move |_, _| Action::SendAndHang(head.into()));
-    let quick = Limits { attempt: SHORT, ..limits() };
+    let quick = limits().with_request_timeout(SHORT);
     only(FailureKind::Stalled, poll(builder(&server.url()).limits(quick)));
 }
 
@@ -270,7 +268,7 @@ fn untrusted_server_is_final_and_gets_nothing() {
     let said = |authority: &Authority, name: &str| {
         let server = Server::tls(authority.server(name), |_, _| Action::SendAndClose(Vec::new()));
         let url = format!("https://localhost:{}", server.address.port());
-        let patient = Limits { failures: 10, ..limits() };
+        let patient = limits().with_max_failures(10);
         let there = builder(&url).limits(patient).ca_bundle(CaBundle::pem(ours.pem.clone()));
         let text = only(FailureKind::Untrusted, submit(there));
         assert!(server.requests().is_empty());

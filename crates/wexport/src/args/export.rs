@@ -1,6 +1,8 @@
 //! The commands that export one file.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
+use export_hyper::{DocumentExport, PresentationExport, SpreadsheetExport};
 use serde::{Deserialize, Serialize};
 
 use super::export_options::{AnyFile, Archive, Document, OptionArgs, Presentation, Spreadsheet};
@@ -27,7 +29,8 @@ pub(crate) struct DocumentArgs {
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     /// Format: pdf, docx or xhtml [default: extension of -o]
-    #[arg(short, long, value_parser = ["pdf", "docx", "xhtml"], hide_possible_values = true)]
+    #[arg(short, long, hide_possible_values = true)]
+    #[arg(value_parser = PossibleValuesParser::new(DocumentExport::FORMATS))]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) options: OptionArgs<Document>,
@@ -42,7 +45,8 @@ pub(crate) struct SpreadsheetArgs {
     /// Format: xlsx, csv or pdf [default: extension of -o]
     ///
     /// Without --sheets, csv is a zip with one csv per sheet. A pdf can have at most 250,000 cells.
-    #[arg(short, long, value_parser = ["xlsx", "csv", "pdf"], hide_possible_values = true)]
+    #[arg(short, long, hide_possible_values = true)]
+    #[arg(value_parser = PossibleValuesParser::new(SpreadsheetExport::FORMATS))]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) options: OptionArgs<Spreadsheet>,
@@ -55,7 +59,8 @@ pub(crate) struct PresentationArgs {
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     /// Format: pptx or pdf [default: extension of -o]
-    #[arg(short, long, value_parser = ["pptx", "pdf"], hide_possible_values = true)]
+    #[arg(short, long, hide_possible_values = true)]
+    #[arg(value_parser = PossibleValuesParser::new(PresentationExport::FORMATS))]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) options: OptionArgs<Presentation>,

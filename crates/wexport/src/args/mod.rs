@@ -2,7 +2,6 @@
 
 mod batch;
 mod export;
-mod export_option_table;
 mod export_options;
 mod help;
 mod jobs;
@@ -20,8 +19,7 @@ pub(crate) use self::export::{
     GraphReportArgs, PresentationArgs, RequestArgs, ResubmitArg, SpreadsheetArgs, StyleGuideArgs,
     TestFormArgs,
 };
-pub(crate) use self::export_option_table::{Kind, OPTIONS, OptionScope, OptionSpec};
-pub(crate) use self::export_options::OptionValue;
+pub(crate) use self::export_options::{OPTION_FLAGS, OptionArg, OptionFlag};
 pub(crate) use self::help::{HelpArgs, TOPICS};
 pub(crate) use self::jobs::{JobsArgs, JobsCommand, ResumeArgs};
 pub(crate) use self::output::{IfExistsArg, OutputArgs};

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use export_core::ExportJob;
+use export_core::workiva::{ArchiveOptions, StyleGuideExport, TestAttachment};
 use export_hyper::{
-    ApiVersion, ArchiveOptions, DocumentExport, ExportJob, ExportSpec, FileExport,
-    PresentationExport, SpreadsheetExport, StyleGuideExport, TestAttachment,
+    ApiVersion, DocumentExport, ExportSpec, FileExport, PresentationExport, SpreadsheetExport,
 };
 
 use crate::args::{ConnectionArgs, DemoArgs, DurationArg, IfExistsArg, Session, StateArgs};

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, SystemTime};
 
+use export_core::ExportJob;
+use export_core::dialect::{Dialect, Head};
+use export_core::driver::Step;
+use export_core::token::{Token, TokenInfo, TokenNeed, TokenStep};
+use export_core::workiva::{ArchiveOptions, StyleGuideExport, TestAttachment, Workiva};
 use export_hyper::{
-    ApiError, ArchiveOptions, Config, Dialect, DocumentExport, ErrorOrigin, ExportJob, ExportSpec,
-    Failure, FailureKind, FileExport, Head, Phase, PresentationExport, SpreadsheetExport, Step,
-    StyleGuideExport, TestAttachment, Token, TokenInfo, TokenNeed, TokenStep, Workiva,
+    ApiError, Config, DocumentExport, ErrorOrigin, ExportSpec, Failure, FailureKind, FileExport,
+    Phase, PresentationExport, SpreadsheetExport,
 };
 use http::header::{DATE, HOST, LOCATION};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};

@@ -14,7 +14,7 @@ use crate::output::{OutputSink, Outputs};
 use crate::problem::{Exit, Problem};
 use crate::receipt::Origin;
 use crate::settings::{LoadedCredentials, Settings};
-use crate::state::{Learned, Row, RunCheckpoints, RunDescription, RunStore};
+use crate::state::{Row, RunCheckpoints, RunDescription, RunStore};
 use crate::ui::Reporter;
 
 /// The settings, the store, the outputs and the reporter of a run.
@@ -25,7 +25,6 @@ pub(super) struct RunContext {
     pub(super) client_id: Option<String>,
     pub(super) store: Arc<dyn RunStore>,
     pub(super) description: RunDescription,
-    pub(super) learned: Learned,
     pub(super) outputs: Outputs,
     pub(super) reporter: Arc<Reporter>,
     pub(super) results: Option<Results>,
@@ -54,8 +53,7 @@ impl RunContext {
         let checkpoints = Arc::new(checkpoints) as Arc<dyn CheckpointStore>;
         let LoadedCredentials { credentials, client_id } =
             settings.credentials.load(&mut |warning| reporter.warn(warning))?;
-        let mut learned = store.load_learned()?;
-        let pacer = settings.pacer(learned.pacer.take());
+        let pacer = settings.pacer(store.load_pacer()?);
         let client = settings.client(credentials, Some(checkpoints), pacer)?;
         Ok(Arc::new(Self {
             settings,
@@ -63,7 +61,6 @@ impl RunContext {
             client_id,
             store,
             description,
-            learned,
             outputs,
             reporter: Arc::clone(reporter),
             results,

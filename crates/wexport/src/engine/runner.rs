@@ -17,7 +17,7 @@ use crate::explain::explain;
 use crate::output::OutputSink;
 use crate::problem::{Exit, Problem};
 use crate::signals;
-use crate::state::{Learned, Row, RowEnd, RowStatus, RunEnd};
+use crate::state::{Row, RowEnd, RowStatus, RunEnd};
 use crate::ui::BatchGauges;
 
 /// How a run ended.
@@ -56,11 +56,10 @@ const LEARN_INTERVAL: Duration = Duration::from_secs(2);
 impl Runner {
     pub(super) fn new(context: Arc<RunContext>, is_resumed: bool) -> Result<Self, Problem> {
         let limits = BatchLimits::default();
-        let open = context.description.options.max_in_flight.unwrap_or(limits.open);
-        let state = context.learned.batch.with_limits(BatchLimits { open, ..limits });
-        let opener = Arc::clone(&context);
+        let open = context.description.options.max_in_flight.unwrap_or(limits.max_open);
+        let (limits, opener) = (limits.with_max_open(open), Arc::clone(&context));
         let exports =
-            context.client.exports_resumed(state, move |number| Arc::clone(&opener).open(number));
+            context.client.exports(limits, move |number| Arc::clone(&opener).open(number));
         let closing = FuturesUnordered::new();
         Ok(Self { context, exports, closing, is_resumed, halted: None, last: (None, None) })
     }
@@ -139,13 +138,13 @@ impl Runner {
                     self.report_totals();
                     if learned_at.elapsed() >= LEARN_INTERVAL {
                         learned_at = Instant::now();
-                        self.store_learned().await?;
+                        self.store_pacer().await?;
                     }
                 }
             }
         }
         self.report_totals();
-        self.store_learned().await
+        self.store_pacer().await
     }
 
     async fn add_all(&mut self, status: RowStatus) -> Result<(), Problem> {
@@ -250,10 +249,9 @@ impl Runner {
         self.context.reporter.totals(&BatchGauges::new(clock::now(), counts, &pacer));
     }
 
-    async fn store_learned(&self) -> Result<(), Problem> {
-        let (pacer, batch) = (Some(self.context.client.pacer()), self.exports.state());
-        let learned = Learned { pacer, batch };
-        self.context.with_store(move |store| store.store_learned(&learned)).await
+    async fn store_pacer(&self) -> Result<(), Problem> {
+        let pacer = self.context.client.pacer();
+        self.context.with_store(move |store| store.store_pacer(&pacer)).await
     }
 
     /// Stops all exports but for uploads, which are aborted. A second signal ends that too.

@@ -62,9 +62,9 @@ impl From<OpenFailure> for io::Error {
 
 #[cfg(test)]
 mod tests {
+    use export_core::ExportJob;
     use export_hyper::{
-        AttemptError, Checkpoint, Config, DocumentExport, ExportJob, ExportSpec, Failure,
-        FailureKind, Phase,
+        AttemptError, Checkpoint, Config, DocumentExport, ExportSpec, Failure, FailureKind, Phase,
     };
 
     use super::*;

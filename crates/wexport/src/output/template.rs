@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use export_hyper::{Artifact, Timestamp, safe_file_name};
+use export_core::safe_file_name;
+use export_hyper::{Artifact, Timestamp};
 
 use crate::problem::Problem;
 use crate::subject::Subject;

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use export_hyper::{ExportJob, Step, Token};
+use export_core::ExportJob;
+use export_core::driver::Step;
+use export_core::token::Token;
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, Request};
 

@@ -1,15 +1,14 @@
 //! The request of each command, made from its flags.
 
 use clap::ValueEnum;
-use export_hyper::{
-    ArchiveOptions, DocumentExport, ExportSpec, FileExport, PresentationExport, SpreadsheetExport,
-    StyleGuideExport, TestAttachment,
+use export_core::workiva::{
+    ArchiveOptions, ExportOption, ItemKind, OptionValue, StyleGuideExport, TestAttachment,
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use export_hyper::{DocumentExport, ExportSpec, FileExport, PresentationExport, SpreadsheetExport};
 
 use crate::args::{
     AttachmentArgs, ContainerArgs, DocumentArgs, FileArgs, FileKind, FolderArgs, GraphReportArgs,
-    Kind, OptionScope, OptionSpec, OptionValue, PresentationArgs, SpreadsheetArgs, StyleGuideArgs,
+    OPTION_FLAGS, OptionArg, OptionFlag, PresentationArgs, SpreadsheetArgs, StyleGuideArgs,
     TestFormArgs,
 };
 use crate::problem::Problem;
@@ -24,16 +23,13 @@ pub(crate) trait ExportCommand: clap::Args {
 
     fn id(&self) -> &str;
 
-    /// The path of the request, in an API version that has it.
-    fn path(&self) -> String;
-
     /// The value of `--format`.
     fn format(&self) -> Option<&str> {
         None
     }
 
     /// The export options that were given.
-    fn options(&self) -> &[OptionValue] {
+    fn options(&self) -> &[OptionArg] {
         &[]
     }
 
@@ -41,13 +37,8 @@ pub(crate) trait ExportCommand: clap::Args {
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem>;
 }
 
-/// Percent-encodes an ID as one segment of a path.
-fn encode(id: &str) -> String {
-    utf8_percent_encode(id, NON_ALPHANUMERIC).to_string()
-}
-
 impl ExportCommand for DocumentArgs {
-    const FORMATS: &'static [&'static str] = &["pdf", "docx", "xhtml"];
+    const FORMATS: &'static [&'static str] = DocumentExport::FORMATS;
 
     fn kind(&self) -> &'static str {
         "document"
@@ -57,27 +48,23 @@ impl ExportCommand for DocumentArgs {
         &self.id
     }
 
-    fn path(&self) -> String {
-        format!("/documents/{}/export", encode(&self.id))
-    }
-
     fn format(&self) -> Option<&str> {
         self.format.as_deref()
     }
 
-    fn options(&self) -> &[OptionValue] {
+    fn options(&self) -> &[OptionArg] {
         self.options.as_slice()
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
         let export = document(format)?.ok_or_else(|| missing_format(Self::FORMATS))?;
         let spec = ExportSpec::document(&self.id, export);
-        apply(spec, "", Kind::Document, format, self.options())
+        apply(spec, Some(ItemKind::Document), format, self.options())
     }
 }
 
 impl ExportCommand for SpreadsheetArgs {
-    const FORMATS: &'static [&'static str] = &["xlsx", "csv", "pdf"];
+    const FORMATS: &'static [&'static str] = SpreadsheetExport::FORMATS;
 
     fn kind(&self) -> &'static str {
         "spreadsheet"
@@ -87,27 +74,23 @@ impl ExportCommand for SpreadsheetArgs {
         &self.id
     }
 
-    fn path(&self) -> String {
-        format!("/spreadsheets/{}/export", encode(&self.id))
-    }
-
     fn format(&self) -> Option<&str> {
         self.format.as_deref()
     }
 
-    fn options(&self) -> &[OptionValue] {
+    fn options(&self) -> &[OptionArg] {
         self.options.as_slice()
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
         let export = spreadsheet(format)?.ok_or_else(|| missing_format(Self::FORMATS))?;
         let spec = ExportSpec::spreadsheet(&self.id, export);
-        apply(spec, "", Kind::Spreadsheet, format, self.options())
+        apply(spec, Some(ItemKind::Spreadsheet), format, self.options())
     }
 }
 
 impl ExportCommand for PresentationArgs {
-    const FORMATS: &'static [&'static str] = &["pptx", "pdf"];
+    const FORMATS: &'static [&'static str] = PresentationExport::FORMATS;
 
     fn kind(&self) -> &'static str {
         "presentation"
@@ -117,22 +100,18 @@ impl ExportCommand for PresentationArgs {
         &self.id
     }
 
-    fn path(&self) -> String {
-        format!("/presentations/{}/export", encode(&self.id))
-    }
-
     fn format(&self) -> Option<&str> {
         self.format.as_deref()
     }
 
-    fn options(&self) -> &[OptionValue] {
+    fn options(&self) -> &[OptionArg] {
         self.options.as_slice()
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
         let export = presentation(format)?.ok_or_else(|| missing_format(Self::FORMATS))?;
         let spec = ExportSpec::presentation(&self.id, export);
-        apply(spec, "", Kind::Presentation, format, self.options())
+        apply(spec, Some(ItemKind::Presentation), format, self.options())
     }
 }
 
@@ -145,61 +124,46 @@ impl ExportCommand for FileArgs {
         &self.id
     }
 
-    fn path(&self) -> String {
-        format!("/files/{}/export", encode(&self.id))
-    }
-
     fn format(&self) -> Option<&str> {
         self.format.as_deref()
     }
 
-    fn options(&self) -> &[OptionValue] {
+    fn options(&self) -> &[OptionArg] {
         self.options.as_slice()
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
-        let kind = self.kind.ok_or_else(|| Problem::usage("--kind is required without --body"))?;
-        let archive = ArchiveOptions::default;
-        let has_options = !self.options().is_empty();
-        let (export, option_kind, path) = match kind {
+        // Without a kind there is a body, which has one.
+        let kind = self.kind.unwrap_or(FileKind::SupportingDocument);
+        let archive = || (!self.options().is_empty()).then(ArchiveOptions::default);
+        let (export, item_kind) = match kind {
             FileKind::Document => {
-                (FileExport::document(document(format)?), Kind::Document, "documentExport")
+                (FileExport::document(document(format)?), Some(ItemKind::Document))
             }
-            FileKind::Spreadsheet => (
-                FileExport::spreadsheet(spreadsheet(format)?),
-                Kind::Spreadsheet,
-                "spreadsheetExport",
-            ),
-            FileKind::Presentation => (
-                FileExport::presentation(presentation(format)?),
-                Kind::Presentation,
-                "presentationExport",
-            ),
-            FileKind::SupportingDocument => {
-                (FileExport::supporting_document(), Kind::SupportingDocument, "")
+            FileKind::Spreadsheet => {
+                (FileExport::spreadsheet(spreadsheet(format)?), Some(ItemKind::Spreadsheet))
             }
-            FileKind::Folder => {
-                (FileExport::folder(has_options.then(archive)), Kind::Archive, "folderExport")
+            FileKind::Presentation => {
+                (FileExport::presentation(presentation(format)?), Some(ItemKind::Presentation))
             }
-            FileKind::Workiva => (
-                FileExport::workiva(has_options.then(archive)),
-                Kind::Archive,
-                "workivaFileExport.workivaFileExportOptions",
-            ),
+            FileKind::SupportingDocument => (FileExport::supporting_document(), None),
+            FileKind::Folder => (FileExport::folder(archive()), Some(ItemKind::Archive)),
+            FileKind::Workiva => (FileExport::workiva(archive()), Some(ItemKind::Archive)),
         };
-        match (format, self.options().first(), option_kind) {
-            (Some(_), _, Kind::Archive | Kind::SupportingDocument) => {
+        let has_formats = !matches!(item_kind, Some(ItemKind::Archive) | None);
+        match (format, self.options().first()) {
+            (Some(_), _) if !has_formats => {
                 let kind = kind.to_possible_value();
                 let kind = kind.as_ref().map_or("", |value| value.get_name());
                 let message = format!("--format cannot be used with --kind {kind}");
                 return Err(Problem::usage(message));
             }
-            (None, Some(option), Kind::Document | Kind::Spreadsheet | Kind::Presentation) => {
-                return Err(Problem::usage(format!("--{} requires --format", option.spec.flag)));
+            (None, Some(option)) if has_formats => {
+                return Err(Problem::usage(format!("--{} requires --format", option.flag.flag)));
             }
             _ => {}
         }
-        apply(ExportSpec::file(&self.id, export), path, option_kind, format, self.options())
+        apply(ExportSpec::file(&self.id, export), item_kind, format, self.options())
     }
 }
 
@@ -212,18 +176,14 @@ impl ExportCommand for FolderArgs {
         &self.id
     }
 
-    fn path(&self) -> String {
-        format!("/files/{}/export", encode(&self.id))
-    }
-
-    fn options(&self) -> &[OptionValue] {
+    fn options(&self) -> &[OptionArg] {
         self.options.as_slice()
     }
 
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {
         let options = (!self.options().is_empty()).then(ArchiveOptions::default);
         let spec = ExportSpec::file(&self.id, FileExport::folder(options));
-        apply(spec, "folderExport", Kind::Archive, None, self.options())
+        apply(spec, Some(ItemKind::Archive), None, self.options())
     }
 }
 
@@ -236,17 +196,13 @@ impl ExportCommand for ContainerArgs {
         &self.id
     }
 
-    fn path(&self) -> String {
-        "/prototype/platform/files/export".into()
-    }
-
-    fn options(&self) -> &[OptionValue] {
+    fn options(&self) -> &[OptionArg] {
         self.options.as_slice()
     }
 
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {
         let spec = ExportSpec::container(&self.id, ArchiveOptions::default());
-        apply(spec, "workivaFileExportOptions", Kind::Archive, None, self.options())
+        apply(spec, Some(ItemKind::Archive), None, self.options())
     }
 }
 
@@ -257,10 +213,6 @@ impl ExportCommand for StyleGuideArgs {
 
     fn id(&self) -> &str {
         &self.id
-    }
-
-    fn path(&self) -> String {
-        format!("/content/styleGuides/{}/export", encode(&self.id))
     }
 
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {
@@ -281,10 +233,6 @@ impl ExportCommand for GraphReportArgs {
         &self.id
     }
 
-    fn path(&self) -> String {
-        format!("/graph/reports/{}/export", encode(&self.id))
-    }
-
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {
         Ok(ExportSpec::graph_report(&self.id))
     }
@@ -297,10 +245,6 @@ impl ExportCommand for TestFormArgs {
 
     fn id(&self) -> &str {
         &self.id
-    }
-
-    fn path(&self) -> String {
-        format!("/testForms/{}/export", encode(&self.id))
     }
 
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {
@@ -317,21 +261,6 @@ impl ExportCommand for AttachmentArgs {
         &self.id
     }
 
-    fn path(&self) -> String {
-        let mut path = format!(
-            "/testForms/{}/testPhases/{}",
-            encode(&self.test_form),
-            encode(&self.test_phase)
-        );
-        for (name, id) in [("matrices", &self.matrix), ("samples", &self.sample)] {
-            if let Some(id) = id {
-                path.push_str(&format!("/{name}/{}", encode(id)));
-            }
-        }
-        path.push_str(&format!("/attachments/{}/export", encode(&self.id)));
-        path
-    }
-
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {
         let attachment = TestAttachment::new(&self.test_form, &self.test_phase, &self.id);
         Ok(ExportSpec::test_attachment(match (&self.matrix, &self.sample) {
@@ -342,33 +271,29 @@ impl ExportCommand for AttachmentArgs {
     }
 }
 
+/// The export in the given format, if one was given.
+fn in_format<T>(
+    format: Option<&str>,
+    formats: &[&str],
+    export: fn(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    let invalid = |format| {
+        let expected = list(formats.iter().copied());
+        Problem::usage(format!("invalid value '{format}' for '--format': expected {expected}"))
+    };
+    format.map(|format| export(format).ok_or_else(|| invalid(format))).transpose()
+}
+
 fn document(format: Option<&str>) -> Result<Option<DocumentExport>, Problem> {
-    match format {
-        None => Ok(None),
-        Some("pdf") => Ok(Some(DocumentExport::pdf())),
-        Some("docx") => Ok(Some(DocumentExport::docx())),
-        Some("xhtml") => Ok(Some(DocumentExport::xhtml())),
-        Some(other) => Err(invalid_format(other, DocumentArgs::FORMATS)),
-    }
+    in_format(format, DocumentExport::FORMATS, DocumentExport::in_format)
 }
 
 fn spreadsheet(format: Option<&str>) -> Result<Option<SpreadsheetExport>, Problem> {
-    match format {
-        None => Ok(None),
-        Some("xlsx") => Ok(Some(SpreadsheetExport::xlsx())),
-        Some("csv") => Ok(Some(SpreadsheetExport::csv())),
-        Some("pdf") => Ok(Some(SpreadsheetExport::pdf())),
-        Some(other) => Err(invalid_format(other, SpreadsheetArgs::FORMATS)),
-    }
+    in_format(format, SpreadsheetExport::FORMATS, SpreadsheetExport::in_format)
 }
 
 fn presentation(format: Option<&str>) -> Result<Option<PresentationExport>, Problem> {
-    match format {
-        None => Ok(None),
-        Some("pptx") => Ok(Some(PresentationExport::pptx())),
-        Some("pdf") => Ok(Some(PresentationExport::pdf())),
-        Some(other) => Err(invalid_format(other, PresentationArgs::FORMATS)),
-    }
+    in_format(format, PresentationExport::FORMATS, PresentationExport::in_format)
 }
 
 fn missing_format(formats: &[&str]) -> Problem {
@@ -376,48 +301,44 @@ fn missing_format(formats: &[&str]) -> Problem {
         .advise(format!("use --format {}", list(formats.iter().copied())))
 }
 
-fn invalid_format(format: &str, formats: &[&str]) -> Problem {
-    let expected = list(formats.iter().copied());
-    Problem::usage(format!("invalid value '{format}' for '--format': expected {expected}"))
-}
-
-/// Sets the fields of the options. `path` is the object of the request body that has the options of
-/// this kind.
+/// Sets the options; an item of the kind `None` has none.
 fn apply(
     spec: ExportSpec,
-    path: &str,
-    kind: Kind,
+    kind: Option<ItemKind>,
     format: Option<&str>,
-    options: &[OptionValue],
+    options: &[OptionArg],
 ) -> Result<ExportSpec, Problem> {
-    options.iter().try_fold(spec, |spec, option| {
-        let scope = scope_of(option.spec, kind, format)?;
-        let path = [path, scope.object(), option.spec.field];
-        let path: Vec<&str> = path.into_iter().filter(|part| !part.is_empty()).collect();
-        Ok(spec.with_field(&path.join("."), option.value.clone()))
+    options.iter().try_fold(spec, |spec, arg| {
+        let option = find(arg.flag, kind, format)?;
+        spec.with_option(option, &arg.value).map_err(|error| Problem::usage(error.to_string()))
     })
 }
 
-/// The scope of an option in a request for this kind and format.
-fn scope_of(option: &OptionSpec, kind: Kind, format: Option<&str>) -> Result<OptionScope, Problem> {
-    let flag = option.flag;
-    let scopes: Vec<OptionScope> =
-        option.scopes.iter().copied().filter(|scope| scope.kind() == kind).collect();
-    if scopes.is_empty() {
-        let kinds = list(option.scopes.iter().map(|scope| scope.kind().plural()));
-        let problem = Problem::usage(format!(
-            "--{flag} cannot be used with {}, only with {kinds}",
-            kind.plural()
-        ));
-        let instead = option.value.is_selection().then(|| kind.selection()).flatten();
-        return Err(match instead {
-            Some(instead) => problem.advise(format!("use --{instead}, or remove it")),
+/// The option that a flag sets in a request for this kind and format.
+fn find(
+    flag: &OptionFlag,
+    kind: Option<ItemKind>,
+    format: Option<&str>,
+) -> Result<&'static ExportOption, Problem> {
+    let OptionFlag { flag, options, .. } = flag;
+    let of_kind = || options.iter().copied().filter(|option| Some(option.kind) == kind);
+    if of_kind().next().is_none() {
+        let kinds = list(options.iter().map(|option| plural(Some(option.kind))));
+        let plural = plural(kind);
+        let problem =
+            Problem::usage(format!("--{flag} cannot be used with {plural}, only with {kinds}"));
+        let is_selection = |flag: &&OptionFlag| flag.value() == OptionValue::Ids;
+        let selections = OPTION_FLAGS.iter().filter(is_selection);
+        let is_selection = selections.clone().any(|other| other.flag == *flag);
+        let mut instead = selections.filter(|other| Some(other.options[0].kind) == kind);
+        return Err(match instead.next().filter(|_| is_selection) {
+            Some(instead) => problem.advise(format!("use --{}, or remove it", instead.flag)),
             None => problem.advise("remove it"),
         });
     }
-    let fits = |scope: &OptionScope| scope.format().is_none() || scope.format() == format;
-    scopes.iter().copied().find(fits).ok_or_else(|| {
-        let formats = list(scopes.iter().filter_map(|scope| scope.format()));
+    let in_format = |option: &&ExportOption| option.format.is_none() || option.format == format;
+    of_kind().find(in_format).ok_or_else(|| {
+        let formats = list(of_kind().filter_map(|option| option.format));
         match format {
             Some(format) => Problem::usage(format!(
                 "--{flag} cannot be used with --format {format}, only with {formats}"
@@ -426,6 +347,17 @@ fn scope_of(option: &OptionSpec, kind: Kind, format: Option<&str>) -> Result<Opt
             None => Problem::usage(format!("--{flag} requires --format {formats}")),
         }
     })
+}
+
+/// The items of a kind, for messages; `None` is the kind that has no options.
+const fn plural(kind: Option<ItemKind>) -> &'static str {
+    match kind {
+        Some(ItemKind::Document) => "documents",
+        Some(ItemKind::Spreadsheet) => "spreadsheets",
+        Some(ItemKind::Presentation) => "presentations",
+        Some(_) => "folders and Workiva files",
+        None => "supporting documents",
+    }
 }
 
 /// Lists words without duplicates: `a, b or c`.

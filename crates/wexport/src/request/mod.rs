@@ -10,13 +10,14 @@ mod list;
 use std::fs::File;
 use std::io::{self, Read};
 
-use export_hyper::{Config, ExportError, ExportJob, ExportSpec, SpecError};
+use export_core::ExportJob;
+use export_hyper::{Config, ExportError, ExportSpec, SpecError};
 use serde_json::Value;
 
 pub(crate) use self::dry_run::dry_run;
 pub(crate) use self::kinds::ExportCommand;
 pub(crate) use self::list::{ListedExport, Source, read as read_list};
-use crate::args::{Export, OPTIONS, RequestArgs};
+use crate::args::{Export, OPTION_FLAGS, RequestArgs};
 use crate::clock;
 use crate::explain::{Context, explain};
 use crate::problem::Problem;
@@ -43,8 +44,10 @@ impl ExportRequest {
         let (spec, format) = match &request.body {
             Some(body) => {
                 refuse_options_beside_body(command)?;
-                let spec = ExportSpec::from_body(&command.path(), read_body(body)?)
-                    .map_err(|error| Problem::usage(format!("--body: {error}")))?;
+                let body = read_body(body)?;
+                // The body has its format.
+                let spec = command.spec(C::FORMATS.first().copied())?.with_body(body);
+                let spec = spec.map_err(|error| Problem::usage(format!("--body: {error}")))?;
                 (spec, None)
             }
             None => {
@@ -117,12 +120,12 @@ fn with_options(spec: ExportSpec, request: &RequestArgs) -> Result<ExportSpec, P
             })?;
         // A value that is not JSON is a string: quotes rarely survive a shell.
         let json: Value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-        Ok(spec.with_field(path, json))
+        spec.with_field(path, json).map_err(|error| Problem::usage(error.to_string()))
     })
 }
 
 fn refuse_options_beside_body(command: &impl ExportCommand) -> Result<(), Problem> {
-    let option = command.options().first().map(|option| option.spec.flag);
+    let option = command.options().first().map(|option| option.flag.flag.as_str());
     match option.or_else(|| command.format().map(|_| "format")) {
         None => Ok(()),
         Some(flag) => Err(Problem::usage(format!("--{flag} cannot be used with --body"))
@@ -165,8 +168,8 @@ fn explain_spec(error: &SpecError) -> Problem {
 /// The flag that sets a field; the field itself if there is none.
 fn flag_of(field: &str) -> String {
     let name = field.rsplit('.').next().unwrap_or(field);
-    match OPTIONS.iter().find(|option| option.field == name) {
-        Some(option) => format!("--{}", option.flag),
+    match OPTION_FLAGS.iter().find(|flag| flag.options[0].field == name) {
+        Some(flag) => format!("--{}", flag.flag),
         None if name == "format" => "--format".into(),
         None => field.into(),
     }

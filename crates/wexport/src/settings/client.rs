@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use export_core::origins::UrlError;
 use export_host::TlsOptions;
 use export_hyper::{
     BuildError, CheckpointStore, Client, Config, Credentials, Pacer, ProxyError, ProxySettings,
-    TlsError, UrlError,
+    TlsError,
 };
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};

@@ -126,7 +126,7 @@ impl Settings {
         let request_timeout = sources.get_or(
             flags.request_timeout,
             &setting::REQUEST_TIMEOUT,
-            duration(limits.attempt),
+            duration(limits.request_timeout),
         )?;
         let command_timeout = request_timeout.value.0;
         Ok(Self {
@@ -141,21 +141,25 @@ impl Settings {
             )?),
             proxy: sources.proxy(flags.proxy.as_ref())?,
             ca_bundles: sources.paths(&flags.ca_bundle, &setting::CA_BUNDLE)?,
-            timeout: sources.get_or(flags.timeout, &setting::TIMEOUT, duration(limits.job))?,
+            timeout: sources.get_or(
+                flags.timeout,
+                &setting::TIMEOUT,
+                duration(limits.job_timeout),
+            )?,
             stall_timeout: sources.get_or(
                 flags.stall_timeout,
                 &setting::STALL_TIMEOUT,
-                duration(limits.stall),
+                duration(limits.read_timeout),
             )?,
             request_timeout,
             poll_interval: sources.get_or(
                 flags.poll_interval,
                 &setting::POLL_INTERVAL,
-                duration(limits.min_interval),
+                duration(limits.min_poll_interval),
             )?,
             poll_rate: sources.get(flags.poll_rate, &setting::POLL_RATE)?,
             submit_rate: sources.get(flags.submit_rate, &setting::SUBMIT_RATE)?,
-            retries: sources.get_or(flags.retries, &setting::RETRIES, limits.failures)?,
+            retries: sources.get_or(flags.retries, &setting::RETRIES, limits.max_failures)?,
             credentials: CredentialPlan::resolve(credentials, sources, command_timeout)?,
             state: sources.state(state)?,
             deny_deprecated: flags.deny_deprecated,
@@ -171,11 +175,11 @@ impl Settings {
             (None, None, Some(learned)) => learned.resumed(clock::now()),
             (submit, operations, _) => {
                 let rates = Rates::default();
-                Pacer::new(Rates {
-                    submit: submit.unwrap_or(rates.submit),
-                    operations: operations.unwrap_or(rates.operations),
-                    ..rates
-                })
+                Pacer::new(
+                    rates
+                        .with_submits(submit.unwrap_or(rates.submits))
+                        .with_operations(operations.unwrap_or(rates.operations)),
+                )
             }
         }
     }
@@ -184,15 +188,13 @@ impl Settings {
     pub(crate) fn limits(&self) -> Limits {
         let poll_interval = self.poll_interval.value.0;
         let defaults = Limits::default();
-        Limits {
-            job: self.timeout.value.0,
-            stall: self.stall_timeout.value.0,
-            attempt: self.request_timeout.value.0,
-            min_interval: poll_interval,
-            max_interval: defaults.max_interval.max(poll_interval),
-            backoff_base: defaults.backoff_base.min(poll_interval),
-            failures: self.retries.value,
-            ..defaults
-        }
+        defaults
+            .with_job_timeout(self.timeout.value.0)
+            .with_read_timeout(self.stall_timeout.value.0)
+            .with_request_timeout(self.request_timeout.value.0)
+            .with_min_poll_interval(poll_interval)
+            .with_max_poll_interval(defaults.max_poll_interval.max(poll_interval))
+            .with_backoff_base(defaults.backoff_base.min(poll_interval))
+            .with_max_failures(self.retries.value)
     }
 }

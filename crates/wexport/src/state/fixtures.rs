@@ -1,8 +1,9 @@
 //! Exports and ends for the tests of the state.
 
-use export_hyper::{
-    Checkpoint, Config, DocumentExport, ExportJob, ExportSpec, Step, Timestamp, Token,
-};
+use export_core::ExportJob;
+use export_core::driver::Step;
+use export_core::token::Token;
+use export_hyper::{Checkpoint, Config, DocumentExport, ExportSpec, Timestamp};
 
 use super::run::{NewRow, RowEnd, RunDescription, RunOptions};
 use crate::args::OutputArgs;

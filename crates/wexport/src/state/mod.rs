@@ -34,7 +34,7 @@ pub(crate) use self::dir::{Found, StateDir};
 pub(crate) use self::job::{Job, JobRecord};
 pub(crate) use self::log::EventLog;
 pub(crate) use self::run::{
-    Learned, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions,
-    RunStatus, RunStore, StatusCounts,
+    NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStatus,
+    RunStore, StatusCounts,
 };
 pub(crate) use self::single::SingleRun;

@@ -35,7 +35,8 @@ impl PaceFile {
 
 #[cfg(test)]
 mod tests {
-    use export_hyper::{Rate, Rates, RequestClass};
+    use export_core::pacer::RequestClass;
+    use export_hyper::{Rate, Rates};
 
     use super::*;
 
@@ -44,8 +45,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pace.json");
         let paces = PaceFile::new(CheckpointFile::new(path.clone()));
-        let pacer =
-            |rate| Pacer::new(Rates { operations: Rate::per_second(rate), ..Rates::default() });
+        let pacer = |rate| Pacer::new(Rates::default().with_operations(Rate::per_second(rate)));
         assert!(paces.load("https://a").is_none());
         paces.store("https://a", &pacer(5.0)).unwrap();
         paces.store("https://b", &pacer(7.0)).unwrap();

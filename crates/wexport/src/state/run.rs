@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use export_hyper::{BatchState, Checkpoint, Pacer, Timestamp};
+use export_hyper::{Checkpoint, Pacer, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::log::EventLog;
@@ -67,11 +67,11 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// can be resumed.
     fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem>;
 
-    /// What earlier runs have learned of the service.
-    fn load_learned(&self) -> Result<Learned, Problem>;
+    /// The pacer of an earlier run: what it has learned of the service's limits.
+    fn load_pacer(&self) -> Result<Option<Pacer>, Problem>;
 
-    /// Records what was learned of the service.
-    fn store_learned(&self, learned: &Learned) -> Result<(), Problem>;
+    /// Records what was learned of the service's limits.
+    fn store_pacer(&self, pacer: &Pacer) -> Result<(), Problem>;
 
     /// The folder in which the file of an export waits for its upload.
     #[cfg(feature = "store")]
@@ -307,13 +307,4 @@ impl fmt::Display for StatusCounts {
         }
         Ok(())
     }
-}
-
-/// What a run has learned of the service, for later ones.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Learned {
-    /// The limits of the service.
-    pub(crate) pacer: Option<Pacer>,
-    /// How long exports take.
-    pub(crate) batch: BatchState,
 }

@@ -7,14 +7,14 @@ use super::job::{Job, JobRecord};
 use super::lock::Lock;
 use super::log::EventLog;
 use super::run::{
-    Items, Learned, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStatus,
-    RunStore, StatusCounts,
+    Items, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStatus, RunStore,
+    StatusCounts,
 };
 use crate::clock;
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
 use crate::problem::{Exit, Problem};
-use export_hyper::Checkpoint;
+use export_hyper::{Checkpoint, Pacer};
 
 /// A run of one export, in the folder of its job, or in memory if no state is kept.
 #[derive(Debug)]
@@ -203,11 +203,11 @@ impl RunStore for SingleRun {
     }
 
     /// One export learns too little to record it.
-    fn load_learned(&self) -> Result<Learned, Problem> {
-        Ok(Learned::default())
+    fn load_pacer(&self) -> Result<Option<Pacer>, Problem> {
+        Ok(None)
     }
 
-    fn store_learned(&self, _learned: &Learned) -> Result<(), Problem> {
+    fn store_pacer(&self, _pacer: &Pacer) -> Result<(), Problem> {
         Ok(())
     }
 

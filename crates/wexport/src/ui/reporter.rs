@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use export_hyper::{Counts, Event as JobEvent, Pacer, RequestClass, Timestamp};
+use export_core::pacer::RequestClass;
+use export_hyper::{Counts, Event as JobEvent, Pacer, Timestamp};
 
 use super::batch::EtaEstimator;
 use super::display::Display;

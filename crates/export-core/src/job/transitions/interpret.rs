@@ -10,7 +10,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, ETAG, LOCATION};
 
 use crate::api_error::{ErrorOrigin, printable};
 use crate::artifact::{Artifact, Facts};
-use crate::dialect::{Head, OperationFacts, Phase, Reading};
+use crate::dialect::{Head, OperationFacts, Reading};
 use crate::error::{AttemptError, Error};
 use crate::headers::{self, ContentRange, RetryAfter};
 use crate::job::ExportJob;
@@ -19,6 +19,7 @@ use crate::job::exchange::{BodyPlan, BodyUse, DownloadStart, ReceivedHead, SentR
 use crate::job::schedule::Why;
 use crate::job::state::{Fetching, Hop, Operation, Polling, State};
 use crate::origins::Purpose;
+use crate::phase::Phase;
 use crate::sunset::{Sunset, SunsetNotice};
 use crate::time::Timestamp;
 use crate::url::{UrlError, url_text};
@@ -112,7 +113,7 @@ impl ExportJob {
     ) {
         self.schedule.reset_failures();
         self.learn(now, facts);
-        let grace = self.config.limits().grace;
+        let grace = self.config.limits().grace_period;
         let Some(operation) = self.state.operation_mut() else { return };
         let since = *operation.without_url_since.get_or_insert(now);
         if now.since(since) >= grace {
@@ -247,7 +248,7 @@ impl ExportJob {
         };
         let purpose = if sent.phase == Phase::Fetch { Purpose::Artifact } else { Purpose::Api };
         let judged = self.config.origins().judge(Some(&sent.uri), location, purpose);
-        let hops = self.config.limits().hops;
+        let hops = self.config.limits().max_redirects;
         let (via, target) = match (&mut self.state, judged) {
             // A login page: the service itself does not redirect its API to another origin.
             (State::Submitting(_) | State::Polling(_), Err(UrlError::Origin)) => {

@@ -8,10 +8,10 @@ use http::StatusCode;
 
 use crate::api_error::{ApiError, ErrorOrigin};
 use crate::artifact::Artifact;
-use crate::dialect::Phase;
 use crate::error::{AttemptError, Error};
 use crate::job::ExportJob;
 use crate::job::state::{Done, State};
+use crate::phase::Phase;
 use crate::redact::redact_text;
 use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;

@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use crate::api_error::{ApiError, ErrorOrigin};
 use crate::artifact::Artifact;
-use crate::dialect::{Contradiction, Head, Phase, Reading};
+use crate::dialect::{Contradiction, Head, Reading};
 use crate::error::{AttemptError, Error};
 use crate::failure::{Failure, FailureKind, TokenGatewayError};
 use crate::job::ExportJob;
@@ -17,6 +17,7 @@ use crate::job::event::Event;
 use crate::job::exchange::{BodyPlan, BodyUse, DownloadEnd, ReceivedHead, SentRequest};
 use crate::job::schedule::Why;
 use crate::job::state::State;
+use crate::phase::Phase;
 use crate::time::Timestamp;
 
 impl ExportJob {
@@ -186,7 +187,7 @@ impl ExportJob {
         body_use: BodyUse<'_>,
         body: &[u8],
     ) {
-        if body.len() > self.config.limits().body {
+        if body.len() > self.config.limits().max_body_bytes {
             let too_long = Failure::new(FailureKind::TooLong);
             return self.on_body_failure(now, sent, body_use, too_long);
         }

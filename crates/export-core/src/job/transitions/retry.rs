@@ -6,7 +6,6 @@ use core::time::Duration;
 use http::StatusCode;
 
 use crate::api_error::{ApiError, ErrorOrigin};
-use crate::dialect::Phase;
 use crate::error::{AttemptError, Error};
 use crate::job::ExportJob;
 use crate::job::event::Event;
@@ -14,6 +13,7 @@ use crate::job::exchange::DownloadEnd;
 use crate::job::schedule::{Why, interval};
 use crate::job::state::{Download, Fetching, Polling, State};
 use crate::origins::Access;
+use crate::phase::Phase;
 use crate::time::Timestamp;
 
 // Retries.
@@ -67,7 +67,7 @@ impl ExportJob {
         retry_after: Option<Duration>,
     ) {
         self.schedule.failures = self.schedule.failures.saturating_add(1);
-        if self.schedule.failures > self.config.limits().failures {
+        if self.schedule.failures > self.config.limits().max_failures {
             let error = self.gave_up(error);
             return self.end(Err(error));
         }
@@ -107,7 +107,7 @@ impl ExportJob {
     /// Retries a download that broke off. Two attempts in a row without a new byte end the job.
     pub(super) fn retry_download(&mut self, now: Timestamp, progressed: bool, error: AttemptError) {
         const MAX_IDLE: u32 = 2;
-        let most = self.config.limits().downloads;
+        let most = self.config.limits().max_downloads;
         let Some(operation) = self.state.operation_mut() else { return };
         let download = operation.download_mut();
         download.idle = if progressed { 0 } else { download.idle + 1 };
@@ -168,7 +168,7 @@ impl ExportJob {
         error: AttemptError,
         retry_after: Option<Duration>,
     ) {
-        let grace = self.config.limits().grace;
+        let grace = self.config.limits().grace_period;
         match self.state.operation_mut() {
             Some(operation) if !operation.download().repolled => {
                 operation.download_mut().repolled = true;
@@ -273,21 +273,21 @@ impl ExportJob {
     /// The latest end of a wait that starts now. A download has no deadline, only a longest wait.
     pub(super) fn wait_limit(&self, now: Timestamp) -> Timestamp {
         match (&self.state, self.schedule.budget) {
-            (State::Fetching(_), _) | (_, None) => now + self.config.limits().job,
+            (State::Fetching(_), _) | (_, None) => now + self.config.limits().job_timeout,
             (_, Some(budget)) => budget.deadline,
         }
     }
 
     /// When to stop waiting for a token.
     pub(in crate::job) fn token_deadline(&self) -> Timestamp {
-        let attempt = self.schedule.not_before + self.config.limits().attempt;
+        let attempt = self.schedule.not_before + self.config.limits().request_timeout;
         self.schedule.budget.map_or(attempt, |budget| budget.deadline.max(attempt))
     }
 
     /// Whether the operation was accepted so recently that it may not be visible yet.
     pub(super) fn is_within_grace(&self, now: Timestamp) -> bool {
         let accepted = self.state.operation().and_then(|operation| operation.accepted);
-        accepted.is_some_and(|accepted| now.since(accepted) < self.config.limits().grace)
+        accepted.is_some_and(|accepted| now.since(accepted) < self.config.limits().grace_period)
     }
 
     /// Whether the next request goes to an origin that may have the token.

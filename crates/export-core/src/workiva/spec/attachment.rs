@@ -9,7 +9,7 @@ use crate::workiva::routes::Endpoint;
 /// An attachment of a test form: of a test phase, of a matrix, or of a sample.
 ///
 /// ```
-/// use export_core::TestAttachment;
+/// use export_core::workiva::TestAttachment;
 ///
 /// let of_the_phase = TestAttachment::new("form", "phase", "attachment");
 /// let of_a_sample = TestAttachment::new("form", "phase", "attachment").of_sample("matrix", "sample");

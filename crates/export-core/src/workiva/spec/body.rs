@@ -117,6 +117,15 @@ impl Body {
         }
     }
 
+    /// The object that has the options, such as `documentExport`; `None` if it is the body itself.
+    pub(super) const fn object_of_options(&self) -> Option<&'static str> {
+        match self {
+            Self::File(export) => export.object_of_options(),
+            Self::Container(_) => Some("workivaFileExportOptions"),
+            _ => None,
+        }
+    }
+
     pub(super) fn to_json(&self) -> Result<Map<String, Value>, SpecError> {
         let wrong = |problem| SpecError::Body { field: "body".into(), problem };
         match serde_json::to_value(self) {

@@ -7,20 +7,17 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::error::SpecError;
-use super::options::options;
+use super::options::{ExportOption, ItemKind, OptionValue, options};
 use super::rules;
 use crate::workiva::format::FileFormat;
 
 /// How a document is exported.
 ///
 /// ```
-/// use export_core::{DocumentExport, DocumentPdfOptions};
+/// use export_core::workiva::{DocumentExport, DocumentPdfOptions};
 ///
 /// let plain = DocumentExport::docx();
-/// let part = DocumentExport::pdf_with(DocumentPdfOptions {
-///     include_comments: Some(true),
-///     ..Default::default()
-/// })
+/// let part = DocumentExport::pdf_with(DocumentPdfOptions::default().include_comments(true))
 /// .with_sections(["section-1", "section-2"]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,62 +42,87 @@ enum DocumentFormat {
     Xhtml,
 }
 
+/// The option that selects parts of a document.
+pub(super) const SECTIONS: ExportOption = ExportOption {
+    name: "sections",
+    field: "sections",
+    value: OptionValue::Ids,
+    kind: ItemKind::Document,
+    format: None,
+    object: None,
+    doc: "Export only these sections.",
+};
+
 options! {
-    /// Options of a document as docx. A field that is `None` is not sent; the service's default is
-    /// false.
-    pub struct DocumentDocxOptions {
-        /// Includes the leader dots between the entries of a table of contents and their page numbers.
-        pub include_leader_dots: bool,
-        /// Shows the shading of table cells.
-        pub show_table_cell_shading: bool,
+    /// Options of a document as docx. An option that is not set is not sent; the service's default
+    /// is false.
+    pub struct DocumentDocxOptions for Document as "docx" in "docxOptions" {
+        /// Include leader dots in tables of contents.
+        include_leader_dots: bool = "includeLeaderDots",
+        /// Include the shading of table cells.
+        show_table_cell_shading: bool = "showTableCellShading",
     }
 }
 
 options! {
-    /// Options of a document as pdf. A field that is `None` is not sent; the service's default is
-    /// false.
-    pub struct DocumentPdfOptions {
-        /// Includes the fill of alternate table rows.
-        pub include_alternate_row_fill: bool,
-        /// Includes the labels of attachments.
-        pub include_attachment_labels: bool,
-        /// Includes comments.
-        pub include_comments: bool,
-        /// Adds a "draft" watermark.
-        pub include_draft_watermark: bool,
-        /// Includes hyperlinks.
-        pub include_hyperlinks: bool,
-        /// Includes the leader dots between the entries of a table of contents and their page numbers.
-        pub include_leader_dots: bool,
-        /// Includes tracked changes.
-        pub include_track_changes: bool,
-        /// Closes the gaps of sections that are not exported.
-        pub remove_space_from_partial_export: bool,
-        /// Tags the pdf for web accessibility.
-        pub tag_for_web_accessibility: bool,
-        /// Uses CMYK colours, for print.
-        pub use_cmyk_colorspace: bool,
+    /// Options of a document as pdf. An option that is not set is not sent; the service's default
+    /// is false.
+    pub struct DocumentPdfOptions for Document as "pdf" in "pdfOptions" {
+        /// Include comments.
+        include_comments: bool = "includeComments",
+        /// Include hyperlinks.
+        include_hyperlinks: bool = "includeHyperlinks",
+        /// Add a "draft" watermark.
+        include_draft_watermark: bool = "includeDraftWatermark",
+        /// Include tracked changes.
+        include_track_changes: bool = "includeTrackChanges",
+        /// Include leader dots in tables of contents.
+        include_leader_dots: bool = "includeLeaderDots",
+        /// Include the fill of alternate table rows.
+        include_alternate_row_fill: bool = "includeAlternateRowFill",
+        /// Include labels of attachments.
+        include_attachment_labels: bool = "includeAttachmentLabels",
+        /// Remove the gaps of sections that are not exported.
+        remove_space_from_partial_export: bool = "removeSpaceFromPartialExport",
+        /// Add tags for accessibility.
+        tag_for_web_accessibility: bool = "tagForWebAccessibility",
+        /// Use CMYK colours, for print.
+        use_cmyk_colorspace: bool = "useCmykColorspace",
     }
 }
 
 options! {
-    /// Options of a document as xhtml. A field that is `None` is not sent; the service's default is
-    /// false. If no options are sent at all, its default is `editableXhtml`.
+    /// Options of a document as xhtml. An option that is not set is not sent; the service's default
+    /// is false. If no options are sent at all, its default is `editableXhtml`.
     ///
     /// `editable_simple` and `editable_xhtml` exclude every other option when they are true.
-    pub struct DocumentXhtmlOptions {
-        /// Exports simple xhtml for editing.
-        pub editable_simple: bool,
-        /// Exports xhtml for editing.
-        pub editable_xhtml: bool,
-        /// Includes links to outside of the document.
-        pub include_external_hyperlinks: bool,
-        /// Includes headers and footers.
-        pub include_headers_and_footers: bool,
+    pub struct DocumentXhtmlOptions for Document as "xhtml" in "xhtmlOptions" {
+        /// Export xhtml for editing (default without xhtml options); excludes all others.
+        editable_xhtml: bool = "editableXhtml",
+        /// Export simple xhtml for editing; excludes all others.
+        editable_simple: bool = "editableSimple",
+        /// Include links to targets outside of the document.
+        include_external_hyperlinks: bool = "includeExternalHyperlinks",
+        /// Include headers and footers.
+        include_headers_and_footers: bool = "includeHeadersAndFooters",
     }
 }
 
 impl DocumentExport {
+    /// The formats of documents, as the service names them.
+    pub const FORMATS: &[&str] = &["pdf", "docx", "xhtml"];
+
+    /// In this one of [`FORMATS`](Self::FORMATS); `None` if it is none of them.
+    #[must_use]
+    pub fn in_format(name: &str) -> Option<Self> {
+        match name {
+            "pdf" => Some(Self::pdf()),
+            "docx" => Some(Self::docx()),
+            "xhtml" => Some(Self::xhtml()),
+            _ => None,
+        }
+    }
+
     /// As a pdf.
     #[must_use]
     pub const fn pdf() -> Self {

@@ -13,15 +13,12 @@ use crate::workiva::format::FileFormat;
 /// How a file is exported: its kind, and the options of that kind.
 ///
 /// ```
-/// use export_core::{ArchiveOptions, DocumentExport, FileExport};
+/// use export_core::workiva::{ArchiveOptions, DocumentExport, FileExport};
 ///
 /// let as_uploaded = FileExport::supporting_document();
 /// let pdf = FileExport::document(DocumentExport::pdf());
 /// let default_format = FileExport::document(None);
-/// let folder = FileExport::folder(ArchiveOptions {
-///     include_attachments: Some(true),
-///     ..Default::default()
-/// });
+/// let folder = FileExport::folder(ArchiveOptions::default().include_attachments(true));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -104,6 +101,18 @@ impl FileExport {
             presentation_export: None,
             folder_export: None,
             workiva_file_export: None,
+        }
+    }
+
+    /// The object that has the options of the kind.
+    pub(super) const fn object_of_options(&self) -> Option<&'static str> {
+        match self.kind {
+            FileKind::Document => Some("documentExport"),
+            FileKind::Folder => Some("folderExport"),
+            FileKind::Presentation => Some("presentationExport"),
+            FileKind::Spreadsheet => Some("spreadsheetExport"),
+            FileKind::SupportingDocument => None,
+            FileKind::Workiva => Some("workivaFileExport.workivaFileExportOptions"),
         }
     }
 

@@ -20,6 +20,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -36,6 +37,7 @@ pub use self::document::{
 };
 pub use self::error::SpecError;
 pub use self::file::FileExport;
+pub use self::options::{ExportOption, ItemKind, OptionValue};
 pub use self::presentation::{PresentationExport, PresentationPdfOptions, PresentationPptxOptions};
 pub use self::spreadsheet::{
     ExportPrecision, PageOrientation, PageScale, SpreadsheetCsvOptions, SpreadsheetExport,
@@ -51,7 +53,7 @@ pub use self::style_guide::StyleGuideExport;
 /// refuse, as far as that is known without a request.
 ///
 /// ```
-/// use export_core::{DocumentExport, ExportSpec, FileExport, SpreadsheetExport};
+/// use export_core::workiva::{DocumentExport, ExportSpec, FileExport, SpreadsheetExport};
 ///
 /// let report = ExportSpec::document("d1", DocumentExport::pdf());
 /// let sheet = ExportSpec::spreadsheet("s1", SpreadsheetExport::csv().with_sheets(["sheet-1"]));
@@ -143,14 +145,14 @@ impl ExportSpec {
     /// [`unknown_fields`](Self::unknown_fields). A known field that is `null` counts as missing.
     ///
     /// ```
-    /// use export_core::ExportSpec;
+    /// use export_core::workiva::ExportSpec;
     ///
     /// let spec = ExportSpec::from_body(
     ///     "/prototype/platform/files/f1/export",
     ///     r#"{"kind": "SupportingDocument", "asOf": "2026-06-30"}"#,
     /// )?;
     /// assert_eq!(spec.unknown_fields(), ["asOf"]);
-    /// # Ok::<(), export_core::SpecError>(())
+    /// # Ok::<(), export_core::workiva::SpecError>(())
     /// ```
     ///
     /// # Errors
@@ -158,13 +160,29 @@ impl ExportSpec {
     /// Fails if the path is not that of an export endpoint, or the body is not valid for it.
     pub fn from_body(path: &str, body: impl AsRef<[u8]>) -> Result<Self, SpecError> {
         let unknown_path = || SpecError::Path(path.into());
-        let (route, mut ids) = Route::of_path(path_of(path)).ok_or_else(unknown_path)?;
+        let (route, ids) = Route::of_path(path_of(path)).ok_or_else(unknown_path)?;
         let endpoint = route.endpoint;
         if matches!(endpoint, Endpoint::Operation | Endpoint::Token) {
             return Err(unknown_path());
         }
+        Self::read(endpoint, ids, body.as_ref())
+    }
+
+    /// The same item with this JSON body in place of the options of the spec.
+    ///
+    /// It is checked like that of [`from_body`](Self::from_body).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the body is not valid for the endpoint, or is for another [container](Self::container).
+    pub fn with_body(self, body: impl AsRef<[u8]>) -> Result<Self, SpecError> {
+        Self::read(self.endpoint, self.ids, body.as_ref())
+    }
+
+    /// `ids` lacks the id of a container if only the body has it.
+    fn read(endpoint: Endpoint, mut ids: Vec<String>, body: &[u8]) -> Result<Self, SpecError> {
         let wrong = |problem| SpecError::Body { field: "body".into(), problem };
-        let body = body.as_ref().trim_ascii();
+        let body = body.trim_ascii();
         let json = match (endpoint, body) {
             (Endpoint::StyleGuide, b"") => Map::new().into(),
             _ => serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?,
@@ -172,12 +190,19 @@ impl ExportSpec {
         let (body, mut fields) = Body::read(endpoint, &json)?;
         if endpoint == Endpoint::Container {
             let found = fields.iter().position(|field| field.path == CONTAINER);
-            let source =
-                found.and_then(|index| fields.remove(index).value.as_str().map(String::from));
-            ids.push(source.ok_or_else(|| SpecError::Body {
-                field: CONTAINER.join("."),
-                problem: "expected the id of a container".into(),
-            })?);
+            let found = found.map(|index| fields.remove(index).value);
+            let wrong = |problem| SpecError::Body { field: CONTAINER.join("."), problem };
+            match (found.as_ref().map(Value::as_str), ids.first()) {
+                (Some(Some(found)), None) => ids.push(found.into()),
+                (None, Some(_)) => {}
+                (Some(Some(found)), Some(id)) if found == id => {}
+                (Some(Some(found)), Some(id)) => {
+                    return Err(wrong(format!("{found:?} is not the requested container {id:?}")));
+                }
+                (Some(None), _) | (None, None) => {
+                    return Err(wrong("expected the id of a container".into()));
+                }
+            }
         }
         Ok(Self { endpoint, ids, body, fields })
     }
@@ -188,17 +213,52 @@ impl ExportSpec {
     /// A known field may be set as well, and is checked like any other.
     ///
     /// ```
-    /// use export_core::{DocumentExport, ExportSpec};
+    /// use export_core::workiva::{DocumentExport, ExportSpec};
     ///
     /// let spec = ExportSpec::document("d1", DocumentExport::pdf())
-    ///     .with_field("pdfOptions.includeBookmarks", true);
+    ///     .with_field("pdfOptions.includeBookmarks", true)?;
     /// assert_eq!(spec.unknown_fields(), ["pdfOptions.includeBookmarks"]);
+    /// # Ok::<(), export_core::workiva::SpecError>(())
     /// ```
-    #[must_use]
-    pub fn with_field(mut self, path: &str, value: impl Into<Value>) -> Self {
-        let path = path.split('.').map(String::from).collect();
-        self.fields.push(Field { path, value: value.into() });
-        self
+    ///
+    /// # Errors
+    ///
+    /// Fails if a part of the path is empty, or the value is not representable in JSON.
+    pub fn with_field(mut self, path: &str, value: impl Serialize) -> Result<Self, SpecError> {
+        let wrong = |problem| SpecError::Body { field: path.into(), problem };
+        if path.split('.').any(str::is_empty) {
+            return Err(wrong("a part of the name is empty".into()));
+        }
+        let value = serde_json::to_value(value).map_err(|error| wrong(error.to_string()))?;
+        self.fields.push(Field { path: path.split('.').map(String::from).collect(), value });
+        Ok(self)
+    }
+
+    /// Sets an option by its description, wherever the body of this spec has it.
+    ///
+    /// ```
+    /// use export_core::workiva::{DocumentExport, ExportOption, ExportSpec, FileExport};
+    ///
+    /// let comments = ExportOption::all().find(|option| option.name == "include_comments").unwrap();
+    /// let document = DocumentExport::pdf();
+    /// let spec = ExportSpec::file("f1", FileExport::document(document)).with_option(comments, true)?;
+    /// assert!(spec.unknown_fields().is_empty());
+    /// # Ok::<(), export_core::workiva::SpecError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the value is not representable in JSON.
+    pub fn with_option(
+        self,
+        option: &ExportOption,
+        value: impl Serialize,
+    ) -> Result<Self, SpecError> {
+        let path = option.path();
+        match self.body.object_of_options() {
+            Some(object) => self.with_field(&format!("{object}.{path}"), value),
+            None => self.with_field(&path, value),
+        }
     }
 
     /// The paths of the fields in the body that this release does not know.
@@ -214,7 +274,7 @@ impl ExportSpec {
     /// The OAuth scope that the service requires for this export.
     ///
     /// ```
-    /// use export_core::{ExportSpec, FileExport};
+    /// use export_core::workiva::{ExportSpec, FileExport};
     ///
     /// let spec = ExportSpec::file("f1", FileExport::supporting_document());
     /// assert_eq!(spec.scope(), "file:write");

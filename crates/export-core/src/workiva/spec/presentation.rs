@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::error::SpecError;
-use super::options::options;
+use super::options::{ExportOption, ItemKind, OptionValue, options};
 use super::rules;
 use crate::workiva::format::FileFormat;
 
 /// How a presentation is exported.
 ///
 /// ```
-/// use export_core::PresentationExport;
+/// use export_core::workiva::PresentationExport;
 ///
 /// let first_slide = PresentationExport::pptx().with_slides(["slide-1"]);
 /// ```
@@ -36,37 +36,61 @@ enum PresentationFormat {
     Pptx,
 }
 
+/// The option that selects parts of a presentation.
+pub(super) const SLIDES: ExportOption = ExportOption {
+    name: "slides",
+    field: "slides",
+    value: OptionValue::Ids,
+    kind: ItemKind::Presentation,
+    format: None,
+    object: None,
+    doc: "Export only these slides.",
+};
+
 options! {
-    /// Options of a presentation as pdf. A field that is `None` is not sent; the service's default is
-    /// false.
-    pub struct PresentationPdfOptions {
-        /// Includes the fill of alternate table rows.
-        pub include_alternate_row_fill: bool,
-        /// Includes comments.
-        pub include_comments: bool,
-        /// Adds a "draft" watermark.
-        pub include_draft_watermark: bool,
-        /// Includes hyperlinks.
-        pub include_hyperlinks: bool,
-        /// Includes leader dots.
-        pub include_leader_dots: bool,
-        /// Tags the pdf for web accessibility.
-        pub tag_for_web_accessibility: bool,
-        /// Uses CMYK colours, for print.
-        pub use_cmyk_colorspace: bool,
+    /// Options of a presentation as pdf. An option that is not set is not sent; the service's default
+    /// is false.
+    pub struct PresentationPdfOptions for Presentation as "pdf" in "pdfOptions" {
+        /// Include comments.
+        include_comments: bool = "includeComments",
+        /// Include hyperlinks.
+        include_hyperlinks: bool = "includeHyperlinks",
+        /// Add a "draft" watermark.
+        include_draft_watermark: bool = "includeDraftWatermark",
+        /// Include leader dots in tables of contents.
+        include_leader_dots: bool = "includeLeaderDots",
+        /// Include the fill of alternate table rows.
+        include_alternate_row_fill: bool = "includeAlternateRowFill",
+        /// Add tags for accessibility.
+        tag_for_web_accessibility: bool = "tagForWebAccessibility",
+        /// Use CMYK colours, for print.
+        use_cmyk_colorspace: bool = "useCmykColorspace",
     }
 }
 
 options! {
-    /// Options of a presentation as pptx. A field that is `None` is not sent; the service's default is
-    /// false.
-    pub struct PresentationPptxOptions {
-        /// Includes the layout slides that no slide uses.
-        pub include_unused_layout_slides: bool,
+    /// Options of a presentation as pptx. An option that is not set is not sent; the service's default
+    /// is false.
+    pub struct PresentationPptxOptions for Presentation as "pptx" in "pptxOptions" {
+        /// Include unused slides of the layout.
+        include_unused_layout_slides: bool = "includeUnusedLayoutSlides",
     }
 }
 
 impl PresentationExport {
+    /// The formats of presentations, as the service names them.
+    pub const FORMATS: &[&str] = &["pptx", "pdf"];
+
+    /// In this one of [`FORMATS`](Self::FORMATS); `None` if it is none of them.
+    #[must_use]
+    pub fn in_format(name: &str) -> Option<Self> {
+        match name {
+            "pptx" => Some(Self::pptx()),
+            "pdf" => Some(Self::pdf()),
+            _ => None,
+        }
+    }
+
     /// As a pdf.
     #[must_use]
     pub const fn pdf() -> Self {

@@ -32,9 +32,6 @@ impl Field {
     pub(super) fn put(&self, body: &mut Map<String, Value>) -> Result<(), SpecError> {
         let wrong = |problem| SpecError::Body { field: self.name(), problem };
         let Some((last, above)) = self.path.split_last() else { return Ok(()) };
-        if self.path.iter().any(String::is_empty) {
-            return Err(wrong("a part of the name is empty".to_owned()));
-        }
         let mut object = body;
         for (depth, name) in above.iter().enumerate() {
             let next = object.entry(name.as_str()).or_insert_with(|| Map::new().into());

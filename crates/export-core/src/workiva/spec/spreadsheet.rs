@@ -7,21 +7,17 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::error::SpecError;
-use super::options::options;
+use super::options::{ExportOption, ItemKind, OptionValue, option_values, options};
 use super::rules;
 use crate::workiva::format::FileFormat;
 
 /// How a spreadsheet is exported.
 ///
 /// ```
-/// use export_core::{PageOrientation, SpreadsheetExport, SpreadsheetPdfOptions};
+/// use export_core::workiva::{PageOrientation, SpreadsheetExport, SpreadsheetPdfOptions};
 ///
 /// let one_sheet = SpreadsheetExport::csv().with_sheets(["sheet-1"]);
-/// let wide = SpreadsheetExport::pdf_with(SpreadsheetPdfOptions {
-///     page_orientation: Some(PageOrientation::Landscape),
-///     page_width: Some(17.0),
-///     ..Default::default()
-/// });
+/// let wide = SpreadsheetExport::pdf_with(SpreadsheetPdfOptions::default().page_orientation(PageOrientation::Landscape).page_width(17.0));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,96 +41,118 @@ enum SpreadsheetFormat {
     Xlsx,
 }
 
+/// The option that selects parts of a spreadsheet.
+pub(super) const SHEETS: ExportOption = ExportOption {
+    name: "sheets",
+    field: "sheets",
+    value: OptionValue::Ids,
+    kind: ItemKind::Spreadsheet,
+    format: None,
+    object: None,
+    doc: "Export only these sheets; csv takes one.",
+};
+
 options! {
-    /// Options of a spreadsheet as csv. A field that is `None` is not sent; the service's default is
-    /// false.
-    pub struct SpreadsheetCsvOptions {
-        /// Exports formulas instead of their values.
-        pub export_as_formulas: bool,
+    /// Options of a spreadsheet as csv. An option that is not set is not sent; the service's default
+    /// is false.
+    pub struct SpreadsheetCsvOptions for Spreadsheet as "csv" in "csvOptions" {
+        /// Export formulas instead of their values.
+        export_as_formulas: bool = "exportAsFormulas",
     }
 }
 
 options! {
-    /// Options of a spreadsheet as xlsx. A field that is `None` is not sent.
-    pub struct SpreadsheetXlsxOptions {
-        /// Exports formulas instead of their values. The service's default is false.
-        pub export_as_formulas: bool,
-        /// How many digits of a number are exported. The service's default is all.
-        pub export_precision: ExportPrecision,
+    /// Options of a spreadsheet as xlsx. An option that is not set is not sent.
+    pub struct SpreadsheetXlsxOptions for Spreadsheet as "xlsx" in "xlsxOptions" {
+        /// Export formulas instead of their values.
+        export_as_formulas: bool = "exportAsFormulas",
+        /// Digits of numbers (default: full precision).
+        export_precision: ExportPrecision = "exportPrecision",
     }
 }
 
 options! {
-    /// Options of a spreadsheet as pdf. A field that is `None` is not sent; the service's default of a
+    /// Options of a spreadsheet as pdf. An option that is not set is not sent; the service's default of a
     /// `bool` is false.
     ///
     /// The service exports at most 250,000 cells as pdf.
-    pub struct SpreadsheetPdfOptions {
-        /// Includes comments.
-        pub include_comments: bool,
-        /// Adds a "draft" watermark.
-        pub include_draft_watermark: bool,
-        /// Includes hyperlinks.
-        pub include_hyperlinks: bool,
-        /// Includes leader dots.
-        pub include_leader_dots: bool,
-        /// Includes tracked changes.
-        pub include_track_changes: bool,
-        /// Exports only the print areas.
-        pub only_export_print_areas: bool,
-        /// The page height in **inches**, from 3 to 100. The service's default is 11.
-        pub page_height: f64,
-        /// The page orientation. The service's default is portrait.
-        pub page_orientation: PageOrientation,
-        /// The scale of a sheet on its page. The service's default is its actual size.
-        pub page_scale: PageScale,
-        /// The page width in **inches**, from 3 to 100. The service's default is 8.5.
-        pub page_width: f64,
-        /// Shows the fill of cells.
-        pub show_cell_fills: bool,
-        /// Shows the gridlines between cells.
-        pub show_gridlines: bool,
-        /// Uses CMYK colours, for print.
-        pub use_cmyk_colorspace: bool,
+    pub struct SpreadsheetPdfOptions for Spreadsheet as "pdf" in "pdfOptions" {
+        /// Include comments.
+        include_comments: bool = "includeComments",
+        /// Include hyperlinks.
+        include_hyperlinks: bool = "includeHyperlinks",
+        /// Add a "draft" watermark.
+        include_draft_watermark: bool = "includeDraftWatermark",
+        /// Include tracked changes.
+        include_track_changes: bool = "includeTrackChanges",
+        /// Include leader dots in tables of contents.
+        include_leader_dots: bool = "includeLeaderDots",
+        /// Use CMYK colours, for print.
+        use_cmyk_colorspace: bool = "useCmykColorspace",
+        /// Page orientation (default: portrait).
+        page_orientation: PageOrientation = "pageOrientation",
+        /// Page scale (default: actual size).
+        page_scale: PageScale = "pageScale",
+        /// Page width in inches, 3 to 100 (default: 8.5).
+        page_width: f64 = "pageWidth",
+        /// Page height in inches, 3 to 100 (default: 11).
+        page_height: f64 = "pageHeight",
+        /// Export only the print areas.
+        only_export_print_areas: bool = "onlyExportPrintAreas",
+        /// Include the fill of cells.
+        show_cell_fills: bool = "showCellFills",
+        /// Include gridlines.
+        show_gridlines: bool = "showGridlines",
     }
 }
 
-/// How many digits of a number are exported to xlsx.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum ExportPrecision {
-    /// The digits that are displayed.
-    Displayed,
-    /// All digits. The service's default.
-    FullPrecision,
-    /// The digits to which the number is rounded.
-    Rounded,
+option_values! {
+    /// How many digits of a number are exported to xlsx.
+    pub enum ExportPrecision {
+        /// All digits. The service's default.
+        FullPrecision = "fullPrecision",
+        /// The digits to which the number is rounded.
+        Rounded = "rounded",
+        /// The digits that are displayed.
+        Displayed = "displayed",
+    }
 }
 
-/// The orientation of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum PageOrientation {
-    /// Wider than high.
-    Landscape,
-    /// Higher than wide. The service's default.
-    Portrait,
+option_values! {
+    /// The orientation of a page.
+    pub enum PageOrientation {
+        /// Higher than wide. The service's default.
+        Portrait = "portrait",
+        /// Wider than high.
+        Landscape = "landscape",
+    }
 }
 
-/// The scale of a sheet on its page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum PageScale {
-    /// Its actual size. The service's default.
-    ActualSize,
-    /// Scaled to the width of the page.
-    FitToWidth,
+option_values! {
+    /// The scale of a sheet on its page.
+    pub enum PageScale {
+        /// Its actual size. The service's default.
+        ActualSize = "actualSize",
+        /// Scaled to the width of the page.
+        FitToWidth = "fitToWidth",
+    }
 }
 
 impl SpreadsheetExport {
+    /// The formats of spreadsheets, as the service names them.
+    pub const FORMATS: &[&str] = &["xlsx", "csv", "pdf"];
+
+    /// In this one of [`FORMATS`](Self::FORMATS); `None` if it is none of them.
+    #[must_use]
+    pub fn in_format(name: &str) -> Option<Self> {
+        match name {
+            "xlsx" => Some(Self::xlsx()),
+            "csv" => Some(Self::csv()),
+            "pdf" => Some(Self::pdf()),
+            _ => None,
+        }
+    }
+
     /// As csv: a csv file for a single sheet, a zip of csv files for all sheets.
     #[must_use]
     pub const fn csv() -> Self {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// How a style guide is exported.
 ///
 /// ```
-/// use export_core::StyleGuideExport;
+/// use export_core::workiva::StyleGuideExport;
 ///
 /// let as_it_is = StyleGuideExport::latest();
 /// let as_it_was = StyleGuideExport::revision("r7");

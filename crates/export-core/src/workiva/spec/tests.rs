@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::Config;
+use crate::job::ExportJob;
 use crate::workiva::Workiva;
 
 fn config() -> Config {
@@ -32,7 +33,7 @@ fn sent(spec: &ExportSpec) -> Value {
 fn unset_option_is_not_sent() {
     let document = ExportSpec::document("d1", DocumentExport::pdf());
     assert_eq!(sent(&document), json!({"format": "pdf"}));
-    let options = DocumentPdfOptions { include_comments: Some(false), ..Default::default() };
+    let options = DocumentPdfOptions::default().include_comments(false);
     let document = ExportSpec::document("d1", DocumentExport::pdf_with(options));
     assert_eq!(sent(&document), json!({"format": "pdf", "pdfOptions": {"includeComments": false}}));
 }
@@ -71,37 +72,36 @@ fn empty_selection_is_refused() {
 fn editable_xhtml_excludes_other_options() {
     let with = |options| error_of(&ExportSpec::document("d1", DocumentExport::xhtml_with(options)));
     let none = DocumentXhtmlOptions::default();
-    let editable = DocumentXhtmlOptions { editable_xhtml: Some(true), ..none.clone() };
-    let simple = DocumentXhtmlOptions { editable_simple: Some(true), ..none.clone() };
-    let links = DocumentXhtmlOptions { include_external_hyperlinks: Some(true), ..none.clone() };
+    let editable = none.clone().editable_xhtml(true);
+    let simple = none.clone().editable_simple(true);
+    let links = none.clone().include_external_hyperlinks(true);
 
     assert_eq!([with(none), with(editable.clone()), with(simple.clone()), with(links)], [""; 4]);
     assert_eq!(
-        with(DocumentXhtmlOptions { include_headers_and_footers: Some(false), ..editable.clone() }),
+        with(editable.clone().include_headers_and_footers(false)),
         "xhtmlOptions.includeHeadersAndFooters cannot be used with xhtmlOptions.editableXhtml"
     );
     assert_eq!(
-        with(DocumentXhtmlOptions { editable_xhtml: Some(true), ..simple }),
+        with(simple.editable_xhtml(true)),
         "xhtmlOptions.editableXhtml cannot be used with xhtmlOptions.editableSimple"
     );
-    let off = DocumentXhtmlOptions { editable_xhtml: Some(false), ..Default::default() };
-    assert_eq!(with(DocumentXhtmlOptions { include_headers_and_footers: Some(true), ..off }), "");
+    let off = DocumentXhtmlOptions::default().editable_xhtml(false);
+    assert_eq!(with(off.include_headers_and_footers(true)), "");
 }
 
 #[test]
 fn page_side_must_be_3_to_100_inches() {
-    let error_of_page = |page_height, page_width| {
-        let options =
-            SpreadsheetPdfOptions { page_height, page_width, ..SpreadsheetPdfOptions::default() };
-        error_of(&ExportSpec::spreadsheet("s1", SpreadsheetExport::pdf_with(options)))
-    };
-    assert_eq!(error_of_page(Some(3.0), Some(100.0)), "");
+    let page = SpreadsheetPdfOptions::default;
+    let error =
+        |options| error_of(&ExportSpec::spreadsheet("s1", SpreadsheetExport::pdf_with(options)));
+    assert_eq!(error(page().page_height(3.0).page_width(100.0)), "");
     assert_eq!(
-        error_of_page(Some(2.99), None),
+        error(page().page_height(2.99)),
         "pdfOptions.pageHeight is 2.99: expected 3 to 100 inches"
     );
     for width in [100.01, f64::NAN, f64::INFINITY, -0.0, f64::NEG_INFINITY] {
-        assert!(error_of_page(None, Some(width)).starts_with("pdfOptions.pageWidth is"), "{width}");
+        let error = error(page().page_width(width));
+        assert!(error.starts_with("pdfOptions.pageWidth is"), "{width}");
     }
 }
 
@@ -217,6 +217,20 @@ fn rendered_body_reads_as_the_same_spec() {
 }
 
 #[test]
+fn job_has_its_spec() {
+    let config = config();
+    let spec = ExportSpec::document("d1", DocumentExport::pdf().with_sections(["1"]));
+    let job = ExportJob::new(spec.clone(), &config).unwrap();
+    assert_eq!(job.spec(), Some(spec.clone()));
+    assert_eq!(ExportJob::resume(job.checkpoint(), &config).unwrap().spec(), Some(spec));
+    assert_eq!(ExportJob::attach("op-1", &config).unwrap().spec(), None);
+
+    let config = config.with_api_version(ApiVersion::V2022_01_01);
+    let spec = ExportSpec::container("c1", ArchiveOptions::default().include_xbrl(true));
+    assert_eq!(ExportJob::new(spec.clone(), &config).unwrap().spec(), Some(spec));
+}
+
+#[test]
 fn style_guide_needs_no_body() {
     let spec = ExportSpec::from_body("/content/styleGuides/g1/export", " ").unwrap();
     assert_eq!(spec, ExportSpec::style_guide("g1", StyleGuideExport::latest()));
@@ -235,7 +249,9 @@ fn path_of_no_export_is_refused() {
 fn with_field_inserts_at_its_path() {
     let spec = ExportSpec::document("d1", DocumentExport::pdf())
         .with_field("pdfOptions.bookmarks.depth", 3)
-        .with_field("locale", "de");
+        .unwrap()
+        .with_field("locale", "de")
+        .unwrap();
     assert_eq!(spec.unknown_fields(), ["locale", "pdfOptions.bookmarks"]);
     assert_eq!(
         sent(&spec),
@@ -246,23 +262,26 @@ fn with_field_inserts_at_its_path() {
 #[test]
 fn known_field_set_by_name_is_checked() {
     let document = || ExportSpec::document("d1", DocumentExport::pdf());
-    let known = document().with_field("pdfOptions.includeComments", true);
+    let known = document().with_field("pdfOptions.includeComments", true).unwrap();
     assert_eq!((known.unknown_fields(), error_of(&known)), (Vec::new(), String::new()));
     assert_eq!(
-        error_of(&document().with_field("pdfOptions.includeComments", 1)),
+        error_of(&document().with_field("pdfOptions.includeComments", 1).unwrap()),
         "pdfOptions.includeComments: invalid type: integer `1`, expected a boolean"
     );
     assert_eq!(
-        error_of(&document().with_field("docxOptions.new", 1)),
+        error_of(&document().with_field("docxOptions.new", 1).unwrap()),
         "docxOptions requires docx, but the export is pdf"
     );
     assert_eq!(
-        error_of(&document().with_field("format.x", 1)),
+        error_of(&document().with_field("format.x", 1).unwrap()),
         "format.x: format is not an object"
     );
-    assert_eq!(error_of(&document().with_field("a..b", 1)), "a..b: a part of the name is empty");
+    assert_eq!(
+        document().with_field("a..b", 1).unwrap_err().to_string(),
+        "a..b: a part of the name is empty"
+    );
 
-    let changed = document().with_field("format", "docx");
+    let changed = document().with_field("format", "docx").unwrap();
     let rendered = changed.render(ApiVersion::V2026_01_01).unwrap();
     assert_eq!((rendered.format, &*rendered.file_name), (FileFormat::Docx, "d1.docx"));
 }
@@ -313,8 +332,9 @@ fn missing_endpoint_names_the_other_version() {
 #[test]
 fn request_over_the_size_limit_is_refused() {
     let of_length = |length: usize| {
-        let spec =
-            |text: String| ExportSpec::document("d1", DocumentExport::pdf()).with_field("x", text);
+        let spec = |text: String| {
+            ExportSpec::document("d1", DocumentExport::pdf()).with_field("x", text).unwrap()
+        };
         let frame = sent(&spec(String::new())).to_string().len();
         error_of(&spec("a".repeat(length - frame)))
     };
@@ -352,4 +372,57 @@ fn default_file_name_is_the_id() {
     ] {
         assert_eq!(spec.render(ApiVersion::V2026_01_01).unwrap().file_name, name);
     }
+}
+
+#[test]
+fn listed_option_is_a_known_field() {
+    let specs = [
+        ExportSpec::document("d", DocumentExport::pdf()),
+        ExportSpec::document("d", DocumentExport::docx()),
+        ExportSpec::document("d", DocumentExport::xhtml()),
+        ExportSpec::spreadsheet("s", SpreadsheetExport::csv()),
+        ExportSpec::spreadsheet("s", SpreadsheetExport::pdf()),
+        ExportSpec::spreadsheet("s", SpreadsheetExport::xlsx()),
+        ExportSpec::presentation("p", PresentationExport::pdf()),
+        ExportSpec::presentation("p", PresentationExport::pptx()),
+        ExportSpec::file("f", FileExport::document(DocumentExport::pdf())),
+        ExportSpec::file("f", FileExport::folder(None)),
+        ExportSpec::file("f", FileExport::workiva(None)),
+    ];
+    for option in ExportOption::all() {
+        let value = match option.value {
+            OptionValue::Bool => json!(true),
+            OptionValue::Ids => json!(["1"]),
+            OptionValue::Inches => json!(3.5),
+            OptionValue::OneOf(words) => json!(words[0]),
+        };
+        let accepting = specs.iter().filter(|spec| {
+            let spec = (*spec).clone().with_option(option, &value).unwrap();
+            error_of(&spec).is_empty() && spec.unknown_fields().is_empty()
+        });
+        assert!(accepting.count() >= 1, "{option:?}");
+    }
+    assert_eq!(ExportOption::all().count(), 58);
+}
+
+#[test]
+fn body_replaces_the_options() {
+    let document = ExportSpec::document("d1", DocumentExport::docx());
+    let changed = document.clone().with_body(br#"{"format": "pdf"}"#);
+    assert_eq!(changed, Ok(ExportSpec::document("d1", DocumentExport::pdf())));
+    assert_eq!(document.with_body("{}").unwrap_err().to_string(), "body: missing field `format`");
+
+    let container = || ExportSpec::container("c1", ArchiveOptions::default());
+    let with_id = |id: Value| {
+        let body = json!({"kind": "Workiva", "workivaFileExportOptions": {"sourceId": id}});
+        container().with_body(body.to_string()).map_err(|error| error.to_string())
+    };
+    assert_eq!(with_id("c1".into()), Ok(container()));
+    assert_eq!(
+        with_id("c2".into()).unwrap_err(),
+        "workivaFileExportOptions.sourceId: \"c2\" is not the requested container \"c1\""
+    );
+    assert!(with_id(7.into()).unwrap_err().ends_with("expected the id of a container"));
+    let without_id = br#"{"kind": "Workiva", "workivaFileExportOptions": {}}"#;
+    assert_eq!(container().with_body(without_id), Ok(container()));
 }

@@ -1,6 +1,7 @@
 //! An Azure-style operation: `Operation-Location`, the status in the body, and a URL of the result.
 
-use export_core::{ApiError, Dialect, ErrorOrigin, Head, OperationFacts, Phase, Reading, Repeat};
+use export_core::dialect::{Dialect, Head, OperationFacts, Reading, Repeat};
+use export_core::{ApiError, ErrorOrigin, Phase};
 use http::{Request, Uri};
 use insta::assert_snapshot;
 use serde_json::Value;

@@ -1,7 +1,8 @@
 //! FHIR Bulk Data: kick-off by GET, status by 202 and `X-Progress`, and the result in the response to
 //! the last poll (<https://hl7.org/fhir/uv/bulkdata/>).
 
-use export_core::{ApiError, Dialect, ErrorOrigin, Head, OperationFacts, Phase, Reading, Repeat};
+use export_core::dialect::{Dialect, Head, OperationFacts, Reading, Repeat};
+use export_core::{ApiError, ErrorOrigin, Phase};
 use http::header::{ACCEPT, CONTENT_LOCATION};
 use http::{Request, StatusCode, Uri};
 use insta::assert_snapshot;

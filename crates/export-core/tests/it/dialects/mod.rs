@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use crate::harness::{Harness, ScriptedReply};
 
-fn run(dialect: impl export_core::Dialect + 'static, replies: Vec<ScriptedReply>) -> String {
+fn run(
+    dialect: impl export_core::dialect::Dialect + 'static,
+    replies: Vec<ScriptedReply>,
+) -> String {
     let config = Config::new("https://api.example.com").unwrap();
     let job = ExportJob::with_dialect(Arc::new(dialect), &config);
     Harness::new(replies).run(job).log

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::problem::{Exit, Problem};
 use crate::state::fixtures::{batch_description, done, failed, row, submitted};
-use crate::state::{Learned, RowEnd, RunCheckpoints, RunStore, StateDir};
+use crate::state::{RowEnd, RunCheckpoints, RunStore, StateDir};
 
 /// A batch with this number of exports, in a temporary folder.
 fn batch_db(rows: u64) -> (BatchDbWriter, TempDir) {
@@ -123,11 +123,11 @@ fn rows_are_read_in_order() {
 fn names_and_learned_limits_are_kept() {
     let (db, _folder) = batch_db(3);
     db.reserve_name(3, "/a/x (2).pdf").unwrap();
-    db.store_learned(&Learned { pacer: Some(Pacer::default()), ..Learned::default() }).unwrap();
+    db.store_pacer(&Pacer::default()).unwrap();
     let db = reopen(db);
     let names: Vec<_> = db.reserved_names().map(Result::unwrap).collect();
     assert_eq!(names, [(3, "/a/x (2).pdf".into())]);
-    assert_eq!(db.load_learned().unwrap().pacer, Some(Pacer::default()));
+    assert_eq!(db.load_pacer().unwrap(), Some(Pacer::default()));
 }
 
 /// The problem of a batch whose database was changed.

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Mutex;
 
-use export_hyper::Checkpoint;
+use export_hyper::{Checkpoint, Pacer};
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use crate::state::batch_dir::Batch;
 use crate::state::lock::Lock;
 use crate::state::log::EventLog;
 use crate::state::run::{
-    FINAL_CODES, Items, Learned, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd,
+    FINAL_CODES, Items, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd,
     RunStore, StatusCounts,
 };
 
@@ -41,7 +41,6 @@ pub(crate) enum Reopen {
 
 /// The names of the other notes.
 const PACER: &str = "pacer";
-const BATCH_STATE: &str = "batch";
 
 impl BatchDbWriter {
     /// Stores a new batch in one transaction.
@@ -208,27 +207,17 @@ impl RunStore for BatchDbWriter {
         Ok(result.ok_or_else(|| self.db.error(Cause::NotOpen(number)))?)
     }
 
-    fn load_learned(&self) -> Result<Learned, Problem> {
-        let pacer = self.load_note(PACER)?;
-        let pacer = match pacer {
-            Some(pacer) => Some(pacer),
-            None => self.db.batch().paces.load(&self.db.description()?.base_url),
-        };
-        Ok(Learned { pacer, batch: self.load_note(BATCH_STATE)?.unwrap_or_default() })
+    fn load_pacer(&self) -> Result<Option<Pacer>, Problem> {
+        match self.load_note(PACER)? {
+            Some(pacer) => Ok(Some(pacer)),
+            None => Ok(self.db.batch().paces.load(&self.db.description()?.base_url)),
+        }
     }
 
-    fn store_learned(&self, learned: &Learned) -> Result<(), Problem> {
-        let Learned { pacer, batch } = learned;
-        if let Some(pacer) = pacer {
-            // For other batches: this one has a note of its own.
-            let _ = self.db.batch().paces.store(&self.db.description()?.base_url, pacer);
-        }
-        Ok(self.db.query(|connection| {
-            if let Some(pacer) = pacer {
-                store_note(connection, PACER, pacer)?;
-            }
-            store_note(connection, BATCH_STATE, batch)
-        })?)
+    fn store_pacer(&self, pacer: &Pacer) -> Result<(), Problem> {
+        // For other batches: this one has a note of its own.
+        let _ = self.db.batch().paces.store(&self.db.description()?.base_url, pacer);
+        Ok(self.db.query(|connection| store_note(connection, PACER, pacer))?)
     }
 
     #[cfg(feature = "store")]

@@ -4,7 +4,8 @@ mod reporting;
 
 use std::sync::Mutex;
 
-use export_hyper::{Event as JobEvent, FailureKind, Phase, Timestamp, Why};
+use export_core::driver::Why;
+use export_hyper::{Event as JobEvent, FailureKind, Phase, Timestamp};
 use http::StatusCode;
 use insta::assert_snapshot;
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use export_hyper::{Counts, Event as JobEvent, Pacer, Rate, Rates, RequestClass, Timestamp};
+use export_core::pacer::RequestClass;
+use export_hyper::{Counts, Event as JobEvent, Pacer, Rate, Rates, Timestamp};
 use http::Response;
 
 use super::{RecordingDisplay, batch_start, done, gauges, play, reporter, started, subject};
@@ -143,7 +144,7 @@ fn problems_of_the_batch_have_no_row() {
 #[test]
 fn a_429_to_any_class_holds_the_batch() {
     let now = Timestamp::from_date(2026, 11, 25);
-    let mut pacer = Pacer::new(Rates { operations: Rate::per_second(1.0), ..Rates::default() });
+    let mut pacer = Pacer::new(Rates::default().with_operations(Rate::per_second(1.0)));
     let counts = Counts::default();
     assert_eq!(BatchGauges::new(now, counts, &pacer).held, None);
     assert_eq!(BatchGauges::new(now, counts, &pacer).polls_per_second, Some(1.0));

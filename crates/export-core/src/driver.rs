@@ -1,0 +1,5 @@
+//! The steps of a job, for the code that carries them out.
+//!
+//! The [loop of a driver](crate#the-loop-of-a-driver) shows how they follow each other.
+
+pub use crate::job::{Collect, InFlight, Reply, Step, Stream, Transmit, Wait, Why};
