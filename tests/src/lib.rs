@@ -22,7 +22,24 @@ pub use adapter::{Adapter, CaseRun, run};
 pub use case::{BaseUrl, Case, Goal, Login, SECRET, TOKEN, TrustedCa};
 pub use cases::all;
 
-/// Compiles the examples of the README as doc tests.
+/// Compiles the examples of the READMEs as doc tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod readmes {
+    #[doc = include_str!("../../README.md")]
+    struct Workspace;
+
+    #[doc = include_str!("../../crates/export-core/README.md")]
+    struct ExportCore;
+
+    #[doc = include_str!("../../crates/export-host/README.md")]
+    struct ExportHost;
+
+    #[doc = include_str!("../../crates/export-hyper/README.md")]
+    struct ExportHyper;
+
+    #[doc = include_str!("../../crates/export-sim/README.md")]
+    struct ExportSim;
+
+    #[doc = include_str!("../../crates/export-ureq/README.md")]
+    struct ExportUreq;
+}
