@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod commands;
 mod dependencies;
+mod packages;
 mod proxies;
 mod samples;
 mod shell;
@@ -21,6 +22,8 @@ Usage: cargo xtask <command>
                          request samples of the API reference, and a real proxy
   deny                   check licences, banned and duplicate packages, sources and known
                          vulnerabilities; installs cargo-deny if it is missing
+  packages               build each published crate from its package, and check that the package has
+                         its README and the texts of the licences
   demo [FOLDER]          start the simulator and export one document of each kind with both
                          adapters and both generations of the API [default: ./export-demo]
   snapshots [--accept]   run the snapshot tests and fail on missing, changed and orphaned
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         ["demo"] => commands::demo("export-demo"),
         ["demo", folder] => commands::demo(folder),
         ["deny"] => dependencies::deny(),
+        ["packages"] => packages::check(),
         ["snapshots"] => snapshots::check(),
         ["snapshots", "--accept"] => snapshots::accept(),
         ["pages"] => commands::pages(),

@@ -1,0 +1,79 @@
+//! Checks the packages of the crates that are published.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::shell::{TaskResult, cargo, output, root, run, target};
+
+/// The largest package, in **bytes**. It would exceed this with test snapshots or generated files.
+const MAX_SIZE: u64 = 400_000;
+
+/// Builds each published crate from its package, as its users do, and checks its files.
+pub(crate) fn check() -> TaskResult {
+    let crates = published()?;
+    let selected: Vec<&str> = crates.iter().flat_map(|name| ["--package", name.as_str()]).collect();
+    run(&mut cargo(&[&["package", "--locked"][..], &selected].concat()))?;
+    for name in &crates {
+        check_files(name, &version(name)?)?;
+    }
+    // Checks what the registry requires; the packages were built above.
+    run(&mut cargo(&[&["publish", "--dry-run", "--no-verify", "--locked"][..], &selected].concat()))
+}
+
+/// The crates without `publish = false`.
+fn published() -> TaskResult<Vec<String>> {
+    let folder = root().join("crates");
+    let entries = fs::read_dir(&folder).map_err(|error| explain(&folder, &error))?;
+    let mut crates = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let manifest = path.join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).map_err(|error| explain(&manifest, &error))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !text.lines().any(|line| line == "publish = false") {
+            crates.push(name);
+        }
+    }
+    crates.sort();
+    Ok(crates)
+}
+
+/// The version of a crate: what follows `#` or `@` in its package ID.
+fn version(name: &str) -> TaskResult<String> {
+    let id = output(&mut cargo(&["pkgid", "--locked", "--package", name]))?;
+    let version = id.trim().rsplit(['#', '@']).next();
+    Ok(version.unwrap_or_default().into())
+}
+
+/// Checks that a package has its README and the texts of the licences, and its size.
+fn check_files(name: &str, version: &str) -> TaskResult {
+    let folder = format!("{name}-{version}");
+    let package = target("package").join(format!("{folder}.crate"));
+    let size = fs::metadata(&package).map_err(|error| explain(&package, &error))?.len();
+    let files = output(Command::new("tar").arg("-tzf").arg(&package))?;
+    println!("{}: {} files, {} KB", package.display(), files.lines().count(), size / 1000);
+    if size > MAX_SIZE {
+        return Err(format!("{folder} is larger than {MAX_SIZE} bytes:\n{files}"));
+    }
+    let read = |file: &str| {
+        let file = format!("{folder}/{file}");
+        output(Command::new("tar").arg("-xOzf").arg(&package).arg(file))
+    };
+    // In a package, a link that was not followed is a file with the path of its target.
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        let path = root().join(licence);
+        let text = fs::read_to_string(&path).map_err(|error| explain(&path, &error))?;
+        if read(licence)? != text {
+            return Err(format!("{folder}/{licence} differs from {}", path.display()));
+        }
+    }
+    if read("README.md")?.starts_with(&format!("# {name}\n")) {
+        Ok(())
+    } else {
+        Err(format!("{folder}/README.md does not begin with the name of the crate"))
+    }
+}
+
+fn explain(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
