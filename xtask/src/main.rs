@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod commands;
 mod dependencies;
+mod licences;
 mod packages;
 mod proxies;
 mod samples;
@@ -24,6 +25,7 @@ Usage: cargo xtask <command>
                          vulnerabilities; installs cargo-deny if it is missing
   packages               build each published crate from its package, and check that the package has
                          its README and the texts of the licences
+  licences FILE          write the licence texts of the program's dependencies into a file
   demo [FOLDER]          start the simulator and export one document of each kind with both
                          adapters and both generations of the API [default: ./export-demo]
   snapshots [--accept]   run the snapshot tests and fail on missing, changed and orphaned
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         ["demo"] => commands::demo("export-demo"),
         ["demo", folder] => commands::demo(folder),
         ["deny"] => dependencies::deny(),
+        ["licences", file] => licences::write(file),
         ["packages"] => packages::check(),
         ["snapshots"] => snapshots::check(),
         ["snapshots", "--accept"] => snapshots::accept(),
