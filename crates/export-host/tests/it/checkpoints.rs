@@ -51,10 +51,10 @@ fn invalid_checkpoint_error_names_the_path() {
     assert!(error.to_string().starts_with("not a checkpoint: "), "{error}");
     assert!(error.to_string().contains("job.json"), "{error}");
 
-    let missing = CheckpointFile::new(folder.path().join("missing/job.json"));
-    let error = missing.store(&1).unwrap_err();
+    let missing = folder.path().join("missing");
+    let error = CheckpointFile::new(missing.join("job.json")).store(&1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().ends_with("/missing"), "{error}");
+    assert!(error.to_string().ends_with(&missing.display().to_string()), "{error}");
 }
 
 #[test]
