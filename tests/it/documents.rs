@@ -1,4 +1,4 @@
-//! The tests that ARCHITECTURE.md and SECURITY.md name exist.
+//! The tests and files that the documents name exist.
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
@@ -98,4 +98,39 @@ fn tests_named_in_architecture_exist() {
         tests += 1;
     }
     assert!(tests > 20, "only {tests} tests are named");
+}
+
+/// The files and folders of the repository, relative to its top, with `/` between the parts.
+fn paths(folder: &Path, top: &Path) -> Vec<String> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.ends_with("target") || path.ends_with(".git") {
+            continue;
+        }
+        let parts: Vec<_> =
+            path.strip_prefix(top).unwrap().iter().map(|part| part.to_string_lossy()).collect();
+        paths.push(format!("/{}", parts.join("/")));
+        if path.is_dir() {
+            paths.extend(self::paths(&path, top));
+        }
+    }
+    paths
+}
+
+/// A path may be relative to the folder of a crate or of a module.
+#[test]
+fn files_named_in_documents_exist() {
+    let all = paths(&top(), &top());
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/decisions.md"] {
+        for name in code(document) {
+            let is_file =
+                [".rs", ".md", ".json", ".toml", ".yml"].iter().any(|end| name.ends_with(end));
+            if name.contains(char::is_whitespace) || !(is_file || name.contains('/')) {
+                continue;
+            }
+            let end = format!("/{}", name.trim_end_matches('/'));
+            assert!(all.iter().any(|path| path.ends_with(&end)), "{document}: no {name}");
+        }
+    }
 }
