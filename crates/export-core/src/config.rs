@@ -11,8 +11,8 @@ use crate::url::{UrlError, base_url};
 /// The settings of a job: the service's base URL, the allowed origins, retries and budgets.
 ///
 /// ```
-/// use export_core::Config;
 /// use export_core::workiva::{ApiVersion, Region};
+/// use export_core::Config;
 ///
 /// let config = Config::for_region(Region::Eu).with_api_version(ApiVersion::V2026_01_01);
 /// assert_eq!(config.base_url(), "https://api.eu.wdesk.com");

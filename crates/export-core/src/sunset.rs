@@ -31,8 +31,8 @@ impl Sunset {
     /// Days left at `now`; negative once the day has passed.
     ///
     /// ```
-    /// use export_core::Timestamp;
     /// use export_core::dialect::Sunset;
+    /// use export_core::Timestamp;
     ///
     /// let old = Sunset::new(
     ///     "POST /old",

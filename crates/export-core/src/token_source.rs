@@ -26,9 +26,9 @@ use crate::token::{InvalidToken, Token, TokenId, TokenNeed};
 /// request replaces it.
 ///
 /// ```
-/// use export_core::{Config, Timestamp};
 /// use export_core::token::{Token, TokenNeed, TokenSource, TokenStep};
 /// use export_core::workiva::Region;
+/// use export_core::{Config, Timestamp};
 ///
 /// let mut source = TokenSource::fixed(Token::fixed("eyJhbGciOi")?);
 /// let now = Timestamp::from_date(2026, 3, 1);

@@ -24,11 +24,11 @@ pub type JobKey = u64;
 /// share the batch behind a lock, and do not hold the lock during I/O.
 ///
 /// ```
-/// use export_core::{Config, ExportJob, Timestamp};
 /// use export_core::batch::{Batch, BatchStep};
 /// use export_core::driver::Step;
 /// use export_core::pacer::{Pacer, Rates};
 /// use export_core::workiva::{DocumentExport, ExportSpec, Region};
+/// use export_core::{Config, ExportJob, Timestamp};
 ///
 /// let config = Config::for_region(Region::Us);
 /// let now = Timestamp::from_date(2026, 3, 1);

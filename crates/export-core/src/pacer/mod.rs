@@ -36,8 +36,8 @@ pub use self::rate::{Rate, Rates};
 /// [`release`](Self::release) if the request was not sent.
 ///
 /// ```
-/// use export_core::Timestamp;
 /// use export_core::pacer::{Pacer, Rate, Rates, RequestClass};
+/// use export_core::Timestamp;
 /// use http::Response;
 ///
 /// let now = Timestamp::from_date(2026, 3, 1);

@@ -65,8 +65,8 @@ impl Workiva {
     /// Fails if the service would refuse the export. No request is sent to find out.
     ///
     /// ```
-    /// use export_core::Config;
     /// use export_core::workiva::{ArchiveOptions, ExportSpec, Region, Workiva};
+    /// use export_core::Config;
     ///
     /// let config = Config::for_region(Region::Us);
     /// let spec = ExportSpec::container("", ArchiveOptions::default());
@@ -116,8 +116,8 @@ impl Workiva {
     /// The URL of an operation, from its id, path or URL.
     ///
     /// ```
-    /// use export_core::Config;
     /// use export_core::workiva::{Region, Workiva};
+    /// use export_core::Config;
     ///
     /// let workiva = Workiva::attached(&Config::for_region(Region::Eu));
     /// assert_eq!(

@@ -17,8 +17,8 @@ impl ExportJob {
     /// Fails if the service would certainly refuse the export. The error names the field.
     ///
     /// ```
-    /// use export_core::{Config, ExportJob, Phase};
     /// use export_core::workiva::{DocumentExport, ExportSpec, Region};
+    /// use export_core::{Config, ExportJob, Phase};
     ///
     /// let spec = ExportSpec::document("d1", DocumentExport::pdf());
     /// let job = ExportJob::new(spec, &Config::for_region(Region::Us))?;
@@ -47,9 +47,9 @@ impl ExportJob {
     /// Fails if `operation` is empty, or a URL whose origin may not have the token.
     ///
     /// ```
-    /// use export_core::{Config, ExportJob};
     /// use export_core::origins::UrlError;
     /// use export_core::workiva::Region;
+    /// use export_core::{Config, ExportJob};
     ///
     /// let config = Config::for_region(Region::Us);
     /// let job = ExportJob::attach("op-1", &config)?;
