@@ -1,7 +1,7 @@
 //! The checks of continuous integration.
 
 use crate::shell::{TaskResult, cargo, run};
-use crate::{dependencies, proxies, samples, snapshots};
+use crate::{dependencies, examples, proxies, samples, snapshots};
 
 /// Runs all checks, the fastest first.
 pub(crate) fn check() -> TaskResult {
@@ -22,6 +22,7 @@ pub(crate) fn check() -> TaskResult {
     run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
     snapshots::check()?;
     run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
+    examples::check()?;
     samples::check()?;
     proxies::check()
 }

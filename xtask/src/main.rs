@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod commands;
 mod dependencies;
+mod examples;
 mod licences;
 mod packages;
 mod proxies;
@@ -20,12 +21,13 @@ const HELP: &str = "\
 Usage: cargo xtask <command>
 
   ci                     run all checks: format, lints, docs, tests, snapshots, dependencies, the
-                         request samples of the API reference, and a real proxy
+                         examples, the request samples of the API reference, and a real proxy
   deny                   check licences, banned and duplicate packages, sources and known
                          vulnerabilities; installs cargo-deny if it is missing
   packages               build each published crate from its package, and check that the package has
                          its README and the texts of the licences
   licences FILE          write the licence texts of the program's dependencies into a file
+  examples               run the examples of the libraries against the simulator
   demo [FOLDER]          start the simulator and export one document of each kind with both
                          adapters and both generations of the API [default: ./export-demo]
   snapshots [--accept]   run the snapshot tests and fail on missing, changed and orphaned
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         ["demo"] => commands::demo("export-demo"),
         ["demo", folder] => commands::demo(folder),
         ["deny"] => dependencies::deny(),
+        ["examples"] => examples::check(),
         ["licences", file] => licences::write(file),
         ["packages"] => packages::check(),
         ["snapshots"] => snapshots::check(),

@@ -15,9 +15,9 @@ use crate::url::UrlError;
 
 /// Why an export ended without an artifact.
 ///
-/// [`fault`](Self::fault) says who has to act, [`phase`](Self::phase) in which phase the error
-/// occurred, and [`is_resumable`](Self::is_resumable) whether the job can continue from its
-/// checkpoint.
+/// [`fault`](Self::fault) says who has to act and [`advice`](Self::advice) what to do,
+/// [`phase`](Self::phase) in which phase the error occurred, and
+/// [`is_resumable`](Self::is_resumable) whether the job can continue from its checkpoint.
 ///
 /// `Display` prints the reason too, with that of a [`Failure`] or an [`ApiError`], so that
 /// [`source`](core::error::Error::source) is always `None`.
@@ -242,6 +242,34 @@ impl Error {
             | Self::SubmitUnconfirmed { .. }
             | Self::SwitchedOff { .. }
             | Self::UntrustedUrl { .. } => false,
+        }
+    }
+
+    /// What to do about the error, in a few words.
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::Deadline { .. } => "resume the job to continue waiting",
+            Self::ExportFailed { .. } => "request the export again, or ask the service's support",
+            Self::Gateway { .. } => "check the proxy and the base URL, then resume the job",
+            Self::GaveUp { .. } => "resume the job later",
+            Self::Local { .. } => "fix the cause, then resume the job",
+            Self::Refused { phase: Phase::Submit, .. } => {
+                "change the request or the permissions: the same request will be refused again"
+            }
+            Self::Refused { .. } => "request the export again",
+            Self::SubmitUnconfirmed { .. } => {
+                "check in the service whether an export was started, before requesting it again"
+            }
+            Self::SwitchedOff { .. } => "set the API version of the successor",
+            Self::Unauthorized { .. } => "check the credentials, then resume the job",
+            Self::Untrusted { .. } => "resume the job once that is fixed",
+            Self::UntrustedUrl { reason: UrlError::Origin | UrlError::PlainHttp, .. } => {
+                "allow the origin if it is the service's, or report it to the service's support"
+            }
+            Self::Protocol { .. } | Self::WrongFormat { .. } | Self::UntrustedUrl { .. } => {
+                "report it to the service's support"
+            }
         }
     }
 

@@ -24,7 +24,7 @@ pub enum FailureKind {
     Unanswered,
     /// The response began and broke off.
     Cut,
-    /// The response began, and no byte came for longer than [`Stream::stall`](crate::driver::Stream::stall).
+    /// The response began, and no byte came for longer than [`Stream::read_timeout`](crate::driver::Stream::read_timeout).
     Stalled,
     /// The response is longer than allowed: its head, or an API response's body.
     TooLong,

@@ -9,6 +9,8 @@ use export_core::workiva::SpecError;
 use export_core::{Checkpoint, Error, Fault, ResumeError};
 
 /// Why there is no file.
+///
+/// `Display` says in one line in which phase it happened, why, and what to do.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
@@ -53,7 +55,7 @@ pub enum ExportError {
     Thread(Arc<io::Error>),
 }
 
-/// What is lost after a local error, and how to continue.
+/// What to do about an error, and what is lost after a local one.
 struct Recovery<'a> {
     error: &'a Error,
     checkpoint: &'a Checkpoint,
@@ -62,7 +64,7 @@ struct Recovery<'a> {
 impl fmt::Display for Recovery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !matches!(self.error, Error::Local { .. }) {
-            return Ok(());
+            return write!(f, "; {}", self.error.advice());
         }
         match (self.checkpoint.operation(), self.checkpoint.submits()) {
             (None, 0) => {

@@ -181,7 +181,7 @@ impl Driver {
         sink.begin(stream.artifact(), stream.offset()).await.map_err(sink_failed)?;
         let (mut synced, mut synced_at) = (stream.position(), Instant::now());
         loop {
-            let next = next_within(&mut body, stream.stall()).await;
+            let next = next_within(&mut body, stream.read_timeout()).await;
             if let Ok(Some(chunk)) = &next {
                 if stream.check(chunk).is_break() {
                     return Ok(());

@@ -18,8 +18,7 @@ use crate::transport::{classify, pool};
 /// redirect, and does not retry. Only the time to connect is limited.
 ///
 /// ```no_run
-/// use export_host::{ProxySettings, TlsOptions};
-/// use export_hyper::HttpSender;
+/// use export_hyper::{HttpSender, ProxySettings, TlsOptions};
 /// use http::Request;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -13,15 +13,103 @@
 //!         .api_version(ApiVersion::V2026_01_01)
 //!         .build()?;
 //!     let spec = ExportSpec::document("124efa2a142f472ba1ceab34ed18915f", DocumentExport::pdf());
-//!     let report = client.export(spec).to_file("report.pdf").await?;
-//!     println!("{} bytes", report.length().unwrap_or_default());
+//!     match client.export(spec).to_file("report.pdf").await {
+//!         Ok(report) => println!("{} bytes", report.length().unwrap_or_default()),
+//!         Err(error) => eprintln!("{error}"),
+//!     }
 //!     Ok(())
 //! }
 //! ```
 //!
-//! All rules about what to send, what a response means and how long to wait are in [`export_core`],
-//! whose public types are re-exported here. `export-ureq` is the same for blocking code: it has the
-//! same names without `.await`, and does the same on the same responses.
+//! [`ExportSpec`] says what to export, [`Client::builder`] how to reach the service, and the methods
+//! of [`Export`] where the file goes: to a file, a folder, memory or a [`Sink`], or to a
+//! [`Download`] to read from. The options of each kind and format are in [`workiva`]. All rules about
+//! what to send, what a response means and how long to wait are in [`export_core`]. `export-ureq` is the
+//! same client for blocking programs, with the same names.
+//!
+//! # Errors
+//!
+//! An [`ExportError`] prints in one line: the phase, the reason, and what to do. Callers that branch
+//! use [`ExportError::fault`], which says who has to act, and [`ExportError::job`], which returns the
+//! [`Error`] of the job. Requests that fail are retried within [`Limits`]; the error is what is left
+//! after that.
+//!
+//! ```no_run
+//! # async fn example(export: export_hyper::Export) {
+//! use export_hyper::{Error, Fault};
+//!
+//! if let Err(error) = export.to_file("report.pdf").await {
+//!     eprintln!("{error}");
+//!     match error.job() {
+//!         Some(Error::Refused { status, .. }) => eprintln!("the service refused it: {status}"),
+//!         _ if error.fault() == Fault::Network => eprintln!("try again later"),
+//!         _ => {}
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # Cancelling
+//!
+//! Drop the future of an export to stop it, with [`tokio::time::timeout`] or [`tokio::select!`], for
+//! example. This is safe at any point: an export that was accepted continues at the service, and with
+//! a key it is resumed later (see [Crash safety](#crash-safety)).
+//!
+//! # Progress
+//!
+//! [`Export::on_event`] reports what happens to a job as an [`Event`]: each request, wait and status.
+//! [`Export::on_progress`] reports the bytes of its download. The methods of the same names on
+//! [`ClientBuilder`] do so for all jobs of a client. The feature `tracing` emits spans.
+//!
+//! # Crash safety
+//!
+//! With a [`CheckpointStore`] and a key for each export, a job is resumed after a crash: the export is
+//! not requested a second time, and a download continues where it stopped. Without a store, an error
+//! that can be resumed has a [`Checkpoint`] ([`ExportError::checkpoint`]), for [`Client::resume`].
+//!
+//! ```no_run
+//! # async fn example(spec: export_hyper::ExportSpec) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use export_hyper::{Blocking, CheckpointFolder, Client, Credentials};
+//!
+//! let client = Client::builder()
+//!     .credentials(Credentials::token("eyJhbGciOi"))
+//!     .checkpoints(Arc::new(Blocking::new(CheckpointFolder::new("/var/lib/reports"))))
+//!     .build()?;
+//! let export = match client.resume_key("nightly").await? {
+//!     Some(export) => export,
+//!     None => client.export(spec).with_key("nightly"),
+//! };
+//! export.to_file("report.pdf").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Many exports
+//!
+//! [`Client::exports`] runs any number of exports in one future, within the rate limits of the service
+//! and [`BatchLimits`]. [`Exports`] is a stream of those that have ended. Exports that are started
+//! separately share the limits too, if they are of the same client.
+//!
+//! # Own transport
+//!
+//! [`OwnTransport`] sends the requests over a `tower` service of your own. For any other HTTP client, write a driver
+//! with [`export_core`]; its examples have one for reqwest.
+//!
+//! # Features
+//!
+//! - `aws-lc-rs` (default) or `ring`: the cryptography of TLS. One of them is required.
+//! - `tracing`: spans and events for each job.
+//! - `webpki-roots`: compiles in Mozilla's list of certificate authorities
+//!   (`ClientBuilder::compiled_in_roots`), for machines without one. By default, those of the system
+//!   are trusted.
+//!
+//! # Testing
+//!
+//! `export-sim` simulates the service: on a loopback port, or in memory under tokio's paused clock. In
+//! memory, an export that takes ten minutes ends in milliseconds. The example `own_transport` of this
+//! crate shows how to connect it.
 
 #![forbid(unsafe_code)]
 
@@ -56,9 +144,10 @@ pub use export_core::{
     ApiError, Artifact, AttemptError, Checkpoint, Config, Error, ErrorOrigin, Event, Failure,
     FailureKind, Fault, Limits, Phase, Resubmit, Timestamp,
 };
+pub use export_host::CheckpointStore as BlockingCheckpointStore;
 pub use export_host::{
     BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, Finished,
-    IfExists, ProxyError, ProxySettings, Status, Submitted, TlsError,
+    IfExists, ProxyError, ProxyRules, ProxySettings, Status, Submitted, TlsError, TlsOptions,
 };
 pub use exports::Exports;
 pub use file::FileSink;

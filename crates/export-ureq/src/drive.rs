@@ -194,7 +194,7 @@ impl<'a> Driver<'a> {
         self.observer.observe(|| stream.next_event());
         self.writer.store(stream.revision(), || stream.checkpoint())?;
         sink.begin(stream.artifact(), stream.offset()).map_err(sink_failed)?;
-        body.set_stall_limit(stream.stall());
+        body.set_stall_limit(stream.read_timeout());
         let (mut synced, mut synced_at) = (stream.position(), Instant::now());
         let mut buffer = vec![0; READ_BUFFER];
         loop {

@@ -12,15 +12,115 @@
 //!         .api_version(ApiVersion::V2026_01_01)
 //!         .build()?;
 //!     let spec = ExportSpec::document("124efa2a142f472ba1ceab34ed18915f", DocumentExport::pdf());
-//!     let report = client.export(spec).to_file("report.pdf")?;
-//!     println!("{} bytes", report.length().unwrap_or_default());
+//!     match client.export(spec).to_file("report.pdf") {
+//!         Ok(report) => println!("{} bytes", report.length().unwrap_or_default()),
+//!         Err(error) => eprintln!("{error}"),
+//!     }
 //!     Ok(())
 //! }
 //! ```
 //!
-//! All rules about what to send, what a response means and how long to wait are in [`export_core`],
-//! whose public types are re-exported here. `export-hyper` is the same for async code: it has the
-//! same names with `.await`, and does the same on the same responses.
+//! [`ExportSpec`] says what to export, [`Client::builder`] how to reach the service, and the methods
+//! of [`Export`] where the file goes: to a file, a folder, memory or a [`Sink`], or to a
+//! [`Download`] to read from. The options of each kind and format are in [`workiva`]. All rules about
+//! what to send, what a response means and how long to wait are in [`export_core`]. `export-hyper` is the
+//! same client for async programs, with the same names.
+//!
+//! # Errors
+//!
+//! An [`ExportError`] prints in one line: the phase, the reason, and what to do. Callers that branch
+//! use [`ExportError::fault`], which says who has to act, and [`ExportError::job`], which returns the
+//! [`Error`] of the job. Requests that fail are retried within [`Limits`]; the error is what is left
+//! after that.
+//!
+//! ```no_run
+//! # fn example(export: export_ureq::Export) {
+//! use export_ureq::{Error, Fault};
+//!
+//! if let Err(error) = export.to_file("report.pdf") {
+//!     eprintln!("{error}");
+//!     match error.job() {
+//!         Some(Error::Refused { status, .. }) => eprintln!("the service refused it: {status}"),
+//!         _ if error.fault() == Fault::Network => eprintln!("try again later"),
+//!         _ => {}
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # Cancelling
+//!
+//! A [`Stopper`] stops exports from another thread: [`Export::with_stopper`]. The call then returns
+//! [`ExportError::Stopped`] with a checkpoint. An export that was accepted continues at the service.
+//!
+//! ```no_run
+//! # fn example(client: export_ureq::Client, spec: export_ureq::ExportSpec) {
+//! use export_ureq::Stopper;
+//!
+//! let stopper = Stopper::new();
+//! let other = stopper.clone();
+//! std::thread::spawn(move || {
+//!     std::thread::sleep(std::time::Duration::from_secs(600));
+//!     other.stop();
+//! });
+//! let result = client.export(spec).with_stopper(&stopper).to_file("report.pdf");
+//! # }
+//! ```
+//!
+//! # Progress
+//!
+//! [`Export::on_event`] reports what happens to a job as an [`Event`]: each request, wait and status.
+//! [`Export::on_progress`] reports the bytes of its download. The methods of the same names on
+//! [`ClientBuilder`] do so for all jobs of a client. The feature `tracing` emits spans.
+//!
+//! # Crash safety
+//!
+//! With a [`CheckpointStore`] and a key for each export, a job is resumed after a crash: the export is
+//! not requested a second time, and a download continues where it stopped. Without a store, an error
+//! that can be resumed has a [`Checkpoint`] ([`ExportError::checkpoint`]), for [`Client::resume`].
+//!
+//! ```no_run
+//! # fn example(spec: export_ureq::ExportSpec) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use export_ureq::{CheckpointFolder, Client, Credentials};
+//!
+//! let client = Client::builder()
+//!     .credentials(Credentials::token("eyJhbGciOi"))
+//!     .checkpoints(Arc::new(CheckpointFolder::new("/var/lib/reports")))
+//!     .build()?;
+//! let export = match client.resume_key("nightly")? {
+//!     Some(export) => export,
+//!     None => client.export(spec).with_key("nightly"),
+//! };
+//! export.to_file("report.pdf")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Many exports
+//!
+//! [`Client::exports`] runs any number of exports on a few threads, within the rate limits of the
+//! service and [`BatchLimits`]. [`Exports`] is an iterator over those that have ended. Exports that
+//! are started separately share the limits too, if they are of the same client.
+//!
+//! # Own transport
+//!
+//! [`OwnAgent`] sends the requests over a `ureq` agent of your own. For any other HTTP client, write a driver
+//! with [`export_core`]; its examples have one for reqwest.
+//!
+//! # Features
+//!
+//! - `aws-lc-rs` (default) or `ring`: the cryptography of TLS. One of them is required.
+//! - `tracing`: spans and events for each job.
+//! - `webpki-roots`: compiles in Mozilla's list of certificate authorities
+//!   (`ClientBuilder::compiled_in_roots`), for machines without one. By default, those of the system
+//!   are trusted.
+//!
+//! # Testing
+//!
+//! `export-sim` simulates the service on a loopback port, with all faults that it is known to have: give
+//! its URL to [`ClientBuilder::base_url`].
 //!
 //! # Logs
 //!

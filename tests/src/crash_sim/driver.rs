@@ -242,7 +242,7 @@ impl<F: Injector> CrashSim<F> {
         }
         let Some(kind) = response.failure else { return Ok(DownloadEnd::Complete) };
         if kind == FailureKind::Stalled {
-            self.clock.advance(stream.stall());
+            self.clock.advance(stream.read_timeout());
         }
         // Keeps the bytes that were received before the failure.
         Ok(self.sync(stream, operation)?.unwrap_or(DownloadEnd::Failed(Failure::new(kind))))

@@ -136,7 +136,7 @@ impl<'a> Stream<'a> {
     /// How long to wait for the next byte. Report a
     /// [`FailureKind::Stalled`](crate::FailureKind::Stalled) then.
     #[must_use]
-    pub fn stall(&self) -> Duration {
+    pub fn read_timeout(&self) -> Duration {
         self.job.config.limits().read_timeout
     }
 

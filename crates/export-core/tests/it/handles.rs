@@ -128,7 +128,7 @@ fn stream_getters_describe_the_download() {
         panic!("the body is not streamed")
     };
     assert_eq!((stream.offset(), stream.position()), (8, 8));
-    assert_eq!(stream.stall(), Duration::from_secs(60));
+    assert_eq!(stream.read_timeout(), Duration::from_secs(60));
     assert_eq!(stream.artifact().length(), Some(PDF.len() as u64));
     stream.advance(4);
     assert_eq!(stream.position(), 12);

@@ -257,7 +257,7 @@ async fn untrusted_server_is_final_and_gets_nothing() {
         let there = builder(&url).limits(patient).ca_bundle(CaBundle::pem(ours.pem.clone()));
         let text = only(FailureKind::Untrusted, submit(there).await);
         assert!(text.starts_with("submit: the peer is not trusted: "), "{text}");
-        assert!(text.ends_with(verdict), "{text}");
+        assert!(text.contains(verdict), "{text}");
         assert!(server.requests().is_empty());
         assert_eq!(server.connections(), 1);
     }

@@ -278,12 +278,13 @@ fn untrusted_server_is_final_and_gets_nothing() {
     assert_eq!(
         said(&theirs, "localhost"),
         "submit: the peer is not trusted: localhost: establishing TLS: its certificate was issued \
-         by a CA that this machine does not trust; if it is your company's CA, pass its CA bundle"
+         by a CA that this machine does not trust; if it is your company's CA, pass its CA bundle; \
+         resume the job once that is fixed"
     );
     assert_eq!(
         said(&ours, "api.example.com"),
         "submit: the peer is not trusted: localhost: establishing TLS: its certificate is not valid \
-         for localhost, only for api.example.com"
+         for localhost, only for api.example.com; resume the job once that is fixed"
     );
 }
 
