@@ -14,10 +14,10 @@ use serde_json::value::RawValue;
 use super::errors;
 use super::format::FileFormat;
 use super::responses;
-use super::routes::{Endpoint, Route};
+use super::routes::{Endpoint, ROUTES, Route};
 use super::saved::{RestoreError, Saved, SavedSubmit};
 use super::settings::ApiVersion;
-use super::spec::{ExportSpec, SpecError, asks_for_mail};
+use super::spec::{ExportSpec, SpecError, asks_for_mail, path_of};
 use crate::api_error::ApiError;
 use crate::config::Config;
 use crate::dialect::{Contradiction, Dialect, Head, Reading, Repeat};
@@ -158,6 +158,15 @@ impl Workiva {
         host.strip_prefix("api.").map(String::from)
     }
 
+    /// The route of an operation's URL. The service may have named one of another version, or the
+    /// caller; the header of this version would then get a 404.
+    fn route_of_operation(&self, url: &Uri) -> Option<&'static Route> {
+        let base = path_of(self.config.base_url());
+        let path = url.path().strip_prefix(base).unwrap_or_else(|| url.path());
+        let mut known = ROUTES.iter().filter(|route| route.endpoint == Endpoint::Operation);
+        known.find(|route| route.is_of(path)).or_else(|| self.operations())
+    }
+
     fn operations(&self) -> Option<&'static Route> {
         Endpoint::Operation.in_version(self.version)
     }
@@ -227,7 +236,11 @@ impl Dialect for Workiva {
         // Room for the headers that the machine and the adapter add, to allocate once.
         *request.headers_mut() = HeaderMap::with_capacity(8);
         let headers = request.headers_mut();
-        headers.extend(self.operations().and_then(Route::version_header).map(|v| (X_VERSION, v)));
+        let route = match target {
+            Some(target) if phase == Phase::Poll => self.route_of_operation(target),
+            _ => self.operations(),
+        };
+        headers.extend(route.and_then(Route::version_header).map(|v| (X_VERSION, v)));
         if phase != Phase::Fetch {
             headers.insert(ACCEPT, JSON);
         }
@@ -320,6 +333,22 @@ mod tests {
             Ok("https://api.example.com:8443/wk/operations/a%2F..%2Fb")
         );
         assert_eq!(attached.operation_url(" "), Err(SpecError::EmptyId { id: "operationId" }));
+    }
+
+    #[test]
+    fn version_header_of_a_poll_follows_the_url() {
+        let version = |api, path: &str| {
+            let workiva = Workiva::attached(&config().with_api_version(api));
+            let url = format!("https://api.example.com:8443/wk{path}").parse().unwrap();
+            let request = workiva.request(Phase::Poll, Some(&url));
+            request.headers()[X_VERSION].to_str().unwrap().to_owned()
+        };
+        for api in ApiVersion::ALL {
+            assert_eq!(version(api, "/operations/1"), "2026-01-01");
+            assert_eq!(version(api, "/platform/v1/operations/1"), "2022-01-01");
+            assert_eq!(version(api, "/prototype/platform/operations/1"), "2022-01-01");
+            assert_eq!(version(api, "/elsewhere/1"), api.as_str());
+        }
     }
 
     #[test]

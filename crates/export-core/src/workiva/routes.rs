@@ -62,12 +62,33 @@ const CONTAINER_ENDS: Option<Sunset> = Some(Sunset::new(
     Timestamp::from_date(2027, 1, 31),
     "POST /files/{fileId}/export with kind Workiva and API version 2026-01-01",
 ));
-const OPERATION_ENDS: Option<Sunset> = Some(Sunset::new(
-    "GET /platform/v1/operations/{operationId}",
+const PROTOTYPE_OPERATION_ENDS: Option<Sunset> = Some(Sunset::new(
+    "GET /prototype/platform/operations/{operationId}",
     DEPRECATED,
-    Timestamp::from_date(2029, 1, 31),
+    Timestamp::from_date(2027, 1, 31),
     "GET /operations/{operationId} with API version 2026-01-01",
 ));
+const OPERATION_ENDS: Option<Sunset> = general_ends(
+    "GET /platform/v1/operations/{operationId}",
+    "GET /operations/{operationId} with API version 2026-01-01",
+);
+const DOCUMENT_ENDS: Option<Sunset> = general_ends(
+    "POST /platform/v1/documents/{documentId}/export",
+    "POST /documents/{documentId}/export with API version 2026-01-01",
+);
+const SPREADSHEET_ENDS: Option<Sunset> = general_ends(
+    "POST /platform/v1/spreadsheets/{spreadsheetId}/export",
+    "POST /spreadsheets/{spreadsheetId}/export with API version 2026-01-01",
+);
+const PRESENTATION_ENDS: Option<Sunset> = general_ends(
+    "POST /platform/v1/presentations/{presentationId}/export",
+    "POST /presentations/{presentationId}/export with API version 2026-01-01",
+);
+
+/// The end of the paths of 2022-01-01 that are not prototypes.
+const fn general_ends(endpoint: &'static str, successor: &'static str) -> Option<Sunset> {
+    Some(Sunset::new(endpoint, DEPRECATED, Timestamp::from_date(2029, 1, 31), successor))
+}
 
 /// **Source:** Workiva's API reference, as of 2026-11.
 ///
@@ -77,10 +98,11 @@ const OPERATION_ENDS: Option<Sunset> = Some(Sunset::new(
 pub(super) const ROUTES: &[Route] = &[
     route(File,             V2022_01_01, OLD,  FILE_ENDS,      "/prototype/platform/files/{fileId}/export"),
     route(Container,        V2022_01_01, OLD,  CONTAINER_ENDS, "/prototype/platform/files/export"),
-    route(Document,         V2022_01_01, OLD,  None,           "/platform/v1/documents/{documentId}/export"),
-    route(Spreadsheet,      V2022_01_01, OLD,  None,           "/platform/v1/spreadsheets/{spreadsheetId}/export"),
-    route(Presentation,     V2022_01_01, OLD,  None,           "/platform/v1/presentations/{presentationId}/export"),
+    route(Document,         V2022_01_01, OLD,  DOCUMENT_ENDS,  "/platform/v1/documents/{documentId}/export"),
+    route(Spreadsheet,      V2022_01_01, OLD,  SPREADSHEET_ENDS, "/platform/v1/spreadsheets/{spreadsheetId}/export"),
+    route(Presentation,     V2022_01_01, OLD,  PRESENTATION_ENDS, "/platform/v1/presentations/{presentationId}/export"),
     route(Operation,        V2022_01_01, OLD,  OPERATION_ENDS, "/platform/v1/operations/{operationId}"),
+    route(Operation,        V2022_01_01, OLD,  PROTOTYPE_OPERATION_ENDS, "/prototype/platform/operations/{operationId}"),
     route(Token,            V2022_01_01, None, None,           "/iam/v1/oauth2/token"),
 
     route(File,             V2026_01_01, NEW,  None,           "/files/{fileId}/export"),
@@ -108,7 +130,7 @@ const fn route(
 }
 
 impl Endpoint {
-    /// The route in an API version, if that version has the endpoint.
+    /// The route that is requested in an API version, if that version has the endpoint.
     pub(super) fn in_version(self, version: ApiVersion) -> Option<&'static Route> {
         ROUTES.iter().find(|route| route.endpoint == self && route.version == version)
     }
@@ -161,6 +183,16 @@ impl Route {
     /// The route of a path in any API version, and the ids in the path.
     pub(super) fn of_path(path: &str) -> Option<(&'static Self, Vec<String>)> {
         ROUTES.iter().find_map(|route| Some((route, route.ids_in(path)?)))
+    }
+
+    /// Whether a path is of this route.
+    pub(super) fn is_of(&self, path: &str) -> bool {
+        let mut given = path.split('/').skip(1);
+        self.segments().all(|segment| match (segment, given.next()) {
+            (Segment::Fixed(text), Some(given)) => text == given,
+            (Segment::Id(_), Some(given)) => !given.is_empty(),
+            (_, None) => false,
+        }) && given.next().is_none()
     }
 
     /// The names of the ids, as in the API reference.
@@ -227,11 +259,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoint_is_listed_once_per_version() {
-        for (index, route) in ROUTES.iter().enumerate() {
-            let found = route.endpoint.in_version(route.version).unwrap();
-            assert!(core::ptr::eq(found, &raw const ROUTES[index]) || found.path == route.path);
+    fn path_is_listed_once() {
+        for route in ROUTES {
+            assert_eq!(ROUTES.iter().filter(|other| other.path == route.path).count(), 1);
+            assert!(ROUTES.iter().filter(|other| other.is_of(route.path)).count() == 1);
         }
+        // An operation has two paths in 2022-01-01; this one is requested.
+        let requested = Operation.in_version(V2022_01_01).unwrap();
+        assert_eq!(requested.path, "/platform/v1/operations/{operationId}");
     }
 
     #[test]

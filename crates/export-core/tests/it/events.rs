@@ -1,7 +1,7 @@
 //! The events and the getters of a job.
 
 use export_core::driver::Step;
-use export_core::workiva::{ExportSpec, FileExport};
+use export_core::workiva::{ApiVersion, DocumentExport, ExportSpec, FileExport};
 use export_core::{Event, ExportJob, Failure, FailureKind, Phase, Timestamp};
 use insta::assert_snapshot;
 
@@ -107,7 +107,9 @@ fn status_event_is_printable() {
 fn deprecation_without_sunset_is_reported() {
     let deprecated = accepted().header("deprecation", "@1770854400");
     let script = vec![deprecated.clone(), completed_at("/x"), artifact()];
-    assert_eq!(events_of(job(), script).matches("Deprecated").count(), 1);
+    let config = config().with_api_version(ApiVersion::V2026_01_01);
+    let new = ExportJob::new(ExportSpec::document("d1", DocumentExport::pdf()), &config).unwrap();
+    assert_eq!(events_of(new, script).matches("Deprecated").count(), 1);
     // A known sunset makes the deprecation redundant.
     let script = vec![deprecated, completed_at("/x"), artifact()];
     assert!(!events_of(file_job(), script).contains("Deprecated"));

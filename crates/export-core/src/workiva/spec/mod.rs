@@ -374,7 +374,7 @@ pub(super) struct Rendered {
 }
 
 /// The path of a URL; a path is returned as it is.
-fn path_of(url: &str) -> &str {
+pub(super) fn path_of(url: &str) -> &str {
     let without_query = url.split(['?', '#']).next().unwrap_or_default();
     match without_query.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
