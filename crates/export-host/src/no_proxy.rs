@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::host_port::without_brackets;
+
 /// The hosts of a list in the syntax of `NO_PROXY`.
 ///
 /// **Source:** curl's manual, `--noproxy`: entries separated by commas. An entry is `*` for all
@@ -34,7 +36,7 @@ impl NoProxy {
 
     /// The entry that matches `host`, in the syntax of a URL, if one does.
     pub(crate) fn entry(&self, host: &str) -> Option<&str> {
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let bare = without_brackets(host);
         let (name, address) = (bare.trim_end_matches('.').to_ascii_lowercase(), bare.parse().ok());
         let mut entries = self.entries.iter();
         let found = entries.find(|(entry, _)| match address {
@@ -51,8 +53,7 @@ impl Entry {
             return Self::All;
         }
         let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
-        let bare = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
-        if let Ok(address) = bare.parse::<IpAddr>() {
+        if let Ok(address) = without_brackets(address).parse::<IpAddr>() {
             let most = if address.is_ipv4() { 32 } else { 128 };
             match bits.map_or(Ok(most), str::parse) {
                 Ok(bits) if bits <= most => return Self::Network(address, bits),

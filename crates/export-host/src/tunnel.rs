@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use export_core::FailureKind;
 use http::{StatusCode, Uri};
 
+use crate::host_port::host_and_port;
 use crate::proxy::Proxy;
 
 /// The request for a tunnel, and the parser of the proxy's response.
@@ -20,8 +21,8 @@ use crate::proxy::Proxy;
 /// assert!(tunnel.request().starts_with("CONNECT api.app.wdesk.com:443 HTTP/1.1\r\n"));
 ///
 /// let opened = b"HTTP/1.1 200 OK\r\n\r\n";
-/// assert_eq!(Tunnel::answer(opened), Some(Ok(opened.len())));
-/// assert_eq!(Tunnel::answer(b"HTTP/1.1 200"), None);
+/// assert_eq!(Tunnel::parse_response(opened), Some(Ok(opened.len())));
+/// assert_eq!(Tunnel::parse_response(b"HTTP/1.1 200"), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -43,8 +44,8 @@ impl Tunnel {
     /// A tunnel through `proxy` to the host of `target`.
     #[must_use]
     pub fn new(proxy: &Proxy, target: &Uri) -> Self {
-        let default = if target.scheme_str() == Some("https") { 443 } else { 80 };
-        let port = target.port_u16().unwrap_or(default);
+        let (_, port) = host_and_port(target);
+        // With the brackets of an IPv6 address.
         let authority = format!("{}:{port}", target.host().unwrap_or_default());
         let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
         if let Some(Ok(credentials)) = proxy.authorization().map(http::HeaderValue::to_str) {
@@ -68,7 +69,7 @@ impl Tunnel {
     ///
     /// Fails if the proxy does not open the tunnel.
     #[must_use]
-    pub fn answer(so_far: &[u8]) -> Option<Result<usize, TunnelError>> {
+    pub fn parse_response(so_far: &[u8]) -> Option<Result<usize, TunnelError>> {
         let Some(end) = so_far.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
             return (so_far.len() > LONGEST_HEAD).then_some(Err(TunnelError::NotHttp));
         };
@@ -124,18 +125,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answer_is_read_to_its_end() {
-        let answer = b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n\x16\x03";
-        for end in 0..answer.len() - 2 {
-            assert_eq!(Tunnel::answer(&answer[..end]), None, "{end}");
+    fn response_is_read_to_its_end() {
+        let response = b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n\x16\x03";
+        for end in 0..response.len() - 2 {
+            assert_eq!(Tunnel::parse_response(&response[..end]), None, "{end}");
         }
-        assert_eq!(Tunnel::answer(answer), Some(Ok(answer.len() - 2)));
-        assert_eq!(Tunnel::answer(&[b'x'; LONGEST_HEAD + 1]), Some(Err(TunnelError::NotHttp)));
+        assert_eq!(Tunnel::parse_response(response), Some(Ok(response.len() - 2)));
+        assert_eq!(
+            Tunnel::parse_response(&[b'x'; LONGEST_HEAD + 1]),
+            Some(Err(TunnelError::NotHttp))
+        );
     }
 
     #[test]
     fn refusal_differs_from_failure() {
-        let kind = |head: &[u8]| Tunnel::answer(head).unwrap().unwrap_err().kind();
+        let kind = |head: &[u8]| Tunnel::parse_response(head).unwrap().unwrap_err().kind();
         assert_eq!(kind(b"HTTP/1.1 407 Who?\r\n\r\n"), FailureKind::Untrusted);
         assert_eq!(kind(b"HTTP/1.0 403 No\r\n\r\n"), FailureKind::Untrusted);
         assert_eq!(kind(b"HTTP/1.1 502 Gone\r\n\r\n"), FailureKind::NotSent);

@@ -126,8 +126,8 @@ async fn open_tunnel(tunnel: Tunnel, proxy: Stream) -> Result<Stream, BoxError> 
     let mut head = Vec::new();
     loop {
         // Byte by byte: the bytes after the head belong to the tunnel.
-        match Tunnel::answer(&head) {
-            Some(answer) => return Ok(answer.map(|_| proxy.into_inner())?),
+        match Tunnel::parse_response(&head) {
+            Some(response) => return Ok(response.map(|_| proxy.into_inner())?),
             None => head.push(proxy.read_u8().await.map_err(|_| TunnelError::NotHttp)?),
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use export_host::{Proxy, ProxyRules, TlsError};
+use export_host::{Proxy, ProxyRules, TlsError, host_and_port};
 use http::Uri;
 use rustls::ClientConfig;
 use ureq::Error;
@@ -96,7 +96,7 @@ impl ProxyConnector {
         self.attempt.connecting(format!("{}: establishing TLS", host(uri)));
         let timeout = self.attempt.timeout(details.timeout);
         let config = self.tls.as_ref().map_err(|error| Error::Other(error.clone().into()))?;
-        let tls = TlsTransport::connect(inner, config, host(uri), details, timeout)?;
+        let tls = TlsTransport::connect(inner, config, host_and_port(uri).0, details, timeout)?;
         Ok(Box::new(tls))
     }
 }

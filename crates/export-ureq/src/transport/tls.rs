@@ -19,7 +19,7 @@ pub(crate) struct TlsTransport {
 }
 
 impl TlsTransport {
-    /// Establishes TLS with `host`, in the syntax of a URL.
+    /// Establishes TLS with `host`, a name or an IP address.
     pub(crate) fn connect(
         inner: Box<dyn Transport>,
         config: &Arc<ClientConfig>,
@@ -27,8 +27,7 @@ impl TlsTransport {
         details: &ConnectionDetails<'_>,
         timeout: NextTimeout,
     ) -> Result<Self, Error> {
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let name = ServerName::try_from(bare.trim_end_matches('.').to_owned())
+        let name = ServerName::try_from(host.trim_end_matches('.').to_owned())
             .map_err(|_| Error::BadUri("its host is not a valid TLS server name".into()))?;
         let connection =
             ClientConnection::new(Arc::clone(config), name).map_err(|e| Error::Other(e.into()))?;

@@ -234,7 +234,7 @@ async fn open_tunnel(route: &Route, proxy: &Proxy, tcp: TcpStream) -> io::Result
     let mut head = Vec::new();
     loop {
         // Byte by byte: the bytes after the head belong to the tunnelled connection.
-        match Tunnel::answer(&head) {
+        match Tunnel::parse_response(&head) {
             Some(Ok(_)) => return Ok(stream),
             Some(Err(error)) => return Err(io::Error::other(error)),
             None => {
