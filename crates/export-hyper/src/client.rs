@@ -115,7 +115,9 @@ impl FromSettings for Client {
             settings;
         let transport = match transport {
             Some(own) => Transport::Own(own),
-            None => Transport::Pools(Box::new(Pools::new(Connector::new(&tls, proxies)?))),
+            None => {
+                Transport::Pools(Box::new(Pools::new(Connector::new(&tls, Arc::new(proxies))?)))
+            }
         };
         Ok(Self(Arc::new(ClientInner {
             config,

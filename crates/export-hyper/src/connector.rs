@@ -3,52 +3,80 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use export_host::{BuildError, ProxyRules, TlsOptions, Tunnel, TunnelError};
+use export_host::{
+    BuildError, CertRecorder, ProxyRules, TlsOptions, Tunnel, TunnelError, host_and_port,
+};
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, ProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::connecting::{ConnectStep, StepRecorder};
 use crate::read_after_write_error::ReadAfterWriteError;
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
-type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
+type Boxed<T, E = BoxError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 /// Connects TCP, a proxy's tunnel and TLS, all within [`CONNECT_TIMEOUT`].
 ///
 /// If this fails, no byte of a request was sent.
 #[derive(Clone)]
-pub(crate) struct Connector(HttpsConnector<ProxyConnector>);
+pub(crate) struct Connector {
+    https: HttpsConnector<ProxyConnector>,
+    steps: StepRecorder,
+}
 
 /// The timeout for a connection, all steps included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Connector {
-    pub(crate) fn new(tls: &TlsOptions, proxies: ProxyRules) -> Result<Self, BuildError> {
+    pub(crate) fn new(tls: &TlsOptions, proxies: Arc<ProxyRules>) -> Result<Self, BuildError> {
         let tls = tls.client_config()?;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
+        Ok(Self::with_configs(tls.clone(), tls, proxies, StepRecorder::default()))
+    }
+
+    /// A connector that records the steps of one connection, and the certificate of the host.
+    pub(crate) fn recording(
+        tls: &TlsOptions,
+        proxies: Arc<ProxyRules>,
+        steps: StepRecorder,
+    ) -> Result<(Self, CertRecorder), BuildError> {
+        let proxy_tls = tls.client_config()?;
+        let (tls, certificates) = tls.recording_client_config()?;
+        Ok((Self::with_configs(tls, proxy_tls, proxies, steps), certificates))
+    }
+
+    fn with_configs(
+        tls: ClientConfig,
+        proxy_tls: ClientConfig,
+        proxies: Arc<ProxyRules>,
+        steps: StepRecorder,
+    ) -> Self {
+        let tcp = TcpConnector::new(steps.clone());
         let to_proxy = HttpsConnectorBuilder::new()
-            .with_tls_config(tls.clone())
+            .with_tls_config(proxy_tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp.clone());
-        let route = ProxyConnector { tcp, to_proxy, proxies: Arc::new(proxies) };
-        let connector = HttpsConnectorBuilder::new()
+        let route = ProxyConnector { tcp, to_proxy, proxies, steps: steps.clone() };
+        let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(route);
-        Ok(Self(connector))
+        Self { https, steps }
     }
 }
 
@@ -58,18 +86,28 @@ impl Service<Uri> for Connector {
     type Future = Boxed<Self::Response>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(cx)
+        self.https.poll_ready(cx)
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let connecting = self.0.call(to);
+        let connecting = self.https.call(to);
+        let steps = self.steps.clone();
         Box::pin(async move {
             let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
-            connected
-                .unwrap_or_else(|_| Err(Box::new(ConnectTimeout)))
-                .map(ReadAfterWriteError::new)
+            let stream = connected.unwrap_or_else(|_| Err(Box::new(ConnectTimeout)))?;
+            if let MaybeHttpsStream::Https(tls) = &stream {
+                let version = tls.inner().get_ref().1.protocol_version();
+                steps.record(|| ConnectStep::Tls(Ok(version_text(version))));
+            }
+            Ok(ReadAfterWriteError::new(stream))
         })
     }
+}
+
+/// `TLS 1.3` for what rustls calls `TLSv1_3`.
+fn version_text(version: Option<ProtocolVersion>) -> String {
+    let name = version.and_then(|version| version.as_str()).unwrap_or("TLS");
+    name.replace('_', ".").replacen("TLSv", "TLS ", 1)
 }
 
 /// The server or the proxy did not accept the connection in time.
@@ -93,9 +131,10 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 /// connection, and gets no request of its own to read.
 #[derive(Clone)]
 struct ProxyConnector {
-    tcp: HttpConnector,
-    to_proxy: HttpsConnector<HttpConnector>,
+    tcp: TcpConnector,
+    to_proxy: HttpsConnector<TcpConnector>,
     proxies: Arc<ProxyRules>,
+    steps: StepRecorder,
 }
 
 impl Service<Uri> for ProxyConnector {
@@ -104,14 +143,19 @@ impl Service<Uri> for ProxyConnector {
     type Future = Boxed<Stream>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.tcp.poll_ready(cx).map_err(Into::into)
+        self.tcp.poll_ready(cx)
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
         if let Some(proxy) = self.proxies.for_url(&to) {
             let tunnel = Tunnel::new(proxy, &to);
             let connecting = self.to_proxy.call(proxy.uri().clone());
-            return Box::pin(async move { open_tunnel(tunnel, connecting.await?).await });
+            let steps = self.steps.clone();
+            return Box::pin(async move {
+                let stream = open_tunnel(tunnel, connecting.await?).await?;
+                steps.record(|| ConnectStep::Tunnel(Ok(())));
+                Ok(stream)
+            });
         }
         let direct = self.tcp.call(to);
         Box::pin(async { Ok(MaybeHttpsStream::Http(direct.await?)) })
@@ -130,5 +174,75 @@ async fn open_tunnel(tunnel: Tunnel, proxy: Stream) -> Result<Stream, BoxError> 
             Some(response) => return Ok(response.map(|_| proxy.into_inner())?),
             None => head.push(proxy.read_u8().await.map_err(|_| TunnelError::NotHttp)?),
         }
+    }
+}
+
+/// Resolves a host name and connects to one of its addresses.
+#[derive(Clone)]
+struct TcpConnector {
+    tcp: HttpConnector<Resolver>,
+    steps: StepRecorder,
+}
+
+impl TcpConnector {
+    fn new(steps: StepRecorder) -> Self {
+        let resolver = Resolver { system: GaiResolver::new(), steps: steps.clone() };
+        let mut tcp = HttpConnector::new_with_resolver(resolver);
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        Self { tcp, steps }
+    }
+}
+
+impl Service<Uri> for TcpConnector {
+    type Response = TokioIo<TcpStream>;
+    type Error = BoxError;
+    type Future = Boxed<Self::Response>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.tcp.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        // The resolver is not asked for an address.
+        if let Ok(address) = host_and_port(&to).0.parse() {
+            self.steps.record(|| ConnectStep::Name(Ok(vec![address])));
+        }
+        let connecting = self.tcp.call(to);
+        let steps = self.steps.clone();
+        Box::pin(async move {
+            let stream = connecting.await?;
+            if let Ok(address) = stream.inner().peer_addr() {
+                steps.record(|| ConnectStep::Tcp(Ok(address)));
+            }
+            Ok(stream)
+        })
+    }
+}
+
+/// The resolver of the system.
+#[derive(Clone)]
+struct Resolver {
+    system: GaiResolver,
+    steps: StepRecorder,
+}
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Boxed<Self::Response, io::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.system.poll_ready(cx)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let resolving = self.system.call(name);
+        let steps = self.steps.clone();
+        Box::pin(async move {
+            let addresses: Vec<SocketAddr> = resolving.await?.collect();
+            steps.record(|| ConnectStep::Name(Ok(addresses.iter().map(SocketAddr::ip).collect())));
+            Ok(addresses.into_iter())
+        })
     }
 }

@@ -1,13 +1,16 @@
 //! Sends requests that are not exports.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use export_core::Failure;
 use export_host::{BuildError, ProxyRules, TlsOptions};
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper_util::client::legacy::Client;
 
+use crate::connecting::Connecting;
 use crate::connector::{BoxError, Connector};
 use crate::transport::{classify, pool};
 
@@ -31,6 +34,8 @@ use crate::transport::{classify, pool};
 /// ```
 pub struct HttpSender<B> {
     pool: Client<Connector, B>,
+    tls: TlsOptions,
+    proxies: Arc<ProxyRules>,
 }
 
 impl<B> HttpSender<B>
@@ -43,7 +48,9 @@ where
     ///
     /// Fails if a CA bundle is invalid, or if there are no certificate authorities.
     pub fn new(tls: &TlsOptions, proxies: ProxyRules) -> Result<Self, BuildError> {
-        Ok(Self { pool: pool(Connector::new(tls, proxies)?, usize::MAX) })
+        let proxies = Arc::new(proxies);
+        let connector = Connector::new(tls, Arc::clone(&proxies))?;
+        Ok(Self { pool: pool(connector, usize::MAX), tls: tls.clone(), proxies })
     }
 
     /// Sends a request and waits for the head of its response, without a timeout.
@@ -54,11 +61,48 @@ where
     pub async fn send(&self, request: Request<B>) -> Result<Response<Incoming>, Failure> {
         self.pool.request(request).await.map_err(classify)
     }
+
+    /// Opens a connection as a request to `url` would, and reports each of its steps: for programs
+    /// that explain why the service cannot be reached. It is a connection of its own, over which
+    /// nothing is sent but what opens it.
+    ///
+    /// A step that takes longer than `step_timeout` fails. All steps together have to end within
+    /// 15 s, as for a request. The certificate authorities are read again.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use export_host::{ProxySettings, TlsOptions};
+    /// use export_hyper::{ConnectStep, HttpSender};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rules = ProxySettings::Environment.rules()?;
+    /// let sender: HttpSender<String> = HttpSender::new(&TlsOptions::new(), rules)?;
+    /// let url = "https://api.app.wdesk.com/".parse()?;
+    /// let mut connecting = sender.connect(&url, Duration::from_secs(5))?;
+    /// while let Some(step) = connecting.next().await {
+    ///     match step {
+    ///         ConnectStep::Name(addresses) => println!("addresses: {:?}", addresses?),
+    ///         ConnectStep::Tcp(address) => println!("connected to {}", address?),
+    ///         ConnectStep::Tunnel(opened) => opened?,
+    ///         ConnectStep::Tls(version) => println!("secured with {}", version?),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if a CA bundle is invalid now, or if there are no certificate authorities.
+    pub fn connect(&self, url: &Uri, step_timeout: Duration) -> Result<Connecting, BuildError> {
+        Connecting::new(url, &self.tls, &self.proxies, step_timeout)
+    }
 }
 
 impl<B> Clone for HttpSender<B> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone() }
+        Self { pool: self.pool.clone(), tls: self.tls.clone(), proxies: Arc::clone(&self.proxies) }
     }
 }
 

@@ -116,6 +116,7 @@
 mod checkpoints;
 mod client;
 mod clock;
+mod connecting;
 mod connector;
 mod download;
 mod drive;
@@ -131,6 +132,7 @@ mod transport;
 
 pub use checkpoints::{Blocking, CheckpointStore, Storing};
 pub use client::Client;
+pub use connecting::{ConnectStep, Connecting};
 pub use download::Download;
 pub use export::Export;
 pub use export_core;

@@ -155,22 +155,49 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
 
 /// Classifies an error by what it proves about the request.
 pub(crate) fn classify(error: Error) -> Failure {
-    let untrusted = if error.is_connect() { tls_verdict(&error) } else { tls_alert(&error) };
-    if let Some(reason) = untrusted {
+    if error.is_connect() {
+        return connection_failure(error);
+    }
+    if let Some(reason) = tls_alert(&error) {
         return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
     }
-    let kind = if error.is_connect() {
-        let tunnel = causes(&error).find_map(|cause| cause.downcast_ref::<TunnelError>());
-        tunnel.map_or(FailureKind::NotSent, TunnelError::kind)
-    } else {
-        match causes(&error).find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
-            // hyper had not sent it yet when the connection was closed.
-            Some(error) if error.is_canceled() => FailureKind::NotSent,
-            Some(error) if error.is_parse_too_large() => FailureKind::TooLong,
-            _ => FailureKind::Unanswered,
-        }
+    let kind = match causes(&error).find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
+        // hyper had not sent it yet when the connection was closed.
+        Some(error) if error.is_canceled() => FailureKind::NotSent,
+        Some(error) if error.is_parse_too_large() => FailureKind::TooLong,
+        _ => FailureKind::Unanswered,
     };
     Failure::new(kind).with_detail(root_cause(&error)).with_source(error)
+}
+
+/// Classifies an error of the connector, as [`classify`] does when a request needs the connection.
+pub(crate) fn classify_connection(error: BoxError) -> Failure {
+    connection_failure(ConnectionError(error))
+}
+
+fn connection_failure(error: impl StdError + Send + Sync + 'static) -> Failure {
+    if let Some(reason) = tls_verdict(&error) {
+        return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
+    }
+    let tunnel = causes(&error).find_map(|cause| cause.downcast_ref::<TunnelError>());
+    let kind = tunnel.map_or(FailureKind::NotSent, TunnelError::kind);
+    Failure::new(kind).with_detail(root_cause(&error)).with_source(error)
+}
+
+/// An error of the connector, as the source of a failure.
+#[derive(Debug)]
+struct ConnectionError(BoxError);
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot connect")
+    }
+}
+
+impl StdError for ConnectionError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0)
+    }
 }
 
 fn causes<'a>(

@@ -3,6 +3,7 @@
 
 mod awaits;
 mod batch;
+mod connecting;
 mod downloads;
 mod dropping;
 mod exports;
