@@ -171,7 +171,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
 }
 
 /// The error of a proxy that did not open a connection, if that is the cause.
-fn tunnel_error(failure: &Failure) -> Option<&TunnelError> {
+pub(crate) fn tunnel_error(failure: &Failure) -> Option<&TunnelError> {
     let mut cause = failure.get_ref().map(|error| error as &(dyn StdError + 'static));
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref() {

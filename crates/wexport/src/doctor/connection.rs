@@ -1,297 +1,211 @@
 //! The connection to the service, step by step: proxy, name, TCP, tunnel, TLS.
 
-use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use export_host::{
-    CertRecorder, IssuerTrust, PeerCertificate, Proxy, Tunnel, TunnelError, tls_verdict,
+use bytes::Bytes;
+use export_host::{IssuerTrust, PeerCertificate, Proxy, ProxyRules, host_and_port};
+use export_hyper::{
+    BuildError, Config, ConnectStep, Connecting, Failure, HttpSender, ProxySettings, Timestamp,
 };
-use export_hyper::{Config, ProxySettings, Timestamp};
 use http::Uri;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, lookup_host};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
+use http_body_util::Full;
 
 use super::Checks;
 use super::certificate::CertificateInfo;
+use super::requests::{Requests, reason};
 use crate::clock;
-use crate::explain::advise_on_proxy;
+use crate::explain::{advise_on_proxy, tunnel_error};
 use crate::problem::{Exit, Problem};
 use crate::settings::Settings;
 
-/// A connection to the service that was checked, and can be opened again for each request.
-#[derive(Debug)]
-pub(super) struct Connection {
-    route: Route,
-    /// The address of the proxy, or else of the service.
-    address: SocketAddr,
-}
-
-impl Connection {
-    /// Checks each step of a connection; `None` if one of them failed.
-    pub(super) async fn check(
-        settings: &Settings,
-        config: &Config,
-        step_timeout: Duration,
-        checks: &mut Checks<'_>,
-    ) -> Option<Self> {
-        let route = Route::check(settings, config, step_timeout, checks)?;
-        let addresses = resolve(&route, checks).await?;
-        let Some((address, tcp)) = connect(&route, &addresses, checks).await else {
-            checks.not_checked(&["tls"], "no connection");
+/// Checks each step of a connection, as exports open it. Returns what sends requests over such
+/// connections; `None` if a step failed.
+pub(super) async fn check(
+    settings: &Settings,
+    config: &Config,
+    step_timeout: Duration,
+    checks: &mut Checks<'_>,
+) -> Option<Requests> {
+    // `Config` has validated the URL.
+    let target: Uri = config.base_url().parse().ok()?;
+    let rules = check_proxy(settings, &target, checks)?;
+    let proxy = rules.for_url(&target).cloned();
+    let (sender, connecting) = match connect(settings, rules, &target, step_timeout) {
+        Ok(connecting) => connecting,
+        Err(error) => {
+            checks.not_checked(&["name", "connection"], "the TLS settings are invalid");
+            checks.failed("tls", &settings.build_problem(&error));
             return None;
-        };
-        let stream: BoxStream = match &route.proxy {
-            None => Box::new(tcp),
-            Some(proxy) => {
-                match with_timeout(step_timeout, open_tunnel(&route, proxy, tcp)).await {
-                    Ok(stream) => {
-                        checks.ok("tunnel", "the proxy connected to the service");
-                        stream
-                    }
-                    Err(error) => {
-                        checks.failed("tunnel", &tunnel_problem(&error));
-                        checks.not_checked(&["tls"], "no connection through the proxy");
-                        return None;
-                    }
-                }
-            }
-        };
-        if is_https(&route.target) {
-            check_tls(&route, stream, checks).await.then_some(Self { route, address })
-        } else {
-            checks.not_checked(&["tls"], "the base URL is plain http");
-            Some(Self { route, address })
         }
-    }
-
-    /// Opens the connection again.
-    pub(super) async fn open(&self) -> io::Result<BoxStream> {
-        let route = &self.route;
-        let opened = async {
-            let tcp = TcpStream::connect(self.address).await?;
-            let stream: BoxStream = match &route.proxy {
-                None => Box::new(tcp),
-                Some(proxy) => open_tunnel(route, proxy, tcp).await?,
-            };
-            match (&route.tls, is_https(&route.target)) {
-                (Ok((config, _)), true) => {
-                    let host = host_and_port(&route.target).0;
-                    Ok(Box::new(tls_connect(config, host, stream).await?) as BoxStream)
-                }
-                (_, true) => Err(io::ErrorKind::Unsupported.into()),
-                (_, false) => Ok(stream),
-            }
-        };
-        with_timeout(route.step_timeout, opened).await
-    }
-
-    /// The longest time for one step.
-    pub(super) const fn step_timeout(&self) -> Duration {
-        self.route.step_timeout
-    }
+    };
+    let walk = Walk { target, proxy, addresses: Vec::new() };
+    walk.check(connecting, checks).await.then(|| Requests::new(sender, step_timeout))
 }
 
-/// How the service is reached: directly or through a proxy, with which TLS settings.
-#[derive(Debug)]
-struct Route {
+/// Chooses the proxy, and reports which setting determines it.
+fn check_proxy(settings: &Settings, target: &Uri, checks: &mut Checks<'_>) -> Option<ProxyRules> {
+    let rules = match settings.proxy.value.rules() {
+        Ok(rules) => rules,
+        Err(error) => {
+            checks.failed("proxy", &settings.proxy_problem(&error));
+            checks.not_checked(&["name", "connection", "tls"], "the proxy is invalid");
+            return None;
+        }
+    };
+    let host = target.host().unwrap_or_default();
+    let source = &settings.proxy.source;
+    let message = match (rules.for_url(target), &settings.proxy.value, rules.exempted_by(target)) {
+        (Some(proxy), ProxySettings::Url(_), _) => format!("{proxy:?}, set by {source}"),
+        (Some(proxy), ..) => format!("{proxy:?}, set by {}", proxy.source()),
+        (None, ProxySettings::Off, _) => format!("none, set by {source}"),
+        (None, _, Some(entry)) => format!("none: the entry {entry:?} of NO_PROXY matches {host}"),
+        (None, _, None) => "none: no proxy variable is set".into(),
+    };
+    checks.ok("proxy", message);
+    Some(rules)
+}
+
+/// Begins a connection with the settings of an export.
+fn connect(
+    settings: &Settings,
+    rules: ProxyRules,
+    target: &Uri,
+    step_timeout: Duration,
+) -> Result<(HttpSender<Full<Bytes>>, Connecting), BuildError> {
+    let sender = HttpSender::new(&settings.tls(), rules)?;
+    let connecting = sender.connect(target, step_timeout)?;
+    Ok((sender, connecting))
+}
+
+/// The steps of a connection: to where, and what was found so far.
+struct Walk {
     target: Uri,
     proxy: Option<Proxy>,
-    /// The TLS settings, or why they are invalid.
-    tls: Result<(ClientConfig, CertRecorder), Problem>,
-    step_timeout: Duration,
+    addresses: Vec<IpAddr>,
 }
 
-impl Route {
-    /// Chooses the proxy, and reports which setting determines it.
-    fn check(
-        settings: &Settings,
-        config: &Config,
-        step_timeout: Duration,
+impl Walk {
+    /// Reports each step. Returns whether all succeeded.
+    async fn check(mut self, mut connecting: Connecting, checks: &mut Checks<'_>) -> bool {
+        while let Some(step) = connecting.next().await {
+            let is_ok = match step {
+                ConnectStep::Name(addresses) => self.report_name(addresses, checks),
+                ConnectStep::Tcp(Ok(address)) => {
+                    let message = format!("connected to {} at {address}", self.peer());
+                    checks.ok("connection", message);
+                    true
+                }
+                ConnectStep::Tcp(Err(failure)) => {
+                    checks.failed("connection", &self.tcp_problem(&failure));
+                    checks.not_checked(&["tls"], "no connection");
+                    false
+                }
+                ConnectStep::Tunnel(opened) => report_tunnel(opened, checks),
+                ConnectStep::Tls(version) => {
+                    self.report_tls(version, connecting.certificate(), checks)
+                }
+            };
+            if !is_ok {
+                return false;
+            }
+        }
+        if self.target.scheme_str() != Some("https") {
+            checks.not_checked(&["tls"], "the base URL is plain http");
+        }
+        true
+    }
+
+    /// The host that this machine resolves and connects to: a proxy resolves the name of the
+    /// service.
+    fn first_hop(&self) -> (&str, u16) {
+        host_and_port(self.proxy.as_ref().map_or(&self.target, Proxy::uri))
+    }
+
+    const fn peer(&self) -> &'static str {
+        if self.proxy.is_some() { "the proxy" } else { "the service" }
+    }
+
+    fn report_name(
+        &mut self,
+        addresses: Result<Vec<IpAddr>, Failure>,
         checks: &mut Checks<'_>,
-    ) -> Option<Self> {
-        // `Config` has validated the URL.
-        let target: Uri = config.base_url().parse().ok()?;
-        let rules = match settings.proxy.value.rules() {
-            Ok(rules) => rules,
-            Err(error) => {
-                checks.failed("proxy", &settings.proxy_problem(&error));
-                checks.not_checked(&["name", "connection", "tls"], "the proxy is invalid");
-                return None;
+    ) -> bool {
+        let (host, _) = self.first_hop();
+        let addresses = match addresses {
+            Ok(addresses) => addresses,
+            Err(failure) => {
+                checks.failed("name", &name_problem(host, &failure));
+                checks.not_checked(&["connection", "tls"], "the name cannot be resolved");
+                return false;
             }
         };
-        let proxy = rules.for_url(&target).cloned();
-        let host = target.host().unwrap_or_default();
-        let source = &settings.proxy.source;
-        match (&proxy, &settings.proxy.value, rules.exempted_by(&target)) {
-            (Some(proxy), ProxySettings::Url(_), _) => {
-                checks.ok("proxy", format!("{proxy:?}, set by {source}"));
-            }
-            (Some(proxy), ..) => {
-                checks.ok("proxy", format!("{proxy:?}, set by {}", proxy.source()));
-            }
-            (None, ProxySettings::Off, _) => checks.ok("proxy", format!("none, set by {source}")),
-            (None, _, Some(entry)) => {
-                checks.ok("proxy", format!("none: the entry {entry:?} of NO_PROXY matches {host}"));
-            }
-            (None, _, None) => checks.ok("proxy", "none: no proxy variable is set"),
+        let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        match texts.as_slice() {
+            [address] if address == host => checks.ok("name", format!("{host} is an IP address")),
+            texts => checks.ok("name", format!("{host} resolves to {}", texts.join(", "))),
         }
-        let tls = settings.tls().recording_client_config();
-        let tls = tls.map_err(|error| settings.tls_problem(&error));
-        Some(Self { target, proxy, tls, step_timeout })
+        self.addresses = addresses;
+        true
     }
 
-    /// The URL whose host this machine resolves: a proxy resolves the name of the service.
-    fn first_hop(&self) -> &Uri {
-        self.proxy.as_ref().map_or(&self.target, Proxy::uri)
-    }
-}
-
-/// The host without the brackets of an IPv6 address, and the port.
-fn host_and_port(uri: &Uri) -> (&str, u16) {
-    let host = uri.host().unwrap_or_default();
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let default = if is_https(uri) { 443 } else { 80 };
-    (bare, uri.port_u16().unwrap_or(default))
-}
-
-fn is_https(uri: &Uri) -> bool {
-    uri.scheme_str() == Some("https")
-}
-
-/// A TCP, tunnelled or TLS stream.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-type BoxStream = Box<dyn Stream>;
-
-async fn resolve(route: &Route, checks: &mut Checks<'_>) -> Option<Vec<SocketAddr>> {
-    let (host, port) = host_and_port(route.first_hop());
-    let addresses = match with_timeout(route.step_timeout, lookup_host((host, port))).await {
-        Ok(addresses) => addresses.collect::<Vec<_>>(),
-        Err(error) => {
-            let problem = network_problem(format!("cannot resolve {host}: {error}")).advise(
-                "check the name and this machine's DNS settings; some networks resolve external \
-                 names only through a proxy",
-            );
-            checks.failed("name", &problem);
-            checks.not_checked(&["connection", "tls"], "the name cannot be resolved");
-            return None;
-        }
-    };
-    let texts: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-    match texts.as_slice() {
-        [address] if address == host => checks.ok("name", format!("{host} is an IP address")),
-        texts => checks.ok("name", format!("{host} resolves to {}", texts.join(", "))),
-    }
-    Some(addresses)
-}
-
-async fn connect(
-    route: &Route,
-    addresses: &[SocketAddr],
-    checks: &mut Checks<'_>,
-) -> Option<(SocketAddr, TcpStream)> {
-    let peer = if route.proxy.is_some() { "the proxy" } else { "the service" };
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for &address in addresses {
-        match with_timeout(route.step_timeout, TcpStream::connect(address)).await {
-            Ok(tcp) => {
-                checks.ok("connection", format!("connected to {peer} at {address}"));
-                return Some((address, tcp));
-            }
-            Err(error) => last = error,
-        }
-    }
-    let tried: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    let message = format!("cannot connect to {peer} at {}: {last}", tried.join(", "));
-    checks.failed(
-        "connection",
-        &network_problem(message).advise(match route.proxy {
+    fn tcp_problem(&self, failure: &Failure) -> Problem {
+        let (_, port) = self.first_hop();
+        let address = |address: &IpAddr| SocketAddr::new(*address, port).to_string();
+        let tried: Vec<String> = self.addresses.iter().map(address).collect();
+        let (peer, tried, reason) = (self.peer(), tried.join(", "), reason(failure));
+        network_problem(format!("cannot connect to {peer} at {tried}: {reason}")).advise(match self
+            .proxy
+        {
             Some(_) => "check the host and port of the proxy, and that it is running",
             None => "check for a firewall; this network may require a proxy (HTTPS_PROXY)",
-        }),
-    );
-    None
-}
-
-/// Opens a tunnel through the proxy to the service.
-async fn open_tunnel(route: &Route, proxy: &Proxy, tcp: TcpStream) -> io::Result<BoxStream> {
-    let mut stream: BoxStream = Box::new(tcp);
-    if let (true, Ok((config, _))) = (is_https(proxy.uri()), &route.tls) {
-        stream = Box::new(tls_connect(config, host_and_port(proxy.uri()).0, stream).await?);
+        })
     }
-    let tunnel = Tunnel::new(proxy, &route.target);
-    stream.write_all(tunnel.request().as_bytes()).await?;
-    stream.flush().await?;
-    let mut head = Vec::new();
-    loop {
-        // Byte by byte: the bytes after the head belong to the tunnelled connection.
-        match Tunnel::parse_response(&head) {
-            Some(Ok(_)) => return Ok(stream),
-            Some(Err(error)) => return Err(io::Error::other(error)),
-            None => {
-                let byte = stream.read_u8().await;
-                head.push(byte.map_err(|_| io::Error::other(TunnelError::NotHttp))?);
+
+    /// Reports who issued the certificate, and whether it is trusted.
+    fn report_tls(
+        &self,
+        version: Result<String, Failure>,
+        peer: Option<PeerCertificate>,
+        checks: &mut Checks<'_>,
+    ) -> bool {
+        let info = peer.as_ref().and_then(|peer| CertificateInfo::parse(&peer.certificate));
+        let (peer, info) = (peer.as_ref(), info.as_ref());
+        match &version {
+            Ok(version) => report_trusted(version, peer, info, checks),
+            Err(failure) => {
+                let (host, _) = host_and_port(&self.target);
+                checks.failed("tls", &tls_problem(host, failure, peer, info));
             }
         }
+        version.is_ok()
     }
 }
 
-fn tunnel_problem(error: &io::Error) -> Problem {
-    let refused = error.get_ref().and_then(|error| error.downcast_ref::<TunnelError>());
-    let reason = tls_verdict(error).unwrap_or_else(|| error.to_string());
+fn name_problem(host: &str, failure: &Failure) -> Problem {
+    network_problem(format!("cannot resolve {host}: {}", reason(failure))).advise(
+        "check the name and this machine's DNS settings; some networks resolve external names only \
+         through a proxy",
+    )
+}
+
+fn report_tunnel(opened: Result<(), Failure>, checks: &mut Checks<'_>) -> bool {
+    match &opened {
+        Ok(()) => checks.ok("tunnel", "the proxy connected to the service"),
+        Err(failure) => {
+            checks.failed("tunnel", &tunnel_problem(failure));
+            checks.not_checked(&["tls"], "no connection through the proxy");
+        }
+    }
+    opened.is_ok()
+}
+
+fn tunnel_problem(failure: &Failure) -> Problem {
+    let reason = reason(failure);
     let problem = network_problem(format!("the proxy did not connect to the service: {reason}"));
-    match refused {
-        Some(refused) => advise_on_proxy(problem, refused),
+    match tunnel_error(failure) {
+        Some(error) => advise_on_proxy(problem, error),
         None => problem.advise("check that this is a proxy, and whether its URL is http or https"),
-    }
-}
-
-async fn tls_connect(
-    config: &ClientConfig,
-    host: &str,
-    stream: BoxStream,
-) -> io::Result<TlsStream<BoxStream>> {
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(config.clone())).connect(name, stream).await
-}
-
-/// Performs the TLS handshake, and reports who issued the certificate. Returns whether it is
-/// trusted.
-async fn check_tls(route: &Route, stream: BoxStream, checks: &mut Checks<'_>) -> bool {
-    let (config, recorder) = match &route.tls {
-        Ok(tls) => tls,
-        Err(problem) => {
-            checks.failed("tls", problem);
-            return false;
-        }
-    };
-    let host = host_and_port(&route.target).0;
-    let connected = with_timeout(route.step_timeout, tls_connect(config, host, stream)).await;
-    let peer = recorder.last();
-    let info = peer.as_ref().and_then(|peer| CertificateInfo::parse(&peer.certificate));
-    match connected {
-        Ok(stream) => {
-            let version = stream.get_ref().1.protocol_version();
-            let version = match version.and_then(|version| version.as_str()) {
-                Some(name) => name.replace('_', ".").replacen("TLSv", "TLS ", 1),
-                None => "TLS".into(),
-            };
-            report_trusted(&version, peer.as_ref(), info.as_ref(), checks);
-            true
-        }
-        Err(error) => {
-            checks.failed("tls", &tls_problem(host, &error, peer.as_ref(), info.as_ref()));
-            false
-        }
     }
 }
 
@@ -326,11 +240,11 @@ fn report_trusted(
 
 fn tls_problem(
     host: &str,
-    error: &io::Error,
+    failure: &Failure,
     peer: Option<&PeerCertificate>,
     info: Option<&CertificateInfo>,
 ) -> Problem {
-    let reason = tls_verdict(error).unwrap_or_else(|| error.to_string());
+    let reason = reason(failure);
     let (Some(peer), Some(CertificateInfo { issuer, not_after })) = (peer, info) else {
         return network_problem(format!("{host}: {reason}"))
             .advise("check that this port speaks TLS; a firewall may be closing the connection");
@@ -355,14 +269,4 @@ fn day(time: Timestamp) -> String {
 
 pub(super) fn network_problem(message: String) -> Problem {
     Problem::new(Exit::Network, message)
-}
-
-/// Fails with [`io::ErrorKind::TimedOut`] if a step takes longer than `timeout`.
-pub(super) async fn with_timeout<T>(
-    timeout: Duration,
-    step: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
-    tokio::time::timeout(timeout, step).await.unwrap_or_else(|_| {
-        Err(io::Error::new(io::ErrorKind::TimedOut, format!("timed out after {timeout:?}")))
-    })
 }

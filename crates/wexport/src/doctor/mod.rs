@@ -1,18 +1,20 @@
 //! `wexport doctor`: shows the settings, and checks each step of a connection to the service.
 //!
-//! The steps are those that a client takes for its first request. They run one by one, so that a
-//! failure belongs to one step, and the advice to that step.
+//! The connection and the requests are those of an export: the same code opens and sends them. The
+//! steps of the connection are reported one by one, so that a failure belongs to one step, and the
+//! advice to that step.
 
 mod certificate;
 mod connection;
 mod local;
+mod requests;
 mod service;
 
 use std::time::Duration;
 
 use export_hyper::Config;
 
-use self::connection::Connection;
+use self::requests::Requests;
 use crate::args::Session;
 use crate::event::CheckStatus;
 use crate::problem::{Exit, Problem};
@@ -43,7 +45,8 @@ pub(crate) struct CheckResult {
     pub(crate) advice: Vec<String>,
 }
 
-/// The longest time for one step, even if `--request-timeout` is longer.
+/// The longest time for one step of the connection, and for one request, even if `--request-timeout`
+/// is longer.
 const MAX_STEP_TIME: Duration = Duration::from_secs(5);
 
 /// The checks that need a service, in their order.
@@ -78,9 +81,9 @@ pub(crate) async fn run(
     match settings.config() {
         Ok(config) => {
             let step_timeout = settings.request_timeout.value.0.min(MAX_STEP_TIME);
-            match Connection::check(&settings, &config, step_timeout, &mut checks).await {
-                Some(connection) => {
-                    check_service(&connection, credentials, &config, &mut checks).await;
+            match connection::check(&settings, &config, step_timeout, &mut checks).await {
+                Some(requests) => {
+                    check_service(&requests, credentials, &config, &mut checks).await;
                 }
                 None => checks.not_checked(&SERVICE_CHECKS, "no connection to the service"),
             }
@@ -95,17 +98,17 @@ pub(crate) async fn run(
 }
 
 async fn check_service(
-    connection: &Connection,
+    requests: &Requests,
     credentials: Option<LoadedCredentials>,
     config: &Config,
     checks: &mut Checks<'_>,
 ) {
-    if !service::check_response(connection, config, checks).await {
+    if !service::check_response(requests, config, checks).await {
         checks.not_checked(&["token", "scopes"], "no response from the service");
         return;
     }
     match credentials {
-        Some(credentials) => service::check_token(connection, credentials, config, checks).await,
+        Some(credentials) => service::check_token(requests, credentials, config, checks).await,
         None => checks.not_checked(&["token", "scopes"], "no credentials"),
     }
 }

@@ -1,7 +1,6 @@
 //! What responds at the API's address, whether it accepts the token, and which API version is used.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::time::{Duration, SystemTime};
 
 use export_core::ExportJob;
@@ -13,82 +12,32 @@ use export_hyper::{
     ApiError, Config, DocumentExport, ErrorOrigin, ExportSpec, Failure, FailureKind, FileExport,
     Phase, PresentationExport, SpreadsheetExport,
 };
-use http::header::{DATE, HOST, LOCATION};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::header::{DATE, LOCATION};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 
 use super::Checks;
-use super::connection::{Connection, network_problem, with_timeout};
+use super::connection::network_problem;
+use super::requests::Requests;
 use crate::args::DurationArg;
 use crate::clock;
 use crate::problem::{Exit, Problem};
-use crate::settings::{LoadedCredentials, apply_headers};
+use crate::settings::LoadedCredentials;
 use crate::sunset;
 
 /// The ID of an operation that does not exist: a poll of it changes nothing at the service.
 const UNKNOWN_OPERATION: &str = "wexport-doctor";
 
-/// The longest prefix of a body that is read, in **bytes**.
-const MAX_BODY: usize = 65_536;
-
-/// Sends a request over a new connection, and reads at most [`MAX_BODY`] of the response.
-async fn send(connection: &Connection, request: Request<Vec<u8>>) -> io::Result<Response<Vec<u8>>> {
-    let stream = connection.open().await?;
-    with_timeout(connection.step_timeout(), async {
-        let (mut sender, driver) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        let received = async {
-            let request = to_origin_form(request);
-            let response = sender.send_request(request).await.map_err(io::Error::other)?;
-            let (head, mut body) = response.into_parts();
-            let mut bytes = Vec::new();
-            while let Some(frame) = body.frame().await {
-                let Ok(data) = frame.map_err(io::Error::other)?.into_data() else { continue };
-                bytes.extend_from_slice(&data[..data.len().min(MAX_BODY - bytes.len())]);
-                if bytes.len() == MAX_BODY {
-                    break;
-                }
-            }
-            Ok(Response::from_parts(head, bytes))
-        };
-        // The driver does the I/O: it has to run until the response is complete.
-        tokio::pin!(received, driver);
-        tokio::select! {
-            response = &mut received => response,
-            ended = &mut driver => match ended {
-                Ok(()) => received.await,
-                Err(error) => Err(io::Error::other(error)),
-            },
-        }
-    })
-    .await
-}
-
-/// Replaces the URL of a request by its path and a `Host` header, and adds the program's headers.
-fn to_origin_form(mut request: Request<Vec<u8>>) -> Request<Full<Bytes>> {
-    apply_headers(request.headers_mut());
-    let uri = request.uri().clone();
-    let host = uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
-    request.headers_mut().extend(host.map(|host| (HOST, host)));
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    *request.uri_mut() = path.parse::<Uri>().unwrap_or_default();
-    request.map(|body| Full::new(body.into()))
-}
-
 /// Sends a request without a token. Returns whether the service responded, and not something else.
 pub(super) async fn check_response(
-    connection: &Connection,
+    requests: &Requests,
     config: &Config,
     checks: &mut Checks<'_>,
 ) -> bool {
     let Some(request) = probe(config) else { return false };
-    let response = match send(connection, request).await {
+    let response = match requests.send(request).await {
         Ok(response) => response,
-        Err(error) => {
-            let problem = network_problem(format!("no response: {error}"))
+        Err(reason) => {
+            let problem = network_problem(format!("no response: {reason}"))
                 .advise("try again; a firewall or a proxy may be closing the connection");
             checks.failed("service", &problem);
             checks.not_checked(&["clock"], "no response");
@@ -188,13 +137,13 @@ fn check_clock(headers: &HeaderMap, now: SystemTime, checks: &mut Checks<'_>) {
 
 /// Gets a token, sends it to the API, and reports which commands its scopes allow.
 pub(super) async fn check_token(
-    connection: &Connection,
+    requests: &Requests,
     credentials: LoadedCredentials,
     config: &Config,
     checks: &mut Checks<'_>,
 ) {
-    let accepted = match get_token(connection, &credentials, config).await {
-        Ok((token, info)) => send_token(connection, &token, config).await.map(|()| info),
+    let accepted = match get_token(requests, &credentials, config).await {
+        Ok((token, info)) => send_token(requests, &token, config).await.map(|()| info),
         Err(problem) => Err(problem),
     };
     let info = match accepted {
@@ -214,7 +163,7 @@ pub(super) async fn check_token(
 }
 
 async fn get_token(
-    connection: &Connection,
+    requests: &Requests,
     credentials: &LoadedCredentials,
     config: &Config,
 ) -> Result<(Token, TokenInfo), Problem> {
@@ -230,15 +179,15 @@ async fn get_token(
             }
             TokenStep::Failed(failure) => return Err(credential_problem(&failure)),
             TokenStep::Wait(_) => break,
-            TokenStep::Transmit(request, ticket) => match send(connection, request).await {
+            TokenStep::Transmit(request, ticket) => match requests.send(request).await {
                 Ok(response) => {
                     problem = Some(token_problem(&response, config));
                     let (head, body) = response.into_parts();
                     let head = Response::from_parts(head, ());
                     source.handle_response(clock::now(), ticket, &head, &body);
                 }
-                Err(error) => {
-                    problem = Some(network_problem(format!("cannot get a token: {error}")));
+                Err(reason) => {
+                    problem = Some(network_problem(format!("cannot get a token: {reason}")));
                     let failure = Failure::new(FailureKind::Unanswered);
                     source.handle_failure(clock::now(), ticket, failure);
                 }
@@ -270,13 +219,9 @@ fn credential_problem(failure: &Failure) -> Problem {
 }
 
 /// Sends the token to the API, with a request that needs no scope.
-async fn send_token(
-    connection: &Connection,
-    token: &Token,
-    config: &Config,
-) -> Result<(), Problem> {
+async fn send_token(requests: &Requests, token: &Token, config: &Config) -> Result<(), Problem> {
     let Some(request) = authorized_probe(token, config) else { return Ok(()) };
-    match send(connection, request).await {
+    match requests.send(request).await {
         Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
             let error = api_error(&response, config);
             let message = format!("the API rejected the token: {error}");
@@ -284,7 +229,7 @@ async fn send_token(
                 .advise("it has expired, or is for another --region: get a new one"))
         }
         Ok(_) => Ok(()),
-        Err(error) => Err(network_problem(format!("no response: {error}")).advise("try again")),
+        Err(reason) => Err(network_problem(format!("no response: {reason}")).advise("try again")),
     }
 }
 

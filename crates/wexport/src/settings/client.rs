@@ -67,11 +67,7 @@ impl Settings {
         if let Some(checkpoints) = checkpoints {
             builder = builder.checkpoints(checkpoints);
         }
-        builder.build().map_err(|error| match error {
-            BuildError::Tls(error) => self.tls_problem(&error),
-            BuildError::Proxy(error) => self.proxy_problem(&error),
-            error => Problem::usage(error.to_string()),
-        })
+        builder.build().map_err(|error| self.build_problem(&error))
     }
 
     /// The trusted certificate authorities, for connections without a client.
@@ -83,8 +79,17 @@ impl Settings {
         bundles.fold(tls, |tls, path| tls.with_ca_bundle(path.as_path()))
     }
 
+    /// Explains why a client cannot be built.
+    pub(crate) fn build_problem(&self, error: &BuildError) -> Problem {
+        match error {
+            BuildError::Tls(error) => self.tls_problem(error),
+            BuildError::Proxy(error) => self.proxy_problem(error),
+            error => Problem::usage(error.to_string()),
+        }
+    }
+
     /// Explains invalid TLS settings.
-    pub(crate) fn tls_problem(&self, error: &TlsError) -> Problem {
+    fn tls_problem(&self, error: &TlsError) -> Problem {
         match error {
             TlsError::Bundle { .. } => {
                 Problem::usage(format!("{}: {error}", self.ca_bundles.source)).advise(

@@ -1,6 +1,8 @@
 //! `wexport doctor`: results, messages and exit codes.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use export_sim::{BodyKind, Certificate, Endpoint, Fault, RedirectTo, Rule, Scenario};
@@ -119,6 +121,110 @@ fn unknown_host_fails() {
     let ran = world.run(&["doctor", "-q", "--base-url", "https://no-such-host.invalid"]);
     assert_eq!(ran.code, Some(6), "{}", ran.out);
     assert!(line(&ran, "name").contains("cannot resolve no-such-host.invalid"), "{}", ran.out);
+}
+
+#[test]
+fn addresses_of_the_name_are_shown() {
+    let world = World::new();
+    let url = world.server.url().replace("127.0.0.1", "localhost");
+    let ran = world.done(&["doctor", "--base-url", &url]);
+    let line = line(&ran, "name");
+    assert!(line.contains("localhost resolves to ") && line.contains("127.0.0.1"), "{line}");
+}
+
+#[test]
+fn doctor_fails_as_an_export_does() {
+    let plain = World::new;
+    let tls = || tls_world(Certificate::Valid);
+    let (forbidding, broken) =
+        (Proxy::refusing("403 Forbidden"), Proxy::refusing("502 Bad Gateway"));
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (world, check, flag, value, reason) in [
+        (plain(), "connection", "--base-url", format!("http://{unused}"), "Connection refused"),
+        (plain(), "tunnel", "--proxy", forbidding.url(), "it responded to CONNECT with 403"),
+        (plain(), "tunnel", "--proxy", broken.url(), "it responded to CONNECT with 502"),
+        (plain(), "tls", "--ca-bundle", "no.pem".into(), "the CA bundle no.pem cannot be read"),
+        (tls(), "tls", "--ca-bundle", "other.pem".into(), "this machine does not trust"),
+        (
+            tls_world(Certificate::WrongName),
+            "tls",
+            "--ca-bundle",
+            "ca.pem".into(),
+            "its certificate is not valid for 127.0.0.1, only for wrong-name.example.net",
+        ),
+        (
+            tls_world(Certificate::Expired),
+            "tls",
+            "--ca-bundle",
+            "ca.pem".into(),
+            "its certificate has expired",
+        ),
+    ] {
+        fails_as_an_export_does(&world, check, &[flag, &value], reason);
+    }
+
+    let (world, secure) = (plain(), tls());
+    world.write("ca.pem", secure.server.ca_pem().unwrap());
+    for (url, check, reason) in [
+        (
+            secure.server.url().replace("https:", "http:"),
+            "service",
+            "it expects TLS on this port, but the URL is http",
+        ),
+        (
+            world.server.url().replace("http:", "https:"),
+            "tls",
+            "it does not speak TLS on this port",
+        ),
+    ] {
+        let flags = ["--ca-bundle", "ca.pem", "--base-url", &url];
+        fails_as_an_export_does(&world, check, &flags, reason);
+    }
+}
+
+/// Both fail with the same exit code and reason. That of doctor is the result of `check`.
+fn fails_as_an_export_does(world: &World, check: &str, flags: &[&str], reason: &str) {
+    let export = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--quiet", "--retries", "0"];
+    let exported = world.run(&[&export[..], flags].concat());
+    assert!(exported.err.contains(reason), "{check}, {reason}: {}", exported.err);
+
+    let ran = world.run(&[&["doctor", "-q"], flags].concat());
+    assert_eq!(ran.code, exported.code, "{check}, {reason}: {}", ran.out);
+    let line = line(&ran, check);
+    assert!(line.starts_with("  FAILED") && line.contains(reason), "{check}, {reason}: {line}");
+}
+
+#[test]
+fn doctor_uses_http_2_like_an_export() {
+    let world = tls_world(Certificate::Valid);
+    world.done(&["doctor", "--ca-bundle", "ca.pem"]);
+    let requests = world.server.requests();
+    assert_eq!(requests.len(), 3);
+    for request in requests {
+        // HTTP/1.1 requires this header; HTTP/2 has `:authority` instead.
+        assert_eq!(request.header("host"), None, "{request:?}");
+    }
+}
+
+#[test]
+fn endless_page_is_read_in_part() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<title>Sign in</title>";
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            // Fails if the program closes the connection without a request.
+            if client.read(&mut [0; 4_096]).is_ok_and(|read| read > 0) {
+                let mut sent = client.write_all(head.as_bytes());
+                while sent.is_ok() {
+                    sent = client.write_all(&[b' '; 4_096]);
+                }
+            }
+        }
+    });
+    let ran = World::new().run(&["doctor", "-q", "--base-url", &url]);
+    assert!(line(&ran, "service").contains("responded (200 OK) instead of Workiva: \"Sign in\""));
 }
 
 #[test]
