@@ -72,8 +72,7 @@ where
     /// ```no_run
     /// use std::time::Duration;
     ///
-    /// use export_host::{ProxySettings, TlsOptions};
-    /// use export_hyper::{ConnectStep, HttpSender};
+    /// use export_hyper::{ConnectStep, HttpSender, ProxySettings, TlsOptions};
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let rules = ProxySettings::Environment.rules()?;
