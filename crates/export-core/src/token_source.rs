@@ -47,6 +47,9 @@ pub struct TokenSource {
     failed: Option<Failed>,
     not_before: Timestamp,
     failures: u32,
+    /// Whether the current token, or the one that is requested, replaces one that was refused soon
+    /// after its issue.
+    replaces_refused: bool,
     last_number: u64,
 }
 
@@ -166,8 +169,8 @@ impl Ticket {
     }
 }
 
-/// If the service refuses a token sooner than this after its issue, another one is not requested:
-/// it would be refused as well.
+/// If the service refuses a token sooner than this after its issue, another one is requested once: a
+/// second one that is refused as soon would be followed by a third.
 const MIN_AGE_TO_REPLACE: Duration = Duration::from_secs(30);
 
 /// A token is used for at least this long, even if its `expires_in` is shorter: a short or missing
@@ -222,6 +225,7 @@ impl TokenSource {
             failed: None,
             not_before: Timestamp::EPOCH,
             failures: 0,
+            replaces_refused: false,
             last_number: 0,
         }
     }
@@ -246,9 +250,11 @@ impl TokenSource {
             if !refused && now < issued.usable_until {
                 return TokenStep::Ready(issued.token.clone());
             }
-            if refused && now.since(issued.at) < MIN_AGE_TO_REPLACE.min(issued.lifetime) {
-                return self.fail(now, unauthorized("the service rejected a newly issued token"));
+            let is_new = now.since(issued.at) < MIN_AGE_TO_REPLACE.min(issued.lifetime);
+            if refused && is_new && self.replaces_refused {
+                return self.fail(now, unauthorized("the service rejected newly issued tokens"));
             }
+            self.replaces_refused = refused && is_new;
             self.current = None;
         }
         self.request_token(now)

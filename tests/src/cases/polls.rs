@@ -82,7 +82,8 @@ pub(super) fn cases() -> Vec<Case> {
         poll("redirect-loop", EVERY, LOOP).ends("too many redirects in a row"),
         poll("login-redirect", "1", LOGIN),
         poll("403", EVERY, &status(403)).ends("poll was refused with 403"),
-        poll("409", EVERY, &status(409)).ends("poll was refused with 409"),
+        poll("409", "1", &status(409)),
+        poll("409-persistent", EVERY, &status(409)).ends("poll failed 4 times in a row"),
         poll("huge-headers", "1", r#"{"fault": "huge_headers", "count": 6}"#),
         poll("chunked", "1", r#"{"fault": "chunked"}"#),
         Case::new("status-unknown-operation")

@@ -35,14 +35,18 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("token-expires-during-export")
             .with(|case| case.token_lifetime = Duration::from_secs(2))
             .rule("submit", "1", r#"{"fault": "retry_after", "value": 2}"#),
-        Case::new("token-refused-at-submit")
-            .rule("submit", "1", &status(401))
-            .ends("the service rejected a newly issued token"),
-        Case::new("token-revoked-at-poll")
-            .rule("operation", "1", r#"{"fault": "revoke_token"}"#)
-            .ends("poll: not authorised"),
-        Case::new("token-revoked-at-download")
-            .rule("download", "1", r#"{"fault": "revoke_token"}"#)
-            .ends("fetch: not authorised"),
+        Case::new("token-refused-at-submit").rule("submit", "1", &status(401)),
+        Case::new("token-refused-at-submit-persistent")
+            .rule("submit", EVERY, &status(401))
+            .ends("submit: not authorised: 401 Unauthorized: 401Unauthorized: Unauthorized"),
+        Case::new("token-revoked-at-poll").rule("operation", "1", r#"{"fault": "revoke_token"}"#),
+        Case::new("token-revoked-at-poll-persistent")
+            .rule("operation", EVERY, &status(401))
+            .ends("poll: not authorised: 401 Unauthorized: 401Unauthorized: Unauthorized"),
+        Case::new("token-revoked-at-download").rule(
+            "download",
+            "1",
+            r#"{"fault": "revoke_token"}"#,
+        ),
     ]
 }

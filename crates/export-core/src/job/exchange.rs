@@ -40,6 +40,8 @@ pub(super) enum BodyPlan<'a> {
 pub(super) enum BodyUse<'a> {
     /// Nothing: the head decided everything, and reading the body frees the connection.
     Discard,
+    /// What a 401 says, after which the request is sent with another token.
+    Refusal(Head<'a>),
     /// The meaning of a 2xx.
     Reply(ReceivedHead<'a>),
     /// The reason of a 4xx or 5xx.

@@ -12,6 +12,7 @@ mod state;
 mod transitions;
 mod transmit;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use http::Uri;
@@ -19,6 +20,7 @@ use http::Uri;
 use self::event::Events;
 use self::schedule::Schedule;
 use self::state::{Operation, Polling, State, Submitting};
+use crate::api_error::ApiError;
 use crate::artifact::Artifact;
 use crate::config::{Config, Resubmit};
 use crate::dialect::{Dialect, OperationFacts, Repeat};
@@ -55,6 +57,8 @@ pub struct ExportJob {
     in_flight: bool,
     /// The token that the last response refused; a second refusal in a row is final.
     refused: Option<Option<TokenId>>,
+    /// What that response said.
+    refusal: Option<Box<ApiError>>,
     /// The date of the service's `Sunset` header.
     sunset: Option<Timestamp>,
     revision: u64,
@@ -150,6 +154,7 @@ impl ExportJob {
             schedule,
             in_flight: false,
             refused: None,
+            refusal: None,
             sunset: None,
             revision: 0,
             events: Events::default(),

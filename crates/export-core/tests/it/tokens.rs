@@ -108,15 +108,22 @@ fn failure_is_shared_by_all_callers() {
 }
 
 #[test]
-fn token_refused_at_once_is_not_replaced() {
-    let (mut source, id) = issued(r#","expires_in":3600"#);
-    let refused = TokenNeed::other_than(id);
-    match source.step(after(29), refused) {
+fn token_refused_at_once_is_replaced_once() {
+    let hour = r#","expires_in":3600"#;
+    let (mut source, first) = issued(hour);
+    let mut replace = |at, refused| {
+        let ticket = request(&mut source, after(at), TokenNeed::other_than(refused));
+        issue(&mut source, after(at), ticket, hour);
+        ready(&mut source, after(at), TokenNeed::any())
+    };
+    // A token that is refused later was accepted before, and may be replaced again.
+    let second = replace(29, first);
+    let third = replace(60, second);
+    let fourth = replace(80, third);
+    match source.step(after(90), TokenNeed::other_than(fourth)) {
         TokenStep::Failed(failure) => assert_eq!(failure.kind(), FailureKind::Unauthorized),
         other => panic!("{other:?}"),
     }
-    let (mut source, id) = issued(r#","expires_in":3600"#);
-    let _ = request(&mut source, after(30), TokenNeed::other_than(id));
 }
 
 #[test]

@@ -298,6 +298,10 @@ impl ExportJob {
             (Phase::Poll, 404) if self.is_within_grace(now) => {
                 self.wait_for_poll(now, received.retry_after);
             }
+            // The export was accepted, so that the request is not at fault.
+            (Phase::Poll, 400 | 409 | 422) if self.is_accepted() => {
+                self.back_off(now, error, received.retry_after);
+            }
             (Phase::Poll, _) if origin == ErrorOrigin::Gateway => {
                 self.back_off(now, error, received.retry_after);
             }

@@ -75,7 +75,13 @@ impl ExportJob {
     /// The request cannot be sent.
     pub(in crate::job) fn on_declined(&mut self, now: Timestamp, failure: Failure) {
         self.events.push(Event::Failed { at: now, phase: self.phase(), kind: failure.kind() });
-        let error = Error::of_final_failure(self.phase(), &failure).unwrap_or_else(|| {
+        let phase = self.phase();
+        if let (FailureKind::Unauthorized, Some(refusal)) = (failure.kind(), self.refusal.take()) {
+            // The service's words say more than that there is no other token.
+            let reason = AttemptError::Response(StatusCode::UNAUTHORIZED, refusal);
+            return self.end(Err(Error::Unauthorized { phase, reason }));
+        }
+        let error = Error::of_final_failure(phase, &failure).unwrap_or_else(|| {
             self.gave_up(match TokenGatewayError::of(&failure) {
                 Some(TokenGatewayError { status, page }) => {
                     AttemptError::Response(*status, Box::new(page.clone()))
@@ -116,12 +122,15 @@ impl ExportJob {
         let first_refusal = status == StatusCode::UNAUTHORIZED && self.refused.is_none();
         if status != StatusCode::UNAUTHORIZED {
             self.refused = None;
+            self.refusal = None;
         }
         match (sent.phase, status.as_u16()) {
             (_, 401) if first_refusal && self.target_is_trusted() => {
                 self.refused = Some(sent.token);
                 self.uncount_send();
                 self.wait(now, Duration::ZERO, retry_after, Why::BackOff);
+                self.in_flight = false;
+                return BodyPlan::Collect(BodyUse::Refusal(*head));
             }
             (_, 407) => {
                 let failure = Failure::new(FailureKind::Untrusted)
@@ -193,6 +202,9 @@ impl ExportJob {
         }
         match body_use {
             BodyUse::Discard => {}
+            BodyUse::Refusal(head) => {
+                self.refusal = Some(Box::new(self.dialect.error(&head, body)));
+            }
             BodyUse::Reply(received) => {
                 let reading = self.dialect.read(sent.phase, &received.head, Some(body));
                 self.apply_reading(now, &received.head, sent, reading, received.retry_after);
@@ -215,7 +227,7 @@ impl ExportJob {
             // The head has ended the job.
             _ if is_done => {}
             (_, Some(error)) => self.end(Err(error)),
-            (BodyUse::Discard, None) => {}
+            (BodyUse::Discard | BodyUse::Refusal(_), None) => {}
             (BodyUse::Error(received), None) => {
                 self.apply_error_status(now, sent, &received, b"");
             }

@@ -50,6 +50,12 @@ impl ExportJob {
         }
     }
 
+    /// Whether the service has accepted an export of this job, instead of being asked about an
+    /// operation that was started elsewhere.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.state.operation().is_some_and(|operation| operation.accepted.is_some())
+    }
+
     pub(super) fn may_send_again(&self) -> bool {
         match &self.state {
             State::Submitting(submitting) => {
