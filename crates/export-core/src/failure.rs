@@ -7,7 +7,7 @@ use core::fmt;
 
 use http::StatusCode;
 
-use crate::api_error::ApiError;
+use crate::api_error::{ApiError, ErrorOrigin};
 
 /// What is known about a request without a complete response.
 ///
@@ -137,6 +137,10 @@ fn text_of_chain(error: &dyn StdError) -> String {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(error) = TokenResponseError::of(self) {
+            // There was a response, but no token.
+            return error.fmt(f);
+        }
         f.write_str(self.kind.as_str())?;
         match &self.detail {
             Some(detail) => write!(f, ": {detail}"),
@@ -153,31 +157,48 @@ impl fmt::Debug for Failure {
 
 impl StdError for Failure {}
 
-/// The source of a failure of a token request that was answered by a gateway: the job that needs
-/// the token then ends with an error that names the gateway.
+/// The source of a failure of a token request that got a response: the job that needs the token then
+/// ends with an error that has its status.
 #[derive(Debug)]
-pub(crate) struct TokenGatewayError {
+pub(crate) struct TokenResponseError {
     pub(crate) status: StatusCode,
-    pub(crate) page: ApiError,
+    pub(crate) reason: ApiError,
 }
 
-impl TokenGatewayError {
+impl TokenResponseError {
+    /// The token endpoint responded with an error that may pass.
+    pub(crate) fn of_service(status: StatusCode) -> Self {
+        let reason = ApiError::new(ErrorOrigin::Service);
+        Self { status, reason: reason.with_message(Some("from the token endpoint")) }
+    }
+
+    /// A gateway or proxy responded instead of the token endpoint.
+    pub(crate) const fn of_gateway(status: StatusCode, page: ApiError) -> Self {
+        Self { status, reason: page }
+    }
+
     /// The source of `failure`, if it is of this type.
     pub(crate) fn of(failure: &Failure) -> Option<&Self> {
         failure.get_ref()?.downcast_ref()
     }
 }
 
-impl fmt::Display for TokenGatewayError {
+impl fmt::Display for TokenResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a gateway or proxy responded to the token request ({})", self.status)
+        let Self { status, reason } = self;
+        match reason.origin() {
+            ErrorOrigin::Gateway => {
+                write!(f, "a gateway or proxy responded to the token request ({status})")
+            }
+            _ => write!(f, "the token endpoint responded with {status}"),
+        }
     }
 }
 
-impl StdError for TokenGatewayError {}
+impl StdError for TokenResponseError {}
 
-impl From<TokenGatewayError> for Failure {
-    fn from(error: TokenGatewayError) -> Self {
+impl From<TokenResponseError> for Failure {
+    fn from(error: TokenResponseError) -> Self {
         Self::new(FailureKind::Unanswered).with_source(error)
     }
 }

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use crate::api_error::{ApiError, ErrorOrigin, printable};
 use crate::config::Limits;
 use crate::dialect::Head;
-use crate::failure::{Failure, FailureKind, TokenGatewayError};
+use crate::failure::{Failure, FailureKind, TokenResponseError};
 use crate::headers::RetryAfter;
 use crate::time::Timestamp;
 use crate::token::{InvalidToken, Token, TokenId, TokenNeed};
@@ -307,16 +307,15 @@ impl TokenSource {
                 self.issued(now, &text, expires_in, scope.as_deref());
             }
             (408 | 429 | 500..=599, _) | (_, TokenReading::Busy) => {
-                let what = format!("the token endpoint responded with {}", head.status());
-                let failure = Failure::new(FailureKind::Unanswered).with_detail(what);
-                self.retry(now, failure, retry_after);
+                let error = TokenResponseError::of_service(head.status());
+                self.retry(now, error.into(), retry_after);
             }
             (300..=399, _) => {
-                let (status, page) = (head.status(), ApiError::new(ErrorOrigin::Gateway));
-                self.fail(now, TokenGatewayError { status, page }.into());
+                let page = ApiError::new(ErrorOrigin::Gateway);
+                self.fail(now, TokenResponseError::of_gateway(head.status(), page).into());
             }
             (_, TokenReading::Foreign(page)) => {
-                let error = TokenGatewayError { status: head.status(), page };
+                let error = TokenResponseError::of_gateway(head.status(), page);
                 self.retry(now, error.into(), retry_after);
             }
             (_, TokenReading::Refused(reason)) => {

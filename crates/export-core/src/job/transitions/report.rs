@@ -11,7 +11,7 @@ use crate::api_error::{ApiError, ErrorOrigin};
 use crate::artifact::Artifact;
 use crate::dialect::{Contradiction, Head, Reading};
 use crate::error::{AttemptError, Error};
-use crate::failure::{Failure, FailureKind, TokenGatewayError};
+use crate::failure::{Failure, FailureKind, TokenResponseError};
 use crate::job::ExportJob;
 use crate::job::event::Event;
 use crate::job::exchange::{BodyPlan, BodyUse, DownloadEnd, ReceivedHead, SentRequest};
@@ -82,9 +82,9 @@ impl ExportJob {
             return self.end(Err(Error::Unauthorized { phase, reason }));
         }
         let error = Error::of_final_failure(phase, &failure).unwrap_or_else(|| {
-            self.gave_up(match TokenGatewayError::of(&failure) {
-                Some(TokenGatewayError { status, page }) => {
-                    AttemptError::Response(*status, Box::new(page.clone()))
+            self.gave_up(match TokenResponseError::of(&failure) {
+                Some(TokenResponseError { status, reason }) => {
+                    AttemptError::Response(*status, Box::new(reason.clone()))
                 }
                 None => AttemptError::Failure(failure),
             })
