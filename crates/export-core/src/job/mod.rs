@@ -125,7 +125,8 @@ impl ExportJob {
         saved.check(dialect.name(), config)?;
         let state = match &saved.operation {
             None => {
-                let again = if config.resubmit() == Resubmit::Always { saved.submits } else { 0 };
+                // A harmless submit has its whole count again, or the job could never go on.
+                let again = if may_repeat(&*dialect, config) { saved.submits } else { 0 };
                 let allowed = config.limits().max_submits.saturating_add(again);
                 State::Submitting(Submitting { sends: saved.submits, allowed })
             }
@@ -264,10 +265,14 @@ impl ExportJob {
 
     /// Whether a submit that may have arrived may be sent again.
     fn may_repeat(&self) -> bool {
-        match self.config.resubmit() {
-            Resubmit::Always => true,
-            Resubmit::Never => false,
-            Resubmit::IfHarmless => self.dialect.repeat() == Repeat::Harmless,
-        }
+        may_repeat(&*self.dialect, &self.config)
+    }
+}
+
+fn may_repeat(dialect: &dyn Dialect, config: &Config) -> bool {
+    match config.resubmit() {
+        Resubmit::Always => true,
+        Resubmit::Never => false,
+        Resubmit::IfHarmless => dialect.repeat() == Repeat::Harmless,
     }
 }

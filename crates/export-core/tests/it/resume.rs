@@ -83,18 +83,26 @@ fn crash_does_not_repeat_a_side_effect() {
 }
 
 #[test]
-fn resubmit_always_allows_as_many_sends_again() {
+fn resumed_job_submits_as_often_again() {
     let lost = || ScriptedReply::failure(FailureKind::Unanswered);
     let mut harness = Harness::new([lost(), lost(), lost()]);
     let mut job = job();
-    while harness.drive_once(&mut job).is_none() {}
+    let error = loop {
+        if let Some(outcome) = harness.drive_once(&mut job) {
+            break outcome.unwrap_err();
+        }
+    };
+    assert!(error.is_resumable(), "{error}");
     let checkpoint = job.checkpoint();
     assert_eq!(checkpoint.submits(), 3);
-    assert_eq!(Harness::new([]).run(resumed(&checkpoint)).sent.len(), 0);
-    let always = config().with_resubmit(Resubmit::Always);
-    let job = ExportJob::resume(round_trip(&checkpoint), &always).unwrap();
-    let run = Harness::new([]).then_always(lost()).run(job);
-    assert_eq!(run.sent.len(), 3);
+    for (resubmit, sends) in
+        [(Resubmit::IfHarmless, 3), (Resubmit::Always, 3), (Resubmit::Never, 0)]
+    {
+        let config = config().with_resubmit(resubmit);
+        let job = ExportJob::resume(round_trip(&checkpoint), &config).unwrap();
+        let run = Harness::new([]).then_always(lost()).run(job);
+        assert_eq!(run.sent.len(), sends, "{resubmit:?}");
+    }
 }
 
 #[test]

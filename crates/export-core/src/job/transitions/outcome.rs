@@ -71,8 +71,7 @@ impl ExportJob {
         if self.may_repeat() {
             return self.end_with(last);
         }
-        let sends = self.sends();
-        self.end(Err(Error::SubmitUnconfirmed { sends, last }));
+        self.end_unconfirmed(last);
     }
 
     pub(super) fn end_with_protocol_error(

@@ -30,9 +30,8 @@ impl ExportJob {
             self.schedule.begin(now, self.config.limits());
             self.announce_sunset(now);
             // The submits of an earlier process, which ended before a response came.
-            let sends = self.sends();
-            if sends > 0 && !self.may_send_again() {
-                self.end(Err(Error::SubmitUnconfirmed { sends, last: lost_response() }));
+            if self.sends() > 0 && !self.may_send_again() {
+                self.end_unconfirmed(lost_response());
             }
         }
         // The saved wait of an earlier process, or the wait of a response whose handle was dropped.

@@ -28,10 +28,22 @@ impl ExportJob {
         retry_after: Option<Duration>,
     ) {
         if self.phase() == Phase::Submit && !self.may_send_again() {
-            let sends = self.sends();
-            return self.end(Err(Error::SubmitUnconfirmed { sends, last }));
+            return self.end_unconfirmed(last);
         }
         self.back_off(now, last, retry_after);
+    }
+
+    /// Ends a job whose submit may have arrived, and is not sent again. If a second export would do no
+    /// harm, only the number of requests is exhausted, and the job can be resumed.
+    pub(super) fn end_unconfirmed(&mut self, last: AttemptError) {
+        let sends = self.sends();
+        let error = if self.may_repeat() {
+            self.schedule.failures = self.schedule.failures.saturating_add(1);
+            self.gave_up(last)
+        } else {
+            Error::SubmitUnconfirmed { sends, last }
+        };
+        self.end(Err(error));
     }
 
     /// Takes the last submit out of the count of those that may have arrived: it certainly started no
