@@ -104,6 +104,9 @@ pub const SECRET: &str = "s3cret-of-the-client";
 /// A token that the service accepts.
 pub const TOKEN: &str = "t0ken-from-elsewhere";
 
+/// The length of the exported file: three pieces of at most 500 bytes.
+pub(crate) const LENGTH: usize = 1206;
+
 /// The end of a successful case.
 pub(crate) const FILE: &str = "the file, whole";
 
@@ -202,6 +205,7 @@ impl Case {
             .with_operations_rate(0.0)
             .with_downloads(self.downloads)
             .with_framing(self.framing)
+            .with_artifact_size(LENGTH as u64)
             .with_scenario(scenario)
             .with_seed(1);
         match self.tls {

@@ -8,7 +8,7 @@ use super::{
     CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, HTML_PAGE, LOOP, close_at, status, status_body,
     status_retry_after,
 };
-use crate::case::{Case, Goal};
+use crate::case::{Case, Goal, LENGTH};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = sources();
@@ -58,7 +58,7 @@ fn interruptions() -> Vec<Case> {
         download("cut", "1", &close_at(100)),
         download("cut-chunked", "1", &close_at(100)).with(chunked),
         download("cut-twice", r#"{"to": 2}"#, &close_at(100)),
-        download("cut-before-last-byte", "1", &close_at(1205)),
+        download("cut-before-last-byte", "1", &close_at(LENGTH - 1)),
         download("cut-repeatedly", EVERY, &close_at(500)),
         download("cut-at-start-persistent", EVERY, CLOSE_AFTER_HEAD)
             .ends("the response was cut off"),
@@ -140,9 +140,9 @@ fn responses() -> Vec<Case> {
             .ends("the body is compressed"),
         download("huge-headers", "1", r#"{"fault": "huge_headers", "count": 6}"#),
         Case::new("download-over-size-limit")
-            .with(|case| case.goal = Goal::File(1205))
+            .with(|case| case.goal = Goal::File(LENGTH - 1))
             .ends("the 1205 bytes"),
-        Case::new("download-at-size-limit").with(|case| case.goal = Goal::File(1206)),
+        Case::new("download-at-size-limit").with(|case| case.goal = Goal::File(LENGTH)),
         Case::new("download-403-at-storage-persistent")
             .with(|case| case.downloads = Downloads::Signed)
             .with(no_interval)

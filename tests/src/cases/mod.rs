@@ -38,7 +38,7 @@ const LOGIN: &str = r#"{"fault": "redirect", "to": {"url": "https://login.exampl
 const LOOP: &str = r#"{"fault": "redirect", "to": "itself"}"#;
 
 /// Closes the connection after this number of bytes of the body.
-fn close_at(byte: u32) -> String {
+fn close_at(byte: usize) -> String {
     format!(r#"{{"fault": "close", "at": {{"byte": {byte}}}}}"#)
 }
 

@@ -18,7 +18,8 @@ fn export_prints_events() {
     };
     let scenario =
         Scenario::default().with_rule(Rule::new(Endpoint::Operation, busy).on(Nth::Only(1)));
-    let world = World::with(quick().with_scenario(scenario));
+    // A file that arrives in one piece has one event of progress.
+    let world = World::with(quick().with_artifact_size(1206).with_scenario(scenario));
     let ran = world.done(&["document", "d1", "-f", "pdf", "--json", "--poll-interval", "1ms"]);
     assert!(events(&ran.out).iter().all(|event| event["v"] == 1));
     assert_eq!(ran.err, "");
