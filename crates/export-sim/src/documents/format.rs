@@ -55,11 +55,11 @@ impl Format {
         }
     }
 
-    /// The bytes at the start of a file of this format.
+    /// The bytes at the start of a file of this format. Empty for CSV, which has none.
     #[must_use]
     pub const fn magic(self) -> &'static [u8] {
         match self {
-            Self::Csv => b"item,amount\r\n",
+            Self::Csv => b"",
             Self::CsvZip | Self::Docx | Self::Pptx | Self::Xlsx => b"PK\x03\x04",
             Self::Pdf => b"%PDF-1.7\n",
             Self::TarGz => b"\x1f\x8b\x08",

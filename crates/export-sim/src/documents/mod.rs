@@ -1,23 +1,15 @@
 //! The exported files: small real documents, files from a folder, or a generated pattern of any size.
 
-mod archive;
-mod csv;
-mod document;
-mod docx;
 mod folder;
 mod format;
-mod pdf;
-mod pptx;
+mod report;
 mod synthetic;
-mod xhtml;
-mod xlsx;
-mod xml;
 
 use std::io;
 
-pub(crate) use self::document::Document;
 pub(crate) use self::folder::find;
 pub use self::format::Format;
+pub(crate) use self::report::Report;
 pub(crate) use self::synthetic::Pattern;
 use crate::Payload;
 use crate::config::Content;
@@ -49,7 +41,7 @@ pub(crate) fn create(
     let file_name = format!("{}.{}", name.unwrap_or_else(|| request.name()), format.extension());
     let (file_name, media_type, payload) = match content {
         Content::Documents => {
-            let bytes = write(&Document::new(request, fingerprint), format)?;
+            let bytes = request.report().numbered(format, fingerprint);
             (file_name, format.media_type(), bytes.into())
         }
         Content::Synthetic(length) => {
@@ -66,17 +58,4 @@ pub(crate) fn create(
     };
     let etag = format!("\"{:016x}\"", hash(fingerprint, &payload.len().to_le_bytes()));
     Ok(Artifact { file_name, media_type, etag, payload })
-}
-
-fn write(document: &Document, format: Format) -> io::Result<Vec<u8>> {
-    match format {
-        Format::Csv => Ok(csv::write(document.first_part()).into_bytes()),
-        Format::CsvZip => archive::zip_of_sheets(document),
-        Format::Docx => docx::write(document),
-        Format::Pdf => Ok(pdf::write(document)),
-        Format::Pptx => pptx::write(document),
-        Format::TarGz => archive::tar_gz(document),
-        Format::Xhtml => Ok(xhtml::write(document).into_bytes()),
-        Format::Xlsx => xlsx::write(document),
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use export_sim::Format;
+
 use crate::fixture::{config, fixture, header, text};
 use crate::lifecycle::EXPORTS;
 
@@ -22,6 +24,18 @@ fn unzip(bytes: Vec<u8>) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The names of the files in a gzipped tar archive.
+fn untar(bytes: &[u8]) -> Vec<String> {
+    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(bytes));
+    let mut names = Vec::new();
+    for entry in tar.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        names.push(entry.path().unwrap().display().to_string());
+        assert!(std::io::copy(&mut entry, &mut std::io::sink()).unwrap() > 0);
+    }
+    names
+}
+
 #[test]
 fn same_request_gives_same_bytes() {
     for (path, body, _) in EXPORTS {
@@ -31,100 +45,95 @@ fn same_request_gives_same_bytes() {
 
 #[test]
 fn id_and_options_change_the_bytes() {
-    for body in [r#"{"format":"pdf"}"#, r#"{"format":"docx"}"#, r#"{"format":"xhtml"}"#] {
-        let first = export("/documents/d1/export", body);
-        assert_ne!(first, export("/documents/d2/export", body));
-        let option = body.replace('}', r#","sections":["a"]}"#);
-        assert_ne!(first, export("/documents/d1/export", &option));
+    for config in [config(), config().with_artifact_size(1000)] {
+        for (path, body, _) in EXPORTS.iter().filter(|(path, ..)| path.contains("1/export")) {
+            let file =
+                |path: &str, body: &str| fixture(config.clone()).export(path, body).into_body();
+            let first = file(path, body);
+            let other = file(&path.replace("1/export", "2/export"), body);
+            assert_ne!(first, other, "{path} {body}");
+            assert_eq!(first.len(), other.len(), "{path} {body}");
+        }
+        let file =
+            |body: &str| fixture(config.clone()).export("/documents/d1/export", body).into_body();
+        assert_ne!(file(r#"{"format":"pdf"}"#), file(r#"{"format":"pdf","sections":["a"]}"#));
     }
-    let size = || config().with_artifact_size(1000);
-    let file = |path, body| fixture(size()).export(path, body).into_body();
-    let first = file("/documents/d1/export", r#"{"format":"pdf"}"#);
-    assert_ne!(first, file("/documents/d2/export", r#"{"format":"pdf"}"#));
-    assert_ne!(first, file("/documents/d1/export", r#"{"format":"pdf","sections":["a"]}"#));
 }
 
 #[test]
-fn pdf_xref_table_is_correct() {
-    let pdf = export("/documents/d1/export", r#"{"format":"pdf","sections":["a (b)","Ü\\"]}"#);
-    let find = |what: &[u8]| pdf.windows(what.len()).rposition(|window| window == what).unwrap();
-    assert!(pdf.starts_with(b"%PDF-1.7") && pdf.ends_with(b"%%EOF\n"));
-    let table = String::from_utf8_lossy(&pdf[find(b"xref\n0 ")..]).into_owned();
-    let start = table.split("startxref\n").nth(1).unwrap().lines().next().unwrap();
-    assert_eq!(start.parse::<usize>().unwrap(), find(b"xref\n0 "));
-    let offsets = table.lines().filter_map(|line| line.strip_suffix(" 00000 n "));
-    let mut count = 0;
-    for (n, offset) in (1..).zip(offsets) {
-        let object = format!("{n} 0 obj\n");
-        let offset: usize = offset.parse().unwrap();
-        assert!(pdf[offset..].starts_with(object.as_bytes()), "object {n}");
-        count = n;
-    }
-    assert!(count >= 5);
-    assert!(String::from_utf8_lossy(&pdf).contains(r"(a \(b\)) Tj"));
-}
-
-#[test]
-fn pdf_page_has_requested_size() {
-    let page = |options: &str| {
-        let body = format!(r#"{{"format":"pdf","pdfOptions":{{{options}}}}}"#);
-        let pdf = export("/spreadsheets/s1/export", &body);
-        let text = String::from_utf8_lossy(&pdf).into_owned();
-        text.split("/MediaBox [ ").nth(1).unwrap().split(" ]").next().unwrap().to_owned()
-    };
-    assert_eq!(page(""), "0 0 612.00 792.00");
-    assert_eq!(page(r#""pageOrientation":"landscape""#), "0 0 792.00 612.00");
-    assert_eq!(page(r#""pageWidth":5,"pageHeight":3"#), "0 0 360.00 216.00");
-}
-
-#[test]
-fn office_file_has_requested_parts() {
-    for (path, body, part) in [
-        ("/documents/d1/export", r#"{"format":"docx","sections":["A<B"]}"#, "word/document.xml"),
-        ("/spreadsheets/d1/export", r#"{"format":"xlsx","sheets":["A<B"]}"#, "xl/workbook.xml"),
-        (
-            "/presentations/d1/export",
-            r#"{"format":"pptx","slides":["A<B"]}"#,
-            "ppt/slides/slide2.xml",
-        ),
-    ] {
-        let files = unzip(export(path, body));
-        assert_eq!(files[0].0, "[Content_Types].xml", "{path}");
-        let (_, content) = files.iter().find(|(name, _)| name == part).unwrap();
-        assert!(content.contains("A&lt;B"), "{content}");
-        for (name, _) in files.iter().skip(1).filter(|(name, _)| !name.ends_with(".rels")) {
-            let declared = files[0].1.contains(&format!("PartName=\"/{name}\""));
-            assert!(declared, "{name} has no content type");
+fn documents_are_valid_in_their_formats() {
+    for (path, body, _) in EXPORTS {
+        let mut fixture = fixture(config());
+        let file = fixture.export(path, body).into_body().to_vec();
+        let format = fixture.service.exports()[0].format();
+        assert!(file.starts_with(format.magic()), "{path} {body}");
+        match format {
+            Format::Pdf => check_pdf(&file),
+            Format::Docx => check_office(file, "word/document.xml"),
+            Format::Xlsx => check_office(file, "xl/workbook.xml"),
+            Format::Pptx => check_office(file, "ppt/presentation.xml"),
+            Format::Xhtml => assert!(String::from_utf8(file).unwrap().contains("</body></html>")),
+            Format::Csv => check_csv(&String::from_utf8(file).unwrap()),
+            Format::CsvZip => unzip(file).iter().for_each(|(_, sheet)| check_csv(sheet)),
+            Format::TarGz => assert!(!untar(&file).is_empty()),
+            _ => unreachable!("{format:?}"),
         }
     }
+}
+
+/// The end of a PDF names the place of its cross-reference table.
+fn check_pdf(pdf: &[u8]) {
+    let text = String::from_utf8_lossy(&pdf[pdf.len() - 40..]).into_owned();
+    let (_, end) = text.split_once("startxref\n").unwrap();
+    let (start, end) = end.split_once('\n').unwrap();
+    assert_eq!(end, "%%EOF\n");
+    assert!(pdf[start.parse::<usize>().unwrap()..].starts_with(b"xref\n"));
+}
+
+fn check_office(file: Vec<u8>, main: &str) {
+    let files = unzip(file);
+    let (_, types) = files.iter().find(|(name, _)| name == "[Content_Types].xml").unwrap();
+    assert!(types.contains(&format!("PartName=\"/{main}\"")), "{types}");
+    assert!(files.iter().any(|(name, content)| name == main && content.starts_with("<?xml ")));
+}
+
+fn check_csv(sheet: &str) {
+    assert!(sheet.lines().count() > 10);
+    assert!(sheet.contains(",2025,2024\n"), "{sheet}");
+}
+
+#[test]
+fn pdf_is_of_the_exported_kind() {
+    let pdf = |path: &str, body: &str| {
+        let pdf = export(path, body);
+        check_pdf(&pdf);
+        pdf.len()
+    };
+    let body = r#"{"format":"pdf"}"#;
+    let document = pdf("/documents/d1/export", body);
+    let spreadsheet = pdf("/spreadsheets/s1/export", body);
+    let presentation = pdf("/presentations/p1/export", body);
+    assert!(document != spreadsheet && document != presentation && spreadsheet != presentation);
+    let body = r#"{"kind":"Spreadsheet","spreadsheetExport":{"format":"pdf"}}"#;
+    assert_eq!(pdf("/files/s1/export", body), spreadsheet);
+    let body = r#"{"kind":"Presentation","presentationExport":{"format":"pdf"}}"#;
+    assert_eq!(pdf("/files/p1/export", body), presentation);
 }
 
 #[test]
 fn csv_of_whole_spreadsheet_is_a_zip() {
     let files = unzip(export("/spreadsheets/s1/export", r#"{"format":"csv"}"#));
     let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["1 Part 1.csv", "2 Part 2.csv"]);
-    assert!(files.iter().all(|(_, sheet)| sheet.starts_with("item,amount\r\n")));
-    let one = export("/spreadsheets/s1/export", r#"{"format":"csv","sheets":["a,\"b\""]}"#);
-    assert!(String::from_utf8(one).unwrap().contains("\"Total of a,\"\"b\"\"\","));
+    assert_eq!(names, ["Balance sheet.csv", "Cash flow.csv", "Income statement.csv"]);
+    let one = export("/spreadsheets/s1/export", r#"{"format":"csv","sheets":["a"]}"#);
+    assert!(String::from_utf8(one).unwrap().starts_with(&files[2].1));
 }
 
 #[test]
 fn folder_is_exported_as_tar_gz() {
-    let bytes =
-        export("/files/f1/export", r#"{"kind":"Folder","folderExport":{"removeLinks":true}}"#);
-    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&bytes[..]));
-    let mut order = String::new();
-    let mut names = Vec::new();
-    for entry in tar.entries().unwrap() {
-        let mut entry = entry.unwrap();
-        names.push(entry.path().unwrap().display().to_string());
-        if names.len() == 1 {
-            entry.read_to_string(&mut order).unwrap();
-        }
-    }
-    assert_eq!(names, ["Export of f1/order.txt", "Export of f1/document.xhtml"]);
-    assert_eq!(order, "folderExport.removeLinks: true\nkind: Folder\n");
+    let body = r#"{"kind":"Folder","folderExport":{"removeLinks":true}}"#;
+    let names = untar(&export("/files/f1/export", body));
+    assert_eq!(names, ["folder/figures.csv", "folder/report.xhtml"]);
 }
 
 #[test]

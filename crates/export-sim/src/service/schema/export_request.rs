@@ -1,6 +1,6 @@
 use serde_json::{Map, Value};
 
-use crate::documents::Format;
+use crate::documents::{Format, Report};
 use crate::service::route::ExportKind;
 
 /// A validated export request.
@@ -9,7 +9,7 @@ pub(crate) struct ExportRequest {
     name: String,
     format: Format,
     kind: Kind,
-    parts: Vec<String>,
+    report: Report,
     options: Vec<(String, String)>,
 }
 
@@ -39,18 +39,23 @@ impl ExportRequest {
         };
         let mut options = Vec::new();
         flatten("", body, &mut options);
-        let parts = parts(body);
         let source = body.get("workivaFileExportOptions").and_then(|it| it.get("sourceId"));
         let name = source.and_then(Value::as_str).or_else(|| ids.last().map(String::as_str));
-        let spreadsheet = kind == ExportKind::Spreadsheet || body.contains_key("spreadsheetExport");
+        let report = if kind == ExportKind::Spreadsheet || body.contains_key("spreadsheetExport") {
+            Report::Spreadsheet
+        } else if kind == ExportKind::Presentation || body.contains_key("presentationExport") {
+            Report::Presentation
+        } else {
+            Report::Document
+        };
         Self {
             name: name.unwrap_or("export").to_owned(),
             format: match format {
-                Format::Csv if spreadsheet && parts.len() != 1 => Format::CsvZip,
+                Format::Csv if report == Report::Spreadsheet && sheets(body) != 1 => Format::CsvZip,
                 format => format,
             },
             kind: if uploaded { Kind::Uploaded } else { Kind::Converted },
-            parts,
+            report,
             options,
         }
     }
@@ -71,9 +76,8 @@ impl ExportRequest {
         }
     }
 
-    /// The requested sections, sheets or slides. Empty if all are requested.
-    pub(crate) fn parts(&self) -> &[String] {
-        &self.parts
+    pub(crate) fn report(&self) -> Report {
+        self.report
     }
 
     /// All values of the body with their paths, sorted by path.
@@ -85,18 +89,6 @@ impl ExportRequest {
     pub(crate) fn mails(&self) -> bool {
         self.options().any(|(name, value)| name.ends_with("emailOnComplete") && value == "true")
     }
-
-    /// The width and height of a page, in inches.
-    pub(crate) fn page(&self) -> (f64, f64) {
-        let value = |end: &str| self.options().find(|(name, _)| name.ends_with(end));
-        let inches = |end: &str| value(end).and_then(|(_, inches)| inches.parse().ok());
-        let (width, height) =
-            (inches("pageWidth").unwrap_or(8.5), inches("pageHeight").unwrap_or(11.0));
-        match value("pageOrientation") {
-            Some((_, "landscape")) => (height, width),
-            _ => (width, height),
-        }
-    }
 }
 
 fn nested(body: &Map<String, Value>, name: &str, default: Format) -> Format {
@@ -104,13 +96,10 @@ fn nested(body: &Map<String, Value>, name: &str, default: Format) -> Format {
     format.and_then(Format::from_name).unwrap_or(default)
 }
 
-fn parts(body: &Map<String, Value>) -> Vec<String> {
-    let nested = ["documentExport", "spreadsheetExport", "presentationExport"];
-    let objects = nested.iter().filter_map(|name| body.get(*name)?.as_object()).chain([body]);
-    let lists = objects.flat_map(|object| {
-        ["sections", "sheets", "slides"].into_iter().filter_map(|name| object.get(name)?.as_array())
-    });
-    lists.flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+/// The number of requested sheets; 0 if all are requested.
+fn sheets(body: &Map<String, Value>) -> usize {
+    let nested = body.get("spreadsheetExport").and_then(|export| export.get("sheets"));
+    nested.or_else(|| body.get("sheets")).and_then(Value::as_array).map_or(0, Vec::len)
 }
 
 fn flatten(path: &str, object: &Map<String, Value>, options: &mut Vec<(String, String)>) {
