@@ -35,13 +35,7 @@ const VERSION: u32 = 1;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
     /// A job is started or resumed.
-    Started {
-        #[serde(rename = "what")]
-        subject: Subject,
-        api_version: String,
-        base_url: String,
-        resumed: bool,
-    },
+    Started { subject: Subject, api_version: String, base_url: String, resumed: bool },
     /// A request is about to be sent. The values in the URL's query are redacted.
     Sending { phase: String, method: String, url: String },
     /// The head of a response was received.
@@ -54,11 +48,7 @@ pub(crate) enum Event {
         request_id: Option<String>,
     },
     /// There was no response, or an incomplete one.
-    NoAnswer {
-        phase: String,
-        #[serde(rename = "why")]
-        reason: String,
-    },
+    NoAnswer { phase: String, reason: String },
     /// The service accepted the export.
     Accepted { operation: String },
     /// The operation has a new status, as the service spells it.
@@ -68,7 +58,6 @@ pub(crate) enum Event {
         seconds: f64,
         until: String,
         /// `retry_after`, `pace`, `back_off`, `resumed` or `turn`.
-        #[serde(rename = "why")]
         reason: String,
     },
     /// A download starts, or continues at an offset.
@@ -91,10 +80,7 @@ pub(crate) enum Event {
     /// The service marks the endpoint in use as deprecated, without a date.
     Deprecated,
     /// The service sent something unexpected, which was ignored.
-    Ignored {
-        #[serde(rename = "what")]
-        description: String,
-    },
+    Ignored { description: String },
     /// A problem that does not stop the run.
     Warning { message: String },
     /// The file is complete.
@@ -123,18 +109,11 @@ pub(crate) enum Event {
         original_request: Option<String>,
     },
     /// A setting, and where its value is from (`wexport doctor`).
-    Setting {
-        name: String,
-        value: String,
-        #[serde(rename = "from")]
-        source: String,
-    },
+    Setting { name: String, value: String, source: String },
     /// The result of a check (`wexport doctor`).
     Check {
         name: String,
-        #[serde(rename = "standing")]
         status: CheckStatus,
-        #[serde(rename = "what")]
         message: String,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         advice: Vec<String>,
@@ -171,18 +150,17 @@ pub(crate) struct Failure {
     /// The program's exit code.
     pub(crate) exit_code: u8,
     /// What failed, in one sentence.
-    #[serde(rename = "what")]
     pub(crate) message: String,
-    /// The item of an export of a batch, which may fail before its `started` event.
+    /// What is exported, for an export of a batch: it may fail before its `started` event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) export: Option<Subject>,
+    pub(crate) subject: Option<Subject>,
     #[serde(flatten)]
     pub(crate) facts: crate::problem::Facts,
     /// What to do, the most likely remedy first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) advice: Vec<String>,
     /// Whether it is safe to try again, and how.
-    #[serde(rename = "again", default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) retry: Option<String>,
 }
 
@@ -253,7 +231,7 @@ pub(crate) struct BatchEnd {
     /// The number of exports that have not ended.
     pub(crate) left: u64,
     /// The number of those that were never submitted.
-    pub(crate) not_begun: u64,
+    pub(crate) not_started: u64,
     /// The duration of this run.
     pub(crate) seconds: f64,
     /// The program's exit code.
@@ -343,7 +321,7 @@ impl From<&Problem> for Failure {
         Self {
             exit_code: problem.exit.code(),
             message: problem.message.clone(),
-            export: None,
+            subject: None,
             facts: (*problem.facts).clone(),
             advice: problem.advice.clone(),
             retry: problem.retry.clone(),

@@ -231,7 +231,7 @@ fn advise_on_refusal(
 fn add_api_error(problem: &mut Problem, reason: &ApiError) {
     let facts = &mut problem.facts;
     facts.code = reason.code().map(String::from);
-    facts.message = reason.message().map(String::from);
+    facts.service_message = reason.message().map(String::from);
     if let Some(target) = reason.target() {
         facts.details.push(format!("target: {target}"));
     }

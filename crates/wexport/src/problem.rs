@@ -33,7 +33,7 @@ pub(crate) struct Facts {
     pub(crate) code: Option<String>,
     /// The service's error message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) message: Option<String>,
+    pub(crate) service_message: Option<String>,
     /// The service's errors about single fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) details: Vec<String>,
@@ -78,11 +78,11 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "error: {}", self.message)?;
         let mut line = |name: &str, text: &str| writeln!(f, "  {name:<17} {text}");
-        let Facts { phase, status: _, code, message, details, .. } = &*self.facts;
+        let Facts { phase, status: _, code, service_message, details, .. } = &*self.facts;
         if let Some(phase) = phase {
             line("phase:", phase)?;
         }
-        match (code, message) {
+        match (code, service_message) {
             (Some(code), Some(message)) => line("service:", &format!("{code}: {message}"))?,
             (Some(text), None) | (None, Some(text)) => line("service:", text)?,
             (None, None) => {}

@@ -29,7 +29,6 @@ pub(crate) struct Receipt {
     pub(crate) sha256: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) media_type: Option<String>,
-    #[serde(rename = "what")]
     pub(crate) subject: Subject,
     /// The path and the body of the request. `None` for an operation that was started elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]

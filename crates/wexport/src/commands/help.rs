@@ -153,36 +153,37 @@ const JSON: &str = "\
 With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
 (if state is kept), row (in a batch), and the members of the event:
 
-  started       what {kind, id, format}, api_version, base_url, resumed
+  started       subject {kind, id, format}, api_version, base_url, resumed
   sending       phase (submit, poll, fetch), method, url
   answered      phase, status, retry_after_seconds, request_id
-  no_answer     phase, why
+  no_answer     phase, reason
   accepted      operation
   status        status
-  waiting       seconds, until, why (retry_after, pace, back_off, resumed, turn)
+  waiting       seconds, until, reason (retry_after, pace, back_off, resumed,
+                turn)
   downloading   offset, length
   progress      bytes, length
   uploading     url, length
   sunset        endpoint, date, days_left, successor
   deprecated
-  ignored       what
+  ignored       description
   warning       message
   operation     operation, status, is_ready, created, updated, original_request
   done          file, bytes, media_type, operation, original_request
-  setting       name, value, from
-  check         name, standing (ok, warning, failed, not_checked), what, advice
+  setting       name, value, source
+  check         name, status (ok, warning, failed, not_checked), message, advice
   diagnosis     exit_code
   skipped       file
   interrupted   exit_code
-  error         exit_code, what, export {kind, id, format}, phase, status, code,
-                message, details, request_id, original_request, operation,
-                advice, again
+  error         exit_code, message, subject {kind, id, format}, phase, status,
+                code, service_message, details, request_id, original_request,
+                operation, advice, retry
   batch_started source, exports, done, skipped, failed, left, resumed,
                 api_version, base_url
   totals        exports, done, skipped, failed, to_submit, open (accepted),
                 to_download, uploading, under_way (with a request in flight),
                 polls_per_second, held_seconds, held_until, seconds_left
-  batch_done    exports, done, skipped, failed, left, not_begun, seconds,
+  batch_done    exports, done, skipped, failed, left, not_started, seconds,
                 exit_code
 
 In a batch, row is the number of the export in its list, and job is BATCH/ROW.

@@ -28,9 +28,7 @@ pub(crate) struct Job {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct JobRecord {
     version: u32,
-    #[serde(rename = "what")]
     pub(crate) subject: Subject,
-    #[serde(rename = "place")]
     pub(crate) destination: Destination,
     #[serde(flatten)]
     pub(crate) run: RunDescription,

@@ -93,7 +93,7 @@ pub(crate) struct RunDescription {
     #[serde(default, skip_serializing_if = "RunOptions::is_default")]
     pub(crate) options: RunOptions,
     /// How the last run ended; `None` while it runs, and if it was killed.
-    #[serde(rename = "ending", default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) end: Option<RunEnd>,
 }
 
@@ -216,7 +216,7 @@ impl RowStatus {
 
 /// How an export ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "standing", rename_all = "snake_case")]
+#[serde(tag = "status", rename_all = "snake_case")]
 pub(crate) enum RowEnd {
     /// The file is at its destination.
     Done {
@@ -248,7 +248,6 @@ pub(crate) struct RowResult {
     pub(crate) row: u64,
     /// The line of the list, from 1.
     pub(crate) line: u64,
-    #[serde(rename = "what")]
     pub(crate) subject: Subject,
     #[serde(flatten)]
     pub(crate) end: RowEnd,

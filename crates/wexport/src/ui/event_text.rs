@@ -73,9 +73,9 @@ pub(super) const fn unfinished(totals: &Totals) -> [(u64, &'static str); 4] {
 
 /// The message for the end of a run.
 pub(super) fn ended(end: &BatchEnd) -> String {
-    let BatchEnd { exports, ended, left, not_begun, seconds: took, .. } = end;
+    let BatchEnd { exports, ended, left, not_started, seconds: took, .. } = end;
     let (counts, took) = (end_counts(*exports, *ended), duration(seconds(*took)));
-    match (left, not_begun) {
+    match (left, not_started) {
         (0, _) => format!("finished: {counts} in {took}"),
         (left, 0) => format!("stopped: {counts}, {left} left after {took}"),
         (left, not_started) => {

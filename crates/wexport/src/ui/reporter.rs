@@ -175,7 +175,7 @@ impl Reporter {
     /// Reports that an export failed.
     pub(crate) fn export_failed(&self, export: u64, subject: &Subject, problem: &Problem) {
         let named = self.inner().batch.is_some().then(|| subject.clone());
-        let failure = Failure { export: named, ..problem.into() };
+        let failure = Failure { subject: named, ..problem.into() };
         self.export_event(export, Event::Error(Box::new(failure)));
     }
 
@@ -219,8 +219,8 @@ impl Reporter {
         }
     }
 
-    /// Reports the end of a batch. `not_begun` is the number of exports for which nothing was sent.
-    pub(crate) fn batch_done(&self, not_begun: u64, exit: Exit) {
+    /// Reports the end of a batch. Nothing was sent for `not_started` of its exports.
+    pub(crate) fn batch_done(&self, not_started: u64, exit: Exit) {
         let now = (self.clock)();
         let mut inner = self.inner();
         let Some(batch) = &inner.batch else { return };
@@ -228,7 +228,7 @@ impl Reporter {
             exports: batch.exports,
             ended: batch.ended,
             left: batch.left(),
-            not_begun,
+            not_started,
             seconds: seconds(now.since.saturating_sub(batch.began)),
             exit_code: exit.code(),
         };

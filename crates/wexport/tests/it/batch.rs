@@ -66,10 +66,10 @@ fn each_export_gets_a_file_and_a_result() {
     assert_eq!((world.submits(), tokens(&world)), (12, 1));
     let mut rows: Vec<u64> = Vec::new();
     for result in results(&world) {
-        assert_eq!((&result["v"], &result["standing"]), (&1.into(), &"done".into()));
+        assert_eq!((&result["v"], &result["status"]), (&1.into(), &"done".into()));
         let row = result["row"].as_u64().unwrap();
         assert_eq!(result["line"], row + 1);
-        assert_eq!(result["what"]["id"], format!("d{row}"));
+        assert_eq!(result["subject"]["id"], format!("d{row}"));
         let receipt = &result["receipt"];
         let beside = world.read(format!("d{row}.pdf.receipt.json"));
         assert_eq!(*receipt, serde_json::from_slice::<Value>(&beside).unwrap());
@@ -119,7 +119,7 @@ fn a_failed_export_does_not_stop_the_others() {
     let world = World::with(quick().with_scenario(scenario));
     let ran = batch(&world, 10, &["--results", "results.jsonl"]);
     assert_eq!(ran.code, Some(8), "{}", ran.err);
-    let (submits, done) = (world.submits(), |result: &Value| result["standing"] == "done");
+    let (submits, done) = (world.submits(), |result: &Value| result["status"] == "done");
     assert_eq!((submits, results(&world).iter().filter(|it| done(it)).count()), (10, 8));
     let errors: Vec<Value> = results(&world).into_iter().filter(|it| !done(it)).collect();
     let mut codes: Vec<&Value> = errors.iter().map(|it| &it["error"]["exit_code"]).collect();
@@ -174,7 +174,7 @@ fn a_skipped_export_sends_no_request() {
     assert_eq!(world.submits(), 1, "{}", ran.err);
     assert_eq!(world.read("d2.pdf"), b"old");
     let skipped = results(&world).into_iter().find(|it| it["row"] == 2).unwrap();
-    assert_eq!(skipped["standing"], "skipped");
+    assert_eq!(skipped["status"], "skipped");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_file_created_during_a_batch_is_skipped() {
         assert!(world.read("d2.pdf").starts_with(b"%PDF-"));
         assert_eq!(world.names(""), ["d1.pdf", "d2.pdf", "list.csv", "results.jsonl"]);
         let mut statuses: Vec<_> =
-            results(&world).iter().map(|it| (it["row"].clone(), it["standing"].clone())).collect();
+            results(&world).iter().map(|it| (it["row"].clone(), it["status"].clone())).collect();
         statuses.sort_by_key(|(row, _)| row.as_u64());
         assert_eq!(statuses, [(1.into(), "skipped".into()), (2.into(), "done".into())]);
     }

@@ -409,11 +409,11 @@ fn settings_and_checks_are_events() {
     assert!(events.iter().all(|event| event["v"] == 1));
     let check = |name: &str| events.iter().find(|event| event["name"] == name).unwrap();
     assert_eq!(check("client_secret")["value"], "set");
-    assert_eq!(check("client_secret")["from"], "WORKIVA_CLIENT_SECRET");
-    assert_eq!(check("service")["standing"], "ok");
-    assert_eq!(check("token")["standing"], "failed");
+    assert_eq!(check("client_secret")["source"], "WORKIVA_CLIENT_SECRET");
+    assert_eq!(check("service")["status"], "ok");
+    assert_eq!(check("token")["status"], "failed");
     assert!(!check("token")["advice"].as_array().unwrap().is_empty());
-    assert_eq!(check("scopes")["standing"], "not_checked");
+    assert_eq!(check("scopes")["status"], "not_checked");
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["exit_code"]), (&"diagnosis".into(), &4.into()));
 }

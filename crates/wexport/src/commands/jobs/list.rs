@@ -15,7 +15,6 @@ use crate::text::sanitize;
 enum Listed<'a> {
     Job {
         id: &'a str,
-        #[serde(rename = "standing")]
         status: RunStatus,
         #[serde(flatten)]
         record: &'a JobRecord,
@@ -23,7 +22,6 @@ enum Listed<'a> {
     /// Unlike a job, a batch has `source` and `exports`.
     Batch {
         id: &'a str,
-        #[serde(rename = "standing")]
         status: RunStatus,
         #[serde(flatten)]
         description: &'a RunDescription,

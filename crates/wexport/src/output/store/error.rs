@@ -108,7 +108,7 @@ impl StoreError {
                 };
                 let facts = &mut problem.facts;
                 (facts.status, facts.code) = (Some(status), code);
-                (facts.message, facts.request_id) = (message, request_id);
+                (facts.service_message, facts.request_id) = (message, request_id);
                 problem
             }
             Self::Failed(failure) => {

@@ -26,7 +26,7 @@ pub(crate) struct PendingUpload {
     pub(super) key: String,
     pub(super) receipt: Receipt,
     /// The multipart upload that was started, until it is completed or aborted.
-    #[serde(rename = "begun", default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) started: Option<UploadId>,
 }
 

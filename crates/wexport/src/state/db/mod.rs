@@ -71,7 +71,7 @@ impl BatchDb {
     /// The number of exports with each status.
     pub(crate) fn totals(&self) -> Result<StatusCounts, DbError> {
         self.query(|connection| {
-            let sql = "SELECT standing, count(*) FROM export GROUP BY standing";
+            let sql = "SELECT status, count(*) FROM export GROUP BY status";
             let mut totals = StatusCounts::default();
             for counted in connection.prepare(sql)?.query_map([], |row| {
                 let count: i64 = row.get(1)?;
@@ -120,7 +120,7 @@ impl BatchDb {
 
     /// The names that files have reserved, each with the number of its export.
     fn reserved_names(&self) -> Items<'_, (u64, String)> {
-        let sql = "SELECT number, claim FROM export WHERE claim IS NOT NULL";
+        let sql = "SELECT number, reserved_name FROM export WHERE reserved_name IS NOT NULL";
         let read = |row: &rusqlite::Row<'_>| Ok((rows::number(row, 0)?, row.get(1)?));
         Box::new(Pages::new(self, sql.into(), None, read, |(number, _)| *number))
     }

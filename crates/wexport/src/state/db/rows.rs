@@ -26,12 +26,12 @@ impl FromSql for RowStatus {
 }
 
 /// The condition of rows with one status, for [`Pages`].
-pub(super) const HAS_STATUS: &str = "standing = ?3";
+pub(super) const HAS_STATUS: &str = "status = ?3";
 
 /// The query for [`Row`]s.
 pub(super) fn select_rows(condition: &str) -> String {
     format!(
-        "SELECT number, line, what, place, standing, coalesce(checkpoint, fresh) \
+        "SELECT number, line, subject, destination, status, coalesce(checkpoint, fresh) \
          FROM export WHERE {condition}"
     )
 }
@@ -48,7 +48,7 @@ pub(super) fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
 }
 
 /// The columns of a [`RowResult`].
-pub(super) const RESULT_COLUMNS: &str = "number, line, what, outcome";
+pub(super) const RESULT_COLUMNS: &str = "number, line, subject, outcome";
 
 /// The query for [`RowResult`]s.
 pub(super) fn select_results(condition: &str) -> String {

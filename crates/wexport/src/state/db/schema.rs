@@ -14,11 +14,10 @@ const APPLICATION: i32 = i32::from_be_bytes(*b"wexp");
 /// The version of the schema, in the header of the file.
 const VERSION: i32 = 1;
 
-/// Text columns are JSON, except `standing` and `claim`.
+/// Text columns are JSON, except `status` and `reserved_name`.
 ///
-/// `what` is the subject of an export, `place` its destination, `standing` its status, `claim` the
-/// name that its file has reserved, `outcome` its end. `fresh` is the checkpoint of the job before
-/// its first request, `checkpoint` the last one that was stored, while the export can be resumed.
+/// `fresh` is the checkpoint of the job before its first request, `checkpoint` the last one that
+/// was stored, while the export can be resumed.
 const SCHEMA: &str = "
     CREATE TABLE note (
         name  TEXT PRIMARY KEY,
@@ -26,19 +25,19 @@ const SCHEMA: &str = "
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE export (
-        number     INTEGER PRIMARY KEY,
-        line       INTEGER NOT NULL,
-        what       TEXT NOT NULL,
-        place      TEXT NOT NULL,
-        fresh      TEXT NOT NULL,
-        standing   TEXT NOT NULL DEFAULT 'waiting',
-        checkpoint TEXT,
-        claim      TEXT,
-        exit_code  INTEGER,
-        outcome    TEXT
+        number        INTEGER PRIMARY KEY,
+        line          INTEGER NOT NULL,
+        subject       TEXT NOT NULL,
+        destination   TEXT NOT NULL,
+        fresh         TEXT NOT NULL,
+        status        TEXT NOT NULL DEFAULT 'waiting',
+        checkpoint    TEXT,
+        reserved_name TEXT,
+        exit_code     INTEGER,
+        outcome       TEXT
     ) STRICT;
 
-    CREATE INDEX export_standing ON export (standing);
+    CREATE INDEX export_status ON export (status);
 ";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

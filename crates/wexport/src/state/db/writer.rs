@@ -52,7 +52,8 @@ impl BatchDbWriter {
         let fill = |connection: &Connection| {
             store_note(connection, DESCRIPTION, description)?;
             let mut insert = connection.prepare(
-                "INSERT INTO export (number, line, what, place, fresh) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO export (number, line, subject, destination, fresh) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
             for (number, row) in (1..).zip(rows) {
                 insert.execute(params![
@@ -96,8 +97,8 @@ impl BatchDbWriter {
         let [refused, failed] = FINAL_CODES;
         self.db.query(|connection| {
             let sql = "UPDATE export SET outcome = NULL, exit_code = NULL, \
-                       standing = CASE WHEN checkpoint IS NULL THEN 'waiting' ELSE 'open' END \
-                       WHERE standing = 'failed' AND (?1 OR exit_code NOT IN (?2, ?3))";
+                       status = CASE WHEN checkpoint IS NULL THEN 'waiting' ELSE 'open' END \
+                       WHERE status = 'failed' AND (?1 OR exit_code NOT IN (?2, ?3))";
             connection.execute(sql, (which == Reopen::All, refused, failed))
         })
     }
@@ -165,7 +166,7 @@ impl RunStore for BatchDbWriter {
 
     fn reserve_name(&self, number: u64, name: &str) -> Result<(), Problem> {
         Ok(self.update(number, |connection| {
-            let sql = "UPDATE export SET claim = ?2 WHERE number = ?1";
+            let sql = "UPDATE export SET reserved_name = ?2 WHERE number = ?1";
             connection.execute(sql, (key(number), name))
         })?)
     }
@@ -179,8 +180,8 @@ impl RunStore for BatchDbWriter {
 
     fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> io::Result<()> {
         Ok(self.update(number, |connection| {
-            let sql = "UPDATE export SET checkpoint = ?2, standing = 'open' \
-                       WHERE number = ?1 AND standing IN ('waiting', 'open')";
+            let sql = "UPDATE export SET checkpoint = ?2, status = 'open' \
+                       WHERE number = ?1 AND status IN ('waiting', 'open')";
             connection.execute(sql, (key(number), to_json(checkpoint)?))
         })?)
     }
@@ -195,9 +196,9 @@ impl RunStore for BatchDbWriter {
         let result = self.db.query(|connection| {
             let transaction = connection.transaction()?;
             let sql = format!(
-                "UPDATE export SET standing = ?2, exit_code = ?3, outcome = ?4, \
+                "UPDATE export SET status = ?2, exit_code = ?3, outcome = ?4, \
                  checkpoint = CASE WHEN ?5 THEN checkpoint END \
-                 WHERE number = ?1 AND standing IN ('waiting', 'open') RETURNING {RESULT_COLUMNS}"
+                 WHERE number = ?1 AND status IN ('waiting', 'open') RETURNING {RESULT_COLUMNS}"
             );
             let values = params![key(number), status, exit_code, to_json(end)?, is_resumable];
             let result = transaction.query_one(&sql, values, read_result).optional()?;

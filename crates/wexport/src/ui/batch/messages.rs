@@ -71,9 +71,9 @@ fn stateless(event: &Event, row: Option<u64>) -> Option<Message> {
 }
 
 /// The message for a failed export: `failed: row 17 (document d17 as pdf): submit was refused`.
-fn failed(row: u64, Failure { message, export, .. }: &Failure) -> String {
-    let export = export.as_ref().map(|export| format!(" ({export})")).unwrap_or_default();
-    format!("failed: row {row}{export}: {message}")
+fn failed(row: u64, Failure { message, subject, .. }: &Failure) -> String {
+    let subject = subject.as_ref().map(|subject| format!(" ({subject})")).unwrap_or_default();
+    format!("failed: row {row}{subject}: {message}")
 }
 
 #[cfg(test)]

@@ -280,7 +280,7 @@ fn a_resumed_batch_counts_earlier_ends() {
 fn the_last_message_is_red_after_failures() {
     let end = |failed, left| {
         let (exports, ended) = (40, EndCounts { failed, ..EndCounts::default() });
-        BatchEnd { exports, ended, left, not_begun: 0, seconds: 0.0, exit_code: 0 }
+        BatchEnd { exports, ended, left, not_started: 0, seconds: 0.0, exit_code: 0 }
     };
     let colours = [end(0, 0), end(1, 0), end(1, 1), end(0, 1)].map(|end| colour(&end));
     assert_eq!(colours, [None, Some(Colour::Red), Some(Colour::Yellow), Some(Colour::Yellow)]);
