@@ -14,14 +14,14 @@ use crate::output::UploadDir;
 
 /// The folder of a batch.
 #[derive(Clone, Debug)]
-pub(crate) struct Batch {
+pub(crate) struct BatchDir {
     id: String,
     path: PathBuf,
     /// What was learned of the limits of services.
     pub(super) paces: PaceFile,
 }
 
-impl Batch {
+impl BatchDir {
     pub(super) const fn new(id: String, path: PathBuf, paces: PaceFile) -> Self {
         Self { id, path, paces }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use export_host::CheckpointFile;
 use export_hyper::Timestamp;
 
-use super::batch_dir::Batch;
+use super::batch_dir::BatchDir;
 use super::db::BatchDbWriter;
 use super::job::Job;
 use super::pace_file::PaceFile;
@@ -69,7 +69,7 @@ impl StateDir {
         rows: impl IntoIterator<Item = NewRow>,
     ) -> Result<BatchDbWriter, Problem> {
         let (id, path) = self.new_folder(&self.batches_folder(), description.began)?;
-        let batch = Batch::new(id, path, self.paces());
+        let batch = BatchDir::new(id, path, self.paces());
         BatchDbWriter::create(&batch, description, rows).map_err(|error| {
             // Nothing was sent, so the batch must not be listed. If it cannot be removed, it is.
             let _ = batch.remove();
@@ -102,9 +102,9 @@ impl StateDir {
     }
 
     /// All batches, the oldest first.
-    pub(crate) fn batches(&self) -> Result<Vec<Batch>, Problem> {
+    pub(crate) fn batches(&self) -> Result<Vec<BatchDir>, Problem> {
         let folders = self.folders(&self.batches_folder())?;
-        Ok(folders.into_iter().map(|(id, path)| Batch::new(id, path, self.paces())).collect())
+        Ok(folders.into_iter().map(|(id, path)| BatchDir::new(id, path, self.paces())).collect())
     }
 
     /// The folders in a folder, sorted by name.
@@ -168,15 +168,15 @@ impl StateDir {
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     Job(Job),
-    Batch(Batch),
+    Batch(BatchDir),
     /// An export of a batch, which may not have that many.
-    Row(Batch, u64),
+    Row(BatchDir, u64),
 }
 
 /// The advice where no state can be kept.
 const OTHER_FOLDER: &str = "use another folder with --state or WEXPORT_STATE_DIR, or --no-state";
 
-fn numbered(batch: Batch, number: &str) -> Result<Found, Problem> {
+fn numbered(batch: BatchDir, number: &str) -> Result<Found, Problem> {
     match number.parse() {
         Ok(number @ 1..) => Ok(Found::Row(batch, number)),
         _ => Err(Problem::usage(format!("invalid export number {number:?}"))

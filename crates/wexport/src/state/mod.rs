@@ -27,7 +27,7 @@ mod pace_file;
 mod run;
 mod single;
 
-pub(crate) use self::batch_dir::Batch;
+pub(crate) use self::batch_dir::BatchDir;
 pub(crate) use self::checkpoints::RunCheckpoints;
 pub(crate) use self::db::{BatchDb, BatchDbWriter, DbError, Reopen};
 pub(crate) use self::dir::{Found, StateDir};

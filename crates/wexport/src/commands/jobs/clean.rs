@@ -13,7 +13,7 @@ use crate::clock;
 use crate::output::Outputs;
 use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::state::{Batch, BatchDb, Job, JobRecord, RunStatus, StateDir};
+use crate::state::{BatchDb, BatchDir, Job, JobRecord, RunStatus, StateDir};
 
 /// Removes jobs and batches that began longer ago than this and do not run. One is kept if its
 /// multipart upload cannot be aborted.
@@ -71,7 +71,7 @@ fn removed(jobs: u32, batches: u32) -> String {
 }
 
 /// When a batch began; `None` if its database cannot be read, as that of a newer release.
-fn began(batch: &Batch) -> Option<Timestamp> {
+fn began(batch: &BatchDir) -> Option<Timestamp> {
     match BatchDb::open(batch).and_then(|db| db.description()) {
         Ok(description) => Some(description.began),
         Err(error) if error.is_incomplete() => {
@@ -105,7 +105,7 @@ async fn abort_upload(job: &Job, record: &JobRecord, outputs: &Outputs) -> Resul
     not(feature = "store"),
     expect(unused_variables, clippy::unused_async, reason = "there are no uploads")
 )]
-async fn abort_uploads(batch: &Batch, outputs: &Outputs) -> Result<(), Problem> {
+async fn abort_uploads(batch: &BatchDir, outputs: &Outputs) -> Result<(), Problem> {
     #[cfg(feature = "store")]
     {
         let fail = |error: io::Error| Problem::local("cannot read the state of uploads", &error);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Out;
 use crate::problem::Problem;
 use crate::state::{
-    Batch, BatchDb, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, StatusCounts,
+    BatchDb, BatchDir, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, StatusCounts,
 };
 use crate::text::sanitize;
 
@@ -63,7 +63,7 @@ fn job_line(job: &Job, failed: bool, json: bool) -> Option<Line> {
     Some(text_line(id, status.as_str(), &format!("{}  {end}", record.subject)))
 }
 
-fn batch_line(batch: &Batch, failed: bool, json: bool) -> Option<Line> {
+fn batch_line(batch: &BatchDir, failed: bool, json: bool) -> Option<Line> {
     let id = batch.id();
     let read = || -> Result<(RunDescription, StatusCounts), DbError> {
         let db = BatchDb::open(batch)?;

@@ -10,7 +10,7 @@ use crate::engine::{self, RunOutcome};
 use crate::problem::{Exit, Problem};
 use crate::settings::{Overrides, Settings};
 use crate::state::{
-    Batch, BatchDb, BatchDbWriter, Found, Job, JobRecord, Reopen, RunDescription, RunStatus,
+    BatchDb, BatchDbWriter, BatchDir, Found, Job, JobRecord, Reopen, RunDescription, RunStatus,
     RunStore, SingleRun, StateDir,
 };
 use crate::ui::Reporter;
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: ResumeArgs) -> Exit {
 
 enum Unfinished {
     Job(Job, Box<JobRecord>),
-    Batch(Batch),
+    Batch(BatchDir),
 }
 
 fn state_of(args: &ResumeArgs) -> Result<StateDir, Problem> {
@@ -90,7 +90,7 @@ fn find(args: &ResumeArgs, state: &StateDir) -> Result<Vec<Unfinished>, Problem>
 
 /// Whether a batch that is not running has exports without their file. One that cannot be read
 /// cannot be resumed.
-fn is_unfinished(batch: &Batch) -> bool {
+fn is_unfinished(batch: &BatchDir) -> bool {
     let Ok(db) = BatchDb::open(batch) else { return false };
     let status = db.description().map(|description| batch.status(&description));
     let is_running = status.is_ok_and(|status| status == RunStatus::Running);
@@ -110,7 +110,7 @@ async fn resume_job(
 
 async fn resume_batch(
     args: &ResumeArgs,
-    batch: &Batch,
+    batch: &BatchDir,
     reporter: &Arc<Reporter>,
 ) -> Result<RunOutcome, Problem> {
     let which = if args.failed { Reopen::All } else { Reopen::Resumable };

@@ -5,7 +5,7 @@ use std::io;
 use super::Out;
 use crate::event::{Event, Record};
 use crate::problem::{Exit, Problem};
-use crate::state::{Batch, BatchDb, Found, Job, RowEnd, RowResult, RunEnd, StateDir};
+use crate::state::{BatchDb, BatchDir, Found, Job, RowEnd, RowResult, RunEnd, StateDir};
 use crate::text::sanitize;
 use crate::ui::sentence;
 
@@ -34,7 +34,7 @@ fn show_job(job: &Job, json: bool, out: Out<'_>) -> Result<(), Problem> {
 }
 
 /// A batch as a whole, and the exports that failed.
-fn show_batch(batch: &Batch, json: bool, out: Out<'_>) -> Result<(), Problem> {
+fn show_batch(batch: &BatchDir, json: bool, out: Out<'_>) -> Result<(), Problem> {
     if json {
         return print_records(events(batch, None)?, out);
     }
@@ -60,7 +60,7 @@ fn show_batch(batch: &Batch, json: bool, out: Out<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn show_row(batch: &Batch, number: u64, json: bool, out: Out<'_>) -> Result<(), Problem> {
+fn show_row(batch: &BatchDir, number: u64, json: bool, out: Out<'_>) -> Result<(), Problem> {
     let (db, name) = (BatchDb::open(batch)?, batch.row_name(number));
     let Some(row) = db.row(number)? else {
         let totals = db.totals()?;
@@ -83,7 +83,7 @@ fn show_row(batch: &Batch, number: u64, json: bool, out: Out<'_>) -> Result<(), 
 }
 
 fn events(
-    batch: &Batch,
+    batch: &BatchDir,
     number: Option<u64>,
 ) -> Result<impl Iterator<Item = io::Result<Record>>, Problem> {
     let fail = |error| Problem::local(format!("cannot read batch {}", batch.id()), &error);

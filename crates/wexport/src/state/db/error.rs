@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rusqlite::{Error, ErrorCode};
 
 use crate::problem::{Exit, Problem};
-use crate::state::batch_dir::Batch;
+use crate::state::batch_dir::BatchDir;
 
 /// Why the database of a batch could not be read or written.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(super) enum Cause {
 }
 
 impl DbError {
-    pub(super) fn new(batch: &Batch, cause: Cause) -> Self {
+    pub(super) fn new(batch: &BatchDir, cause: Cause) -> Self {
         Self { batch: batch.id().into(), path: batch.db_path(), cause }
     }
 

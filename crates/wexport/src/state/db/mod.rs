@@ -29,13 +29,13 @@ pub(crate) use self::error::DbError;
 use self::rows::{HAS_STATUS, Pages, read_result, read_row, select_results, select_rows};
 use self::schema::Access;
 pub(crate) use self::writer::{BatchDbWriter, Reopen};
-use super::batch_dir::Batch;
+use super::batch_dir::BatchDir;
 use super::run::{Items, Row, RowResult, RowStatus, RunDescription, StatusCounts};
 
 /// The database of a batch, for reading.
 #[derive(Debug)]
 pub(crate) struct BatchDb {
-    batch: Batch,
+    batch: BatchDir,
     connection: Mutex<Connection>,
 }
 
@@ -44,13 +44,13 @@ const DESCRIPTION: &str = "description";
 
 impl BatchDb {
     /// Opens the database of a batch, which another process may run.
-    pub(crate) fn open(batch: &Batch) -> Result<Self, DbError> {
+    pub(crate) fn open(batch: &BatchDir) -> Result<Self, DbError> {
         let connection = schema::open(&batch.db_path(), Access::Read);
         let connection = connection.map_err(|cause| DbError::new(batch, cause))?;
         Ok(Self { batch: batch.clone(), connection: Mutex::new(connection) })
     }
 
-    pub(super) const fn batch(&self) -> &Batch {
+    pub(super) const fn batch(&self) -> &BatchDir {
         &self.batch
     }
 

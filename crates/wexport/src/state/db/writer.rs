@@ -15,7 +15,7 @@ use super::{BatchDb, DESCRIPTION, DbError, rows};
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
 use crate::problem::{Exit, Problem};
-use crate::state::batch_dir::Batch;
+use crate::state::batch_dir::BatchDir;
 use crate::state::lock::Lock;
 use crate::state::log::EventLog;
 use crate::state::run::{
@@ -45,7 +45,7 @@ const PACER: &str = "pacer";
 impl BatchDbWriter {
     /// Stores a new batch in one transaction.
     pub(in crate::state) fn create(
-        batch: &Batch,
+        batch: &BatchDir,
         description: &RunDescription,
         rows: impl IntoIterator<Item = NewRow>,
     ) -> Result<Self, DbError> {
@@ -70,7 +70,7 @@ impl BatchDbWriter {
     }
 
     /// Opens the database of a batch, and resumes exports that failed.
-    pub(crate) fn resume(batch: &Batch, which: Reopen) -> Result<Self, DbError> {
+    pub(crate) fn resume(batch: &BatchDir, which: Reopen) -> Result<Self, DbError> {
         let writer = Self::lock_and(batch, || schema::open(&batch.db_path(), Access::Write))?;
         let description = RunDescription { end: None, ..writer.db.description()? };
         writer.db.query(|connection| store_note(connection, DESCRIPTION, &description))?;
@@ -80,7 +80,7 @@ impl BatchDbWriter {
 
     /// Opens the database while holding the lock.
     fn lock_and(
-        batch: &Batch,
+        batch: &BatchDir,
         open: impl FnOnce() -> Result<Connection, Cause>,
     ) -> Result<Self, DbError> {
         let open = || {
