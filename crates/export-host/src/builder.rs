@@ -64,7 +64,7 @@ pub struct Settings<S: ?Sized, T> {
 /// | `region`, `base_url`, `plain_http_base_url` | the United States; the last one that is set applies |
 /// | `api_version` | `2022-01-01`, the service's own default |
 /// | `allow_origin` | none: the token is sent to the base URL's origin and those of the region |
-/// | `ca_bundle` | none: only the system's certificate authorities |
+/// | `tls`, `ca_bundle` | none: only the system's certificate authorities |
 /// | `proxy` | that of the environment |
 /// | `limits`, `pace`, `resubmit` | [`Limits::default`], [`Pace::Gentle`], [`Resubmit::IfHarmless`] |
 /// | `pacer` | a new one with [`Rates::default`](export_core::pacer::Rates) |
@@ -203,10 +203,9 @@ impl<A: FromSettings> ClientBuilder<A> {
         self
     }
 
-    /// Trusts Mozilla's certificate authorities, as of compile time, in place of the system's.
-    #[cfg(feature = "webpki-roots")]
-    pub fn compiled_in_roots(mut self) -> Self {
-        self.tls = self.tls.with_compiled_in_roots();
+    /// Sets the trusted certificate authorities, in place of those that were set before.
+    pub fn tls(mut self, tls: TlsOptions) -> Self {
+        self.tls = tls;
         self
     }
 

@@ -1,4 +1,5 @@
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,6 +9,7 @@ use export_core::workiva::{ApiVersion, Region};
 use export_core::{Checkpoint, Config, Limits, Pace, Resubmit, Timestamp};
 use export_host::{
     BuildError, CheckpointStore, ClientBuilder, Credentials, FromSettings, ProxySettings, Settings,
+    TlsOptions,
 };
 use http::Request;
 
@@ -60,8 +62,10 @@ fn builder_passes_every_setting() {
             .pace(Pace::Exact)
             .resubmit(Resubmit::Never)
             .jitter(17)
-            .allow_origin("https://files.example.com"),
+            .allow_origin("https://files.example.com")
+            .tls(TlsOptions::new().with_ca_bundle(Path::new("ca.pem"))),
     );
+    assert!(format!("{:?}", settings.tls).contains("ca.pem"), "{:?}", settings.tls);
     let config = &settings.config;
     assert_eq!(config.base_url(), "https://api.eu.wdesk.com");
     assert_eq!(config.api_version(), ApiVersion::V2026_01_01);

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use export_core::origins::UrlError;
-use export_host::TlsOptions;
 use export_hyper::{
     BuildError, CheckpointStore, Client, Config, Credentials, Pacer, ProxyError, ProxySettings,
-    TlsError,
+    TlsError, TlsOptions,
 };
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};
@@ -55,22 +54,16 @@ impl Settings {
             .config(self.config()?)
             .credentials(credentials)
             .pacer(pacer)
+            .tls(self.tls())
             .proxy(self.proxy.value.clone())
             .headers(apply_headers);
-        #[cfg(feature = "webpki-roots")]
-        {
-            builder = builder.compiled_in_roots();
-        }
-        for path in &self.ca_bundles.value {
-            builder = builder.ca_bundle(path.clone());
-        }
         if let Some(checkpoints) = checkpoints {
             builder = builder.checkpoints(checkpoints);
         }
         builder.build().map_err(|error| self.build_problem(&error))
     }
 
-    /// The trusted certificate authorities, for connections without a client.
+    /// The trusted certificate authorities.
     pub(crate) fn tls(&self) -> TlsOptions {
         let tls = TlsOptions::new();
         #[cfg(feature = "webpki-roots")]
