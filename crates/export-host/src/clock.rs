@@ -1,8 +1,8 @@
-//! A monotonic clock for the core.
+//! The clocks: a monotonic one for the core, and the wall clock.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use export_core::Timestamp;
 
@@ -20,23 +20,28 @@ use export_core::Timestamp;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    started: Instant,
     at: Timestamp,
+    started: Instant,
+    read_instant: fn() -> Instant,
 }
 
 impl Clock {
-    /// Reads the wall clock. A time before 1970 counts as 1970.
+    /// Reads the wall clock.
     #[must_use]
     pub fn start() -> Self {
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let at = Timestamp::EPOCH + since_epoch.unwrap_or_default();
-        Self { started: Instant::now(), at }
+        Self::with_instants(Instant::now)
+    }
+
+    /// A clock that counts the time of a runtime, which tests may pause.
+    #[must_use]
+    pub fn with_instants(read_instant: fn() -> Instant) -> Self {
+        Self { at: wall_clock(), started: read_instant(), read_instant }
     }
 
     /// The time, rounded down to milliseconds, so that it is never ahead.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        let elapsed = self.started.elapsed().as_millis();
+        let elapsed = (self.read_instant)().saturating_duration_since(self.started).as_millis();
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
         Timestamp::from_millis(self.at.as_millis().saturating_add(elapsed))
     }
@@ -45,13 +50,25 @@ impl Clock {
     #[must_use]
     pub fn instant(&self, time: Timestamp) -> Instant {
         let left = time.since(self.now());
-        let now = Instant::now();
+        let now = (self.read_instant)();
         // A time that an `Instant` cannot hold is replaced by one in a century.
         now.checked_add(left).unwrap_or(now + CENTURY)
     }
 }
 
-const CENTURY: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 86_400);
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// The current time by the wall clock, for what is stored and shown.
+#[must_use]
+pub fn wall_clock() -> Timestamp {
+    timestamp(SystemTime::now())
+}
+
+/// Converts a time of the system, such as that of a file. A time before 1970 becomes 1970.
+#[must_use]
+pub fn timestamp(time: SystemTime) -> Timestamp {
+    Timestamp::EPOCH + time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
 
 /// A random seed for [`Config::with_jitter`](export_core::Config::with_jitter).
 #[must_use]

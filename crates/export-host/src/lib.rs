@@ -4,7 +4,7 @@
 //! that difference is here, so that both behave alike: a file that appears only when it is complete
 //! ([`PartFile`]), checkpoints on disk ([`CheckpointFile`]), TLS with the system's certificate
 //! authorities ([`TlsOptions`]), proxies ([`ProxySettings`]), one pacer for all jobs of a client
-//! ([`SharedPacer`]), a monotonic clock ([`Clock`]), and the settings of a client
+//! ([`SharedPacer`]), the clocks ([`Clock`], [`wall_clock`]), and the settings of a client
 //! ([`ClientBuilder`]).
 //!
 //! Nothing here is async, and nothing sends a request. Programs use an adapter, not this crate. It
@@ -43,7 +43,7 @@ pub use builder::{BuildError, ClientBuilder, FromSettings, Settings};
 pub use cert_recorder::{CertRecorder, IssuerTrust, PeerCertificate};
 pub use checkpoint_file::CheckpointFile;
 pub use checkpoint_store::{CheckpointFolder, CheckpointStore};
-pub use clock::{Clock, jitter_seed};
+pub use clock::{Clock, jitter_seed, timestamp, wall_clock};
 pub use credentials::Credentials;
 pub use export_error::ExportError;
 pub use file_target::FileTarget;

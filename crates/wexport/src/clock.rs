@@ -1,16 +1,4 @@
-//! The wall clock as [`Timestamp`]s.
+//! The wall clock, for what is stored and shown. What is measured is measured with
+//! [`Clock`](export_host::Clock).
 
-use std::time::SystemTime;
-
-use export_hyper::Timestamp;
-
-/// The current time.
-pub(crate) fn now() -> Timestamp {
-    at(SystemTime::now())
-}
-
-/// Converts a system time. Times before 1970 become 1970.
-pub(crate) fn at(time: SystemTime) -> Timestamp {
-    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp::EPOCH + since_epoch.unwrap_or_default()
-}
+pub(crate) use export_host::{timestamp as at, wall_clock as now};
