@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use export_hyper::Timestamp;
+
 use super::live_line::{Clock, LiveLine};
 use super::terminal::{Screen, TestTerminal};
 
@@ -26,7 +28,8 @@ impl DisplayFixture {
 
     pub(super) fn clock(&self) -> Clock {
         let now = Arc::clone(&self.now);
-        Arc::new(move || Duration::from_millis(now.load(Ordering::Relaxed)))
+        let start = Timestamp::from_date(2026, 11, 25);
+        Arc::new(move || start + Duration::from_millis(now.load(Ordering::Relaxed)))
     }
 
     /// Sets the clock.

@@ -1,21 +1,22 @@
 //! A line of the terminal that is redrawn from a view.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+
+use export_hyper::Timestamp;
 
 use super::terminal::{self, Colour, ProgressLine, Screen};
 
-/// A monotonic clock.
-pub(super) type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+/// The clock of a run: monotonic, or set by a test.
+pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// A clock that starts at zero.
+/// A clock that a change of the system's time does not affect.
 pub(super) fn clock() -> Clock {
-    let began = Instant::now();
-    Arc::new(move || began.elapsed())
+    let clock = export_host::Clock::start();
+    Arc::new(move || clock.now())
 }
 
 /// Renders a view at a time, for a number of columns.
-type Draw<V> = fn(&V, Duration, usize) -> (String, Option<Colour>);
+type Draw<V> = fn(&V, Timestamp, usize) -> (String, Option<Colour>);
 
 /// A line that is redrawn while it is shown.
 pub(super) struct LiveLine<V> {
@@ -35,7 +36,7 @@ impl<V: Send + 'static> LiveLine<V> {
         Self { screen, clock, view: Arc::default(), line: None }
     }
 
-    pub(super) fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Timestamp {
         (self.clock)()
     }
 

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use export_core::pacer::RequestClass;
 use export_hyper::{Counts, Event as JobEvent, Pacer, Timestamp};
 
 use super::batch::EtaEstimator;
 use super::display::Display;
+use super::live_line::{Clock, clock};
 use super::recorder::EventRecorder;
-use crate::clock;
 use crate::event::{BatchEnd, BatchStart, EndCounts, Event, Failure, Totals};
 use crate::problem::{Exit, Problem};
 use crate::state::EventLog;
@@ -23,7 +23,7 @@ use crate::subject::Subject;
 /// their export, and are counted.
 pub(crate) struct Reporter {
     inner: Mutex<Inner>,
-    clock: Box<dyn Fn() -> Now + Send + Sync>,
+    clock: Clock,
 }
 
 struct Inner {
@@ -38,33 +38,24 @@ struct Inner {
 struct Transfer {
     is_upload: bool,
     /// When its progress was last shown.
-    shown: Option<Duration>,
+    shown: Option<Timestamp>,
 }
 
 /// The progress of a batch.
 #[derive(Debug)]
 struct BatchProgress {
-    began: Duration,
+    began: Timestamp,
     exports: u64,
     ended: EndCounts,
     eta: EtaEstimator,
     /// The last totals, and when they were shown and logged.
     totals: Option<Totals>,
-    shown: Option<Duration>,
-    logged: Duration,
+    shown: Option<Timestamp>,
+    logged: Timestamp,
 }
 
 /// How often the totals of a batch are logged.
 const LOG_TOTALS_INTERVAL: Duration = Duration::from_secs(30);
-
-/// The current time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
-    /// By the wall clock.
-    pub(super) at: Timestamp,
-    /// By a monotonic clock.
-    pub(super) since: Duration,
-}
 
 /// The state of a batch at one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,31 +89,19 @@ impl BatchGauges {
 impl Reporter {
     /// A reporter of a single export.
     pub(crate) fn single(display: Box<dyn Display>) -> Self {
-        Self::with_clock(display, None, run_clock())
+        Self::with_clock(display, false, clock())
     }
 
     /// A reporter of a batch.
     pub(crate) fn batch(display: Box<dyn Display>) -> Self {
-        Self::with_clock(display, Some(BatchProgress::new(Duration::ZERO)), run_clock())
+        Self::with_clock(display, true, clock())
     }
 
-    /// A reporter of a batch, with a clock of its own.
-    #[cfg(test)]
-    pub(super) fn batch_with_clock(
-        display: Box<dyn Display>,
-        clock: impl Fn() -> Now + Send + Sync + 'static,
-    ) -> Self {
-        Self::with_clock(display, Some(BatchProgress::new(clock().since)), clock)
-    }
-
-    fn with_clock(
-        display: Box<dyn Display>,
-        batch: Option<BatchProgress>,
-        clock: impl Fn() -> Now + Send + Sync + 'static,
-    ) -> Self {
-        let recorder = EventRecorder::new(display, batch.is_some());
+    pub(super) fn with_clock(display: Box<dyn Display>, is_batch: bool, clock: Clock) -> Self {
+        let recorder = EventRecorder::new(display, is_batch);
+        let batch = is_batch.then(|| BatchProgress::new(clock()));
         let inner = Inner { recorder, transfers: HashMap::new(), batch };
-        Self { inner: Mutex::new(inner), clock: Box::new(clock) }
+        Self { inner: Mutex::new(inner), clock }
     }
 
     /// Names the run in all events from now on, and writes them to its log.
@@ -135,7 +114,7 @@ impl Reporter {
         let now = (self.clock)();
         let mut inner = self.inner();
         if let Some(batch) = &mut inner.batch {
-            *batch = BatchProgress::new(now.since);
+            *batch = BatchProgress::new(now);
             (batch.exports, batch.ended) = (start.exports, start.ended);
         }
         inner.report(now, None, Event::BatchStarted(start));
@@ -155,12 +134,12 @@ impl Reporter {
         let mut inner = self.inner();
         let interval = inner.recorder.progress_interval();
         let transfer = inner.transfers.entry(export).or_default();
-        if transfer.shown.is_some_and(|last| now.since < last.saturating_add(interval)) {
+        if transfer.shown.is_some_and(|last| now < last + interval) {
             return;
         }
-        transfer.shown = Some(now.since);
+        transfer.shown = Some(now);
         let event = Event::Progress { bytes, length };
-        let record = inner.recorder.record(now.at, Some(export), event);
+        let record = inner.recorder.record(now, Some(export), event);
         inner.recorder.show(&record);
     }
 
@@ -201,7 +180,7 @@ impl Reporter {
         let mut inner = self.inner();
         let Inner { recorder, transfers, batch: Some(batch) } = &mut *inner else { return };
         let interval = recorder.progress_interval();
-        if batch.shown.is_some_and(|last| now.since < last.saturating_add(interval)) {
+        if batch.shown.is_some_and(|last| now < last + interval) {
             return;
         }
         let uploading = transfers.values().filter(|transfer| transfer.is_upload).count() as u64;
@@ -209,12 +188,12 @@ impl Reporter {
         if batch.totals.as_ref() == Some(&totals) {
             return;
         }
-        batch.shown = Some(now.since);
+        batch.shown = Some(now);
         batch.totals = Some(totals.clone());
-        let record = recorder.record(now.at, None, Event::Totals(totals));
+        let record = recorder.record(now, None, Event::Totals(totals));
         recorder.show(&record);
-        if now.since >= batch.logged.saturating_add(LOG_TOTALS_INTERVAL) {
-            batch.logged = now.since;
+        if now >= batch.logged + LOG_TOTALS_INTERVAL {
+            batch.logged = now;
             recorder.log(&record);
         }
     }
@@ -229,7 +208,7 @@ impl Reporter {
             ended: batch.ended,
             left: batch.left(),
             not_started,
-            seconds: seconds(now.since.saturating_sub(batch.began)),
+            seconds: seconds(now.since(batch.began)),
             exit_code: exit.code(),
         };
         inner.report(now, None, Event::BatchDone(end));
@@ -246,19 +225,14 @@ impl Reporter {
     }
 }
 
-fn run_clock() -> impl Fn() -> Now + Send + Sync + 'static {
-    let began = Instant::now();
-    move || Now { at: clock::now(), since: began.elapsed() }
-}
-
 impl Inner {
-    fn report(&mut self, now: Now, export: Option<u64>, event: Event) {
-        let record = self.recorder.record(now.at, export, event);
+    fn report(&mut self, now: Timestamp, export: Option<u64>, event: Event) {
+        let record = self.recorder.record(now, export, event);
         self.recorder.pass(&record);
     }
 
     /// Counts an event of an export.
-    fn count(&mut self, now: Now, export: u64, event: &Event) {
+    fn count(&mut self, now: Timestamp, export: u64, event: &Event) {
         match event {
             Event::Uploading { .. } => {
                 self.transfers.entry(export).or_default().is_upload = true;
@@ -275,13 +249,13 @@ impl Inner {
         match event {
             Event::Done { .. } => {
                 batch.ended.done += 1;
-                batch.eta.end(now.since);
+                batch.eta.end(now);
             }
             // The service does nothing for a skipped export: it does not count for the rate.
             Event::Skipped { .. } => batch.ended.skipped += 1,
             Event::Error(_) => {
                 batch.ended.failed += 1;
-                batch.eta.end(now.since);
+                batch.eta.end(now);
             }
             _ => {}
         }
@@ -289,7 +263,7 @@ impl Inner {
 }
 
 impl BatchProgress {
-    fn new(now: Duration) -> Self {
+    fn new(now: Timestamp) -> Self {
         Self {
             began: now,
             exports: 0,
@@ -306,11 +280,11 @@ impl BatchProgress {
         self.exports.saturating_sub(self.ended.total())
     }
 
-    fn totals(&mut self, now: Now, uploading: u64, gauges: &BatchGauges) -> Totals {
+    fn totals(&mut self, now: Timestamp, uploading: u64, gauges: &BatchGauges) -> Totals {
         let BatchGauges { to_submit, open, to_download, under_way, polls_per_second, held } =
             *gauges;
         self.eta.in_flight(open + to_download + uploading);
-        let seconds_left = self.eta.left(now.since, self.left(), to_submit);
+        let seconds_left = self.eta.left(now, self.left(), to_submit);
         Totals {
             exports: self.exports,
             ended: self.ended,
@@ -321,7 +295,7 @@ impl BatchProgress {
             under_way,
             polls_per_second,
             held_seconds: held.map(seconds),
-            held_until: held.map(|held| (now.at + held).to_string()),
+            held_until: held.map(|held| (now + held).to_string()),
             seconds_left: seconds_left.map(|left| left.as_secs_f64().round()),
         }
     }

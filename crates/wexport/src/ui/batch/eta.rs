@@ -19,6 +19,8 @@
 
 use std::time::Duration;
 
+use export_hyper::Timestamp;
+
 /// The number of ends that a rate is measured over, if there are as many.
 const MIN_RECENT_ENDS: u64 = 20;
 
@@ -51,7 +53,7 @@ pub(in crate::ui) struct EtaEstimator {
 /// The end of an export.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
-    at: Duration,
+    at: Timestamp,
     /// The number of exports that had ended, this one included.
     ended: u64,
     /// The longest time without an end since the sample before.
@@ -60,19 +62,19 @@ struct Sample {
 
 impl EtaEstimator {
     /// Records the end of an export.
-    pub(in crate::ui) fn end(&mut self, now: Duration) {
+    pub(in crate::ui) fn end(&mut self, now: Timestamp) {
         let Some(last) = self.last else {
             let first = Sample { at: now, ended: 1, gap: Duration::ZERO };
             self.samples.push(first);
             self.last = Some(first);
             return;
         };
-        self.gap = self.gap.max(now.saturating_sub(last.at));
+        self.gap = self.gap.max(now.since(last.at));
         let end = Sample { at: now, ended: last.ended + 1, gap: self.gap };
         self.last = Some(end);
         match self.samples.last_mut() {
             Some(sample) if sample.at == now => *sample = Sample { gap: sample.gap, ..end },
-            Some(sample) if now.saturating_sub(sample.at) < self.spacing => {}
+            Some(sample) if now.since(sample.at) < self.spacing => {}
             _ => {
                 self.samples.push(end);
                 self.gap = Duration::ZERO;
@@ -90,19 +92,24 @@ impl EtaEstimator {
 
     /// The time that `rest` exports will take, `to_submit` of which are not in flight yet; `None` if
     /// there is no estimate.
-    pub(in crate::ui) fn left(&self, now: Duration, rest: u64, to_submit: u64) -> Option<Duration> {
+    pub(in crate::ui) fn left(
+        &self,
+        now: Timestamp,
+        rest: u64,
+        to_submit: u64,
+    ) -> Option<Duration> {
         let last = self.last?;
         let ends = self.ends_to_measure(last.ended - 1, to_submit)?;
         let is_before = |sample: &Sample| {
-            sample.ended + ends <= last.ended && last.at.saturating_sub(sample.at) >= MIN_TIME
+            sample.ended + ends <= last.ended && last.at.since(sample.at) >= MIN_TIME
         };
         let from = self.samples.iter().rposition(is_before).unwrap_or_default();
         let first = self.samples.get(from)?;
-        let (time, count) = (last.at.saturating_sub(first.at), last.ended - first.ended);
+        let (time, count) = (last.at.since(first.at), last.ended - first.ended);
         if time < MIN_TIME || count < MIN_ENDS {
             return None;
         }
-        let since_last = now.saturating_sub(last.at);
+        let since_last = now.since(last.at);
         let gaps = self.samples.iter().skip(from + 1).map(|sample| sample.gap);
         let longest = gaps.max().unwrap_or_default().max(self.gap);
         if since_last > longest * 2 + STALL_MARGIN {
@@ -125,13 +132,13 @@ impl EtaEstimator {
     }
 
     /// Keeps at most half of the samples, spread evenly over the run.
-    fn thin_out(&mut self, now: Duration) {
+    fn thin_out(&mut self, now: Timestamp) {
         let began = self.samples.first().map_or(now, |first| first.at);
-        self.spacing = now.saturating_sub(began) / (MAX_SAMPLES as u32 / 2 - 1);
+        self.spacing = now.since(began) / (MAX_SAMPLES as u32 / 2 - 1);
         let (mut kept, mut gap) = (None, Duration::ZERO);
         self.samples.retain_mut(|sample| {
             gap = gap.max(sample.gap);
-            let is_far = |at| sample.at.saturating_sub(at) >= self.spacing;
+            let is_far = |at| sample.at.since(at) >= self.spacing;
             let is_kept = kept.is_none_or(is_far);
             if is_kept {
                 kept = Some(sample.at);
@@ -148,8 +155,8 @@ impl EtaEstimator {
 mod tests {
     use super::*;
 
-    fn at(seconds: f64) -> Duration {
-        Duration::from_secs_f64(seconds)
+    fn at(seconds: f64) -> Timestamp {
+        Timestamp::EPOCH + Duration::from_secs_f64(seconds)
     }
 
     /// The estimator of a batch. Times are in seconds.
@@ -270,7 +277,7 @@ mod tests {
         let left = run.left(20_000.0 + 16_000.0).unwrap();
         assert!(left.abs_diff(1_000_000 / 50) < 300, "{left}");
         let gap = run.eta.samples.iter().map(|sample| sample.gap).max().unwrap();
-        assert!(gap < at(0.2), "{gap:?}");
+        assert!(gap < Duration::from_millis(200), "{gap:?}");
     }
 
     #[test]

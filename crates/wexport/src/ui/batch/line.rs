@@ -2,50 +2,52 @@
 
 use std::time::Duration;
 
+use export_hyper::Timestamp;
+
 use crate::event::{BatchStart, EndCounts, Totals};
 use crate::text::{clip, clock, duration, seconds};
 use crate::ui::event_text::{rounded, unfinished};
 use crate::ui::segments::{Segment, append, drop_to_fit};
 use crate::ui::terminal::Colour;
 
-/// The state that the line shows. Times are those of a monotonic clock.
+/// The state that the line shows.
 #[derive(Clone, Debug)]
 pub(super) struct BatchView {
-    began: Duration,
+    began: Timestamp,
     totals: Totals,
     /// Until when requests are held back after a 429.
-    held_until: Option<Duration>,
+    held_until: Option<Timestamp>,
     /// When the batch is expected to end.
-    ends_at: Option<Duration>,
+    ends_at: Option<Timestamp>,
 }
 
 impl BatchView {
-    pub(super) fn new(now: Duration, start: &BatchStart) -> Self {
+    pub(super) fn new(now: Timestamp, start: &BatchStart) -> Self {
         let BatchStart { exports, ended, left, .. } = *start;
         let totals = Totals { exports, ended, to_submit: left, ..Totals::default() };
         Self { began: now, totals, held_until: None, ends_at: None }
     }
 
-    pub(super) fn update(&mut self, now: Duration, totals: &Totals) {
-        let at = |wait: Option<f64>| wait.map(|wait| now.saturating_add(seconds(wait)));
+    pub(super) fn update(&mut self, now: Timestamp, totals: &Totals) {
+        let at = |wait: Option<f64>| wait.map(|wait| now + seconds(wait));
         self.held_until = at(totals.held_seconds);
         self.ends_at = at(totals.seconds_left);
         self.totals = totals.clone();
     }
 
     /// How long requests are still held back.
-    fn held(&self, now: Duration) -> Option<Duration> {
+    fn held(&self, now: Timestamp) -> Option<Duration> {
         remaining(self.held_until, now)
     }
 
     /// The remaining time of the batch, if it can be estimated.
-    fn left(&self, now: Duration) -> Option<Duration> {
+    fn left(&self, now: Timestamp) -> Option<Duration> {
         remaining(self.ends_at, now)
     }
 }
 
-fn remaining(until: Option<Duration>, now: Duration) -> Option<Duration> {
-    until?.checked_sub(now).filter(|left| !left.is_zero())
+fn remaining(until: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    until.map(|until| until.since(now)).filter(|left| !left.is_zero())
 }
 
 /// The length of the labels.
@@ -56,7 +58,7 @@ enum Labels {
 }
 
 /// The line, at most `width` columns wide, and its colour.
-pub(super) fn line(view: &BatchView, now: Duration, width: usize) -> (String, Option<Colour>) {
+pub(super) fn line(view: &BatchView, now: Timestamp, width: usize) -> (String, Option<Colour>) {
     let mut segments = segments(view, now, Labels::Long);
     if !drop_to_fit(&mut segments, width) {
         segments = self::segments(view, now, Labels::Short);
@@ -69,7 +71,7 @@ pub(super) fn line(view: &BatchView, now: Duration, width: usize) -> (String, Op
 }
 
 /// The number of exports to submit is dropped early: it follows from the other numbers.
-fn segments(view: &BatchView, now: Duration, labels: Labels) -> Vec<Segment> {
+fn segments(view: &BatchView, now: Timestamp, labels: Labels) -> Vec<Segment> {
     let totals = &view.totals;
     let EndCounts { done, skipped, failed } = totals.ended;
     let progress = match labels {
@@ -104,7 +106,7 @@ fn segments(view: &BatchView, now: Duration, labels: Labels) -> Vec<Segment> {
         segments.push(Segment::new(4, format!("{polls:.1} polls/s")));
     }
     let left = view.left(now).map(|left| clock(rounded(left.as_secs_f64())));
-    let elapsed = clock(now.saturating_sub(view.began));
+    let elapsed = clock(now.since(view.began));
     match left {
         Some(left) => {
             segments.extend([Segment::new(1, format!("{left} left")), Segment::new(8, elapsed)])
@@ -122,8 +124,8 @@ mod tests {
     use super::*;
     use crate::text::columns;
 
-    fn at(seconds: f64) -> Duration {
-        Duration::from_secs_f64(seconds)
+    fn at(seconds: f64) -> Timestamp {
+        Timestamp::EPOCH + Duration::from_secs_f64(seconds)
     }
 
     fn new_batch(exports: u64) -> BatchView {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use export_hyper::Timestamp;
+
 use super::outages::OutageTracker;
 use crate::event::{Event, Failure, Record, Totals};
 use crate::text::{duration, sanitize};
@@ -16,12 +18,12 @@ const TOTALS_INTERVAL: Duration = Duration::from_secs(30);
 pub(super) struct BatchNarrator {
     outages: OutageTracker,
     /// The last message with totals, and when it was reported.
-    reported: Option<(Duration, String)>,
+    reported: Option<(Timestamp, String)>,
 }
 
 impl BatchNarrator {
     /// The message for an event, if it has one: one line without control characters.
-    pub(super) fn message(&mut self, now: Duration, record: &Record) -> Option<Message> {
+    pub(super) fn message(&mut self, now: Timestamp, record: &Record) -> Option<Message> {
         let message = match &record.event {
             Event::Answered { .. } | Event::NoAnswer { .. } => {
                 Message::Notice(self.outages.response(now, &record.event)?)
@@ -40,13 +42,13 @@ impl BatchNarrator {
         })
     }
 
-    fn totals(&mut self, now: Duration, totals: &Totals) -> Option<String> {
+    fn totals(&mut self, now: Timestamp, totals: &Totals) -> Option<String> {
         if let Some(message) = self.outages.held(now, totals.held_seconds) {
             return Some(message);
         }
         let (last, before) = self.reported.get_or_insert_default();
         let text = counts(totals);
-        if now < last.saturating_add(TOTALS_INTERVAL) || *before == text {
+        if now < *last + TOTALS_INTERVAL || *before == text {
             return None;
         }
         (*last, *before) = (now, text.clone());
@@ -78,13 +80,11 @@ fn failed(row: u64, Failure { message, subject, .. }: &Failure) -> String {
 
 #[cfg(test)]
 mod tests {
-    use export_hyper::Timestamp;
-
     use super::*;
     use crate::event::EndCounts;
 
-    fn at(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1000 * seconds)
     }
 
     #[test]

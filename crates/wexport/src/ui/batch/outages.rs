@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use export_hyper::Timestamp;
+
 use crate::event::Event;
 use crate::text::{duration, seconds};
 use crate::ui::messages::RequestFailure;
@@ -23,29 +25,29 @@ const MIN_FAILURES: u32 = 3;
 #[derive(Debug, Default)]
 pub(super) struct OutageTracker {
     /// Until when requests are held back, while the service throttles.
-    held: Option<Duration>,
+    held: Option<Timestamp>,
     outage: Option<Outage>,
 }
 
 /// A period in which no request succeeds.
 #[derive(Debug)]
 struct Outage {
-    since: Duration,
+    since: Timestamp,
     requests: u32,
     is_reported: bool,
 }
 
 impl OutageTracker {
     /// Records for how many **seconds** requests are held back. Returns a message.
-    pub(super) fn held(&mut self, now: Duration, wait: Option<f64>) -> Option<String> {
+    pub(super) fn held(&mut self, now: Timestamp, wait: Option<f64>) -> Option<String> {
         match (wait, self.held) {
             (Some(wait), None) if wait < MIN_REPORTED_WAIT => None,
             (Some(wait), before) => {
-                self.held = Some(now.saturating_add(seconds(wait)));
+                self.held = Some(now + seconds(wait));
                 let is_new = before.is_none();
                 is_new.then(|| format!("throttled for {}", duration(seconds(wait))))
             }
-            (None, Some(until)) if now >= until.saturating_add(THROTTLING_END) => {
+            (None, Some(until)) if now >= until + THROTTLING_END => {
                 self.held = None;
                 Some("no longer throttled".into())
             }
@@ -54,7 +56,7 @@ impl OutageTracker {
     }
 
     /// Records the result of a request of any export. Returns a message.
-    pub(super) fn response(&mut self, now: Duration, event: &Event) -> Option<String> {
+    pub(super) fn response(&mut self, now: Timestamp, event: &Event) -> Option<String> {
         let is_response = matches!(event, Event::Answered { status, .. } if *status < 500);
         if is_response {
             let outage = self.outage.take()?;
@@ -64,7 +66,7 @@ impl OutageTracker {
         let outage = Outage { since: now, requests: 0, is_reported: false };
         let outage = self.outage.get_or_insert(outage);
         outage.requests = outage.requests.saturating_add(1);
-        let lasted = now.saturating_sub(outage.since);
+        let lasted = now.since(outage.since);
         if outage.is_reported || outage.requests < MIN_FAILURES || lasted < MIN_OUTAGE {
             return None;
         }
@@ -77,8 +79,8 @@ impl OutageTracker {
 mod tests {
     use super::*;
 
-    fn at(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1000 * seconds)
     }
 
     fn response(status: u16) -> Event {

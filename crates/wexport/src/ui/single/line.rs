@@ -1,6 +1,6 @@
 //! Renders the line of a single export: a pure function of the view, the time and the width.
 
-use std::time::Duration;
+use export_hyper::Timestamp;
 
 use super::view::{Activity, ExportView, Pause, PauseReason, TransferRate};
 use crate::text::{clip, clock, columns, duration, share, size};
@@ -14,9 +14,9 @@ const MIN_NAME_WIDTH: usize = 12;
 const MAX_STATUS_WIDTH: usize = 24;
 
 /// The line, at most `width` columns wide, and its colour.
-pub(super) fn line(view: &ExportView, now: Duration, width: usize) -> (String, Option<Colour>) {
+pub(super) fn line(view: &ExportView, now: Timestamp, width: usize) -> (String, Option<Colour>) {
     let mut segments = segments(view, now);
-    segments.push(Segment::new(4, clock(now.saturating_sub(view.began))));
+    segments.push(Segment::new(4, clock(now.since(view.began))));
     // The name always gets the same space, so that the text after it does not jump.
     let mut line = clip(&view.name, width / 3).into_owned();
     if !drop_to_fit(&mut segments, width.saturating_sub(columns(&line))) {
@@ -29,8 +29,8 @@ pub(super) fn line(view: &ExportView, now: Duration, width: usize) -> (String, O
 
 /// The line that stays when an export has ended:
 /// `document d1  done: report.pdf, 2.9 MiB in 12 s`.
-pub(super) fn final_line(view: &ExportView, now: Duration, end: &str, width: usize) -> String {
-    let end = format!("{end} {}", duration(now.saturating_sub(view.began)));
+pub(super) fn final_line(view: &ExportView, now: Timestamp, end: &str, width: usize) -> String {
+    let end = format!("{end} {}", duration(now.since(view.began)));
     let room = width.saturating_sub(columns(&end) + 2);
     // The destination is more important than the name.
     if room < columns(&view.name).min(MIN_NAME_WIDTH) {
@@ -39,9 +39,8 @@ pub(super) fn final_line(view: &ExportView, now: Duration, end: &str, width: usi
     format!("{}  {end}", clip(&view.name, room))
 }
 
-fn segments(view: &ExportView, now: Duration) -> Vec<Segment> {
-    let pause =
-        view.pause.as_ref().map(|Pause { until, reason }| (until.saturating_sub(now), reason));
+fn segments(view: &ExportView, now: Timestamp) -> Vec<Segment> {
+    let pause = view.pause.as_ref().map(|Pause { until, reason }| (until.since(now), reason));
     let pause = pause.filter(|(left, _)| !left.is_zero());
     match (pause, &view.activity) {
         (Some((left, PauseReason::Throttled)), _) => {
@@ -83,7 +82,7 @@ fn status_segment(status: &str) -> Segment {
 }
 
 /// The number of bytes, their rate, and the remaining time.
-fn transfer(now: Duration, bytes: u64, length: Option<u64>, rate: &TransferRate) -> Vec<Segment> {
+fn transfer(now: Timestamp, bytes: u64, length: Option<u64>, rate: &TransferRate) -> Vec<Segment> {
     let per_second = rate.per_second(now).map(|rate| Segment::new(2, format!("{}/s", size(rate))));
     let Some(length) = length else {
         return [Some(Segment::new(0, size(bytes))), per_second].into_iter().flatten().collect();
@@ -110,6 +109,8 @@ fn colour(view: &ExportView) -> Option<Colour> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use insta::assert_snapshot;
 
     use super::*;
@@ -117,8 +118,8 @@ mod tests {
 
     const ID: &str = "document 124efa2a142f472ba1ceab34ed18915f";
 
-    fn at(seconds: f64) -> Duration {
-        Duration::from_secs_f64(seconds)
+    fn at(seconds: f64) -> Timestamp {
+        Timestamp::EPOCH + Duration::from_secs_f64(seconds)
     }
 
     fn sending(phase: &str) -> Event {

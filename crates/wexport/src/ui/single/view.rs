@@ -3,16 +3,18 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use export_hyper::Timestamp;
+
 use crate::event::Event;
 use crate::text::{sanitize, seconds};
 use crate::ui::messages::RequestFailure;
 
-/// The state of an export. Times are those of a monotonic clock.
+/// The state of an export.
 #[derive(Clone, Debug)]
 pub(super) struct ExportView {
     /// The kind and the id: `document d1`.
     pub(super) name: String,
-    pub(super) began: Duration,
+    pub(super) began: Timestamp,
     pub(super) activity: Activity,
     pub(super) pause: Option<Pause>,
     /// The failure of the last request, until its wait is known.
@@ -46,7 +48,7 @@ pub(super) enum Activity {
 /// A wait before the next request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pause {
-    pub(super) until: Duration,
+    pub(super) until: Timestamp,
     pub(super) reason: PauseReason,
 }
 
@@ -61,12 +63,12 @@ pub(super) enum PauseReason {
 }
 
 impl ExportView {
-    pub(super) fn new(now: Duration, name: &str) -> Self {
+    pub(super) fn new(now: Timestamp, name: &str) -> Self {
         let name = sanitize(name).into_owned();
         Self { name, began: now, activity: Activity::Submitting, pause: None, failure: None }
     }
 
-    pub(super) fn update(&mut self, now: Duration, event: &Event) {
+    pub(super) fn update(&mut self, now: Timestamp, event: &Event) {
         match event {
             Event::Sending { phase, .. } => {
                 self.pause = None;
@@ -90,7 +92,7 @@ impl ExportView {
                     Some(failure) if failure.is_throttling() => PauseReason::Throttled,
                     Some(failure) => PauseReason::Retry { reason: failure.reason },
                 };
-                self.pause = Some(Pause { until: now.saturating_add(seconds(*wait)), reason });
+                self.pause = Some(Pause { until: now + seconds(*wait), reason });
             }
             Event::Downloading { offset, length } => self.downloading(now, *offset, *length),
             Event::Uploading { length, .. } => self.uploading(now, 0, *length),
@@ -102,7 +104,7 @@ impl ExportView {
         }
     }
 
-    fn downloading(&mut self, now: Duration, at: u64, of: Option<u64>) {
+    fn downloading(&mut self, now: Timestamp, at: u64, of: Option<u64>) {
         self.pause = None;
         match &mut self.activity {
             Activity::Downloading { bytes, length, rate } if *bytes <= at => {
@@ -118,7 +120,7 @@ impl ExportView {
         }
     }
 
-    fn uploading(&mut self, now: Duration, at: u64, of: u64) {
+    fn uploading(&mut self, now: Timestamp, at: u64, of: u64) {
         match &mut self.activity {
             Activity::Uploading { bytes, rate, .. } if *bytes <= at => {
                 *bytes = at;
@@ -148,12 +150,12 @@ const MIN_TIME: Duration = Duration::from_millis(500);
 /// The rate of a transfer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TransferRate {
-    samples: VecDeque<(Duration, u64)>,
+    samples: VecDeque<(Timestamp, u64)>,
 }
 
 impl TransferRate {
     /// Adds a sample: the number of bytes that are transferred by now.
-    pub(super) fn sample(&mut self, now: Duration, bytes: u64) {
+    pub(super) fn sample(&mut self, now: Timestamp, bytes: u64) {
         self.samples.push_back((now, bytes));
         // The last sample before the window is kept: the rate is measured from it.
         while self.samples.get(1).is_some_and(|(at, _)| *at + WINDOW <= now) {
@@ -162,10 +164,10 @@ impl TransferRate {
     }
 
     /// Bytes a second; `None` until there are enough samples.
-    pub(super) fn per_second(&self, now: Duration) -> Option<u64> {
+    pub(super) fn per_second(&self, now: Timestamp) -> Option<u64> {
         let (since, before) = *self.samples.front()?;
         let (_, bytes) = *self.samples.back()?;
-        let time = now.saturating_sub(since);
+        let time = now.since(since);
         if time < MIN_TIME {
             return None;
         }
@@ -173,7 +175,7 @@ impl TransferRate {
     }
 
     /// How long these bytes will take; `None` without a rate.
-    pub(super) fn time_for(&self, now: Duration, bytes: u64) -> Option<Duration> {
+    pub(super) fn time_for(&self, now: Timestamp, bytes: u64) -> Option<Duration> {
         let rate = self.per_second(now).filter(|rate| *rate > 0)?;
         Some(Duration::from_secs(bytes.div_ceil(rate)))
     }
@@ -183,8 +185,8 @@ impl TransferRate {
 mod tests {
     use super::*;
 
-    fn at(millis: u64) -> Duration {
-        Duration::from_millis(millis)
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
     }
 
     #[test]
@@ -200,7 +202,7 @@ mod tests {
             rate.sample(at(1000 * second), 10_000 + (second - 10) * 100);
         }
         assert_eq!(rate.per_second(at(20_000)), Some(100));
-        assert_eq!(rate.time_for(at(20_000), 1000), Some(at(10_000)));
+        assert_eq!(rate.time_for(at(20_000), 1000), Some(Duration::from_secs(10)));
         assert!(rate.samples.len() < 8);
     }
 

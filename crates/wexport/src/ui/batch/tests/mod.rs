@@ -14,7 +14,6 @@ use crate::event::BatchStart;
 use crate::problem::{Exit, Problem};
 use crate::subject::Subject;
 use crate::ui::display_fixture::DisplayFixture;
-use crate::ui::reporter::Now;
 use crate::ui::{BatchGauges, Reporter};
 
 /// A display that records what it is shown.
@@ -43,12 +42,8 @@ impl Display for RecordingDisplay {
     }
 }
 
-fn at(now: Duration) -> Timestamp {
-    Timestamp::from_date(2026, 11, 25) + now
-}
-
 fn reporter(display: impl Display + 'static, clock: Clock) -> Reporter {
-    Reporter::batch_with_clock(Box::new(display), move || Now { at: at(clock()), since: clock() })
+    Reporter::with_clock(Box::new(display), true, clock)
 }
 
 fn batch_start(exports: u64) -> BatchStart {
@@ -83,9 +78,9 @@ fn done(row: u64) -> Event {
     }
 }
 
-fn answered(now: Duration, phase: Phase, status: u16) -> JobEvent {
+fn answered(now: Timestamp, phase: Phase, status: u16) -> JobEvent {
     let status = StatusCode::from_u16(status).unwrap();
-    JobEvent::Answered { at: at(now), phase, status, retry_after: None, request_id: None }
+    JobEvent::Answered { at: now, phase, status, retry_after: None, request_id: None }
 }
 
 /// `[to submit, open, to download]`
@@ -102,7 +97,7 @@ fn held(counts: [u64; 3], seconds: u64) -> BatchGauges {
 /// Ten exports: three fail, the file of one exists, the service throttles, and for a while no
 /// request succeeds. `after_each` is called after each moment.
 fn play(reporter: &Reporter, fixture: &DisplayFixture, mut after_each: impl FnMut(f64)) {
-    let mut moment = |seconds: f64, act: &dyn Fn(Duration)| {
+    let mut moment = |seconds: f64, act: &dyn Fn(Timestamp)| {
         fixture.at((seconds * 1000.0) as u64);
         act(fixture.clock()());
         after_each(seconds);
@@ -117,8 +112,8 @@ fn play(reporter: &Reporter, fixture: &DisplayFixture, mut after_each: impl FnMu
     moment(1.0, &|now| {
         reporter.export_event(1, started(1));
         reporter.job_event(1, &answered(now, Phase::Submit, 202));
-        let (until, why) = (at(now) + Duration::from_secs(40), Why::RetryAfter);
-        reporter.job_event(1, &JobEvent::Waiting { at: at(now), until, why });
+        let (until, why) = (now + Duration::from_secs(40), Why::RetryAfter);
+        reporter.job_event(1, &JobEvent::Waiting { at: now, until, why });
         reporter.totals(&gauges([9, 1, 0]));
     });
     moment(2.0, &|now| {
@@ -128,9 +123,9 @@ fn play(reporter: &Reporter, fixture: &DisplayFixture, mut after_each: impl FnMu
     });
     moment(8.0, &|_| reporter.totals(&gauges([2, 7, 0])));
     moment(31.0, &|now| {
-        reporter.job_event(1, &JobEvent::Status { at: at(now), status: "completed".into() });
+        reporter.job_event(1, &JobEvent::Status { at: now, status: "completed".into() });
         let length = Some(3_000_000);
-        reporter.job_event(1, &JobEvent::Downloading { at: at(now), offset: 0, length });
+        reporter.job_event(1, &JobEvent::Downloading { at: now, offset: 0, length });
         reporter.progress(1, 1_000_000, length);
         reporter.totals(&gauges([0, 7, 1]));
     });
@@ -165,7 +160,7 @@ fn play(reporter: &Reporter, fixture: &DisplayFixture, mut after_each: impl FnMu
     for second in 0..4 {
         moment(100.0 + 10.0 * f64::from(second), &|now| {
             let kind = FailureKind::NotSent;
-            reporter.job_event(8, &JobEvent::Failed { at: at(now), phase: Phase::Poll, kind });
+            reporter.job_event(8, &JobEvent::Failed { at: now, phase: Phase::Poll, kind });
             reporter.totals(&gauges([0, 3, 0]));
         });
     }
