@@ -1,21 +1,16 @@
-//! The messages of a single export.
+//! Messages for people, and the failures of requests that they report.
 
-use super::event_text::sentence;
-use crate::event::Event;
+use std::fmt;
+
+use export_hyper::Timestamp;
+
+use crate::event::{Event, Record};
 use crate::text::{duration, seconds};
 
-/// The shortest wait between two polls that is reported, in **seconds**.
-const MIN_REPORTED_WAIT: f64 = 10.0;
-
-/// Turns events into messages. A failed request is reported together with its retry.
-#[derive(Debug, Default)]
-pub(super) struct Narrator {
-    /// The last status that was reported.
-    status: Option<String>,
-    /// A failure that is not reported yet.
-    failure: Option<RequestFailure>,
-    /// Whether a failure was reported, and no request has succeeded since.
-    is_failing: bool,
+/// Turns the events of a run into messages.
+pub(super) trait Narrator: Send {
+    /// The message for an event, if it has one.
+    fn message(&mut self, now: Timestamp, record: &Record) -> Option<Message>;
 }
 
 /// A message for people.
@@ -66,7 +61,7 @@ impl RequestFailure {
     }
 
     /// The message, with the wait before the retry in **seconds**.
-    fn with_retry(self, wait: f64) -> String {
+    pub(super) fn with_retry(self, wait: f64) -> String {
         match self.retry_after {
             Some(wait) if self.is_throttling && wait > 0.0 => {
                 format!("throttled for {} (429)", duration(seconds(wait)))
@@ -76,139 +71,11 @@ impl RequestFailure {
     }
 }
 
-impl std::fmt::Display for RequestFailure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for RequestFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { phase, reason, .. } = self;
         let phase = if phase == "fetch" { "download" } else { phase };
         let is_status = reason.bytes().all(|byte| byte.is_ascii_digit());
         write!(f, "{phase} failed{} {reason}", if is_status { " with" } else { ":" })
-    }
-}
-
-impl Narrator {
-    /// The message for an event, if it has one.
-    pub(super) fn message(&mut self, event: &Event) -> Option<Message> {
-        match event {
-            Event::Sending { .. } => {
-                let failure = self.failure.take()?;
-                self.is_failing = true;
-                return Some(Message::Notice(format!("{failure}, retrying")));
-            }
-            Event::Answered { phase, .. } => {
-                self.failure = RequestFailure::new(event);
-                // A download that is resumed has a message of its own.
-                let has_recovered = self.failure.is_none()
-                    && std::mem::take(&mut self.is_failing)
-                    && phase != "fetch";
-                return has_recovered.then(|| Message::Notice("the service responds again".into()));
-            }
-            Event::NoAnswer { .. } => {
-                self.failure = RequestFailure::new(event);
-                return None;
-            }
-            Event::Waiting { seconds: wait, .. } => {
-                if let Some(failure) = self.failure.take() {
-                    self.is_failing = true;
-                    return Some(Message::Notice(failure.with_retry(*wait)));
-                }
-                let is_long = *wait >= MIN_REPORTED_WAIT;
-                return is_long.then(|| {
-                    Message::Progress(format!("next poll in {}", duration(seconds(*wait))))
-                });
-            }
-            Event::Status { status } => {
-                if self.status.as_ref() == Some(status) {
-                    return None;
-                }
-                self.status = Some(status.clone());
-            }
-            _ => {}
-        }
-        let is_notice = match event {
-            Event::Started { resumed, .. } => *resumed,
-            Event::Downloading { offset, .. } => *offset > 0,
-            Event::Warning { .. } => true,
-            _ => false,
-        };
-        let text = sentence(event)?;
-        Some(if is_notice { Message::Notice(text) } else { Message::Progress(text) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answered(phase: &str, status: u16, retry_after_seconds: Option<f64>) -> Event {
-        Event::Answered { phase: phase.into(), status, retry_after_seconds, request_id: None }
-    }
-
-    fn waiting(seconds: f64) -> Event {
-        Event::Waiting { seconds, until: String::new(), reason: "back_off".into() }
-    }
-
-    fn sending(phase: &str) -> Event {
-        Event::Sending { phase: phase.into(), method: String::new(), url: String::new() }
-    }
-
-    /// The messages for these events; notices are marked.
-    fn messages(events: &[Event]) -> String {
-        let mut narrator = Narrator::default();
-        let mut messages = String::new();
-        for message in events.iter().filter_map(|event| narrator.message(event)) {
-            let (mark, text) = match message {
-                Message::Progress(text) => ("   ", text),
-                Message::Notice(text) => ("(!)", text),
-            };
-            messages.push_str(&format!("{mark} {text}\n"));
-        }
-        messages
-    }
-
-    #[test]
-    fn failures_are_reported_with_their_retry() {
-        let status = |word: &str| Event::Status { status: word.into() };
-        let cut =
-            Event::NoAnswer { phase: "fetch".into(), reason: "the connection was lost".into() };
-        insta::assert_snapshot!(messages(&[
-            sending("submit"),
-            answered("submit", 401, None),
-            sending("submit"),
-            answered("submit", 202, Some(5.0)),
-            Event::Accepted { operation: "http://api/operations/1".into() },
-            waiting(5.0),
-            answered("poll", 200, None),
-            status("queued"),
-            waiting(30.0),
-            answered("poll", 429, Some(30.0)),
-            waiting(30.0),
-            answered("poll", 429, None),
-            waiting(0.7),
-            answered("poll", 503, Some(2.0)),
-            waiting(2.0),
-            answered("poll", 200, None),
-            status("queued"),
-            status("completed\u{1b}[2J"),
-            answered("fetch", 200, None),
-            Event::Downloading { offset: 0, length: Some(3_000_000) },
-            cut,
-            waiting(1.2),
-            answered("fetch", 206, None),
-            Event::Downloading { offset: 1_000_000, length: Some(3_000_000) },
-        ]), @r"
-        (!) submit failed with 401, retrying
-        (!) the service responds again
-            accepted: http://api/operations/1
-            status: queued
-            next poll in 30 s
-        (!) throttled for 30 s (429)
-        (!) poll failed with 429, retrying in 1 s
-        (!) poll failed with 503, retrying in 2 s
-        (!) the service responds again
-            status: completed?[2J
-            downloading 2.9 MiB
-        (!) download failed: the connection was lost, retrying in 2 s
-        (!) resuming the download at 1.0 of 2.9 MiB
-        ");
     }
 }

@@ -7,6 +7,7 @@ mod display_fixture;
 mod event_text;
 mod live_line;
 mod messages;
+mod plain;
 mod recorder;
 mod reporter;
 mod segments;
@@ -16,11 +17,14 @@ mod terminal;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use self::batch::BatchNarrator;
 use self::display::Json;
 #[cfg(feature = "demo")]
 use self::display::Silent;
 pub(crate) use self::event_text::sentence;
+use self::plain::{Plain, Quiet};
 pub(crate) use self::reporter::{BatchGauges, Reporter};
+use self::single::ExportNarrator;
 pub(crate) use self::terminal::streams_share_terminal;
 use self::terminal::suspend;
 use crate::args::ShowArgs;
@@ -55,9 +59,9 @@ impl Reporter {
     pub(crate) fn of_single(args: ShowArgs, stdout_carries_file: bool) -> Self {
         Self::single(match DisplayKind::new(args) {
             DisplayKind::Json => Box::new(Json { to_stderr: stdout_carries_file }),
-            DisplayKind::Quiet => Box::new(single::Quiet),
+            DisplayKind::Quiet => Box::new(Quiet(Plain::<ExportNarrator>::on_stderr())),
             DisplayKind::Live => Box::new(single::Live::on_terminal()),
-            DisplayKind::Plain => Box::new(single::Plain::default()),
+            DisplayKind::Plain => Box::new(Plain::<ExportNarrator>::on_stderr()),
         })
     }
 
@@ -65,9 +69,9 @@ impl Reporter {
     pub(crate) fn of_batch(args: ShowArgs) -> Self {
         Self::batch(match DisplayKind::new(args) {
             DisplayKind::Json => Box::new(Json { to_stderr: false }),
-            DisplayKind::Quiet => Box::new(batch::Quiet::on_stderr()),
+            DisplayKind::Quiet => Box::new(Quiet(Plain::<BatchNarrator>::on_stderr())),
             DisplayKind::Live => Box::new(batch::Live::on_terminal()),
-            DisplayKind::Plain => Box::new(batch::Plain::on_stderr()),
+            DisplayKind::Plain => Box::new(Plain::<BatchNarrator>::on_stderr()),
         })
     }
 

@@ -8,22 +8,22 @@ use super::outages::OutageTracker;
 use crate::event::{Event, Failure, Record, Totals};
 use crate::text::{duration, sanitize};
 use crate::ui::event_text::{counts, rounded, sentence, started};
-use crate::ui::messages::Message;
+use crate::ui::messages::{Message, Narrator};
 
 /// The shortest time between two messages with totals.
 const TOTALS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Turns the events of a batch into messages. It keeps no state of single exports.
 #[derive(Debug, Default)]
-pub(super) struct BatchNarrator {
+pub(in crate::ui) struct BatchNarrator {
     outages: OutageTracker,
     /// The last message with totals, and when it was reported.
     reported: Option<(Timestamp, String)>,
 }
 
-impl BatchNarrator {
-    /// The message for an event, if it has one: one line without control characters.
-    pub(super) fn message(&mut self, now: Timestamp, record: &Record) -> Option<Message> {
+impl Narrator for BatchNarrator {
+    /// The message is one line without control characters.
+    fn message(&mut self, now: Timestamp, record: &Record) -> Option<Message> {
         let message = match &record.event {
             Event::Answered { .. } | Event::NoAnswer { .. } => {
                 Message::Notice(self.outages.response(now, &record.event)?)
@@ -41,7 +41,9 @@ impl BatchNarrator {
             Message::Notice(text) => Message::Notice(sanitize(&text).into_owned()),
         })
     }
+}
 
+impl BatchNarrator {
     fn totals(&mut self, now: Timestamp, totals: &Totals) -> Option<String> {
         if let Some(message) = self.outages.held(now, totals.held_seconds) {
             return Some(message);

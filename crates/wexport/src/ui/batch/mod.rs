@@ -9,17 +9,16 @@ mod outages;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use self::eta::EtaEstimator;
 use self::line::{BatchView, line};
-use self::messages::BatchNarrator;
+pub(super) use self::messages::BatchNarrator;
 use super::display::Display;
 use super::event_text::ended;
-use super::live_line::{Clock, LiveLine, clock};
-use super::messages::Message;
-use super::terminal::{self, Colour, Screen};
+use super::live_line::LiveLine;
+use super::messages::{Message, Narrator};
+use super::terminal::Colour;
 use crate::event::{BatchEnd, EndCounts, Event, Record};
 
 /// A line of totals that changes, and above it warnings and failures.
@@ -71,52 +70,5 @@ impl Display for Live {
 
     fn progress_interval(&self) -> Duration {
         Duration::from_millis(250)
-    }
-}
-
-/// A line for each export that ended.
-pub(in crate::ui) struct Plain {
-    narrator: BatchNarrator,
-    screen: Arc<Screen>,
-    clock: Clock,
-}
-
-impl Plain {
-    pub(in crate::ui) fn on_stderr() -> Self {
-        Self::new(Arc::clone(terminal::stderr()), clock())
-    }
-
-    pub(super) fn new(screen: Arc<Screen>, clock: Clock) -> Self {
-        Self { narrator: BatchNarrator::default(), screen, clock }
-    }
-}
-
-impl Display for Plain {
-    fn show(&mut self, record: &Record) {
-        let message = self.narrator.message((self.clock)(), record);
-        if let Some(Message::Progress(text) | Message::Notice(text)) = message {
-            self.screen.print(&text);
-        }
-    }
-}
-
-/// Warnings, and the exports that failed.
-pub(in crate::ui) struct Quiet(Plain);
-
-impl Quiet {
-    pub(in crate::ui) fn on_stderr() -> Self {
-        Self::new(Plain::on_stderr())
-    }
-
-    pub(super) const fn new(plain: Plain) -> Self {
-        Self(plain)
-    }
-}
-
-impl Display for Quiet {
-    fn show(&mut self, record: &Record) {
-        if let Event::Warning { .. } | Event::Error(_) = record.event {
-            self.0.show(record);
-        }
     }
 }

@@ -1,16 +1,18 @@
 //! The display of a single export.
 
 mod line;
+mod messages;
 mod view;
 
 use std::time::Duration;
 
 use self::line::{final_line, line};
+pub(super) use self::messages::ExportNarrator;
 use self::view::ExportView;
 use super::display::Display;
 use super::live_line::LiveLine;
 use super::messages::{Message, Narrator};
-use super::terminal::{self, Colour};
+use super::terminal::Colour;
 use crate::event::{Event, Record};
 use crate::output::display_path;
 use crate::text::size;
@@ -21,7 +23,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// A line that changes, and messages above it.
 pub(in crate::ui) struct Live {
     line: LiveLine<ExportView>,
-    narrator: Narrator,
+    narrator: ExportNarrator,
 }
 
 impl Live {
@@ -30,7 +32,7 @@ impl Live {
     }
 
     fn new(line: LiveLine<ExportView>) -> Self {
-        Self { line, narrator: Narrator::default() }
+        Self { line, narrator: ExportNarrator::default() }
     }
 
     fn update(&self, event: &Event) {
@@ -52,7 +54,7 @@ impl Live {
 
 impl Display for Live {
     fn show(&mut self, record: &Record) {
-        if let Some(Message::Notice(text)) = self.narrator.message(&record.event) {
+        if let Some(Message::Notice(text)) = self.narrator.message(self.line.now(), record) {
             self.line.screen().print(&text);
         }
         match &record.event {
@@ -76,33 +78,6 @@ impl Display for Live {
 
     fn progress_interval(&self) -> Duration {
         PROGRESS_INTERVAL
-    }
-}
-
-/// One line for each message.
-#[derive(Default)]
-pub(in crate::ui) struct Plain {
-    narrator: Narrator,
-}
-
-impl Display for Plain {
-    fn show(&mut self, record: &Record) {
-        if let Some(Message::Progress(text) | Message::Notice(text)) =
-            self.narrator.message(&record.event)
-        {
-            terminal::print(&text);
-        }
-    }
-}
-
-/// Warnings only. The command prints the error that ends it.
-pub(in crate::ui) struct Quiet;
-
-impl Display for Quiet {
-    fn show(&mut self, record: &Record) {
-        if let Event::Warning { .. } = record.event {
-            Plain::default().show(record);
-        }
     }
 }
 
