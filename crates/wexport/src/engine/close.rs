@@ -41,11 +41,9 @@ impl RunContext {
         finished: Finished<OutputSink>,
     ) -> Result<Closed, Problem> {
         let row = self.row(finished.key).await?;
-        let Finished { outcome, sink, .. } = finished;
-        match (outcome, sink) {
-            (Ok(artifact), Some(sink)) => self.deliver(row, &artifact, sink).await,
-            (Ok(_), None) => Err(Problem::new(Exit::Local, "a download ended without a file")),
-            (Err(error), sink) => self.fail_job(row, &error, sink).await,
+        match finished.outcome {
+            Ok(artifact) => self.deliver(row, &artifact, finished.sink).await,
+            Err(error) => self.fail_job(row, &error, finished.sink).await,
         }
     }
 
@@ -53,15 +51,17 @@ impl RunContext {
         &self,
         row: Row,
         artifact: &Artifact,
-        sink: OutputSink,
+        sink: Option<OutputSink>,
     ) -> Result<Closed, Problem> {
-        let Some(file) = sink.file() else {
-            #[cfg(feature = "store")]
-            if let Some(upload) = sink.into_upload() {
-                return self.upload(row, upload).await;
-            }
-            return Err(Problem::new(Exit::Local, "a download ended without a file"));
-        };
+        let file = sink.as_ref().and_then(OutputSink::file);
+        #[cfg(feature = "store")]
+        if file.is_none()
+            && let Some(upload) = sink.and_then(OutputSink::into_upload)
+        {
+            return self.upload(row, upload).await;
+        }
+        let file =
+            file.ok_or_else(|| Problem::new(Exit::Local, "a download ended without a file"))?;
         let receipt = match self.make_receipt(&row, artifact, &file).await {
             Ok(receipt) => receipt,
             Err(error) => {

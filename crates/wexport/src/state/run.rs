@@ -238,6 +238,29 @@ pub(crate) enum RowEnd {
     },
 }
 
+impl RowEnd {
+    pub(super) const fn status(&self) -> RowStatus {
+        match self {
+            Self::Done { .. } => RowStatus::Done,
+            Self::Skipped { .. } => RowStatus::Skipped,
+            Self::Failed { .. } => RowStatus::Failed,
+        }
+    }
+
+    /// The exit code of a run of this export alone.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Done { .. } | Self::Skipped { .. } => Exit::Done.code(),
+            Self::Failed { error } => error.exit_code,
+        }
+    }
+
+    /// Whether the export can be resumed.
+    pub(super) fn is_resumable(&self) -> bool {
+        matches!(self, Self::Failed { error } if !FINAL_CODES.contains(&error.exit_code))
+    }
+}
+
 /// The end of an export: a line of `--results`. Members are added in later releases and never
 /// change their meaning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

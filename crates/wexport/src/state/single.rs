@@ -185,16 +185,15 @@ impl RunStore for SingleRun {
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
         let mut export = self.export();
-        let (status, exit_code, text) = match end {
-            RowEnd::Done { file, .. } => (RowStatus::Done, Exit::Done.code(), file.clone()),
-            RowEnd::Skipped { file } => {
-                (RowStatus::Skipped, Exit::Done.code(), format!("skipped: {file} exists"))
-            }
-            RowEnd::Failed { error } => (RowStatus::Failed, error.exit_code, error.message.clone()),
+        let text = match end {
+            RowEnd::Done { file, .. } => file.clone(),
+            RowEnd::Skipped { file } => format!("skipped: {file} exists"),
+            RowEnd::Failed { error } => error.message.clone(),
         };
-        (export.status, export.end) = (status, Some(end.clone()));
-        self.store_end(&mut export, RunEnd { at: clock::now(), exit_code, text })?;
-        if let (Some((job, _)), RowStatus::Done | RowStatus::Skipped) = (&self.job, status) {
+        (export.status, export.end) = (end.status(), Some(end.clone()));
+        let run_end = RunEnd { at: clock::now(), exit_code: end.exit_code(), text };
+        self.store_end(&mut export, run_end)?;
+        if let (Some((job, _)), RowEnd::Done { .. } | RowEnd::Skipped { .. }) = (&self.job, end) {
             // A checkpoint that is left is harmless: the record says that the job is done.
             let _ = job.remove_checkpoint();
         }

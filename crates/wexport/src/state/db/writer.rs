@@ -187,12 +187,6 @@ impl RunStore for BatchDbWriter {
     }
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
-        let (status, exit_code) = match end {
-            RowEnd::Done { .. } => (RowStatus::Done, None),
-            RowEnd::Skipped { .. } => (RowStatus::Skipped, None),
-            RowEnd::Failed { error } => (RowStatus::Failed, Some(error.exit_code)),
-        };
-        let is_resumable = exit_code.is_some_and(|code| !FINAL_CODES.contains(&code));
         let result = self.db.query(|connection| {
             let transaction = connection.transaction()?;
             let sql = format!(
@@ -200,7 +194,13 @@ impl RunStore for BatchDbWriter {
                  checkpoint = CASE WHEN ?5 THEN checkpoint END \
                  WHERE number = ?1 AND status IN ('waiting', 'open') RETURNING {RESULT_COLUMNS}"
             );
-            let values = params![key(number), status, exit_code, to_json(end)?, is_resumable];
+            let values = params![
+                key(number),
+                end.status(),
+                end.exit_code(),
+                to_json(end)?,
+                end.is_resumable()
+            ];
             let result = transaction.query_one(&sql, values, read_result).optional()?;
             transaction.commit()?;
             Ok(result)
