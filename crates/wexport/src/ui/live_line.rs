@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use export_hyper::Timestamp;
 
-use super::terminal::{self, Colour, ProgressLine, Screen};
+use super::terminal::{self, Color, ProgressLine, Screen};
 
 /// The clock of a run: monotonic, or set by a test.
 pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -16,7 +16,7 @@ pub(super) fn clock() -> Clock {
 }
 
 /// Renders a view at a time, for a number of columns.
-type Draw<V> = fn(&V, Timestamp, usize) -> (String, Option<Colour>);
+type Draw<V> = fn(&V, Timestamp, usize) -> (String, Option<Color>);
 
 /// A line that is redrawn while it is shown.
 pub(super) struct LiveLine<V> {

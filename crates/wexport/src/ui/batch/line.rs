@@ -8,7 +8,7 @@ use crate::event::{BatchStart, EndCounts, Totals};
 use crate::text::{clip, clock, duration, seconds};
 use crate::ui::event_text::{rounded, unfinished};
 use crate::ui::segments::{Segment, append, drop_to_fit};
-use crate::ui::terminal::Colour;
+use crate::ui::terminal::Color;
 
 /// The state that the line shows.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ enum Labels {
 }
 
 /// The line, at most `width` columns wide, and its colour.
-pub(super) fn line(view: &BatchView, now: Timestamp, width: usize) -> (String, Option<Colour>) {
+pub(super) fn line(view: &BatchView, now: Timestamp, width: usize) -> (String, Option<Color>) {
     let mut segments = segments(view, now, Labels::Long);
     if !drop_to_fit(&mut segments, width) {
         segments = self::segments(view, now, Labels::Short);
@@ -66,7 +66,7 @@ pub(super) fn line(view: &BatchView, now: Timestamp, width: usize) -> (String, O
     }
     let mut line = String::new();
     append(&mut line, &segments);
-    let colour = view.held(now).map(|_| Colour::Yellow);
+    let colour = view.held(now).map(|_| Color::Yellow);
     (clip(&line, width).into_owned(), colour)
 }
 
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(line(&view, at(0.0), 79).1, None);
         let held = Totals { held_seconds: Some(3.0), ..totals([10, 1, 0], [5, 0, 0, 24]) };
         view.update(at(0.0), &held);
-        assert_eq!(line(&view, at(0.0), 79).1, Some(Colour::Yellow));
+        assert_eq!(line(&view, at(0.0), 79).1, Some(Color::Yellow));
         assert_eq!(line(&view, at(3.0), 79).1, None);
     }
 }

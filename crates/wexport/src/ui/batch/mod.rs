@@ -18,7 +18,7 @@ use super::display::Display;
 use super::event_text::ended;
 use super::live_line::LiveLine;
 use super::messages::{Message, Narrator};
-use super::terminal::Colour;
+use super::terminal::Color;
 use crate::event::{BatchEnd, EndCounts, Event, Record};
 
 /// A line of totals that changes, and above it warnings and failures.
@@ -43,10 +43,10 @@ impl Live {
     }
 }
 
-fn colour(end: &BatchEnd) -> Option<Colour> {
+fn colour(end: &BatchEnd) -> Option<Color> {
     match end {
-        BatchEnd { left: 1.., .. } => Some(Colour::Yellow),
-        BatchEnd { ended: EndCounts { failed: 1.., .. }, .. } => Some(Colour::Red),
+        BatchEnd { left: 1.., .. } => Some(Color::Yellow),
+        BatchEnd { ended: EndCounts { failed: 1.., .. }, .. } => Some(Color::Red),
         _ => None,
     }
 }

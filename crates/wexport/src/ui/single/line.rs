@@ -5,7 +5,7 @@ use export_hyper::Timestamp;
 use super::view::{Activity, ExportView, Pause, PauseReason, TransferRate};
 use crate::text::{clip, clock, columns, duration, share, size};
 use crate::ui::segments::{Segment, append, drop_to_fit};
-use crate::ui::terminal::Colour;
+use crate::ui::terminal::Color;
 
 /// The shortest truncated name that is shown, in columns.
 const MIN_NAME_WIDTH: usize = 12;
@@ -14,7 +14,7 @@ const MIN_NAME_WIDTH: usize = 12;
 const MAX_STATUS_WIDTH: usize = 24;
 
 /// The line, at most `width` columns wide, and its colour.
-pub(super) fn line(view: &ExportView, now: Timestamp, width: usize) -> (String, Option<Colour>) {
+pub(super) fn line(view: &ExportView, now: Timestamp, width: usize) -> (String, Option<Color>) {
     let mut segments = segments(view, now);
     segments.push(Segment::new(4, clock(now.since(view.began))));
     // The name always gets the same space, so that the text after it does not jump.
@@ -100,10 +100,10 @@ fn transfer(now: Timestamp, bytes: u64, length: Option<u64>, rate: &TransferRate
     .collect()
 }
 
-fn colour(view: &ExportView) -> Option<Colour> {
+fn colour(view: &ExportView) -> Option<Color> {
     match view.pause.as_ref()?.reason {
         PauseReason::PollInterval => None,
-        PauseReason::Throttled | PauseReason::Retry { .. } => Some(Colour::Yellow),
+        PauseReason::Throttled | PauseReason::Retry { .. } => Some(Color::Yellow),
     }
 }
 
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(line(&view, at(0.0), 79).1, None);
         view.update(at(0.0), &answered(429, None));
         view.update(at(0.0), &waiting(3.0, "back_off"));
-        assert_eq!(line(&view, at(0.0), 79).1, Some(Colour::Yellow));
+        assert_eq!(line(&view, at(0.0), 79).1, Some(Color::Yellow));
     }
 
     #[test]

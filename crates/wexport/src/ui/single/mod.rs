@@ -12,7 +12,7 @@ use self::view::ExportView;
 use super::display::Display;
 use super::live_line::LiveLine;
 use super::messages::{Message, Narrator};
-use super::terminal::Colour;
+use super::terminal::Color;
 use crate::event::{Event, Record};
 use crate::output::display_path;
 use crate::text::size;
@@ -45,7 +45,7 @@ impl Live {
     }
 
     /// Replaces the line with the final one.
-    fn end(&mut self, end: &str, colour: Option<Colour>) {
+    fn end(&mut self, end: &str, colour: Option<Color>) {
         let Some(view) = self.line.end() else { return };
         let text = final_line(&view, self.line.now(), end, self.line.screen().columns());
         self.line.screen().print_in(colour, &text);
@@ -70,8 +70,8 @@ impl Display for Live {
             Event::Skipped { file } => {
                 self.end(&format!("skipped: {} exists", display_path(file)), None)
             }
-            Event::Interrupted { .. } => self.end("stopped after", Some(Colour::Yellow)),
-            Event::Error(_) => self.end("failed after", Some(Colour::Red)),
+            Event::Interrupted { .. } => self.end("stopped after", Some(Color::Yellow)),
+            Event::Error(_) => self.end("failed after", Some(Color::Red)),
             event => self.update(event),
         }
     }

@@ -8,9 +8,10 @@ mod test_terminal;
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, LazyLock};
 
+pub(super) use console::Color;
 use console::Term;
 
-pub(super) use self::screen::{Colour, ProgressLine, Screen};
+pub(super) use self::screen::{ProgressLine, Screen};
 #[cfg(test)]
 pub(super) use self::test_terminal::TestTerminal;
 

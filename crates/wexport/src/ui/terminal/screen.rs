@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use console::{Color, style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::live_region::{self, LiveRegion, Output, Size};
@@ -66,7 +67,7 @@ impl Screen {
     }
 
     /// Prints text in a colour, if the terminal has colours.
-    pub(crate) fn print_in(&self, colour: Option<Colour>, text: &str) {
+    pub(crate) fn print_in(&self, colour: Option<Color>, text: &str) {
         let mut printed = String::new();
         for line in text.lines() {
             let line = sanitize(line);
@@ -91,7 +92,7 @@ impl Screen {
     /// the number of columns, by another thread too. It must not use the screen.
     pub(crate) fn add(
         &self,
-        draw: impl Fn(usize) -> (String, Option<Colour>) + Clone + Send + Sync + 'static,
+        draw: impl Fn(usize) -> (String, Option<Color>) + Clone + Send + Sync + 'static,
     ) -> Option<ProgressLine> {
         let terminal = self.interactive.as_ref()?;
         let this = terminal.clone();
@@ -99,7 +100,7 @@ impl Screen {
             let (text, colour) = draw(this.columns());
             // A line that cannot be drawn now is drawn with the next frame.
             let _ = match colour {
-                Some(colour) if this.has_colours => line.write_str(&colour.of(&text)),
+                Some(colour) if this.has_colours => line.write_str(&paint(colour, &text)),
                 _ => line.write_str(&text),
             };
         };
@@ -131,7 +132,7 @@ impl Drop for ProgressLine {
 
 impl Interactive {
     /// Wraps a line between words, and colours it.
-    fn format(&self, line: &str, colour: Option<Colour>) -> String {
+    fn format(&self, line: &str, colour: Option<Color>) -> String {
         let columns = self.columns();
         // The facts of an error are a table, whose second column begins here.
         let indent = if line.starts_with("  ") { 20 } else { 2 };
@@ -140,10 +141,12 @@ impl Interactive {
             return wrapped;
         }
         match (colour, wrapped.split_once(':')) {
-            (Some(colour), _) => colour.of(&wrapped),
-            (None, Some(("error", rest))) => format!("{}{rest}", Colour::Red.of("error:")),
-            (None, Some(("failed", rest))) => format!("{}{rest}", Colour::Red.of("failed:")),
-            (None, Some(("warning", rest))) => format!("{}{rest}", Colour::Yellow.of("warning:")),
+            (Some(colour), _) => paint(colour, &wrapped),
+            (None, Some(("error", rest))) => format!("{}{rest}", paint(Color::Red, "error:")),
+            (None, Some(("failed", rest))) => format!("{}{rest}", paint(Color::Red, "failed:")),
+            (None, Some(("warning", rest))) => {
+                format!("{}{rest}", paint(Color::Yellow, "warning:"))
+            }
             _ => wrapped,
         }
     }
@@ -155,21 +158,9 @@ impl Interactive {
     }
 }
 
-/// A colour of the terminal's palette.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Colour {
-    Red,
-    Yellow,
-}
-
-impl Colour {
-    fn of(self, text: &str) -> String {
-        let code = match self {
-            Self::Red => 31,
-            Self::Yellow => 33,
-        };
-        format!("\x1b[{code}m{text}\x1b[0m")
-    }
+fn paint(colour: Color, text: &str) -> String {
+    // Whether the terminal has colours was found out when it was opened.
+    style(text).fg(colour).force_styling(true).to_string()
 }
 
 impl fmt::Debug for Screen {

@@ -280,5 +280,5 @@ fn the_last_message_is_red_after_failures() {
         BatchEnd { exports, ended, left, not_started: 0, seconds: 0.0, exit_code: 0 }
     };
     let colours = [end(0, 0), end(1, 0), end(1, 1), end(0, 1)].map(|end| colour(&end));
-    assert_eq!(colours, [None, Some(Colour::Red), Some(Colour::Yellow), Some(Colour::Yellow)]);
+    assert_eq!(colours, [None, Some(Color::Red), Some(Color::Yellow), Some(Color::Yellow)]);
 }
