@@ -137,3 +137,16 @@ pub(crate) struct DemoArgs {
     #[arg(value_name = "FOLDER", default_value = "wexport-demo")]
     pub(crate) folder: PathBuf,
 }
+
+/// The names of the commands that export one kind. Tests compare the lists of them with this.
+#[cfg(test)]
+pub(crate) fn export_commands() -> Vec<String> {
+    use clap::CommandFactory;
+
+    let cli = Cli::command();
+    let exports = cli.get_subcommands().filter(|command| {
+        // Only an export has a request body.
+        command.get_arguments().any(|arg| arg.get_id() == "body")
+    });
+    exports.map(|command| command.get_name().to_owned()).collect()
+}

@@ -191,3 +191,21 @@ Events without a row are about the whole batch; batch_done is the last event.
 
 Members without a value are omitted. Later releases may add events and members.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::export_commands;
+
+    #[test]
+    fn overview_and_batch_files_name_every_export_command() {
+        let overview = Cli::command().render_help().to_string();
+        for name in export_commands() {
+            let has_name = |text: &str| {
+                text.split(|c: char| !c.is_ascii_alphabetic() && c != '-').any(|word| word == name)
+            };
+            assert!(has_name(&overview), "{name}: {overview}");
+            assert!(has_name(BATCH_FILES), "{name}: {BATCH_FILES}");
+        }
+    }
+}

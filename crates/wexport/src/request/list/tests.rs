@@ -42,6 +42,15 @@ fn describe(text: &str) -> String {
 }
 
 #[test]
+fn every_export_command_is_a_kind() {
+    let mut kinds = crate::args::export_commands();
+    kinds.sort_unstable();
+    assert!(kinds.len() >= 10, "{kinds:?}");
+    let message = parse("kind,id\nnothing-like-it,x\n").unwrap_err().message;
+    assert!(message.contains(&format!("expected one of {}", kinds.join(", "))), "{message}");
+}
+
+#[test]
 fn csv_and_json_lines_read_alike() {
     let csv = "\u{feff}kind,id,format,output,If exists,receipt,include-comments,sections,option\r\n\
         document,d1,pdf,\"a, b.pdf\",skip,yes,x,\"s1,s2\",pdfOptions.new=1\r\n\
