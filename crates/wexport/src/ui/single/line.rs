@@ -61,18 +61,10 @@ fn segments(view: &ExportView, now: Timestamp) -> Vec<Segment> {
         }
         (None, Activity::Exporting { status, .. }) => vec![status_segment(status)],
         (_, Activity::Fetching) => vec![Segment::new(0, "requesting the file")],
-        (_, Activity::Downloading { bytes, length, rate }) => {
-            transfer(now, *bytes, length.filter(|length| *length > 0), rate)
-        }
-        (_, Activity::Uploading { bytes, length, rate }) => {
-            let mut segments = vec![Segment::new(0, "uploading")];
-            segments.extend(transfer(
-                now,
-                *bytes,
-                Some(*length).filter(|length| *length > 0),
-                rate,
-            ));
-            segments
+        (_, Activity::Transferring { is_upload, bytes, length, rate }) => {
+            let label = is_upload.then(|| Segment::new(0, "uploading"));
+            let length = length.filter(|length| *length > 0);
+            label.into_iter().chain(transfer(now, *bytes, length, rate)).collect()
         }
     }
 }

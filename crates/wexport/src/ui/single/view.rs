@@ -33,14 +33,10 @@ pub(super) enum Activity {
     },
     /// The request for the file is in flight.
     Fetching,
-    Downloading {
+    Transferring {
+        is_upload: bool,
         bytes: u64,
         length: Option<u64>,
-        rate: TransferRate,
-    },
-    Uploading {
-        bytes: u64,
-        length: u64,
         rate: TransferRate,
     },
 }
@@ -77,7 +73,7 @@ impl ExportView {
                     ("poll", Activity::Exporting { polling, .. }) => *polling = true,
                     // A job that is resumed has no status yet.
                     ("poll", activity) => *activity = exporting("accepted", true),
-                    (_, Activity::Downloading { .. }) => {}
+                    (_, Activity::Transferring { .. }) => {}
                     (_, activity) => *activity = Activity::Fetching,
                 }
             }
@@ -94,43 +90,33 @@ impl ExportView {
                 };
                 self.pause = Some(Pause { until: now + seconds(*wait), reason });
             }
-            Event::Downloading { offset, length } => self.downloading(now, *offset, *length),
-            Event::Uploading { length, .. } => self.uploading(now, 0, *length),
+            Event::Downloading { offset, length } => self.transfer(now, false, *offset, *length),
+            Event::Uploading { length, .. } => self.transfer(now, true, 0, Some(*length)),
             Event::Progress { bytes, length } => match self.activity {
-                Activity::Uploading { length, .. } => self.uploading(now, *bytes, length),
-                _ => self.downloading(now, *bytes, *length),
+                Activity::Transferring { is_upload: true, length, .. } => {
+                    self.transfer(now, true, *bytes, length);
+                }
+                _ => self.transfer(now, false, *bytes, *length),
             },
             _ => {}
         }
     }
 
-    fn downloading(&mut self, now: Timestamp, at: u64, of: Option<u64>) {
+    fn transfer(&mut self, now: Timestamp, uploads: bool, at: u64, of: Option<u64>) {
         self.pause = None;
         match &mut self.activity {
-            Activity::Downloading { bytes, length, rate } if *bytes <= at => {
+            Activity::Transferring { is_upload, bytes, length, rate }
+                if *is_upload == uploads && *bytes <= at =>
+            {
                 (*bytes, *length) = (at, of);
                 rate.sample(now, at);
             }
-            // The download begins, or starts over.
-            _ => {
+            // The transfer begins, or starts over.
+            activity => {
                 let mut rate = TransferRate::default();
                 rate.sample(now, at);
-                self.activity = Activity::Downloading { bytes: at, length: of, rate };
-            }
-        }
-    }
-
-    fn uploading(&mut self, now: Timestamp, at: u64, of: u64) {
-        match &mut self.activity {
-            Activity::Uploading { bytes, rate, .. } if *bytes <= at => {
-                *bytes = at;
-                rate.sample(now, at);
-            }
-            // The upload begins, or starts over.
-            _ => {
-                let mut rate = TransferRate::default();
-                rate.sample(now, at);
-                self.activity = Activity::Uploading { bytes: at, length: of, rate };
+                *activity =
+                    Activity::Transferring { is_upload: uploads, bytes: at, length: of, rate };
             }
         }
     }
@@ -147,7 +133,8 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// The shortest time over which a rate is measured.
 const MIN_TIME: Duration = Duration::from_millis(500);
 
-/// The rate of a transfer.
+/// The rate of a transfer. indicatif has one too, but reads the system's clock for it: its lines
+/// could not be tested.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TransferRate {
     samples: VecDeque<(Timestamp, u64)>,
