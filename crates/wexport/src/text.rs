@@ -1,4 +1,8 @@
 //! Formatting for terminals: truncating and wrapping, sanitizing, sizes and durations.
+//!
+//! indicatif's formats do not fit: `HumanBytes` has two decimals, which change in each frame, and
+//! picks a unit for each number, so that `1.1 of 4.8 MiB` cannot be written; `HumanDuration` rounds
+//! 125 s to `2 minutes`, and `FormattedDuration` takes eight columns for `0:42`.
 
 use std::borrow::Cow;
 use std::time::Duration;

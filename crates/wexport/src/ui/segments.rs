@@ -1,4 +1,5 @@
 //! Lines made of segments, some of which are dropped where the terminal is too narrow for all.
+//! indicatif would cut off its end.
 
 use crate::text::columns;
 

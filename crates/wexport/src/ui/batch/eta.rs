@@ -1,8 +1,8 @@
 //! Estimates the remaining time of a batch from the rate at which its exports have ended recently.
 //!
-//! Exports do not end evenly. If eight of them are in flight and each takes five minutes, eight end
-//! within seconds, and then none for five minutes. The number of ends in the last minute would be
-//! wrong by a factor of ten, in either direction. Therefore:
+//! Exports do not end evenly, as indicatif's estimate assumes. If eight of them are in flight and
+//! each takes five minutes, eight end within seconds, and then none for five minutes. The number of
+//! ends in the last minute would be wrong by a factor of ten, in either direction. Therefore:
 //!
 //! - **Ends are counted in generations.** A generation is the highest number of exports that were
 //!   in flight: after this many ends, each of them was replaced once. The rate is that of the last
