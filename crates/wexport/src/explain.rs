@@ -48,13 +48,14 @@ pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
     problem
 }
 
-fn explain_spec(error: &SpecError) -> Problem {
+/// Explains why a request is invalid.
+pub(crate) fn explain_spec(error: &SpecError) -> Problem {
     match error {
         SpecError::Version { what, version, instead } => {
             Problem::usage(format!("API version {version} cannot export {what}"))
                 .advise(format!("use --api-version {instead}"))
         }
-        SpecError::EmptyId { .. } => Problem::usage("an ID is empty"),
+        SpecError::EmptyId { .. } => Problem::usage("the ID is empty"),
         _ => Problem::usage(error.to_string()),
     }
 }

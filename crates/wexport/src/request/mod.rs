@@ -19,7 +19,7 @@ pub(crate) use self::kinds::ExportCommand;
 pub(crate) use self::list::{ListedExport, Source, read as read_list};
 use crate::args::{Export, OPTION_FLAGS, RequestArgs};
 use crate::clock;
-use crate::explain::{Context, explain};
+use crate::explain::{Context, explain, explain_spec};
 use crate::problem::Problem;
 use crate::subject::Subject;
 use crate::sunset;
@@ -59,7 +59,7 @@ impl ExportRequest {
         };
         let spec = with_options(spec, request)?;
         let (unknown_fields, scope) = (spec.unknown_fields(), spec.scope().into());
-        let job = ExportJob::new(spec, config).map_err(|error| explain_spec(&error))?;
+        let job = ExportJob::new(spec, config).map_err(|error| explain_flags(&error))?;
         let (kind, id) = (command.kind().into(), command.id().into());
         let subject = Subject { kind, id, format, scope };
         Ok(Self { job: Box::new(job), subject, unknown_fields })
@@ -140,13 +140,8 @@ fn format_of_name(output: Option<&str>, formats: &'static [&'static str]) -> Opt
 }
 
 /// Explains why a request is invalid, in terms of flags.
-fn explain_spec(error: &SpecError) -> Problem {
+fn explain_flags(error: &SpecError) -> Problem {
     match error {
-        SpecError::Version { what, version, instead } => {
-            Problem::usage(format!("API version {version} cannot export {what}"))
-                .advise(format!("use --api-version {instead}"))
-        }
-        SpecError::EmptyId { .. } => Problem::usage("the ID is empty"),
         SpecError::Sheets { field, count } => Problem::usage(format!(
             "{} has {count} sheets, but csv takes one, or all without it",
             flag_of(field)
@@ -161,7 +156,7 @@ fn explain_spec(error: &SpecError) -> Problem {
         SpecError::Body { field, problem } => {
             Problem::usage(format!("{}: {problem}", flag_of(field)))
         }
-        _ => Problem::usage(error.to_string()),
+        _ => explain_spec(error),
     }
 }
 
