@@ -10,10 +10,10 @@ use export_core::workiva::{ApiVersion, Region};
 use export_core::{Config, Event, Limits, Pace, Resubmit};
 use http::HeaderMap;
 
-use crate::clock::jitter_seed;
 use crate::credentials::Credentials;
 use crate::hooks::Hooks;
 use crate::proxy::{ProxyError, ProxyRules, ProxySettings};
+use crate::random::random_number;
 use crate::shared_pacer::SharedPacer;
 use crate::tls::{CaBundle, TlsError, TlsOptions};
 
@@ -260,7 +260,7 @@ impl<A: FromSettings> ClientBuilder<A> {
     /// Fails if a setting is missing or invalid; the error says which.
     pub fn build(self) -> Result<A, BuildError> {
         let config = self.configuration()?;
-        let jitter = self.jitter.or_else(|| config.jitter()).unwrap_or_else(jitter_seed);
+        let jitter = self.jitter.or_else(|| config.jitter()).unwrap_or_else(random_number);
         let config = config.with_jitter(jitter);
         let credentials = self.credentials.ok_or(BuildError::NoCredentials)?;
         A::from_settings(Settings {

@@ -1,7 +1,5 @@
 //! The clocks: a monotonic one for the core, and the wall clock.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::time::{Duration, Instant, SystemTime};
 
 use export_core::Timestamp;
@@ -68,10 +66,4 @@ pub fn wall_clock() -> Timestamp {
 #[must_use]
 pub fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::EPOCH + time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
-}
-
-/// A random seed for [`Config::with_jitter`](export_core::Config::with_jitter).
-#[must_use]
-pub fn jitter_seed() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

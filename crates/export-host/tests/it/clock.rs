@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use export_core::Timestamp;
-use export_host::{Clock, jitter_seed};
+use export_host::{Clock, random_number};
 
 #[test]
 fn clock_starts_at_wall_time_and_is_monotonic() {
@@ -30,5 +30,5 @@ fn past_and_far_times_map_to_instants() {
 
 #[test]
 fn two_seeds_differ() {
-    assert_ne!(jitter_seed(), jitter_seed());
+    assert_ne!(random_number(), random_number());
 }

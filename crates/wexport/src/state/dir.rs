@@ -1,11 +1,10 @@
 //! The folder of all jobs and batches.
 
 use std::fs::{self, DirBuilder, File};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use export_host::CheckpointFile;
+use export_host::{CheckpointFile, random_number};
 use export_hyper::Timestamp;
 
 use super::batch_dir::BatchDir;
@@ -188,8 +187,8 @@ fn numbered(batch: BatchDir, number: &str) -> Result<Found, Problem> {
 fn new_id(began: Timestamp) -> String {
     let digits: String = began.to_string().chars().filter(char::is_ascii_digit).collect();
     let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
-    let random = RandomState::new().build_hasher().finish() & 0xffff;
-    format!("{day}-{}-{random:04x}", time.get(..6).unwrap_or(time))
+    let suffix = random_number() & 0xffff;
+    format!("{day}-{}-{suffix:04x}", time.get(..6).unwrap_or(time))
 }
 
 /// Creates a folder that only its owner may read, and its parents.
