@@ -214,9 +214,9 @@ pub(crate) struct Totals {
     pub(crate) polls_per_second: Option<f64>,
     /// How long, and until when, requests are held back because the service is rate-limiting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) held_seconds: Option<f64>,
+    pub(crate) throttled_seconds: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) held_until: Option<String>,
+    pub(crate) throttled_until: Option<String>,
     /// The estimated time to the end of the batch; `None` if there is no estimate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seconds_left: Option<f64>,

@@ -182,7 +182,8 @@ With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
                 api_version, base_url
   totals        exports, done, skipped, failed, to_submit, open (accepted),
                 to_download, uploading, under_way (with a request in flight),
-                polls_per_second, held_seconds, held_until, seconds_left
+                polls_per_second, throttled_seconds, throttled_until,
+                seconds_left
   batch_done    exports, done, skipped, failed, left, not_started, seconds,
                 exit_code
 

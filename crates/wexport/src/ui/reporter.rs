@@ -294,8 +294,8 @@ impl BatchProgress {
             uploading,
             under_way,
             polls_per_second,
-            held_seconds: held.map(seconds),
-            held_until: held.map(|held| (now + held).to_string()),
+            throttled_seconds: held.map(seconds),
+            throttled_until: held.map(|held| (now + held).to_string()),
             seconds_left: seconds_left.map(|left| left.as_secs_f64().round()),
         }
     }

@@ -30,7 +30,7 @@ impl BatchView {
 
     pub(super) fn update(&mut self, now: Timestamp, totals: &Totals) {
         let at = |wait: Option<f64>| wait.map(|wait| now + seconds(wait));
-        self.held_until = at(totals.held_seconds);
+        self.held_until = at(totals.throttled_seconds);
         self.ends_at = at(totals.seconds_left);
         self.totals = totals.clone();
     }
@@ -155,7 +155,7 @@ mod tests {
 
     /// The totals of a batch, with their times in seconds.
     fn timeline() -> Vec<(f64, Totals)> {
-        let held = |seconds, totals| Totals { held_seconds: Some(seconds), ..totals };
+        let held = |seconds, totals| Totals { throttled_seconds: Some(seconds), ..totals };
         let left = |seconds, totals| Totals { seconds_left: Some(seconds), ..totals };
         vec![
             (2.0, totals([0, 0, 0], [0, 0, 0, 1000])),
@@ -222,7 +222,7 @@ mod tests {
     fn times_count_down_between_updates() {
         let mut view = new_batch(40);
         let held = totals([10, 0, 0], [5, 0, 0, 25]);
-        let held = Totals { held_seconds: Some(3.0), seconds_left: Some(131.0), ..held };
+        let held = Totals { throttled_seconds: Some(3.0), seconds_left: Some(131.0), ..held };
         view.update(at(0.0), &held);
         let lines = [0.0, 1.1, 2.9, 3.0, 60.0, 125.0, 131.0].map(|now| line(&view, at(now), 79).0);
         assert_snapshot!(lines.join("\n"), @r"
@@ -240,7 +240,7 @@ mod tests {
     fn only_throttling_is_coloured() {
         let mut view = new_batch(40);
         assert_eq!(line(&view, at(0.0), 79).1, None);
-        let held = Totals { held_seconds: Some(3.0), ..totals([10, 1, 0], [5, 0, 0, 24]) };
+        let held = Totals { throttled_seconds: Some(3.0), ..totals([10, 1, 0], [5, 0, 0, 24]) };
         view.update(at(0.0), &held);
         assert_eq!(line(&view, at(0.0), 79).1, Some(Color::Yellow));
         assert_eq!(line(&view, at(3.0), 79).1, None);

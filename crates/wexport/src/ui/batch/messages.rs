@@ -45,7 +45,7 @@ impl Narrator for BatchNarrator {
 
 impl BatchNarrator {
     fn totals(&mut self, now: Timestamp, totals: &Totals) -> Option<String> {
-        if let Some(message) = self.outages.held(now, totals.held_seconds) {
+        if let Some(message) = self.outages.held(now, totals.throttled_seconds) {
             return Some(message);
         }
         let (last, before) = self.reported.get_or_insert_default();
