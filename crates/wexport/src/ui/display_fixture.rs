@@ -7,6 +7,7 @@ use std::time::Duration;
 use export_hyper::Timestamp;
 
 use super::live_line::{Clock, LiveLine};
+use super::messages::Narrator;
 use super::terminal::{Screen, TestTerminal};
 
 pub(super) struct DisplayFixture {
@@ -22,7 +23,7 @@ impl DisplayFixture {
         Self { terminal, now, screen }
     }
 
-    pub(super) fn live_line<V: Send + 'static>(&self) -> LiveLine<V> {
+    pub(super) fn live_line<V: Send + 'static, N: Narrator + Default>(&self) -> LiveLine<V, N> {
         LiveLine::new(Arc::clone(&self.screen), self.clock())
     }
 

@@ -1,10 +1,12 @@
-//! A line of the terminal that is redrawn from a view.
+//! A line of the terminal that is redrawn from a view, and the notices above it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use export_hyper::Timestamp;
 
+use super::messages::{Message, Narrator};
 use super::terminal::{self, Color, ProgressLine, Screen};
+use crate::event::Record;
 
 /// The clock of a run: monotonic, or set by a test.
 pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -19,7 +21,8 @@ pub(super) fn clock() -> Clock {
 type Draw<V> = fn(&V, Timestamp, usize) -> (String, Option<Color>);
 
 /// A line that is redrawn while it is shown.
-pub(super) struct LiveLine<V> {
+pub(super) struct LiveLine<V, N> {
+    narrator: N,
     screen: Arc<Screen>,
     clock: Clock,
     /// Shared with the thread that draws, which locks nothing else while it holds this.
@@ -27,13 +30,13 @@ pub(super) struct LiveLine<V> {
     line: Option<ProgressLine>,
 }
 
-impl<V: Send + 'static> LiveLine<V> {
+impl<V: Send + 'static, N: Narrator + Default> LiveLine<V, N> {
     pub(super) fn on_terminal() -> Self {
         Self::new(Arc::clone(terminal::stderr()), clock())
     }
 
     pub(super) fn new(screen: Arc<Screen>, clock: Clock) -> Self {
-        Self { screen, clock, view: Arc::default(), line: None }
+        Self { narrator: N::default(), screen, clock, view: Arc::default(), line: None }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -42,6 +45,13 @@ impl<V: Send + 'static> LiveLine<V> {
 
     pub(super) fn screen(&self) -> &Screen {
         &self.screen
+    }
+
+    /// Prints the message for an event above the line, if it is a notice.
+    pub(super) fn print_notice(&mut self, record: &Record) {
+        if let Some(Message::Notice(text)) = self.narrator.message(self.now(), record) {
+            self.screen.print(&text);
+        }
     }
 
     /// Shows the line.

@@ -12,7 +12,7 @@ use crate::ui::terminal::Color;
 
 /// The state that the line shows.
 #[derive(Clone, Debug)]
-pub(super) struct BatchView {
+pub(in crate::ui) struct BatchView {
     began: Timestamp,
     totals: Totals,
     /// Until when requests are held back after a 429.

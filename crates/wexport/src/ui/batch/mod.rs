@@ -17,31 +17,11 @@ pub(super) use self::messages::BatchNarrator;
 use super::display::Display;
 use super::event_text::ended;
 use super::live_line::LiveLine;
-use super::messages::{Message, Narrator};
 use super::terminal::Color;
 use crate::event::{BatchEnd, EndCounts, Event, Record};
 
 /// A line of totals that changes, and above it warnings and failures.
-pub(in crate::ui) struct Live {
-    line: LiveLine<BatchView>,
-    narrator: BatchNarrator,
-}
-
-impl Live {
-    pub(in crate::ui) fn on_terminal() -> Self {
-        Self::new(LiveLine::on_terminal())
-    }
-
-    fn new(line: LiveLine<BatchView>) -> Self {
-        Self { line, narrator: BatchNarrator::default() }
-    }
-
-    /// Replaces the line with the last message.
-    fn end(&mut self, end: &BatchEnd) {
-        self.line.end();
-        self.line.screen().print_in(colour(end), &ended(end));
-    }
-}
+pub(in crate::ui) type Live = LiveLine<BatchView, BatchNarrator>;
 
 fn colour(end: &BatchEnd) -> Option<Color> {
     match end {
@@ -53,17 +33,19 @@ fn colour(end: &BatchEnd) -> Option<Color> {
 
 impl Display for Live {
     fn show(&mut self, record: &Record) {
-        let now = self.line.now();
-        if let Some(Message::Notice(text)) = self.narrator.message(now, record) {
-            self.line.screen().print(&text);
-        }
+        self.print_notice(record);
+        let now = self.now();
         match &record.event {
-            Event::BatchStarted(start) => self.line.begin(BatchView::new(now, start), line),
+            Event::BatchStarted(start) => self.begin(BatchView::new(now, start), line),
             Event::Totals(totals) => {
-                self.line.update(|view| view.update(now, totals));
-                self.line.draw();
+                self.update(|view| view.update(now, totals));
+                self.draw();
             }
-            Event::BatchDone(end) => self.end(end),
+            // The last message replaces the line.
+            Event::BatchDone(end) => {
+                self.end();
+                self.screen().print_in(colour(end), &ended(end));
+            }
             _ => {}
         }
     }

@@ -11,7 +11,6 @@ pub(super) use self::messages::ExportNarrator;
 use self::view::ExportView;
 use super::display::Display;
 use super::live_line::LiveLine;
-use super::messages::{Message, Narrator};
 use super::terminal::Color;
 use crate::event::{Event, Record};
 use crate::output::display_path;
@@ -21,58 +20,45 @@ use crate::text::size;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A line that changes, and messages above it.
-pub(in crate::ui) struct Live {
-    line: LiveLine<ExportView>,
-    narrator: ExportNarrator,
-}
+pub(in crate::ui) type Live = LiveLine<ExportView, ExportNarrator>;
 
 impl Live {
-    pub(in crate::ui) fn on_terminal() -> Self {
-        Self::new(LiveLine::on_terminal())
-    }
-
-    fn new(line: LiveLine<ExportView>) -> Self {
-        Self { line, narrator: ExportNarrator::default() }
-    }
-
-    fn update(&self, event: &Event) {
-        let now = self.line.now();
-        self.line.update(|view| view.update(now, event));
+    fn show_event(&self, event: &Event) {
+        let now = self.now();
+        self.update(|view| view.update(now, event));
         // Progress can wait for the next frame.
         if !matches!(event, Event::Progress { .. }) {
-            self.line.draw();
+            self.draw();
         }
     }
 
     /// Replaces the line with the final one.
-    fn end(&mut self, end: &str, colour: Option<Color>) {
-        let Some(view) = self.line.end() else { return };
-        let text = final_line(&view, self.line.now(), end, self.line.screen().columns());
-        self.line.screen().print_in(colour, &text);
+    fn show_end(&mut self, end: &str, colour: Option<Color>) {
+        let Some(view) = self.end() else { return };
+        let text = final_line(&view, self.now(), end, self.screen().columns());
+        self.screen().print_in(colour, &text);
     }
 }
 
 impl Display for Live {
     fn show(&mut self, record: &Record) {
-        if let Some(Message::Notice(text)) = self.narrator.message(self.line.now(), record) {
-            self.line.screen().print(&text);
-        }
+        self.print_notice(record);
         match &record.event {
             Event::Started { subject, .. } => {
                 let name = format!("{} {}", subject.kind, subject.id);
-                self.line.begin(ExportView::new(self.line.now(), &name), line);
+                self.begin(ExportView::new(self.now(), &name), line);
             }
             Event::Done { file, bytes, .. } => {
                 let destination =
                     if file == "-" { "standard output".into() } else { display_path(file) };
-                self.end(&format!("done: {destination}, {} in", size(*bytes)), None);
+                self.show_end(&format!("done: {destination}, {} in", size(*bytes)), None);
             }
             Event::Skipped { file } => {
-                self.end(&format!("skipped: {} exists", display_path(file)), None)
+                self.show_end(&format!("skipped: {} exists", display_path(file)), None)
             }
-            Event::Interrupted { .. } => self.end("stopped after", Some(Color::Yellow)),
-            Event::Error(_) => self.end("failed after", Some(Color::Red)),
-            event => self.update(event),
+            Event::Interrupted { .. } => self.show_end("stopped after", Some(Color::Yellow)),
+            Event::Error(_) => self.show_end("failed after", Some(Color::Red)),
+            event => self.show_event(event),
         }
     }
 
@@ -90,7 +76,7 @@ mod tests {
     use crate::ui::display_fixture::DisplayFixture;
 
     fn live(fixture: &DisplayFixture) -> Live {
-        Live::new(fixture.live_line())
+        fixture.live_line()
     }
 
     fn show(live: &mut Live, event: Event) {

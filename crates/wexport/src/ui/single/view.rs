@@ -11,7 +11,7 @@ use crate::ui::messages::RequestFailure;
 
 /// The state of an export.
 #[derive(Clone, Debug)]
-pub(super) struct ExportView {
+pub(in crate::ui) struct ExportView {
     /// The kind and the id: `document d1`.
     pub(super) name: String,
     pub(super) began: Timestamp,

@@ -44,7 +44,7 @@ impl Display for RecordingDisplay {
     }
 }
 
-fn reporter(display: impl Display + 'static, clock: Clock) -> Reporter {
+fn reporter<D: Display + 'static>(display: D, clock: Clock) -> Reporter {
     Reporter::with_clock(Box::new(display), true, clock)
 }
 
@@ -188,7 +188,7 @@ fn play(reporter: &Reporter, fixture: &DisplayFixture, mut after_each: impl FnMu
 /// Each screen that differs from the one before.
 fn screens(rows: u16, columns: u16) -> String {
     let fixture = DisplayFixture::new(rows, columns);
-    let reporter = reporter(Live::new(fixture.live_line()), fixture.clock());
+    let reporter = reporter::<Live>(fixture.live_line(), fixture.clock());
     let mut all = String::new();
     play(&reporter, &fixture, |seconds| {
         let (text, cursor) = (fixture.terminal.text(), fixture.terminal.cursor());
