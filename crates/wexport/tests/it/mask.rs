@@ -20,8 +20,12 @@ fn mask_pattern(text: &str, pattern: &str, name: &str) -> String {
             masked.push_str(name);
             rest = &rest[pattern.len()..];
             if name == "TIME" {
+                let has_millis = rest.starts_with('.');
                 rest = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
                 rest = rest.strip_prefix('Z').unwrap_or(rest);
+                // A column of times is as wide as `.123`, which a whole second does not have.
+                let padding = if has_millis { "" } else { "    " };
+                rest = rest.strip_prefix(padding).unwrap_or(rest);
             }
         } else {
             masked.push(first);
@@ -40,4 +44,11 @@ fn fits(text: &str, pattern: &str) -> bool {
             exact => c == exact,
         })
     })
+}
+
+#[test]
+fn whole_second_is_masked_like_any_time() {
+    for time in ["2026-11-27T06:17:05.123Z", "2026-11-27T06:17:05Z    "] {
+        assert_eq!(mask(&format!("{time}  submit")), "TIME  submit");
+    }
 }
