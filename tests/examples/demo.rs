@@ -139,7 +139,7 @@ fn by_ureq(
 /// Prints an event.
 fn show(event: &Event) {
     match event {
-        Event::Answered { phase, status, .. } => print!(" {phase} {}", status.as_u16()),
+        Event::Response { phase, status, .. } => print!(" {phase} {}", status.as_u16()),
         Event::Status { status, .. } => print!(" ({status})"),
         Event::Waiting { at, until, .. } => print!(" wait {:?}", until.since(*at)),
         Event::Failed { phase, kind, .. } => print!(" {phase} {kind:?}"),

@@ -133,11 +133,11 @@ impl Log {
         self.add_requests(server);
         let line = match event {
             Event::Sending { phase, method, url, .. } => format!("sending {phase}: {method} {url}"),
-            Event::Answered { status, retry_after, .. } => match retry_after {
+            Event::Response { status, retry_after, .. } => match retry_after {
                 Some(time) => {
-                    format!("answered {}, retry after {} s", status.as_u16(), time.as_secs())
+                    format!("response {}, retry after {} s", status.as_u16(), time.as_secs())
                 }
-                None => format!("answered {}", status.as_u16()),
+                None => format!("response {}", status.as_u16()),
             },
             Event::Failed { phase, kind, .. } => format!("{phase} failed: {kind:?}"),
             Event::Accepted { operation, .. } => format!("accepted: {operation}"),

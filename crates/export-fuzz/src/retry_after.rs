@@ -36,7 +36,7 @@ pub(crate) fn check(data: &[u8]) {
     let (mut read, mut ignored) = (None, false);
     while let Some(event) = job.next_event() {
         match event {
-            Event::Answered { retry_after, .. } => read = retry_after,
+            Event::Response { retry_after, .. } => read = retry_after,
             Event::Ignored { .. } => ignored = true,
             _ => {}
         }

@@ -41,7 +41,7 @@ impl Spans {
                     error.type = Empty,
                 ));
             }
-            Event::Answered { status, retry_after, request_id, .. } => {
+            Event::Response { status, retry_after, request_id, .. } => {
                 let span = self.current();
                 span.record("http.response.status_code", status.as_u16());
                 if let Some(wait) = retry_after {

@@ -39,7 +39,7 @@ pub(crate) enum Event {
     /// A request is about to be sent. The values in the URL's query are redacted.
     Sending { phase: String, method: String, url: String },
     /// The head of a response was received.
-    Answered {
+    Response {
         phase: String,
         status: u16,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub(crate) enum Event {
         request_id: Option<String>,
     },
     /// There was no response, or an incomplete one.
-    NoAnswer { phase: String, reason: String },
+    NoResponse { phase: String, reason: String },
     /// The service accepted the export.
     Accepted { operation: String },
     /// The operation has a new status, as the service spells it.
@@ -269,9 +269,9 @@ impl Event {
                     url: url.to_string(),
                 },
             ),
-            JobEvent::Answered { at, phase, status, retry_after, request_id } => (
+            JobEvent::Response { at, phase, status, retry_after, request_id } => (
                 *at,
-                Self::Answered {
+                Self::Response {
                     phase: phase.to_string(),
                     status: status.as_u16(),
                     retry_after_seconds: retry_after.map(|wait| wait.as_secs_f64()),
@@ -281,7 +281,7 @@ impl Event {
                 },
             ),
             JobEvent::Failed { at, phase, kind } => {
-                (*at, Self::NoAnswer { phase: phase.to_string(), reason: failure_text(*kind) })
+                (*at, Self::NoResponse { phase: phase.to_string(), reason: failure_text(*kind) })
             }
             JobEvent::Accepted { at, operation } => {
                 (*at, Self::Accepted { operation: operation.to_string() })

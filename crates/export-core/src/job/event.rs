@@ -34,7 +34,7 @@ pub enum Event {
         url: EventUrl,
     },
     /// The head of a response was received.
-    Answered {
+    Response {
         /// When.
         at: Timestamp,
         /// What the request was for.

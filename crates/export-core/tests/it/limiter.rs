@@ -101,7 +101,7 @@ pub fn saturate_class(
 ) -> Sent {
     enum Event {
         Arrives(Permit, u64),
-        Answered(Permit, u16, Option<u64>),
+        Response(Permit, u16, Option<u64>),
     }
     let mut sent = Sent::default();
     let mut events: BTreeMap<(Timestamp, usize), Event> = BTreeMap::new();
@@ -136,9 +136,9 @@ pub fn saturate_class(
                 }
                 number += 1;
                 let back = now + Duration::from_millis(back);
-                events.insert((back, number), Event::Answered(permit, status, retry_after));
+                events.insert((back, number), Event::Response(permit, status, retry_after));
             }
-            Event::Answered(permit, status, retry_after) => {
+            Event::Response(permit, status, retry_after) => {
                 under_way -= 1;
                 pacer.handle_head(now, permit, &head(status, retry_after));
             }

@@ -78,7 +78,7 @@ async fn one_429_holds_back_the_other_jobs() {
     let notify = Arc::clone(&refused);
     let client = builder(&server)
         .on_event(move |event| {
-            if matches!(event, Event::Answered { status, .. } if *status == 429) {
+            if matches!(event, Event::Response { status, .. } if *status == 429) {
                 notify.notify_one();
             }
         })

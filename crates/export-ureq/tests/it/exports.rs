@@ -49,7 +49,7 @@ fn custom_agent_works_the_same() {
     let statuses = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&statuses);
     let client = builder(&server).transport(agent).on_event(move |event| {
-        if let Event::Answered { status, .. } = event {
+        if let Event::Response { status, .. } = event {
             seen.lock().unwrap().push(status.as_u16());
         }
     });

@@ -72,7 +72,7 @@ fn one_429_holds_back_the_other_jobs() {
     let refused = Mutex::new(refused);
     let client = builder(&server)
         .on_event(move |event| {
-            if matches!(event, Event::Answered { status, .. } if *status == 429) {
+            if matches!(event, Event::Response { status, .. } if *status == 429) {
                 let _ = refused.lock().unwrap().send(());
             }
         })

@@ -193,7 +193,7 @@ fn every_status_reaches_the_core() {
         let statuses = Arc::clone(&seen);
         let client = builder(&server.url()).limits(limits().with_grace_period(Duration::ZERO));
         let client = client.on_event(move |event| {
-            if let Event::Answered { status, .. } = event {
+            if let Event::Response { status, .. } = event {
                 statuses.lock().unwrap().push(status.as_u16());
             }
         });

@@ -155,8 +155,8 @@ With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
 
   started       subject {kind, id, format}, api_version, base_url, resumed
   sending       phase (submit, poll, fetch), method, url
-  answered      phase, status, retry_after_seconds, request_id
-  no_answer     phase, reason
+  response      phase, status, retry_after_seconds, request_id
+  no_response   phase, reason
   accepted      operation
   status        status
   waiting       seconds, until, reason (retry_after, pace, back_off, resumed,

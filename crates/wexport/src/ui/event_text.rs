@@ -12,7 +12,7 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
             let verb = if *resumed { "resuming" } else { "exporting" };
             format!("{verb} {subject} from {base_url}, API version {api_version}")
         }
-        Event::NoAnswer { phase, reason } => format!("{phase}: {reason}"),
+        Event::NoResponse { phase, reason } => format!("{phase}: {reason}"),
         Event::Accepted { operation } => format!("accepted: {operation}"),
         Event::Status { status } => format!("status: {}", sanitize(status)),
         Event::Downloading { offset: 0, length } => match length {

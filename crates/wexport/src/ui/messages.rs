@@ -37,7 +37,7 @@ impl RequestFailure {
     /// The failure that an event reports; `None` for other events.
     pub(super) fn new(event: &Event) -> Option<Self> {
         match event {
-            Event::Answered { phase, status, retry_after_seconds, .. } if *status >= 400 => {
+            Event::Response { phase, status, retry_after_seconds, .. } if *status >= 400 => {
                 Some(Self {
                     phase: phase.clone(),
                     reason: status.to_string(),
@@ -45,7 +45,7 @@ impl RequestFailure {
                     is_throttling: *status == 429,
                 })
             }
-            Event::NoAnswer { phase, reason } => Some(Self {
+            Event::NoResponse { phase, reason } => Some(Self {
                 phase: phase.clone(),
                 reason: reason.clone(),
                 retry_after: None,

@@ -333,7 +333,7 @@ impl ExportJob {
         let (status, retry_after) = (head.status(), RetryAfter::of(now, head.headers()));
         let request_id = event::short_copy(head.headers().get("x-request-id"));
         let wait = retry_after.wait();
-        self.events.push(Event::Answered { at: now, phase, status, retry_after: wait, request_id });
+        self.events.push(Event::Response { at: now, phase, status, retry_after: wait, request_id });
         if retry_after == RetryAfter::Malformed {
             let what = "a Retry-After that is neither seconds nor a date";
             self.events.push(Event::Ignored { at: now, what });

@@ -139,7 +139,7 @@ fn unreadable(error: io::Error) -> Problem {
 fn describe(event: &Event) -> Option<String> {
     Some(match event {
         Event::Sending { phase, method, url } => format!("{phase}: {method} {url}"),
-        Event::Answered { phase, status, retry_after_seconds, request_id } => {
+        Event::Response { phase, status, retry_after_seconds, request_id } => {
             let wait = retry_after_seconds.map(|wait| format!(", Retry-After {wait} s"));
             let id = request_id.as_ref().map(|id| format!(", request id {id}"));
             format!("{phase}: {status}{}{}", wait.unwrap_or_default(), id.unwrap_or_default())

@@ -25,7 +25,7 @@ impl Narrator for BatchNarrator {
     /// The message is one line without control characters.
     fn message(&mut self, now: Timestamp, record: &Record) -> Option<Message> {
         let message = match &record.event {
-            Event::Answered { .. } | Event::NoAnswer { .. } => {
+            Event::Response { .. } | Event::NoResponse { .. } => {
                 Message::Notice(self.outages.response(now, &record.event)?)
             }
             Event::BatchStarted(start) => {

@@ -57,7 +57,7 @@ impl OutageTracker {
 
     /// Records the result of a request of any export. Returns a message.
     pub(super) fn response(&mut self, now: Timestamp, event: &Event) -> Option<String> {
-        let is_response = matches!(event, Event::Answered { status, .. } if *status < 500);
+        let is_response = matches!(event, Event::Response { status, .. } if *status < 500);
         if is_response {
             let outage = self.outage.take()?;
             return outage.is_reported.then(|| "the service responds again".into());
@@ -85,7 +85,7 @@ mod tests {
 
     fn response(status: u16) -> Event {
         let (phase, retry_after_seconds, request_id) = ("poll".into(), None, None);
-        Event::Answered { phase, status, retry_after_seconds, request_id }
+        Event::Response { phase, status, retry_after_seconds, request_id }
     }
 
     #[test]

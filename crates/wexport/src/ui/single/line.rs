@@ -120,7 +120,7 @@ mod tests {
 
     fn answered(status: u16, retry_after_seconds: Option<f64>) -> Event {
         let phase = "poll".into();
-        Event::Answered { phase, status, retry_after_seconds, request_id: None }
+        Event::Response { phase, status, retry_after_seconds, request_id: None }
     }
 
     fn waiting(seconds: f64, why: &str) -> Event {
@@ -156,7 +156,7 @@ mod tests {
             (55.5, Event::Progress { bytes: 12_900_000, length }),
             (
                 56.0,
-                Event::NoAnswer { phase: "fetch".into(), reason: "the connection was lost".into() },
+                Event::NoResponse { phase: "fetch".into(), reason: "the connection was lost".into() },
             ),
             (56.0, waiting(1.2, "back_off")),
             (57.2, sending("fetch")),

@@ -30,7 +30,7 @@ impl Narrator for ExportNarrator {
                 self.is_failing = true;
                 return Some(Message::Notice(format!("{failure}, retrying")));
             }
-            Event::Answered { phase, .. } => {
+            Event::Response { phase, .. } => {
                 self.failure = RequestFailure::new(event);
                 // A download that is resumed has a message of its own.
                 let has_recovered = self.failure.is_none()
@@ -38,7 +38,7 @@ impl Narrator for ExportNarrator {
                     && phase != "fetch";
                 return has_recovered.then(|| Message::Notice("the service responds again".into()));
             }
-            Event::NoAnswer { .. } => {
+            Event::NoResponse { .. } => {
                 self.failure = RequestFailure::new(event);
                 return None;
             }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn answered(phase: &str, status: u16, retry_after_seconds: Option<f64>) -> Event {
-        Event::Answered { phase: phase.into(), status, retry_after_seconds, request_id: None }
+        Event::Response { phase: phase.into(), status, retry_after_seconds, request_id: None }
     }
 
     fn waiting(seconds: f64) -> Event {
@@ -107,7 +107,7 @@ mod tests {
     fn failures_are_reported_with_their_retry() {
         let status = |word: &str| Event::Status { status: word.into() };
         let cut =
-            Event::NoAnswer { phase: "fetch".into(), reason: "the connection was lost".into() };
+            Event::NoResponse { phase: "fetch".into(), reason: "the connection was lost".into() };
         insta::assert_snapshot!(messages(&[
             sending("submit"),
             answered("submit", 401, None),

@@ -77,7 +77,7 @@ impl ExportView {
                     (_, activity) => *activity = Activity::Fetching,
                 }
             }
-            Event::Answered { .. } | Event::NoAnswer { .. } => {
+            Event::Response { .. } | Event::NoResponse { .. } => {
                 self.failure = RequestFailure::new(event);
             }
             Event::Accepted { .. } => self.activity = exporting("accepted", false),

@@ -82,7 +82,7 @@ fn done(row: u64) -> Event {
 
 fn answered(now: Timestamp, phase: Phase, status: u16) -> JobEvent {
     let status = StatusCode::from_u16(status).unwrap();
-    JobEvent::Answered { at: now, phase, status, retry_after: None, request_id: None }
+    JobEvent::Response { at: now, phase, status, retry_after: None, request_id: None }
 }
 
 /// `[to submit, open, to download]`
