@@ -6,7 +6,7 @@ use crate::host_port::without_brackets;
 
 /// The hosts of a list in the syntax of `NO_PROXY`.
 ///
-/// **Source:** curl's manual, `--noproxy`: entries separated by commas. An entry is `*` for all
+/// **Source:** curl's manual, `--noproxy`: entries separated by commas or blanks. An entry is `*` for all
 /// hosts, a domain for itself and its subdomains, with or without a leading dot, an address, or a
 /// network as `address/bits`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ enum Entry {
 impl NoProxy {
     /// Parses a list. Invalid entries match no host.
     pub(crate) fn new(list: &str) -> Self {
-        let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let entries = list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty());
         Self { entries: entries.map(|entry| (Entry::new(entry), entry.into())).collect() }
     }
 

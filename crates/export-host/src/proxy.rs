@@ -1,6 +1,7 @@
 //! The choice of a proxy for a request.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt;
 
 use base64::Engine;
@@ -32,7 +33,7 @@ impl ProxySettings {
     /// wanted.
     pub fn rules(&self) -> Result<ProxyRules, ProxyError> {
         match self {
-            Self::Environment => ProxyRules::from_environment(|name| env::var(name).ok()),
+            Self::Environment => ProxyRules::from_environment(|name| env::var_os(name)),
             Self::Off => Ok(ProxyRules::default()),
             Self::Url(url) => {
                 let proxy = Proxy::new("the proxy's URL", url)?;
@@ -88,21 +89,34 @@ impl ProxyRules {
     /// # Errors
     ///
     /// Fails if the value of a variable is invalid.
-    pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ProxyError> {
-        let ask = |name: &'static str| lookup(name).filter(|value| !value.trim().is_empty());
-        let first = |names: [&'static str; 2]| {
-            names.into_iter().find_map(|name| ask(name).map(|value| (name, value)))
+    pub fn from_environment(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ProxyError> {
+        let ask = |name: &'static str| match lookup(name).map(OsString::into_string) {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(Some(value).filter(|value| !value.trim().is_empty())),
+            // To ignore it would be to connect without the proxy.
+            Some(Err(_)) => Err(ProxyError { variable: name.into(), reason: "not valid UTF-8" }),
         };
-        let proxy_of = |named: Option<(&str, String)>| {
-            named.map(|(name, url)| Proxy::new(name, &url)).transpose()
+        let first = |names: [&'static str; 2]| {
+            let named = |name| Ok(ask(name)?.map(|value| (name, value)));
+            match named(names[0])? {
+                None => named(names[1]),
+                found => Ok(found),
+            }
+        };
+        let proxy_of = |names| {
+            match first(names)? {
+                None => first(["all_proxy", "ALL_PROXY"]),
+                found => Ok(found),
+            }?
+            .map(|(name, url)| Proxy::new(name, &url))
+            .transpose()
         };
         let is_cgi = lookup("REQUEST_METHOD").is_some();
         let http = if is_cgi { ["http_proxy"; 2] } else { ["http_proxy", "HTTP_PROXY"] };
-        let any = || first(["all_proxy", "ALL_PROXY"]);
-        let direct = first(["no_proxy", "NO_PROXY"]).map(|(_, list)| NoProxy::new(&list));
+        let direct = first(["no_proxy", "NO_PROXY"])?.map(|(_, list)| NoProxy::new(&list));
         Ok(Self {
-            http: proxy_of(first(http).or_else(any))?,
-            https: proxy_of(first(["https_proxy", "HTTPS_PROXY"]).or_else(any))?,
+            http: proxy_of(http)?,
+            https: proxy_of(["https_proxy", "HTTPS_PROXY"])?,
             direct: direct.unwrap_or_default(),
         })
     }
@@ -171,7 +185,11 @@ impl Proxy {
         if scheme != "http" && scheme != "https" {
             return fail("only http and https proxies are supported, not SOCKS");
         }
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if path.contains('@') {
+            // Otherwise the user name would be taken for the host, and looked up.
+            return fail("a / ? or # in the user name or password has to be percent-encoded");
+        }
         let (user, host) = match authority.rsplit_once('@') {
             Some((user, host)) => (Some(user), host),
             None => (None, authority),

@@ -70,20 +70,50 @@ impl Tunnel {
     /// Fails if the proxy does not open the tunnel.
     #[must_use]
     pub fn parse_response(so_far: &[u8]) -> Option<Result<usize, TunnelError>> {
-        let Some(end) = so_far.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+        let Some(end) = end_of_head(so_far) else {
             return (so_far.len() > LONGEST_HEAD).then_some(Err(TunnelError::NotHttp));
         };
-        Some(match status(so_far) {
+        let head = &so_far[..end];
+        Some(match status(head) {
             None => Err(TunnelError::NotHttp),
-            Some(status) if status.is_success() => Ok(end + 4),
+            Some(status) if status.is_success() => Ok(end),
+            Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED) if !accepts_basic(head) => {
+                Err(TunnelError::Authentication)
+            }
             // The body of a refusal is for browsers, and is not read.
             Some(status) => Err(TunnelError::Refused(status)),
         })
     }
 }
 
+/// The length of the head, with the empty line. Some proxies end a line with a LF only, which a
+/// recipient may accept (RFC 9112, 2.2).
+fn end_of_head(so_far: &[u8]) -> Option<usize> {
+    let mut start = 0;
+    loop {
+        let line = so_far[start..].iter().position(|byte| *byte == b'\n')?;
+        let is_empty = matches!(&so_far[start..start + line], b"" | b"\r");
+        start += line + 1;
+        if is_empty {
+            return Some(start);
+        }
+    }
+}
+
+/// Whether a 407 asks for the credentials that this client can send. A proxy that names no scheme may
+/// accept them.
+fn accepts_basic(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let mut offered = head
+        .lines()
+        .filter_map(|line| line.strip_prefix("proxy-authenticate:"))
+        .flat_map(|schemes| schemes.split(','))
+        .peekable();
+    offered.peek().is_none() || offered.any(|scheme| scheme.trim_start().starts_with("basic"))
+}
+
 fn status(head: &[u8]) -> Option<StatusCode> {
-    let line = head.split(|byte| *byte == b'\r').next()?;
+    let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
     let mut words = line.split(|byte| *byte == b' ');
     let is_http = words.next()?.starts_with(b"HTTP/1.");
     is_http.then(|| StatusCode::from_bytes(words.next()?).ok())?
@@ -93,6 +123,9 @@ fn status(head: &[u8]) -> Option<StatusCode> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TunnelError {
+    /// The proxy requires an authentication that is not supported, such as NTLM or Negotiate.
+    #[error("it requires another authentication than a user name and password (Basic)")]
+    Authentication,
     /// The proxy closed the connection, or does not speak HTTP.
     #[error("it closed the connection or sent no HTTP response")]
     NotHttp,
@@ -115,6 +148,7 @@ impl TunnelError {
         match self {
             // 502, 503, 504: it could not connect. Another try may succeed.
             Self::Refused(status) if !status.is_server_error() => FailureKind::Untrusted,
+            Self::Authentication => FailureKind::Untrusted,
             Self::NotHttp | Self::Refused(_) => FailureKind::NotSent,
         }
     }
@@ -135,6 +169,30 @@ mod tests {
             Tunnel::parse_response(&[b'x'; LONGEST_HEAD + 1]),
             Some(Err(TunnelError::NotHttp))
         );
+    }
+
+    #[test]
+    fn line_may_end_with_a_line_feed_only() {
+        let response = b"HTTP/1.1 200 OK\nVia: x\n\n\x16\x03";
+        assert_eq!(Tunnel::parse_response(&response[..23]), None);
+        assert_eq!(Tunnel::parse_response(response), Some(Ok(24)));
+        let mixed = b"HTTP/1.1 403 No\r\nVia: x\n\r\n";
+        let refused = TunnelError::Refused(StatusCode::FORBIDDEN);
+        assert_eq!(Tunnel::parse_response(mixed), Some(Err(refused)));
+    }
+
+    #[test]
+    fn unsupported_authentication_is_told() {
+        let error = |schemes: &str| {
+            let head = format!("HTTP/1.1 407 Who?\r\n{schemes}\r\n");
+            Tunnel::parse_response(head.as_bytes()).unwrap().unwrap_err()
+        };
+        let password = TunnelError::Refused(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+        assert_eq!(error(""), password);
+        assert_eq!(error("Proxy-Authenticate: Basic realm=\"x, y\"\r\n"), password);
+        assert_eq!(error("proxy-authenticate: Negotiate, basic realm=x\r\n"), password);
+        let both = "Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n";
+        assert_eq!(error(both), TunnelError::Authentication);
     }
 
     #[test]

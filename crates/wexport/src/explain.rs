@@ -192,6 +192,9 @@ pub(crate) fn advise_on_proxy(problem: Problem, error: &TunnelError) -> Problem 
                  characters percent-encoded (@ as %40)",
             )
             .advise("--proxy takes no USER:PASSWORD: other users can see the command line"),
+        TunnelError::Authentication => problem.advise(
+            "run a local proxy that signs in to this one (NTLM, Negotiate), and set HTTPS_PROXY to it",
+        ),
         _ => problem.advise("ask the proxy's administrator to allow CONNECT to the API's host"),
     }
 }

@@ -1,3 +1,5 @@
+use std::ffi::OsString;
+
 use export_host::{ProxyRules, ProxySettings};
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -9,7 +11,7 @@ fn rules(variables: &[(&str, &str)]) -> ProxyRules {
 fn try_rules(variables: &[(&str, &str)]) -> Result<ProxyRules, String> {
     let lookup = |asked: &str| {
         let found = variables.iter().find(|(name, _)| *name == asked);
-        found.map(|(_, value)| String::from(*value))
+        found.map(|(_, value)| OsString::from(*value))
     };
     ProxyRules::from_environment(lookup).map_err(|error| error.to_string())
 }
@@ -50,6 +52,39 @@ fn loopback_uses_the_proxy_unless_exempted() {
     let exempted = rules(&[("http_proxy", "p:1"), ("NO_PROXY", "localhost, 127.0.0.0/8")]);
     assert_eq!(chosen(&exempted, here), "direct");
     assert_eq!(chosen(&exempted, "http://localhost/"), "direct");
+}
+
+#[cfg(unix)]
+#[test]
+fn variable_that_is_not_utf8_is_an_error() {
+    use std::os::unix::ffi::OsStringExt;
+    for name in ["https_proxy", "HTTPS_PROXY", "ALL_PROXY", "no_proxy"] {
+        let lookup = |asked: &str| (asked == name).then(|| OsString::from_vec(b"p\xe4:1".into()));
+        let error = ProxyRules::from_environment(lookup).unwrap_err();
+        assert_eq!(error.to_string(), format!("{name}: not valid UTF-8"));
+    }
+}
+
+#[test]
+fn no_proxy_may_be_separated_by_blanks() {
+    let rules = rules(&[("https_proxy", "p:1"), ("no_proxy", "a.example b.example,\tc.example")]);
+    for host in ["a.example", "x.b.example", "c.example"] {
+        assert_eq!(chosen(&rules, &format!("https://{host}/")), "direct");
+    }
+    assert_eq!(chosen(&rules, "https://d.example/"), "http://p:1/");
+}
+
+#[test]
+fn password_with_a_slash_is_not_a_host() {
+    for password in ["pa/ss", "pa#ss", "pa?ss"] {
+        let url = format!("http://me:{password}@proxy.example:3128");
+        assert_eq!(
+            try_rules(&[("https_proxy", &url)]).unwrap_err(),
+            "https_proxy: a / ? or # in the user name or password has to be percent-encoded"
+        );
+    }
+    let encoded = rules(&[("https_proxy", "http://me:pa%2Fss@proxy.example:3128")]);
+    assert_eq!(chosen(&encoded, "https://x/"), "http://proxy.example:3128/");
 }
 
 #[test]

@@ -156,7 +156,10 @@ mod tests {
             (55.5, Event::Progress { bytes: 12_900_000, length }),
             (
                 56.0,
-                Event::NoResponse { phase: "fetch".into(), reason: "the connection was lost".into() },
+                Event::NoResponse {
+                    phase: "fetch".into(),
+                    reason: "the connection was lost".into(),
+                },
             ),
             (56.0, waiting(1.2, "back_off")),
             (57.2, sending("fetch")),
