@@ -9,7 +9,7 @@
 //! ```
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -29,20 +29,21 @@ pub(super) struct ConfigFile {
 impl ConfigFile {
     /// Reads the file at a path, with a profile.
     pub(super) fn read(path: &Path, profile: Option<&str>) -> Result<Self, Problem> {
-        let text = fs::read_to_string(path).map_err(|error| {
+        let text = read_text(path).map_err(|error| {
             Problem::local(format!("cannot read the config file {}", path.display()), &error)
         })?;
         Self::parse(path, &text, profile)
     }
 
-    /// Reads the file at its default path, if it exists.
+    /// Reads the file at its default path, if it exists. A path that cannot be looked at counts as
+    /// none: a service account may have the home of another user.
     pub(super) fn read_default(profile: Option<&str>) -> Result<Self, Problem> {
         let path = etcetera::choose_base_strategy()
             .map(|strategy| strategy.config_dir().join("wexport").join("config.toml"));
-        let read = path.as_ref().ok().map(fs::read_to_string);
+        let read = path.as_ref().ok().map(|path| read_text(path));
         match (path, read, profile) {
             (Ok(path), Some(Ok(text)), _) => Self::parse(&path, &text, profile),
-            (Ok(path), Some(Err(error)), _) if error.kind() != io::ErrorKind::NotFound => {
+            (Ok(path), Some(Err(error)), _) if !is_absent(&error) => {
                 let what = format!("cannot read the config file {}", path.display());
                 Err(Problem::local(what, &error))
             }
@@ -132,6 +133,24 @@ impl ConfigFile {
             Some((table.get(key)?, source))
         })
     }
+}
+
+/// The longest config file, in **bytes**.
+const MAX_LENGTH: u64 = 1_048_576;
+
+/// Reads a text of at most [`MAX_LENGTH`], without a byte order mark.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(MAX_LENGTH + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_LENGTH {
+        return Err(io::Error::other(format!("it is longer than {MAX_LENGTH} bytes")));
+    }
+    Ok(text.trim_start_matches('\u{feff}').into())
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied)
 }
 
 /// The profiles with their names; `None` if one of them is not a table.

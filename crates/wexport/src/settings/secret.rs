@@ -10,6 +10,10 @@ use zeroize::Zeroizing;
 pub(super) enum SecretError {
     Read(io::Error),
     NotUtf8,
+    /// It begins with the byte order mark of UTF-16.
+    Utf16,
+    /// It begins and ends with this quote.
+    Quoted(char),
     TooLong,
     Empty,
     /// It has this number of lines.
@@ -24,6 +28,13 @@ impl fmt::Display for SecretError {
         match self {
             Self::Read(error) => write!(f, "it cannot be read: {error}"),
             Self::NotUtf8 => f.write_str("it is not valid UTF-8"),
+            Self::Utf16 => f.write_str("it is UTF-16: save it as UTF-8"),
+            Self::Quoted(quote) => {
+                write!(
+                    f,
+                    "it is in quotes ({quote}): remove them, since they are sent as part of it"
+                )
+            }
             Self::TooLong => write!(f, "it is longer than {MAX_LENGTH} bytes"),
             Self::Empty => f.write_str("it is empty"),
             Self::MultipleLines(lines) => write!(f, "it has {lines} lines, expected one"),
@@ -45,15 +56,24 @@ pub(super) fn read(source: impl Read) -> Result<Zeroizing<String>, SecretError> 
     if bytes.len() as u64 > MAX_LENGTH {
         return Err(SecretError::TooLong);
     }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(SecretError::Utf16);
+    }
     let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::NotUtf8)?;
     trimmed(text)
 }
 
-/// Removes surrounding whitespace: files and variables often end in a line break.
+/// Removes surrounding whitespace, since files and variables often end in a line break, and a byte
+/// order mark. Refuses quotes around the secret: `docker run --env-file` keeps those of its file.
 pub(super) fn trimmed(text: &str) -> Result<Zeroizing<String>, SecretError> {
-    match text.trim() {
-        "" => Err(SecretError::Empty),
-        text => Ok(Zeroizing::new(text.into())),
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let mut inner = text.chars();
+    match (inner.next(), inner.next_back()) {
+        (None, _) => Err(SecretError::Empty),
+        (Some(first @ ('"' | '\'')), Some(last)) if first == last => {
+            Err(SecretError::Quoted(first))
+        }
+        _ => Ok(Zeroizing::new(text.into())),
     }
 }
 
@@ -94,7 +114,14 @@ mod tests {
         assert_eq!(token_of(b" \t a-token\r\n\n"), "a-token");
         assert_eq!(token_of(b" \n"), "it is empty");
         assert_eq!(token_of(b"one\ntwo\nthree"), "it has 3 lines, expected one");
-        assert_eq!(token_of(b"\xff\xfe"), "it is not valid UTF-8");
+        assert_eq!(token_of(b"a\xff"), "it is not valid UTF-8");
+        assert_eq!(token_of(b"\xff\xfea\0"), "it is UTF-16: save it as UTF-8");
+        assert_eq!(token_of(b"\xef\xbb\xbfa-token\r\n"), "a-token");
+        assert_eq!(token_of(b"\xef\xbb\xbf\n"), "it is empty");
+        for quoted in ["\"a-token\"", "'a-token'", "''"] {
+            assert!(token_of(quoted.as_bytes()).starts_with("it is in quotes"), "{quoted}");
+        }
+        assert_eq!(token_of(b"'a-token"), "'a-token");
         assert_eq!(token_of(&[b'x'; 65_536]).len(), 65_536);
         assert_eq!(token_of(&[b'x'; 65_537]), "it is longer than 65536 bytes");
         assert_eq!(token_of(b"bearer a-token"), SecretError::BearerPrefix.to_string());

@@ -186,3 +186,41 @@ fn requests_have_the_user_agent() {
         assert_eq!(request.header("user-agent"), Some(agent), "{}", request.target());
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn variable_that_is_not_utf8_is_an_error() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let invalid = OsStr::from_bytes(b"p\xe4:1");
+    for (name, message) in [
+        ("WEXPORT_REGION", "the variable WEXPORT_REGION is not valid UTF-8"),
+        ("WORKIVA_CLIENT_ID", "the variable WORKIVA_CLIENT_ID is not valid UTF-8"),
+        ("HTTPS_PROXY", "HTTPS_PROXY: not valid UTF-8"),
+        ("no_proxy", "no_proxy: not valid UTF-8"),
+    ] {
+        let world = World::new();
+        let mut command = world.command(&["document", "d1", "-o", "a.pdf"]);
+        let ran = world.ran(command.env(name, invalid).output().unwrap());
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains(message), "{}", ran.err);
+        assert_eq!(world.requests(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn default_config_file_that_cannot_exist_is_none() {
+    let world = World::new();
+    fs::write(world.home().join(".config"), "a file").unwrap();
+    world.done(&DRY_RUN);
+    let ran = world.run(&[&DRY_RUN[..], &["--config", "../home/.config/wexport.toml"]].concat());
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+}
+
+#[test]
+fn config_file_may_have_a_byte_order_mark_and_has_a_limit() {
+    assert_host(&dry_run(&format!("\u{feff}{CONFIG}"), &[], &[]), "api.eu.wdesk.com");
+    let ran = dry_run("", &[], &["--config", "/dev/zero"]);
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    assert!(ran.err.contains("longer than 1048576 bytes"), "{}", ran.err);
+}
