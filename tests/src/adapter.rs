@@ -1,7 +1,7 @@
 //! Runs a case with an adapter.
 
 use std::future::Future;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use export_core::pacer::{Pacer, Rates};
@@ -9,7 +9,8 @@ use export_core::{Artifact, Pace};
 use export_host::{
     CaBundle, ClientBuilder, Credentials, ExportError, FromSettings, ProxySettings, Status,
 };
-use export_sim::{Config, Server};
+use export_sim::Server;
+use test_servers::any_bundle;
 
 use crate::case::{BaseUrl, Case, Goal, Login, TOKEN, TrustedCa};
 use crate::leaks;
@@ -133,7 +134,7 @@ impl Clients<'_> {
         let builder = match (self.case.trusted_ca, self.server.ca_pem()) {
             (TrustedCa::Service, Some(pem)) => builder.ca_bundle(CaBundle::pem(pem)),
             (TrustedCa::Service, None) => builder,
-            (TrustedCa::Other, _) => builder.ca_bundle(CaBundle::pem(other_ca())),
+            (TrustedCa::Other, _) => builder.ca_bundle(any_bundle()),
         };
         let credentials = match self.case.login {
             Login::Secret(secret) => Credentials::client("the-client", secret),
@@ -168,16 +169,6 @@ impl Clients<'_> {
             BaseUrl::UnknownHost => "https://no-such-host.invalid".to_owned(),
         }
     }
-}
-
-/// The certificate of an authority that is unrelated to the service.
-fn other_ca() -> &'static str {
-    static PEM: LazyLock<String> = LazyLock::new(|| {
-        let server = Server::start_blocking(Config::default().with_tls());
-        let server = server.expect("there is a free port on loopback");
-        server.ca_pem().unwrap_or_default().to_owned()
-    });
-    &PEM
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

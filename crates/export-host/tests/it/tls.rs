@@ -9,44 +9,10 @@ use std::sync::Arc;
 use std::thread;
 
 use export_host::{CaBundle, IssuerTrust, TlsOptions, tls_verdict};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rcgen::{KeyPair, date_time_ymd};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
-
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(params, key) }
-    }
-
-    fn bundle(&self) -> CaBundle {
-        CaBundle::pem(self.pem.clone())
-    }
-
-    fn server(&self, change: impl FnOnce(&mut CertificateParams)) -> ServerConfig {
-        let mut params = CertificateParams::new(["localhost".into()]).unwrap();
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap()
-    }
-}
+use test_servers::Authority;
 
 fn client(options: TlsOptions) -> ClientConfig {
     options.client_config().unwrap()
@@ -90,7 +56,7 @@ fn connect(
 fn server_of_a_bundle_authority_is_trusted() {
     let authority = Authority::new("ours");
     let trusting = client(TlsOptions::new().with_ca_bundle(authority.bundle()));
-    assert_eq!(outcome(trusting, authority.server(|_| {}), "localhost"), "hello");
+    assert_eq!(outcome(trusting, authority.server("localhost"), "localhost"), "hello");
 }
 
 #[test]
@@ -98,10 +64,10 @@ fn bundle_file_may_hold_many_certificates() {
     let (first, second) = (Authority::new("first"), Authority::new("second"));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
-    fs::write(&path, format!("# a comment\n{}\n{}", first.pem, second.pem)).unwrap();
+    fs::write(&path, format!("# a comment\n{}\n{}", first.pem(), second.pem())).unwrap();
     for authority in [&first, &second] {
         let trusting = client(TlsOptions::new().with_ca_bundle(path.as_path()));
-        assert_eq!(outcome(trusting, authority.server(|_| {}), "localhost"), "hello");
+        assert_eq!(outcome(trusting, authority.server("localhost"), "localhost"), "hello");
     }
 }
 
@@ -112,25 +78,25 @@ fn certificate_errors_are_explained() {
         outcome(client(TlsOptions::new().with_ca_bundle(ours.bundle())), server, name)
     };
     assert_eq!(
-        result(theirs.server(|_| {}), "localhost"),
+        result(theirs.server("localhost"), "localhost"),
         "its certificate was issued by a CA that this machine does not trust; if it is your \
          company's CA, pass its CA bundle"
     );
     assert_eq!(
-        result(ours.server(|_| {}), "api.example.com"),
+        result(ours.server("localhost"), "api.example.com"),
         "its certificate is not valid for api.example.com, only for localhost"
     );
-    let nameless = ours.server(|params| params.subject_alt_names.clear());
+    let nameless = ours.server_with("localhost", |params| params.subject_alt_names.clear());
     assert_eq!(
         result(nameless, "localhost"),
         "its certificate is not valid for localhost, and has no names"
     );
-    let old = ours.server(|params| {
+    let old = ours.server_with("localhost", |params| {
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
     });
     assert_eq!(result(old, "localhost"), "its certificate has expired");
-    let early = ours.server(|params| {
+    let early = ours.server_with("localhost", |params| {
         params.not_before = date_time_ymd(2999, 1, 1);
         params.not_after = date_time_ymd(3000, 1, 1);
     });
@@ -144,13 +110,13 @@ fn certificate_errors_are_explained() {
 fn recorder_keeps_untrusted_certificates() {
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let options = TlsOptions::new().with_ca_bundle(ours.bundle());
-    let expired = ours.server(|params| {
+    let expired = ours.server_with("localhost", |params| {
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
     });
     for (server, issuer) in [
-        (ours.server(|_| {}), IssuerTrust::Bundle),
-        (theirs.server(|_| {}), IssuerTrust::Untrusted),
+        (ours.server("localhost"), IssuerTrust::Bundle),
+        (theirs.server("localhost"), IssuerTrust::Untrusted),
         (expired, IssuerTrust::NotChecked),
     ] {
         let (config, recorder) = options.recording_client_config().unwrap();
@@ -180,7 +146,7 @@ fn refused_handshake_is_a_verdict() {
     let authority = Authority::new("ours");
     let mut trusting = client(TlsOptions::new().with_ca_bundle(authority.bundle()));
     trusting.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let mut server = authority.server(|_| {});
+    let mut server = authority.server("localhost");
     server.alpn_protocols = vec![b"something-else".to_vec()];
     let result = outcome(trusting, server, "localhost");
     assert_eq!(result, "it rejected the TLS handshake: NoApplicationProtocol");
@@ -233,7 +199,7 @@ fn without_system_roots_a_bundle_is_enough() {
         assert!(error.contains("ca-certificates"), "{error}");
         let authority = Authority::new("ours");
         let trusting = client(TlsOptions::new().with_ca_bundle(authority.bundle()));
-        assert_eq!(outcome(trusting, authority.server(|_| {}), "localhost"), "hello");
+        assert_eq!(outcome(trusting, authority.server("localhost"), "localhost"), "hello");
         return;
     }
     let empty = tempfile::tempdir().unwrap();

@@ -11,9 +11,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use export_core::workiva::ArchiveOptions;
-use export_hyper::{Client, DocumentExport, Error, Export, ExportError, ExportSpec, FileExport};
+use export_hyper::{Client, Error, Export, ExportError, ExportSpec, FileExport};
 use export_sim::{Config, Downloads, Endpoint, Scenario, Server};
 use http::StatusCode;
+use test_servers::spec;
 use tokio::time::Instant;
 
 use crate::in_memory::{Disk, Memory, client, poll_times, settle, start, submits};
@@ -39,15 +40,11 @@ fn faulty_service(location: &str) -> Config {
         .with_scenario(Scenario::from_json(&scenario.replace("LOCATION", location)).unwrap())
 }
 
-fn document() -> ExportSpec {
-    ExportSpec::document("d1", DocumentExport::pdf())
-}
-
 /// Resumes the export from its checkpoint, or starts it again.
 async fn resume_export(client: &Client) -> Export {
     match client.resume_key("job").await.unwrap() {
         Some(export) => export,
-        None => client.export(document()).with_key("job"),
+        None => client.export(spec()).with_key("job"),
     }
 }
 
@@ -93,7 +90,7 @@ async fn file_survives_a_drop_at_every_await() {
             (start(faulty_service("relative")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let path = folder.path().join(drops.to_string());
-        let first = client.export(document()).with_key("job").to_file(&path);
+        let first = client.export(spec()).with_key("job").to_file(&path);
         let ended = poll_times(first, drops).await;
         let dropped = StateAtDrop::read(&server, &store);
         settle().await;
@@ -127,7 +124,7 @@ async fn sink_gets_each_byte_once_after_any_drop() {
         let client = client(&server, &store);
         let disk = Disk::default();
         let mut sink = disk.clone();
-        let first = client.export(document()).with_key("job").to_sink(&mut sink);
+        let first = client.export(spec()).with_key("job").to_sink(&mut sink);
         let ended = poll_times(first, drops).await;
         let dropped = StateAtDrop::read(&server, &store);
         // Every second run crashes and loses what was not synced.
@@ -166,7 +163,7 @@ async fn dropped_download_can_be_opened_again() {
         let (server, store) =
             (start(faulty_service("header_only")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
-        let first = poll_times(read(client.export(document()).with_key("job")), drops).await;
+        let first = poll_times(read(client.export(spec()).with_key("job")), drops).await;
         let dropped = StateAtDrop::read(&server, &store);
         let is_last = first.is_some();
         let bytes = match first {
@@ -217,10 +214,10 @@ async fn dropped_token_request_does_not_block_others() {
         let (server, store) =
             (start(faulty_service("relative")).await, Arc::new(Memory::default()));
         let client = client(&server, &store);
-        let mut other = pin!(client.export(document()).submit());
+        let mut other = pin!(client.export(spec()).submit());
         // The other job waits for the token that the first one requests.
         let started = Instant::now();
-        let first = poll_times(client.export(document()).submit(), drops);
+        let first = poll_times(client.export(spec()).submit(), drops);
         let mut first = pin!(first);
         let mut submitted = None;
         let ended = poll_fn(|cx| {

@@ -16,14 +16,10 @@ use export_hyper::{
 use export_sim::{Config, Downloads, Endpoint, Fault, Nth, Rule, Scenario, Server};
 use http::StatusCode;
 
-use crate::in_memory::poll_times;
-use crate::simulated::builder;
 use futures_util::StreamExt;
 
-async fn simulated(config: Config) -> Server {
-    let config = config.with_client("id", "s3cret").with_retry_after(0);
-    Server::start(config).await.unwrap()
-}
+use crate::in_memory::poll_times;
+use crate::simulated::{builder, simulated, unlimited};
 
 fn spec(key: u64) -> ExportSpec {
     ExportSpec::document(format!("d{key}"), DocumentExport::pdf())
@@ -97,7 +93,7 @@ async fn batch_completes_within_its_limits() {
 #[tokio::test]
 async fn signed_downloads_ignore_the_download_rate() {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config::default().with_operations_rate(0.0).with_downloads(Downloads::Signed);
+    let config = unlimited().with_downloads(Downloads::Signed);
     let server = simulated(config).await;
     let rates = Rates::unlimited().with_downloads(Rate::per_minute(1.0));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
@@ -148,7 +144,7 @@ impl Sink for Slow {
 
 #[tokio::test]
 async fn limits_bound_what_is_under_way() {
-    let server = simulated(Config::default().with_operations_rate(0.0)).await;
+    let server = simulated(unlimited()).await;
     let client = builder(&server).build().unwrap();
     let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counted, most_seen) = (Arc::clone(&open), Arc::clone(&most));
@@ -175,8 +171,7 @@ async fn one_failure_does_not_affect_others() {
     let folder = tempfile::tempdir().unwrap();
     let failing = Rule::new(Endpoint::Submit, Fault::status(404)).on(Nth::Only(3));
     let scenario = Scenario::default().with_rule(failing);
-    let server =
-        simulated(Config::default().with_operations_rate(0.0).with_scenario(scenario)).await;
+    let server = simulated(unlimited().with_scenario(scenario)).await;
     let client = builder(&server).build().unwrap();
     let taken = path_of(folder.path(), 5);
     fs::create_dir(&taken).unwrap();
@@ -214,7 +209,7 @@ async fn one_failure_does_not_affect_others() {
 #[tokio::test]
 async fn dropped_next_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let server = simulated(Config::default().with_operations_rate(0.0)).await;
+    let server = simulated(unlimited()).await;
     let client = builder(&server).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
     for key in 0..20 {
@@ -240,7 +235,7 @@ async fn dropped_next_loses_nothing() {
 async fn killed_batch_resumes_without_double_submits() {
     for polls in [0, 1, 3, 10, 30, 60, 100, 200] {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config::default().with_operations_rate(0.0);
+        let config = unlimited();
         let server = simulated(config.with_complete_after(Duration::from_millis(5))).await;
         let store = Arc::new(Blocking::new(CheckpointFolder::new(folder.path())));
         let client = || builder(&server).checkpoints(Arc::clone(&store) as _).build().unwrap();
@@ -282,7 +277,7 @@ async fn killed_batch_resumes_without_double_submits() {
 #[tokio::test]
 async fn unsubmitted_exports_can_be_withdrawn() {
     let folder = tempfile::tempdir().unwrap();
-    let server = simulated(Config::default().with_operations_rate(0.0)).await;
+    let server = simulated(unlimited()).await;
     let rates = Rates::unlimited().with_submits(Rate::per_second(20.0));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));

@@ -9,18 +9,18 @@ use std::time::Duration;
 use export_host::{CaBundle, IssuerTrust, ProxySettings, TlsOptions, TunnelError};
 use export_hyper::{ConnectStep, Connecting, Failure, FailureKind, HttpSender};
 use http::{Request, Uri};
+use test_servers::{Action, Authority, Server, response};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::in_memory::poll_times;
-use crate::server::{Action, Authority, Server, answer};
 use crate::transport::SHORT;
 
 const LONG: Duration = Duration::from_secs(20);
 
 fn sender(trusted: &Authority, proxy: Option<&str>) -> HttpSender<String> {
-    let tls = TlsOptions::new().with_ca_bundle(CaBundle::pem(trusted.pem.clone()));
+    let tls = TlsOptions::new().with_ca_bundle(CaBundle::pem(trusted.pem()));
     let proxy = proxy.map_or(ProxySettings::Off, |url| ProxySettings::Url(url.into()));
     HttpSender::new(&tls, proxy.rules().unwrap()).unwrap()
 }
@@ -56,8 +56,8 @@ fn to_localhost(scheme: &str, address: SocketAddr) -> String {
     format!("{scheme}://localhost:{}/", address.port())
 }
 
-async fn tls_server(authority: &Authority, name: &str) -> Server {
-    Server::tls(authority.server(name), |_, _| Action::Send(answer("200 OK", &[], ""))).await
+fn tls_server(authority: &Authority, name: &str) -> Server {
+    Server::tls(authority.server(name), |_, _| Action::Send(response("200 OK", &[], "")))
 }
 
 /// A proxy that opens tunnels, with TLS if it has a certificate.
@@ -104,11 +104,11 @@ async fn closing_server() -> SocketAddr {
 
 #[tokio::test]
 async fn steps_come_in_order() {
-    let ours = Authority::new();
-    let secure = tls_server(&ours, "localhost").await;
-    let plain = Server::start(|_, _| Action::SendAndClose(Vec::new())).await;
+    let ours = Authority::new("ours");
+    let secure = tls_server(&ours, "localhost");
+    let plain = Server::start(|_, _| Action::SendAndClose(Vec::new()));
     let open = proxy(None).await;
-    let by_name = to_localhost("https", secure.address);
+    let by_name = to_localhost("https", secure.address());
 
     let mut connecting = connect(&sender(&ours, Some(&format!("http://{open}"))), &by_name);
     assert!(connecting.certificate().is_none());
@@ -116,7 +116,7 @@ async fn steps_come_in_order() {
     assert_eq!(walk(&mut connecting).await, ["name [127.0.0.1]", &tcp, "tunnel", "tls TLS 1.3"]);
     assert_eq!(connecting.certificate().unwrap().issuer, IssuerTrust::Bundle);
 
-    let tcp = format!("tcp {}", plain.address);
+    let tcp = format!("tcp {}", plain.address());
     let mut connecting = connect(&sender(&ours, None), &plain.url());
     assert_eq!(walk(&mut connecting).await, ["name [127.0.0.1]", &tcp]);
     assert!(connecting.certificate().is_none());
@@ -124,7 +124,7 @@ async fn steps_come_in_order() {
     let steps = walk(&mut connect(&sender(&ours, None), &by_name)).await;
     let [name, tcp, tls] = &*steps else { panic!("{steps:?}") };
     assert!(name.starts_with("name [") && name.contains("127.0.0.1"), "{name}");
-    assert_eq!(*tcp, format!("tcp {}", secure.address));
+    assert_eq!(*tcp, format!("tcp {}", secure.address()));
     assert_eq!(tls, "tls TLS 1.3");
 
     assert!(secure.requests().is_empty() && plain.requests().is_empty());
@@ -132,13 +132,12 @@ async fn steps_come_in_order() {
 
 #[tokio::test]
 async fn failed_step_is_the_last() {
-    let (ours, theirs) = (Authority::new(), Authority::new());
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let refusing =
-        Server::start(|_, _| Action::SendAndClose(answer("403 Forbidden", &[], ""))).await;
-    let unknown = tls_server(&theirs, "localhost").await;
+    let refusing = Server::start(|_, _| Action::SendAndClose(response("403 Forbidden", &[], "")));
+    let unknown = tls_server(&theirs, "localhost");
     let closing = closing_server().await;
-    let via = format!("http://me:secret@{}", refusing.address);
+    let via = format!("http://me:secret@{}", refusing.address());
     for (proxy, url, succeeded, failed) in [
         (
             None,
@@ -157,7 +156,7 @@ async fn failed_step_is_the_last() {
         ),
         (
             None,
-            to_localhost("https", unknown.address),
+            to_localhost("https", unknown.address()),
             2,
             "tls: the peer is not trusted: its certificate was issued by a CA that",
         ),
@@ -177,8 +176,8 @@ async fn failed_step_is_the_last() {
 
 #[tokio::test]
 async fn tunnel_failure_has_its_cause() {
-    let refusing = Server::start(|_, _| Action::SendAndClose(answer("407 Who?", &[], ""))).await;
-    let sender = sender(&Authority::new(), Some(&refusing.url()));
+    let refusing = Server::start(|_, _| Action::SendAndClose(response("407 Who?", &[], "")));
+    let sender = sender(&Authority::new("ours"), Some(&refusing.url()));
     let mut connecting = connect(&sender, "https://api.invalid");
     let failure = loop {
         match connecting.next().await.unwrap() {
@@ -204,13 +203,13 @@ fn tunnel_error(failure: &Failure) -> Option<TunnelError> {
 
 #[tokio::test]
 async fn untrusted_certificate_is_shown() {
-    let (ours, theirs) = (Authority::new(), Authority::new());
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     for (authority, name, issuer) in [
         (&theirs, "localhost", IssuerTrust::Untrusted),
         (&ours, "api.example.com", IssuerTrust::NotChecked),
     ] {
-        let server = tls_server(authority, name).await;
-        let url = to_localhost("https", server.address);
+        let server = tls_server(authority, name);
+        let url = to_localhost("https", server.address());
         let mut connecting = connect(&sender(&ours, None), &url);
         let steps = walk(&mut connecting).await;
         assert!(steps[2].starts_with("tls: the peer is not trusted: "), "{steps:?}");
@@ -222,7 +221,7 @@ async fn untrusted_certificate_is_shown() {
 
 #[tokio::test]
 async fn https_proxy_is_part_of_the_tunnel() {
-    let (ours, theirs) = (Authority::new(), Authority::new());
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let closing = to_localhost("https", closing_server().await);
     let start = async |authority: &Authority| {
         let tls = TlsAcceptor::from(Arc::new(authority.server("127.0.0.1")));
@@ -245,8 +244,8 @@ async fn https_proxy_is_part_of_the_tunnel() {
 
 #[tokio::test]
 async fn silent_step_times_out() {
-    let ours = Authority::new();
-    let silent = Server::start(|_, _| Action::SendAndHang(Vec::new())).await;
+    let ours = Authority::new("ours");
+    let silent = Server::start(|_, _| Action::SendAndHang(Vec::new()));
     let via = silent.url();
     // Connections to it are accepted by the system.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -262,9 +261,9 @@ async fn silent_step_times_out() {
 
 #[tokio::test]
 async fn interrupted_wait_loses_no_step() {
-    let ours = Authority::new();
-    let server = tls_server(&ours, "localhost").await;
-    let url = to_localhost("https", server.address);
+    let ours = Authority::new("ours");
+    let server = tls_server(&ours, "localhost");
+    let url = to_localhost("https", server.address());
     let mut connecting = connect(&sender(&ours, None), &url);
     let mut steps = 0;
     loop {
@@ -281,7 +280,7 @@ async fn interrupted_wait_loses_no_step() {
 async fn invalid_bundle_fails_before_the_first_step() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
-    std::fs::write(&path, Authority::new().pem).unwrap();
+    std::fs::write(&path, Authority::new("ours").pem()).unwrap();
     let tls = TlsOptions::new().with_ca_bundle(CaBundle::file(&path));
     let rules = ProxySettings::Off.rules().unwrap();
     let sender = HttpSender::<String>::new(&tls, rules).unwrap();

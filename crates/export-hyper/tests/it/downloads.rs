@@ -2,78 +2,34 @@
 
 use std::fs;
 use std::io;
-use std::time::Duration;
 
 use bytes::Bytes;
-use export_hyper::{Artifact, CaBundle, Download, Error, ExportError, FailureKind, Sink};
-
-use crate::server::{Action, Authority, Server, answer};
-use crate::service::{
-    FILE, accepted, builder, client, completed, failures, first, header, quick, rest, service,
-    spec, whole,
+use export_hyper::{Artifact, Download, Error, ExportError, FailureKind, Sink};
+use test_servers::{
+    Action, Authority, FILE, Server, accepted, completed, failures, first, first_without_etag,
+    header, quick, response, rest, service, spec, whole,
 };
 
-#[tokio::test]
-async fn broken_download_resumes() {
-    let server = service(|fetch, request| match fetch {
-        0 => Action::SendAndClose(first(4)),
-        _ => rest(request),
-    })
-    .await;
-    let (client, failures) = failures(builder(&server));
-    let (_, bytes) = client.export(spec()).bytes(1_000).await.unwrap();
-    assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
-    assert_eq!(*failures.lock().unwrap(), [FailureKind::Cut]);
-    let last = server.requests().pop().unwrap();
-    assert_eq!(header(&last, "range").as_deref(), Some("bytes=4-"));
-    assert_eq!(header(&last, "if-range").as_deref(), Some("\"v1\""));
-}
-
-#[tokio::test]
-async fn stalled_download_is_requested_again() {
-    let server = service(|fetch, request| match fetch {
-        0 => Action::SendAndHang(first(4)),
-        _ => rest(request),
-    })
-    .await;
-    let limits = quick().with_read_timeout(Duration::from_millis(200));
-    let (client, failures) = failures(builder(&server).limits(limits));
-    let (_, bytes) = client.export(spec()).bytes(1_000).await.unwrap();
-    assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
-    assert_eq!(*failures.lock().unwrap(), [FailureKind::Stalled]);
-}
+use crate::clients::{builder, client, ended};
 
 #[tokio::test]
 async fn truncated_tls_does_not_end_a_file() {
-    let ours = Authority::new();
+    let ours = Authority::new("ours");
     let server = Server::tls(ours.server("localhost"), |number, _| match number {
         0 => accepted(),
         1 => completed(),
         2 => Action::SendAndClose(b"HTTP/1.1 200 OK\r\netag: \"v0\"\r\n\r\n%PDF-1.7 and".into()),
         _ => whole(),
-    })
-    .await;
-    let url = format!("https://localhost:{}", server.address.port());
-    let there = builder(&server).base_url(url).ca_bundle(CaBundle::pem(ours.pem));
-    let (client, failures) = failures(there);
+    });
+    let (client, failures) = failures(builder(&server).ca_bundle(ours.bundle()));
     let (_, bytes) = client.export(spec()).bytes(1_000).await.unwrap();
     assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
     assert_eq!(*failures.lock().unwrap(), [FailureKind::Cut]);
 }
 
 #[tokio::test]
-async fn file_without_length_ends_with_its_connection() {
-    let server =
-        service(|_, _| Action::SendAndClose(format!("HTTP/1.1 200 OK\r\n\r\n{FILE}").into_bytes()));
-    let server = server.await;
-    let (artifact, bytes) = client(&server).export(spec()).bytes(1_000).await.unwrap();
-    assert_eq!(bytes, FILE.as_bytes());
-    assert_eq!(artifact.length(), Some(FILE.len() as u64));
-}
-
-#[tokio::test]
 async fn file_over_the_limit_is_an_error() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let error = client(&server).export(spec()).bytes(FILE.len() - 1).await.unwrap_err();
     assert!(matches!(error.job(), Some(Error::Local { .. })), "{error}");
     let text = error.to_string();
@@ -81,8 +37,7 @@ async fn file_over_the_limit_is_an_error() {
     let chunked = service(|_, _| {
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
         Action::Send(format!("{head}{:x}\r\n{FILE}\r\n0\r\n\r\n", FILE.len()).into_bytes())
-    })
-    .await;
+    });
     let error = client(&chunked).export(spec()).bytes(FILE.len() - 1).await.unwrap_err();
     assert!(matches!(error.job(), Some(Error::Local { .. })), "{error}");
     let (_, bytes) = client(&chunked).export(spec()).bytes(FILE.len()).await.unwrap();
@@ -94,8 +49,7 @@ async fn download_is_read_while_it_arrives() {
     let server = service(|fetch, request| match fetch {
         0 => Action::SendAndClose(first(4)),
         _ => rest(request),
-    })
-    .await;
+    });
     let mut download = client(&server).export(spec()).open().await.unwrap();
     assert_eq!(download.artifact().file_name(), "report.pdf");
     assert_eq!(download.artifact().length(), Some(FILE.len() as u64));
@@ -109,9 +63,8 @@ async fn download_is_read_while_it_arrives() {
 async fn failed_download_never_looks_complete() {
     let server = service(|fetch, _| match fetch {
         0 => Action::SendAndClose(first(4)),
-        _ => Action::Send(answer("500 Internal Server Error", &[], "")),
-    })
-    .await;
+        _ => Action::Send(response("500 Internal Server Error", &[], "")),
+    });
     let limits = quick().with_max_failures(1);
     let client = builder(&server).limits(limits).build().unwrap();
     let mut download = client.export(spec()).open().await.unwrap();
@@ -135,15 +88,15 @@ async fn read(download: &mut Download) -> (String, Result<(), ExportError>) {
 
 #[tokio::test]
 async fn dropped_download_closes_the_connection() {
-    let server = service(|_, _| Action::SendAndHang(first(4))).await;
+    let server = service(|_, _| Action::SendAndHang(first(4)));
     let download = client(&server).export(spec()).open().await.unwrap();
     drop(download);
-    server.ended(1).await;
+    ended(&server, 1).await;
 }
 
 #[tokio::test]
 async fn failed_export_does_not_open() {
-    let server = Server::start(|_, _| Action::Send(answer("403 Forbidden", &[], ""))).await;
+    let server = Server::start(|_, _| Action::Send(response("403 Forbidden", &[], "")));
     let error = client(&server).export(spec()).open().await.unwrap_err();
     assert!(matches!(error.job(), Some(Error::Refused { .. })), "{error}");
 }
@@ -154,10 +107,9 @@ async fn failed_download_resumes_from_the_last_sync() {
     let target = folder.path().join("report.pdf");
     let server = service(|fetch, request| match fetch {
         0 => Action::SendAndClose(first(9)),
-        1 => Action::Send(answer("500 Internal Server Error", &[], "")),
+        1 => Action::Send(response("500 Internal Server Error", &[], "")),
         _ => rest(request),
-    })
-    .await;
+    });
     let limits = quick().with_max_failures(1);
     let client = builder(&server).limits(limits).build().unwrap();
     let error = client.export(spec()).to_file(&target).await.unwrap_err();
@@ -172,7 +124,7 @@ async fn failed_download_resumes_from_the_last_sync() {
 
 #[tokio::test]
 async fn missing_folder_fails_before_the_download() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let error = client(&server).export(spec()).to_file("/no/such/folder/f").await.unwrap_err();
     assert!(error.to_string().contains("no such folder: /no/such/folder"), "{error}");
     assert!(!server.lines().iter().any(|line| line.contains("/file")));
@@ -208,7 +160,7 @@ impl Sink for Pipe {
 
 #[tokio::test]
 async fn sink_error_ends_the_job() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let mut full = Pipe { is_full: true, ..Pipe::default() };
     let error = client(&server).export(spec()).to_sink(&mut full).await.unwrap_err();
     assert!(error.to_string().contains("disk full"), "{error}");
@@ -217,16 +169,10 @@ async fn sink_error_ends_the_job() {
 
 #[tokio::test]
 async fn bytes_are_not_passed_on_twice() {
-    // Without an ETag, the rest could be that of another file.
     let server = service(|fetch, _| match fetch {
-        0 => {
-            let mut part = answer("200 OK", &["content-type: application/pdf"], FILE);
-            part.truncate(part.len() - 20);
-            Action::SendAndClose(part)
-        }
+        0 => Action::SendAndClose(first_without_etag(9)),
         _ => whole(),
-    })
-    .await;
+    });
     let mut pipe = Pipe::default();
     let error = client(&server).export(spec()).to_sink(&mut pipe).await.unwrap_err();
     assert!(error.to_string().contains("cannot discard bytes"), "{error}");

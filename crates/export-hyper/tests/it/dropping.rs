@@ -1,85 +1,28 @@
 //! Futures that are dropped at any of their awaits.
 
-use std::collections::HashMap;
 use std::fs;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use export_core::Pace;
 use export_core::workiva::ArchiveOptions;
-use export_hyper::{
-    Checkpoint, CheckpointStore, Client, ClientBuilder, Credentials, DocumentExport, Error, Event,
-    ExportSpec, FileExport, Limits, Pacer, ProxySettings, Rates, Storing,
-};
-use export_sim::{Config, Endpoint, Server};
+use export_hyper::{CheckpointStore, Client, ClientBuilder, Error, Event, ExportSpec, FileExport};
+use export_sim::{Config, Server};
+use test_servers::spec;
 
-use crate::in_memory::poll_times;
-
-/// A store in memory that yields in each method.
-#[derive(Debug, Default)]
-struct Memory(Mutex<HashMap<String, Checkpoint>>);
-
-impl CheckpointStore for Memory {
-    fn load<'a>(&'a self, key: &'a str) -> Storing<'a, Option<Checkpoint>> {
-        Box::pin(async move { Ok(self.of(key)) })
-    }
-
-    fn remove<'a>(&'a self, key: &'a str) -> Storing<'a> {
-        Box::pin(async move {
-            self.0.lock().unwrap().remove(key);
-            Ok(())
-        })
-    }
-
-    fn store<'a>(&'a self, key: &'a str, checkpoint: Checkpoint) -> Storing<'a> {
-        Box::pin(async move {
-            tokio::task::yield_now().await;
-            self.0.lock().unwrap().insert(key.to_owned(), checkpoint);
-            tokio::task::yield_now().await;
-            Ok(())
-        })
-    }
-}
-
-impl Memory {
-    fn of(&self, key: &str) -> Option<Checkpoint> {
-        self.0.lock().unwrap().get(key).cloned()
-    }
-}
+use crate::in_memory::{Memory, poll_times, submits};
+use crate::simulated::{builder, simulated, unlimited};
 
 const LENGTH: u64 = 3_000_000;
 
-fn config() -> Config {
-    Config::default()
-        .with_client("id", "s3cret")
-        .with_retry_after(0)
-        .with_operations_rate(0.0)
-        .with_artifact_size(LENGTH)
-}
-
 async fn server() -> Server {
-    Server::start(config()).await.unwrap()
+    simulated(unlimited().with_artifact_size(LENGTH)).await
 }
 
 fn client(server: &Server, store: &Arc<Memory>) -> Client {
-    builder(server, store).build().unwrap()
+    with_store(server, store).build().unwrap()
 }
 
-fn builder(server: &Server, store: &Arc<Memory>) -> ClientBuilder<Client> {
-    let soon = Duration::from_millis(1);
-    let limits = Limits::default().with_min_poll_interval(soon).with_backoff_base(soon);
-    Client::builder()
-        .credentials(Credentials::client("id", "s3cret"))
-        .base_url(server.url())
-        .proxy(ProxySettings::Off)
-        .pacer(Pacer::new(Rates::unlimited()))
-        .limits(limits)
-        .pace(Pace::Exact)
-        .checkpoints(Arc::clone(store) as Arc<dyn CheckpointStore>)
-}
-
-fn submits(server: &Server) -> usize {
-    server.requests().iter().filter(|it| it.endpoint() == Endpoint::Submit).count()
+fn with_store(server: &Server, store: &Arc<Memory>) -> ClientBuilder<Client> {
+    builder(server).checkpoints(Arc::clone(store) as Arc<dyn CheckpointStore>)
 }
 
 #[tokio::test]
@@ -90,8 +33,7 @@ async fn job_resumes_after_any_drop() {
         let (server, store) = (server().await, Arc::new(Memory::default()));
         let client = client(&server, &store);
         let path = folder.path().join(drops.to_string());
-        let spec = ExportSpec::document("d1", DocumentExport::pdf());
-        let first = client.export(spec.clone()).with_key("job").to_file(&path);
+        let first = client.export(spec()).with_key("job").to_file(&path);
         let ended = poll_times(first, drops).await;
         let before = submits(&server);
         let (stored, is_whole) = (store.of("job"), path.exists());
@@ -101,7 +43,7 @@ async fn job_resumes_after_any_drop() {
         if ended.is_none() && !is_done {
             let second = match stored {
                 Some(checkpoint) => client.resume(checkpoint),
-                None => client.export(spec),
+                None => client.export(spec()),
             };
             second.with_key("job").to_file(&path).await.unwrap();
         }
@@ -129,16 +71,16 @@ async fn job_resumes_after_any_drop() {
 
 #[tokio::test]
 async fn acceptance_is_stored_before_the_first_wait() {
-    let server = Server::start(config().with_retry_after(3_000)).await.unwrap();
+    let config = Config::default().with_client("id", "s3cret").with_retry_after(3_000);
+    let server = Server::start(config).await.unwrap();
     let store = Arc::new(Memory::default());
     let (waiting, waits) = std::sync::mpsc::channel();
-    let client = builder(&server, &store).on_event(move |event| {
+    let client = with_store(&server, &store).on_event(move |event| {
         if let Event::Waiting { .. } = event {
             waiting.send(()).unwrap();
         }
     });
-    let spec = ExportSpec::document("d1", DocumentExport::pdf());
-    let export = client.build().unwrap().export(spec).with_key("job").bytes(1);
+    let export = client.build().unwrap().export(spec()).with_key("job").bytes(1);
     let running = tokio::spawn(export);
     while waits.try_recv().is_err() {
         tokio::task::yield_now().await;

@@ -16,20 +16,21 @@ use export_hyper::{
 };
 use http::{Request, Response};
 use http_body_util::Full;
+use test_servers::{
+    Action, FILE, Server, accepted, completed, response, service, spec, token, whole,
+};
 use tower_service::Service;
 
-use crate::server::{Action, Server, answer, json};
-use crate::service::{FILE, accepted, builder, client, completed, service, spec, whole};
+use crate::clients::{builder, client};
 
 #[tokio::test]
 async fn export_uses_one_connection() {
     let server = Server::start(|number, _| match number {
-        0 => Action::Send(json("200 OK", &[], r#"{"access_token":"t1","expires_in":3600}"#)),
+        0 => token("t1", 3_600),
         1 => accepted(),
         2 => completed(),
         _ => whole(),
-    })
-    .await;
+    });
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("my.pdf");
     let client = builder(&server).credentials(Credentials::client("id", "s3cret")).build().unwrap();
@@ -54,9 +55,8 @@ async fn to_dir_makes_the_service_name_safe() {
     for (name, safe) in [("report.pdf", "report.pdf"), ("../../etc/re:port.pdf", "re_port.pdf")] {
         let server = service(move |_, _| {
             let disposition = format!("content-disposition: attachment; filename=\"{name}\"");
-            Action::Send(answer("200 OK", &["content-type: application/pdf", &disposition], FILE))
-        })
-        .await;
+            Action::Send(response("200 OK", &["content-type: application/pdf", &disposition], FILE))
+        });
         let folder = tempfile::tempdir().unwrap();
         let (path, _) = client(&server).export(spec()).to_dir(folder.path()).await.unwrap();
         assert_eq!(path, folder.path().join(safe));
@@ -67,7 +67,7 @@ async fn to_dir_makes_the_service_name_safe() {
 
 #[tokio::test]
 async fn submitted_export_resumes_from_its_checkpoint() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let submitted = client(&server).export(spec()).submit().await.unwrap();
     assert_eq!(server.lines().len(), 1);
     let status = client(&server).resume(submitted.checkpoint).status().await.unwrap();
@@ -76,21 +76,6 @@ async fn submitted_export_resumes_from_its_checkpoint() {
     let (_, bytes) = client(&server).resume(status.checkpoint).bytes(1_000).await.unwrap();
     assert_eq!(bytes, FILE.as_bytes());
     assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
-}
-
-#[tokio::test]
-async fn status_retries_until_answered() {
-    let server = Server::start(|number, _| match number {
-        0 => Action::SendAndClose(Vec::new()),
-        1 => Action::Send(answer("429 Too Many Requests", &["retry-after: 0"], "")),
-        2 => Action::Send(json("503 Service Unavailable", &[], "{}")),
-        _ => Action::Send(json("200 OK", &["retry-after: 1"], r#"{"status":"queued"}"#)),
-    })
-    .await;
-    let status = client(&server).attach("op1").status().await.unwrap();
-    assert_eq!(status.facts.status.as_deref(), Some("queued"));
-    assert!(!status.is_ready);
-    assert_eq!(server.lines().len(), 4);
 }
 
 #[tokio::test]
@@ -111,8 +96,7 @@ async fn keyed_job_is_stored_before_it_is_sent() {
             }
             _ => whole(),
         }
-    })
-    .await;
+    });
     let client = builder(&server).checkpoints(Arc::new(Blocking::new(store))).build().unwrap();
     client.export(spec()).with_key("q3").bytes(1_000).await.unwrap();
     assert_eq!(server.lines().len(), 3);
@@ -120,7 +104,7 @@ async fn keyed_job_is_stored_before_it_is_sent() {
 
 #[tokio::test]
 async fn failing_store_sends_nothing() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let folder = tempfile::tempdir().unwrap();
     let store = Blocking::new(CheckpointFolder::new(folder.path().join("missing")));
     let client = builder(&server).checkpoints(Arc::new(store)).build().unwrap();
@@ -132,7 +116,7 @@ async fn failing_store_sends_nothing() {
 
 #[tokio::test]
 async fn key_without_a_store_is_an_error() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let error = client(&server).export(spec()).with_key("q3").submit().await.unwrap_err();
     assert!(matches!(error, ExportError::NoStore));
 }
@@ -141,10 +125,9 @@ async fn key_without_a_store_is_an_error() {
 async fn unrepeatable_submit_uses_a_new_connection() {
     let connections_of = async |spec: ExportSpec| {
         let server = Server::start(|number, _| match number {
-            0 => Action::Send(answer("503 Service Unavailable", &["retry-after: 0"], "")),
+            0 => Action::Send(response("503 Service Unavailable", &["retry-after: 0"], "")),
             _ => accepted(),
-        })
-        .await;
+        });
         client(&server).export(spec).submit().await.unwrap();
         assert_eq!(server.lines().len(), 2);
         server.connections()
@@ -156,7 +139,7 @@ async fn unrepeatable_submit_uses_a_new_connection() {
 
 #[tokio::test]
 async fn key_finds_the_job_until_it_is_complete() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let folder = tempfile::tempdir().unwrap();
     let store = Blocking::new(CheckpointFolder::new(folder.path()));
     let client = builder(&server).checkpoints(Arc::new(store)).build().unwrap();
@@ -170,7 +153,7 @@ async fn key_finds_the_job_until_it_is_complete() {
 
 #[tokio::test]
 async fn missing_folder_fails_before_any_request() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     for failed in [
         client(&server).export(spec()).to_file("/nowhere/report.pdf").await.unwrap_err(),
         client(&server).export(spec()).to_dir("/nowhere").await.unwrap_err(),
@@ -210,7 +193,7 @@ impl Service<Request<Full<Bytes>>> for FakeTransport {
 
 #[tokio::test]
 async fn custom_transport_is_used_and_classified() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let limits = Limits::default().with_max_submits(1).with_max_failures(0);
     let by = |transport| builder(&server).limits(limits).transport(transport).build().unwrap();
     let soon = limits.with_min_poll_interval(Duration::from_millis(1));
@@ -224,7 +207,7 @@ async fn custom_transport_is_used_and_classified() {
         .submit()
         .await
         .unwrap_err();
-    assert!(matches!(error.job(), Some(Error::SubmitUnconfirmed { .. })), "{error}");
+    assert!(matches!(error.job(), Some(Error::GaveUp { .. })), "{error}");
     let sure =
         OwnTransport::with_classify(FakeTransport { works: false }, |_| FailureKind::NotSent);
     let error = by(sure).export(spec()).submit().await.unwrap_err();
@@ -234,7 +217,7 @@ async fn custom_transport_is_used_and_classified() {
 
 #[tokio::test]
 async fn export_callbacks_replace_client_callbacks() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let (seen, others) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let count = |counter: &Arc<AtomicU64>| {
         let counter = Arc::clone(counter);
@@ -257,7 +240,7 @@ async fn export_callbacks_replace_client_callbacks() {
 
 #[tokio::test]
 async fn name_is_chosen_with_the_first_byte() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("2026")).unwrap();
     let target = folder.path().join("2026").join("chosen.pdf");
@@ -276,14 +259,14 @@ async fn name_is_chosen_with_the_first_byte() {
 
 #[tokio::test]
 async fn file_without_a_name_leaves_nothing() {
-    let server = service(|_, _| whole()).await;
+    let server = service(|_, _| whole());
     let folder = tempfile::tempdir().unwrap();
     let refuse = |_: &export_hyper::Artifact| Err(io::Error::other("no"));
     let mut sink = FileSink::to_chosen(folder.path(), refuse);
     client(&server).export(spec()).to_sink(&mut sink).await.unwrap_err();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 
-    let server = service(|_, _| Action::SendAndClose(answer("200 OK", &[], "a page"))).await;
+    let server = service(|_, _| Action::SendAndClose(response("200 OK", &[], "a page")));
     let mut sink = FileSink::to_file(folder.path().join("a.pdf"));
     let error = client(&server).export(spec()).to_sink(&mut sink).await.unwrap_err();
     assert!(matches!(error.job(), Some(Error::WrongFormat { .. })), "{error}");

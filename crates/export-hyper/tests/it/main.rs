@@ -3,6 +3,7 @@
 
 mod awaits;
 mod batch;
+mod clients;
 mod connecting;
 mod downloads;
 mod dropping;
@@ -10,8 +11,6 @@ mod exports;
 mod in_memory;
 mod pacing;
 mod proxied;
-mod server;
-mod service;
 mod simulated;
 mod tokens;
 mod transport;

@@ -6,16 +6,12 @@ use std::time::Duration;
 
 use export_hyper::{BatchLimits, Event, Pacer, Rate, Rates};
 use export_sim::{Config, Endpoint, Fault, Moment, Nth, RetryAfter, Rule, Scenario, Server};
+use test_servers::spec;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::in_memory::{self, Disk};
-use crate::simulated::{builder, spec};
-
-async fn simulated(config: Config) -> Server {
-    let config = config.with_client("id", "s3cret").with_retry_after(0);
-    Server::start(config).await.unwrap()
-}
+use crate::simulated::{builder, simulated, unlimited};
 
 /// The number of polls, and how many of them were answered 429.
 fn polls(server: &Server) -> (usize, usize) {
@@ -50,8 +46,8 @@ async fn jobs_of_a_client_share_one_rate() {
 async fn late_token_does_not_release_a_burst() {
     let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_secs(20)) };
     let rule = Rule::new(Endpoint::Token, stall).on(Nth::Only(1));
-    let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
-    let server = in_memory::start(config.with_operations_rate(0.0)).await;
+    let config = unlimited().with_scenario(Scenario::default().with_rule(rule));
+    let server = in_memory::start(config).await;
     let rates = Rates::unlimited().with_submits(Rate::per_second(1.0));
     let client = in_memory::builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), |_| ready(Ok(Disk::default())));
@@ -72,8 +68,8 @@ async fn late_token_does_not_release_a_burst() {
 async fn one_429_holds_back_the_other_jobs() {
     let busy = Fault::status_with_retry_after(429, RetryAfter::Seconds(1));
     let rule = Rule::new(Endpoint::Operation, busy).on(Nth::Only(1));
-    let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
-    let server = simulated(config.with_operations_rate(0.0)).await;
+    let config = unlimited().with_scenario(Scenario::default().with_rule(rule));
+    let server = simulated(config).await;
     let refused = Arc::new(Notify::new());
     let notify = Arc::clone(&refused);
     let client = builder(&server)

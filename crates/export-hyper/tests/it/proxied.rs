@@ -1,23 +1,23 @@
 //! Requests through a proxy: what it receives, and what its answers mean.
 
 use export_hyper::{Client, ClientBuilder, FailureKind, ProxySettings};
+use test_servers::{Action, Server, any_bundle, one_attempt, only, operation, response};
 
-use crate::server::{Action, Server, answer, json};
-use crate::transport::{SHORT, any_bundle, builder, limits, only, submit};
+use crate::transport::{SHORT, builder, submit};
 
 fn via(proxy: &Server) -> ClientBuilder<Client> {
-    let url = format!("http://me:secret@{}", proxy.address);
+    let url = format!("http://me:secret@{}", proxy.address());
     builder("https://api.example.invalid").ca_bundle(any_bundle()).proxy(ProxySettings::Url(url))
 }
 
-async fn proxy_answering(status: &'static str) -> Server {
-    Server::start(move |_, _| Action::SendAndClose(answer(status, &[], "<html>"))).await
+fn proxy_answering(status: &'static str) -> Server {
+    Server::start(move |_, _| Action::SendAndClose(response(status, &[], "<html>")))
 }
 
 #[tokio::test]
 async fn proxy_refusal_is_final_and_hides_the_password() {
     for status in ["407 Proxy Authentication Required", "403 Forbidden"] {
-        let proxy = proxy_answering(status).await;
+        let proxy = proxy_answering(status);
         let text = only(FailureKind::Untrusted, submit(via(&proxy)).await);
         assert!(text.contains(&format!("it responded to CONNECT with {status}")), "{text}");
         assert!(!text.contains("secret"), "{text}");
@@ -27,24 +27,24 @@ async fn proxy_refusal_is_final_and_hides_the_password() {
 #[tokio::test]
 async fn proxy_error_means_not_sent() {
     for status in ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"] {
-        only(FailureKind::NotSent, submit(via(&proxy_answering(status).await)).await);
+        only(FailureKind::NotSent, submit(via(&proxy_answering(status))).await);
     }
 }
 
 #[tokio::test]
 async fn silent_proxy_means_not_sent() {
-    let silent = Server::start(|_, _| Action::SendAndClose(Vec::new())).await;
+    let silent = Server::start(|_, _| Action::SendAndClose(Vec::new()));
     only(FailureKind::NotSent, submit(via(&silent)).await);
-    let babbling = Server::start(|_, _| Action::SendAndClose(b"hello\r\n\r\n".into())).await;
+    let babbling = Server::start(|_, _| Action::SendAndClose(b"hello\r\n\r\n".into()));
     only(FailureKind::NotSent, submit(via(&babbling)).await);
-    let quick = limits().with_request_timeout(SHORT);
-    let hanging = Server::start(|_, _| Action::SendAndHang(Vec::new())).await;
+    let quick = one_attempt().with_request_timeout(SHORT);
+    let hanging = Server::start(|_, _| Action::SendAndHang(Vec::new()));
     only(FailureKind::NotSent, submit(via(&hanging).limits(quick)).await);
 }
 
 #[tokio::test]
 async fn connect_sends_the_host_and_the_password() {
-    let proxy = proxy_answering("503 Service Unavailable").await;
+    let proxy = proxy_answering("503 Service Unavailable");
     only(FailureKind::NotSent, submit(via(&proxy)).await);
     assert_eq!(
         proxy.requests(),
@@ -58,11 +58,10 @@ async fn proxy_sees_no_token_and_service_no_password() {
     // One connection, first to the proxy and then, through the tunnel, to the service.
     let proxy = Server::start(|number, _| match number {
         0 => Action::Send(b"HTTP/1.1 200 Connection established\r\n\r\n".into()),
-        _ => Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)),
-    })
-    .await;
+        _ => operation("started"),
+    });
     let client = builder("http://localhost:1")
-        .proxy(ProxySettings::Url(format!("http://me:secret@{}", proxy.address)))
+        .proxy(ProxySettings::Url(format!("http://me:secret@{}", proxy.address())))
         .build()
         .unwrap();
     client.attach("op1").status().await.unwrap();

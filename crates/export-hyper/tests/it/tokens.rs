@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use export_hyper::{Client, Credentials, Error, ExportError, Status};
+use test_servers::{Action, Server, json, operation, quick, response, token};
 use tokio::task::JoinSet;
 
-use crate::server::{Action, Server, answer, json};
-use crate::service::{builder, quick};
+use crate::clients::builder;
 
 fn with_credentials(server: &Server) -> Client {
     builder(server).credentials(Credentials::client("id", "s3cret")).build().unwrap()
@@ -28,13 +28,11 @@ async fn poll_all(client: &Client, jobs: usize) -> Vec<Result<Status, ExportErro
 async fn hundred_jobs_share_one_token_request() {
     let server = Server::start(|_, request| {
         if request.starts_with("POST /iam/v1/oauth2/token ") {
-            let body = r#"{"access_token":"t1","expires_in":3600,"token_type":"bearer"}"#;
-            return Action::Send(json("200 OK", &[], body));
+            return token("t1", 3_600);
         }
         assert!(request.contains("Bearer t1"), "{request}");
-        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
-    })
-    .await;
+        operation("started")
+    });
     for status in poll_all(&with_credentials(&server), 100).await {
         status.unwrap();
     }
@@ -51,15 +49,13 @@ async fn hundred_refusals_cause_one_token_request() {
     let server = Server::start(move |_, request| {
         if request.starts_with("POST /iam/v1/oauth2/token ") {
             let number = count.fetch_add(1, Ordering::SeqCst) + 1;
-            let body = format!(r#"{{"access_token":"t{number}","expires_in":1}}"#);
-            return Action::Send(json("200 OK", &[], &body));
+            return token(&format!("t{number}"), 1);
         }
         if request.contains("Bearer t1") && !request.contains("/operations/first ") {
-            return Action::Send(answer("401 Unauthorized", &[], ""));
+            return Action::Send(response("401 Unauthorized", &[], ""));
         }
-        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
-    })
-    .await;
+        operation("started")
+    });
     let client = with_credentials(&server);
     client.attach("first").status().await.unwrap();
     // From now on a refusal means that the token has expired, not that it was never valid.
@@ -76,8 +72,7 @@ async fn hundred_refusals_cause_one_token_request() {
 async fn refused_credentials_fail_all_jobs_at_once() {
     let server = Server::start(|_, _| {
         Action::Send(json("401 Unauthorized", &[], r#"{"error":"invalid_client"}"#))
-    })
-    .await;
+    });
     for status in poll_all(&with_credentials(&server), 20).await {
         let error = status.unwrap_err();
         assert!(matches!(error.job(), Some(Error::Unauthorized { .. })), "{error}");
@@ -93,11 +88,10 @@ async fn job_that_requests_a_token_may_be_dropped() {
             return Action::SendAndHang(Vec::new());
         }
         if request.starts_with("POST") {
-            return Action::Send(json("200 OK", &[], r#"{"access_token":"t2","expires_in":3600}"#));
+            return token("t2", 3_600);
         }
-        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
-    })
-    .await;
+        operation("started")
+    });
     let client = with_credentials(&server);
     let begun = Instant::now();
     let asking = tokio::spawn({

@@ -17,12 +17,7 @@ use export_ureq::{
 };
 use http::StatusCode;
 
-use crate::simulated::builder;
-
-fn simulated(config: Config) -> Server {
-    let config = config.with_client("id", "s3cret").with_retry_after(0);
-    Server::start_blocking(config).unwrap()
-}
+use crate::simulated::{builder, simulated, unlimited};
 
 fn spec(key: u64) -> ExportSpec {
     ExportSpec::document(format!("d{key}"), DocumentExport::pdf())
@@ -88,7 +83,7 @@ fn batch_completes_within_its_limits() {
 #[test]
 fn signed_downloads_ignore_the_download_rate() {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config::default().with_operations_rate(0.0).with_downloads(Downloads::Signed);
+    let config = unlimited().with_downloads(Downloads::Signed);
     let server = simulated(config);
     let rates = Rates::unlimited().with_downloads(Rate::per_second(0.2));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
@@ -131,7 +126,7 @@ impl Sink for Slow {
 
 #[test]
 fn limits_bound_what_is_under_way() {
-    let server = simulated(Config::default().with_operations_rate(0.0));
+    let server = simulated(unlimited());
     let client = builder(&server).build().unwrap();
     let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counted, most_seen) = (Arc::clone(&open), Arc::clone(&most));
@@ -157,7 +152,7 @@ fn one_failure_does_not_affect_others() {
     let folder = tempfile::tempdir().unwrap();
     let failing = Rule::new(Endpoint::Submit, Fault::status(404)).on(Nth::Only(3));
     let scenario = Scenario::default().with_rule(failing);
-    let server = simulated(Config::default().with_operations_rate(0.0).with_scenario(scenario));
+    let server = simulated(unlimited().with_scenario(scenario));
     let client = builder(&server).build().unwrap();
     fs::create_dir(path_of(folder.path(), 5)).unwrap();
     // One submit at a time, so that the third one is not one of these two.
@@ -230,7 +225,7 @@ fn drop_joins_all_threads() {
 
 #[test]
 fn sink_panic_is_propagated() {
-    let server = simulated(Config::default().with_operations_rate(0.0));
+    let server = simulated(unlimited());
     let client = builder(&server).build().unwrap();
     let place = |key| match key {
         3 => panic!("the third one"),
@@ -245,7 +240,7 @@ fn sink_panic_is_propagated() {
 #[test]
 fn unsubmitted_exports_can_be_withdrawn() {
     let folder = tempfile::tempdir().unwrap();
-    let server = simulated(Config::default().with_operations_rate(0.0));
+    let server = simulated(unlimited());
     let rates = Rates::unlimited().with_submits(Rate::per_second(20.0));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));

@@ -4,28 +4,13 @@ use std::fs;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use export_ureq::{Artifact, CaBundle, Error, ExportError, FailureKind, Sink, WriteSink};
-
-use crate::server::{Action, Authority, Server, answer};
-use crate::service::{
-    FILE, accepted, builder, client, completed, failures, first, header, quick, rest, service,
-    spec, whole,
+use export_ureq::{Artifact, Error, ExportError, FailureKind, Sink, WriteSink};
+use test_servers::{
+    Action, Authority, FILE, Server, accepted, completed, failures, first, first_without_etag,
+    header, quick, response, rest, service, spec, whole,
 };
 
-#[test]
-fn broken_download_resumes() {
-    let server = service(|fetch, request| match fetch {
-        0 => Action::SendAndClose(first(4)),
-        _ => rest(request),
-    });
-    let (client, failures) = failures(builder(&server));
-    let (_, bytes) = client.export(spec()).bytes(1_000).unwrap();
-    assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
-    assert_eq!(*failures.lock().unwrap(), [FailureKind::Cut]);
-    let last = server.requests().pop().unwrap();
-    assert_eq!(header(&last, "range").as_deref(), Some("bytes=4-"));
-    assert_eq!(header(&last, "if-range").as_deref(), Some("\"v1\""));
-}
+use crate::clients::{builder, client};
 
 #[test]
 fn stalled_download_is_requested_again() {
@@ -51,10 +36,7 @@ fn reset_does_not_end_a_file() {
         0 => Action::SendAndReset(b"HTTP/1.1 200 OK\r\netag: \"v0\"\r\n\r\n%PDF-1.7 and".into()),
         _ => whole(),
     });
-    let (client, failures) = failures(builder(&server).headers(|headers| {
-        // The server stops reading at this header, so that closing the connection resets it.
-        headers.insert("x-reset", "yes".parse().unwrap());
-    }));
+    let (client, failures) = failures(builder(&server));
     let (_, bytes) = client.export(spec()).bytes(1_000).unwrap();
     assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
     assert_eq!(failures.lock().unwrap().len(), 1);
@@ -62,39 +44,23 @@ fn reset_does_not_end_a_file() {
 
 #[test]
 fn truncated_tls_does_not_end_a_file() {
-    let ours = Authority::new();
+    let ours = Authority::new("ours");
     let server = Server::tls(ours.server("localhost"), |number, _| match number {
         0 => accepted(),
         1 => completed(),
         2 => Action::SendAndClose(b"HTTP/1.1 200 OK\r\netag: \"v0\"\r\n\r\n%PDF-1.7 and".into()),
         _ => whole(),
     });
-    let url = format!("https://localhost:{}", server.address.port());
-    let there = builder(&server).base_url(url).ca_bundle(CaBundle::pem(ours.pem));
-    let (client, failures) = failures(there);
+    let (client, failures) = failures(builder(&server).ca_bundle(ours.bundle()));
     let (_, bytes) = client.export(spec()).bytes(1_000).unwrap();
     assert_eq!(String::from_utf8(bytes).unwrap(), FILE);
     assert_eq!(*failures.lock().unwrap(), [FailureKind::Cut]);
 }
 
 #[test]
-fn file_without_length_ends_with_its_connection() {
-    let server =
-        service(|_, _| Action::SendAndClose(format!("HTTP/1.1 200 OK\r\n\r\n{FILE}").into_bytes()));
-    let (artifact, bytes) = client(&server).export(spec()).bytes(1_000).unwrap();
-    assert_eq!(bytes, FILE.as_bytes());
-    assert_eq!(artifact.length(), Some(FILE.len() as u64));
-}
-
-#[test]
 fn bytes_are_not_passed_on_twice() {
     let server = service(|fetch, _| match fetch {
-        0 => Action::SendAndClose({
-            let headers = ["content-type: application/pdf"];
-            let mut part = answer("200 OK", &headers, FILE);
-            part.truncate(part.len() - 20);
-            part
-        }),
+        0 => Action::SendAndClose(first_without_etag(9)),
         _ => whole(),
     });
     let mut sink = WriteSink::new(Vec::new());
@@ -138,7 +104,7 @@ fn download_is_read_while_it_arrives() {
 fn failed_download_never_looks_complete() {
     let server = service(|fetch, _| match fetch {
         0 => Action::SendAndClose(first(4)),
-        _ => Action::Send(answer("500 Internal Server Error", &[], "")),
+        _ => Action::Send(response("500 Internal Server Error", &[], "")),
     });
     let limits = quick().with_max_failures(1);
     let client = builder(&server).limits(limits).build().unwrap();
@@ -153,12 +119,8 @@ fn failed_download_never_looks_complete() {
 #[test]
 fn bytes_are_not_read_twice() {
     let server = service(|fetch, _| match fetch {
-        0 => Action::SendAndClose({
-            let mut part = answer("200 OK", &["content-type: application/pdf"], FILE);
-            part.truncate(part.len() - 20);
-            part
-        }),
-        _ => Action::Send(answer("200 OK", &["content-type: application/pdf"], FILE)),
+        0 => Action::SendAndClose(first_without_etag(9)),
+        _ => Action::Send(response("200 OK", &["content-type: application/pdf"], FILE)),
     });
     let mut download = client(&server).export(spec()).open().unwrap();
     let mut text = String::new();
@@ -169,7 +131,7 @@ fn bytes_are_not_read_twice() {
 
 #[test]
 fn failed_export_does_not_open() {
-    let server = Server::start(|_, _| Action::Send(answer("403 Forbidden", &[], "")));
+    let server = Server::start(|_, _| Action::Send(response("403 Forbidden", &[], "")));
     let error = client(&server).export(spec()).open().unwrap_err();
     assert!(matches!(error.job(), Some(Error::Refused { .. })), "{error}");
 }
@@ -180,7 +142,7 @@ fn killed_download_resumes_from_the_last_sync() {
     let target = folder.path().join("report.pdf");
     let server = service(|fetch, request| match fetch {
         0 => Action::SendAndClose(first(9)),
-        1 => Action::Send(answer("500 Internal Server Error", &[], "")),
+        1 => Action::Send(response("500 Internal Server Error", &[], "")),
         _ => rest(request),
     });
     let limits = quick().with_max_failures(1);
@@ -203,7 +165,11 @@ fn changed_file_is_downloaded_from_the_start() {
         0 => Action::SendAndClose(first(9)),
         _ => {
             assert!(header(request, "if-range").is_some());
-            Action::Send(answer("200 OK", &["content-type: application/pdf", "etag: \"v2\""], FILE))
+            Action::Send(response(
+                "200 OK",
+                &["content-type: application/pdf", "etag: \"v2\""],
+                FILE,
+            ))
         }
     });
     client(&server).export(spec()).to_file(&target).unwrap();

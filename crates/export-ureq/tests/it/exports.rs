@@ -10,11 +10,12 @@ use export_ureq::{
     CheckpointFolder, CheckpointStore, Error, Event, ExportError, ExportSpec, FailureKind,
     FileExport, OwnAgent,
 };
-
-use crate::server::{Action, Server, answer, json};
-use crate::service::{
-    FILE, accepted, builder, client, completed, failures, first, quick, rest, service, spec, whole,
+use test_servers::{
+    Action, FILE, Server, accepted, completed, failures, first, json, one_attempt, quick, response,
+    rest, service, spec, unused_url, whole,
 };
+
+use crate::clients::{builder, builder_at, client};
 
 #[test]
 fn export_uses_one_connection() {
@@ -41,8 +42,8 @@ fn custom_agent_works_the_same() {
     let config = ureq::Agent::config_builder().proxy(None).build();
     let agent = OwnAgent::new(ureq::Agent::new_with_config(config));
     let server = service(|fetch, request| match fetch {
-        0 => Action::Send(answer("302 Found", &["location: /file"], "")),
-        1 => Action::Send(answer("503 Service Unavailable", &["retry-after: 0"], "")),
+        0 => Action::Send(response("302 Found", &["location: /file"], "")),
+        1 => Action::Send(response("503 Service Unavailable", &["retry-after: 0"], "")),
         2 => Action::SendAndClose(first(4)),
         _ => rest(request),
     });
@@ -61,15 +62,10 @@ fn custom_agent_works_the_same() {
 
 #[test]
 fn caller_classifies_errors_of_its_agent() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nowhere = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let server = service(|_, _| whole());
     let config = ureq::Agent::config_builder().proxy(None).build();
     let agent = OwnAgent::new(ureq::Agent::new_with_config(config));
     let failures_of = |agent: OwnAgent| {
-        let limits = quick().with_max_failures(0).with_max_submits(1);
-        let there = builder(&server).base_url(&nowhere).limits(limits).transport(agent);
+        let there = builder_at(&unused_url()).limits(one_attempt()).transport(agent);
         let (client, failures) = failures(there);
         client.export(spec()).submit().unwrap_err();
         failures.lock().unwrap().clone()
@@ -103,20 +99,6 @@ fn submitted_export_resumes_from_its_checkpoint() {
     let (_, bytes) = client(&server).resume(status.checkpoint).bytes(1_000).unwrap();
     assert_eq!(bytes, FILE.as_bytes());
     assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
-}
-
-#[test]
-fn status_retries_until_answered() {
-    let server = Server::start(|number, _| match number {
-        0 => Action::SendAndClose(Vec::new()),
-        1 => Action::Send(answer("429 Too Many Requests", &["retry-after: 0"], "")),
-        2 => Action::Send(json("503 Service Unavailable", &[], "{}")),
-        _ => Action::Send(json("200 OK", &["retry-after: 1"], r#"{"status":"queued"}"#)),
-    });
-    let status = client(&server).attach("op1").status().unwrap();
-    assert_eq!(status.facts.status.as_deref(), Some("queued"));
-    assert!(!status.is_ready);
-    assert_eq!(server.lines().len(), 4);
 }
 
 #[test]
@@ -187,7 +169,7 @@ fn key_without_a_store_is_an_error() {
 fn unrepeatable_submit_uses_a_new_connection() {
     let connections_of = |spec: ExportSpec| {
         let server = Server::start(|number, _| match number {
-            0 => Action::Send(answer("503 Service Unavailable", &["retry-after: 0"], "")),
+            0 => Action::Send(response("503 Service Unavailable", &["retry-after: 0"], "")),
             _ => accepted(),
         });
         client(&server).export(spec).submit().unwrap();

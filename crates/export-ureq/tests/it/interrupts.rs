@@ -12,12 +12,14 @@ use std::thread;
 use std::time::Duration;
 
 use export_core::workiva::ArchiveOptions;
-use export_sim::{Config, Downloads, Endpoint, Scenario, Server};
+use export_sim::{Downloads, Endpoint, Scenario, Server};
 use export_ureq::{
-    Artifact, Checkpoint, CheckpointStore, Client, Credentials, DocumentExport, Error, Export,
-    ExportError, ExportSpec, FileExport, Limits, Pacer, ProxySettings, Rates, Sink, Stopper,
-    Submitted,
+    Artifact, Checkpoint, CheckpointStore, Client, Error, Export, ExportError, ExportSpec,
+    FileExport, Sink, Stopper, Submitted,
 };
+use test_servers::spec;
+
+use crate::simulated::{builder, simulated, unlimited};
 
 const LENGTH: u64 = 200_000;
 
@@ -34,14 +36,11 @@ const TROUBLE: &str = r#"{"rules": [
     ]}"#;
 
 fn service(scenario: &str) -> Server {
-    let config = Config::default()
-        .with_client("id", "s3cret")
+    let config = unlimited()
         .with_artifact_size(LENGTH)
         .with_downloads(Downloads::Redirect(302))
-        .with_operations_rate(0.0)
-        .with_retry_after(0)
         .with_scenario(Scenario::from_json(scenario).unwrap());
-    Server::start_blocking(config).unwrap()
+    simulated(config)
 }
 
 /// Counts moments, and stops or crashes a job at one of them.
@@ -140,18 +139,8 @@ impl CheckpointStore for Memory {
 }
 
 fn client(server: &Server, memory: &Memory) -> Client {
-    let soon = Duration::from_millis(1);
-    let limits = Limits::default()
-        .with_min_poll_interval(soon)
-        .with_backoff_base(soon)
-        .with_backoff_cap(soon);
     let (events, progress) = (memory.moments.clone(), memory.moments.clone());
-    Client::builder()
-        .credentials(Credentials::client("id", "s3cret"))
-        .base_url(server.url())
-        .proxy(ProxySettings::Off)
-        .limits(limits)
-        .pacer(Pacer::new(Rates::unlimited()))
+    builder(server)
         .checkpoints(Arc::new(memory.clone()))
         .on_event(move |_| events.pass())
         .on_progress(move |_, _| progress.pass())
@@ -159,13 +148,9 @@ fn client(server: &Server, memory: &Memory) -> Client {
         .unwrap()
 }
 
-fn document() -> ExportSpec {
-    ExportSpec::document("d1", DocumentExport::pdf())
-}
-
 /// The first run, which is interrupted.
 fn first(server: &Server, memory: &Memory) -> Export {
-    let export = client(server, memory).export(document());
+    let export = client(server, memory).export(spec());
     export.with_key("job").with_stopper(&memory.moments.stopper)
 }
 
@@ -174,7 +159,7 @@ fn resume_export(server: &Server, memory: &Memory) -> Export {
     let client = client(server, &memory.uninterrupted());
     match client.resume_key("job").unwrap() {
         Some(export) => export,
-        None => client.export(document()).with_key("job"),
+        None => client.export(spec()).with_key("job"),
     }
 }
 

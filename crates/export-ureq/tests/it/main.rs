@@ -3,13 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 mod batch;
+mod clients;
 mod downloads;
 mod exports;
 mod interrupts;
 mod pacing;
 mod proxied;
-mod server;
-mod service;
 mod simulated;
 mod stopping;
 mod tokens;

@@ -7,13 +7,9 @@ use std::time::Duration;
 
 use export_sim::{Config, Endpoint, Fault, Moment, Nth, RetryAfter, Rule, Scenario, Server};
 use export_ureq::{BatchLimits, Event, Pacer, Rate, Rates, WriteSink};
+use test_servers::spec;
 
-use crate::simulated::{builder, spec};
-
-fn simulated(config: Config) -> Server {
-    let config = config.with_client("id", "s3cret").with_retry_after(0);
-    Server::start_blocking(config).unwrap()
-}
+use crate::simulated::{builder, simulated, unlimited};
 
 /// The number of polls, and how many of them were answered 429.
 fn polls(server: &Server) -> (usize, usize) {
@@ -45,8 +41,8 @@ fn jobs_of_a_client_share_one_rate() {
 fn late_token_does_not_release_a_burst() {
     let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_secs(1)) };
     let rule = Rule::new(Endpoint::Token, stall).on(Nth::Only(1));
-    let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
-    let server = simulated(config.with_operations_rate(0.0));
+    let config = unlimited().with_scenario(Scenario::default().with_rule(rule));
+    let server = simulated(config);
     let rates = Rates::unlimited().with_submits(Rate::per_second(10.0));
     let client = builder(&server).pacer(Pacer::new(rates)).build().unwrap();
     let open = |_| Ok(WriteSink::new(io::sink()));
@@ -66,8 +62,8 @@ fn late_token_does_not_release_a_burst() {
 fn one_429_holds_back_the_other_jobs() {
     let busy = Fault::status_with_retry_after(429, RetryAfter::Seconds(1));
     let rule = Rule::new(Endpoint::Operation, busy).on(Nth::Only(1));
-    let config = Config::default().with_scenario(Scenario::default().with_rule(rule));
-    let server = simulated(config.with_operations_rate(0.0));
+    let config = unlimited().with_scenario(Scenario::default().with_rule(rule));
+    let server = simulated(config);
     let (refused, receiver) = mpsc::channel();
     let refused = Mutex::new(refused);
     let client = builder(&server)

@@ -4,17 +4,17 @@ use std::env;
 use std::process::Command;
 
 use export_ureq::{Client, ClientBuilder, FailureKind, ProxySettings};
+use test_servers::{Action, Server, any_bundle, one_attempt, only, operation, response};
 
-use crate::server::{Action, Server, answer, json};
-use crate::transport::{SHORT, any_bundle, builder, limits, only, submit};
+use crate::transport::{SHORT, builder, submit};
 
 fn via(proxy: &Server) -> ClientBuilder<Client> {
-    let url = format!("http://me:secret@{}", proxy.address);
+    let url = format!("http://me:secret@{}", proxy.address());
     builder("https://api.example.invalid").ca_bundle(any_bundle()).proxy(ProxySettings::Url(url))
 }
 
 fn proxy_answering(status: &'static str) -> Server {
-    Server::start(move |_, _| Action::SendAndClose(answer(status, &[], "<html>")))
+    Server::start(move |_, _| Action::SendAndClose(response(status, &[], "<html>")))
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn silent_proxy_means_not_sent() {
     only(FailureKind::NotSent, submit(via(&silent)));
     let babbling = Server::start(|_, _| Action::SendAndClose(b"hello\r\n\r\n".into()));
     only(FailureKind::NotSent, submit(via(&babbling)));
-    let quick = limits().with_request_timeout(SHORT);
+    let quick = one_attempt().with_request_timeout(SHORT);
     let hanging = Server::start(|_, _| Action::SendAndHang(Vec::new()));
     only(FailureKind::NotSent, submit(via(&hanging).limits(quick)));
 }
@@ -62,10 +62,10 @@ fn proxy_sees_no_token_and_service_no_password() {
     // One connection, first to the proxy and then, through the tunnel, to the service.
     let proxy = Server::start(|number, _| match number {
         0 => Action::Send(b"HTTP/1.1 200 Connection established\r\n\r\n".into()),
-        _ => Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#)),
+        _ => operation("started"),
     });
     let client = builder("http://localhost:1")
-        .proxy(ProxySettings::Url(format!("http://me:secret@{}", proxy.address)))
+        .proxy(ProxySettings::Url(format!("http://me:secret@{}", proxy.address())))
         .build()
         .unwrap();
     client.attach("op1").status().unwrap();
@@ -89,9 +89,7 @@ fn environment_proxy_applies_only_if_chosen() {
         assert!(text.contains("the proxy proxy.invalid: "), "{text}");
         return;
     }
-    let server = Server::start(|_, _| {
-        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
-    });
+    let server = Server::start(|_, _| operation("started"));
     let status = Command::new(env::current_exe().unwrap())
         .args(["--exact", "proxied::environment_proxy_applies_only_if_chosen"])
         .env(CHILD, server.url())

@@ -5,57 +5,28 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use export_sim::{Certificate, Config, Downloads, Framing, Origin, Scenario, Server};
+use export_sim::{Certificate, Config, Scenario, Server};
 use export_ureq::{
-    ApiVersion, CaBundle, Checkpoint, CheckpointStore, Client, ClientBuilder, Credentials,
-    DocumentExport, Error, ExportSpec, Limits, Pacer, ProxySettings, Rates,
+    CaBundle, Checkpoint, CheckpointStore, Client, ClientBuilder, Credentials, Error, Limits,
 };
+use test_servers::spec;
 
-fn simulated(config: Config) -> Server {
-    let config = config.with_client("id", "s3cret").with_operations_rate(0.0);
-    Server::start_blocking(config.with_retry_after(0)).unwrap()
+use crate::clients::builder_at;
+
+pub(crate) fn simulated(config: Config) -> Server {
+    Server::start_blocking(config.with_client("id", "s3cret").with_retry_after(0)).unwrap()
+}
+
+/// A service that accepts any number of requests.
+pub(crate) fn unlimited() -> Config {
+    Config::default().with_operations_rate(0.0)
 }
 
 pub(crate) fn builder(server: &Server) -> ClientBuilder<Client> {
-    let instant = Duration::from_millis(1);
-    let limits = Limits::default().with_min_poll_interval(instant).with_backoff_base(instant);
-    let builder = Client::builder()
-        .credentials(Credentials::client("id", "s3cret"))
-        .base_url(server.url())
-        .proxy(ProxySettings::Off)
-        .pacer(Pacer::new(Rates::unlimited()))
-        .limits(limits);
+    let builder = builder_at(server.url()).credentials(Credentials::client("id", "s3cret"));
     match server.ca_pem() {
         Some(pem) => builder.ca_bundle(CaBundle::pem(pem)),
         None => builder,
-    }
-}
-
-pub(crate) fn spec() -> ExportSpec {
-    ExportSpec::document("d1", DocumentExport::pdf())
-}
-
-#[test]
-fn file_arrives_in_every_download_mode() {
-    let folder = tempfile::tempdir().unwrap();
-    let ways = [Downloads::ApiHost, Downloads::Redirect(302), Downloads::Signed];
-    for (number, downloads) in ways.into_iter().enumerate() {
-        for framing in [Framing::Length, Framing::Chunked] {
-            let config = Config::default().with_downloads(downloads).with_framing(framing);
-            let server = simulated(config.with_tls());
-            let client = builder(&server).api_version(ApiVersion::V2026_01_01).build().unwrap();
-            let path = folder.path().join(format!("{number}-{framing:?}.pdf"));
-            let artifact = client.export(spec()).to_file(&path).unwrap();
-            let bytes = fs::read(&path).unwrap();
-            assert!(bytes.starts_with(b"%PDF-"), "{downloads:?} {framing:?}");
-            assert_eq!(artifact.length(), Some(bytes.len() as u64));
-            assert_eq!(server.exports().len(), 1);
-            for request in server.requests() {
-                let is_at_storage = request.origin() == Origin::Storage;
-                let has_token = request.headers().contains_key("authorization");
-                assert!(!(is_at_storage && has_token), "{request:?}");
-            }
-        }
     }
 }
 
@@ -65,7 +36,7 @@ fn untrusted_server_is_sent_nothing() {
         (Certificate::WrongName, "its certificate is not valid for 127.0.0.1, only for "),
         (Certificate::Expired, "its certificate has expired"),
     ] {
-        let server = simulated(Config::default().with_certificate(certificate));
+        let server = simulated(unlimited().with_certificate(certificate));
         let error = builder(&server).build().unwrap().export(spec()).submit().unwrap_err();
         assert!(matches!(error.job(), Some(Error::Untrusted { .. })), "{error}");
         assert!(error.to_string().contains(said), "{error}");
@@ -78,13 +49,13 @@ fn random_faults_never_leave_half_a_file() {
     let folder = tempfile::tempdir().unwrap();
     const LENGTH: u64 = 300_000;
     let whole = {
-        let server = simulated(Config::default().with_artifact_size(LENGTH));
+        let server = simulated(unlimited().with_artifact_size(LENGTH));
         builder(&server).build().unwrap().export(spec()).bytes(1_000_000).unwrap().1
     };
     let mut arrived = 0;
     for seed in 0..12 {
         let scenario = Scenario::random(seed, 0.3);
-        let config = Config::default().with_artifact_size(LENGTH).with_scenario(scenario);
+        let config = unlimited().with_artifact_size(LENGTH).with_scenario(scenario);
         let server = simulated(config);
         let limits = Limits::default()
             .with_request_timeout(Duration::from_millis(500))
@@ -129,7 +100,7 @@ impl CheckpointStore for Offsets {
 fn large_download_stores_checkpoints() {
     const MIB: u64 = 1_048_576;
     let folder = tempfile::tempdir().unwrap();
-    let server = simulated(Config::default().with_artifact_size(130 * MIB));
+    let server = simulated(unlimited().with_artifact_size(130 * MIB));
     let offsets = Offsets::default();
     let client = builder(&server).checkpoints(Arc::new(offsets.clone())).build().unwrap();
     client.export(spec()).with_key("k").to_file(folder.path().join("f")).unwrap();
@@ -145,7 +116,7 @@ fn unresumable_export_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let gone = r#"{"rules": [{"match": {"endpoint": "download"}, "then": {"fault": "status", "status": 400}}]}"#;
     let scenario = Scenario::from_json(gone).unwrap();
-    let server = simulated(Config::default().with_scenario(scenario));
+    let server = simulated(unlimited().with_scenario(scenario));
     let client = builder(&server).build().unwrap();
     let file = client.export(spec()).to_file(folder.path().join("a.pdf"));
     assert!(file.is_err_and(|error| error.checkpoint().is_none()));

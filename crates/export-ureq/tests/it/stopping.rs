@@ -2,12 +2,12 @@
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use export_ureq::{Client, Credentials, ExportError, Stopper};
+use test_servers::{Action, Server, completed, first, response, service, spec};
 
-use crate::server::{Action, Server, answer};
-use crate::service::{builder, client, completed, first, service, spec};
+use crate::clients::{builder, client};
 
 /// Stops an export a while after the server has received `requests`, and returns its error.
 fn stop_after(client: &Client, server: &Server, requests: usize) -> ExportError {
@@ -32,7 +32,7 @@ fn stop_after(client: &Client, server: &Server, requests: usize) -> ExportError 
 #[test]
 fn waiting_job_stops_at_once() {
     let server = Server::start(|number, _| match number {
-        0 => Action::Send(answer(
+        0 => Action::Send(response(
             "202 Accepted",
             &["location: /platform/v1/operations/op1", "retry-after: 3000"],
             "",
@@ -60,7 +60,7 @@ fn job_awaiting_a_body_stops_at_once() {
 #[test]
 fn job_awaiting_a_token_stops_at_once() {
     let server = Server::start(|_, _| {
-        Action::Send(answer("503 Service Unavailable", &["retry-after: 3000"], ""))
+        Action::Send(response("503 Service Unavailable", &["retry-after: 3000"], ""))
     });
     let credentials = Credentials::client("id", "secret");
     let client = builder(&server).credentials(credentials).build().unwrap();
@@ -83,12 +83,12 @@ fn stopper_stops_current_and_later_jobs() {
 
 #[test]
 fn dropped_download_closes_the_connection() {
-    let (closed, receiver) = mpsc::channel();
-    let server = service(move |_, _| {
-        let closed = closed.clone();
-        Action::SendAndNotify(first(4), Box::new(move || closed.send(()).unwrap()))
-    });
+    let server = service(|_, _| Action::SendAndHang(first(4)));
     let download = client(&server).export(spec()).open().unwrap();
     drop(download);
-    receiver.recv_timeout(Duration::from_secs(15)).unwrap();
+    let dropped = Instant::now();
+    while server.ended() == 0 {
+        assert!(dropped.elapsed() < Duration::from_secs(15), "the connection is still open");
+        thread::yield_now();
+    }
 }

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Instant;
 
 use export_ureq::{Credentials, Error};
+use test_servers::{Action, Server, json, operation, quick, token};
 
-use crate::server::{Action, Server, json};
-use crate::service::{builder, quick};
+use crate::clients::builder;
 
 #[test]
 fn hundred_jobs_share_one_token_request() {
@@ -22,11 +22,10 @@ fn hundred_jobs_share_one_token_request() {
             for _ in 0..50_000 {
                 thread::yield_now();
             }
-            let body = r#"{"access_token":"t1","expires_in":3600,"token_type":"bearer"}"#;
-            return Action::Send(json("200 OK", &[], body));
+            return token("t1", 3_600);
         }
         assert!(request.contains("Bearer t1"), "{request}");
-        Action::Send(json("200 OK", &[], r#"{"id":"op1","status":"started"}"#))
+        operation("started")
     });
     let credentials = Credentials::client("id", "secret");
     let client = builder(&server).credentials(credentials).build().unwrap();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use export_sim::{BodyKind, Certificate, Endpoint, Fault, RedirectTo, Rule, Scenario};
 use serde_json::Value;
+use test_servers::{Authority, Server, unused_url};
 
 use crate::network::tls_world;
 use crate::proxy::{InterceptingCa, Proxy};
@@ -95,8 +96,7 @@ fn checks_after_a_failure_are_skipped() {
     assert!(line(&ran, "state").starts_with("  FAILED"), "{}", ran.out);
     assert!(line(&ran, "token").starts_with("  ok"), "{}", ran.out);
 
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let ran = world.run(&["doctor", "--base-url", &format!("http://{address}")]);
+    let ran = world.run(&["doctor", "--base-url", &unused_url()]);
     assert_eq!(ran.code, Some(6), "{}", ran.out);
     assert!(line(&ran, "connection").contains("Connection refused"), "{}", ran.out);
     for name in ["tls", "service", "clock", "token", "scopes"] {
@@ -229,11 +229,10 @@ fn endless_page_is_read_in_part() {
 
 #[test]
 fn silent_service_times_out() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let address = Server::silent("http").address();
     let world = World::new();
     // The system may have no CA certificates.
-    world.write("other.pem", InterceptingCa::new("another CA", None).pem);
+    world.write("other.pem", Authority::new("another CA").pem());
     for scheme in ["http", "https"] {
         let base = format!("{scheme}://{address}");
         let began = Instant::now();
@@ -358,8 +357,8 @@ fn refusing_proxy_is_explained() {
 #[test]
 fn ca_of_an_intercepting_proxy_is_named() {
     let world = tls_world(Certificate::Valid);
-    let ca = InterceptingCa::new("Company Proxy", world.server.ca_pem());
-    world.write("company.pem", &ca.pem);
+    let ca = InterceptingCa::new("Company Proxy", world.server.ca_pem().unwrap());
+    world.write("company.pem", ca.authority.pem());
     let url = Proxy::intercepting(ca);
     let ran = world.run(&["doctor", "-q", "--proxy", &url.url(), "--ca-bundle", "ca.pem"]);
     assert_eq!(ran.code, Some(6), "{}", ran.out);

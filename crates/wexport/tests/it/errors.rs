@@ -1,8 +1,7 @@
 //! Error messages and exit codes.
 
-use std::net::TcpListener;
-
 use export_sim::{BodyKind, Endpoint, Fault, Nth, Rule, Scenario};
+use test_servers::unused_url;
 
 use crate::world::{Ran, World, quick};
 
@@ -48,8 +47,7 @@ fn each_error_has_a_code_and_advice() {
 #[test]
 fn unreachable_service_is_a_network_error() {
     let world = World::new();
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let base = format!("http://{address}");
+    let base = unused_url();
     let line = ["document", "d1", "-f", "pdf", "--quiet", "--retries", "1", "--base-url", &base];
     let ran = world.run(&line);
     assert_eq!(ran.code, Some(6), "{}", ran.err);

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use fs4::FileExt;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
+use test_servers::Authority;
 
 /// The packages of moto that its S3 server needs: the others are large.
 const PACKAGES: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
@@ -44,14 +44,10 @@ impl Moto {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        let mut ca = CertificateParams::new([]).unwrap();
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        fs::write(file("ca.pem"), ca.self_signed(&key).unwrap().pem()).unwrap();
-        let issuer = Issuer::new(ca, key);
-        let key = KeyPair::generate().unwrap();
-        let server = CertificateParams::new(["localhost".into()]).unwrap();
-        fs::write(file("tls.pem"), server.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+        let authority = Authority::new("moto");
+        fs::write(file("ca.pem"), authority.pem()).unwrap();
+        let (certificate, key) = authority.issue("localhost", |_| {});
+        fs::write(file("tls.pem"), certificate.pem()).unwrap();
         fs::write(file("key.pem"), key.serialize_pem()).unwrap();
         let mut child = Command::new(python())
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/s3_server.py"))

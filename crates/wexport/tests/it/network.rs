@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use export_sim::{BodyKind, Certificate, Endpoint, Fault, RedirectTo, Rule, Scenario};
+use test_servers::Authority;
 
 use crate::proxy::{InterceptingCa, Proxy};
 use crate::world::{Ran, World, quick};
@@ -13,7 +14,7 @@ const PDF: [&str; 7] = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--quiet"]
 pub(crate) fn tls_world(certificate: Certificate) -> World {
     let world = World::with(quick().with_certificate(certificate));
     world.write("ca.pem", world.server.ca_pem().unwrap());
-    world.write("other.pem", InterceptingCa::new("another CA", None).pem);
+    world.write("other.pem", Authority::new("another CA").pem());
     world
 }
 
@@ -107,8 +108,8 @@ fn invalid_ca_bundles_are_rejected() {
 #[test]
 fn intercepting_proxy_requires_its_ca() {
     let world = tls_world(Certificate::Valid);
-    let ca = InterceptingCa::new("Company Proxy", world.server.ca_pem());
-    world.write("company.pem", &ca.pem);
+    let ca = InterceptingCa::new("Company Proxy", world.server.ca_pem().unwrap());
+    world.write("company.pem", ca.authority.pem());
     let proxy = Proxy::intercepting(ca);
     let url = proxy.url();
     let variables = [("HTTPS_PROXY", url.as_str())];

@@ -6,10 +6,10 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use test_servers::Authority;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -131,24 +131,16 @@ async fn serve(
 
 /// A CA that issues certificates for any host, as that of a proxy that inspects TLS.
 pub(crate) struct InterceptingCa {
-    pub(crate) pem: String,
-    issuer: Issuer<'static, KeyPair>,
+    pub(crate) authority: Authority,
     trusted: RootCertStore,
 }
 
 impl InterceptingCa {
     /// A CA whose proxy trusts services with certificates of the CA in `pem`.
-    pub(crate) fn new(name: &str, pem: Option<&str>) -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
+    pub(crate) fn new(name: &str, pem: &str) -> Self {
         let mut trusted = RootCertStore::empty();
-        if let Some(pem) = pem {
-            trusted.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
-        }
-        Self { pem: certificate.pem(), issuer: Issuer::new(params, key), trusted }
+        trusted.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+        Self { authority: Authority::new(name), trusted }
     }
 
     async fn intercept(
@@ -158,24 +150,11 @@ impl InterceptingCa {
         target: &str,
     ) -> io::Result<()> {
         let host = target.rsplit_once(':').unwrap().0.to_owned();
-        let mut client = TlsAcceptor::from(self.server(&host)).accept(client).await?;
+        let server = Arc::new(self.authority.server(&host));
+        let mut client = TlsAcceptor::from(server).accept(client).await?;
         let name = ServerName::try_from(host).unwrap();
         let mut service = TlsConnector::from(self.client()).connect(name, service).await?;
         copy_bidirectional(&mut client, &mut service).await.map(drop)
-    }
-
-    fn server(&self, host: &str) -> Arc<ServerConfig> {
-        let params = CertificateParams::new([host.to_owned()]).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key);
-        Arc::new(config.unwrap())
     }
 
     fn client(&self) -> Arc<ClientConfig> {

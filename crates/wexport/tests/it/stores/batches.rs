@@ -1,13 +1,9 @@
 //! Batches whose files are uploaded to a store.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
 
 use serde_json::Value;
+use test_servers::{Server, json, response};
 
 use super::{act_at, has_pending_upload, large, world};
 use crate::moto::moto;
@@ -95,75 +91,27 @@ fn removing_a_batch_aborts_its_uploads() {
     assert_eq!(world.done(&["jobs", "list"]).out, "");
 }
 
-/// An HTTP server that sends the same response to each request, and keeps connections open. moto
-/// closes them.
-struct StubServer {
-    address: SocketAddr,
-    connections: Arc<AtomicUsize>,
-    /// The request lines.
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl StubServer {
-    /// Starts a server. The response has a `Content-Length`.
-    fn start(response: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (connections, requests) = (Arc::<AtomicUsize>::default(), Arc::default());
-        let (accepted, received) = (Arc::clone(&connections), Arc::clone(&requests));
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                accepted.fetch_add(1, Ordering::Relaxed);
-                let (client, received) = (client.unwrap(), Arc::clone(&received));
-                thread::spawn(move || serve(&client, response, &received));
-            }
-        });
-        Self { address, connections, requests }
-    }
-
-    fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
-    }
-}
-
-fn serve(mut client: &TcpStream, response: &str, received: &Mutex<Vec<String>>) {
-    let mut reader = BufReader::new(client);
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if !matches!(reader.read_line(&mut head), Ok(1..)) {
-                return;
-            }
-        }
-        let head = head.to_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let length: u64 = length.map_or(0, |length| length.parse().unwrap());
-        io::copy(&mut (&mut reader).take(length), &mut io::sink()).unwrap();
-        received.lock().unwrap().push(head.lines().next().unwrap().into());
-        client.write_all(response.as_bytes()).unwrap();
-    }
-}
-
 /// The exports share the connections and the credentials of one client, and the CA bundle is read
 /// before the first submit only.
 #[test]
 fn the_exports_of_a_batch_share_one_client() {
     const COUNT: usize = 20;
-    let store = StubServer::start("HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 0\r\n\r\n");
+    // moto would close the connections.
+    let store =
+        Server::start(|_, _| test_servers::Action::Send(response("200 OK", &["etag: \"e\""], "")));
     // <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
-    let credentials = StubServer::start(concat!(
-        "HTTP/1.1 200 OK\r\nContent-Length: 123\r\n\r\n",
-        r#"{"AccessKeyId": "an-aws-key", "SecretAccessKey": "an-aws-secret", "#,
-        r#""Token": "a-token", "Expiration": "2099-01-01T00:00:00Z"}"#,
-    ));
-    let mut world = world(quick(), store.address);
+    let credentials = r#"{"AccessKeyId": "an-aws-key", "SecretAccessKey": "an-aws-secret",
+        "Token": "a-token", "Expiration": "2099-01-01T00:00:00Z"}"#;
+    let credentials =
+        Server::start(|_, _| test_servers::Action::Send(json("200 OK", &[], credentials)));
+    let mut world = world(quick(), store.address());
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
         world.set(name, "");
     }
     world.write("token", "a-container-token");
     let token = world.work().join("token").display().to_string();
     world.set("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token);
-    let url = format!("http://{}/", credentials.address);
+    let url = format!("{}/", credentials.url());
     world.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
     world.write("ca.pem", fs::read(&moto().ca).unwrap());
     let rows = (1..=COUNT).map(|number| format!("document,d{number},pdf\n"));
@@ -174,13 +122,12 @@ fn the_exports_of_a_batch_share_one_client() {
     fs::remove_file(world.work().join("ca.pem")).unwrap();
     let ran = world.ran(child.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let (mut puts, mut expected) = (store.requests(), Vec::new());
-    expected.extend((1..=COUNT).map(|number| format!("put /b/d{number}.pdf http/1.1")));
+    let (mut puts, mut expected) = (store.lines(), Vec::new());
+    expected.extend((1..=COUNT).map(|number| format!("PUT /b/d{number}.pdf HTTP/1.1")));
     puts.sort_unstable();
     expected.sort_unstable();
     assert_eq!(puts, expected);
-    assert_eq!(credentials.requests().len(), 1);
+    assert_eq!(credentials.lines().len(), 1);
     // At most 16 files are uploaded at once.
-    let connections = store.connections.load(Ordering::Relaxed);
-    assert!(connections <= 16, "{connections} connections");
+    assert!(store.connections() <= 16, "{} connections", store.connections());
 }

@@ -1,0 +1,16 @@
+//! Clients of the servers.
+
+use export_ureq::{Client, ClientBuilder};
+use test_servers::Server;
+
+pub(crate) fn client(server: &Server) -> Client {
+    builder(server).build().unwrap()
+}
+
+pub(crate) fn builder(server: &Server) -> ClientBuilder<Client> {
+    builder_at(&server.url())
+}
+
+pub(crate) fn builder_at(url: &str) -> ClientBuilder<Client> {
+    test_servers::settings(Client::builder(), url)
+}
