@@ -1,6 +1,6 @@
 //! The commands that export one file.
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use export_hyper::{DocumentExport, PresentationExport, SpreadsheetExport};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub(crate) struct DocumentArgs {
     pub(crate) id: String,
     /// Format: pdf, docx or xhtml [default: extension of -o]
     #[arg(short, long, hide_possible_values = true)]
-    #[arg(value_parser = PossibleValuesParser::new(DocumentExport::FORMATS))]
+    #[arg(ignore_case = true, value_parser = formats(DocumentExport::FORMATS))]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) options: OptionArgs<Document>,
@@ -46,7 +46,7 @@ pub(crate) struct SpreadsheetArgs {
     ///
     /// Without --sheets, csv is a zip with one csv per sheet. A pdf can have at most 250,000 cells.
     #[arg(short, long, hide_possible_values = true)]
-    #[arg(value_parser = PossibleValuesParser::new(SpreadsheetExport::FORMATS))]
+    #[arg(ignore_case = true, value_parser = formats(SpreadsheetExport::FORMATS))]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) options: OptionArgs<Spreadsheet>,
@@ -60,7 +60,7 @@ pub(crate) struct PresentationArgs {
     pub(crate) id: String,
     /// Format: pptx or pdf [default: extension of -o]
     #[arg(short, long, hide_possible_values = true)]
-    #[arg(value_parser = PossibleValuesParser::new(PresentationExport::FORMATS))]
+    #[arg(ignore_case = true, value_parser = formats(PresentationExport::FORMATS))]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) options: OptionArgs<Presentation>,
@@ -81,7 +81,8 @@ pub(crate) struct FileArgs {
     pub(crate) kind: Option<FileKind>,
     /// Format, if the kind has several [default: the service's]
     #[arg(short, long, hide_possible_values = true)]
-    #[arg(value_parser = ["pdf", "docx", "xhtml", "xlsx", "csv", "pptx"])]
+    #[arg(ignore_case = true)]
+    #[arg(value_parser = formats(&["pdf", "docx", "xhtml", "xlsx", "csv", "pptx"]))]
     pub(crate) format: Option<String>,
     #[command(flatten)]
     pub(crate) options: OptionArgs<AnyFile>,
@@ -164,6 +165,11 @@ pub(crate) struct AttachmentArgs {
     /// ID of its sample, if it belongs to one
     #[arg(long, value_name = "ID", requires = "matrix")]
     pub(crate) sample: Option<String>,
+}
+
+/// Reads a format, also in capitals, as kinds are.
+fn formats(known: &'static [&'static str]) -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(known).map(|format| format.to_ascii_lowercase())
 }
 
 /// The flags of the request.

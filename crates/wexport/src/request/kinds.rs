@@ -23,6 +23,11 @@ pub(crate) trait ExportCommand: clap::Args {
 
     fn id(&self) -> &str;
 
+    /// All IDs in the path of the request, with their names in messages.
+    fn ids(&self) -> Vec<(&'static str, &str)> {
+        vec![("ID", self.id())]
+    }
+
     /// The value of `--format`.
     fn format(&self) -> Option<&str> {
         None
@@ -259,6 +264,15 @@ impl ExportCommand for AttachmentArgs {
 
     fn id(&self) -> &str {
         &self.id
+    }
+
+    fn ids(&self) -> Vec<(&'static str, &str)> {
+        let optional = [("--matrix", &self.matrix), ("--sample", &self.sample)];
+        let optional = optional.into_iter().filter_map(|(name, id)| Some((name, id.as_deref()?)));
+        [("ID", &*self.id), ("--test-form", &self.test_form), ("--test-phase", &self.test_phase)]
+            .into_iter()
+            .chain(optional)
+            .collect()
     }
 
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {

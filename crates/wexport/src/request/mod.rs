@@ -4,6 +4,7 @@
 //! name flags, since a caller of the program knows no fields of the API.
 
 mod dry_run;
+mod item_id;
 mod kinds;
 mod list;
 
@@ -41,6 +42,7 @@ impl ExportRequest {
         config: &Config,
     ) -> Result<Self, Problem> {
         let Export { command, output, request, .. } = export;
+        command.ids().into_iter().try_for_each(|(name, id)| item_id::check(name, id))?;
         let (spec, format) = match &request.body {
             Some(body) => {
                 refuse_options_beside_body(command)?;

@@ -100,9 +100,9 @@ fn known_sunset_with_a_new_date_warns_once() {
 #[test]
 fn dry_run_prints_the_request() {
     let world = World::new();
-    let line = ["document", "d 1", "-f", "pdf", "--include-comments", "--dry-run"];
+    let line = ["document", "d+1", "-f", "pdf", "--include-comments", "--dry-run"];
     insta::assert_snapshot!(world.masked(&world.done(&line).out));
-    let line = ["document", "it's", "-f", "pdf", "--dry-run=curl"];
+    let line = ["document", "d1", "-f", "pdf", "--option", "note=it's", "--dry-run=curl"];
     insta::assert_snapshot!(world.masked(&world.done(&line).out));
     assert!(world.requests().is_empty());
 }

@@ -102,6 +102,11 @@ impl Source {
 
 /// Decodes UTF-8, without a byte order mark.
 fn decode(bytes: Vec<u8>, name: &str) -> Result<String, Problem> {
+    // A text has no zero bytes; UTF-16 has one beside each ASCII character.
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0) {
+        return Err(Problem::usage(format!("{name}: not UTF-8 but UTF-16, or not a text"))
+            .advise("save it as UTF-8; Excel calls that \"CSV UTF-8\""));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use export_core::workiva::OptionValue;
 use export_hyper::{Config, Timestamp};
 use serde_json::Value;
 
@@ -12,7 +13,8 @@ use super::errors::ListError;
 use super::rows::Row;
 use crate::args::{
     AttachmentArgs, ContainerArgs, DocumentArgs, Export, FileArgs, FolderArgs, GraphReportArgs,
-    OutputArgs, PresentationArgs, Session, SpreadsheetArgs, StyleGuideArgs, TestFormArgs,
+    OPTION_FLAGS, OutputArgs, PresentationArgs, Session, SpreadsheetArgs, StyleGuideArgs,
+    TestFormArgs,
 };
 use crate::output::Destination;
 use crate::problem::Problem;
@@ -135,7 +137,7 @@ impl RowParser {
             })?;
             let flag = if name == FILE_KIND { KIND } else { name };
             match column {
-                Column::Id => id = Some(texts(value).map_err(error)?.concat()),
+                Column::Id => id = Some(texts(value, false).map_err(error)?.concat()),
                 Column::Switch if is_true(value).map_err(error)? => {
                     arguments.push(format!("--{flag}"));
                 }
@@ -148,7 +150,10 @@ impl RowParser {
                     arguments.push(format!("--body={value}"));
                 }
                 Column::Flag => {
-                    for text in texts(value).map_err(error)? {
+                    let is_length = OPTION_FLAGS
+                        .iter()
+                        .any(|option| option.flag == flag && option.value() == OptionValue::Inches);
+                    for text in texts(value, is_length).map_err(error)? {
                         arguments.push(format!("--{flag}={text}"));
                     }
                 }
@@ -258,14 +263,20 @@ fn first_line(text: &str) -> String {
     line.trim_start_matches("error: ").replace("--", "")
 }
 
-/// The texts of a cell that may have several.
-fn texts(value: &Value) -> Result<Vec<String>, String> {
+/// The texts of a cell that may have several. A number that was read as a fraction may have lost
+/// digits of an ID.
+fn texts(value: &Value, may_be_fraction: bool) -> Result<Vec<String>, String> {
     match value {
         Value::String(text) => Ok(vec![text.clone()]),
+        Value::Number(number) if number.is_f64() && !may_be_fraction => {
+            Err("a number that is not a whole number of at most 19 digits: write it in quotes"
+                .into())
+        }
         Value::Number(number) => Ok(vec![number.to_string()]),
         Value::Bool(value) => Ok(vec![value.to_string()]),
         Value::Array(values) => {
-            let texts: Result<Vec<_>, _> = values.iter().map(texts).collect();
+            let texts: Result<Vec<_>, _> =
+                values.iter().map(|value| texts(value, may_be_fraction)).collect();
             Ok(texts?.concat())
         }
         Value::Null | Value::Object(_) => {

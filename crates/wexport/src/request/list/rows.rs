@@ -1,12 +1,15 @@
 //! The rows of a list, whether it is CSV or JSON lines.
 //!
-//! CSV is that of RFC 4180, with a header row. Semicolons separate the cells if they separate the
-//! column names: spreadsheet programs write such files where the comma is the decimal separator.
+//! CSV is that of RFC 4180, with a header row. Semicolons or tabs separate the cells if they separate
+//! the column names: spreadsheet programs write such files where the comma is the decimal separator.
+//! A first line `sep=;` names the separator, as Excel reads it.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use csv::{ReaderBuilder, StringRecord};
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 use super::errors::{ListError, ListErrors};
 
@@ -42,15 +45,21 @@ fn column_name(name: &str) -> String {
 }
 
 fn csv_rows(text: &str, errors: &mut ListErrors) -> Vec<Row> {
+    let (start, separator) = start_and_separator(text);
+    // The reader accepts quotes that end nowhere, and would take the rest of the list for one cell.
+    if let Err(error) = check_quotes(text, start, separator) {
+        errors.add(error);
+        return Vec::new();
+    }
     let mut reader = ReaderBuilder::new();
-    let reader = reader.has_headers(false).flexible(true).delimiter(separator(text));
-    let mut reader = reader.from_reader(text.as_bytes());
+    let reader = reader.has_headers(false).flexible(true).delimiter(separator);
+    let mut reader = reader.from_reader(&text.as_bytes()[start..]);
     let mut record = StringRecord::new();
     let mut lines = LineCounter { text, at: 0, line: 1 };
     let mut columns: Option<Vec<String>> = None;
     let mut rows = Vec::new();
     loop {
-        let line = lines.line_at(reader.position().byte());
+        let line = lines.line_at(start as u64 + reader.position().byte());
         match reader.read_record(&mut record) {
             Ok(true) => {}
             Ok(false) => return rows,
@@ -85,7 +94,12 @@ impl LineCounter<'_> {
             if self.at >= to && !matches!(byte, b'\r' | b'\n') {
                 break;
             }
-            self.line += u64::from(*byte == b'\n');
+            let is_end = match byte {
+                b'\n' => true,
+                b'\r' => bytes.get(self.at + 1) != Some(&b'\n'),
+                _ => false,
+            };
+            self.line += u64::from(is_end);
             self.at += 1;
         }
         self.line
@@ -133,11 +147,50 @@ fn csv_row(record: &StringRecord, columns: &[String], line: u64) -> Result<Optio
     Ok((!cells.is_empty()).then_some(Row { line, cells }))
 }
 
-/// The separator of the header row.
-fn separator(text: &str) -> u8 {
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let count = |separator| first.matches(separator).count();
-    if count(';') > count(',') { b';' } else { b',' }
+/// Where the header row begins, and its separator.
+fn start_and_separator(text: &str) -> (usize, u8) {
+    let first = text.lines().next().unwrap_or_default();
+    if let Some(&[separator]) = first.strip_prefix("sep=").map(str::as_bytes) {
+        return ((first.len() + 1).min(text.len()), separator);
+    }
+    let header = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let count = |separator: &u8| header.bytes().filter(|byte| byte == separator).count();
+    // The comma, unless another one occurs more often.
+    let separator = [b'\t', b';', b','].into_iter().max_by_key(count);
+    (0, separator.unwrap_or(b','))
+}
+
+/// Fails if a quoted cell does not end, or is followed by other text.
+fn check_quotes(text: &str, start: usize, separator: u8) -> Result<(), ListError> {
+    let mut lines = LineCounter { text, at: 0, line: 1 };
+    let mut bytes = text.bytes().enumerate().skip(start).peekable();
+    let ends_cell = |byte: u8| byte == separator || matches!(byte, b'\r' | b'\n');
+    let mut is_start_of_cell = true;
+    while let Some((at, byte)) = bytes.next() {
+        if byte != b'"' || !is_start_of_cell {
+            is_start_of_cell = ends_cell(byte);
+            continue;
+        }
+        loop {
+            let Some((_, byte)) = bytes.next() else {
+                return Err(ListError::new(lines.line_at(at as u64), "a quote is not closed"));
+            };
+            if byte != b'"' {
+                continue;
+            }
+            match bytes.peek() {
+                // A quote in the cell is doubled.
+                Some((_, b'"')) => bytes.next(),
+                Some(&(at, next)) if !ends_cell(next) => {
+                    let line = lines.line_at(at as u64);
+                    return Err(ListError::new(line, "text after a closing quote"));
+                }
+                _ => break,
+            };
+        }
+        is_start_of_cell = false;
+    }
+    Ok(())
 }
 
 fn json_rows(text: &str, errors: &mut ListErrors) -> Vec<Row> {
@@ -150,8 +203,11 @@ fn json_rows(text: &str, errors: &mut ListErrors) -> Vec<Row> {
             errors.add(ListError::new(line, "expected a JSON object"));
             continue;
         }
-        match serde_json::from_str::<Map<String, Value>>(row) {
-            Ok(object) => rows.push(Row { line, cells: json_cells(object) }),
+        match serde_json::from_str::<Members>(row) {
+            Ok(Members(members)) => match json_cells(members) {
+                Ok(cells) => rows.push(Row { line, cells }),
+                Err(column) => errors.add(ListError::in_column(line, &column, "duplicate column")),
+            },
             Err(error) => {
                 let text = error.to_string();
                 // serde_json appends "at line 1 column N", which is not the line of the list.
@@ -164,8 +220,45 @@ fn json_rows(text: &str, errors: &mut ListErrors) -> Vec<Row> {
     rows
 }
 
-/// The members of an object, without those that are null.
-fn json_cells(object: Map<String, Value>) -> Vec<(String, Value)> {
-    let given = object.into_iter().filter(|(_, value)| !value.is_null());
-    given.map(|(name, value)| (column_name(&name), value)).collect()
+/// The members of an object, without those that are null. Fails with a column that occurs twice.
+fn json_cells(members: Vec<(String, Value)>) -> Result<Vec<(String, Value)>, String> {
+    let mut cells: Vec<(String, Value)> = Vec::new();
+    let mut seen = HashSet::new();
+    for (name, value) in members {
+        let column = column_name(&name);
+        if !seen.insert(column.clone()) {
+            return Err(column);
+        }
+        if !value.is_null() {
+            cells.push((column, value));
+        }
+    }
+    Ok(cells)
+}
+
+/// All members of an object: a map would keep one of several with the same name.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }

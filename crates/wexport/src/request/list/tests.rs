@@ -74,6 +74,63 @@ fn csv_and_json_lines_read_alike() {
 }
 
 #[test]
+fn separator_is_that_of_the_header() {
+    let expected = describe("kind,id,format\ndocument,d1,pdf\n");
+    for list in [
+        "kind\tid\tformat\ndocument\td1\tpdf\n",
+        "kind;id;format\rdocument;d1;PDF\r",
+        "kind;id;format\r\n\"document\";\"d1\";pdf\r\n",
+    ] {
+        assert_eq!(describe(list), expected, "{list:?}");
+    }
+    let named = describe("sep=;\r\nkind;id;format\r\ndocument;d1;pdf\r\n");
+    assert_eq!(named, expected.replacen("2: ", "3: ", 1));
+}
+
+#[test]
+fn quote_that_does_not_end_is_an_error() {
+    let list = "kind,id,format,output\n\
+         document,d1,pdf,\"a \"\"b\"\".pdf\"\n\
+         document,d2,pdf,\"two\nlines.pdf\"\n";
+    assert_eq!(describe(list).lines().count(), 3);
+    let open = format!("{list}document,d3,pdf,\"c.pdf\ndocument,d4,pdf,d.pdf\n");
+    assert!(describe(&open).contains("list:5: a quote is not closed"), "{}", describe(&open));
+    let text_after = "kind,id,format\rdocument,d1,\"p\"df\r";
+    assert!(describe(text_after).contains("list:2: text after a closing quote"));
+}
+
+#[test]
+fn member_that_occurs_twice_is_an_error() {
+    for twice in [r#""id": "d2""#, r#""Format": "docx""#] {
+        let list = format!(r#"{{"kind": "document", "id": "d1", "format": "pdf", {twice}}}"#);
+        assert!(describe(&list).contains("duplicate column"), "{}", describe(&list));
+    }
+}
+
+#[test]
+fn id_arrives_as_it_was_written_or_is_refused() {
+    let row =
+        |id: &str| describe(&format!(r#"{{"kind": "document", "id": {id}, "format": "pdf"}}"#));
+    for id in ["12345678901234567", "18446744073709551615"] {
+        assert!(row(id).contains(&format!("documents/{id}/export")), "{}", row(id));
+    }
+    for id in ["12345678901234567890123", "124e10", "1.5"] {
+        assert!(row(id).contains("column id: a number that is not a whole number"), "{}", row(id));
+    }
+    for id in ["1.24E+11", "#N/A", "a\u{200b}b", "..", "https://x.example/d"] {
+        assert!(row(&format!("\"{id}\"")).contains("invalid ID"), "{}", row(&format!("\"{id}\"")));
+    }
+}
+
+#[test]
+fn utf16_is_named() {
+    for bytes in [&b"k\0i\0n\0d\0"[..], b"\xff\xfek\0", b"\0k\0i"] {
+        let problem = decode(bytes.into(), "list").unwrap_err();
+        assert!(problem.message.contains("UTF-16"), "{}", problem.message);
+    }
+}
+
+#[test]
 fn all_errors_are_reported_at_once() {
     let list = "kind,id,format,include-comment,page-width,output,include-comments,test-form,body\n\
          document,d1,pdf,,,,,,\n\
