@@ -77,7 +77,8 @@ Columns:
 A flag without a value takes yes or no, true or false, 1 or 0. An empty cell
 means that the flag is not set. In JSON, several values are an array; `option`
 may be an object of PATH: VALUE, and `body` the object to send. A CSV file may
-use semicolons instead of commas.
+use semicolons or tabs instead of commas. An ID in JSON is a string, or a whole
+number of at most 19 digits.
 
 Exports of a batch do not overwrite each other: a second file with the same name
 is called `name (2)`.
