@@ -85,17 +85,41 @@ impl Template {
 
     /// The filled template, without the folder that relative paths are in.
     pub(super) fn fill(&self, known: &Known<'_>, artifact: &Artifact) -> String {
-        let mut text = String::new();
+        self.fill_with(|name| known.value(name).or_else(|| of_artifact(name, artifact)))
+    }
+
+    fn fill_with(&self, value: impl Fn(&str) -> Option<String>) -> String {
+        let (mut text, mut component, mut is_filled) = (String::new(), String::new(), false);
         for part in &self.parts {
             match part {
-                Part::Text(part) => text.push_str(part),
                 Part::Placeholder(name) => {
-                    let value = known.value(name).or_else(|| of_artifact(name, artifact));
-                    text.push_str(&value.unwrap_or_default());
+                    component.push_str(&value(name).unwrap_or_default());
+                    is_filled = true;
+                }
+                Part::Text(part) => {
+                    for piece in part.split_inclusive(std::path::is_separator) {
+                        component.push_str(piece.trim_end_matches(std::path::is_separator));
+                        if piece.ends_with(std::path::is_separator) {
+                            text.push_str(named(&component, is_filled));
+                            text.push('/');
+                            component.clear();
+                            is_filled = false;
+                        }
+                    }
                 }
             }
         }
+        text.push_str(named(&component, is_filled));
         text
+    }
+}
+
+/// A component of a path. If placeholders have left it empty, or made it a dot, it would lead to
+/// another folder: the root, for the first one.
+fn named(component: &str, is_filled: bool) -> &str {
+    match component.trim() {
+        "" | "." | ".." if is_filled => "_",
+        _ => component,
     }
 }
 
@@ -181,6 +205,19 @@ mod tests {
         assert_eq!(folder_of("{kind}/{name}/x"), Path::new("/here/graph-report/"));
         assert_eq!(folder_of("/there/{name}"), Path::new("/there/"));
         assert_eq!(folder_of("{name}"), Path::new("/here/"));
+    }
+
+    #[test]
+    fn an_empty_placeholder_is_no_other_folder() {
+        let filled = |text: &str| {
+            let template = Template::parse(text, Path::new("/here")).unwrap();
+            template.fill_with(|name| (name == "name").then(|| "README".into()))
+        };
+        assert_eq!(filled("{ext}/{name}"), "_/README");
+        assert_eq!(filled("/{ext}/{name}"), "/_/README");
+        assert_eq!(filled("a/{ext}{ext}/../{name}"), "a/_/../README");
+        assert_eq!(filled(".{ext}/..{ext}/{name}.{ext}"), "_/_/README.");
+        assert_eq!(filled("a//b/{name}"), "a//b/README");
     }
 
     #[test]
