@@ -7,6 +7,7 @@ mod documents;
 mod layers;
 mod logs;
 mod memory;
+mod options;
 #[cfg(unix)]
 mod processes;
 mod random_faults;
