@@ -59,6 +59,8 @@ struct Submits {
     may_repeat: bool,
     /// The number of submits that may have arrived and were not refused.
     arrived: u32,
+    /// Those of this process: a resumed job counts again.
+    of_process: u32,
     accepted: bool,
 }
 
@@ -66,8 +68,13 @@ impl Submits {
     fn sent(&mut self, reply: &ScriptedReply<'_>) {
         assert!(!self.accepted, "a submit after the export was accepted");
         assert!(self.may_repeat || self.arrived == 0, "a second submit with a side effect");
-        assert!(self.arrived < 3, "a fourth submit that may have arrived");
-        self.arrived += u32::from(Self::may_have_arrived(reply));
+        assert!(self.of_process < 3, "a fourth submit that may have arrived");
+        let may_have_arrived = u32::from(Self::may_have_arrived(reply));
+        self.arrived += may_have_arrived;
+        self.of_process = match reply {
+            ScriptedReply::Crash => 0,
+            _ => self.of_process + may_have_arrived,
+        };
         if let ScriptedReply::Response(response) = reply {
             let location = response.head.headers().get("location");
             let location = location.and_then(|value| value.to_str().ok()).unwrap_or_default();
