@@ -98,6 +98,7 @@ fn job_span_holds_requests_and_no_secret() {
     assert!(!log.contains("s3cret"), "{log}");
     let expected = "\
 1 in None: export
+1: sunset.days_left=1067
 2 in Some(1): request export.phase=submit http.request.method=POST \
 url.full=https://api.app.wdesk.com/platform/v1/documents/d1/export
 2: http.response.status_code=202
