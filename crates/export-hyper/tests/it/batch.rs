@@ -10,15 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use export_hyper::{
-    Artifact, BatchLimits, Blocking, CheckpointFolder, Client, DocumentExport, Error, ExportError,
-    ExportSpec, Exports, FileSink, Pacer, Rate, Rates, Sink,
+    Artifact, BatchLimits, Blocking, CheckpointFolder, Client, ClientBuilder, DocumentExport,
+    Error, ExportError, ExportSpec, Exports, FileSink, Pacer, Rate, Rates, Sink,
 };
 use export_sim::{Config, Downloads, Endpoint, Fault, Nth, Rule, Scenario, Server};
+use futures_util::StreamExt;
 use http::StatusCode;
 
-use futures_util::StreamExt;
-
-use crate::in_memory::poll_times;
+use crate::in_memory::{self, poll_times};
 use crate::simulated::{builder, simulated, unlimited};
 
 fn spec(key: u64) -> ExportSpec {
@@ -38,6 +37,11 @@ fn add_all(exports: &mut Exports<FileSink>, client: &Client, keys: impl IntoIter
     for key in keys {
         exports.add(key, client.export(spec(key)).with_key(key.to_string())).unwrap();
     }
+}
+
+/// A client in memory, under the paused clock. Its requests are not paced.
+fn in_memory(server: &Arc<Server>) -> ClientBuilder<Client> {
+    in_memory::builder(server).pacer(Pacer::new(Rates::unlimited()))
 }
 
 fn requests_to(server: &Server, endpoint: Endpoint) -> usize {
@@ -142,10 +146,10 @@ impl Sink for Slow {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn limits_bound_what_is_under_way() {
-    let server = simulated(unlimited()).await;
-    let client = builder(&server).build().unwrap();
+    let server = in_memory::start(unlimited()).await;
+    let client = in_memory(&server).build().unwrap();
     let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counted, most_seen) = (Arc::clone(&open), Arc::clone(&most));
     let limits = BatchLimits::default().with_max_downloads(3).with_max_open(5);
@@ -206,11 +210,11 @@ async fn one_failure_does_not_affect_others() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn dropped_next_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let server = simulated(unlimited()).await;
-    let client = builder(&server).build().unwrap();
+    let server = in_memory::start(unlimited()).await;
+    let client = in_memory(&server).build().unwrap();
     let mut exports = client.exports(BatchLimits::default(), to_files(folder.path()));
     for key in 0..20 {
         exports.add(key, client.export(spec(key))).unwrap();
@@ -231,14 +235,14 @@ async fn dropped_next_loses_nothing() {
 
 /// The batch is dropped after this many polls of its future, and another client resumes it from
 /// disk.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn killed_batch_resumes_without_double_submits() {
     for polls in [0, 1, 3, 10, 30, 60, 100, 200] {
         let folder = tempfile::tempdir().unwrap();
         let config = unlimited();
-        let server = simulated(config.with_complete_after(Duration::from_millis(5))).await;
+        let server = in_memory::start(config.with_complete_after(Duration::from_millis(5))).await;
         let store = Arc::new(Blocking::new(CheckpointFolder::new(folder.path())));
-        let client = || builder(&server).checkpoints(Arc::clone(&store) as _).build().unwrap();
+        let client = || in_memory(&server).checkpoints(Arc::clone(&store) as _).build().unwrap();
         let first = client();
         let mut exports = first.exports(BatchLimits::default(), to_files(folder.path()));
         add_all(&mut exports, &first, 0..12);
