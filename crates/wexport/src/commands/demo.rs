@@ -1,5 +1,6 @@
 //! `wexport demo`: exports a file of each kind from a simulated service in the same process.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +99,7 @@ fn session(url: &str, version: ApiVersion) -> Session {
 }
 
 /// An environment that has only the credentials of the simulated service.
-fn credentials(name: &str) -> Option<String> {
+fn credentials(name: &str) -> Option<OsString> {
     match name {
         "WORKIVA_CLIENT_ID" => Some("demo".into()),
         "WORKIVA_CLIENT_SECRET" => Some("secret".into()),

@@ -13,17 +13,15 @@ mod single_command;
 mod status;
 mod verify;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::args::{Cli, Command, JobsCommand};
-use crate::problem::{Exit, Problem};
+use crate::problem::Exit;
 use crate::ui::print_problem;
 
 /// Runs a command, and returns its exit code.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
-    if let Err(problem) = check_environment() {
-        return print_problem(&problem);
-    }
     let result = match cli.command {
         Command::Document(export) => return export::run(*export).await.into(),
         Command::Spreadsheet(export) => return export::run(*export).await.into(),
@@ -55,20 +53,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
     result.map_or_else(|problem| print_problem(&problem), |()| Exit::Done.into())
 }
 
-/// Fails if a setting in the environment is not UTF-8: to ignore it would be to use another one.
-fn check_environment() -> Result<(), Problem> {
-    let ours = |name: &str| name.starts_with("WEXPORT_") || name.starts_with("WORKIVA_");
-    let invalid = std::env::vars_os().find_map(|(name, value)| {
-        let name = name.into_string().ok().filter(|name| ours(name))?;
-        value.into_string().is_err().then_some(name)
-    });
-    match invalid {
-        Some(name) => Err(Problem::usage(format!("the variable {name} is not valid UTF-8"))),
-        None => Ok(()),
-    }
-}
-
 /// Reads a variable of the environment.
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }

@@ -101,7 +101,7 @@ impl CredentialPlan {
         let found = match Self::from_flags(flags) {
             Some(found) => Some(found),
             None => {
-                let mut set = Self::from_environment(flags, sources).into_iter();
+                let mut set = Self::from_environment(flags, sources)?.into_iter();
                 let first = set.next();
                 unused.extend(set.map(|(variable, _)| variable));
                 first.map(|(variable, value)| (value, ValueSource::Environment(variable)))
@@ -135,7 +135,7 @@ impl CredentialPlan {
     fn from_environment(
         flags: &CredentialArgs,
         sources: &Sources<'_>,
-    ) -> Vec<(&'static str, CredentialSource)> {
+    ) -> Result<Vec<(&'static str, CredentialSource)>, Problem> {
         let variables: [(&'static str, FromVariable); 4] = [
             (setting::TOKEN, CredentialSource::Token),
             ("WORKIVA_TOKEN_FILE", |path| CredentialSource::TokenFile(PathBuf::from(&*path))),
@@ -145,10 +145,11 @@ impl CredentialPlan {
             }),
         ];
         let ignored = if flags.client_id.is_some() { 2 } else { 0 };
-        let set = variables.into_iter().skip(ignored).filter_map(|(variable, make)| {
-            Some((variable, make(Zeroizing::new(sources.variable(variable)?))))
+        let set = variables.into_iter().skip(ignored).map(|(variable, make)| {
+            let value = sources.variable(variable)?.map(Zeroizing::new);
+            Ok(value.map(|value| (variable, make(value))))
         });
-        set.collect()
+        set.filter_map(Result::transpose).collect()
     }
 
     fn from_file(

@@ -1,6 +1,7 @@
 //! The sources of settings in their order of precedence: flags, environment, config file.
 
 use std::cmp::Ordering;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -15,7 +16,7 @@ use crate::args::{ConnectionArgs, StateArgs};
 use crate::problem::Problem;
 
 /// Reads a variable of the environment.
-pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The environment and the config file. Each method is passed the value of the flag.
 pub(super) struct Sources<'a> {
@@ -31,18 +32,17 @@ impl<'a> Sources<'a> {
         flags: &ConnectionArgs,
         environment: Environment<'a>,
     ) -> Result<Self, Problem> {
-        let variable = |name| environment(name).filter(|value| !value.is_empty());
         let profile = match &flags.profile {
             Some(name) => {
                 Some(Sourced { value: name.clone(), source: ValueSource::Flag("--profile") })
             }
-            None => variable(setting::PROFILE).map(|value| {
+            None => variable(environment, setting::PROFILE)?.map(|value| {
                 let source = ValueSource::Environment(setting::PROFILE);
                 Sourced { value, source }
             }),
         };
         let name = profile.as_ref().map(|profile| profile.value.as_str());
-        let (file, file_source) = match (&flags.config, variable(setting::CONFIG)) {
+        let (file, file_source) = match (&flags.config, variable(environment, setting::CONFIG)?) {
             (Some(path), _) => (ConfigFile::read(path, name)?, ValueSource::Flag("--config")),
             (None, Some(path)) => {
                 let source = ValueSource::Environment(setting::CONFIG);
@@ -71,8 +71,8 @@ impl<'a> Sources<'a> {
     }
 
     /// The value of a variable. An empty variable counts as unset.
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
-        (self.environment)(name).filter(|value| !value.is_empty())
+    pub(super) fn variable(&self, name: &str) -> Result<Option<String>, Problem> {
+        variable(self.environment, name)
     }
 
     /// The value of a setting, or its default.
@@ -118,17 +118,19 @@ impl<'a> Sources<'a> {
 
     /// The text of a variable, or else of the config file.
     fn text(&self, names: &Names) -> Result<Option<Sourced<String>>, Problem> {
-        match self.first_variable(names) {
+        match self.first_variable(names)? {
             Some(found) => Ok(Some(found)),
             None => self.file.text(names.key),
         }
     }
 
-    fn first_variable(&self, names: &Names) -> Option<Sourced<String>> {
-        names.variables.iter().find_map(|&variable| {
-            let value = self.variable(variable)?;
-            Some(Sourced { value, source: ValueSource::Environment(variable) })
-        })
+    fn first_variable(&self, names: &Names) -> Result<Option<Sourced<String>>, Problem> {
+        for &variable in names.variables {
+            if let Some(value) = self.variable(variable)? {
+                return Ok(Some(Sourced { value, source: ValueSource::Environment(variable) }));
+            }
+        }
+        Ok(None)
     }
 
     /// The values of a flag that may be repeated, or else of a variable with one value, or else of
@@ -141,7 +143,7 @@ impl<'a> Sources<'a> {
         if !flag.is_empty() {
             return Ok(Sourced { value: flag.to_vec(), source: ValueSource::Flag(names.flag) });
         }
-        if let Some(Sourced { value, source }) = self.first_variable(names) {
+        if let Some(Sourced { value, source }) = self.first_variable(names)? {
             return Ok(Sourced { value: vec![value], source });
         }
         let found = self.file.list(names.key)?;
@@ -212,6 +214,15 @@ impl<'a> Sources<'a> {
     /// The words of `credential_command` in the config file.
     pub(super) fn credential_command(&self) -> Result<Option<Sourced<Vec<String>>>, Problem> {
         self.file.list(setting::CREDENTIAL_COMMAND.key)
+    }
+}
+
+/// A variable that is not UTF-8 is an error: to ignore it would be to use another setting.
+fn variable(environment: Environment<'_>, name: &str) -> Result<Option<String>, Problem> {
+    match environment(name).map(OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(value)) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Some(Err(_)) => Err(Problem::usage(format!("the variable {name} is not valid UTF-8"))),
     }
 }
 
