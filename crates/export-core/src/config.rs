@@ -215,7 +215,8 @@ settings! {
         /// How long an accepted operation may be missing, or completed without a URL. **30 s** by
         /// default.
         grace_period (with_grace_period): Duration = Duration::from_secs(30),
-        /// How many submit requests may have arrived. **3** by default.
+        /// How many submit requests may have arrived, if a second export does no harm. **3** by default;
+        /// a resumed job may send as many again.
         max_submits (with_max_submits): u32 = 3,
         /// How many requests for the artifact may be sent. **100** by default.
         max_downloads (with_max_downloads): u32 = 100,

@@ -135,7 +135,7 @@ pub(crate) struct StepRecorder(Option<UnboundedSender<ConnectStep>>);
 impl StepRecorder {
     pub(crate) fn record(&self, step: impl FnOnce() -> ConnectStep) {
         if let Some(recorded) = &self.0 {
-            // Fails if nobody waits for the steps any more.
+            // Fails if the `Connecting` was dropped.
             let _ = recorded.send(step());
         }
     }
