@@ -7,8 +7,9 @@ use std::process::Command;
 use crate::shell::{Simulator, TaskResult, cargo, output, run, target};
 
 /// The examples of each crate, and what each prints.
-const EXAMPLES: [(&str, &[(&str, &str)]); 3] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 4] = [
     ("export-core", &[("reqwest", "report.pdf: ")]),
+    ("export-sim", &[("service", "503 Service Unavailable")]),
     (
         "export-hyper",
         &[
