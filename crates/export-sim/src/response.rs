@@ -118,6 +118,15 @@ impl SimResponse {
         *self.response.body_mut() = body;
     }
 
+    /// Edits the body, if it is JSON.
+    pub(crate) fn edit_json(&mut self, edit: impl FnOnce(&mut Value)) {
+        let is_json = self.headers().get(CONTENT_TYPE).is_some_and(|it| it == "application/json");
+        let Some(bytes) = is_json.then(|| self.payload().to_bytes().ok()).flatten() else { return };
+        let Ok(mut body) = serde_json::from_slice::<Value>(&bytes) else { return };
+        edit(&mut body);
+        self.set_body(body.to_string());
+    }
+
     /// Removes the body but keeps its `Content-Length`, as in the response to a HEAD request.
     pub(crate) fn drop_body(&mut self) {
         *self.response.body_mut() = Payload::default();

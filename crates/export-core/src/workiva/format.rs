@@ -52,11 +52,22 @@ impl FileFormat {
     }
 
     /// The file name extension, without the dot.
-    pub(super) const fn extension(self) -> Option<&'static str> {
+    pub(super) fn extension(self) -> Option<&'static str> {
+        self.extensions().first().copied()
+    }
+
+    /// The extension as a list, which is empty for [`Any`](Self::Any).
+    pub(super) const fn extensions(self) -> &'static [&'static str] {
         match self {
-            Self::CsvZip => Some("zip"),
-            Self::Any => None,
-            _ => Some(self.as_str()),
+            Self::Csv => &["csv"],
+            Self::CsvZip => &["zip"],
+            Self::Docx => &["docx"],
+            Self::Pdf => &["pdf"],
+            Self::Pptx => &["pptx"],
+            Self::TarGz => &["tar.gz"],
+            Self::Xhtml => &["xhtml"],
+            Self::Xlsx => &["xlsx"],
+            Self::Any => &[],
         }
     }
 

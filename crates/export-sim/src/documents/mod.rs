@@ -33,10 +33,7 @@ pub(crate) fn create(
     name: Option<&str>,
     revision: u64,
 ) -> io::Result<Artifact> {
-    let fingerprint =
-        request.options().fold(hash(revision, request.name().as_bytes()), |state, (k, v)| {
-            hash(hash(state, k.as_bytes()), v.as_bytes())
-        });
+    let fingerprint = hash(revision ^ request.fingerprint(), request.name().as_bytes());
     let format = request.format();
     let file_name = format!("{}.{}", name.unwrap_or_else(|| request.name()), format.extension());
     let (file_name, media_type, payload) = match content {

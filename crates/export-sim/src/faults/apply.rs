@@ -22,6 +22,8 @@ use crate::{Endpoint, Payload, SimResponse, Timestamp};
 pub(crate) struct FaultContext {
     pub(crate) now: Timestamp,
     pub(crate) endpoint: Endpoint,
+    /// The version of the API in error bodies.
+    pub(crate) version: String,
     /// The requested URL.
     pub(crate) url: String,
     /// Scheme, host and port of the other origin.
@@ -39,6 +41,7 @@ pub(crate) fn apply(
     match fault {
         Fault::Status { status, retry_after, body } => {
             response = error_response(*status, context.endpoint);
+            errors::set_version(&mut response, &context.version);
             set_retry_after(&mut response, retry_after.as_ref(), context.now);
             set_body(&mut response, body);
         }
@@ -57,7 +60,7 @@ pub(crate) fn apply(
             response.set_header(LOCATION, to);
         }
         Fault::Body { body } => set_body(&mut response, body),
-        Fault::Json { set, remove } => edit_json(&mut response, |body| {
+        Fault::Json { set, remove } => response.edit_json(|body| {
             for (path, value) in set {
                 set_member(body, path, value.clone());
             }
@@ -77,8 +80,9 @@ pub(crate) fn apply(
         }
         Fault::HugeHeaders { count, bytes } => {
             // Bounds the memory that the simulator itself needs.
-            let value = header_value(&"x".repeat((*bytes).min(1 << 20)));
-            for n in 0..(*count).min(1000) {
+            let bytes = (*bytes).min(1 << 20);
+            let value = header_value(&"x".repeat(bytes));
+            for n in 0..(*count).min(1000).min((16 << 20) / bytes.max(1)) {
                 if let Ok(name) = HeaderName::from_bytes(format!("x-huge-{n}").as_bytes()) {
                     response.headers_mut().insert(name, value.clone());
                 }
@@ -95,7 +99,7 @@ pub(crate) fn apply(
         Fault::Raw { text } => response.delivery.head.instead = Some(text.clone()),
         Fault::RetryAfter { value } => set_retry_after(&mut response, value.as_ref(), context.now),
         Fault::Location { url } => rewrite_location(&mut response, url, &context.other),
-        Fault::ResourceUrl { url } => edit_json(&mut response, |body| {
+        Fault::ResourceUrl { url } => response.edit_json(|body| {
             if let Some(resource) = body.get("resourceUrl").and_then(Value::as_str) {
                 match rewrite(url, resource, &context.other) {
                     Some(changed) => set_member(body, "resourceUrl", changed),
@@ -216,15 +220,6 @@ fn set_retry_after(response: &mut SimResponse, value: Option<&RetryAfter>, now: 
     response.set_header(RETRY_AFTER, &text);
 }
 
-/// Edits the response's body, if it is JSON.
-fn edit_json(response: &mut SimResponse, edit: impl FnOnce(&mut Value)) {
-    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|it| it == "application/json");
-    let Some(bytes) = is_json.then(|| response.payload().to_bytes().ok()).flatten() else { return };
-    let Ok(mut body) = serde_json::from_slice::<Value>(&bytes) else { return };
-    edit(&mut body);
-    response.set_body(body.to_string());
-}
-
 /// Finds the object that holds a member, and the member's name in it. `path` is a name or a JSON pointer.
 fn locate<'a>(body: &'a mut Value, path: &str) -> Option<(&'a mut Value, String)> {
     let Some((parent, name)) = path.rsplit_once('/') else {
@@ -256,7 +251,7 @@ fn rewrite_location(response: &mut SimResponse, form: &UrlForm, other: &str) {
         }
         (_, Some(url)) => response.set_header(LOCATION, url.as_str().unwrap_or_default()),
     }
-    edit_json(response, |body| match (form, changed) {
+    response.edit_json(|body| match (form, changed) {
         (UrlForm::HeaderOnly, _) | (_, None) => remove_member(body, "operationLocation"),
         (_, Some(url)) => set_member(body, "operationLocation", url),
     });

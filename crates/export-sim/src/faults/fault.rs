@@ -64,7 +64,7 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         remove: Vec<String>,
     },
-    /// Adds many large headers.
+    /// Adds many large headers, of at most 16 MiB in all.
     HugeHeaders {
         /// The number of headers: 10 by default, at most 1000.
         #[serde(default = "ten")]

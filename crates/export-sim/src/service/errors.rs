@@ -9,20 +9,33 @@ use crate::SimResponse;
 
 /// An error of the API, with a flat body.
 pub(crate) fn refuse(status: StatusCode, message: &str) -> SimResponse {
-    SimResponse::json(status, &flat(status, message, Value::Null, Vec::new()))
+    SimResponse::json(status, &flat(status, message, Vec::new()))
 }
 
-/// The flat error body of the API.
-fn flat(status: StatusCode, message: &str, target: Value, details: Vec<Value>) -> Value {
+/// The flat error body of the API. Its schema has no null: a member without a value is left out.
+fn flat(status: StatusCode, message: &str, details: Vec<Value>) -> Value {
     let reason = status.canonical_reason().unwrap_or("Error").replace([' ', '-'], "");
     json!({
         "code": format!("{}{reason}", status.as_u16()),
         "message": message,
-        "target": target,
         "details": details,
         "documentationUrl": "https://developers.workiva.com/",
-        "version": "2022-01-01",
+        VERSION: "2022-01-01",
     })
+}
+
+/// The member of an error body that has the version of the API.
+const VERSION: &str = "version";
+
+/// Sets the version of the API in an error body.
+pub(crate) fn set_version(response: &mut SimResponse, version: &str) {
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response.edit_json(|body| {
+            if let Some(member) = body.get_mut(VERSION) {
+                *member = version.into();
+            }
+        });
+    }
 }
 
 pub(crate) fn not_found(what: &str) -> SimResponse {
@@ -55,16 +68,19 @@ pub(crate) fn bad_request(errors: &[SchemaError]) -> SimResponse {
         [] => "the request is not valid".to_owned(),
         [first, ..] => format!("{} {}", first.target, first.message),
     };
-    let target = errors.first().map_or(Value::Null, |first| json!(first.target));
     let details = errors.iter().map(
         |error| json!({ "code": "BadArgument", "message": error.message, "target": error.target }),
     );
-    SimResponse::json(status, &flat(status, &message, target, details.collect()))
+    let mut body = flat(status, &message, details.collect());
+    if let Some(first) = errors.first() {
+        body["target"] = first.target.as_str().into();
+    }
+    SimResponse::json(status, &body)
 }
 
 /// An error of the token endpoint, in the format of the identity service.
 pub(crate) fn iam(status: StatusCode, error: &str, description: &str) -> SimResponse {
-    let body = json!({ "error": error, "error_description": description, "error_uri": null });
+    let body = json!({ "error": error, "error_description": description });
     SimResponse::json(status, &body)
 }
 

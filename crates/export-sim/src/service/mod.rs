@@ -111,6 +111,12 @@ impl Service {
             Role::Idle => SimResponse::new(StatusCode::OK),
             Role::Acts => self.dispatch(origin, route.as_ref(), &call),
         };
+        let version = match &route {
+            Some(route) => route.generation.version(),
+            None => version(&call.parts.headers).flatten(),
+        };
+        let version = version.unwrap_or("2022-01-01").to_owned();
+        errors::set_version(&mut response, &version);
         let operation = match named {
             Some(id) => Some(id.to_owned()),
             // The operation that an accepted submit has just started.
@@ -119,6 +125,7 @@ impl Service {
         let context = FaultContext {
             now,
             endpoint,
+            version,
             url: self.url(origin, &call.parts),
             other: self
                 .base(match origin {

@@ -151,9 +151,18 @@ impl Generation {
     /// Whether paths of this generation exist for requests with this `X-Version`.
     pub(crate) fn accepts(self, version: Option<&str>) -> bool {
         match self {
-            Self::Prototype | Self::Platform => version.is_none_or(|v| v == "2022-01-01"),
-            Self::Current => version == Some("2026-01-01"),
+            Self::Prototype | Self::Platform => version.is_none_or(|v| Some(v) == self.version()),
+            Self::Current => version == self.version(),
             Self::Any => true,
+        }
+    }
+
+    /// The version of its paths; `None` for paths of any version.
+    pub(crate) fn version(self) -> Option<&'static str> {
+        match self {
+            Self::Prototype | Self::Platform => Some("2022-01-01"),
+            Self::Current => Some("2026-01-01"),
+            Self::Any => None,
         }
     }
 

@@ -9,9 +9,11 @@ use crate::lifecycle::EXPORTS;
 
 fn assert_flat(error: &Value, code: &str) {
     assert_eq!(error["code"], code, "{error}");
-    for member in ["code", "message", "target", "details", "documentationUrl", "version"] {
-        assert!(error.get(member).is_some(), "{member} in {error}");
+    for member in ["code", "message", "details", "documentationUrl", "version"] {
+        assert!(error.get(member).is_some_and(|it| !it.is_null()), "{member} in {error}");
     }
+    // The schema has no null.
+    assert!(error.get("target").is_none_or(Value::is_string), "{error}");
 }
 
 /// The status and the target of the error.
@@ -112,6 +114,46 @@ fn schema_limits_are_inclusive() {
         ),
     ] {
         fixture.submit(path, body);
+    }
+}
+
+#[test]
+fn optional_members_may_be_null_or_omitted() {
+    let mut fixture = fixture(config());
+    for (path, body) in [
+        ("/documents/d1/export", r#"{"format":"pdf","sections":null,"pdfOptions":null}"#),
+        ("/documents/d1/export", r#"{"format":"pdf","pdfOptions":{"includeComments":null}}"#),
+        ("/documents/d1/export", r#"{"format":"docx","docxOptions":{}}"#),
+        (
+            "/files/f1/export",
+            r#"{"kind":"Document","documentExport":null,"spreadsheetExport":null,"folderExport":null}"#,
+        ),
+        ("/content/styleGuides/g1/export", "{}"),
+        ("/content/styleGuides/g1/export", "null"),
+        ("/content/styleGuides/g1/export", r#"{"revision":null}"#),
+        ("/testForms/t1/export", "{}"),
+        ("/testForms/t1/export", r#"{"format":null}"#),
+        ("/testForms/t1/testPhases/p1/attachments/a1/export", "{}"),
+    ] {
+        fixture.submit(path, body);
+    }
+    let formats: Vec<_> =
+        fixture.service.exports().iter().map(|it| it.format().extension()).collect();
+    assert_eq!(formats[formats.len() - 3..], ["xlsx", "xlsx", "pdf"]);
+}
+
+#[test]
+fn errors_have_the_version_of_the_path() {
+    let mut fixture = fixture(config());
+    for (path, version) in [
+        ("/platform/v1/documents/d1/export", "2022-01-01"),
+        ("/prototype/platform/files/f1/export", "2022-01-01"),
+        ("/documents/d1/export", "2026-01-01"),
+        ("/documents/d1/nothing", "2026-01-01"),
+    ] {
+        let response = fixture.send(post(path, "{}"));
+        assert!(response.status().is_client_error());
+        assert_eq!(json(&response)["version"], version, "{path}");
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) struct FileArgs {
     #[arg(short, long, value_enum, ignore_case = true, hide_possible_values = true)]
     #[arg(required_unless_present = "body")]
     pub(crate) kind: Option<FileKind>,
-    /// Format, if the kind has several [default: the service's]
+    /// Format, if the kind has several [default: extension of -o, or the service's]
     #[arg(short, long, hide_possible_values = true)]
     #[arg(ignore_case = true)]
     #[arg(value_parser = formats(&["pdf", "docx", "xhtml", "xlsx", "csv", "pptx"]))]

@@ -29,8 +29,8 @@ async fn run_batch(
     let source = Source::new(&args.list);
     let exports = read_list(&source, &args.output, clock::now(), &config)?;
     for ListedExport { line, request, .. } in &exports {
-        for field in &request.unknown_fields {
-            reporter.warn(format!("line {line}: unknown field '{field}' is sent unchanged"));
+        for warning in &request.warnings {
+            reporter.warn(format!("line {line}: {warning}"));
         }
     }
     if settings.deny_deprecated {

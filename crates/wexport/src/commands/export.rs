@@ -25,8 +25,8 @@ async fn run_export<C: ExportCommand>(
     let overrides = Overrides { resubmit: export.request.resubmit, ..Overrides::default() };
     let settings = Settings::resolve(&export.session, &overrides, &environment)?;
     let mut request = ExportRequest::new(export, &settings.config()?)?;
-    for field in &request.unknown_fields {
-        command.reporter.warn(format!("unknown field '{field}' is sent unchanged"));
+    for warning in std::mem::take(&mut request.warnings) {
+        command.reporter.warn(warning);
     }
     if settings.deny_deprecated {
         request.deny_deprecated()?;

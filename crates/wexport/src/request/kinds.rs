@@ -15,9 +15,6 @@ use crate::problem::Problem;
 
 /// A command that exports one kind of item.
 pub(crate) trait ExportCommand: clap::Args {
-    /// The values of `--format`; none if the kind has one format only.
-    const FORMATS: &'static [&'static str] = &[];
-
     /// The kind of the item, as messages and receipts show it.
     fn kind(&self) -> &'static str;
 
@@ -26,6 +23,11 @@ pub(crate) trait ExportCommand: clap::Args {
     /// All IDs in the path of the request, with their names in messages.
     fn ids(&self) -> Vec<(&'static str, &str)> {
         vec![("ID", self.id())]
+    }
+
+    /// The formats that the service converts to; none if the kind has one format only.
+    fn formats(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// The value of `--format`.
@@ -43,8 +45,6 @@ pub(crate) trait ExportCommand: clap::Args {
 }
 
 impl ExportCommand for DocumentArgs {
-    const FORMATS: &'static [&'static str] = DocumentExport::FORMATS;
-
     fn kind(&self) -> &'static str {
         "document"
     }
@@ -53,6 +53,10 @@ impl ExportCommand for DocumentArgs {
         &self.id
     }
 
+    fn formats(&self) -> &'static [&'static str] {
+        DocumentExport::FORMATS
+    }
+
     fn format(&self) -> Option<&str> {
         self.format.as_deref()
     }
@@ -62,15 +66,13 @@ impl ExportCommand for DocumentArgs {
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
-        let export = document(format)?.ok_or_else(|| missing_format(Self::FORMATS))?;
+        let export = document(format)?.ok_or_else(|| missing_format(self.formats()))?;
         let spec = ExportSpec::document(&self.id, export);
         apply(spec, Some(ItemKind::Document), format, self.options())
     }
 }
 
 impl ExportCommand for SpreadsheetArgs {
-    const FORMATS: &'static [&'static str] = SpreadsheetExport::FORMATS;
-
     fn kind(&self) -> &'static str {
         "spreadsheet"
     }
@@ -79,6 +81,10 @@ impl ExportCommand for SpreadsheetArgs {
         &self.id
     }
 
+    fn formats(&self) -> &'static [&'static str] {
+        SpreadsheetExport::FORMATS
+    }
+
     fn format(&self) -> Option<&str> {
         self.format.as_deref()
     }
@@ -88,15 +94,13 @@ impl ExportCommand for SpreadsheetArgs {
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
-        let export = spreadsheet(format)?.ok_or_else(|| missing_format(Self::FORMATS))?;
+        let export = spreadsheet(format)?.ok_or_else(|| missing_format(self.formats()))?;
         let spec = ExportSpec::spreadsheet(&self.id, export);
         apply(spec, Some(ItemKind::Spreadsheet), format, self.options())
     }
 }
 
 impl ExportCommand for PresentationArgs {
-    const FORMATS: &'static [&'static str] = PresentationExport::FORMATS;
-
     fn kind(&self) -> &'static str {
         "presentation"
     }
@@ -105,6 +109,10 @@ impl ExportCommand for PresentationArgs {
         &self.id
     }
 
+    fn formats(&self) -> &'static [&'static str] {
+        PresentationExport::FORMATS
+    }
+
     fn format(&self) -> Option<&str> {
         self.format.as_deref()
     }
@@ -114,7 +122,7 @@ impl ExportCommand for PresentationArgs {
     }
 
     fn spec(&self, format: Option<&str>) -> Result<ExportSpec, Problem> {
-        let export = presentation(format)?.ok_or_else(|| missing_format(Self::FORMATS))?;
+        let export = presentation(format)?.ok_or_else(|| missing_format(self.formats()))?;
         let spec = ExportSpec::presentation(&self.id, export);
         apply(spec, Some(ItemKind::Presentation), format, self.options())
     }
@@ -127,6 +135,15 @@ impl ExportCommand for FileArgs {
 
     fn id(&self) -> &str {
         &self.id
+    }
+
+    fn formats(&self) -> &'static [&'static str] {
+        match self.kind {
+            Some(FileKind::Document) => DocumentExport::FORMATS,
+            Some(FileKind::Spreadsheet) => SpreadsheetExport::FORMATS,
+            Some(FileKind::Presentation) => PresentationExport::FORMATS,
+            _ => &[],
+        }
     }
 
     fn format(&self) -> Option<&str> {

@@ -7,6 +7,7 @@ mod dry_run;
 mod item_id;
 mod kinds;
 mod list;
+mod output_format;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -31,8 +32,8 @@ pub(crate) struct ExportRequest {
     /// The job, before its first request.
     pub(crate) job: Box<ExportJob>,
     pub(crate) subject: Subject,
-    /// Fields that this release does not know. They are sent unchanged.
-    pub(crate) unknown_fields: Vec<String>,
+    /// What the user should know of the request, although it is valid.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl ExportRequest {
@@ -48,23 +49,30 @@ impl ExportRequest {
                 refuse_options_beside_body(command)?;
                 let body = read_body(body)?;
                 // The body has its format.
-                let spec = command.spec(C::FORMATS.first().copied())?.with_body(body);
+                let spec = command.spec(command.formats().first().copied())?.with_body(body);
                 let spec = spec.map_err(|error| Problem::usage(format!("--body: {error}")))?;
                 (spec, None)
             }
             None => {
-                let format = command.format();
-                let format =
-                    format.or_else(|| format_of_name(output.output.as_deref(), C::FORMATS));
+                let format = command.format().or_else(|| {
+                    let extension = output_format::extension(output.output.as_deref()?)?;
+                    command.formats().iter().copied().find(|format| *format == extension)
+                });
                 (command.spec(format)?, format.map(String::from))
             }
         };
         let spec = with_options(spec, request)?;
-        let (unknown_fields, scope) = (spec.unknown_fields(), spec.scope().into());
+        let unknown = spec.unknown_fields().into_iter();
+        let mut warnings: Vec<String> =
+            unknown.map(|field| format!("unknown field '{field}' is sent unchanged")).collect();
+        if let Some(output) = &output.output {
+            warnings.extend(output_format::check(output, spec.formats())?);
+        }
+        let scope = spec.scope().into();
         let job = ExportJob::new(spec, config).map_err(|error| explain_flags(&error))?;
         let (kind, id) = (command.kind().into(), command.id().into());
         let subject = Subject { kind, id, format, scope };
-        Ok(Self { job: Box::new(job), subject, unknown_fields })
+        Ok(Self { job: Box::new(job), subject, warnings })
     }
 
     /// A request for the file of an operation that was started elsewhere, by its id or URL.
@@ -73,7 +81,7 @@ impl ExportRequest {
             .map_err(|error| explain(&ExportError::Attach(error), &Context::default()))?;
         let id = operation.rsplit('/').next().unwrap_or_default();
         let subject = Subject { kind: "operation".into(), id: id.into(), ..Subject::default() };
-        Ok(Self { job: Box::new(job), subject, unknown_fields: Vec::new() })
+        Ok(Self { job: Box::new(job), subject, warnings: Vec::new() })
     }
 
     /// Fails if the endpoint has an announced end, for `--deny-deprecated`.
@@ -133,12 +141,6 @@ fn refuse_options_beside_body(command: &impl ExportCommand) -> Result<(), Proble
         Some(flag) => Err(Problem::usage(format!("--{flag} cannot be used with --body"))
             .advise("change the body, or set the field with --option PATH=JSON")),
     }
-}
-
-/// The format that the extension of the name after `-o` implies.
-fn format_of_name(output: Option<&str>, formats: &'static [&'static str]) -> Option<&'static str> {
-    let (_, extension) = output?.rsplit_once('.')?;
-    formats.iter().copied().find(|format| extension.eq_ignore_ascii_case(format))
 }
 
 /// Explains why a request is invalid, in terms of flags.

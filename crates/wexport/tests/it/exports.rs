@@ -146,6 +146,12 @@ fn format_is_taken_from_the_file_extension() {
     world.done(&["document", "d1", "-o", "report.DOCX"]);
     assert_eq!(world.server.requests()[1].body(), r#"{"format":"docx"}"#);
     assert!(world.read("report.DOCX").starts_with(b"PK"));
+    world.done(&["file", "f1", "--kind", "Document", "-o", "report.pdf"]);
+    assert!(world.read("report.pdf").starts_with(b"%PDF"));
+    let ran = world.done(&["file", "f2", "--kind", "Spreadsheet", "-o", "cells.csv"]);
+    assert!(ran.err.contains("cells.csv will be a zip"), "{}", ran.err);
+    let ran = world.done(&["spreadsheet", "s1", "--sheets", "a", "-o", "cells.csv"]);
+    assert!(!ran.err.contains("zip"), "{}", ran.err);
 }
 
 #[test]

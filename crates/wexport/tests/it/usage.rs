@@ -44,6 +44,10 @@ fn options_of_other_kinds_and_formats_are_rejected() {
             &["attachment", "a", "--test-form", "t", "--test-phase", "p", "--sample", "s"],
             &["graph-report", "r1", "--api-version", "2022-01-01"],
             &["container", "c1"],
+            &["file", "f1", "--kind", "Document", "-o", "a.xlsx"],
+            &["file", "f1", "--body", "{\"kind\":\"Document\"}", "-o", "a.docx"],
+            &["document", "d1", "-f", "docx", "-o", "out/{name}.pdf"],
+            &["folder", "f1", "-o", "a.zip"],
         ]
     ));
 }
@@ -60,8 +64,20 @@ fn invalid_bodies_and_options_are_rejected() {
             &["document", "d1", "--body", "{\"format\":\"odt\"}"],
             &["document", "d1", "-f", "pdf", "--option", "nonsense"],
             &["document", "d1", "-f", "pdf", "--option", "pdfOptions.includeComments=7"],
+            &["graph-report", "r1", "--body", "{}"],
         ]
     ));
+}
+
+/// The error does not repeat the path, and the depth does not overflow the stack.
+#[test]
+fn deep_option_is_rejected() {
+    let world = World::new();
+    let option = format!("{}b=1", "a.".repeat(30_000));
+    let ran = world.run(&["document", "d1", "-f", "pdf", "--option", &option]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("a has more than 64 objects"), "{}", ran.err);
+    assert!(ran.err.len() < 300, "{}", ran.err);
 }
 
 #[test]

@@ -26,9 +26,9 @@ pub(super) enum Body {
     Spreadsheet(SpreadsheetExport),
     Presentation(PresentationExport),
     StyleGuide(StyleGuideExport),
-    GraphReport(CsvExport),
-    TestForm(XlsxExport),
-    Attachment(PdfExport),
+    GraphReport(NamedFormat<Csv>),
+    TestForm(OptionalFormat<Xlsx>),
+    Attachment(OptionalFormat<Pdf>),
 }
 
 /// The body of the endpoint without an id in its path. The id of the container is a field of the
@@ -45,31 +45,45 @@ enum ContainerKind {
     Workiva,
 }
 
-/// Declares the body of an endpoint with a single format.
-macro_rules! one_format {
-    ($name:ident, $format:ident, $variant:ident) => {
-        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-        pub(super) struct $name {
-            format: $format,
-        }
-
-        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        enum $format {
-            $variant,
-        }
-
-        impl $name {
-            pub(super) const fn new() -> Self {
-                Self { format: $format::$variant }
-            }
-        }
-    };
+/// The body of an endpoint with a single format, which the body has to name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct NamedFormat<F> {
+    format: F,
 }
 
-one_format!(CsvExport, CsvFormat, Csv);
-one_format!(XlsxExport, XlsxFormat, Xlsx);
-one_format!(PdfExport, PdfFormat, Pdf);
+/// The body of an endpoint with a single format, which the body may omit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct OptionalFormat<F> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<F>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Csv {
+    #[default]
+    Csv,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Xlsx {
+    #[default]
+    Xlsx,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Pdf {
+    #[default]
+    Pdf,
+}
+
+impl<F: Default> Default for OptionalFormat<F> {
+    fn default() -> Self {
+        Self { format: Some(F::default()) }
+    }
+}
 
 impl ContainerExport {
     pub(super) const fn new(options: ArchiveOptions) -> Self {
@@ -147,6 +161,14 @@ impl Body {
             Self::GraphReport(_) => FileFormat::Csv,
             Self::TestForm(_) => FileFormat::Xlsx,
             Self::Attachment(_) => FileFormat::Pdf,
+        }
+    }
+
+    /// The formats that the file can have, as extensions; none if nothing is known.
+    pub(super) fn formats(&self) -> &'static [&'static str] {
+        match (self, self.file_format()) {
+            (Self::File(export), FileFormat::Any) => export.formats(),
+            (_, format) => format.extensions(),
         }
     }
 }

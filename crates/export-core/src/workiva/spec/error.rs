@@ -74,6 +74,14 @@ pub enum SpecError {
         /// The number of sheets.
         count: usize,
     },
+    /// The body has too many objects and lists within each other.
+    #[error("{field} has more than {limit} objects and lists within each other")]
+    TooDeep {
+        /// The field of the body.
+        field: String,
+        /// The most that are sent.
+        limit: usize,
+    },
     /// The body is longer than the service accepts.
     #[error("the body has {length} bytes: the service accepts at most {limit}")]
     TooLong {

@@ -131,6 +131,16 @@ impl FileExport {
         known.unwrap_or(FileFormat::Any)
     }
 
+    /// The formats among which the service chooses.
+    pub(super) const fn formats(&self) -> &'static [&'static str] {
+        match self.kind {
+            FileKind::Document => DocumentExport::FORMATS,
+            FileKind::Presentation => PresentationExport::FORMATS,
+            FileKind::Spreadsheet => SpreadsheetExport::FORMATS,
+            FileKind::Folder | FileKind::SupportingDocument | FileKind::Workiva => &[],
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), SpecError> {
         let (document, spreadsheet, presentation) =
             (&self.document_export, &self.spreadsheet_export, &self.presentation_export);

@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use self::body::{Body, ContainerExport, CsvExport, PdfExport, XlsxExport};
+use self::body::{Body, ContainerExport, NamedFormat, OptionalFormat};
 use self::reader::Field;
 use super::format::FileFormat;
 use super::routes::{Endpoint, Route};
@@ -75,6 +75,10 @@ pub struct ExportSpec {
 /// The longest body that the service accepts, in **bytes**.
 const MAX_BODY: usize = 10_485_760;
 
+/// The most objects and lists within each other in a body. The service's own bodies have four; a
+/// parser of JSON may stop at 128 or less, and a checkpoint has the body within other objects.
+const MAX_DEPTH: usize = 64;
+
 /// Where the id is in the body of the endpoint without an id in its path.
 const CONTAINER: [&str; 2] = ["workivaFileExportOptions", "sourceId"];
 
@@ -120,14 +124,14 @@ impl ExportSpec {
     /// A graph report, as csv. Only in API version 2026-01-01.
     #[must_use]
     pub fn graph_report(report_id: impl Into<String>) -> Self {
-        let body = Body::GraphReport(CsvExport::new());
+        let body = Body::GraphReport(NamedFormat::default());
         Self::new(Endpoint::GraphReport, vec![report_id.into()], body)
     }
 
     /// A test form, as xlsx. Only in API version 2026-01-01.
     #[must_use]
     pub fn test_form(test_form_id: impl Into<String>) -> Self {
-        let body = Body::TestForm(XlsxExport::new());
+        let body = Body::TestForm(OptionalFormat::default());
         Self::new(Endpoint::TestForm, vec![test_form_id.into()], body)
     }
 
@@ -135,7 +139,7 @@ impl ExportSpec {
     #[must_use]
     pub fn test_attachment(attachment: TestAttachment) -> Self {
         let (endpoint, ids) = attachment.into_parts();
-        Self::new(endpoint, ids, Body::Attachment(PdfExport::new()))
+        Self::new(endpoint, ids, Body::Attachment(OptionalFormat::default()))
     }
 
     /// The export of an existing request: its path or URL in any API version, and its JSON body.
@@ -184,7 +188,7 @@ impl ExportSpec {
         let wrong = |problem| SpecError::Body { field: "body".into(), problem };
         let body = body.trim_ascii();
         let json = match (endpoint, body) {
-            (Endpoint::StyleGuide, b"") => Map::new().into(),
+            (Endpoint::StyleGuide, b"" | b"null") => Map::new().into(),
             _ => serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?,
         };
         let (body, mut fields) = Body::read(endpoint, &json)?;
@@ -223,11 +227,17 @@ impl ExportSpec {
     ///
     /// # Errors
     ///
-    /// Fails if a part of the path is empty, or the value is not representable in JSON.
+    /// Fails if a part of the path is empty, the path is too deep, or the value is not representable in
+    /// JSON.
     pub fn with_field(mut self, path: &str, value: impl Serialize) -> Result<Self, SpecError> {
         let wrong = |problem| SpecError::Body { field: path.into(), problem };
         if path.split('.').any(str::is_empty) {
             return Err(wrong("a part of the name is empty".into()));
+        }
+        // The depth of the body is checked when it is rendered, which must not overflow the stack.
+        if path.split('.').count() > MAX_DEPTH {
+            let start = path.split('.').next().unwrap_or_default().into();
+            return Err(SpecError::TooDeep { field: start, limit: MAX_DEPTH });
         }
         let value = serde_json::to_value(value).map_err(|error| wrong(error.to_string()))?;
         self.fields.push(Field { path: path.split('.').map(String::from).collect(), value });
@@ -271,6 +281,23 @@ impl ExportSpec {
         unknown.iter().filter(|field| !container(field)).map(Field::name).collect()
     }
 
+    /// The formats that the exported file can have, as file name extensions: one if the request has it,
+    /// several if the service chooses one of them, and none if nothing is known.
+    ///
+    /// ```
+    /// use export_core::workiva::{DocumentExport, ExportSpec, FileExport, SpreadsheetExport};
+    ///
+    /// let file = |export| ExportSpec::file("f1", export);
+    /// assert_eq!(file(FileExport::spreadsheet(SpreadsheetExport::csv())).formats(), ["zip"]);
+    /// assert_eq!(file(FileExport::document(None)).formats(), DocumentExport::FORMATS);
+    /// assert!(file(FileExport::supporting_document()).formats().is_empty());
+    /// ```
+    #[must_use]
+    pub fn formats(&self) -> &'static [&'static str] {
+        let read = self.to_json().and_then(|json| Body::read(self.endpoint, &json.into()));
+        read.map_or(&[], |(body, _)| body.formats())
+    }
+
     /// The OAuth scope that the service requires for this export.
     ///
     /// ```
@@ -308,6 +335,9 @@ impl ExportSpec {
         let (body, _) = Body::read(self.endpoint, &json)?;
         body.check()?;
 
+        if let Some(field) = too_deep(&json) {
+            return Err(SpecError::TooDeep { field: field.into(), limit: MAX_DEPTH });
+        }
         let text = json.to_string();
         if text.len() > MAX_BODY {
             return Err(SpecError::TooLong { length: text.len(), limit: MAX_BODY });
@@ -380,6 +410,20 @@ pub(super) fn path_of(url: &str) -> &str {
         Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
         None => without_query,
     }
+}
+
+/// The field of a body that is deeper than [`MAX_DEPTH`].
+fn too_deep(body: &Value) -> Option<&str> {
+    fn exceeds(value: &Value, limit: usize) -> bool {
+        match value {
+            Value::Object(_) | Value::Array(_) if limit == 0 => true,
+            Value::Object(fields) => fields.values().any(|value| exceeds(value, limit - 1)),
+            Value::Array(items) => items.iter().any(|value| exceeds(value, limit - 1)),
+            _ => false,
+        }
+    }
+    let mut fields = body.as_object()?.iter();
+    fields.find(|(_, value)| exceeds(value, MAX_DEPTH - 1)).map(|(name, _)| name.as_str())
 }
 
 /// Whether `emailOnComplete` is set anywhere in the body, also within unknown fields.

@@ -235,6 +235,53 @@ fn style_guide_needs_no_body() {
     let spec = ExportSpec::from_body("/content/styleGuides/g1/export", " ").unwrap();
     assert_eq!(spec, ExportSpec::style_guide("g1", StyleGuideExport::latest()));
     assert_eq!(sent(&spec), json!({}));
+    assert_eq!(ExportSpec::from_body("/content/styleGuides/g1/export", "null").unwrap(), spec);
+}
+
+#[test]
+fn format_may_be_omitted_where_the_service_has_one() {
+    let attachment = "/testForms/t1/testPhases/p1/attachments/a1/export";
+    for path in ["/testForms/t1/export", attachment] {
+        for body in ["{}", r#"{"format": null}"#] {
+            assert_eq!(sent(&ExportSpec::from_body(path, body).unwrap()), json!({}));
+        }
+    }
+    assert_eq!(sent(&ExportSpec::test_form("t1")), json!({"format": "xlsx"}));
+    assert_eq!(
+        error_of_body("/graph/reports/r1/export", &json!({})),
+        "body: missing field `format`"
+    );
+}
+
+#[test]
+fn null_counts_as_missing() {
+    let body = json!({
+        "kind": "Document", "documentExport": {"format": "pdf", "sections": null, "pdfOptions": null},
+        "spreadsheetExport": null, "folderExport": null,
+    });
+    let spec = ExportSpec::from_body("/files/f1/export", body.to_string()).unwrap();
+    assert_eq!(spec, ExportSpec::file("f1", FileExport::document(DocumentExport::pdf())));
+}
+
+#[test]
+fn deep_bodies_are_refused() {
+    let document = || ExportSpec::document("d1", DocumentExport::pdf());
+    let path = |depth: usize| vec!["a"; depth].join(".");
+    let too_deep = "a has more than 64 objects and lists within each other";
+    assert_eq!(error_of(&document().with_field(&path(64), 1).unwrap()), "");
+    assert_eq!(document().with_field(&path(65), 1).unwrap_err().to_string(), too_deep);
+    assert_eq!(document().with_field(&path(100_000), 1).unwrap_err().to_string(), too_deep);
+    assert_eq!(error_of(&document().with_field(&path(63), json!([1])).unwrap()), "");
+    assert_eq!(error_of(&document().with_field(&path(63), json!([[1]])).unwrap()), too_deep);
+
+    // The deepest body that is sent can be resumed.
+    let config = config();
+    let job = ExportJob::new(document().with_field(&path(64), 1).unwrap(), &config).unwrap();
+    let saved =
+        serde_json::to_string(&json!({ "rows": [{ "checkpoint": job.checkpoint() }] })).unwrap();
+    let read: Value = serde_json::from_str(&saved).unwrap();
+    let checkpoint = serde_json::from_value(read["rows"][0]["checkpoint"].clone()).unwrap();
+    assert_eq!(ExportJob::resume(checkpoint, &config).unwrap().checkpoint(), job.checkpoint());
 }
 
 #[test]

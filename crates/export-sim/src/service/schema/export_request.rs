@@ -1,6 +1,7 @@
 use serde_json::{Map, Value};
 
 use crate::documents::{Format, Report};
+use crate::random::hash;
 use crate::service::route::ExportKind;
 
 /// A validated export request.
@@ -10,7 +11,9 @@ pub(crate) struct ExportRequest {
     format: Format,
     kind: Kind,
     report: Report,
-    options: Vec<(String, String)>,
+    mails: bool,
+    /// A hash of the whole body.
+    fingerprint: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,18 +38,18 @@ impl ExportRequest {
                 nested(body, "spreadsheetExport", Format::Xlsx)
             }
             (ExportKind::File, Some("SupportingDocument")) => Format::Pdf,
+            (ExportKind::Attachment, _) => Format::Pdf,
+            (ExportKind::TestForm, _) => Format::Xlsx,
             _ => text("format").and_then(Format::from_name).unwrap_or(Format::TarGz),
         };
-        let mut options = Vec::new();
-        flatten("", body, &mut options);
+        // The members of a map are sorted: their order in the request does not change the file.
+        let fingerprint = hash(0, Value::Object(body.clone()).to_string().as_bytes());
         let source = body.get("workivaFileExportOptions").and_then(|it| it.get("sourceId"));
         let name = source.and_then(Value::as_str).or_else(|| ids.last().map(String::as_str));
-        let report = if kind == ExportKind::Spreadsheet || body.contains_key("spreadsheetExport") {
-            Report::Spreadsheet
-        } else if kind == ExportKind::Presentation || body.contains_key("presentationExport") {
-            Report::Presentation
-        } else {
-            Report::Document
+        let report = match (kind, text("kind")) {
+            (ExportKind::Spreadsheet, _) | (_, Some("Spreadsheet")) => Report::Spreadsheet,
+            (ExportKind::Presentation, _) | (_, Some("Presentation")) => Report::Presentation,
+            _ => Report::Document,
         };
         Self {
             name: name.unwrap_or("export").to_owned(),
@@ -56,7 +59,8 @@ impl ExportRequest {
             },
             kind: if uploaded { Kind::Uploaded } else { Kind::Converted },
             report,
-            options,
+            mails: asks_for_mail(body),
+            fingerprint,
         }
     }
 
@@ -80,14 +84,14 @@ impl ExportRequest {
         self.report
     }
 
-    /// All values of the body with their paths, sorted by path.
-    pub(crate) fn options(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.options.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    /// Equal for equal bodies.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// Whether the service sends an email when the export is completed.
     pub(crate) fn mails(&self) -> bool {
-        self.options().any(|(name, value)| name.ends_with("emailOnComplete") && value == "true")
+        self.mails
     }
 }
 
@@ -102,14 +106,9 @@ fn sheets(body: &Map<String, Value>) -> usize {
     nested.or_else(|| body.get("sheets")).and_then(Value::as_array).map_or(0, Vec::len)
 }
 
-fn flatten(path: &str, object: &Map<String, Value>, options: &mut Vec<(String, String)>) {
-    for (name, value) in object {
-        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        match value {
-            Value::Object(object) => flatten(&path, object, options),
-            Value::String(text) => options.push((path, text.clone())),
-            other => options.push((path, other.to_string())),
-        }
-    }
-    options.sort();
+fn asks_for_mail(object: &Map<String, Value>) -> bool {
+    object.iter().any(|(name, value)| match value {
+        Value::Object(object) => asks_for_mail(object),
+        value => name == "emailOnComplete" && *value == Value::Bool(true),
+    })
 }

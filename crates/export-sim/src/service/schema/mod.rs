@@ -21,6 +21,7 @@ pub(crate) fn parse(
         [] => return Err(vec![SchemaError::new("body", "is required")]),
         body => match serde_json::from_slice(body) {
             Ok(Value::Object(body)) => body,
+            Ok(Value::Null) if kind == ExportKind::StyleGuide => Map::new(),
             Ok(_) => return Err(vec![SchemaError::new("body", "must be an object")]),
             Err(error) => {
                 return Err(vec![SchemaError::new("body", format!("is not valid JSON: {error}"))]);
@@ -45,7 +46,9 @@ fn check_exclusions(kind: ExportKind, body: &Map<String, Value>, errors: &mut Ve
                 ("folderExport", "Folder"),
                 ("workivaFileExport", "Workiva"),
             ] {
-                if body.contains_key(name) && body.get("kind").is_some_and(|it| it != kind) {
+                if body.get(name).is_some_and(|it| !it.is_null())
+                    && body.get("kind").is_some_and(|it| it != kind)
+                {
                     let message = format!("is only allowed if kind is {kind}");
                     errors.push(SchemaError::new(name, message));
                 }

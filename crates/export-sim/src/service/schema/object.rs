@@ -70,6 +70,8 @@ fn check_object(
     let target = |name: &str| if path.is_empty() { name.into() } else { format!("{path}.{name}") };
     for (name, value) in object {
         match all().find(|field| field.name == name) {
+            // A member that may be omitted may be null: generated clients send all of them.
+            Some(field) if field.presence == Presence::Optional && value.is_null() => {}
             Some(field) => check_value(field.field_type, value, &target(name), to),
             None => to.push(SchemaError::new(target(name), "is not a known property")),
         }

@@ -20,8 +20,8 @@ impl ExportKind {
 }
 
 const CSV: Fields = &[&[required("format", FieldType::Enum(&["csv"]))]];
-const PDF: Fields = &[&[required("format", FieldType::Enum(&["pdf"]))]];
-const XLSX: Fields = &[&[required("format", FieldType::Enum(&["xlsx"]))]];
+const PDF: Fields = &[&[optional("format", FieldType::Enum(&["pdf"]))]];
+const XLSX: Fields = &[&[optional("format", FieldType::Enum(&["xlsx"]))]];
 const STYLE_GUIDE: Fields = &[&[optional("revision", FieldType::String)]];
 
 const FILE: Fields = &[&[

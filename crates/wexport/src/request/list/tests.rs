@@ -197,10 +197,18 @@ fn only_the_first_errors_are_shown() {
 }
 
 #[test]
-fn unknown_fields_are_listed() {
+fn unknown_fields_and_names_cause_warnings() {
     let list = "kind,id,format,option\ndocument,d1,pdf,pdfOptions.new=1\n";
     let exports = parse(list).unwrap();
-    assert_eq!(exports[0].request.unknown_fields, ["pdfOptions.new"]);
+    assert_eq!(exports[0].request.warnings, ["unknown field 'pdfOptions.new' is sent unchanged"]);
+    let list = "kind,id,output,file-kind\nspreadsheet,s1,a.csv,\nfile,f1,b.csv,Spreadsheet\n";
+    let exports = parse(list).unwrap();
+    for export in &exports {
+        assert_eq!(export.request.subject.format.as_deref(), Some("csv"));
+        assert!(export.request.warnings[0].contains("will be a zip"), "{export:?}");
+    }
+    let errors = describe("kind,id,format,output\ndocument,d1,docx,a.pdf\nfolder,f1,,b.zip\n");
+    assert!(errors.contains("will be docx") && errors.contains("will be tar.gz"), "{errors}");
 }
 
 proptest! {

@@ -1,0 +1,91 @@
+//! The format that the name after `-o` implies.
+
+use export_hyper::{DocumentExport, PresentationExport, SpreadsheetExport};
+
+use crate::problem::Problem;
+
+/// The extension of a name, in lower case.
+pub(super) fn extension(output: &str) -> Option<String> {
+    let name = output.rsplit(std::path::is_separator).next()?;
+    name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase())
+}
+
+/// Refuses a name that implies another format than the file will have, and returns a warning if it
+/// might. `formats` are those that the file can have; none if that is not known.
+pub(super) fn check(output: &str, formats: &[&str]) -> Result<Option<String>, Problem> {
+    let Some(extension) = extension(output) else { return Ok(None) };
+    let is_format =
+        [DocumentExport::FORMATS, SpreadsheetExport::FORMATS, PresentationExport::FORMATS]
+            .iter()
+            .any(|formats| formats.contains(&&*extension));
+    let is_archive = ["zip", "gz", "tgz"].contains(&&*extension);
+    let wrong = |why: String| Problem::usage(format!("invalid value '{output}' for '-o': {why}"));
+    match formats {
+        ["zip"] if extension == "csv" => Ok(Some(format!(
+            "{output} will be a zip with one csv for each sheet (--sheets ID exports one as csv)"
+        ))),
+        // Several files of these formats may come in a zip.
+        ["csv" | "xhtml"] if extension == "zip" => Ok(None),
+        ["tar.gz"] if ["gz", "tgz"].contains(&&*extension) => Ok(None),
+        [format] if extension == *format => Ok(None),
+        [format] if is_format || is_archive => {
+            Err(wrong(format!("the format of the file will be {format}"))
+                .advise(format!("end the name in .{format}, or change the format")))
+        }
+        [_, _, ..] if formats.contains(&&*extension) => {
+            Err(wrong("the request names no format, and the service may choose another".into())
+                .advise("set the format in the body"))
+        }
+        [_, _, ..] if is_format => Err(wrong(format!(
+            "the file cannot be exported as {extension}, only as {}",
+            formats.join(", ")
+        ))),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_imply_a_format() {
+        let result = |output: &str, formats: &[&str]| match check(output, formats) {
+            Ok(None) => "ok".to_owned(),
+            Ok(Some(warning)) => warning,
+            Err(problem) => problem.message,
+        };
+        for (output, formats) in [
+            ("a.pdf", &["pdf"][..]),
+            ("A.PDF", &["pdf"]),
+            ("out/{name}.{ext}", &["pdf"]),
+            ("report.2026", &["pdf"]),
+            ("v1.docx/report", &["pdf"]),
+            ("-", &["pdf"]),
+            ("a.zip", &["csv"]),
+            ("a.zip", &["zip"]),
+            ("a.html", &["xhtml"]),
+            ("a.zip", &["xhtml"]),
+            ("a.tar.gz", &["tar.gz"]),
+            ("a.tgz", &["tar.gz"]),
+            ("a.pdf", &[]),
+            ("a", DocumentExport::FORMATS),
+        ] {
+            assert_eq!(result(output, formats), "ok", "{output} {formats:?}");
+        }
+        for (output, formats) in [
+            ("a.pdf", &["docx"][..]),
+            ("s3://b/a.pdf", &["docx"]),
+            ("a.zip", &["pdf"]),
+            ("a.zip", &["tar.gz"]),
+            ("a.tar.gz", &["zip"]),
+            ("{id}.xlsx", &["csv"]),
+        ] {
+            let expected = format!("the format of the file will be {}", formats[0]);
+            assert!(result(output, formats).contains(&expected), "{output} {formats:?}");
+        }
+        assert!(result("a.csv", &["zip"]).contains("will be a zip"));
+        assert!(result("a.pdf", DocumentExport::FORMATS).contains("may choose another"));
+        assert!(result("a.xlsx", DocumentExport::FORMATS).contains("only as pdf, docx, xhtml"));
+    }
+}
