@@ -1,5 +1,6 @@
 //! The contents of an error response.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -44,7 +45,7 @@ pub struct ApiErrorDetail {
 }
 
 /// The longest text in **characters**. Longer texts are cut.
-const MAX_TEXT: usize = 1_000;
+pub(crate) const MAX_TEXT: usize = 1_000;
 
 /// Further details are dropped.
 const MAX_DETAILS: usize = 32;
@@ -106,6 +107,20 @@ impl ApiError {
     #[must_use]
     pub fn with_request_id(mut self, id: Option<&str>) -> Self {
         self.request_id = printable(id);
+        self
+    }
+
+    /// The error with other texts.
+    pub(crate) fn map_texts(mut self, map: impl Fn(&str) -> Cow<'_, str>) -> Self {
+        let Self { origin: _, code, message, target, details, request_id } = &mut self;
+        let details = details
+            .iter_mut()
+            .flat_map(|detail| [&mut detail.code, &mut detail.message, &mut detail.target]);
+        for text in [code, message, target, request_id].into_iter().chain(details).flatten() {
+            if let Cow::Owned(mapped) = map(text) {
+                *text = mapped;
+            }
+        }
         self
     }
 

@@ -173,6 +173,19 @@ pub struct OperationFacts<'b> {
     pub updated: Option<Cow<'b, str>>,
 }
 
+impl OperationFacts<'_> {
+    /// The facts with other texts.
+    pub(crate) fn map_texts(mut self, map: impl Fn(&str) -> Cow<'_, str>) -> Self {
+        let Self { status, original_request, created, updated } = &mut self;
+        for text in [status, original_request, created, updated].into_iter().flatten() {
+            if let Cow::Owned(mapped) = map(text) {
+                *text = mapped.into();
+            }
+        }
+        self
+    }
+}
+
 impl OperationFacts<'static> {
     /// Takes over the facts that are present in `news`, in printable form. Returns whether the status
     /// has changed.

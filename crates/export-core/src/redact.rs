@@ -1,12 +1,13 @@
 //! URLs as they may be shown: without signatures and user names.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
 use http::Uri;
 
-use crate::api_error::printable;
+use crate::api_error::{MAX_TEXT, printable};
 
 /// Prints a URL without the values of its query, which may be signatures or tokens, and without a
 /// user name.
@@ -61,6 +62,30 @@ pub(crate) fn redact_text(url: &str) -> String {
     format!("{shown}{}", if url.contains('?') { "?***" } else { "" })
 }
 
+/// A shorter secret is not masked: it would hide parts of ordinary words.
+const MIN_SECRET: usize = 4;
+
+/// Replaces secrets in a text of the service, which may repeat what it was sent.
+pub(crate) fn mask<'t, 's>(
+    text: &'t str,
+    secrets: impl IntoIterator<Item = &'s str>,
+) -> Cow<'t, str> {
+    let is_cut = text.len() >= MAX_TEXT && text.chars().count() >= MAX_TEXT;
+    let mut masked = Cow::Borrowed(text);
+    for secret in secrets.into_iter().filter(|secret| secret.len() >= MIN_SECRET) {
+        if masked.contains(secret) {
+            masked = masked.replace(secret, "***").into();
+        }
+        let starts = secret.char_indices().map(|(at, _)| &secret[..at]).rev();
+        let mut starts = starts.take_while(|start| start.len() >= MIN_SECRET);
+        if let Some(start) = starts.find(|start| is_cut && masked.ends_with(start)) {
+            let shown = masked.len() - start.len();
+            masked = format!("{}***", &masked[..shown]).into();
+        }
+    }
+    masked
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
@@ -83,6 +108,17 @@ mod tests {
         }
         let long = format!("https://{}@h.example/x", "p".repeat(2_000));
         assert_eq!(redact_text(&long), "https://***@h.example/x");
+    }
+
+    #[test]
+    fn secrets_are_masked_also_where_a_text_was_cut() {
+        let secrets = ["s3cret-key", "abc"];
+        assert_eq!(mask("no s3cret-key, s3cret-key", secrets), "no ***, ***");
+        assert_eq!(mask("abcdef s3cret", secrets), "abcdef s3cret");
+        let cut = format!("{}s3cret-k", "x".repeat(MAX_TEXT - 8));
+        assert_eq!(mask(&cut, secrets), format!("{}***", "x".repeat(MAX_TEXT - 8)));
+        let other = format!("{}s3c", "x".repeat(MAX_TEXT - 3));
+        assert_eq!(mask(&other, secrets), other);
     }
 
     #[test]

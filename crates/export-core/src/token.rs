@@ -1,12 +1,16 @@
 //! Bearer tokens, and a source of them that all jobs of a client share.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
+
+use crate::redact::mask;
 
 pub use crate::token_source::{Ticket, TokenInfo, TokenSource, TokenStep};
 
@@ -18,6 +22,8 @@ pub use crate::token_source::{Ticket, TokenInfo, TokenSource, TokenStep};
 pub struct Token {
     id: TokenId,
     header: HeaderValue,
+    /// What it was requested with.
+    secrets: Arc<[Secret]>,
 }
 
 /// Identifies a token without holding its text.
@@ -29,6 +35,8 @@ pub struct TokenId(pub(crate) u64);
 #[error("the token is empty or contains invalid characters")]
 #[non_exhaustive]
 pub struct InvalidToken;
+
+const BEARER: &str = "Bearer ";
 
 impl Token {
     /// A token that was obtained elsewhere. If the service refuses it, it cannot be replaced.
@@ -45,20 +53,25 @@ impl Token {
     /// # Ok::<(), export_core::token::InvalidToken>(())
     /// ```
     pub fn fixed(text: &str) -> Result<Self, InvalidToken> {
-        Self::numbered(TokenId(0), text.trim())
+        Self::issued(TokenId(0), text.trim(), Arc::default())
     }
 
-    pub(crate) fn numbered(id: TokenId, text: &str) -> Result<Self, InvalidToken> {
+    /// A token that was requested with these secrets.
+    pub(crate) fn issued(
+        id: TokenId,
+        text: &str,
+        secrets: Arc<[Secret]>,
+    ) -> Result<Self, InvalidToken> {
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(InvalidToken);
         }
-        let mut value = Zeroizing::new(Vec::with_capacity("Bearer ".len() + text.len()));
-        value.extend_from_slice(b"Bearer ");
+        let mut value = Zeroizing::new(Vec::with_capacity(BEARER.len() + text.len()));
+        value.extend_from_slice(BEARER.as_bytes());
         value.extend_from_slice(text.as_bytes());
         let mut header =
             HeaderValue::from_maybe_shared(Bytes::from_owner(value)).map_err(|_| InvalidToken)?;
         header.set_sensitive(true);
-        Ok(Self { id, header })
+        Ok(Self { id, header, secrets })
     }
 
     /// The id of the token.
@@ -69,6 +82,22 @@ impl Token {
 
     pub(crate) fn header(&self) -> HeaderValue {
         self.header.clone()
+    }
+
+    /// Replaces the token, and the secret of the client that requested it, in a text of the service:
+    /// an error may repeat what was sent. Secrets of less than 4 bytes are not replaced.
+    ///
+    /// ```
+    /// use export_core::token::Token;
+    ///
+    /// let token = Token::fixed("eyJhbGciOi")?;
+    /// assert_eq!(token.mask("bad token eyJhbGciOi"), "bad token ***");
+    /// # Ok::<(), export_core::token::InvalidToken>(())
+    /// ```
+    #[must_use]
+    pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let token = self.header.to_str().ok().and_then(|header| header.strip_prefix(BEARER));
+        mask(text, token.into_iter().chain(self.secrets.iter().map(Secret::expose)))
     }
 }
 

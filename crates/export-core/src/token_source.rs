@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -15,8 +16,9 @@ use crate::config::Limits;
 use crate::dialect::Head;
 use crate::failure::{Failure, FailureKind, TokenResponseError};
 use crate::headers::RetryAfter;
+use crate::redact::mask;
 use crate::time::Timestamp;
-use crate::token::{InvalidToken, Token, TokenId, TokenNeed};
+use crate::token::{InvalidToken, Secret, Token, TokenId, TokenNeed};
 
 /// Provides tokens to any number of jobs, and requests a new one only when it has to.
 ///
@@ -57,6 +59,9 @@ pub struct TokenSource {
 pub(crate) trait TokenEndpoint: fmt::Debug + Send + Sync {
     /// Builds the request. `scope` lists the scopes to ask for, separated by spaces.
     fn request(&self, scope: Option<&str>) -> Request<Vec<u8>>;
+
+    /// The secrets in its requests, in each form in which they are sent.
+    fn secrets(&self) -> Arc<[Secret]>;
 
     /// Reads a response of any status. The body is within [`Ticket::limit`].
     fn read<'b>(&self, head: &Head<'_>, body: &'b [u8]) -> TokenReading<'b>;
@@ -118,7 +123,6 @@ struct Failed {
 
 /// What a caller that needs a token has to do.
 #[expect(clippy::exhaustive_enums, reason = "a driver handles each of these")]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub enum TokenStep {
     /// A usable token.
     Ready(Token),
@@ -236,6 +240,14 @@ impl TokenSource {
         self.current.as_ref().map(|issued| &issued.info)
     }
 
+    /// Replaces the secrets of token requests in a text of the service, which may repeat what it was
+    /// sent. [`Token::mask`] replaces the token as well.
+    #[must_use]
+    pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let secrets = self.client.as_ref().map(|client| client.endpoint.secrets());
+        mask(text, secrets.iter().flat_map(|secrets| secrets.iter()).map(Secret::expose))
+    }
+
     /// Says how to get a token at `now`.
     pub fn step(&mut self, now: Timestamp, need: TokenNeed) -> TokenStep {
         if let Some(failed) = self.failed.take_if(|failed| now >= failed.until) {
@@ -302,6 +314,12 @@ impl TokenSource {
         } else {
             client.endpoint.read(&head, body)
         };
+        let masked = |error: ApiError| error.map_texts(|text| self.mask(text));
+        let reading = match reading {
+            TokenReading::Foreign(page) => TokenReading::Foreign(masked(page)),
+            TokenReading::Refused(reason) => TokenReading::Refused(masked(reason)),
+            other => other,
+        };
         match (head.status().as_u16(), reading) {
             (200, TokenReading::Issued { text, expires_in, scope }) => {
                 self.issued(now, &text, expires_in, scope.as_deref());
@@ -365,7 +383,8 @@ impl TokenSource {
 
     fn issued(&mut self, now: Timestamp, text: &str, expires_in: Option<u64>, scope: Option<&str>) {
         let Some(client) = &self.client else { return };
-        let Ok(token) = Token::numbered(TokenId(self.last_number), text) else {
+        let secrets = client.endpoint.secrets();
+        let Ok(token) = Token::issued(TokenId(self.last_number), text, secrets) else {
             self.fail(now, unauthorized(&format!("the token endpoint responded: {InvalidToken}")));
             return;
         };
@@ -373,7 +392,8 @@ impl TokenSource {
         let lifetime = announced.unwrap_or(ASSUMED_LIFETIME).min(MAX_LIFETIME);
         let margin = client.limits.token_margin.min(lifetime / 2);
         let usable_until = now + (lifetime - margin).max(MIN_USE);
-        let info = TokenInfo { lifetime: announced, scope: printable(scope) };
+        let scope = printable(scope).map(|scope| token.mask(&scope).into_owned());
+        let info = TokenInfo { lifetime: announced, scope };
         self.current = Some(Issued { token, at: now, lifetime, usable_until, info });
         self.failures = 0;
     }

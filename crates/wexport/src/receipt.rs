@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::clock;
 use crate::problem::{Exit, Problem};
 use crate::subject::Subject;
+use crate::text::{escape_controls, redact, sanitize};
 
 /// The contents of `FILE.receipt.json`. Members are added in later releases and never change their
 /// meaning.
@@ -98,7 +99,7 @@ impl Receipt {
             spec: origin.spec,
             base_url: origin.base_url,
             api_version: origin.api_version,
-            operation: artifact.operation().into(),
+            operation: redact(artifact.operation()),
             original_request: text(artifact.original_request()),
             created: text(artifact.created()),
             updated: text(artifact.updated()),
@@ -120,9 +121,8 @@ impl Receipt {
 
     /// The receipt as it is written to its file.
     pub(crate) fn to_json(&self) -> io::Result<Vec<u8>> {
-        let mut json = serde_json::to_vec_pretty(self)?;
-        json.push(b'\n');
-        Ok(json)
+        let json = escape_controls(serde_json::to_string_pretty(self)?);
+        Ok(format!("{json}\n").into_bytes())
     }
 }
 
@@ -147,10 +147,12 @@ pub(crate) fn verify(file: &Path) -> Result<String, Problem> {
             receipt.sha256
         )));
     }
-    Ok(format!(
-        "{shown}: as exported, {} on {} (sha256 {sha256})\n",
+    // The receipt may have come with the file, from anybody.
+    let line = format!(
+        "{shown}: as exported, {} on {} (sha256 {sha256})",
         receipt.subject, receipt.finished
-    ))
+    );
+    Ok(format!("{}\n", sanitize(&line)))
 }
 
 fn read(file: &Path) -> Result<Receipt, Problem> {

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use console::{measure_text_width, truncate_str};
+use export_core::Redacted;
+use serde::Serialize;
 
 /// Truncates a text to a number of columns. Three dots mark a truncated text.
 pub(crate) fn clip(text: &str, columns: usize) -> Cow<'_, str> {
@@ -50,6 +52,34 @@ fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2066}'..='\u{2069}')
+}
+
+/// One line of JSON. The characters that [`sanitize`] replaces in a text are escaped: JSON may be
+/// printed to a terminal too.
+pub(crate) fn json(value: &impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string(value).map(escape_controls)
+}
+
+/// Escapes the characters in JSON that could control a terminal, but for line breaks between members.
+pub(crate) fn escape_controls(json: String) -> String {
+    let is_escaped = |c: char| c != '\n' && is_control(c);
+    if !json.contains(is_escaped) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match is_escaped(c) {
+            // All of them are in the Basic Multilingual Plane.
+            true => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// A URL as it may be shown and stored: without the values of its query.
+pub(crate) fn redact(url: &str) -> String {
+    url.parse().map_or_else(|_| url.into(), |url| Redacted(&url).to_string())
 }
 
 /// A number of exports: `1 export`, `40 exports`.
@@ -120,6 +150,10 @@ mod tests {
         let evil = "a\u{1b}[2Jb\rc\nd\u{9b}e\u{202e}f\u{7}g\u{85}h\u{2028}i";
         assert_eq!(sanitize(evil), "a?[2Jb?c?d?e?f?g?h?i");
         assert!(matches!(sanitize("Jahresabschluß 2026 国"), Cow::Borrowed(_)));
+        let line = json(&evil).unwrap();
+        assert_eq!(sanitize(&line), line);
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), evil);
+        assert_eq!(json(&"Jahresabschluß\n2026 国").unwrap(), r#""Jahresabschluß\n2026 国""#);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The events of a running job.
 
+use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::fmt;
@@ -126,10 +127,16 @@ impl fmt::Debug for EventUrl {
 
 /// A copy of a header value of at most 256 bytes. Sharing the value would keep the buffer of the
 /// whole head in memory.
-pub(super) fn short_copy(value: Option<&HeaderValue>) -> Option<HeaderValue> {
+pub(super) fn short_copy(
+    value: Option<&HeaderValue>,
+    mask: impl FnOnce(&str) -> Cow<'_, str>,
+) -> Option<HeaderValue> {
     const MAX_LEN: usize = 256;
-    let value = value?.as_bytes();
-    if value.len() > MAX_LEN { None } else { HeaderValue::from_bytes(value).ok() }
+    let value = value.filter(|value| value.len() <= MAX_LEN)?;
+    match value.to_str() {
+        Ok(text) => HeaderValue::from_str(&mask(text)).ok(),
+        Err(_) => HeaderValue::from_bytes(value.as_bytes()).ok(),
+    }
 }
 
 /// The queue of events. When it is full, the oldest event is dropped.

@@ -1,15 +1,16 @@
 //! One request and its response, as the handles and the transitions pass them to each other.
 
+use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
 use http::{StatusCode, Uri};
 
 use crate::artifact::Artifact;
-use crate::dialect::Head;
+use crate::dialect::{Head, OperationFacts, Reading};
 use crate::phase::Phase;
 use crate::redact::Redacted;
-use crate::token::TokenId;
+use crate::token::Token;
 
 /// A request that was sent.
 pub(super) struct SentRequest {
@@ -17,7 +18,30 @@ pub(super) struct SentRequest {
     pub(super) uri: Uri,
     /// The first byte of the requested range; 0 for the whole.
     pub(super) offset: u64,
-    pub(super) token: Option<TokenId>,
+    pub(super) token: Option<Token>,
+}
+
+impl SentRequest {
+    /// Hides the secrets that were sent in a text of the response.
+    pub(super) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.token.as_ref().map_or(Cow::Borrowed(text), |token| token.mask(text))
+    }
+
+    /// Hides the secrets that were sent in what the response says.
+    pub(super) fn mask_reading<'b>(&self, reading: Reading<'b>) -> Reading<'b> {
+        let facts_of = |facts: OperationFacts<'b>| facts.map_texts(|text| self.mask(text));
+        match reading {
+            Reading::Pending(facts) => Reading::Pending(facts_of(facts)),
+            Reading::CompletedWithoutUrl(facts) => Reading::CompletedWithoutUrl(facts_of(facts)),
+            Reading::ReadyAt { resource, facts } => {
+                Reading::ReadyAt { resource, facts: facts_of(facts) }
+            }
+            Reading::Failed(reason, facts) => {
+                Reading::Failed(reason.map_texts(|text| self.mask(text)), facts_of(facts))
+            }
+            other => other,
+        }
+    }
 }
 
 impl fmt::Debug for SentRequest {

@@ -96,8 +96,7 @@ impl<'a> Transmit<'a> {
         let token = token.filter(|_| self.access() == Access::Trusted);
         let offset = self.job.resume_offset(have);
         let request = self.job.request(token, offset);
-        let sent =
-            SentRequest { phase, uri: request.uri().clone(), offset, token: token.map(Token::id) };
+        let sent = SentRequest { phase, uri: request.uri().clone(), offset, token: token.cloned() };
         self.job.events.push(Event::Sending {
             at: now,
             phase,

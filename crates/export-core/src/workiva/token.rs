@@ -2,7 +2,8 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -24,20 +25,22 @@ impl TokenSource {
     /// A source that requests tokens with OAuth 2.0 client credentials (RFC 6749, 4.4).
     #[must_use]
     pub fn client_credentials(id: &str, secret: &str, config: &Config) -> Self {
-        let client = ClientCredentials {
-            config: config.clone(),
-            id: id.into(),
-            secret: Secret::new(secret),
-        };
+        let client =
+            ClientCredentials { config: config.clone(), id: id.into(), secrets: secrets(secret) };
         Self::with_endpoint(Box::new(client), *config.limits())
     }
+}
+
+fn secrets(secret: &str) -> Arc<[Secret; 2]> {
+    Arc::new([Secret::new(secret), Secret::new(escaped(secret))])
 }
 
 #[derive(Debug)]
 struct ClientCredentials {
     config: Config,
     id: String,
-    secret: Secret,
+    /// The secret of the client, as it is and as the form has it.
+    secrets: Arc<[Secret; 2]>,
 }
 
 impl TokenEndpoint for ClientCredentials {
@@ -46,7 +49,7 @@ impl TokenEndpoint for ClientCredentials {
         let mut request = Request::new(form(&[
             ("grant_type", Some("client_credentials")),
             ("client_id", Some(&self.id)),
-            ("client_secret", Some(self.secret.expose())),
+            ("client_secret", Some(self.secrets[0].expose())),
             ("scope", scope),
         ]));
         let route = Endpoint::Token.in_version(self.config.api_version());
@@ -61,6 +64,10 @@ impl TokenEndpoint for ClientCredentials {
         request
     }
 
+    fn secrets(&self) -> Arc<[Secret]> {
+        Arc::clone(&self.secrets) as Arc<[Secret]>
+    }
+
     fn read<'b>(&self, head: &Head<'_>, body: &'b [u8]) -> TokenReading<'b> {
         read_token(head, body)
     }
@@ -68,6 +75,10 @@ impl TokenEndpoint for ClientCredentials {
 
 /// Everything but the unreserved characters of RFC 3986. A form would leave a few more as they are.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
 
 fn form(fields: &[(&str, Option<&str>)]) -> Vec<u8> {
     // A byte takes at most three when encoded. With this capacity the buffer never moves, which
@@ -161,8 +172,6 @@ fn refusal(error: ApiError) -> TokenReading<'static> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
-
     use http::HeaderMap;
 
     use super::*;
@@ -184,7 +193,7 @@ mod tests {
         let config = Config::new("http://127.0.0.1:1").unwrap();
         let scope = Some("file:read graph:read");
         let client =
-            ClientCredentials { config, id: "id".into(), secret: Secret::new("a&b=c d+ü%\0") };
+            ClientCredentials { config, id: "id".into(), secrets: secrets("a&b=c d+ü%\0") };
         let request = client.request(scope);
         assert_eq!(
             core::str::from_utf8(request.body()).unwrap(),

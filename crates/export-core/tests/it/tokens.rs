@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use export_core::driver::Step;
+use export_core::driver::{Reply, Step};
 use export_core::token::{Ticket, Token, TokenId, TokenNeed, TokenSource, TokenStep};
-use export_core::workiva::Region;
+use export_core::workiva::{DocumentExport, ExportSpec, Region};
 use export_core::{Config, Error, ExportJob, Failure, FailureKind, Limits, Timestamp};
 use http::Response;
 use insta::assert_snapshot;
@@ -315,4 +315,93 @@ fn debug_has_no_secret() {
     let mut source = self::source();
     let shown = format!("{:?}", source.step(start(), TokenNeed::any()));
     assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+/// Everything that a job shows or stores of a response that repeats what was sent, in each phase.
+#[test]
+fn repeated_secrets_are_neither_shown_nor_stored() {
+    const ECHO: &str = r#"t0ken-123 and s3cret\u002Dkey%2B, bearer t0ken-123"#;
+    let config = Config::for_region(Region::Us);
+    let mut source = TokenSource::client_credentials("id", "s3cret-key+", &config);
+    let ticket = request(&mut source, start(), TokenNeed::any());
+    let issued = format!(r#"{{"access_token":"t0ken-123","scope":"{ECHO}"}}"#);
+    respond(&mut source, start(), ticket, 200, &issued);
+    let mut shown = format!("{:?}", source.token_info());
+
+    let TokenStep::Ready(token) = source.step(start(), TokenNeed::any()) else { panic!() };
+    let error = format!(
+        r#"{{"code":"{ECHO}","message":"{ECHO}","target":"{ECHO}","details":[{{"code":"{ECHO}","message":"{ECHO}"}}]}}"#
+    );
+    let operation = |status: &str, url: &str| {
+        format!(
+            r#"{{"status":"{status}","resourceUrl":{url},"originalRequest":"{ECHO}","created":{{"dateTime":"{ECHO}"}},
+                "updated":{{"dateTime":"{ECHO}"}},"details":[{{"message":"{ECHO}"}}]}}"#
+        )
+    };
+    let accepted = (202, "{}".to_owned());
+    let completed = (200, operation("completed", r#""/content""#));
+    for responses in [
+        vec![(400, error.clone())],
+        vec![(401, error.clone())],
+        vec![(500, error.clone()); 3],
+        vec![(502, "<title>t0ken-123 s3cret-key+</title>".to_owned()); 3],
+        vec![accepted.clone(), (403, error.clone())],
+        vec![accepted.clone(), (200, operation(ECHO, "null")), (200, operation("failed", "null"))],
+        vec![accepted.clone(), completed.clone(), (200, "%PDF-1.7".to_owned())],
+        vec![accepted, completed, (409, error.clone())],
+    ] {
+        let spec = ExportSpec::document("d1", DocumentExport::pdf());
+        let mut job = ExportJob::new(spec, &config).unwrap();
+        let (mut now, mut responses) = (start(), responses.into_iter());
+        loop {
+            match job.step(now) {
+                Step::Wait(wait) => now = wait.until,
+                Step::Done(outcome) => {
+                    shown.push_str(&match outcome {
+                        Ok(artifact) => format!("{artifact:?} {}", artifact.file_name()),
+                        Err(error) => format!("{error:?} {error}"),
+                    });
+                    break;
+                }
+                Step::Transmit(transmit) => {
+                    let Some((status, body)) = responses.next() else { break };
+                    let (_, in_flight) = transmit.start(now, Some(&token), 0);
+                    let head = Response::builder()
+                        .status(status)
+                        .header("location", "/operations/1")
+                        .header("x-request-id", "t0ken-123")
+                        .header(
+                            "content-disposition",
+                            "attachment; filename=\"t0ken-123 s3cret-key+.pdf\"",
+                        );
+                    match in_flight.handle_head(now, &head.body(()).unwrap()) {
+                        Reply::Collect(collect) => collect.handle_body(now, body.as_bytes()),
+                        Reply::Stream(mut stream) => {
+                            assert!(stream.check(body.as_bytes()).is_continue());
+                            stream.advance(body.len() as u64);
+                            stream.finish(now);
+                        }
+                    }
+                }
+            }
+            let checkpoint = serde_json::to_string(&job.checkpoint()).unwrap();
+            shown.push_str(&format!("{checkpoint}\n"));
+            while let Some(event) = job.next_event() {
+                shown.push_str(&format!("{event:?}\n"));
+            }
+        }
+    }
+
+    for status in [400, 403] {
+        let mut source = TokenSource::client_credentials("id", "s3cret-key+", &config);
+        let ticket = request(&mut source, start(), TokenNeed::any());
+        let body = r#"{"error":"s3cret-key+","error_description":"client_secret=s3cret-key%2B"}"#;
+        respond(&mut source, start(), ticket, status, body);
+        shown.push_str(&format!("{:?}", source.step(start(), TokenNeed::any())));
+    }
+    assert!(shown.matches("***").count() > 50, "{shown}");
+    for secret in ["t0ken", "s3cret"] {
+        let found = shown.find(secret).map(|at| &shown[at.saturating_sub(200)..at + 20]);
+        assert_eq!(found, None);
+    }
 }

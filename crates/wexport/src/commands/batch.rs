@@ -11,6 +11,7 @@ use crate::problem::{Exit, Problem};
 use crate::request::{ListedExport, Source, dry_run, read_list};
 use crate::settings::{Overrides, Settings, apply_headers};
 use crate::state::RunOptions;
+use crate::text::sanitize;
 use crate::ui::{Reporter, print, print_problem};
 
 pub(super) async fn run(args: BatchArgs) -> Exit {
@@ -66,7 +67,8 @@ pub(super) fn finish(outcome: Result<Option<RunOutcome>, Problem>, reporter: &Re
 fn requests(exports: Vec<ListedExport>, form: DryRun) -> Result<String, Problem> {
     let mut text = String::new();
     for ListedExport { line, mut request, .. } in exports {
-        text.push_str(&format!("# line {line}: {}\n", request.subject));
+        let subject = request.subject.to_string();
+        text.push_str(&format!("# line {line}: {}\n", sanitize(&subject)));
         text.push_str(&dry_run(&mut request.job, apply_headers, form)?);
         text.push('\n');
     }

@@ -8,6 +8,7 @@ use crate::clock;
 use crate::doctor::{self, CheckResult, Observer, SettingValue};
 use crate::event::{CheckStatus, Event, Record};
 use crate::problem::Exit;
+use crate::text::json;
 use crate::ui::print;
 
 /// Runs all checks. The exit code is that of the first failure.
@@ -79,7 +80,7 @@ impl Printer {
 
     fn print_event(&self, event: Event) {
         let record = Record::new(clock::now(), None, event);
-        if let Ok(line) = serde_json::to_string(&record) {
+        if let Ok(line) = json(&record) {
             let _ = print(&(line + "\n"));
         }
     }

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::explain::{Context, explain};
 use crate::problem::{Exit, Problem};
 use crate::settings::{Overrides, Settings};
-use crate::text::sanitize;
+use crate::text::{redact, sanitize};
 use crate::ui::{Reporter, print, print_problem};
 
 /// Polls the operation once.
@@ -39,7 +39,7 @@ async fn status(args: &StatusArgs, reporter: &Reporter) -> Result<Event, Problem
     let status = status.map_err(|error| explain(&error, &context))?;
     let text = |fact: &Option<std::borrow::Cow<'_, str>>| fact.as_deref().map(String::from);
     Ok(Event::Operation {
-        operation: status.checkpoint.operation().unwrap_or_default().into(),
+        operation: status.checkpoint.operation().map(redact).unwrap_or_default(),
         status: text(&status.facts.status),
         is_ready: status.is_ready,
         created: text(&status.facts.created),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use export_core::ExportJob;
 use export_core::dialect::{Dialect, Head};
 use export_core::driver::Step;
-use export_core::token::{Token, TokenInfo, TokenNeed, TokenStep};
+use export_core::token::{Token, TokenInfo, TokenNeed, TokenSource, TokenStep};
 use export_core::workiva::{ArchiveOptions, StyleGuideExport, TestAttachment, Workiva};
 use export_hyper::{
     ApiError, Config, DocumentExport, ErrorOrigin, ExportSpec, Failure, FailureKind, FileExport,
@@ -181,7 +181,8 @@ async fn get_token(
             TokenStep::Wait(_) => break,
             TokenStep::Transmit(request, ticket) => match requests.send(request).await {
                 Ok(response) => {
-                    problem = Some(token_problem(&response, config));
+                    let error = api_error(&response, config);
+                    problem = Some(token_problem(response.status(), &error, &source));
                     let (head, body) = response.into_parts();
                     let head = Response::from_parts(head, ());
                     source.handle_response(clock::now(), ticket, &head, &body);
@@ -199,14 +200,15 @@ async fn get_token(
 }
 
 /// The problem of a response that has no token and does not reject the credentials.
-fn token_problem(response: &Response<Vec<u8>>, config: &Config) -> Problem {
-    let status = response.status();
-    match api_error(response, config) {
-        page if page.origin() == ErrorOrigin::Gateway => gateway_problem(format!(
+fn token_problem(status: StatusCode, error: &ApiError, source: &TokenSource) -> Problem {
+    if error.origin() == ErrorOrigin::Gateway {
+        return gateway_problem(format!(
             "cannot get a token: a proxy or gateway responded ({status}) instead of Workiva"
-        )),
-        error => Problem::new(Exit::Failed, format!("cannot get a token: {status}: {error}")),
+        ));
     }
+    let error = error.to_string();
+    let message = format!("cannot get a token: {status}: {}", source.mask(&error));
+    Problem::new(Exit::Failed, message)
 }
 
 fn credential_problem(failure: &Failure) -> Problem {
@@ -224,7 +226,8 @@ async fn send_token(requests: &Requests, token: &Token, config: &Config) -> Resu
     match requests.send(request).await {
         Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
             let error = api_error(&response, config);
-            let message = format!("the API rejected the token: {error}");
+            let error = error.to_string();
+            let message = format!("the API rejected the token: {}", token.mask(&error));
             Err(Problem::new(Exit::Unauthorized, message)
                 .advise("it has expired, or is for another --region: get a new one"))
         }

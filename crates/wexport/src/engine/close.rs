@@ -17,6 +17,7 @@ use crate::output::{Upload, UploadEnd};
 use crate::problem::{Exit, Problem};
 use crate::receipt::Receipt;
 use crate::state::{Row, RowEnd};
+use crate::text::redact;
 
 /// The result of closing an export.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ impl RunContext {
             file: file.clone(),
             bytes: artifact.length().unwrap_or_default(),
             media_type: artifact.media_type().map(String::from),
-            operation: Some(artifact.operation().into()),
+            operation: Some(redact(artifact.operation())),
             original_request: artifact.original_request().map(String::from),
         };
         self.done(row, event, RowEnd::Done { file, receipt }).await
@@ -117,7 +118,7 @@ impl RunContext {
             sink.discard().await;
         }
         let operation = error.checkpoint().and_then(|checkpoint| checkpoint.operation());
-        let operation = operation.or_else(|| row.checkpoint.operation()).map(String::from);
+        let operation = operation.or_else(|| row.checkpoint.operation()).map(redact);
         let problem = explain(error, &self.explain_context(&row, operation));
         let is_systemic = error.job().is_some_and(is_systemic);
         self.fail(row, problem, is_systemic).await

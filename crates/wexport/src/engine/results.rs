@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::problem::Problem;
 use crate::state::{RowResult, RunStore};
+use crate::text::json;
 
 /// The file, while a batch runs.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Results {
 
 fn line(result: &RowResult) -> Vec<u8> {
     // Serialising strings and numbers does not fail.
-    let mut line = serde_json::to_vec(result).unwrap_or_default();
+    let mut line = json(result).unwrap_or_default().into_bytes();
     line.push(b'\n');
     line
 }

@@ -18,6 +18,7 @@ use crate::output::OutputSink;
 use crate::problem::{Exit, Problem};
 use crate::signals;
 use crate::state::{Row, RowEnd, RowStatus, RunEnd};
+use crate::text::redact;
 use crate::ui::BatchGauges;
 
 /// How a run ended.
@@ -298,7 +299,7 @@ impl Runner {
     /// The problem of a single export that was stopped.
     fn stopped(&self, signal: Exit) -> Result<Problem, Problem> {
         let store = &self.context.store;
-        let operation = store.row(1)?.checkpoint.operation().map(String::from);
+        let operation = store.row(1)?.checkpoint.operation().map(redact);
         let mut problem = Problem::new(signal, stopped_by(signal));
         problem.retry = Some(match (store.id(), &operation) {
             (Some(id), _) => format!("yes: wexport jobs resume {id}"),

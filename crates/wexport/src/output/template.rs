@@ -150,7 +150,10 @@ fn of_artifact(name: &str, artifact: &Artifact) -> Option<String> {
     match name {
         "name" => Some(stem.into()),
         "ext" | "format" => Some(extension.into()),
-        "operation" => artifact.operation().rsplit('/').next().map(segment),
+        "operation" => {
+            let path = artifact.operation().split('?').next()?;
+            path.rsplit('/').next().map(segment)
+        }
         _ => None,
     }
 }

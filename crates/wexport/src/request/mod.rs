@@ -79,7 +79,8 @@ impl ExportRequest {
     pub(crate) fn attach(operation: &str, config: &Config) -> Result<Self, Problem> {
         let job = ExportJob::attach(operation, config)
             .map_err(|error| explain(&ExportError::Attach(error), &Context::default()))?;
-        let id = operation.rsplit('/').next().unwrap_or_default();
+        let path = operation.split(['?', '#']).next().unwrap_or_default();
+        let id = path.rsplit('/').next().unwrap_or_default();
         let subject = Subject { kind: "operation".into(), id: id.into(), ..Subject::default() };
         Ok(Self { job: Box::new(job), subject, warnings: Vec::new() })
     }

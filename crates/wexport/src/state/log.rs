@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 use crate::event::Record;
+use crate::text::json;
 
 /// A log that is open for writing.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl EventLog {
 
     /// Appends an event. Errors are ignored: a job is resumed from its checkpoint, not from its log.
     pub(crate) fn append(&mut self, record: &Record) {
-        if let Ok(mut line) = serde_json::to_string(record) {
+        if let Ok(mut line) = json(record) {
             line.push('\n');
             let _ = self.file.write_all(line.as_bytes());
         }

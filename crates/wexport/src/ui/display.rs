@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::event::Record;
+use crate::text::json;
 
 /// A way of showing events. It must not block for long: the run waits for it.
 pub(crate) trait Display: Send {
@@ -23,7 +24,7 @@ pub(super) struct Json {
 
 impl Display for Json {
     fn show(&mut self, record: &Record) {
-        let Ok(mut line) = serde_json::to_string(record) else { return };
+        let Ok(mut line) = json(record) else { return };
         line.push('\n');
         // A reader that has gone away does not stop the run.
         let _ = match self.to_stderr {

@@ -52,6 +52,25 @@ fn verify_refuses_an_invalid_receipt() {
     assert!(ran.err.contains("is not a receipt"), "{}", ran.err);
 }
 
+/// A receipt may have come with the file, from anybody.
+#[test]
+fn texts_of_a_receipt_do_not_control_the_terminal() {
+    let world = World::new();
+    world.done(&PDF);
+    let mut receipt: Value = serde_json::from_slice(&world.read("a.pdf.receipt.json")).unwrap();
+    receipt["subject"]["id"] = "\u{1b}]0;own\u{7}\u{202e}d1\nall is well".into();
+    receipt["finished"] = "\u{1b}[31mnow".into();
+    fs::write(world.work().join("a.pdf.receipt.json"), receipt.to_string()).unwrap();
+    let ran = world.done(&["verify", "a.pdf"]);
+    assert!(ran.out.contains("?]0;own??d1?all is well"), "{}", ran.out);
+    assert_eq!(ran.out.lines().count(), 1);
+    receipt["sha256"] = "\u{1b}[31mother".into();
+    fs::write(world.work().join("a.pdf.receipt.json"), receipt.to_string()).unwrap();
+    let ran = world.run(&["verify", "a.pdf"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(!ran.err.contains('\u{1b}'), "{}", ran.err);
+}
+
 #[test]
 fn a_resumed_job_writes_its_receipt() {
     let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));

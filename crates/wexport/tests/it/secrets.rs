@@ -1,9 +1,11 @@
 //! No secret and no token is printed or stored.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
+use export_sim::{BodyKind, Endpoint, Fault, Nth, Rule, Scenario};
+use http::StatusCode;
 
 use crate::world::{Ran, World, quick};
 
@@ -126,6 +128,45 @@ fn batch_leaves_no_secret() {
         let id = listed.split(' ').next().unwrap();
         for words in [&["jobs", "show", id][..], &["jobs", "show", id, "--json"]] {
             assert_no_secrets(&world, &world.done(words), &format!("{words:?}"));
+        }
+    }
+}
+
+/// The service repeats what it was sent, in every text that is shown or stored.
+#[test]
+fn repeated_secrets_are_masked() {
+    let error = |sent: &str| {
+        format!(r#"{{"error":"{sent}","message":"no {sent}","details":[{{"message":"{sent}"}}]}}"#)
+    };
+    let refused = |status: u16, sent: &str| Fault::Status {
+        status: StatusCode::from_u16(status).unwrap(),
+        retry_after: None,
+        body: BodyKind::Text(error(sent)),
+    };
+    let failed =
+        r#"{"status":"failed","originalRequest":"a-token","details":[{"message":"a-token"}]}"#;
+    for display in DISPLAYS {
+        for (endpoint, fault) in [
+            (Endpoint::Token, refused(401, "a-secret")),
+            (Endpoint::Submit, refused(400, "a-token")),
+            (Endpoint::Submit, refused(401, "a-token")),
+            (Endpoint::Operation, Fault::Body { body: BodyKind::Text(failed.into()) }),
+            (Endpoint::Download, refused(409, "a-token")),
+        ] {
+            let echoed = format!("{display:?} {endpoint:?}");
+            let headers = BTreeMap::from([("x-request-id".to_owned(), "a-token".to_owned())]);
+            let headers = Fault::Headers { set: headers, remove: Vec::new() };
+            let scenario = Scenario::default()
+                .with_rule(Rule::new(endpoint, fault))
+                .with_rule(Rule::new(Endpoint::Submit, headers));
+            let world = World::with(quick().with_scenario(scenario));
+            let with_token = [("WORKIVA_TOKEN", "a-token"), ("WORKIVA_CLIENT_SECRET", "")];
+            let variables = if endpoint == Endpoint::Token { &[][..] } else { &with_token };
+            let line = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--retries", "1"];
+            let ran = world.run_with(variables, &[&line[..], display].concat());
+            assert_ne!(ran.code, Some(0), "{echoed}");
+            assert!(ran.out.contains("***") || ran.err.contains("***"), "{echoed}: {ran:?}");
+            assert_no_secrets(&world, &ran, &echoed);
         }
     }
 }

@@ -8,7 +8,7 @@ use core::time::Duration;
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, ETAG, LOCATION};
 
-use crate::api_error::{ErrorOrigin, printable};
+use crate::api_error::{ApiError, ErrorOrigin, printable};
 use crate::artifact::{Artifact, Facts};
 use crate::dialect::{Head, OperationFacts, Reading};
 use crate::error::{AttemptError, Error};
@@ -211,6 +211,7 @@ impl ExportJob {
         };
         download.length = length;
         let named = headers.get(CONTENT_DISPOSITION).and_then(headers::file_name);
+        let named = named.map(|name| sent.mask(&name).into_owned());
         download.file_name = named.or_else(|| download.file_name.take());
         let media_type = head.media_type().map(String::from);
         download.media_type = media_type.or_else(|| download.media_type.take());
@@ -271,6 +272,11 @@ impl ExportJob {
         self.wait(now, Duration::ZERO, retry_after, Why::RetryAfter);
     }
 
+    /// What an error response says, without the secrets that were sent.
+    pub(super) fn read_error(&self, sent: &SentRequest, head: &Head<'_>, body: &[u8]) -> ApiError {
+        self.dialect.error(head, body).map_texts(|text| sent.mask(text))
+    }
+
     /// Applies the rules for 4xx and 5xx.
     pub(super) fn apply_error_status(
         &mut self,
@@ -281,7 +287,7 @@ impl ExportJob {
     ) {
         self.in_flight = false;
         let (phase, status) = (sent.phase, received.head.status());
-        let reason = self.dialect.error(&received.head, body);
+        let reason = self.read_error(sent, &received.head, body);
         let origin = reason.origin();
         let is_service = received.retry_after.is_some() || origin == ErrorOrigin::Service;
         let error = AttemptError::Response(status, Box::new(reason));
@@ -328,10 +334,11 @@ impl ExportJob {
         &mut self,
         now: Timestamp,
         head: &Head<'_>,
-        phase: Phase,
+        sent: &SentRequest,
     ) -> (StatusCode, Option<Duration>) {
-        let (status, retry_after) = (head.status(), RetryAfter::of(now, head.headers()));
-        let request_id = event::short_copy(head.headers().get("x-request-id"));
+        let (phase, status) = (sent.phase, head.status());
+        let retry_after = RetryAfter::of(now, head.headers());
+        let request_id = event::short_copy(head.headers().get("x-request-id"), |id| sent.mask(id));
         let wait = retry_after.wait();
         self.events.push(Event::Response { at: now, phase, status, retry_after: wait, request_id });
         if retry_after == RetryAfter::Malformed {

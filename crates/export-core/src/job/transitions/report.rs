@@ -19,6 +19,7 @@ use crate::job::schedule::Why;
 use crate::job::state::State;
 use crate::phase::Phase;
 use crate::time::Timestamp;
+use crate::token::Token;
 
 impl ExportJob {
     /// Starts the budget at the first step, and handles a request whose handle was dropped.
@@ -117,7 +118,7 @@ impl ExportJob {
         head: &Head<'h>,
         sent: &SentRequest,
     ) -> BodyPlan<'h> {
-        let (status, retry_after) = self.observe_head(now, head, sent.phase);
+        let (status, retry_after) = self.observe_head(now, head, sent);
         let first_refusal = status == StatusCode::UNAUTHORIZED && self.refused.is_none();
         if status != StatusCode::UNAUTHORIZED {
             self.refused = None;
@@ -125,7 +126,7 @@ impl ExportJob {
         }
         match (sent.phase, status.as_u16()) {
             (_, 401) if first_refusal && self.target_is_trusted() => {
-                self.refused = Some(sent.token);
+                self.refused = Some(sent.token.as_ref().map(Token::id));
                 self.uncount_send();
                 self.wait(now, Duration::ZERO, retry_after, Why::BackOff);
                 self.in_flight = false;
@@ -142,7 +143,7 @@ impl ExportJob {
                 self.back_off_after_429(now, retry_after);
             }
             (Phase::Submit | Phase::Poll, 200..=299) | (Phase::Poll, 303) => {
-                let reading = self.dialect.read(sent.phase, head, None);
+                let reading = sent.mask_reading(self.dialect.read(sent.phase, head, None));
                 match (sent.phase, reading) {
                     (_, Reading::NeedBody) => {
                         return self.collect_body(now, BodyUse::Reply, head, retry_after);
@@ -202,10 +203,11 @@ impl ExportJob {
         match body_use {
             BodyUse::Discard => {}
             BodyUse::Refusal(head) => {
-                self.refusal = Some(Box::new(self.dialect.error(&head, body)));
+                self.refusal = Some(Box::new(self.read_error(sent, &head, body)));
             }
             BodyUse::Reply(received) => {
                 let reading = self.dialect.read(sent.phase, &received.head, Some(body));
+                let reading = sent.mask_reading(reading);
                 self.apply_reading(now, &received.head, sent, reading, received.retry_after);
             }
             BodyUse::Error(received) => self.apply_error_status(now, sent, &received, body),

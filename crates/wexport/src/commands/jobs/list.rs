@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::state::{
     BatchDb, BatchDir, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, StatusCounts,
 };
-use crate::text::sanitize;
+use crate::text::{json, sanitize};
 
 /// One line of `jobs list --json`.
 #[derive(Serialize)]
@@ -104,5 +104,5 @@ fn text_line(id: &str, status: &str, rest: &str) -> Line {
 }
 
 fn json_line(listed: &Listed<'_>, id: &str) -> Line {
-    Line(id.into(), serde_json::to_string(listed).unwrap_or_default() + "\n")
+    Line(id.into(), json(listed).unwrap_or_default() + "\n")
 }

@@ -6,7 +6,7 @@ use super::Out;
 use crate::event::{Event, Record};
 use crate::problem::{Exit, Problem};
 use crate::state::{BatchDb, BatchDir, Found, Job, RowEnd, RowResult, RunEnd, StateDir};
-use crate::text::sanitize;
+use crate::text::{json, sanitize};
 use crate::ui::sentence;
 
 /// Shows what happened to a job, a batch, or an export of a batch.
@@ -110,7 +110,7 @@ fn print_records(
 ) -> Result<(), Problem> {
     for record in events {
         let record = record.map_err(unreadable)?;
-        if let Ok(line) = serde_json::to_string(&record) {
+        if let Ok(line) = json(&record) {
             out(&format!("{line}\n"))?;
         }
     }
