@@ -27,7 +27,7 @@ struct Settings {
     base_url: String,
     origins: Origins,
     /// The version of the service's API, by the name that its dialect knows.
-    api_version: Option<&'static str>,
+    api_version: Option<String>,
     resubmit: Resubmit,
     pace: Pace,
     limits: Limits,
@@ -82,7 +82,7 @@ impl Config {
     }
 
     /// Sets the version of the API, by the name that its dialect knows.
-    pub(crate) fn with_version_name(mut self, name: &'static str) -> Self {
+    pub(crate) fn with_version_name(mut self, name: String) -> Self {
         self.settings().api_version = Some(name);
         self
     }
@@ -131,8 +131,8 @@ impl Config {
     }
 
     /// The version of the API, by the name that its dialect knows; `None` for its default.
-    pub(crate) fn version_name(&self) -> Option<&'static str> {
-        self.0.api_version
+    pub(crate) fn version_name(&self) -> Option<&str> {
+        self.0.api_version.as_deref()
     }
 
     /// When a submit that may have arrived is sent again.

@@ -237,10 +237,14 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let resolving = self.system.call(name);
+        let resolving = self.system.call(name.clone());
         let steps = self.steps.clone();
         Box::pin(async move {
-            let addresses: Vec<SocketAddr> = resolving.await?.collect();
+            // The system's error does not name the host.
+            let fail = |error: io::Error| {
+                io::Error::new(error.kind(), format!("cannot resolve {name}: {error}"))
+            };
+            let addresses: Vec<SocketAddr> = resolving.await.map_err(fail)?.collect();
             steps.record(|| ConnectStep::Name(Ok(addresses.iter().map(SocketAddr::ip).collect())));
             Ok(addresses.into_iter())
         })

@@ -189,7 +189,7 @@ impl Submit {
         let mails = serde_json::from_str(saved.body.get()).is_ok_and(|json| asks_for_mail(&json));
         let route = Route::of_path(&saved.path)
             .map(|(route, _)| route)
-            .filter(|route| route.version == version);
+            .filter(|route| route.version == version.paths());
         Ok(Self {
             uri,
             path,
@@ -240,7 +240,8 @@ impl Dialect for Workiva {
             Some(target) if phase == Phase::Poll => self.route_of_operation(target),
             _ => self.operations(),
         };
-        headers.extend(route.and_then(Route::version_header).map(|v| (X_VERSION, v)));
+        let version = route.and_then(|route| route.version_header(self.version));
+        headers.extend(version.map(|version| (X_VERSION, version)));
         if phase != Phase::Fetch {
             headers.insert(ACCEPT, JSON);
         }
@@ -348,6 +349,20 @@ mod tests {
             assert_eq!(version(api, "/platform/v1/operations/1"), "2022-01-01");
             assert_eq!(version(api, "/prototype/platform/operations/1"), "2022-01-01");
             assert_eq!(version(api, "/elsewhere/1"), api.as_str());
+        }
+    }
+
+    #[test]
+    fn later_version_has_the_newest_paths() {
+        let config = config().with_api_version("2029-06-01".parse().unwrap());
+        let workiva = Workiva::new(&ExportSpec::graph_report("r1"), &config).unwrap();
+        for workiva in [Workiva::restore(&workiva.save(), &config).unwrap(), workiva] {
+            let request = workiva.request(Phase::Submit, None);
+            assert_eq!(request.uri().path(), "/wk/graph/reports/r1/export");
+            assert_eq!(request.headers()[X_VERSION], "2029-06-01");
+            let operation = workiva.operation_url("1").unwrap().parse().unwrap();
+            let request = workiva.request(Phase::Poll, Some(&operation));
+            assert_eq!(request.headers()[X_VERSION], "2029-06-01");
         }
     }
 

@@ -15,7 +15,7 @@ mod token;
 
 pub use self::dialect::Workiva;
 pub use self::saved::RestoreError;
-pub use self::settings::{ApiVersion, Region, UnknownName};
+pub use self::settings::{ApiVersion, Region, UnknownName, VersionDate};
 pub use self::spec::{
     ArchiveOptions, DocumentDocxOptions, DocumentExport, DocumentPdfOptions, DocumentXhtmlOptions,
     ExportOption, ExportPrecision, ExportSpec, FileExport, ItemKind, OptionValue, PageOrientation,

@@ -39,14 +39,11 @@ pub(super) struct Route {
     pub(super) version: ApiVersion,
     /// The path, with the names of the ids in braces.
     pub(super) path: &'static str,
-    /// The value of the `X-Version` header, if it is sent.
-    pub(super) header: Option<&'static str>,
+    /// Whether the `X-Version` header is sent.
+    pub(super) has_header: bool,
     /// The announced end.
     pub(super) sunset: Option<Sunset>,
 }
-
-const OLD: Option<&str> = Some(V2022_01_01.as_str());
-const NEW: Option<&str> = Some(V2026_01_01.as_str());
 
 const DEPRECATED: Timestamp = Timestamp::from_date(2026, 2, 12);
 
@@ -96,43 +93,43 @@ const fn general_ends(endpoint: &'static str, successor: &'static str) -> Option
 /// or the other way round, is answered with 404 (observed).
 #[rustfmt::skip]
 pub(super) const ROUTES: &[Route] = &[
-    route(File,             V2022_01_01, OLD,  FILE_ENDS,      "/prototype/platform/files/{fileId}/export"),
-    route(Container,        V2022_01_01, OLD,  CONTAINER_ENDS, "/prototype/platform/files/export"),
-    route(Document,         V2022_01_01, OLD,  DOCUMENT_ENDS,  "/platform/v1/documents/{documentId}/export"),
-    route(Spreadsheet,      V2022_01_01, OLD,  SPREADSHEET_ENDS, "/platform/v1/spreadsheets/{spreadsheetId}/export"),
-    route(Presentation,     V2022_01_01, OLD,  PRESENTATION_ENDS, "/platform/v1/presentations/{presentationId}/export"),
-    route(Operation,        V2022_01_01, OLD,  OPERATION_ENDS, "/platform/v1/operations/{operationId}"),
-    route(Operation,        V2022_01_01, OLD,  PROTOTYPE_OPERATION_ENDS, "/prototype/platform/operations/{operationId}"),
-    route(Token,            V2022_01_01, None, None,           "/iam/v1/oauth2/token"),
+    route(File,             V2022_01_01, true,  FILE_ENDS,      "/prototype/platform/files/{fileId}/export"),
+    route(Container,        V2022_01_01, true,  CONTAINER_ENDS, "/prototype/platform/files/export"),
+    route(Document,         V2022_01_01, true,  DOCUMENT_ENDS,  "/platform/v1/documents/{documentId}/export"),
+    route(Spreadsheet,      V2022_01_01, true,  SPREADSHEET_ENDS, "/platform/v1/spreadsheets/{spreadsheetId}/export"),
+    route(Presentation,     V2022_01_01, true,  PRESENTATION_ENDS, "/platform/v1/presentations/{presentationId}/export"),
+    route(Operation,        V2022_01_01, true,  OPERATION_ENDS, "/platform/v1/operations/{operationId}"),
+    route(Operation,        V2022_01_01, true,  PROTOTYPE_OPERATION_ENDS, "/prototype/platform/operations/{operationId}"),
+    route(Token,            V2022_01_01, false, None,           "/iam/v1/oauth2/token"),
 
-    route(File,             V2026_01_01, NEW,  None,           "/files/{fileId}/export"),
-    route(Document,         V2026_01_01, NEW,  None,           "/documents/{documentId}/export"),
-    route(Spreadsheet,      V2026_01_01, NEW,  None,           "/spreadsheets/{spreadsheetId}/export"),
-    route(Presentation,     V2026_01_01, NEW,  None,           "/presentations/{presentationId}/export"),
-    route(StyleGuide,       V2026_01_01, NEW,  None,           "/content/styleGuides/{styleGuideId}/export"),
-    route(GraphReport,      V2026_01_01, NEW,  None,           "/graph/reports/{reportId}/export"),
-    route(TestForm,         V2026_01_01, NEW,  None,           "/testForms/{testFormId}/export"),
-    route(PhaseAttachment,  V2026_01_01, NEW,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/attachments/{attachmentId}/export"),
-    route(MatrixAttachment, V2026_01_01, NEW,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/attachments/{attachmentId}/export"),
-    route(SampleAttachment, V2026_01_01, NEW,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/samples/{sampleId}/attachments/{attachmentId}/export"),
-    route(Operation,        V2026_01_01, NEW,  None,           "/operations/{operationId}"),
-    route(Token,            V2026_01_01, NEW,  None,           "/oauth2/token"),
+    route(File,             V2026_01_01, true,  None,           "/files/{fileId}/export"),
+    route(Document,         V2026_01_01, true,  None,           "/documents/{documentId}/export"),
+    route(Spreadsheet,      V2026_01_01, true,  None,           "/spreadsheets/{spreadsheetId}/export"),
+    route(Presentation,     V2026_01_01, true,  None,           "/presentations/{presentationId}/export"),
+    route(StyleGuide,       V2026_01_01, true,  None,           "/content/styleGuides/{styleGuideId}/export"),
+    route(GraphReport,      V2026_01_01, true,  None,           "/graph/reports/{reportId}/export"),
+    route(TestForm,         V2026_01_01, true,  None,           "/testForms/{testFormId}/export"),
+    route(PhaseAttachment,  V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/attachments/{attachmentId}/export"),
+    route(MatrixAttachment, V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/attachments/{attachmentId}/export"),
+    route(SampleAttachment, V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/samples/{sampleId}/attachments/{attachmentId}/export"),
+    route(Operation,        V2026_01_01, true,  None,           "/operations/{operationId}"),
+    route(Token,            V2026_01_01, true,  None,           "/oauth2/token"),
 ];
 
 const fn route(
     endpoint: Endpoint,
     version: ApiVersion,
-    header: Option<&'static str>,
+    has_header: bool,
     sunset: Option<Sunset>,
     path: &'static str,
 ) -> Route {
-    Route { endpoint, version, path, header, sunset }
+    Route { endpoint, version, path, has_header, sunset }
 }
 
 impl Endpoint {
     /// The route that is requested in an API version, if that version has the endpoint.
     pub(super) fn in_version(self, version: ApiVersion) -> Option<&'static Route> {
-        ROUTES.iter().find(|route| route.endpoint == self && route.version == version)
+        ROUTES.iter().find(|route| route.endpoint == self && route.version == version.paths())
     }
 
     /// The OAuth scope that the service requires; empty if it requires none.
@@ -203,9 +200,11 @@ impl Route {
         })
     }
 
-    /// The value of the `X-Version` header, if it is sent.
-    pub(super) fn version_header(&self) -> Option<HeaderValue> {
-        self.header.map(HeaderValue::from_static)
+    /// The value of the `X-Version` header, if it is sent: the requested version, if it has this path.
+    pub(super) fn version_header(&self, requested: ApiVersion) -> Option<HeaderValue> {
+        let version = if requested.paths() == self.version { requested } else { self.version };
+        let value = HeaderValue::from_str(version.as_str()).ok();
+        value.filter(|_| self.has_header)
     }
 
     fn ids_in(&self, path: &str) -> Option<Vec<String>> {

@@ -1,5 +1,6 @@
 //! API versions and regions, and what they add to [`Config`].
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
@@ -10,36 +11,78 @@ use crate::config::Config;
 
 /// A version of the API. It decides the paths and the value of the `X-Version` header.
 ///
+/// A version that is newer than this release is parsed from its date. Its paths are assumed to be
+/// those of the newest known version.
+///
 /// ```
 /// use export_core::workiva::ApiVersion;
 ///
 /// assert_eq!(ApiVersion::default().as_str(), "2022-01-01");
 /// assert_eq!("2026-01-01".parse(), Ok(ApiVersion::V2026_01_01));
+/// let newer: ApiVersion = "2028-07-01".parse()?;
+/// assert_eq!(newer.as_str(), "2028-07-01");
+/// # Ok::<(), export_core::workiva::UnknownName>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Cow<'_, str>", into = "String")]
 #[non_exhaustive]
 pub enum ApiVersion {
     /// `2022-01-01`, the service's own default.
     #[default]
-    #[serde(rename = "2022-01-01")]
     V2022_01_01,
     /// `2026-01-01`, with the successors of the endpoints that are deprecated in 2022-01-01.
-    #[serde(rename = "2026-01-01")]
     V2026_01_01,
+    /// A version that is newer than this release.
+    Newer(VersionDate),
+}
+
+/// The date of an [`ApiVersion`] that is newer than this release. It is parsed as part of one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VersionDate([u8; 10]);
+
+impl VersionDate {
+    /// A date in the form `2026-01-01`, after that of the newest known version.
+    fn parse(text: &str) -> Option<Self> {
+        let date: [u8; 10] = text.as_bytes().try_into().ok()?;
+        let is_digit_or_dash = |(at, byte): (usize, &u8)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        };
+        let month_and_day = (text.get(5..7)?, text.get(8..10)?);
+        let is_date = date.iter().enumerate().all(is_digit_or_dash)
+            && ("01".."13").contains(&month_and_day.0)
+            && ("01".."32").contains(&month_and_day.1);
+        (is_date && text > ApiVersion::V2026_01_01.as_str()).then_some(Self(date))
+    }
+}
+
+impl fmt::Debug for VersionDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(core::str::from_utf8(&self.0).unwrap_or_default())
+    }
 }
 
 impl ApiVersion {
     /// The name of the version, a date.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::V2022_01_01 => "2022-01-01",
             Self::V2026_01_01 => "2026-01-01",
+            Self::Newer(date) => core::str::from_utf8(&date.0).unwrap_or_default(),
         }
     }
 
-    /// All versions, oldest first.
+    /// The known versions, oldest first.
     pub(super) const ALL: [Self; 2] = [Self::V2022_01_01, Self::V2026_01_01];
+
+    /// The known version whose paths it has.
+    pub(super) const fn paths(self) -> Self {
+        match self {
+            Self::Newer(_) => Self::V2026_01_01,
+            known => known,
+        }
+    }
 }
 
 impl fmt::Display for ApiVersion {
@@ -52,9 +95,25 @@ impl FromStr for ApiVersion {
     type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, UnknownName> {
-        let known = "2022-01-01, 2026-01-01";
+        let known = "2022-01-01, 2026-01-01, or a later date";
         let found = Self::ALL.into_iter().find(|version| version.as_str() == name);
-        found.ok_or_else(|| UnknownName { given: name.into(), known })
+        found
+            .or_else(|| VersionDate::parse(name).map(Self::Newer))
+            .ok_or_else(|| UnknownName { given: name.into(), known })
+    }
+}
+
+impl TryFrom<Cow<'_, str>> for ApiVersion {
+    type Error = UnknownName;
+
+    fn try_from(name: Cow<'_, str>) -> Result<Self, UnknownName> {
+        name.parse()
+    }
+}
+
+impl From<ApiVersion> for String {
+    fn from(version: ApiVersion) -> Self {
+        version.as_str().into()
     }
 }
 
@@ -136,7 +195,7 @@ impl FromStr for Region {
     type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, UnknownName> {
-        let found = Self::ALL.into_iter().find(|region| region.as_str() == name);
+        let found = Self::ALL.into_iter().find(|region| region.as_str().eq_ignore_ascii_case(name));
         found.ok_or_else(|| UnknownName { given: name.into(), known: "us, eu, apac" })
     }
 }
@@ -153,14 +212,13 @@ impl Config {
     /// Sets the version of the API. **2022-01-01** by default.
     #[must_use]
     pub fn with_api_version(self, version: ApiVersion) -> Self {
-        self.with_version_name(version.as_str())
+        self.with_version_name(version.as_str().into())
     }
 
     /// The version of the API.
     #[must_use]
     pub fn api_version(&self) -> ApiVersion {
-        let named = |version: &ApiVersion| Some(version.as_str()) == self.version_name();
-        ApiVersion::ALL.into_iter().find(named).unwrap_or_default()
+        self.version_name().and_then(|name| name.parse().ok()).unwrap_or_default()
     }
 
     /// Settings for a region: its base URL, and its [other origins](Region::allowed_origins) allowed.
@@ -204,7 +262,38 @@ mod tests {
         }
         for region in Region::ALL {
             assert_eq!(region.to_string().parse(), Ok(region));
+            assert_eq!(region.to_string().to_uppercase().parse(), Ok(region));
             assert_eq!(serde_json::to_value(region).unwrap(), region.as_str());
+        }
+    }
+
+    #[test]
+    fn later_version_is_a_date() {
+        for date in ["2026-01-02", "2027-12-31", "9999-06-30"] {
+            let version: ApiVersion = date.parse().unwrap();
+            assert_eq!(
+                (version.to_string().as_str(), version.paths()),
+                (date, ApiVersion::V2026_01_01)
+            );
+            assert_eq!(serde_json::to_value(version).unwrap(), date);
+            assert_eq!(serde_json::from_value::<ApiVersion>(date.into()).unwrap(), version);
+            let config = Config::for_region(Region::Us).with_api_version(version);
+            assert_eq!(config.api_version(), version);
+        }
+        for text in [
+            "2025-12-31",
+            "2027-13-01",
+            "2027-00-01",
+            "2027-01-32",
+            "2027-1-1",
+            "2027-01-010",
+            "2027/01/01",
+            "2027-01-0\n",
+            "latest",
+            "",
+            "２０２７-",
+        ] {
+            assert!(text.parse::<ApiVersion>().is_err(), "{text}");
         }
     }
 
@@ -212,7 +301,7 @@ mod tests {
     fn unknown_name_error_lists_the_known_ones() {
         assert_eq!(
             "2024-01-01".parse::<ApiVersion>().unwrap_err().to_string(),
-            "unknown name \"2024-01-01\": expected one of 2022-01-01, 2026-01-01"
+            "unknown name \"2024-01-01\": expected one of 2022-01-01, 2026-01-01, or a later date"
         );
         assert_eq!(
             "mars".parse::<Region>().unwrap_err().to_string(),

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::errors;
 use super::json::{NotJson, is_other_than_json, parse_object};
 use super::lenient::{Number, Text};
-use super::routes::{Endpoint, Route};
+use super::routes::Endpoint;
 use crate::api_error::{ApiError, ErrorOrigin};
 use crate::config::Config;
 use crate::dialect::Head;
@@ -59,7 +59,7 @@ impl TokenEndpoint for ClientCredentials {
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let version = route.and_then(Route::version_header);
+        let version = route.and_then(|route| route.version_header(self.config.api_version()));
         headers.extend(version.map(|version| (HeaderName::from_static("x-version"), version)));
         request
     }

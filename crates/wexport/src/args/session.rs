@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use export_hyper::{ApiVersion, Region};
 
-use super::values::{DurationArg, RateArg};
+use super::values::{CountArg, DurationArg, RateArg};
 
 /// The flags of connection, credentials, display and state.
 #[derive(Clone, Debug, Default, Args)]
@@ -68,7 +68,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "URL", hide_short_help = true)]
     pub(crate) allow_origin: Vec<String>,
 
-    /// API version: 2026-01-01 or 2022-01-01 [env: WEXPORT_API_VERSION]
+    /// API version: 2026-01-01, 2022-01-01, or a later date [env: WEXPORT_API_VERSION]
     /// [default: 2026-01-01]
     #[arg(long, value_name = "DATE", hide_short_help = true)]
     pub(crate) api_version: Option<ApiVersion>,
@@ -122,7 +122,7 @@ pub(crate) struct ConnectionArgs {
 
     /// Maximum number of consecutive retries [env: WEXPORT_RETRIES] [default: 10]
     #[arg(long, value_name = "COUNT", hide_short_help = true)]
-    pub(crate) retries: Option<u32>,
+    pub(crate) retries: Option<CountArg>,
 
     /// Config file [env: WEXPORT_CONFIG] [default: by platform]
     #[arg(long, value_name = "FILE", hide_short_help = true)]

@@ -39,6 +39,24 @@ impl fmt::Display for DurationArg {
     }
 }
 
+/// A number of times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CountArg(pub(crate) u32);
+
+impl FromStr for CountArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        text.parse().map(Self).map_err(|_| "expected a whole number such as 10")
+    }
+}
+
+impl fmt::Display for CountArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A rate: `5/s`, `90/m`, or `5` for `5/s`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct RateArg {

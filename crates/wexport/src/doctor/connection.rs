@@ -183,7 +183,11 @@ impl Walk {
 }
 
 fn name_problem(host: &str, failure: &Failure) -> Problem {
-    network_problem(format!("cannot resolve {host}: {}", reason(failure))).advise(
+    let reason = reason(failure);
+    // The error of the resolver says it too; one of a proxy or a timeout does not.
+    let what = format!("cannot resolve {host}: ");
+    let reason = reason.strip_prefix(&what).unwrap_or(&reason);
+    network_problem(format!("{what}{reason}")).advise(
         "check the name and this machine's DNS settings; some networks resolve external names only \
          through a proxy",
     )

@@ -10,7 +10,7 @@ use export_hyper::{
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue};
 
-use super::{Service, Settings};
+use super::{Service, Settings, setting};
 use crate::problem::{Exit, Problem};
 
 const USER_AGENT_VALUE: HeaderValue =
@@ -33,8 +33,13 @@ impl Settings {
         let allowed = &self.allowed_origins;
         let config = allowed.value.iter().try_fold(config, |config, origin| {
             let fail = |error| {
-                let source = &allowed.source;
-                Problem::usage(format!("invalid value '{origin}' for '{source}': {error}"))
+                // What a URL has before an `@` may be a password.
+                let given = match origin.contains('@') {
+                    true => String::new(),
+                    false => format!(" '{origin}'"),
+                };
+                let setting = allowed.source.setting(&setting::ALLOW_ORIGIN);
+                Problem::usage(format!("invalid value{given} for {setting}: {error}"))
             };
             config.with_allowed_origin(origin).map_err(fail)
         })?;
@@ -104,8 +109,8 @@ impl Settings {
 
     fn base_url_problem(&self, error: &UrlError) -> Problem {
         // The message does not contain the URL, which may contain a password.
-        let source = &self.service.source;
-        Problem::usage(format!("invalid base URL in '{source}': {error}"))
+        let setting = self.service.source.setting(&setting::BASE_URL);
+        Problem::usage(format!("invalid base URL in {setting}: {error}"))
             .advise("expected an https URL such as https://api.eu.wdesk.com")
     }
 }

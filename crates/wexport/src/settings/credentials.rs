@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::command;
 use super::secret::{self, SecretError};
 use super::setting::{self, Sourced, ValueSource};
-use super::sources::Sources;
+use super::sources::{Sources, expand_home};
 use crate::args::CredentialArgs;
 use crate::problem::{Exit, Problem};
 
@@ -138,10 +138,10 @@ impl CredentialPlan {
     ) -> Result<Vec<(&'static str, CredentialSource)>, Problem> {
         let variables: [(&'static str, FromVariable); 4] = [
             (setting::TOKEN, CredentialSource::Token),
-            ("WORKIVA_TOKEN_FILE", |path| CredentialSource::TokenFile(PathBuf::from(&*path))),
+            ("WORKIVA_TOKEN_FILE", |path| CredentialSource::TokenFile(expand_home(&path))),
             (setting::CLIENT_SECRET, CredentialSource::ClientSecret),
             ("WORKIVA_CLIENT_SECRET_FILE", |path| {
-                CredentialSource::ClientSecretFile(PathBuf::from(&*path))
+                CredentialSource::ClientSecretFile(expand_home(&path))
             }),
         ];
         let ignored = if flags.client_id.is_some() { 2 } else { 0 };
@@ -155,14 +155,11 @@ impl CredentialPlan {
     fn from_file(
         sources: &Sources<'_>,
     ) -> Result<Option<(CredentialSource, ValueSource)>, Problem> {
-        if let Some(found) = sources.get(None::<String>, &setting::TOKEN_FILE)? {
-            return Ok(Some((CredentialSource::TokenFile(found.value.into()), found.source)));
+        if let Some(found) = sources.path(&setting::TOKEN_FILE)? {
+            return Ok(Some((CredentialSource::TokenFile(found.value), found.source)));
         }
-        if let Some(found) = sources.get(None::<String>, &setting::CLIENT_SECRET_FILE)? {
-            return Ok(Some((
-                CredentialSource::ClientSecretFile(found.value.into()),
-                found.source,
-            )));
+        if let Some(found) = sources.path(&setting::CLIENT_SECRET_FILE)? {
+            return Ok(Some((CredentialSource::ClientSecretFile(found.value), found.source)));
         }
         let command = sources.credential_command()?;
         Ok(command.map(|found| (CredentialSource::Command(found.value), found.source)))
@@ -248,11 +245,29 @@ impl CredentialPlan {
         })
     }
 
+    /// The problem of a file that does not exist. Its name is not repeated, since it may be the secret
+    /// itself in the place of its file.
+    fn no_such_file(&self, path: &Path) -> Problem {
+        let names = match self.secret.value {
+            CredentialSource::TokenFile(_) => &setting::TOKEN_FILE,
+            _ => &setting::CLIENT_SECRET_FILE,
+        };
+        let setting = self.secret.source.setting(names);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.map_or("the working directory".into(), Path::to_string_lossy);
+        Problem::new(Exit::Local, format!("{folder} has no file with the name in {setting}"))
+    }
+
     /// Opens the file of a secret. If other users can read it, warns or fails.
     fn open(&self, path: &Path, warn: &mut dyn FnMut(String)) -> Result<File, Problem> {
         let name = path.display();
         let fail = |error| Problem::local(format!("cannot read {name}"), &error);
-        let file = File::open(path).map_err(fail)?;
+        let file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if !matches!(self.secret.source, ValueSource::Flag(_)) => {
+                self.no_such_file(path)
+            }
+            _ => fail(error),
+        })?;
         if is_readable_by_others(&file).map_err(fail)? {
             let message = format!("other users can read {name}");
             if self.strict_permissions {

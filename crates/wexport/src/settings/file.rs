@@ -95,6 +95,11 @@ impl ConfigFile {
         (!self.path.as_os_str().is_empty()).then(|| self.path.clone())
     }
 
+    /// The folder of the file.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or_else(|| Path::new(""))
+    }
+
     /// A string, an integer or a boolean, as text.
     pub(super) fn text(&self, key: &str) -> Result<Option<Sourced<String>>, Problem> {
         let Some((value, source)) = self.get(key) else { return Ok(None) };

@@ -18,7 +18,7 @@ pub(crate) use self::credentials::{CredentialPlan, CredentialSource, LoadedCrede
 pub(crate) use self::setting::Sourced;
 pub(crate) use self::sources::Environment;
 use self::sources::Sources;
-use crate::args::{DurationArg, RateArg, ResubmitArg, Session};
+use crate::args::{CountArg, DurationArg, RateArg, ResubmitArg, Session};
 use crate::clock;
 use crate::problem::Problem;
 
@@ -40,7 +40,7 @@ pub(crate) struct Settings {
     /// The rate limits of the service, if the user knows them.
     pub(crate) poll_rate: Option<Sourced<RateArg>>,
     pub(crate) submit_rate: Option<Sourced<RateArg>>,
-    pub(crate) retries: Sourced<u32>,
+    pub(crate) retries: Sourced<CountArg>,
     pub(crate) credentials: CredentialPlan,
     /// `None` if no state is kept.
     pub(crate) state: Option<Sourced<PathBuf>>,
@@ -159,7 +159,11 @@ impl Settings {
             )?,
             poll_rate: sources.get(flags.poll_rate, &setting::POLL_RATE)?,
             submit_rate: sources.get(flags.submit_rate, &setting::SUBMIT_RATE)?,
-            retries: sources.get_or(flags.retries, &setting::RETRIES, limits.max_failures)?,
+            retries: sources.get_or(
+                flags.retries,
+                &setting::RETRIES,
+                CountArg(limits.max_failures),
+            )?,
             credentials: CredentialPlan::resolve(credentials, sources, command_timeout)?,
             state: sources.state(state)?,
             deny_deprecated: flags.deny_deprecated,
@@ -195,6 +199,6 @@ impl Settings {
             .with_min_poll_interval(poll_interval)
             .with_max_poll_interval(defaults.max_poll_interval.max(poll_interval))
             .with_backoff_base(defaults.backoff_base.min(poll_interval))
-            .with_max_failures(self.retries.value)
+            .with_max_failures(self.retries.value.0)
     }
 }

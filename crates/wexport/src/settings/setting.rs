@@ -34,6 +34,16 @@ impl ValueSource {
     }
 }
 
+impl ValueSource {
+    /// The setting as it was named there: `'--retries'`, or `'retries' in /etc/wexport.toml`.
+    pub(super) fn setting(&self, names: &Names) -> String {
+        match self {
+            Self::Profile(place) | Self::File(place) => format!("'{}' in {place}", names.key),
+            _ => format!("'{self}'"),
+        }
+    }
+}
+
 impl fmt::Display for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -105,13 +105,13 @@ impl<'a> Sources<'a> {
         match value.parse() {
             Ok(value) => Ok(Some(Sourced { value, source })),
             Err(error) => {
-                let name = match &source {
-                    ValueSource::Profile(_) | ValueSource::File(_) => {
-                        format!("'{}' in {source}", names.key)
-                    }
-                    _ => format!("'{source}'"),
+                // A secret may be under the wrong key of the file.
+                let given = match &source {
+                    ValueSource::Profile(_) | ValueSource::File(_) => String::new(),
+                    _ => format!(" '{value}'"),
                 };
-                Err(Problem::usage(format!("invalid value '{value}' for {name}: {error}")))
+                let setting = source.setting(names);
+                Err(Problem::usage(format!("invalid value{given} for {setting}: {error}")))
             }
         }
     }
@@ -159,7 +159,27 @@ impl<'a> Sources<'a> {
             return Ok(Sourced { value: flag.to_vec(), source: ValueSource::Flag(names.flag) });
         }
         let Sourced { value, source } = self.list(&[], names)?;
-        Ok(Sourced { value: value.into_iter().map(PathBuf::from).collect(), source })
+        let value = value.iter().map(|path| self.absolute(path, &source)).collect();
+        Ok(Sourced { value, source })
+    }
+
+    /// A path that is set in a variable or in the config file. One of the file is relative to its
+    /// folder: cron and others start the program in another one.
+    pub(super) fn absolute(&self, path: &str, source: &ValueSource) -> PathBuf {
+        let path = expand_home(path);
+        match source {
+            ValueSource::Profile(_) | ValueSource::File(_) => self.file.folder().join(path),
+            _ => path,
+        }
+    }
+
+    /// The path of a setting from a variable, or else from the config file.
+    pub(super) fn path(&self, names: &Names) -> Result<Option<Sourced<PathBuf>>, Problem> {
+        let found = self.get(None::<String>, names)?;
+        Ok(found.map(|Sourced { value, source }| {
+            let value = self.absolute(&value, &source);
+            Sourced { value, source }
+        }))
     }
 
     /// The region or the base URL, whichever has precedence.
@@ -207,13 +227,24 @@ impl<'a> Sources<'a> {
         if flags.no_state {
             return Ok(None);
         }
-        let found = self.get(flags.folder.clone(), &setting::STATE)?;
-        found.map_or_else(default_state, |found| Ok(Some(found)))
+        if let Some(folder) = &flags.folder {
+            let source = ValueSource::Flag(setting::STATE.flag);
+            return Ok(Some(Sourced { value: folder.clone(), source }));
+        }
+        self.path(&setting::STATE)?.map_or_else(default_state, |found| Ok(Some(found)))
     }
 
     /// The words of `credential_command` in the config file.
     pub(super) fn credential_command(&self) -> Result<Option<Sourced<Vec<String>>>, Problem> {
         self.file.list(setting::CREDENTIAL_COMMAND.key)
+    }
+}
+
+/// Replaces a leading `~/`, which a shell does not replace in a file or behind `=`.
+pub(crate) fn expand_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), etcetera::home_dir()) {
+        (Some(rest), Ok(home)) => home.join(rest),
+        _ => path.into(),
     }
 }
 

@@ -52,6 +52,15 @@ fn old_api_version_has_its_own_paths_and_a_warning() {
     assert_eq!(ran.out, "");
 }
 
+/// A version of the service that is newer than this program.
+#[test]
+fn later_api_version_is_sent() {
+    let world = World::new();
+    let ran = world.done(&["graph-report", "r1", "--dry-run", "--api-version", "2028-07-01"]);
+    assert!(ran.out.starts_with("POST /graph/reports/r1/export HTTP/1.1"), "{}", ran.out);
+    assert!(ran.out.contains("x-version: 2028-07-01"), "{}", ran.out);
+}
+
 #[test]
 fn deny_deprecated_sends_nothing() {
     let world = World::new();

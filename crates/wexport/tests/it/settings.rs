@@ -44,6 +44,8 @@ fn flags_override_variables_profiles_and_the_file() {
     assert_host(&dry_run(CONFIG, &apac, &["--region", "us"]), "api.app.wdesk.com");
     assert_host(&dry_run(CONFIG, &apac, &["--base-url", "https://x.example"]), "x.example");
     assert_host(&dry_run(CONFIG, &[("WEXPORT_REGION", "")], &[]), "api.eu.wdesk.com");
+    assert_host(&dry_run("region = \"EU\"", &[], &[]), "api.eu.wdesk.com");
+    assert_host(&dry_run("", &[], &["--region", "APAC"]), "api.apac.wdesk.com");
 }
 
 #[test]
@@ -61,6 +63,9 @@ fn invalid_config_files_are_rejected() {
         ("a = \"hunter2", &[]),
         ("retries = [1]", &[]),
         ("timeout = \"soon\"", &[]),
+        ("retries = \"hunter2\"", &[]),
+        ("allow_origin = [\"https://u:hunter2@h.example\"]", &[]),
+        ("base_url = \"https://u:hunter2@h.example\"", &[]),
         ("[profile]\na = 1", &[]),
         (CONFIG, &["--profile", "nightly"]),
         ("", &["--config", "nowhere.toml"]),
@@ -129,6 +134,42 @@ fn credentials_come_from_variables_files_and_stdin() {
     assert_eq!(ran.code, Some(4), "{}", ran.err);
     let (_, ran) = run_with_credentials(&[], &["--token-stdin"], " \n");
     assert_eq!(ran.code, Some(2), "{}", ran.err);
+}
+
+/// cron starts the program in another folder, and no shell replaces `~` in a file.
+#[test]
+fn paths_in_the_config_file_are_relative_to_its_folder() {
+    let world = World::new();
+    let folder = world.home().join(".config/wexport");
+    fs::create_dir_all(&folder).unwrap();
+    world.write("../home/.config/wexport/secret", "a-secret\n");
+    world.write("../home/token", "a-token\n");
+    let run = |config: &str, variables: &[(&str, &str)]| {
+        fs::write(folder.join("config.toml"), config).unwrap();
+        let none = [("WORKIVA_CLIENT_SECRET", ""), ("WEXPORT_STATE_DIR", "")];
+        world.run_with(&[&none[..], variables].concat(), &["document", "d1", "-f", "pdf", "-q"])
+    };
+    for (config, variables) in [
+        ("client_secret_file = \"secret\"\nstate = \"jobs\"", &[][..]),
+        ("[profile.p]\nclient_secret_file = \"./secret\"", &[("WEXPORT_PROFILE", "p")]),
+        ("token_file = \"~/token\"", &[]),
+        ("", &[("WORKIVA_TOKEN_FILE", "~/token")]),
+    ] {
+        let ran = run(config, variables);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{config} {variables:?}");
+    }
+    assert!(folder.join("jobs/jobs").is_dir());
+    // The secret itself instead of its file.
+    for (config, variables) in [
+        ("client_secret_file = \"hunter2\"", &[][..]),
+        ("token_file = \"hunter2\"", &[]),
+        ("", &[("WORKIVA_CLIENT_SECRET_FILE", "hunter2")]),
+    ] {
+        let ran = run(config, variables);
+        assert_eq!(ran.code, Some(7), "{}", ran.err);
+        assert!(ran.err.contains("no file with the name in"), "{}", ran.err);
+        assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+    }
 }
 
 #[test]

@@ -194,7 +194,7 @@ impl Bucket {
         settings: &Settings,
         transport: Transport,
     ) -> Result<Self, Problem> {
-        let retries = usize::try_from(settings.retries.value).unwrap_or(usize::MAX);
+        let retries = usize::try_from(settings.retries.value.0).unwrap_or(usize::MAX);
         let retry = RetryConfig { max_retries: retries, ..RetryConfig::default() };
         let opening = async {
             match address.scheme {
