@@ -49,9 +49,16 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Checks the media type and the first bytes of the artifact against the requested format.
     /// Returns why the download is not that file, or `None`, the default, if it may be.
     ///
-    /// `first` has 8 bytes unless the file is shorter.
-    fn contradiction(&self, media_type: Option<&str>, first: &[u8]) -> Option<Contradiction> {
-        let _ = (media_type, first);
+    /// It is called with the first bytes as they come, from 8 up to 1,024, before they are written to
+    /// the sink. `is_whole` says that the file ends with them; until then, return `None` to wait for
+    /// more.
+    fn contradiction(
+        &self,
+        media_type: Option<&str>,
+        first: &[u8],
+        is_whole: bool,
+    ) -> Option<Contradiction> {
+        let _ = (media_type, first, is_whole);
         None
     }
 

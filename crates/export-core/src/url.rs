@@ -174,6 +174,8 @@ const STRAY: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+const STRAY_IN_PATH: AsciiSet = STRAY.add(b'[').add(b']');
+
 fn encode_stray_bytes(url: &str) -> Result<Cow<'_, str>, UrlError> {
     let url = url.trim_matches(' ');
     if url.len() > MAX_URL {
@@ -182,7 +184,25 @@ fn encode_stray_bytes(url: &str) -> Result<Cow<'_, str>, UrlError> {
     if url.bytes().any(|b| b.is_ascii_control()) {
         return Err(UrlError::Syntax);
     }
-    Ok(utf8_percent_encode(url, STRAY).into())
+    // Brackets are legal around an IPv6 address only.
+    let path = end_of_authority(url);
+    let (authority, path) = (&url[..path], &url[path..]);
+    if !path.contains(['[', ']']) {
+        return Ok(utf8_percent_encode(url, STRAY).into());
+    }
+    let path = utf8_percent_encode(path, &STRAY_IN_PATH);
+    Ok(utf8_percent_encode(authority, STRAY).chain(path).collect())
+}
+
+/// Where the path or the query of a URL begins: at its start if it has no authority.
+fn end_of_authority(url: &str) -> usize {
+    match url.find("//") {
+        Some(at) if at == 0 || url[..at].ends_with(':') => {
+            let host = at + 2;
+            url[host..].find(['/', '?', '#']).map_or(url.len(), |end| host + end)
+        }
+        _ => 0,
+    }
 }
 
 /// The complete URL. The buffer is allocated once and does not grow.
@@ -230,6 +250,22 @@ mod tests {
     fn stray_bytes_are_encoded_and_escapes_are_kept() {
         let (uri, _) = parse("https://store.example/a b|c/ü.pdf?x={1}&y=%2F").unwrap();
         assert_eq!(uri.to_string(), "https://store.example/a%20b%7Cc/%C3%BC.pdf?x=%7B1%7D&y=%2F");
+        for (url, encoded) in [
+            ("https://[::1]:8080/f[1]?x[]=[2]", "https://[::1]:8080/f%5B1%5D?x%5B%5D=%5B2%5D"),
+            (
+                "https://h.example?a[b]=https://[::1]/",
+                "https://h.example/?a%5Bb%5D=https://%5B::1%5D/",
+            ),
+            ("/f?x[]=1|2", "https://base.example/f?x%5B%5D=1%7C2"),
+            ("//[::1]/f[1]", "https://[::1]/f%5B1%5D"),
+            ("f[1]?u=//x[", "https://base.example/f%5B1%5D?u=//x%5B"),
+        ] {
+            let base = "https://base.example/".parse().unwrap();
+            assert_eq!(resolve(&base, url).unwrap().0.to_string(), encoded);
+        }
+        for url in ["https://h[x]/", "https://[::1/", "https://u[@h.example/"] {
+            assert!(parse(url).is_err(), "{url}");
+        }
     }
 
     #[test]

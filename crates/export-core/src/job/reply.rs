@@ -88,8 +88,11 @@ pub struct Stream<'a> {
     refused: bool,
 }
 
-/// The number of bytes at the start of a file that identify its format.
-const FIRST: usize = 8;
+/// The number of bytes at the start of a file that a dialect may look at.
+const FIRST: usize = 1_024;
+
+/// The number of bytes that it is called with at least, unless the file is shorter.
+const SIGNATURE: usize = 8;
 
 impl<'a> Stream<'a> {
     pub(super) fn new(job: &'a mut ExportJob, download: DownloadStart) -> Self {
@@ -147,7 +150,7 @@ impl<'a> Stream<'a> {
             let taken = chunk.len().min(FIRST - self.seen);
             self.first[self.seen..self.seen + taken].copy_from_slice(&chunk[..taken]);
             self.seen += taken;
-            self.refused = self.seen == FIRST && self.contradiction().is_some();
+            self.refused = self.seen >= SIGNATURE && self.contradiction(false).is_some();
         }
         let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         let end = self.position.saturating_add(length);
@@ -155,9 +158,9 @@ impl<'a> Stream<'a> {
         if self.refused { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn contradiction(&self) -> Option<Contradiction> {
+    fn contradiction(&self, is_whole: bool) -> Option<Contradiction> {
         let first = self.first.get(..self.seen).unwrap_or_default();
-        self.job.dialect.contradiction(self.download.artifact.media_type(), first)
+        self.job.dialect.contradiction(self.download.artifact.media_type(), first, is_whole)
     }
 
     /// Handles `bytes` further bytes that were written to the sink.
@@ -176,7 +179,7 @@ impl<'a> Stream<'a> {
     /// Handles the end of the body. The job decides whether the file is complete.
     pub fn finish(self, now: Timestamp) {
         let whole = self.download.offset == 0;
-        let contradiction = if whole { self.contradiction() } else { None };
+        let contradiction = if whole { self.contradiction(true) } else { None };
         let end = DownloadEnd {
             status: self.download.status,
             offset: self.download.offset,

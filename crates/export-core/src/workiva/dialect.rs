@@ -266,8 +266,13 @@ impl Dialect for Workiva {
         errors::read(head, body)
     }
 
-    fn contradiction(&self, media_type: Option<&str>, first: &[u8]) -> Option<Contradiction> {
-        self.submit.as_ref()?.format.contradiction(media_type, first)
+    fn contradiction(
+        &self,
+        media_type: Option<&str>,
+        first: &[u8],
+        is_whole: bool,
+    ) -> Option<Contradiction> {
+        self.submit.as_ref()?.format.contradiction(media_type, first, is_whole)
     }
 
     fn file_name(&self) -> String {

@@ -71,11 +71,13 @@ impl FileFormat {
         }
     }
 
-    /// Why a file with this media type and these first bytes does not have this format.
+    /// Why a file with this media type and these first bytes does not have this format; `None` if it
+    /// has, or may have once there are more bytes.
     pub(super) fn contradiction(
         self,
         media_type: Option<&str>,
         first: &[u8],
+        is_whole: bool,
     ) -> Option<Contradiction> {
         let (expected, magic): (_, &[u8]) = match self {
             Self::Any => return None,
@@ -89,16 +91,36 @@ impl FileFormat {
             Self::Xlsx => ("an xlsx file", b"PK"),
         };
         let called = |name: &str| media_type.is_some_and(|given| given.eq_ignore_ascii_case(name));
+        // A cell may have the tag of a page.
+        let is_csv = matches!(self, Self::Csv | Self::CsvZip) && called("text/csv");
+        let is_page = |first| self != Self::Xhtml && !is_csv && begins_a_page(first);
+        let may_have_magic = match self {
+            Self::Pdf => {
+                let is_decided = is_whole || first.len() >= PDF_WINDOW || is_no_pdf(first);
+                !is_decided || first.windows(magic.len()).any(|bytes| bytes == magic)
+            }
+            _ => first.starts_with(magic),
+        };
         if called("application/json") {
             Some(Contradiction::WrongFormat(expected))
-        } else if self != Self::Xhtml && (called("text/html") || begins_a_page(first)) {
+        } else if (self != Self::Xhtml && called("text/html")) || is_page(first) {
             Some(Contradiction::Page)
-        } else if first.starts_with(magic) {
+        } else if may_have_magic {
             None
         } else {
             Some(Contradiction::WrongFormat(expected))
         }
     }
+}
+
+/// A pdf may have other bytes before its signature: readers look for it in this number of bytes.
+const PDF_WINDOW: usize = 1_024;
+
+/// Whether a file has the signature of another format, or is JSON.
+fn is_no_pdf(first: &[u8]) -> bool {
+    [&b"PK\x03\x04"[..], b"\x1f\x8b", b"{", b"[", b"<?xml"]
+        .iter()
+        .any(|begin| first.starts_with(begin))
 }
 
 /// Whether a text begins like an HTML page, with `<` and at least three bytes of a known tag.
@@ -137,7 +159,7 @@ mod tests {
             (FileFormat::Xhtml, b"PK\x03\x04\x14\0\x06\0"),
         ] {
             for media in [None, Some("application/octet-stream"), Some("text/plain")] {
-                assert_eq!(format.contradiction(media, first), None, "{format:?} {media:?}");
+                assert_eq!(format.contradiction(media, first, true), None, "{format:?} {media:?}");
             }
         }
     }
@@ -147,32 +169,59 @@ mod tests {
         for format in FileFormat::ALL {
             let free = matches!(format, FileFormat::Any | FileFormat::Xhtml);
             let page = if free { None } else { PAGE };
-            assert_eq!(format.contradiction(Some("Text/HTML"), b"Please w"), page, "{format:?}");
+            assert_eq!(
+                format.contradiction(Some("Text/HTML"), b"Please w", true),
+                page,
+                "{format:?}"
+            );
             for first in
                 [b"<!DOCTYP", b"<!doctyp", b"<html la", b"<HTML>\r\n", b" \n<html>", b"<head><t"]
             {
-                assert_eq!(format.contradiction(None, first), page, "{format:?}");
+                assert_eq!(format.contradiction(None, first, true), page, "{format:?}");
             }
-            assert_eq!(format.contradiction(None, b"\xef\xbb\xbf<html"), page, "{format:?}");
+            assert_eq!(format.contradiction(None, b"\xef\xbb\xbf<html", true), page, "{format:?}");
         }
+    }
+
+    #[test]
+    fn csv_may_begin_like_a_page() {
+        let contradiction = |media| FileFormat::Csv.contradiction(media, b"<html>,1\r\n", true);
+        assert_eq!(contradiction(Some("Text/CSV")), None);
+        assert_eq!(contradiction(Some("text/plain")), PAGE);
+        assert_eq!(contradiction(Some("text/html")), PAGE);
+    }
+
+    #[test]
+    fn pdf_may_have_bytes_before_its_signature() {
+        let pdf = |first: &[u8]| FileFormat::Pdf.contradiction(None, first, true);
+        assert_eq!(pdf(b"\xef\xbb\xbf\r\n%PDF-1.7"), None);
+        assert_eq!(pdf(b"@PJL SET\n\n%PDF-1.4\n%"), None);
+        assert_eq!(pdf(b"%!PS-Adobe-3.0 PDF-1.4"), other("a pdf file"));
+        assert_eq!(pdf(b"<html>%PDF-1.4"), PAGE);
+        let begun = |first: &[u8]| FileFormat::Pdf.contradiction(None, first, false);
+        assert_eq!(begun(b"@PJL SET"), None);
+        assert_eq!(begun(&[b' '; 1_023]), None);
+        assert_eq!(begun(&[b' '; 1_024]), other("a pdf file"));
+        assert_eq!(begun(b"PK\x03\x04\x14\0\x06\0"), other("a pdf file"));
+        assert_eq!(begun(b"{\"id\": \"d"), other("a pdf file"));
     }
 
     #[test]
     fn json_is_a_wrong_format() {
         assert_eq!(
-            FileFormat::Csv.contradiction(Some("application/json"), b"{\"a\":1}"),
+            FileFormat::Csv.contradiction(Some("application/json"), b"{\"a\":1}", true),
             other("a csv file")
         );
         assert_eq!(
-            FileFormat::Xhtml.contradiction(Some("application/json"), b"{\"a\":1}"),
+            FileFormat::Xhtml.contradiction(Some("application/json"), b"{\"a\":1}", true),
             other("an xhtml file")
         );
-        assert_eq!(FileFormat::Any.contradiction(Some("application/json"), b"{}"), None);
+        assert_eq!(FileFormat::Any.contradiction(Some("application/json"), b"{}", true), None);
     }
 
     #[test]
     fn other_signature_is_a_wrong_format() {
-        assert_eq!(FileFormat::TarGz.contradiction(None, b"\x1f\x9d"), other("a gzip file"));
+        assert_eq!(FileFormat::TarGz.contradiction(None, b"\x1f\x9d", true), other("a gzip file"));
         for (format, expected) in [
             (FileFormat::Pdf, "a pdf file"),
             (FileFormat::Docx, "a docx file"),
@@ -181,7 +230,7 @@ mod tests {
             (FileFormat::TarGz, "a gzip file"),
         ] {
             for first in [&b""[..], b"{", b"<?xml ve", b"\0\0\0\0\0\0\0\0", b"%pdf-1.7"] {
-                assert_eq!(format.contradiction(None, first), other(expected), "{first:?}");
+                assert_eq!(format.contradiction(None, first, true), other(expected), "{first:?}");
             }
         }
     }
