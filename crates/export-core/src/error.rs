@@ -11,7 +11,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::phase::Phase;
 use crate::sunset::Sunset;
 use crate::time::Timestamp;
-use crate::url::UrlError;
+use crate::url::{Origin, UrlError};
 
 /// Why an export ended without an artifact.
 ///
@@ -137,6 +137,18 @@ pub enum Error {
         /// What is wrong with the peer.
         failure: Failure,
     },
+    /// The server of the file wants credentials, and was sent none: its origin is neither that of the
+    /// base URL nor an allowed one. See
+    /// [`Config::with_allowed_origin`](crate::Config::with_allowed_origin).
+    #[error("{origin} does not serve the file without a token ({status}): {reason}")]
+    TokenWithheld {
+        /// The origin.
+        origin: Box<Origin>,
+        /// The status of the response.
+        status: StatusCode,
+        /// The reason in the server's words.
+        reason: Box<ApiError>,
+    },
     /// The service sent a URL that the job refuses to follow.
     #[error("{phase}: the URL {url} from the service is refused: {reason}")]
     UntrustedUrl {
@@ -188,6 +200,7 @@ impl Error {
             Self::Local { .. }
             | Self::Refused { .. }
             | Self::SwitchedOff { .. }
+            | Self::TokenWithheld { .. }
             | Self::Unauthorized { .. } => Fault::Local,
             Self::Gateway { .. } | Self::SubmitUnconfirmed { .. } | Self::Untrusted { .. } => {
                 Fault::Network
@@ -218,7 +231,7 @@ impl Error {
             | Self::Untrusted { phase, .. }
             | Self::UntrustedUrl { phase, .. } => Some(*phase),
             Self::SubmitUnconfirmed { .. } | Self::SwitchedOff { .. } => Some(Phase::Submit),
-            Self::WrongFormat { .. } => Some(Phase::Fetch),
+            Self::TokenWithheld { .. } | Self::WrongFormat { .. } => Some(Phase::Fetch),
             Self::ExportFailed { .. } => None,
         }
     }
@@ -233,6 +246,7 @@ impl Error {
             | Self::Gateway { .. }
             | Self::GaveUp { .. }
             | Self::Local { .. }
+            | Self::TokenWithheld { .. }
             | Self::Unauthorized { .. }
             | Self::Untrusted { .. } => true,
             Self::ExportFailed { .. }
@@ -262,6 +276,9 @@ impl Error {
                 "check in the service whether an export was started, before requesting it again"
             }
             Self::SwitchedOff { .. } => "set the API version of the successor",
+            Self::TokenWithheld { .. } => {
+                "allow the origin if it is the service's, then resume the job"
+            }
             Self::Unauthorized { .. } => "check the credentials, then resume the job",
             Self::Untrusted { .. } => "resume the job once that is fixed",
             Self::UntrustedUrl { reason: UrlError::Origin | UrlError::PlainHttp, .. } => {

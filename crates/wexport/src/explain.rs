@@ -22,6 +22,8 @@ pub(crate) struct Context {
     pub(crate) operation: Option<String>,
     /// Where a fixed token is from; `None` if an OAuth client requests tokens.
     pub(crate) token_source: Option<String>,
+    /// Whether the operation was started elsewhere.
+    pub(crate) is_attached: bool,
 }
 
 pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
@@ -119,6 +121,10 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             }
         }
         Error::Local { failure, .. } => problem.message = failure.to_string(),
+        Error::WrongFormat { .. } if context.is_attached => {
+            problem = problem.advise("to take it as it is, use --any");
+            problem.retry = Some("no: the response would be the same".into());
+        }
         Error::WrongFormat { .. } | Error::Protocol { .. } | Error::UntrustedUrl { .. } => {
             problem.retry = Some("no: the response would be the same".into());
         }
@@ -141,6 +147,15 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             problem.facts.status = Some(status.as_u16());
             problem = problem.advise("use --api-version 2026-01-01, the default");
             problem.retry = Some("no, not with this API version".into());
+        }
+        Error::TokenWithheld { origin, status, reason } => {
+            problem.message =
+                format!("{origin} does not serve the file without a token ({status})");
+            problem.facts.status = Some(status.as_u16());
+            add_api_error(&mut problem, reason);
+            problem = problem.advise(format!(
+                "if {origin} is Workiva's, send it the token too: --allow-origin {origin}"
+            ));
         }
         Error::Unauthorized { reason, .. } => {
             if let AttemptError::Response(status, reason) = reason {
@@ -260,6 +275,7 @@ const fn exit_of(error: &Error) -> Exit {
             FailureKind::NotSent => Exit::Network,
             _ => Exit::GaveUp,
         },
+        Error::TokenWithheld { .. } => Exit::Unauthorized,
         Error::GaveUp { .. } => Exit::GaveUp,
         Error::Gateway { .. } | Error::SubmitUnconfirmed { .. } | Error::Untrusted { .. } => {
             Exit::Network

@@ -1,5 +1,6 @@
 //! The handles from the head of a response to the end of its body.
 
+use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use core::time::Duration;
 
@@ -83,8 +84,8 @@ pub struct Stream<'a> {
     download: DownloadStart,
     position: u64,
     highest: u64,
-    first: [u8; FIRST],
-    seen: usize,
+    /// The first bytes of the file, up to [`FIRST`].
+    first: Vec<u8>,
     refused: bool,
 }
 
@@ -98,7 +99,7 @@ impl<'a> Stream<'a> {
     pub(super) fn new(job: &'a mut ExportJob, download: DownloadStart) -> Self {
         let highest = job.state.operation().map_or(0, |operation| operation.download().highest);
         let position = download.offset;
-        Self { job, download, position, highest, first: [0; FIRST], seen: 0, refused: false }
+        Self { job, download, position, highest, first: Vec::new(), refused: false }
     }
 
     /// See [`ExportJob::revision`].
@@ -146,11 +147,10 @@ impl<'a> Stream<'a> {
     /// Checks a chunk before it is written. [`Break`](ControlFlow::Break) means that the body is not
     /// the requested file: write nothing more, read nothing more and call [`finish`](Self::finish).
     pub fn check(&mut self, chunk: &[u8]) -> ControlFlow<()> {
-        if self.download.offset == 0 && self.seen < FIRST {
-            let taken = chunk.len().min(FIRST - self.seen);
-            self.first[self.seen..self.seen + taken].copy_from_slice(&chunk[..taken]);
-            self.seen += taken;
-            self.refused = self.seen >= SIGNATURE && self.contradiction(false).is_some();
+        if self.download.offset == 0 && self.first.len() < FIRST {
+            let taken = chunk.len().min(FIRST - self.first.len());
+            self.first.extend_from_slice(&chunk[..taken]);
+            self.refused = self.first.len() >= SIGNATURE && self.contradiction(false).is_some();
         }
         let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         let end = self.position.saturating_add(length);
@@ -159,8 +159,7 @@ impl<'a> Stream<'a> {
     }
 
     fn contradiction(&self, is_whole: bool) -> Option<Contradiction> {
-        let first = self.first.get(..self.seen).unwrap_or_default();
-        self.job.dialect.contradiction(self.download.artifact.media_type(), first, is_whole)
+        self.job.dialect.contradiction(self.download.artifact.media_type(), &self.first, is_whole)
     }
 
     /// Handles `bytes` further bytes that were written to the sink.

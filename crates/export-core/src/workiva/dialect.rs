@@ -37,6 +37,8 @@ pub struct Workiva {
     config: Config,
     /// `None` for an operation that another client started.
     submit: Option<Submit>,
+    /// The expected format of the file of such an operation.
+    expected: FileFormat,
 }
 
 /// What is kept of a spec. It is small, since thousands of jobs may be waiting.
@@ -86,7 +88,12 @@ impl Workiva {
             repeat: if rendered.mails { Repeat::SideEffect } else { Repeat::Harmless },
             sunset: rendered.route.sunset.as_ref(),
         };
-        Ok(Self { version, config: config.clone(), submit: Some(submit) })
+        Ok(Self {
+            version,
+            config: config.clone(),
+            submit: Some(submit),
+            expected: FileFormat::Any,
+        })
     }
 
     /// An operation that another client started: it can be polled, and its file fetched.
@@ -95,7 +102,18 @@ impl Workiva {
     /// which starts no export.
     #[must_use]
     pub fn attached(config: &Config) -> Self {
-        Self { version: config.api_version(), config: config.clone(), submit: None }
+        let (version, config) = (config.api_version(), config.clone());
+        Self { version, config, submit: None, expected: FileFormat::Any }
+    }
+
+    /// Expects a format of the file of an operation that another client [started](Self::attached), as
+    /// an extension: a format that the service exports to, or `tar.gz`. Otherwise the download ends
+    /// with [`Error::WrongFormat`](crate::Error::WrongFormat). `file` is any file but JSON, in which
+    /// the service describes the results of other operations. Another text, and the default, is
+    /// anything.
+    #[must_use]
+    pub fn expecting(self, format: &str) -> Self {
+        Self { expected: FileFormat::of_word(format), ..self }
     }
 
     /// Restores a dialect from the text that [`Dialect::save`] returned. The API version is the
@@ -110,7 +128,8 @@ impl Workiva {
             None => None,
             Some(submit) => Some(Submit::restore(submit, saved.api, config)?),
         };
-        Ok(Self { version: saved.api, config: config.clone(), submit })
+        let expected = saved.expects.map_or(FileFormat::Any, |word| FileFormat::of_word(&word));
+        Ok(Self { version: saved.api, config: config.clone(), submit, expected })
     }
 
     /// The URL of an operation, from its id, path or URL.
@@ -223,7 +242,9 @@ impl Dialect for Workiva {
             format: submit.format.as_str().into(),
             file: Cow::Borrowed(&submit.file_name),
         });
-        Saved { api: self.version, submit }.to_text()
+        let expected = Some(self.expected).filter(|format| *format != FileFormat::Any);
+        let expects = expected.map(|format| format.as_str().into());
+        Saved { api: self.version, submit, expects }.to_text()
     }
 
     fn repeat(&self) -> Repeat {
@@ -272,7 +293,8 @@ impl Dialect for Workiva {
         first: &[u8],
         is_whole: bool,
     ) -> Option<Contradiction> {
-        self.submit.as_ref()?.format.contradiction(media_type, first, is_whole)
+        let format = self.submit.as_ref().map_or(self.expected, |submit| submit.format);
+        format.contradiction(media_type, first, is_whole)
     }
 
     fn file_name(&self) -> String {

@@ -14,12 +14,14 @@ pub(super) enum FileFormat {
     TarGz,
     Xhtml,
     Xlsx,
-    /// Unknown before the download: any file.
+    /// Unknown before the download: any file but JSON, in which the service describes its objects.
+    File,
+    /// Anything.
     Any,
 }
 
 impl FileFormat {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Csv,
         Self::CsvZip,
         Self::Docx,
@@ -28,6 +30,7 @@ impl FileFormat {
         Self::TarGz,
         Self::Xhtml,
         Self::Xlsx,
+        Self::File,
         Self::Any,
     ];
 
@@ -42,6 +45,7 @@ impl FileFormat {
             Self::TarGz => "tar.gz",
             Self::Xhtml => "xhtml",
             Self::Xlsx => "xlsx",
+            Self::File => "file",
             Self::Any => "any",
         }
     }
@@ -67,7 +71,7 @@ impl FileFormat {
             Self::TarGz => &["tar.gz"],
             Self::Xhtml => &["xhtml"],
             Self::Xlsx => &["xlsx"],
-            Self::Any => &[],
+            Self::File | Self::Any => &[],
         }
     }
 
@@ -83,6 +87,7 @@ impl FileFormat {
             Self::Any => return None,
             Self::Csv => ("a csv file", b""),
             Self::CsvZip => ("csv in a zip", b""),
+            Self::File => ("an exported file", b""),
             Self::Docx => ("a docx file", b"PK"),
             Self::Pdf => ("a pdf file", b"%PDF-"),
             Self::Pptx => ("a pptx file", b"PK"),
@@ -93,7 +98,8 @@ impl FileFormat {
         let called = |name: &str| media_type.is_some_and(|given| given.eq_ignore_ascii_case(name));
         // A cell may have the tag of a page.
         let is_csv = matches!(self, Self::Csv | Self::CsvZip) && called("text/csv");
-        let is_page = |first| self != Self::Xhtml && !is_csv && begins_a_page(first);
+        let may_be_page = matches!(self, Self::Xhtml | Self::File);
+        let is_page = |first| !may_be_page && !is_csv && begins_a_page(first);
         let may_have_magic = match self {
             Self::Pdf => {
                 let is_decided = is_whole || first.len() >= PDF_WINDOW || is_no_pdf(first);
@@ -103,7 +109,7 @@ impl FileFormat {
         };
         if called("application/json") {
             Some(Contradiction::WrongFormat(expected))
-        } else if (self != Self::Xhtml && called("text/html")) || is_page(first) {
+        } else if (!may_be_page && called("text/html")) || is_page(first) {
             Some(Contradiction::Page)
         } else if may_have_magic {
             None
@@ -167,7 +173,7 @@ mod tests {
     #[test]
     fn html_page_is_recognised() {
         for format in FileFormat::ALL {
-            let free = matches!(format, FileFormat::Any | FileFormat::Xhtml);
+            let free = matches!(format, FileFormat::Any | FileFormat::File | FileFormat::Xhtml);
             let page = if free { None } else { PAGE };
             assert_eq!(
                 format.contradiction(Some("Text/HTML"), b"Please w", true),

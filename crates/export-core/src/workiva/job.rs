@@ -61,7 +61,23 @@ impl ExportJob {
     /// # Ok::<(), UrlError>(())
     /// ```
     pub fn attach(operation: &str, config: &Config) -> Result<Self, UrlError> {
-        let workiva = Workiva::attached(config);
+        Self::attach_as(Workiva::attached(config), operation, config)
+    }
+
+    /// Like [`attach`](Self::attach), and the file has to be of a [format](Workiva::expecting).
+    ///
+    /// # Errors
+    ///
+    /// As [`attach`](Self::attach).
+    pub fn attach_expecting(
+        operation: &str,
+        format: &str,
+        config: &Config,
+    ) -> Result<Self, UrlError> {
+        Self::attach_as(Workiva::attached(config).expecting(format), operation, config)
+    }
+
+    fn attach_as(workiva: Workiva, operation: &str, config: &Config) -> Result<Self, UrlError> {
         let url = workiva.operation_url(operation).map_err(|_| UrlError::Syntax)?;
         Self::attach_with(Arc::new(workiva), &url, config)
     }

@@ -20,6 +20,9 @@ pub(super) struct Saved<'a> {
     /// `None` for an operation that another client started.
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     pub(super) submit: Option<SavedSubmit<'a>>,
+    /// The expected format of the file of such an operation; `None` for anything.
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    pub(super) expects: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]

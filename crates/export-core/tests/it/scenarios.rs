@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use export_core::{Config, FailureKind, Limits, Pace, Resubmit};
+use export_core::{Config, Error, FailureKind, Limits, Pace, Resubmit};
 use insta::assert_snapshot;
 
 use crate::harness::{Harness, Run, ScriptedReply, status};
@@ -397,4 +397,23 @@ fn artifact_has_the_sunset_notice() {
     let run =
         Harness::new([accepted(), completed(), crate::service::artifact()]).run(job_with(&newer));
     assert_eq!(run.outcome.unwrap().sunset(), None);
+}
+
+/// A 403 for a signed URL is about its signature, not about a token.
+#[test]
+fn server_that_wants_the_token_is_named() {
+    let at = |url: &str, code: u16| {
+        let (done, refused) = (completed_at(url), status(code));
+        run([accepted(), done.clone(), refused.clone(), done, refused]).outcome
+    };
+    for code in [401, 403] {
+        let error = at("https://files.example:8443/f", code).unwrap_err();
+        let Error::TokenWithheld { origin, .. } = &error else { panic!("{error}") };
+        assert_eq!(origin.to_string(), "https://files.example:8443");
+        assert!(error.is_resumable());
+    }
+    let error = at(SIGNED, 401).unwrap_err();
+    assert!(matches!(error, Error::TokenWithheld { .. }), "{error}");
+    let error = at(SIGNED, 403).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
 }

@@ -118,6 +118,11 @@ pub(crate) struct FetchArgs {
     pub(crate) operation: String,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+
+    /// Take any file: also JSON, and one of another format than the name after -o implies
+    #[arg(long)]
+    pub(crate) any: bool,
+
     #[command(flatten)]
     pub(crate) session: Session,
 }

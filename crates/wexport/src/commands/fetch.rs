@@ -19,7 +19,7 @@ pub(super) async fn run(args: FetchArgs) -> Exit {
 
 async fn fetch(args: &FetchArgs, command: &SingleCommand) -> Result<RunOutcome, Problem> {
     let settings = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
-    let request = ExportRequest::attach(&args.operation, &settings.config()?)?;
+    let request = ExportRequest::attach(args, &settings.config()?)?;
     let destination = Destination::new(&args.output, clock::now())?;
     let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
     engine::run(plan, settings, &command.reporter).await

@@ -117,6 +117,7 @@ impl RunContext {
             job: self.store.id().map(String::from),
             operation,
             token_source: self.settings.credentials.token_source(self.client_id.as_deref()),
+            is_attached: row.subject.kind == "operation",
         }
     }
 }

@@ -19,7 +19,7 @@ use serde_json::Value;
 pub(crate) use self::dry_run::dry_run;
 pub(crate) use self::kinds::ExportCommand;
 pub(crate) use self::list::{ListedExport, Source, read as read_list};
-use crate::args::{Export, OPTION_FLAGS, RequestArgs};
+use crate::args::{Export, FetchArgs, OPTION_FLAGS, RequestArgs};
 use crate::clock;
 use crate::explain::{Context, explain, explain_spec};
 use crate::problem::Problem;
@@ -76,8 +76,13 @@ impl ExportRequest {
     }
 
     /// A request for the file of an operation that was started elsewhere, by its id or URL.
-    pub(crate) fn attach(operation: &str, config: &Config) -> Result<Self, Problem> {
-        let job = ExportJob::attach(operation, config)
+    pub(crate) fn attach(args: &FetchArgs, config: &Config) -> Result<Self, Problem> {
+        let operation = &args.operation;
+        let format = match args.any {
+            true => "any",
+            false => output_format::expected(args.output.output.as_deref()),
+        };
+        let job = ExportJob::attach_expecting(operation, format, config)
             .map_err(|error| explain(&ExportError::Attach(error), &Context::default()))?;
         let path = operation.split(['?', '#']).next().unwrap_or_default();
         let id = path.rsplit('/').next().unwrap_or_default();

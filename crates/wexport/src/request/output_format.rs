@@ -4,20 +4,37 @@ use export_hyper::{DocumentExport, PresentationExport, SpreadsheetExport};
 
 use crate::problem::Problem;
 
+/// The formats that the service converts to.
+const FORMATS: [&[&str]; 3] =
+    [DocumentExport::FORMATS, SpreadsheetExport::FORMATS, PresentationExport::FORMATS];
+
 /// The extension of a name, in lower case.
 pub(super) fn extension(output: &str) -> Option<String> {
     let name = output.rsplit(std::path::is_separator).next()?;
     name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase())
 }
 
+/// The format that a file with this name has to have, if nothing else is known of it: by default any
+/// file but JSON.
+pub(super) fn expected(output: Option<&str>) -> &'static str {
+    let extension = output.and_then(extension).unwrap_or_default();
+    match extension.as_str() {
+        "json" => "any",
+        "gz" | "tgz" => "tar.gz",
+        _ => FORMATS
+            .into_iter()
+            .flatten()
+            .copied()
+            .find(|format| *format == extension)
+            .unwrap_or("file"),
+    }
+}
+
 /// Refuses a name that implies another format than the file will have, and returns a warning if it
 /// might. `formats` are those that the file can have; none if that is not known.
 pub(super) fn check(output: &str, formats: &[&str]) -> Result<Option<String>, Problem> {
     let Some(extension) = extension(output) else { return Ok(None) };
-    let is_format =
-        [DocumentExport::FORMATS, SpreadsheetExport::FORMATS, PresentationExport::FORMATS]
-            .iter()
-            .any(|formats| formats.contains(&&*extension));
+    let is_format = FORMATS.into_iter().flatten().any(|format| *format == extension);
     let is_archive = ["zip", "gz", "tgz"].contains(&&*extension);
     let wrong = |why: String| Problem::usage(format!("invalid value '{output}' for '-o': {why}"));
     match formats {

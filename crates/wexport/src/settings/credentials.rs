@@ -254,7 +254,7 @@ impl CredentialPlan {
         };
         let setting = self.secret.source.setting(names);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.map_or("the working directory".into(), Path::to_string_lossy);
+        let folder = folder.map_or_else(|| "the working directory".into(), Path::to_string_lossy);
         Problem::new(Exit::Local, format!("{folder} has no file with the name in {setting}"))
     }
 

@@ -1,6 +1,6 @@
 //! Exports of every kind, from the command line to the file.
 
-use export_sim::{Endpoint, Fault, Rule, Scenario};
+use export_sim::{BodyKind, Endpoint, Fault, Nth, Rule, Scenario};
 
 use crate::world::{World, quick};
 
@@ -180,6 +180,50 @@ fn status_and_fetch_use_an_existing_operation() {
 }
 
 #[cfg(feature = "demo")]
+/// The results of other operations are JSON, and no files.
+#[test]
+fn fetch_checks_the_type_of_the_file() {
+    let json = Fault::Headers {
+        set: [("content-type".to_owned(), "application/json".to_owned())].into(),
+        remove: Vec::new(),
+    };
+    let body = Fault::Body { body: BodyKind::Text(r#"{"id": "f1", "name": "copy"}"#.into()) };
+    let scenario = Scenario::default()
+        .with_rule(Rule::new(Endpoint::Download, json).on(Nth::Between(2, 99)))
+        .with_rule(Rule::new(Endpoint::Download, body).on(Nth::Between(2, 99)));
+    let world = World::with(quick().with_scenario(scenario));
+    world.done(&["document", "d1", "-f", "pdf", "-o", "one.pdf"]);
+    let url = world.requests()[2].split(' ').nth(1).unwrap().to_owned();
+    let operation = url.rsplit('/').next().unwrap();
+    for output in ["two.pdf", "two.csv", "two", "out/{name}.{ext}"] {
+        let ran = world.run(&["fetch", operation, "-o", output]);
+        assert_eq!(ran.code, Some(5), "{output}: {}", ran.err);
+        assert!(ran.err.contains("--any"), "{output}: {}", ran.err);
+        assert!(!world.names("").iter().any(|name| name.starts_with("two")), "{output}");
+    }
+    world.done(&["fetch", operation, "-o", "two.pdf", "--any"]);
+    world.done(&["fetch", operation, "-o", "two.json"]);
+    assert!(world.read("two.json").starts_with(b"{"));
+}
+
+/// A resumed fetch still knows what it expects.
+#[test]
+fn resumed_fetch_checks_the_type_of_the_file() {
+    let world = World::with(
+        quick().with_scenario(
+            Scenario::default()
+                .with_rule(Rule::new(Endpoint::Download, Fault::status(503)).on(Nth::Only(2))),
+        ),
+    );
+    world.done(&["document", "d1", "-f", "pdf", "-o", "one.pdf"]);
+    let url = world.requests()[2].split(' ').nth(1).unwrap().to_owned();
+    let operation = url.rsplit('/').next().unwrap();
+    let ran = world.run(&["fetch", operation, "-o", "two.docx", "--retries", "0"]);
+    assert_eq!(ran.code, Some(75), "{}", ran.err);
+    let ran = world.run(&["jobs", "resume", "--failed"]);
+    assert!(ran.err.contains("expected a docx file"), "{}", ran.err);
+}
+
 #[test]
 fn demo_needs_no_settings_and_writes_real_files() {
     let world = World::new();

@@ -11,11 +11,12 @@ use crate::artifact::Artifact;
 use crate::error::{AttemptError, Error};
 use crate::job::ExportJob;
 use crate::job::state::{Done, State};
+use crate::origins::Access;
 use crate::phase::Phase;
 use crate::redact::redact_text;
 use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;
-use crate::url::UrlError;
+use crate::url::{Origin, UrlError, url_text};
 
 impl ExportJob {
     pub(in crate::job) fn end(&mut self, outcome: Result<Artifact, Error>) {
@@ -30,6 +31,14 @@ impl ExportJob {
             AttemptError::Response(status, reason) if reason.origin() == ErrorOrigin::Gateway => {
                 Error::Gateway { phase, status, reason }
             }
+            AttemptError::Response(status, reason) if self.wants_token(status) => {
+                match self.state.target().map(|target| Origin::parse(&url_text(target.uri()))) {
+                    Some(Ok(origin)) => {
+                        Error::TokenWithheld { origin: Box::new(origin), status, reason }
+                    }
+                    _ => Error::Refused { phase, status, reason },
+                }
+            }
             AttemptError::Response(StatusCode::UNAUTHORIZED, _) => {
                 Error::Unauthorized { phase, reason: error }
             }
@@ -37,6 +46,16 @@ impl ExportJob {
             AttemptError::Failure(_) => self.gave_up(error),
         };
         self.end(Err(error));
+    }
+
+    /// Whether the server of the file was sent no token and wants one. A 403 for a URL with a query is
+    /// about its signature.
+    fn wants_token(&self, status: StatusCode) -> bool {
+        let target = self.state.target();
+        target.filter(|target| target.access() == Access::Anonymous).is_some_and(|target| {
+            let is_signed = target.uri().query().is_some();
+            status == StatusCode::UNAUTHORIZED || (status == StatusCode::FORBIDDEN && !is_signed)
+        })
     }
 
     /// The error of a job that does not retry any further.
