@@ -99,8 +99,8 @@ fn whole_export(config: &Config, token: &Token, responses: &Responses) {
                 match in_flight.handle_head(now, response) {
                     Reply::Collect(collect) => collect.handle_body(now, response.body()),
                     Reply::Stream(mut stream) => {
-                        assert!(stream.check(response.body()).is_continue());
-                        stream.advance(response.body().len() as u64);
+                        assert!(stream.check(now, response.body()).is_continue());
+                        stream.advance(now, response.body().len() as u64);
                         stream.finish(now);
                     }
                 }

@@ -123,7 +123,7 @@ async fn download(
         return stream.handle_failure(now(), failure(FailureKind::Sink, error));
     }
     loop {
-        let chunk = match timeout(stream.read_timeout(), response.chunk()).await {
+        let chunk = match timeout(stream.read_timeout(now()), response.chunk()).await {
             Ok(Ok(Some(chunk))) => chunk,
             Ok(Ok(None)) => break,
             Ok(Err(error)) => {
@@ -131,13 +131,13 @@ async fn download(
             }
             Err(_) => return stream.handle_failure(now(), Failure::new(FailureKind::Stalled)),
         };
-        if stream.check(&chunk).is_break() {
+        if stream.check(now(), &chunk).is_break() {
             break;
         }
         if let Err(error) = file.write_all(&chunk) {
             return stream.handle_failure(now(), failure(FailureKind::Sink, error));
         }
-        stream.advance(chunk.len() as u64);
+        stream.advance(now(), chunk.len() as u64);
         *have = stream.position();
     }
     stream.finish(now());

@@ -186,7 +186,7 @@ pub enum Pace {
 }
 
 settings! {
-    /// The budgets of a job. Each is finite, so that every job ends.
+    /// The budgets of a job, so that every job ends.
     ///
     /// ```
     /// use core::time::Duration;
@@ -222,6 +222,14 @@ settings! {
         max_downloads (with_max_downloads): u32 = 100,
         /// The wait for the next byte of a download. **60 s** by default.
         read_timeout (with_read_timeout): Duration = Duration::from_secs(60),
+        /// The least speed of a download in **bytes per second**, over each `read_timeout`. The time
+        /// that a sink takes does not count. **1,024** by default; 0 allows any speed.
+        min_speed (with_min_speed): u64 = 1_024,
+        /// The time from the first step to the end of the job, with the download. **No limit** by
+        /// default.
+        max_time (with_max_time): Duration = Duration::MAX,
+        /// The longest artifact in **bytes**. **No limit** by default.
+        max_file_bytes (with_max_file_bytes): u64 = u64::MAX,
         /// How many redirects may follow each other. **5** by default.
         max_redirects (with_max_redirects): u32 = 5,
         /// The longest body of a response that is not the artifact, in **bytes**. **1 MiB** by

@@ -34,6 +34,9 @@ pub enum Error {
         status: Option<String>,
         /// When the service allows the next request, if it said so.
         retry_at: Option<Timestamp>,
+        /// Whether the deadline is that of [`Limits::max_time`](crate::Limits::max_time), and not that
+        /// of [`Limits::job_timeout`](crate::Limits::job_timeout).
+        is_total: bool,
     },
     /// The service accepted the export, and the operation then failed or was cancelled.
     #[error("the service ended the export as {status}: {reason}")]
@@ -137,6 +140,14 @@ pub enum Error {
         /// What is wrong with the peer.
         failure: Failure,
     },
+    /// The file is longer than [`Limits::max_file_bytes`](crate::Limits::max_file_bytes).
+    #[error("the file is longer than the limit of {limit} bytes{}", LengthOf(*length))]
+    TooLarge {
+        /// The limit in **bytes**.
+        limit: u64,
+        /// The length of the file, if the server announced it.
+        length: Option<u64>,
+    },
     /// The server of the file wants credentials, and was sent none: its origin is neither that of the
     /// base URL nor an allowed one. See
     /// [`Config::with_allowed_origin`](crate::Config::with_allowed_origin).
@@ -201,6 +212,7 @@ impl Error {
             | Self::Refused { .. }
             | Self::SwitchedOff { .. }
             | Self::TokenWithheld { .. }
+            | Self::TooLarge { .. }
             | Self::Unauthorized { .. } => Fault::Local,
             Self::Gateway { .. } | Self::SubmitUnconfirmed { .. } | Self::Untrusted { .. } => {
                 Fault::Network
@@ -231,7 +243,9 @@ impl Error {
             | Self::Untrusted { phase, .. }
             | Self::UntrustedUrl { phase, .. } => Some(*phase),
             Self::SubmitUnconfirmed { .. } | Self::SwitchedOff { .. } => Some(Phase::Submit),
-            Self::TokenWithheld { .. } | Self::WrongFormat { .. } => Some(Phase::Fetch),
+            Self::TokenWithheld { .. } | Self::TooLarge { .. } | Self::WrongFormat { .. } => {
+                Some(Phase::Fetch)
+            }
             Self::ExportFailed { .. } => None,
         }
     }
@@ -247,6 +261,7 @@ impl Error {
             | Self::GaveUp { .. }
             | Self::Local { .. }
             | Self::TokenWithheld { .. }
+            | Self::TooLarge { .. }
             | Self::Unauthorized { .. }
             | Self::Untrusted { .. } => true,
             Self::ExportFailed { .. }
@@ -279,6 +294,7 @@ impl Error {
             Self::TokenWithheld { .. } => {
                 "allow the origin if it is the service's, then resume the job"
             }
+            Self::TooLarge { .. } => "raise the limit, then resume the job",
             Self::Unauthorized { .. } => "check the credentials, then resume the job",
             Self::Untrusted { .. } => "resume the job once that is fixed",
             Self::UntrustedUrl { reason: UrlError::Origin | UrlError::PlainHttp, .. } => {
@@ -351,6 +367,15 @@ struct InBrackets(Option<StatusCode>);
 impl fmt::Display for InBrackets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |status| write!(f, " ({status})"))
+    }
+}
+
+/// The length of a file, if it is known.
+struct LengthOf(Option<u64>);
+
+impl fmt::Display for LengthOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |length| write!(f, ": it has {length}"))
     }
 }
 

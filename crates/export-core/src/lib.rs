@@ -73,9 +73,9 @@
 //!                         Reply::Stream(mut stream) => {
 //!                             env.store(stream.revision(), || stream.checkpoint());
 //!                             env.file().truncate(stream.offset() as usize);
-//!                             if stream.check(response.body()).is_continue() {
+//!                             if stream.check(env.now(), response.body()).is_continue() {
 //!                                 env.file().extend_from_slice(response.body());
-//!                                 stream.advance(response.body().len() as u64);
+//!                                 stream.advance(env.now(), response.body().len() as u64);
 //!                             }
 //!                             stream.finish(env.now());
 //!                         }

@@ -184,11 +184,11 @@ impl<'a> Harness<'a> {
                 assert_safe(stream.artifact().file_name());
                 self.sink.truncate(offset);
                 for chunk in response.body.chunks(5) {
-                    if stream.check(chunk).is_break() {
+                    if stream.check(self.now, chunk).is_break() {
                         return stream.finish(self.now);
                     }
                     self.sink.extend_from_slice(chunk);
-                    stream.advance(chunk.len() as u64);
+                    stream.advance(self.now, chunk.len() as u64);
                     let half = stream.position() / 2;
                     self.stored = Some((stream.revision(), stream.mark_durable(half)));
                 }

@@ -179,15 +179,17 @@ impl Driver {
         self.observer.observe(|| stream.next_event());
         self.writer.store(stream.revision(), || stream.checkpoint()).await?;
         sink.begin(stream.artifact(), stream.offset()).await.map_err(sink_failed)?;
+        let client = Arc::clone(&self.client);
+        let clock = &client.clock;
         let (mut synced, mut synced_at) = (stream.position(), Instant::now());
         loop {
-            let next = next_within(&mut body, stream.read_timeout()).await;
+            let next = next_within(&mut body, stream.read_timeout(clock.now())).await;
             if let Ok(Some(chunk)) = &next {
-                if stream.check(chunk).is_break() {
+                if stream.check(clock.now(), chunk).is_break() {
                     return Ok(());
                 }
                 sink.write(chunk.clone()).await.map_err(sink_failed)?;
-                stream.advance(chunk.len() as u64);
+                stream.advance(clock.now(), chunk.len() as u64);
                 self.observer.progress(stream.position(), stream.artifact().length());
             }
             let due =

@@ -14,7 +14,7 @@ use crate::client::ClientInner;
 use crate::sink::Sink;
 use crate::stopper::Stopper;
 use crate::tokens::TokenResult;
-use crate::transport::{Body, READ_BUFFER, Transport};
+use crate::transport::{Body, Filled, READ_BUFFER, Transport};
 
 /// Why the loop has ended.
 #[derive(Debug)]
@@ -194,20 +194,21 @@ impl<'a> Driver<'a> {
         self.observer.observe(|| stream.next_event());
         self.writer.store(stream.revision(), || stream.checkpoint())?;
         sink.begin(stream.artifact(), stream.offset()).map_err(sink_failed)?;
-        body.set_stall_limit(stream.read_timeout());
+        let clock = &self.client.clock;
         let (mut synced, mut synced_at) = (stream.position(), Instant::now());
         let mut buffer = vec![0; READ_BUFFER];
         loop {
             // The bytes before the body broke off are valid.
+            body.set_stall_limit(stream.read_timeout(clock.now()));
             let (filled, read) = body.fill(&mut buffer);
             let chunk = buffer.get(..filled).unwrap_or_default();
-            if stream.check(chunk).is_break() {
+            if stream.check(clock.now(), chunk).is_break() {
                 return Ok(());
             }
             sink.write(chunk).map_err(sink_failed)?;
-            stream.advance(filled as u64);
+            stream.advance(clock.now(), filled as u64);
             self.observer.progress(stream.position(), stream.artifact().length());
-            let ended = filled < buffer.len();
+            let ended = read.as_ref().is_ok_and(|filled| *filled == Filled::Ended);
             let due =
                 stream.position() - synced >= SYNC_EVERY.0 || synced_at.elapsed() >= SYNC_EVERY.1;
             if read.is_err() || (due && !ended && self.writer.is_enabled()) {

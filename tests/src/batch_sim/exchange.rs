@@ -41,8 +41,8 @@ pub(super) fn exchange(
         Reply::Collect(collect) if is_cut => collect.handle_failure(now, FailureKind::Cut.into()),
         Reply::Collect(collect) => collect.handle_body(now, &body),
         Reply::Stream(mut stream) => {
-            if stream.check(&body).is_continue() {
-                stream.advance(body.len() as u64);
+            if stream.check(now, &body).is_continue() {
+                stream.advance(now, body.len() as u64);
             }
             if is_cut {
                 stream.handle_failure(now, FailureKind::Cut.into());

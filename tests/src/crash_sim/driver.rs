@@ -37,6 +37,7 @@ impl<F: Injector> CrashSim<F> {
                         phase: job.phase(),
                         status: None,
                         retry_at: None,
+                        is_total: false,
                     }));
                 }
                 Step::Wait(wait) => {
@@ -218,7 +219,7 @@ impl<F: Injector> CrashSim<F> {
             self.add_violation(Violation::DamagedFile("a hole".into()));
         }
         for (chunk, number) in response.body.chunks(self.write_size).zip(1..) {
-            if stream.check(chunk).is_break() {
+            if stream.check(self.clock.now(), chunk).is_break() {
                 return Ok(DownloadEnd::Complete);
             }
             match self.reach(CrashPoint::Write)? {
@@ -233,7 +234,7 @@ impl<F: Injector> CrashSim<F> {
             if self.reach(CrashPoint::Wrote)? == Injection::DropHandle {
                 return Ok(DownloadEnd::Dropped);
             }
-            stream.advance(chunk.len() as u64);
+            stream.advance(self.clock.now(), chunk.len() as u64);
             if number % SYNC_EVERY == 0
                 && let Some(end) = self.sync(stream, operation)?
             {
@@ -242,7 +243,7 @@ impl<F: Injector> CrashSim<F> {
         }
         let Some(kind) = response.failure else { return Ok(DownloadEnd::Complete) };
         if kind == FailureKind::Stalled {
-            self.clock.advance(stream.read_timeout());
+            self.clock.advance(stream.read_timeout(self.clock.now()));
         }
         // Keeps the bytes that were received before the failure.
         Ok(self.sync(stream, operation)?.unwrap_or(DownloadEnd::Failed(Failure::new(kind))))

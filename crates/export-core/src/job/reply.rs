@@ -1,5 +1,6 @@
 //! The handles from the head of a response to the end of its body.
 
+use alloc::format;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use core::time::Duration;
@@ -9,8 +10,9 @@ use super::checkpoint::Checkpoint;
 use super::event::Event;
 use super::exchange::{BodyUse, DownloadEnd, DownloadStart, SentRequest};
 use crate::artifact::Artifact;
+use crate::config::Limits;
 use crate::dialect::Contradiction;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::time::Timestamp;
 
 /// A response whose body has to be read.
@@ -86,7 +88,47 @@ pub struct Stream<'a> {
     highest: u64,
     /// The first bytes of the file, up to [`FIRST`].
     first: Vec<u8>,
-    refused: bool,
+    pace: ReadPace,
+    refusal: Option<Refusal>,
+}
+
+/// Why no more bytes of a body are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// It is not the requested file, or longer than announced.
+    Wrong,
+    /// It is longer than is allowed.
+    TooLarge,
+    /// It comes more slowly than is allowed.
+    TooSlow,
+    /// The time for the whole job is over.
+    TimeUp,
+}
+
+/// The speed at which the bytes of a body come.
+#[derive(Debug)]
+struct ReadPace {
+    /// Since when the driver waits for bytes.
+    waiting_since: Timestamp,
+    /// How long it has waited in the current period, and the bytes that came.
+    waited: Duration,
+    bytes: u64,
+}
+
+impl ReadPace {
+    /// Counts bytes that came, and returns whether a whole period was too slow.
+    fn is_too_slow(&mut self, now: Timestamp, bytes: u64, limits: &Limits) -> bool {
+        self.waited = self.waited.saturating_add(now.since(self.waiting_since));
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.waiting_since = now;
+        if self.waited < limits.read_timeout {
+            return false;
+        }
+        let least = limits.min_speed.saturating_mul(self.waited.as_secs());
+        let is_too_slow = self.bytes < least;
+        (self.waited, self.bytes) = (Duration::ZERO, 0);
+        is_too_slow
+    }
 }
 
 /// The number of bytes at the start of a file that a dialect may look at.
@@ -96,10 +138,11 @@ const FIRST: usize = 1_024;
 const SIGNATURE: usize = 8;
 
 impl<'a> Stream<'a> {
-    pub(super) fn new(job: &'a mut ExportJob, download: DownloadStart) -> Self {
+    pub(super) fn new(now: Timestamp, job: &'a mut ExportJob, download: DownloadStart) -> Self {
         let highest = job.state.operation().map_or(0, |operation| operation.download().highest);
         let position = download.offset;
-        Self { job, download, position, highest, first: Vec::new(), refused: false }
+        let pace = ReadPace { waiting_since: now, waited: Duration::ZERO, bytes: 0 };
+        Self { job, download, position, highest, first: Vec::new(), pace, refusal: None }
     }
 
     /// See [`ExportJob::revision`].
@@ -140,22 +183,38 @@ impl<'a> Stream<'a> {
     /// How long to wait for the next byte. Report a
     /// [`FailureKind::Stalled`](crate::FailureKind::Stalled) then.
     #[must_use]
-    pub fn read_timeout(&self) -> Duration {
-        self.job.config.limits().read_timeout
+    pub fn read_timeout(&self, now: Timestamp) -> Duration {
+        self.job.config.limits().read_timeout.min(self.job.end_of_budget(now).since(now))
     }
 
     /// Checks a chunk before it is written. [`Break`](ControlFlow::Break) means that the body is not
-    /// the requested file: write nothing more, read nothing more and call [`finish`](Self::finish).
-    pub fn check(&mut self, chunk: &[u8]) -> ControlFlow<()> {
+    /// the requested file, or exceeds a limit: write nothing more, read nothing more and call
+    /// [`finish`](Self::finish).
+    pub fn check(&mut self, now: Timestamp, chunk: &[u8]) -> ControlFlow<()> {
+        let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        let end = self.position.saturating_add(length);
         if self.download.offset == 0 && self.first.len() < FIRST {
             let taken = chunk.len().min(FIRST - self.first.len());
             self.first.extend_from_slice(&chunk[..taken]);
-            self.refused = self.first.len() >= SIGNATURE && self.contradiction(false).is_some();
+            if self.first.len() >= SIGNATURE && self.contradiction(false).is_some() {
+                self.refusal = Some(Refusal::Wrong);
+            }
         }
-        let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-        let end = self.position.saturating_add(length);
-        self.refused |= self.download.end.is_some_and(|announced| end > announced);
-        if self.refused { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.download.end.is_some_and(|announced| end > announced) {
+            self.refusal = Some(Refusal::Wrong);
+        }
+        let limits = *self.job.config.limits();
+        let is_too_slow = self.pace.is_too_slow(now, length, &limits);
+        if self.refusal.is_none() {
+            self.refusal = if end > limits.max_file_bytes {
+                Some(Refusal::TooLarge)
+            } else if now >= self.job.end_of_budget(now) {
+                Some(Refusal::TimeUp)
+            } else {
+                is_too_slow.then_some(Refusal::TooSlow)
+            };
+        }
+        if self.refusal.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn contradiction(&self, is_whole: bool) -> Option<Contradiction> {
@@ -163,7 +222,8 @@ impl<'a> Stream<'a> {
     }
 
     /// Handles `bytes` further bytes that were written to the sink.
-    pub fn advance(&mut self, bytes: u64) {
+    pub fn advance(&mut self, now: Timestamp, bytes: u64) {
+        self.pace.waiting_since = now;
         self.position = self.position.saturating_add(bytes);
         self.job.on_bytes_written(self.position);
     }
@@ -177,6 +237,18 @@ impl<'a> Stream<'a> {
 
     /// Handles the end of the body. The job decides whether the file is complete.
     pub fn finish(self, now: Timestamp) {
+        match self.refusal {
+            Some(Refusal::TooLarge) => return self.job.on_too_large(self.download.end),
+            Some(Refusal::TimeUp) => return self.job.on_time_up(),
+            Some(Refusal::TooSlow) => {
+                let Limits { min_speed, read_timeout, .. } = *self.job.config.limits();
+                let what = format!("slower than {min_speed} bytes per second for {read_timeout:?}");
+                let failure = Failure::new(FailureKind::Stalled).with_detail(what);
+                // The bytes that came do not count as progress, which would allow another attempt.
+                return self.job.on_download_failure(now, false, failure);
+            }
+            Some(Refusal::Wrong) | None => {}
+        }
         let whole = self.download.offset == 0;
         let contradiction = if whole { self.contradiction(true) } else { None };
         let end = DownloadEnd {
@@ -185,7 +257,7 @@ impl<'a> Stream<'a> {
             position: self.position,
             is_short: self.download.end.is_some_and(|end| self.position < end),
             highest: self.highest,
-            is_too_long: self.refused && contradiction.is_none(),
+            is_too_long: self.refusal.is_some() && contradiction.is_none(),
         };
         self.job.on_download_end(now, self.download.artifact, &end, contradiction);
     }

@@ -44,6 +44,8 @@ pub(super) struct Budget {
     pub(super) started: Timestamp,
     /// When the operation has to be completed.
     pub(super) deadline: Timestamp,
+    /// When the job has to be done.
+    pub(super) end: Timestamp,
 }
 
 impl Schedule {
@@ -75,7 +77,9 @@ impl Schedule {
     /// have been set back since then.
     pub(super) fn begin(&mut self, now: Timestamp, limits: &Limits) {
         if self.budget.is_none() {
-            self.budget = Some(Budget { started: now, deadline: now + limits.job_timeout });
+            let end = now + limits.max_time;
+            let deadline = (now + limits.job_timeout).min(end);
+            self.budget = Some(Budget { started: now, deadline, end });
             self.not_before = self.not_before.min(now + self.length);
         }
     }

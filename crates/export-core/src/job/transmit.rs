@@ -159,7 +159,7 @@ impl<'a> InFlight<'a> {
     /// Report a [`FailureKind::Unanswered`](crate::FailureKind::Unanswered) then.
     #[must_use]
     pub fn give_up_at(&self, now: Timestamp) -> Timestamp {
-        now + self.job.config.limits().request_timeout
+        (now + self.job.config.limits().request_timeout).min(self.job.end_of_budget(now))
     }
 
     /// Handles the head of the response, and borrows it until the body is handled. The job commits
@@ -169,7 +169,7 @@ impl<'a> InFlight<'a> {
         let Self { job, sent } = self;
         match job.on_head(now, &head, &sent) {
             BodyPlan::Collect(body_use) => Reply::Collect(Collect::new(job, sent, body_use)),
-            BodyPlan::Stream(download) => Reply::Stream(Stream::new(job, download)),
+            BodyPlan::Stream(download) => Reply::Stream(Stream::new(now, job, download)),
         }
     }
 

@@ -93,8 +93,8 @@ fn drive(now: Timestamp, turn: &mut Turn, pacer: &mut Pacer, service: &mut FakeS
     match in_flight.handle_head(now, &answer) {
         Reply::Collect(collect) => collect.handle_body(now, answer.body()),
         Reply::Stream(mut stream) => {
-            assert!(stream.check(answer.body()).is_continue());
-            stream.advance(answer.body().len() as u64);
+            assert!(stream.check(now, answer.body()).is_continue());
+            stream.advance(now, answer.body().len() as u64);
             stream.finish(now);
         }
     }

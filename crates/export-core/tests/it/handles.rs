@@ -128,12 +128,12 @@ fn stream_getters_describe_the_download() {
         panic!("the body is not streamed")
     };
     assert_eq!((stream.offset(), stream.position()), (8, 8));
-    assert_eq!(stream.read_timeout(), Duration::from_secs(60));
+    assert_eq!(stream.read_timeout(harness.now), Duration::from_secs(60));
     assert_eq!(stream.artifact().length(), Some(PDF.len() as u64));
-    stream.advance(4);
+    stream.advance(harness.now, 4);
     assert_eq!(stream.position(), 12);
     assert_eq!(stream.mark_durable(99).offset(), 12, "not beyond the written bytes");
-    assert!(stream.check(&[0; 99]).is_break(), "not beyond the announced length");
+    assert!(stream.check(harness.now, &[0; 99]).is_break(), "not beyond the announced length");
     stream.finish(harness.now);
     let Step::Done(Err(Error::Protocol { .. })) = job.step(harness.now) else {
         panic!("the job has not ended")

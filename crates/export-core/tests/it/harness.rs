@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use export_core::driver::{Reply, Step};
 use export_core::token::Token;
@@ -108,6 +109,8 @@ pub struct Harness {
     pub wait_until: Timestamp,
     /// The size of the chunks of a download.
     pub chunk: usize,
+    /// How long each of them takes to come.
+    pub chunk_time: Duration,
     /// Drops the next [`InFlight`](export_core::driver::InFlight).
     pub drop_next: bool,
     /// Drops the next [`Collect`](export_core::driver::Collect).
@@ -148,6 +151,7 @@ impl Harness {
             stores: 0,
             wait_until: Timestamp::EPOCH,
             chunk: 4,
+            chunk_time: Duration::ZERO,
             drop_next: false,
             drop_body: false,
             drop_stream: false,
@@ -261,11 +265,12 @@ impl Harness {
                 self.sink.truncate(usize::try_from(stream.offset()).unwrap());
                 assert_eq!(self.sink.len() as u64, stream.offset(), "a hole in the file");
                 for chunk in whole.chunks(self.chunk) {
-                    if stream.check(chunk).is_break() {
+                    self.now = self.now + self.chunk_time;
+                    if stream.check(self.now, chunk).is_break() {
                         return stream.finish(self.now);
                     }
                     self.sink.extend_from_slice(chunk);
-                    stream.advance(chunk.len() as u64);
+                    stream.advance(self.now, chunk.len() as u64);
                 }
                 let checkpoint = stream.mark_durable(self.sink.len() as u64);
                 self.stored = Some((stream.revision(), checkpoint));

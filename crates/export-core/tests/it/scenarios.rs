@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use export_core::{Config, Error, FailureKind, Limits, Pace, Resubmit};
+use export_core::{Config, Error, FailureKind, Limits, Pace, Phase, Resubmit};
 use insta::assert_snapshot;
 
 use crate::harness::{Harness, Run, ScriptedReply, status};
@@ -416,4 +416,66 @@ fn server_that_wants_the_token_is_named() {
     assert!(matches!(error, Error::TokenWithheld { .. }), "{error}");
     let error = at(SIGNED, 403).unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{error}");
+}
+
+/// A server that sends a few bytes now and then would hold the job forever.
+#[test]
+fn slow_download_is_given_up_and_can_be_resumed() {
+    let slow = |seconds: u64, limits: Limits| {
+        let replies = [accepted(), completed()];
+        let mut harness = Harness::new(replies).then_always(artifact());
+        (harness.chunk, harness.chunk_time) = (1, Duration::from_secs(seconds));
+        harness.run(job_with(&config().with_limits(limits)))
+    };
+    let limits = Limits::default().with_read_timeout(Duration::from_secs(5));
+    let run = slow(2, limits);
+    let error = run.outcome.unwrap_err();
+    assert!(matches!(error, Error::GaveUp { .. }) && error.is_resumable(), "{error}");
+    assert!(error.to_string().contains("slower than 1024 bytes per second for 5s"), "{error}");
+    assert!(run.sent.len() < 10, "{}", run.log);
+    assert!(slow(2, limits.with_min_speed(0)).outcome.is_ok());
+    assert!(slow(0, limits).outcome.is_ok());
+}
+
+#[test]
+fn max_time_ends_the_job_in_each_phase() {
+    let limits = Limits::default().with_max_time(Duration::from_secs(20)).with_min_speed(0);
+    for (replies, phase) in [
+        (vec![status(503)], Phase::Submit),
+        (vec![accepted(), pending()], Phase::Poll),
+        (vec![accepted(), completed(), artifact()], Phase::Fetch),
+    ] {
+        let last = replies.last().unwrap().clone();
+        let mut harness = Harness::new(replies).then_always(last);
+        harness.chunk_time = Duration::from_secs(5);
+        let (started, mut job) = (harness.now, job_with(&config().with_limits(limits)));
+        let error = loop {
+            if let Some(outcome) = harness.drive_once(&mut job) {
+                break outcome.unwrap_err();
+            }
+        };
+        assert!(matches!(error, Error::Deadline { is_total: true, .. }), "{error}");
+        assert_eq!(error.phase(), Some(phase));
+        assert!(error.is_resumable());
+        let took = harness.now.since(started);
+        assert!(took <= Duration::from_secs(25), "{phase}: {took:?}");
+    }
+}
+
+#[test]
+fn file_over_the_limit_is_not_loaded() {
+    let length = PDF.len() as u64;
+    let load = |limit: u64, reply: ScriptedReply| {
+        Harness::new([accepted(), completed(), reply])
+            .run(job_with(&config().with_limits(Limits::default().with_max_file_bytes(limit))))
+    };
+    assert!(load(length, artifact()).outcome.is_ok());
+    let run = load(length - 1, artifact());
+    let error = run.outcome.unwrap_err();
+    assert!(matches!(error, Error::TooLarge { length: Some(_), .. }), "{error}");
+    assert_eq!(run.sink, b"", "the announced length decides");
+    let run = load(length - 1, artifact().without("content-length"));
+    let error = run.outcome.unwrap_err();
+    assert!(matches!(error, Error::TooLarge { length: None, .. }), "{error}");
+    assert!(run.sink.len() < PDF.len() && error.is_resumable());
 }

@@ -377,8 +377,8 @@ fn repeated_secrets_are_neither_shown_nor_stored() {
                     match in_flight.handle_head(now, &head.body(()).unwrap()) {
                         Reply::Collect(collect) => collect.handle_body(now, body.as_bytes()),
                         Reply::Stream(mut stream) => {
-                            assert!(stream.check(body.as_bytes()).is_continue());
-                            stream.advance(body.len() as u64);
+                            assert!(stream.check(now, body.as_bytes()).is_continue());
+                            stream.advance(now, body.len() as u64);
                             stream.finish(now);
                         }
                     }

@@ -147,8 +147,8 @@ fn play(
                 match in_flight.handle_head(*now, response) {
                     Reply::Collect(collect) => collect.handle_body(*now, response.body()),
                     Reply::Stream(mut stream) => {
-                        if stream.check(response.body()).is_continue() {
-                            stream.advance(response.body().len() as u64);
+                        if stream.check(*now, response.body()).is_continue() {
+                            stream.advance(*now, response.body().len() as u64);
                         }
                         stream.finish(*now);
                     }

@@ -146,18 +146,31 @@ impl Body {
         if body.len() > limit { Err(FailureKind::TooLong.into()) } else { Ok(body) }
     }
 
-    /// Fills `buffer`. Fewer bytes mean that the body has ended or failed; the bytes before a
-    /// failure are valid.
-    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> (usize, Result<(), Failure>) {
-        let mut filled = 0;
+    /// Fills `buffer`, or a part of it if the bytes come slowly. The bytes before a failure are valid.
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> (usize, Result<Filled, Failure>) {
+        let (mut filled, began) = (0, Instant::now());
         while let Some(room @ [_, ..]) = buffer.get_mut(filled..) {
             match self.reader.read(room) {
-                Ok(0) => break,
+                Ok(0) => return (filled, Ok(Filled::Ended)),
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return (filled, Err(classify::body_failure(&error))),
             }
+            if began.elapsed() >= LONGEST_FILL {
+                break;
+            }
         }
-        (filled, Ok(()))
+        (filled, Ok(Filled::Begun))
     }
+}
+
+/// How long bytes are collected before they are handled.
+const LONGEST_FILL: Duration = Duration::from_millis(500);
+
+/// What is known of a body once a buffer is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// It has not ended.
+    Begun,
+    Ended,
 }

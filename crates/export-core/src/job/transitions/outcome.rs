@@ -118,6 +118,10 @@ impl ExportJob {
         let operation = self.state.operation();
         let status = operation.and_then(|operation| operation.facts.status.as_deref());
         let status = status.map(String::from);
-        self.end(Err(Error::Deadline { phase: self.phase(), status, retry_at }));
+        let limits = self.config.limits();
+        let phase = self.phase();
+        let is_total = limits.max_time < limits.job_timeout
+            || (phase == Phase::Fetch && limits.max_time < Duration::MAX);
+        self.end(Err(Error::Deadline { phase, status, retry_at, is_total }));
     }
 }

@@ -35,6 +35,9 @@ impl ExportJob {
                 self.end_unconfirmed(lost_response());
             }
         }
+        if now >= self.end_of_budget(now) {
+            return self.end_at_deadline(None);
+        }
         // The saved wait of an earlier process, or the wait of a response whose handle was dropped.
         if self.schedule.not_before > self.wait_limit(now) {
             self.end_at_deadline(Some(self.schedule.not_before));
@@ -302,6 +305,17 @@ impl ExportJob {
             return self.retry_download(now, progressed, AttemptError::Failure(cut));
         }
         self.end(Ok(artifact.with_length(end.position)));
+    }
+
+    /// The artifact is longer than is allowed.
+    pub(in crate::job) fn on_too_large(&mut self, length: Option<u64>) {
+        let limit = self.config.limits().max_file_bytes;
+        self.end(Err(Error::TooLarge { limit, length }));
+    }
+
+    /// The time for the whole job is over.
+    pub(in crate::job) fn on_time_up(&mut self) {
+        self.end_at_deadline(None);
     }
 
     /// The artifact's body broke off, or the sink failed.

@@ -199,7 +199,8 @@ impl ExportJob {
                 });
                 // The export is completed, and its deadline may have passed: allow one more poll.
                 if let Some(budget) = &mut self.schedule.budget {
-                    budget.deadline = budget.deadline.max(next_poll.max(now) + grace);
+                    let one_more = budget.deadline.max(next_poll.max(now) + grace);
+                    budget.deadline = one_more.min(budget.end);
                 }
                 self.wait(now, next_poll.since(now), retry_after, Why::Pace);
             }
@@ -271,6 +272,7 @@ impl ExportJob {
         let wait = until.since(now);
         if let (State::Submitting(_), Some(budget)) = (&self.state, &mut self.schedule.budget) {
             budget.deadline = budget.deadline + wait;
+            budget.end = budget.end + wait;
         }
         let limit = self.wait_limit(now);
         if until > limit && now >= limit {
@@ -291,9 +293,18 @@ impl ExportJob {
     /// The latest end of a wait that starts now. A download has no deadline, only a longest wait.
     pub(super) fn wait_limit(&self, now: Timestamp) -> Timestamp {
         match (&self.state, self.schedule.budget) {
-            (State::Fetching(_), _) | (_, None) => now + self.config.limits().job_timeout,
+            (_, None) => now + self.config.limits().job_timeout,
+            (State::Fetching(_), Some(budget)) => {
+                (now + self.config.limits().job_timeout).min(budget.end)
+            }
             (_, Some(budget)) => budget.deadline,
         }
+    }
+
+    /// When the job has to be done.
+    pub(in crate::job) fn end_of_budget(&self, now: Timestamp) -> Timestamp {
+        let unstarted = || now + self.config.limits().max_time;
+        self.schedule.budget.map_or_else(unstarted, |budget| budget.end)
     }
 
     /// When to stop waiting for a token.
