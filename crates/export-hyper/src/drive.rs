@@ -150,7 +150,7 @@ impl Driver {
         let head = Response::from_parts(head, ());
         self.paced.handle_head(clock.now(), &head);
         match in_flight.handle_head(clock.now(), &head) {
-            Reply::Collect(answer) => self.collect(answer, body, give_up_at).await,
+            Reply::Collect(answer) => self.collect(answer, body).await,
             Reply::Stream(mut stream) => match self.download(&mut stream, body, sink).await {
                 Ok(()) => stream.finish(clock.now()),
                 Err(failure) => stream.handle_failure(clock.now(), failure),
@@ -158,14 +158,16 @@ impl Driver {
         }
     }
 
-    async fn collect(&mut self, answer: Collect<'_>, body: Body, give_up_at: Instant) {
+    async fn collect(&mut self, answer: Collect<'_>, body: Body) {
         let stored = self.writer.store(answer.revision(), || answer.checkpoint()).await;
         if let Err(failure) = stored {
             return answer.handle_failure(self.client.clock.now(), failure);
         }
+        let clock = &self.client.clock;
+        let give_up_at = clock.instant(answer.give_up_at(clock.now()));
         match collect(body, answer.limit(), give_up_at).await {
-            Ok(body) => answer.handle_body(self.client.clock.now(), &body),
-            Err(failure) => answer.handle_failure(self.client.clock.now(), failure),
+            Ok(body) => answer.handle_body(clock.now(), &body),
+            Err(failure) => answer.handle_failure(clock.now(), failure),
         }
     }
 

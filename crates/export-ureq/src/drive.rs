@@ -172,6 +172,7 @@ impl<'a> Driver<'a> {
         match in_flight.handle_head(clock.now(), &head) {
             Reply::Collect(answer) => {
                 let stored = self.writer.store(answer.revision(), || answer.checkpoint());
+                body.set_deadline(clock.instant(answer.give_up_at(clock.now())));
                 match stored.and_then(|()| body.collect(answer.limit())) {
                     Ok(body) => answer.handle_body(clock.now(), &body),
                     Err(failure) => answer.handle_failure(clock.now(), failure),

@@ -76,12 +76,14 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
     let mut problem = Problem::new(exit_of(error), error.to_string());
     problem.facts.phase = error.phase().map(|phase| phase.to_string());
     match error {
-        Error::Deadline { retry_at, .. } => {
+        Error::Deadline { retry_at, is_total, .. } => {
+            let flag = if *is_total { "--max-time" } else { "--timeout" };
             problem = problem.advise(match retry_at {
-                Some(time) => format!("resume after {time}, or raise --timeout"),
-                None => "raise --timeout".into(),
+                Some(time) => format!("resume after {time}, or raise {flag}"),
+                None => format!("raise {flag}"),
             });
         }
+        Error::TooLarge { .. } => problem = problem.advise("raise --max-filesize"),
         Error::ExportFailed { status, reason, original_request } => {
             problem.message = format!("the service ended the export with status '{status}'");
             add_api_error(&mut problem, reason);
@@ -276,6 +278,7 @@ const fn exit_of(error: &Error) -> Exit {
             _ => Exit::GaveUp,
         },
         Error::TokenWithheld { .. } => Exit::Unauthorized,
+        Error::TooLarge { .. } => Exit::Local,
         Error::GaveUp { .. } => Exit::GaveUp,
         Error::Gateway { .. } | Error::SubmitUnconfirmed { .. } | Error::Untrusted { .. } => {
             Exit::Network

@@ -10,6 +10,7 @@ use crate::artifact::Artifact;
 use crate::dialect::{Head, OperationFacts, Reading};
 use crate::phase::Phase;
 use crate::redact::Redacted;
+use crate::time::Timestamp;
 use crate::token::Token;
 
 /// A request that was sent.
@@ -19,6 +20,8 @@ pub(super) struct SentRequest {
     /// The first byte of the requested range; 0 for the whole.
     pub(super) offset: u64,
     pub(super) token: Option<Token>,
+    /// When to stop waiting for the whole of a response that is not streamed.
+    pub(super) give_up_at: Timestamp,
 }
 
 impl SentRequest {

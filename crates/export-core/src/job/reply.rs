@@ -56,6 +56,19 @@ impl<'a> Collect<'a> {
         self.job.checkpoint()
     }
 
+    /// When to stop waiting for the whole body. Report a
+    /// [`FailureKind::Stalled`](crate::FailureKind::Stalled) then.
+    ///
+    /// That is soon if the head has decided everything: such a body is read only to reuse the
+    /// connection.
+    #[must_use]
+    pub fn give_up_at(&self, now: Timestamp) -> Timestamp {
+        match self.body_use {
+            BodyUse::Discard => self.sent.give_up_at.min(now + DISCARD_TIMEOUT),
+            _ => self.sent.give_up_at,
+        }
+    }
+
     /// The most **bytes** to read. Report a longer body as
     /// [`FailureKind::TooLong`](crate::FailureKind::TooLong).
     #[must_use]
@@ -73,6 +86,9 @@ impl<'a> Collect<'a> {
         self.job.on_body_failure(now, &self.sent, self.body_use, failure);
     }
 }
+
+/// A new connection takes less time than this.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The bytes of the artifact from an offset on.
 ///

@@ -96,7 +96,9 @@ impl<'a> Transmit<'a> {
         let token = token.filter(|_| self.access() == Access::Trusted);
         let offset = self.job.resume_offset(have);
         let request = self.job.request(token, offset);
-        let sent = SentRequest { phase, uri: request.uri().clone(), offset, token: token.cloned() };
+        let give_up_at = self.job.request_deadline(now);
+        let (uri, token) = (request.uri().clone(), token.cloned());
+        let sent = SentRequest { phase, uri, offset, token, give_up_at };
         self.job.events.push(Event::Sending {
             at: now,
             phase,
@@ -159,7 +161,7 @@ impl<'a> InFlight<'a> {
     /// Report a [`FailureKind::Unanswered`](crate::FailureKind::Unanswered) then.
     #[must_use]
     pub fn give_up_at(&self, now: Timestamp) -> Timestamp {
-        (now + self.job.config.limits().request_timeout).min(self.job.end_of_budget(now))
+        self.job.request_deadline(now)
     }
 
     /// Handles the head of the response, and borrows it until the body is handled. The job commits
@@ -180,6 +182,11 @@ impl<'a> InFlight<'a> {
 }
 
 impl ExportJob {
+    /// When to stop waiting for the response to a request that is sent now.
+    fn request_deadline(&self, now: Timestamp) -> Timestamp {
+        (now + self.config.limits().request_timeout).min(self.end_of_budget(now))
+    }
+
     /// Where the download continues: the end of the bytes in the sink that a validator covers.
     ///
     /// If the sink has the whole file, the last byte is requested again, since a range must not be

@@ -143,7 +143,7 @@ async fn failed_step_is_the_last() {
             None,
             "http://no-such-host.invalid".into(),
             0,
-            "name: the request could not be sent: fail",
+            "name: the request could not be sent: cannot resolve no-such-host.invalid: ",
         ),
         // The system refuses at once to connect to a broadcast address.
         (None, "http://255.255.255.255".into(), 1, "tcp: the request could not be sent: "),

@@ -137,6 +137,11 @@ impl Body {
         self.attempt.set_limit(Limit::Stall(stall));
     }
 
+    /// Limits the time of the rest of the response.
+    pub(crate) fn set_deadline(&self, at: Instant) {
+        self.attempt.set_limit(Limit::Until(at));
+    }
+
     /// Reads the whole body, after which the connection can be reused.
     pub(crate) fn collect(mut self, limit: usize) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();

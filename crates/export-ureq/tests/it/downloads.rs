@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+use export_sim::{Endpoint, Fault, Rule, Scenario};
 use export_ureq::{Artifact, Error, ExportError, FailureKind, Sink, WriteSink};
 use test_servers::{
     Action, Authority, FILE, Server, accepted, completed, failures, first, first_without_etag,
@@ -11,6 +12,7 @@ use test_servers::{
 };
 
 use crate::clients::{builder, client};
+use crate::simulated::{self, simulated, unlimited};
 
 #[test]
 fn stalled_download_is_requested_again() {
@@ -202,4 +204,16 @@ fn sink_error_ends_the_job() {
     let error = client(&server).export(spec()).to_sink(&mut Full).unwrap_err();
     assert!(error.to_string().contains("disk full"), "{error}");
     assert!(error.checkpoint().is_some());
+}
+
+/// A buffer that is filled a byte at a time is handled before it is full.
+#[test]
+fn slow_download_is_given_up() {
+    let slow = Fault::Slow { bytes: 1, pause: Duration::from_millis(20) };
+    let rule = Rule::new(Endpoint::Download, slow);
+    let server = simulated(unlimited().with_scenario(Scenario::default().with_rule(rule)));
+    let limits = quick().with_read_timeout(Duration::from_secs(1)).with_max_failures(0);
+    let client = simulated::builder(&server).limits(limits).build().unwrap();
+    let error = client.export(spec()).bytes(1 << 20).unwrap_err();
+    assert!(error.to_string().contains("slower than 1024 bytes per second"), "{error}");
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use export_hyper::{ApiVersion, Region};
 
-use super::values::{CountArg, DurationArg, RateArg};
+use super::values::{CountArg, DurationArg, RateArg, SizeArg};
 
 /// The flags of connection, credentials, display and state.
 #[derive(Clone, Debug, Default, Args)]
@@ -100,6 +100,21 @@ pub(crate) struct ConnectionArgs {
     /// [env: WEXPORT_STALL_TIMEOUT] [default: 60s]
     #[arg(long, value_name = "TIME", hide_short_help = true)]
     pub(crate) stall_timeout: Option<DurationArg>,
+
+    /// Reconnect if a download is slower than this, in bytes per second, over --stall-timeout; 0 for
+    /// any speed [env: WEXPORT_MIN_SPEED] [default: 1K]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    pub(crate) min_speed: Option<SizeArg>,
+
+    /// Maximum time for the whole of an export, with its download [env: WEXPORT_MAX_TIME]
+    /// [default: no limit]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    pub(crate) max_time: Option<DurationArg>,
+
+    /// Maximum size of a file, such as 500M or 2G [env: WEXPORT_MAX_FILESIZE]
+    /// [default: the free space, less a reserve]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    pub(crate) max_filesize: Option<SizeArg>,
 
     /// Maximum time for the response to a request [env: WEXPORT_REQUEST_TIMEOUT]
     /// [default: 30s]

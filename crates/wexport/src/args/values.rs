@@ -57,6 +57,42 @@ impl fmt::Display for CountArg {
     }
 }
 
+/// A number of bytes: `1500`, `64K`, `10M`, `2G`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SizeArg(pub(crate) u64);
+
+/// Each unit of sizes in bytes, the largest first.
+const SIZE_UNITS: [(char, u64); 4] =
+    [('T', 1 << 40), ('G', 1 << 30), ('M', 1 << 20), ('K', 1 << 10)];
+
+impl FromStr for SizeArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let invalid = "expected a number of bytes such as 1500, 64K, 10M or 2G";
+        let unit = SIZE_UNITS
+            .into_iter()
+            .find(|(unit, _)| text.ends_with(*unit) || text.ends_with(unit.to_ascii_lowercase()));
+        let (digits, factor) = match unit {
+            Some((_, factor)) => (&text[..text.len() - 1], factor),
+            None => (text, 1),
+        };
+        let number: u64 = digits.parse().map_err(|_| invalid)?;
+        number.checked_mul(factor).map(Self).ok_or(invalid)
+    }
+}
+
+impl fmt::Display for SizeArg {
+    /// Formats the size in the largest unit that divides it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fitting = SIZE_UNITS.into_iter().find(|(_, size)| self.0.is_multiple_of(*size));
+        match fitting.filter(|_| self.0 > 0) {
+            Some((unit, size)) => write!(f, "{}{unit}", self.0 / size),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
 /// A rate: `5/s`, `90/m`, or `5` for `5/s`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct RateArg {
@@ -121,6 +157,18 @@ mod tests {
     fn invalid_durations_are_refused() {
         for text in ["", "s", "-1", "1.5h", "1 h", "1w", "soon", "99999999999999999d", "1é"] {
             assert!(text.parse::<DurationArg>().unwrap_err().contains("such as 90s"), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_round_trip() {
+        for text in ["0", "1500", "64K", "10M", "2G", "1T"] {
+            assert_eq!(text.parse::<SizeArg>().unwrap().to_string(), text);
+        }
+        assert_eq!("64k".parse(), Ok(SizeArg(65_536)));
+        assert_eq!("1024".parse::<SizeArg>().unwrap().to_string(), "1K");
+        for text in ["", "K", "-1", "1.5G", "1 G", "10MB", "99999999999999T", "1é"] {
+            assert!(text.parse::<SizeArg>().is_err(), "{text}");
         }
     }
 

@@ -39,6 +39,12 @@ pub(super) fn setting_values(settings: &Settings) -> Vec<SettingValue> {
     ] {
         values.push(value(name, duration, duration.value.to_string()));
     }
+    let speed = &settings.min_speed;
+    values.push(value("min speed", speed, speed.value.to_string()));
+    let time = settings.max_time.as_ref();
+    values.extend(time.map(|time| value("max time", time, time.value.to_string())));
+    let size = settings.max_filesize.as_ref();
+    values.extend(size.map(|size| value("max filesize", size, size.value.to_string())));
     for (name, rate) in [("poll rate", &settings.poll_rate), ("submit rate", &settings.submit_rate)]
     {
         values.extend(rate.as_ref().map(|rate| value(name, rate, rate.value.to_string())));

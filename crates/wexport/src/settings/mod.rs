@@ -18,7 +18,7 @@ pub(crate) use self::credentials::{CredentialPlan, CredentialSource, LoadedCrede
 pub(crate) use self::setting::Sourced;
 pub(crate) use self::sources::Environment;
 use self::sources::Sources;
-use crate::args::{CountArg, DurationArg, RateArg, ResubmitArg, Session};
+use crate::args::{CountArg, DurationArg, RateArg, ResubmitArg, Session, SizeArg};
 use crate::clock;
 use crate::problem::Problem;
 
@@ -35,6 +35,9 @@ pub(crate) struct Settings {
     pub(crate) ca_bundles: Sourced<Vec<PathBuf>>,
     pub(crate) timeout: Sourced<DurationArg>,
     pub(crate) stall_timeout: Sourced<DurationArg>,
+    pub(crate) min_speed: Sourced<SizeArg>,
+    pub(crate) max_time: Option<Sourced<DurationArg>>,
+    pub(crate) max_filesize: Option<Sourced<SizeArg>>,
     pub(crate) request_timeout: Sourced<DurationArg>,
     pub(crate) poll_interval: Sourced<DurationArg>,
     /// The rate limits of the service, if the user knows them.
@@ -151,6 +154,13 @@ impl Settings {
                 &setting::STALL_TIMEOUT,
                 duration(limits.read_timeout),
             )?,
+            min_speed: sources.get_or(
+                flags.min_speed,
+                &setting::MIN_SPEED,
+                SizeArg(limits.min_speed),
+            )?,
+            max_time: sources.get(flags.max_time, &setting::MAX_TIME)?,
+            max_filesize: sources.get(flags.max_filesize, &setting::MAX_FILESIZE)?,
             request_timeout,
             poll_interval: sources.get_or(
                 flags.poll_interval,
@@ -200,5 +210,10 @@ impl Settings {
             .with_max_poll_interval(defaults.max_poll_interval.max(poll_interval))
             .with_backoff_base(defaults.backoff_base.min(poll_interval))
             .with_max_failures(self.retries.value.0)
+            .with_min_speed(self.min_speed.value.0)
+            .with_max_time(self.max_time.as_ref().map_or(defaults.max_time, |time| time.value.0))
+            .with_max_file_bytes(
+                self.max_filesize.as_ref().map_or(defaults.max_file_bytes, |size| size.value.0),
+            )
     }
 }

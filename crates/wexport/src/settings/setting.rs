@@ -84,6 +84,9 @@ names! {
     CA_BUNDLE = "--ca-bundle", ["WEXPORT_CA_BUNDLE", "SSL_CERT_FILE"], "ca_bundle";
     TIMEOUT = "--timeout", ["WEXPORT_TIMEOUT"], "timeout";
     STALL_TIMEOUT = "--stall-timeout", ["WEXPORT_STALL_TIMEOUT"], "stall_timeout";
+    MIN_SPEED = "--min-speed", ["WEXPORT_MIN_SPEED"], "min_speed";
+    MAX_TIME = "--max-time", ["WEXPORT_MAX_TIME"], "max_time";
+    MAX_FILESIZE = "--max-filesize", ["WEXPORT_MAX_FILESIZE"], "max_filesize";
     REQUEST_TIMEOUT = "--request-timeout", ["WEXPORT_REQUEST_TIMEOUT"], "request_timeout";
     POLL_INTERVAL = "--poll-interval", ["WEXPORT_POLL_INTERVAL"], "poll_interval";
     POLL_RATE = "--poll-rate", ["WEXPORT_POLL_RATE"], "poll_rate";

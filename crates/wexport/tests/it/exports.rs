@@ -1,5 +1,7 @@
 //! Exports of every kind, from the command line to the file.
 
+use std::time::Duration;
+
 use export_sim::{BodyKind, Endpoint, Fault, Nth, Rule, Scenario};
 
 use crate::world::{World, quick};
@@ -241,4 +243,24 @@ fn demo_needs_no_settings_and_writes_real_files() {
     assert_eq!(world.names("wexport-demo/2022-01-01").len(), 2 * 11);
     world.done(&["verify", "wexport-demo/2026-01-01/annual-report.pdf"]);
     assert!(world.read("wexport-demo/2026-01-01/annual-report.pdf").starts_with(b"%PDF-"));
+}
+
+/// A server that sends a few bytes a second would hold the night's job for hours.
+#[test]
+fn downloads_have_a_least_speed_a_time_and_a_size() {
+    let slow = Fault::Slow { bytes: 1, pause: Duration::from_millis(20) };
+    let slow = Scenario::default().with_rule(Rule::new(Endpoint::Download, slow));
+    for (flags, code, expected) in [
+        (&["--stall-timeout", "1s", "--retries", "0"][..], 75, "slower than 1024 bytes per second"),
+        (&["--max-time", "1s", "--min-speed", "0"], 75, "raise --max-time"),
+        (&["--max-filesize", "1K"], 7, "raise --max-filesize"),
+    ] {
+        let world = World::with(quick().with_scenario(slow.clone()));
+        let line = ["document", "d1", "-f", "pdf", "-o", "a.pdf"];
+        let ran = world.run(&[&line[..], flags].concat());
+        assert_eq!(ran.code, Some(code), "{flags:?}: {}", ran.err);
+        assert!(ran.err.contains(expected), "{flags:?}: {}", ran.err);
+        assert!(ran.err.contains("jobs resume"), "{flags:?}: {}", ran.err);
+        assert!(!world.work().join("a.pdf").exists());
+    }
 }

@@ -225,7 +225,10 @@ impl ExportJob {
         body_use: BodyUse<'_>,
         failure: Failure,
     ) {
-        self.events.push(Event::Failed { at: now, phase: sent.phase, kind: failure.kind() });
+        // Nothing depends on a body that is discarded.
+        if !matches!(body_use, BodyUse::Discard) {
+            self.events.push(Event::Failed { at: now, phase: sent.phase, kind: failure.kind() });
+        }
         let is_done = matches!(self.state, State::Done(_));
         match (body_use, Error::of_final_failure(sent.phase, &failure)) {
             // The head has ended the job.
