@@ -200,10 +200,13 @@ impl<'a> Driver<'a> {
         let mut buffer = vec![0; READ_BUFFER];
         loop {
             // The bytes before the body broke off are valid.
-            body.set_stall_limit(stream.read_timeout(clock.now()));
+            let asked = clock.now();
+            body.set_stall_limit(stream.read_timeout(asked));
             let (filled, read) = body.fill(&mut buffer);
             let chunk = buffer.get(..filled).unwrap_or_default();
-            if stream.check(clock.now(), chunk).is_break() {
+            // The wait that ended in a failure is not the speed of the bytes that came before it.
+            let came = if read.is_ok() { clock.now() } else { asked };
+            if stream.check(came, chunk).is_break() {
                 return Ok(());
             }
             sink.write(chunk).map_err(sink_failed)?;
