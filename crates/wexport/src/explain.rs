@@ -16,8 +16,8 @@ use crate::problem::{Exit, Problem};
 pub(crate) struct Context {
     /// The OAuth scope that the export needs.
     pub(crate) scope: Option<String>,
-    /// The ID of the job, if its state is kept.
-    pub(crate) job: Option<String>,
+    /// The command that resumes the job, if its state is kept.
+    pub(crate) resume: Option<String>,
     /// The URL of the operation, if the export was accepted.
     pub(crate) operation: Option<String>,
     /// Where a fixed token is from; `None` if an OAuth client requests tokens.
@@ -41,8 +41,8 @@ pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
     }
     facts.operation.clone_from(&context.operation);
     if error.checkpoint().is_some() && problem.retry.is_none() {
-        problem.retry = Some(match (&context.job, &context.operation) {
-            (Some(job), _) => format!("yes: wexport jobs resume {job}"),
+        problem.retry = Some(match (&context.resume, &context.operation) {
+            (Some(resume), _) => format!("yes: {resume}"),
             (None, Some(_)) => "yes: wexport fetch with the operation above".into(),
             (None, None) => "yes: the service has not accepted the export".into(),
         });

@@ -39,6 +39,9 @@ pub(crate) enum JobsCommand {
         state: StateArgs,
     },
     /// Resume a job that was interrupted or gave up
+    ///
+    /// Credentials are sent only to the service that is set today. A job of another base URL or
+    /// client ID is refused; --failed leaves it out.
     Resume(Box<ResumeArgs>),
     /// Remove old jobs that are not running
     Clean {

@@ -155,8 +155,8 @@ impl RunContext {
                 let receipt = upload.receipt();
                 problem.facts.operation = Some(receipt.operation.clone());
                 problem.facts.original_request.clone_from(&receipt.original_request);
-                problem.retry = Some(match self.store.id() {
-                    Some(id) => format!("yes, only the upload: wexport jobs resume {id}"),
+                problem.retry = Some(match self.resume_command() {
+                    Some(resume) => format!("yes, only the upload: {resume}"),
                     None => "yes: wexport fetch with the operation above".into(),
                 });
                 let is_systemic = matches!(problem.exit, Exit::Unauthorized | Exit::Network);

@@ -33,10 +33,11 @@ pub(super) struct RunContext {
 }
 
 impl RunContext {
-    /// Loads the credentials and makes the client. Nothing is sent yet.
+    /// Makes the client. Nothing is sent yet.
     pub(super) fn new(
         store: Arc<dyn RunStore>,
         settings: Arc<Settings>,
+        loaded: LoadedCredentials,
         outputs: Outputs,
         reporter: &Arc<Reporter>,
     ) -> Result<Arc<Self>, Problem> {
@@ -45,16 +46,16 @@ impl RunContext {
         // If this fails, the file may get another name after a crash. The export is not affected.
         let outputs =
             outputs.with_observer(move |number, name| drop(names.reserve_name(number, name)));
+        let checkpoints = Blocking::new(RunCheckpoints::new(Arc::clone(&store)));
+        let checkpoints = Arc::new(checkpoints) as Arc<dyn CheckpointStore>;
+        let LoadedCredentials { credentials, client_id } = loaded;
+        let pacer = settings.pacer(store.load_pacer()?);
+        let client = settings.client(credentials, Some(checkpoints), pacer)?;
+        // Last, since it replaces the results of an earlier run.
         let results = match &description.options.results {
             Some(path) => Some(Results::create(path, &*store)?),
             None => None,
         };
-        let checkpoints = Blocking::new(RunCheckpoints::new(Arc::clone(&store)));
-        let checkpoints = Arc::new(checkpoints) as Arc<dyn CheckpointStore>;
-        let LoadedCredentials { credentials, client_id } =
-            settings.credentials.load(&mut |warning| reporter.warn(warning))?;
-        let pacer = settings.pacer(store.load_pacer()?);
-        let client = settings.client(credentials, Some(checkpoints), pacer)?;
         Ok(Arc::new(Self {
             settings,
             client,
@@ -109,12 +110,24 @@ impl RunContext {
         }
     }
 
+    /// The command that resumes the run; `None` if no state is kept. It names the service if the
+    /// command line of this run did: a run is resumed with the credentials of its own service only.
+    pub(super) fn resume_command(&self) -> Option<String> {
+        let id = self.store.id()?;
+        Some(match self.settings.service.source.to_string().as_str() {
+            "--region" | "--base-url" => {
+                format!("wexport jobs resume {id} {}", self.description.service_flags())
+            }
+            _ => format!("wexport jobs resume {id}"),
+        })
+    }
+
     /// What an error of an export is explained with.
     pub(super) fn explain_context(&self, row: &Row, operation: Option<String>) -> Context {
         let scope = &row.subject.scope;
         Context {
             scope: (!scope.is_empty()).then(|| scope.clone()),
-            job: self.store.id().map(String::from),
+            resume: self.resume_command(),
             operation,
             token_source: self.settings.credentials.token_source(self.client_id.as_deref()),
             is_attached: row.subject.kind == "operation",

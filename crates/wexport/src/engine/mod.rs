@@ -23,7 +23,7 @@ use crate::event::Event;
 use crate::output::Outputs;
 use crate::problem::Problem;
 use crate::request::ListedExport;
-use crate::settings::Settings;
+use crate::settings::{LoadedCredentials, Settings};
 use crate::state::{RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir};
 use crate::ui::Reporter;
 
@@ -42,17 +42,19 @@ pub(crate) async fn run(
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
     let outputs = Outputs::new(&settings);
-    let description = |source, options| RunDescription {
+    let load_credentials = || settings.credentials.load(&mut |warning| reporter.warn(warning));
+    let description = |loaded: &LoadedCredentials, source, options| RunDescription {
         began: clock::now(),
         base_url: settings.service.value.base_url().into(),
         api_version: settings.api_version.value.to_string(),
+        client_id: loaded.client_id.clone(),
         source,
         options,
         end: None,
     };
     let state = settings.state.as_ref().map(|state| state.value.clone());
     let state = || state.as_deref().map(StateDir::open).transpose();
-    let (store, skipped): (Arc<dyn RunStore>, _) = match plan {
+    let (store, loaded, skipped): (Arc<dyn RunStore>, _, _) = match plan {
         Plan::Single(export) => {
             let Prepared { row, skipped } = match prepare(vec![*export], &outputs).await {
                 Ok(mut prepared) => prepared.remove(0),
@@ -64,12 +66,13 @@ pub(crate) async fn run(
                 let end = Some(RowEnd::Skipped { file });
                 return Ok(RunOutcome { end, problem: None });
             }
-            let description = description(None, RunOptions::default());
+            let loaded = load_credentials()?;
+            let description = description(&loaded, None, RunOptions::default());
             let store = match state()? {
                 Some(state) => state.create_job(row, description)?,
                 None => SingleRun::in_memory(row, description),
             };
-            (Arc::new(store), Vec::new())
+            (Arc::new(store), loaded, Vec::new())
         }
         Plan::Batch { exports, source, options } => {
             let state = state()?.ok_or_else(|| {
@@ -82,23 +85,29 @@ pub(crate) async fn run(
                 rows.push(row);
                 skipped.extend(file.map(|file| (number, file)));
             }
-            let store = state.create_batch(&description(Some(source), options), rows)?;
-            (Arc::new(store), skipped)
+            let loaded = load_credentials()?;
+            let description = description(&loaded, Some(source), options);
+            (Arc::new(state.create_batch(&description, rows)?), loaded, skipped)
         }
     };
-    let context = RunContext::new(store, settings, outputs, reporter)?;
+    let new = Arc::clone(&store);
+    let context = RunContext::new(store, settings, loaded, outputs, reporter);
+    // A run that is refused before its first request must not be listed. If it cannot be removed,
+    // it is.
+    let context = context.inspect_err(|_| drop(new.remove()))?;
     Runner::new(context, false)?.run(skipped).await
 }
 
-/// Resumes a run.
+/// Resumes a run, with credentials of its service.
 pub(crate) async fn resume(
     store: Arc<dyn RunStore>,
     settings: Settings,
+    loaded: LoadedCredentials,
     reporter: &Arc<Reporter>,
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
     let outputs = Outputs::new(&settings);
     restore_names(&*store, outputs.names())?;
-    let context = RunContext::new(store, settings, outputs, reporter)?;
+    let context = RunContext::new(store, settings, loaded, outputs, reporter)?;
     Runner::new(context, true)?.run(Vec::new()).await
 }

@@ -273,7 +273,8 @@ impl Runner {
             let exit = signal.or(self.halted).unwrap_or(complete);
             let text = format!("{} of {} done", totals.done + totals.skipped, totals.all());
             self.record_end(exit, text)?;
-            let problem = incomplete_batch(exit, store.id().unwrap_or_default());
+            let resume = self.context.resume_command().unwrap_or_default();
+            let problem = incomplete_batch(exit, store.id().unwrap_or_default(), &resume);
             return Ok(RunOutcome { end: None, problem });
         }
         let (end, mut problem) = (self.last.0.clone(), self.last.1.clone());
@@ -301,8 +302,8 @@ impl Runner {
         let store = &self.context.store;
         let operation = store.row(1)?.checkpoint.operation().map(redact);
         let mut problem = Problem::new(signal, stopped_by(signal));
-        problem.retry = Some(match (store.id(), &operation) {
-            (Some(id), _) => format!("yes: wexport jobs resume {id}"),
+        problem.retry = Some(match (self.context.resume_command(), &operation) {
+            (Some(resume), _) => format!("yes: {resume}"),
             (None, Some(operation)) => format!("yes: wexport fetch {operation}"),
             (None, None) => "yes: the service had not accepted the export".into(),
         });
@@ -312,7 +313,7 @@ impl Runner {
 }
 
 /// The problem of a batch that does not have all of its files.
-fn incomplete_batch(exit: Exit, id: &str) -> Option<Problem> {
+fn incomplete_batch(exit: Exit, id: &str, resume: &str) -> Option<Problem> {
     let what = match exit {
         Exit::Done => return None,
         Exit::Interrupted | Exit::Terminated => stopped_by(exit),
@@ -321,8 +322,8 @@ fn incomplete_batch(exit: Exit, id: &str) -> Option<Problem> {
     };
     let mut problem = Problem::new(exit, what).advise(format!("`wexport jobs show {id}` says why"));
     problem.retry = Some(match exit {
-        Exit::Interrupted | Exit::Terminated => format!("yes: wexport jobs resume {id}"),
-        _ => format!("yes: wexport jobs resume {id} --failed"),
+        Exit::Interrupted | Exit::Terminated => format!("yes: {resume}"),
+        _ => format!("yes: {resume} --failed"),
     });
     Some(problem)
 }

@@ -46,6 +46,7 @@ pub(super) fn description() -> RunDescription {
         began: now(),
         base_url: "https://api.example.com".into(),
         api_version: "2026-01-01".into(),
+        client_id: None,
         source: None,
         options: RunOptions::default(),
         end: None,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use export_hyper::{Checkpoint, Pacer, Timestamp};
+use export_hyper::{Checkpoint, Config, Pacer, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::log::EventLog;
@@ -35,6 +35,9 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
 
     /// Records the end of the run.
     fn finish(&self, end: RunEnd) -> Result<(), Problem>;
+
+    /// Removes a run of which nothing was sent.
+    fn remove(&self) -> io::Result<()>;
 
     /// The log of events; `None` if no state is kept.
     fn open_log(&self) -> io::Result<Option<EventLog>>;
@@ -87,6 +90,9 @@ pub(crate) struct RunDescription {
     pub(crate) began: Timestamp,
     pub(crate) base_url: String,
     pub(crate) api_version: String,
+    /// The OAuth client that the run was begun with; `None` for a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_id: Option<String>,
     /// The list of a batch, as it was named; `None` for a single export.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<String>,
@@ -95,6 +101,18 @@ pub(crate) struct RunDescription {
     /// How the last run ended; `None` while it runs, and if it was killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) end: Option<RunEnd>,
+}
+
+impl RunDescription {
+    /// The flags that name the service of the run.
+    pub(crate) fn service_flags(&self) -> String {
+        let known = [Region::Us, Region::Eu, Region::Apac];
+        match known.into_iter().find(|region| region.base_url() == self.base_url) {
+            Some(region) => format!("--region {region}"),
+            None if Config::new(&self.base_url).is_ok() => format!("--base-url {}", self.base_url),
+            None => format!("--base-url {} --allow-plain-http", self.base_url),
+        }
+    }
 }
 
 /// The flags of a batch that a later run keeps.

@@ -134,6 +134,10 @@ impl RunStore for SingleRun {
         if export.end.is_some() { Ok(()) } else { self.store_end(&mut export, end) }
     }
 
+    fn remove(&self) -> io::Result<()> {
+        self.job.as_ref().map_or(Ok(()), |(job, _)| job.remove())
+    }
+
     fn open_log(&self) -> io::Result<Option<EventLog>> {
         self.job.as_ref().map(|(job, _)| job.open_log()).transpose()
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
+use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario, Server};
 
 use crate::world::{World, quick};
 
@@ -146,4 +146,140 @@ fn an_unknown_job_is_reported() {
         assert_eq!(ran.code, Some(1), "{}", ran.err);
         assert!(ran.err.contains("no job has the id"), "{}", ran.err);
     }
+}
+
+/// A world with a job, or a batch, whose first poll failed.
+fn world_with_failed_run(line: &[&str]) -> (World, String) {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+    let ran = world.run(&[line, &["--retries", "0", "-q"]].concat());
+    assert!(matches!(ran.code, Some(8 | 75)), "{}", ran.err);
+    let id = id(&world);
+    (world, id)
+}
+
+const RUNS: [&[&str]; 2] = [&PDF, &["batch", "list.csv", "-o", "a.pdf"]];
+
+#[test]
+fn resume_sends_no_credentials_to_another_service() {
+    for run in RUNS {
+        let (world, id) = world_with_failed_run(run);
+        let production = Server::start_blocking(quick()).unwrap();
+        let (test, requests) = (world.server.url(), world.requests());
+        let variables = [("WEXPORT_BASE_URL", production.url())];
+        let listed = world.done(&["jobs", "list"]).out;
+        let resume = ["jobs", "resume", &id];
+        for line in [&resume[..], &["jobs", "resume", &id, "--failed"]] {
+            let ran = world.run_with(&variables, line);
+            assert_eq!(ran.code, Some(2), "{}", ran.err);
+            let message = format!(
+                "{id} belongs to {test}, but the service is {} (WEXPORT_BASE_URL)",
+                production.url()
+            );
+            assert!(ran.err.contains(&message), "{}", ran.err);
+            let advice = format!("wexport jobs resume {id} --base-url {test}");
+            assert!(ran.err.contains(&advice), "{}", ran.err);
+        }
+        let named = world.run(&[&resume[..], &["--base-url", production.url()]].concat());
+        assert_eq!(named.code, Some(2), "{}", named.err);
+        // A run that is not named is left out.
+        let ran = world.run_with(&variables, &["jobs", "resume", "--failed", "-q"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(ran.err.contains(&format!("not resumed: {id} belongs to {test}")), "{}", ran.err);
+        assert_eq!((world.requests(), production.requests().len()), (requests, 0));
+        assert_eq!(world.done(&["jobs", "list"]).out, listed);
+
+        // The flag names the service of the run. Its spelling does not matter.
+        let flag = format!("{}/", test.replace("http://", "HTTP://"));
+        let ran = world.run_with(&variables, &[&resume[..], &["--base-url", &flag]].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert_eq!(production.requests().len(), 0);
+        assert!(world.read("a.pdf").starts_with(b"%PDF-"));
+    }
+}
+
+#[test]
+fn paths_of_one_origin_are_different_services() {
+    for run in RUNS {
+        let (world, id) = world_with_failed_run(run);
+        let requests = world.requests();
+        let elsewhere = format!("{}/production", world.server.url());
+        let ran = world.run(&["jobs", "resume", &id, "--base-url", &elsewhere]);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains("belongs to"), "{}", ran.err);
+        assert_eq!(world.requests(), requests);
+    }
+}
+
+#[test]
+fn resume_sends_no_credentials_of_another_client() {
+    for run in RUNS {
+        let (world, id) = world_with_failed_run(run);
+        let requests = world.requests();
+        world.write(
+            "config.toml",
+            "credential_command = [\"echo\", '{\"client_id\": \"other-id\", \"client_secret\": \"s\"}']\n",
+        );
+        let by_command = [("WORKIVA_CLIENT_SECRET", ""), ("WEXPORT_CONFIG", "config.toml")];
+        for variables in [&[("WORKIVA_CLIENT_ID", "other-id")][..], &by_command] {
+            let ran = world.run_with(variables, &["jobs", "resume", &id]);
+            assert_eq!(ran.code, Some(2), "{}", ran.err);
+            let message = format!("{id} was begun with the client ID an-id, not with other-id");
+            assert!(ran.err.contains(&message), "{}", ran.err);
+            let ran = world.run_with(variables, &["jobs", "resume", "--failed"]);
+            assert_eq!(ran.code, Some(0), "{}", ran.err);
+            assert!(ran.err.contains(&format!("not resumed: {id} was begun")), "{}", ran.err);
+        }
+        assert_eq!(world.requests(), requests);
+        // Whose a token is cannot be told.
+        let token = [("WORKIVA_CLIENT_SECRET", ""), ("WORKIVA_TOKEN", "a-token")];
+        let ran = world.run_with(&token, &["jobs", "resume", &id]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+    }
+}
+
+#[test]
+fn resume_advice_names_the_service_of_a_flag() {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+    for run in RUNS {
+        let scenario = Scenario::default().with_rule(broken.clone());
+        let world = World::with(quick().with_scenario(scenario));
+        world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+        let flags = ["--retries", "0", "--base-url", world.server.url()];
+        let elsewhere = [("WEXPORT_BASE_URL", "https://api.example.com")];
+        let ran = world.run_with(&elsewhere, &[run, &flags].concat());
+        let advice = format!("resume {} --base-url {}", id(&world), world.server.url());
+        assert!(ran.err.contains(&advice), "{}", ran.err);
+    }
+}
+
+#[test]
+fn operation_of_another_origin_is_sent_nothing() {
+    let (world, elsewhere) = (World::new(), Server::start_blocking(quick()).unwrap());
+    let operation = format!("{}/operations/1", elsewhere.url());
+    for line in [&["status", &operation][..], &["fetch", &operation, "-o", "a.pdf"]] {
+        let ran = world.run(line);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains("on the host of --region or --base-url"), "{}", ran.err);
+    }
+    assert_eq!((world.requests().len(), elsewhere.requests().len()), (0, 0));
+    assert_eq!(world.done(&["jobs", "list"]).out, "");
+}
+
+#[test]
+fn refused_run_leaves_no_state() {
+    let world = World::new();
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+    world.write("empty.pem", "");
+    let no_secret = [("WORKIVA_CLIENT_SECRET", "")];
+    let no_roots = [("WEXPORT_CA_BUNDLE", "empty.pem")];
+    for run in RUNS {
+        for variables in [&no_secret, &no_roots] {
+            let ran = world.run_with(variables, run);
+            assert_eq!(ran.code, Some(2), "{}", ran.err);
+            assert_eq!(world.done(&["jobs", "list"]).out, "");
+        }
+    }
+    assert!(world.requests().is_empty());
 }

@@ -2,24 +2,27 @@
 
 use std::sync::Arc;
 
+use export_hyper::Config;
+use http::Uri;
+
 use super::state_dir;
 use crate::args::ResumeArgs;
 use crate::commands::single_command::SingleCommand;
 use crate::commands::{batch, environment};
 use crate::engine::{self, RunOutcome};
 use crate::problem::{Exit, Problem};
-use crate::settings::{Overrides, Settings};
+use crate::settings::{LoadedCredentials, Overrides, Settings};
 use crate::state::{
     BatchDb, BatchDbWriter, BatchDir, Found, Job, JobRecord, Reopen, RunDescription, RunStatus,
-    RunStore, SingleRun, StateDir,
+    SingleRun, StateDir,
 };
 use crate::ui::Reporter;
 
 /// Resumes one job or batch, or all that can be resumed. The exit code is that of the first that
 /// did not succeed.
 pub(crate) async fn run(args: ResumeArgs) -> Exit {
-    let unfinished = match state_of(&args).and_then(|state| find(&args, &state)) {
-        Ok(unfinished) => unfinished,
+    let (today, unfinished) = match settings_and_runs(&args) {
+        Ok(found) => found,
         Err(problem) => {
             return SingleCommand::new(args.session.show, false).finish(Err(problem));
         }
@@ -30,13 +33,13 @@ pub(crate) async fn run(args: ResumeArgs) -> Exit {
             Unfinished::Job(job, record) => {
                 let to_stdout = record.destination.is_stdout();
                 let command = SingleCommand::new(args.session.show, to_stdout);
-                let outcome = resume_job(&args, job, &record, &command.reporter).await;
-                command.finish(outcome.map(Some))
+                let outcome = resume_job(&args, &today, job, &record, &command.reporter).await;
+                command.finish(outcome)
             }
             Unfinished::Batch(folder) => {
                 let reporter = Arc::new(Reporter::of_batch(args.session.show));
-                let outcome = resume_batch(&args, &folder, &reporter).await;
-                batch::finish(outcome.map(Some), &reporter)
+                let outcome = resume_batch(&args, &today, &folder, &reporter).await;
+                batch::finish(outcome, &reporter)
             }
         };
         if matches!(exit, Exit::Interrupted | Exit::Terminated) {
@@ -54,9 +57,11 @@ enum Unfinished {
     Batch(BatchDir),
 }
 
-fn state_of(args: &ResumeArgs) -> Result<StateDir, Problem> {
-    let settings = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
-    state_dir(&settings)
+/// The settings of today, and the runs to resume.
+fn settings_and_runs(args: &ResumeArgs) -> Result<(Settings, Vec<Unfinished>), Problem> {
+    let today = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
+    let found = find(args, &state_dir(&today)?)?;
+    Ok((today, found))
 }
 
 fn find(args: &ResumeArgs, state: &StateDir) -> Result<Vec<Unfinished>, Problem> {
@@ -98,30 +103,89 @@ fn is_unfinished(batch: &BatchDir) -> bool {
     !is_running && totals.waiting + totals.open + totals.failed > 0
 }
 
+/// Resumes a job; `None` if it is left out.
 async fn resume_job(
     args: &ResumeArgs,
+    today: &Settings,
     job: Job,
     record: &JobRecord,
     reporter: &Arc<Reporter>,
-) -> Result<RunOutcome, Problem> {
-    let settings = settings_of(args, &record.run)?;
-    engine::resume(Arc::new(SingleRun::resume(job)?), settings, reporter).await
+) -> Result<Option<RunOutcome>, Problem> {
+    let ready = credentials_for(args, today, job.id(), &record.run, reporter)?;
+    let Some((settings, loaded)) = ready else { return Ok(None) };
+    let store = Arc::new(SingleRun::resume(job)?);
+    engine::resume(store, settings, loaded, reporter).await.map(Some)
 }
 
+/// Resumes a batch; `None` if it is left out.
 async fn resume_batch(
     args: &ResumeArgs,
+    today: &Settings,
     batch: &BatchDir,
     reporter: &Arc<Reporter>,
-) -> Result<RunOutcome, Problem> {
+) -> Result<Option<RunOutcome>, Problem> {
+    let description = BatchDb::open(batch)?.description()?;
+    let ready = credentials_for(args, today, batch.id(), &description, reporter)?;
+    let Some((settings, loaded)) = ready else { return Ok(None) };
     let which = if args.failed { Reopen::All } else { Reopen::Resumable };
-    let store = BatchDbWriter::resume(batch, which)?;
-    let settings = settings_of(args, &store.description()?)?;
-    engine::resume(Arc::new(store), settings, reporter).await
+    let store = Arc::new(BatchDbWriter::resume(batch, which)?);
+    engine::resume(store, settings, loaded, reporter).await.map(Some)
 }
 
-/// The settings for a run: those of its service, and otherwise those of today.
-fn settings_of(args: &ResumeArgs, run: &RunDescription) -> Result<Settings, Problem> {
-    let service = (run.base_url.clone(), run.api_version.clone());
-    let overrides = Overrides { resubmit: args.resubmit, run: Some(service) };
-    Settings::resolve(&args.session, &overrides, &environment)
+/// The settings and the credentials for a run, if they belong to its service: those of another one
+/// are never sent there. A run that is not named is left out with a warning, and `None` is returned.
+fn credentials_for(
+    args: &ResumeArgs,
+    today: &Settings,
+    id: &str,
+    run: &RunDescription,
+    reporter: &Reporter,
+) -> Result<Option<(Settings, LoadedCredentials)>, Problem> {
+    let base_url = today.service.value.base_url();
+    let refused = if is_same_service(base_url, &run.base_url) {
+        let service = Some((base_url.to_owned(), run.api_version.clone()));
+        let overrides = Overrides { resubmit: args.resubmit, run: service };
+        let settings = Settings::resolve(&args.session, &overrides, &environment)?;
+        let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
+        match other_client(id, run, &loaded) {
+            None => return Ok(Some((settings, loaded))),
+            Some(problem) => problem,
+        }
+    } else {
+        other_service(id, run, today)
+    };
+    if args.id.is_some() {
+        return Err(refused);
+    }
+    reporter.warn(format!("not resumed: {} ({})", refused.message, refused.advice.join("; ")));
+    Ok(None)
+}
+
+/// Whether two base URLs lead to the same paths of the same origin.
+fn is_same_service(one: &str, other: &str) -> bool {
+    let parse = |url| {
+        let config = Config::with_plain_http(url).ok()?;
+        let path = config.base_url().parse::<Uri>().ok()?.path().trim_end_matches('/').to_owned();
+        Some((config.origins().base().clone(), path))
+    };
+    parse(one).is_some_and(|one| parse(other) == Some(one))
+}
+
+fn other_service(id: &str, run: &RunDescription, today: &Settings) -> Problem {
+    let (base_url, source) = (today.service.value.base_url(), &today.service.source);
+    let message =
+        format!("{id} belongs to {}, but the service is {base_url} ({source})", run.base_url);
+    let flags = run.service_flags();
+    Problem::usage(message)
+        .advise(format!("with the credentials of that service: wexport jobs resume {id} {flags}"))
+}
+
+/// The problem of credentials that are those of another client. Whose a token is cannot be told.
+fn other_client(id: &str, run: &RunDescription, loaded: &LoadedCredentials) -> Option<Problem> {
+    let (begun, today) = (run.client_id.as_ref()?, loaded.client_id.as_ref()?);
+    (begun != today).then(|| {
+        let message = format!("{id} was begun with the client ID {begun}, not with {today}");
+        Problem::usage(message)
+            .advise(format!("use its client: --client-id {begun}, with its secret"))
+    })
 }

@@ -139,6 +139,10 @@ impl RunStore for BatchDbWriter {
         Ok(self.db.query(|connection| store_note(connection, DESCRIPTION, &description))?)
     }
 
+    fn remove(&self) -> io::Result<()> {
+        self.db.batch().remove()
+    }
+
     fn open_log(&self) -> io::Result<Option<EventLog>> {
         self.db.batch().open_log().map(Some)
     }
