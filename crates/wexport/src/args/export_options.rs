@@ -164,7 +164,7 @@ impl OptionFlag {
             OptionValue::Ids => {
                 Some(matches.get_many::<String>(flag)?.map(String::as_str).collect())
             }
-            _ => matches.get_flag(flag).then_some(Value::Bool(true)),
+            _ => matches.get_one::<bool>(flag).filter(|given| **given).map(|_| Value::Bool(true)),
         }
     }
 }

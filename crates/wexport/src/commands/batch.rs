@@ -3,12 +3,14 @@
 use std::path::{self, PathBuf};
 use std::sync::Arc;
 
+use export_hyper::{Config, Timestamp};
+
 use super::environment;
 use crate::args::{BatchArgs, DryRun};
 use crate::clock;
-use crate::engine::{self, Plan, RunOutcome};
+use crate::engine::{self, AddExport, Plan, RunOutcome};
 use crate::problem::{Exit, Problem};
-use crate::request::{ListedExport, Source, dry_run, read_list};
+use crate::request::{List, ListedExport, Source, dry_run, read_list};
 use crate::settings::{Overrides, Settings, apply_headers};
 use crate::state::RunOptions;
 use crate::text::sanitize;
@@ -27,27 +29,58 @@ async fn run_batch(
     let overrides = Overrides { resubmit: args.resubmit, ..Overrides::default() };
     let settings = Settings::resolve(&args.session, &overrides, &environment)?;
     let config = settings.config()?;
-    let source = Source::new(&args.list);
-    let exports = read_list(&source, &args.output, clock::now(), &config)?;
-    for ListedExport { line, request, .. } in &exports {
-        for warning in &request.warnings {
-            reporter.warn(format!("line {line}: {warning}"));
-        }
-    }
-    if settings.deny_deprecated {
-        exports.iter().try_for_each(|export| export.request.deny_deprecated())?;
-    }
+    let at = clock::now();
+    let mut list = Source::new(&args.list).open()?;
     if let Some(form) = args.dry_run {
-        return print(&requests(exports, form)?).map(|()| None);
+        // Nothing is printed of a list that is invalid: the commands may be run as they are read.
+        list = list.rewindable()?;
+        read(&mut list, args, at, &config, reporter, &mut |_| Ok(()))?;
+        list.rewind()?;
+        read_list(&mut list, &args.output, at, &config, |export| print(&request(export, form)?))?;
+        return Ok(None);
     }
     let options = RunOptions {
         keep_going: args.keep_going,
         max_in_flight: args.max_in_flight.map(Into::into),
         results: args.results.as_ref().map(absolute).transpose()?,
     };
-    let plan = Plan::Batch { exports, source: args.list.clone(), options };
+    let read = |add: AddExport<'_>| read(&mut list, args, at, &config, reporter, add);
+    let plan = Plan::Batch { read: Box::new(read), source: args.list.clone(), options };
     engine::run(plan, settings, reporter).await.map(Some)
 }
+
+/// Reads a list, and warns of what the user should know.
+fn read(
+    list: &mut List,
+    args: &BatchArgs,
+    at: Timestamp,
+    config: &Config,
+    reporter: &Reporter,
+    add: AddExport<'_>,
+) -> Result<(), Problem> {
+    let (mut denied, mut warnings) = (Ok(()), 0);
+    read_list(list, &args.output, at, config, |export| {
+        let ListedExport { line, request, .. } = &export;
+        for warning in &request.warnings {
+            warnings += 1;
+            if warnings <= MAX_WARNINGS {
+                reporter.warn(format!("line {line}: {warning}"));
+            }
+        }
+        // Reported after the errors of the list.
+        if args.session.connection.deny_deprecated && denied.is_ok() {
+            denied = request.deny_deprecated();
+        }
+        add(export)
+    })?;
+    if warnings > MAX_WARNINGS {
+        reporter.warn(format!("{} more warnings", warnings - MAX_WARNINGS));
+    }
+    denied
+}
+
+/// Further warnings about the rows of a list are only counted.
+const MAX_WARNINGS: u64 = 20;
 
 /// Prints the problem of a batch that does not have all of its files.
 pub(super) fn finish(outcome: Result<Option<RunOutcome>, Problem>, reporter: &Reporter) -> Exit {
@@ -63,16 +96,12 @@ pub(super) fn finish(outcome: Result<Option<RunOutcome>, Problem>, reporter: &Re
     problem.exit
 }
 
-/// The requests of a list, each under its line.
-fn requests(exports: Vec<ListedExport>, form: DryRun) -> Result<String, Problem> {
-    let mut text = String::new();
-    for ListedExport { line, mut request, .. } in exports {
-        let subject = request.subject.to_string();
-        text.push_str(&format!("# line {line}: {}\n", sanitize(&subject)));
-        text.push_str(&dry_run(&mut request.job, apply_headers, form)?);
-        text.push('\n');
-    }
-    Ok(text)
+/// The request of a row, under its line.
+fn request(export: ListedExport, form: DryRun) -> Result<String, Problem> {
+    let ListedExport { line, mut request, .. } = export;
+    let text = dry_run(&mut request.job, apply_headers, form)?;
+    let subject = request.subject.to_string();
+    Ok(format!("# line {line}: {}\n{text}\n", sanitize(&subject)))
 }
 
 /// Makes a path absolute: a process that resumes a batch may have another working directory.

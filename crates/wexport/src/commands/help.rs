@@ -55,7 +55,7 @@ fn templates() -> String {
 
 const BATCH_FILES: &str = "\
 Lists for `wexport batch`: CSV with a header row, or JSON lines (an object on
-each line). UTF-8, at most 256 MiB and 1,000,000 exports.
+each line). UTF-8, at most 256 MiB and 1,000,000 exports, each at most 1 MiB.
 
   kind,id,format,output,include-comments
   document,124efa2a,pdf,reports/{name}.{ext},yes

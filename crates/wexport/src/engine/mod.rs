@@ -15,7 +15,7 @@ mod systemic;
 use std::sync::Arc;
 
 use self::context::RunContext;
-use self::prepare::{Prepared, prepare, restore_names};
+use self::prepare::{check_destinations, restore_names};
 pub(crate) use self::runner::RunOutcome;
 use self::runner::Runner;
 use crate::clock;
@@ -24,27 +24,33 @@ use crate::output::Outputs;
 use crate::problem::Problem;
 use crate::request::ListedExport;
 use crate::settings::{LoadedCredentials, Settings};
-use crate::state::{RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir};
+use crate::state::{NewRow, RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir};
 use crate::ui::Reporter;
 
 /// What a run is to do.
-#[derive(Debug)]
-pub(crate) enum Plan {
+pub(crate) enum Plan<'a> {
     Single(Box<ListedExport>),
-    Batch { exports: Vec<ListedExport>, source: String, options: RunOptions },
+    Batch { read: ReadExports<'a>, source: String, options: RunOptions },
 }
+
+/// Reads the exports of a batch, and adds each. Fails if one of them is invalid.
+pub(crate) type ReadExports<'a> = Box<dyn FnOnce(AddExport<'_>) -> Result<(), Problem> + 'a>;
+
+/// Adds an export to a batch.
+pub(crate) type AddExport<'a> = &'a mut dyn FnMut(ListedExport) -> Result<(), Problem>;
 
 /// Runs new exports to their end.
 pub(crate) async fn run(
-    plan: Plan,
+    plan: Plan<'_>,
     settings: Settings,
     reporter: &Arc<Reporter>,
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
     let outputs = Outputs::new(&settings);
     let load_credentials = || settings.credentials.load(&mut |warning| reporter.warn(warning));
+    let began = clock::now();
     let description = |loaded: &LoadedCredentials, source, options| RunDescription {
-        began: clock::now(),
+        began,
         base_url: settings.service.value.base_url().into(),
         api_version: settings.api_version.value.to_string(),
         client_id: loaded.client_id.clone(),
@@ -54,13 +60,10 @@ pub(crate) async fn run(
     };
     let state = settings.state.as_ref().map(|state| state.value.clone());
     let state = || state.as_deref().map(StateDir::open).transpose();
-    let (store, loaded, skipped): (Arc<dyn RunStore>, _, _) = match plan {
+    let (store, loaded): (Arc<dyn RunStore>, _) = match plan {
         Plan::Single(export) => {
-            let Prepared { row, skipped } = match prepare(vec![*export], &outputs).await {
-                Ok(mut prepared) => prepared.remove(0),
-                Err(mut refused) => return Err(refused.remove(0).1),
-            };
-            if let Some(file) = skipped {
+            let row = NewRow::from(*export);
+            if let Some(file) = outputs.check(1, &row.destination, &row.subject).await? {
                 // Nothing is stored: a nightly job would leave a folder each night.
                 reporter.event(Event::Skipped { file: file.clone() });
                 let end = Some(RowEnd::Skipped { file });
@@ -72,22 +75,19 @@ pub(crate) async fn run(
                 Some(state) => state.create_job(row, description)?,
                 None => SingleRun::in_memory(row, description),
             };
-            (Arc::new(store), loaded, Vec::new())
+            (Arc::new(store), loaded)
         }
-        Plan::Batch { exports, source, options } => {
+        Plan::Batch { read, source, options } => {
             let state = state()?.ok_or_else(|| {
                 Problem::usage("--no-state cannot be used with `batch`, which stores its exports")
             })?;
-            let prepared = prepare(exports, &outputs).await;
-            let prepared = prepared.map_err(|refused| prepare::merge(&refused))?;
-            let (mut rows, mut skipped) = (Vec::new(), Vec::new());
-            for (number, Prepared { row, skipped: file }) in (1..).zip(prepared) {
-                rows.push(row);
-                skipped.extend(file.map(|file| (number, file)));
-            }
+            let mut draft = state.begin_batch(began)?;
+            read(&mut |export| draft.add(export.into()))?;
+            draft.flush()?;
+            check_destinations(&draft, &outputs).await?;
             let loaded = load_credentials()?;
-            let description = description(&loaded, Some(source), options);
-            (Arc::new(state.create_batch(&description, rows)?), loaded, skipped)
+            let store = draft.commit(&description(&loaded, Some(source), options))?;
+            (Arc::new(store), loaded)
         }
     };
     let new = Arc::clone(&store);
@@ -95,7 +95,7 @@ pub(crate) async fn run(
     // A run that is refused before its first request must not be listed. If it cannot be removed,
     // it is.
     let context = context.inspect_err(|_| drop(new.remove()))?;
-    Runner::new(context, false)?.run(skipped).await
+    Runner::new(context, false)?.run().await
 }
 
 /// Resumes a run, with credentials of its service.
@@ -109,5 +109,12 @@ pub(crate) async fn resume(
     let outputs = Outputs::new(&settings);
     restore_names(&*store, outputs.names())?;
     let context = RunContext::new(store, settings, loaded, outputs, reporter)?;
-    Runner::new(context, true)?.run(Vec::new()).await
+    Runner::new(context, true)?.run().await
+}
+
+impl From<ListedExport> for NewRow {
+    fn from(export: ListedExport) -> Self {
+        let ListedExport { line, request, destination } = export;
+        Self { line, subject: request.subject, destination, fresh: request.job.checkpoint() }
+    }
 }

@@ -4,16 +4,7 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::output::{Outputs, ReservedNames};
 use crate::problem::{Exit, Problem};
-use crate::request::ListedExport;
-use crate::state::{NewRow, RowEnd, RowStatus, RunStore};
-
-/// An export whose destination was checked.
-#[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) row: NewRow,
-    /// The file that exists and is kept.
-    pub(super) skipped: Option<String>,
-}
+use crate::state::{BatchDraft, Row, RowEnd, RowStatus, RunStore};
 
 /// The number of destinations that are checked at once: one in an object store takes a request.
 const MAX_CONCURRENT: usize = 16;
@@ -21,33 +12,37 @@ const MAX_CONCURRENT: usize = 16;
 /// The number of destinations that cannot be used and are printed.
 const MAX_SHOWN: usize = 50;
 
-/// Checks the destinations of exports, and reserves their names in the order of the exports.
+/// Checks the destinations of a batch, and reserves their names in the order of the exports. Those
+/// whose file exists and is kept are skipped.
 ///
 /// # Errors
 ///
 /// Fails with the lines and problems of all destinations that cannot be used.
-pub(super) async fn prepare(
-    exports: Vec<ListedExport>,
+pub(super) async fn check_destinations(
+    draft: &BatchDraft,
     outputs: &Outputs,
-) -> Result<Vec<Prepared>, Vec<(u64, Problem)>> {
-    let checked = stream::iter((1..).zip(exports)).map(|(number, export)| async move {
-        let ListedExport { line, request, destination } = export;
-        let checked = outputs.check(number, &destination, &request.subject).await;
-        (line, checked, request, destination)
+) -> Result<(), Problem> {
+    let checked = stream::iter(draft.rows()).map(|row| async move {
+        let row = row?;
+        let checked = outputs.check(row.number, &row.destination, &row.subject).await;
+        Ok::<_, Problem>((row, checked))
     });
     let mut checked = checked.buffered(MAX_CONCURRENT);
-    let (mut prepared, mut refused) = (Vec::new(), Vec::new());
-    while let Some((line, checked, request, destination)) = checked.next().await {
+    let (mut refused, mut count) = (Vec::new(), 0);
+    while let Some(checked) = checked.next().await {
+        let (row, checked) = checked?;
         match checked {
-            Ok(skipped) => {
-                let (subject, fresh) = (request.subject, request.job.checkpoint());
-                let row = NewRow { line, subject, destination, fresh };
-                prepared.push(Prepared { row, skipped });
+            Ok(None) => {}
+            Ok(Some(file)) => draft.skip(row.number, file)?,
+            Err(problem) => {
+                count += 1;
+                if refused.len() < MAX_SHOWN {
+                    refused.push((row.line, problem));
+                }
             }
-            Err(problem) => refused.push((line, problem)),
         }
     }
-    if refused.is_empty() { Ok(prepared) } else { Err(refused) }
+    if refused.is_empty() { Ok(()) } else { Err(merge(&refused, count)) }
 }
 
 /// Reserves the names that the exports of a resumed run have.
@@ -64,27 +59,31 @@ pub(super) fn restore_names(store: &dyn RunStore, names: &ReservedNames) -> Resu
             names.for_export(result.row).reserve(name);
         }
     }
-    let mut fixed = Vec::new();
-    for status in [RowStatus::Open, RowStatus::Waiting] {
-        for row in store.rows(status) {
-            let row = row?;
-            fixed.extend(row.destination.fixed_path().map(|path| (row.number, path)));
+    let [mut open, mut waiting] =
+        [RowStatus::Open, RowStatus::Waiting].map(|status| store.rows(status, 0).peekable());
+    // In the order of their numbers, so that each gets the name that it had.
+    loop {
+        let number = |row: Option<&Result<Row, Problem>>| match row {
+            Some(Ok(row)) => row.number,
+            Some(Err(_)) => 0,
+            None => u64::MAX,
+        };
+        let is_open = number(open.peek()) < number(waiting.peek());
+        let Some(row) = (if is_open { open.next() } else { waiting.next() }) else { return Ok(()) };
+        let row = row?;
+        if let Some(path) = row.destination.fixed_path() {
+            names.for_export(row.number).reserve_path(&path);
         }
     }
-    fixed.sort_unstable();
-    for (number, path) in fixed {
-        names.for_export(number).reserve_path(&path);
-    }
-    Ok(())
 }
 
-/// Merges the problems of a batch. Their exit code is that of the first.
-pub(super) fn merge(refused: &[(u64, Problem)]) -> Problem {
+/// Merges the first problems of a batch, which has `count`. The exit code is that of the first.
+fn merge(refused: &[(u64, Problem)], count: usize) -> Problem {
     let mut text = String::from("some destinations cannot be used, nothing was sent");
-    for (line, problem) in refused.iter().take(MAX_SHOWN) {
+    for (line, problem) in refused {
         text.push_str(&format!("\n  line {line}: {}", problem.message));
     }
-    if let more @ 1.. = refused.len().saturating_sub(MAX_SHOWN) {
+    if let more @ 1.. = count - refused.len() {
         text.push_str(&format!("\n  and {more} more"));
     }
     let exit = refused.first().map_or(Exit::Local, |(_, problem)| problem.exit);

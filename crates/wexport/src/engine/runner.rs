@@ -1,6 +1,7 @@
 //! Drives the exports of a run.
 
 use std::future::Future;
+use std::mem::take;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,11 +38,23 @@ pub(super) struct Runner {
     /// The exports whose job has ended, until their end is recorded.
     closing: FuturesUnordered<Closing>,
     is_resumed: bool,
+    /// The exports that are not begun, and not added yet: a batch may have a million.
+    queued: Queued,
     /// Why no more exports are submitted, if a failure affects all of them.
     halted: Option<Exit>,
     /// The end of the last export, and its problem: all there is to say of a single one.
     last: (Option<RowEnd>, Option<Problem>),
 }
+
+#[derive(Debug)]
+struct Queued {
+    /// The number of the last one that was added.
+    after: u64,
+    left: u64,
+}
+
+/// The number of exports that are added at once, and that wait for their submit at least.
+const PAGE: usize = 1_000;
 
 type Closing = Pin<Box<dyn Future<Output = Result<Closed, Problem>> + Send>>;
 
@@ -62,14 +75,15 @@ impl Runner {
         let exports =
             context.client.exports(limits, move |number| Arc::clone(&opener).open(number));
         let closing = FuturesUnordered::new();
-        Ok(Self { context, exports, closing, is_resumed, halted: None, last: (None, None) })
+        let queued = Queued { after: 0, left: context.store.totals()?.waiting };
+        let (halted, last) = (None, (None, None));
+        Ok(Self { context, exports, closing, is_resumed, queued, halted, last })
     }
 
-    /// Runs all exports to their end, or until the program is stopped. `skipped` are the exports
-    /// whose file is known to exist.
-    pub(super) async fn run(mut self, skipped: Vec<(u64, String)>) -> Result<RunOutcome, Problem> {
+    /// Runs all exports to their end, or until the program is stopped.
+    pub(super) async fn run(mut self) -> Result<RunOutcome, Problem> {
         self.report_start()?;
-        match signals::interruptible(self.drive(skipped)).await {
+        match signals::interruptible(self.drive()).await {
             Ok(Ok(())) => self.finish(None),
             Err(signal) => {
                 self.stop().await;
@@ -98,8 +112,14 @@ impl Runner {
             return Ok(());
         };
         let totals = store.totals()?;
-        let ended = EndCounts { done: totals.done, skipped: totals.skipped, failed: totals.failed };
-        let (exports, left) = (totals.all(), totals.open + totals.waiting);
+        let mut ended =
+            EndCounts { done: totals.done, skipped: totals.skipped, failed: totals.failed };
+        let (exports, mut left) = (totals.all(), totals.open + totals.waiting);
+        if !resumed {
+            // Those whose file exists are reported below.
+            left += ended.skipped;
+            ended.skipped = 0;
+        }
         reporter.batch_started(BatchStart {
             source,
             exports,
@@ -109,21 +129,25 @@ impl Runner {
             api_version,
             base_url,
         });
+        for result in store.results().filter(|_| !resumed) {
+            let result = result?;
+            if let RowEnd::Skipped { file } = result.end {
+                reporter.export_event(result.row, Event::Skipped { file });
+            }
+        }
         Ok(())
     }
 
-    async fn drive(&mut self, skipped: Vec<(u64, String)>) -> Result<(), Problem> {
-        for (number, file) in skipped {
-            let row = self.context.row(number).await?;
-            self.context.skip(row, file).await?;
-        }
-        for status in [RowStatus::Open, RowStatus::Waiting] {
-            self.add_all(status).await?;
+    async fn drive(&mut self) -> Result<(), Problem> {
+        let mut opened = 0;
+        while let Some(last) = self.add_page(RowStatus::Open, opened).await? {
+            opened = last;
         }
         let mut tick = interval(REPORT_INTERVAL);
         let mut learned_at = Instant::now();
         let mut all_ended = false;
         while !(all_ended && self.closing.is_empty()) {
+            self.add_queued().await?;
             let may_continue = !all_ended && self.closing.len() < MAX_CLOSING;
             tokio::select! {
                 biased;
@@ -148,10 +172,27 @@ impl Runner {
         self.store_pacer().await
     }
 
-    async fn add_all(&mut self, status: RowStatus) -> Result<(), Problem> {
+    /// Adds exports that are not begun, unless enough of them wait for their submit.
+    async fn add_queued(&mut self) -> Result<(), Problem> {
+        while self.queued.left > 0 && self.exports.counts().to_submit < PAGE {
+            match self.add_page(RowStatus::Waiting, self.queued.after).await? {
+                Some(last) => self.queued.after = last,
+                None => self.queued.left = 0,
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the next exports with this status. Returns the number of the last one.
+    async fn add_page(&mut self, status: RowStatus, after: u64) -> Result<Option<u64>, Problem> {
         let context = Arc::clone(&self.context);
-        for row in context.store.rows(status) {
-            let row = row?;
+        let page = context.with_store(move |store| store.rows(status, after).take(PAGE).collect());
+        let page: Vec<Row> = page.await?;
+        let last = page.last().map(|row| row.number);
+        if status == RowStatus::Waiting {
+            self.queued.left = self.queued.left.saturating_sub(page.len() as u64);
+        }
+        for row in page {
             // The destinations of a new run were checked before it was stored.
             if self.is_resumed {
                 #[cfg(feature = "store")]
@@ -175,7 +216,7 @@ impl Runner {
             }
             self.add(row).await?;
         }
-        Ok(())
+        Ok(last)
     }
 
     async fn add(&mut self, row: Row) -> Result<(), Problem> {
@@ -236,7 +277,7 @@ impl Runner {
             return;
         }
         self.halted = Some(exit);
-        let withdrawn = self.exports.withdraw().len();
+        let withdrawn = self.exports.withdraw().len() as u64 + take(&mut self.queued.left);
         if withdrawn > 0 {
             self.context.reporter.warn(format!(
                 "the other exports would fail in the same way: {withdrawn} are not submitted \
@@ -247,7 +288,9 @@ impl Runner {
 
     fn report_totals(&self) {
         let (counts, pacer) = (self.exports.counts(), self.context.client.pacer());
-        self.context.reporter.totals(&BatchGauges::new(clock::now(), counts, &pacer));
+        let mut gauges = BatchGauges::new(clock::now(), counts, &pacer);
+        gauges.to_submit += self.queued.left;
+        self.context.reporter.totals(&gauges);
     }
 
     async fn store_pacer(&self) -> Result<(), Problem> {

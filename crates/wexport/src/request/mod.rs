@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub(crate) use self::dry_run::dry_run;
 pub(crate) use self::kinds::ExportCommand;
-pub(crate) use self::list::{ListedExport, Source, read as read_list};
+pub(crate) use self::list::{List, ListedExport, Source, read as read_list};
 use crate::args::{Export, FetchArgs, OPTION_FLAGS, RequestArgs};
 use crate::clock;
 use crate::explain::{Context, explain, explain_spec};

@@ -8,7 +8,7 @@ use export_host::{CheckpointFile, random_number};
 use export_hyper::Timestamp;
 
 use super::batch_dir::BatchDir;
-use super::db::BatchDbWriter;
+use super::db::BatchDraft;
 use super::job::Job;
 use super::pace_file::PaceFile;
 use super::run::{NewRow, RunDescription};
@@ -61,19 +61,10 @@ impl StateDir {
         SingleRun::create(Job::new(id, path), row, run).map_err(|error| self.unusable(&error))
     }
 
-    /// Creates a batch of exports, which are numbered from 1.
-    pub(crate) fn create_batch(
-        &self,
-        description: &RunDescription,
-        rows: impl IntoIterator<Item = NewRow>,
-    ) -> Result<BatchDbWriter, Problem> {
-        let (id, path) = self.new_folder(&self.batches_folder(), description.began)?;
-        let batch = BatchDir::new(id, path, self.paces());
-        BatchDbWriter::create(&batch, description, rows).map_err(|error| {
-            // Nothing was sent, so the batch must not be listed. If it cannot be removed, it is.
-            let _ = batch.remove();
-            Problem::from(error).advise(OTHER_FOLDER)
-        })
+    /// Begins to store a batch.
+    pub(crate) fn begin_batch(&self, began: Timestamp) -> Result<BatchDraft, Problem> {
+        let (id, path) = self.new_folder(&self.batches_folder(), began)?;
+        BatchDraft::begin(BatchDir::new(id, path, self.paces()))
     }
 
     /// Creates a folder with an id that no job and no batch has.

@@ -29,7 +29,7 @@ mod single;
 
 pub(crate) use self::batch_dir::BatchDir;
 pub(crate) use self::checkpoints::RunCheckpoints;
-pub(crate) use self::db::{BatchDb, BatchDbWriter, DbError, Reopen};
+pub(crate) use self::db::{BatchDb, BatchDbWriter, BatchDraft, DbError, Reopen};
 pub(crate) use self::dir::{Found, StateDir};
 pub(crate) use self::job::{Job, JobRecord};
 pub(crate) use self::log::EventLog;

@@ -48,8 +48,8 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// One export.
     fn row(&self, number: u64) -> Result<Row, Problem>;
 
-    /// The exports with this status, in the order of their numbers.
-    fn rows(&self, status: RowStatus) -> Items<'_, Row>;
+    /// The exports with this status after this number, in the order of their numbers.
+    fn rows(&self, status: RowStatus, after: u64) -> Items<'_, Row>;
 
     /// How exports ended, in the order of their numbers.
     fn results(&self) -> Items<'_, RowResult>;

@@ -152,9 +152,10 @@ impl RunStore for SingleRun {
         Ok(self.export().row())
     }
 
-    fn rows(&self, status: RowStatus) -> Items<'_, Row> {
+    fn rows(&self, status: RowStatus, after: u64) -> Items<'_, Row> {
         let row = self.export().row();
-        Box::new((row.status == status).then_some(Ok(row)).into_iter())
+        let is_wanted = row.status == status && row.number > after;
+        Box::new(is_wanted.then_some(Ok(row)).into_iter())
     }
 
     fn results(&self) -> Items<'_, RowResult> {
@@ -264,7 +265,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = StateDir::open(folder.path()).unwrap().create_job(row(1), description()).unwrap();
         let (job, fresh) = (run.job.as_ref().unwrap().0.clone(), row(1).fresh);
-        assert_eq!(run.rows(RowStatus::Waiting).count(), 1);
+        assert_eq!(run.rows(RowStatus::Waiting, 0).count(), 1);
         assert_eq!(run.load_checkpoint(1).unwrap(), None);
         drop(run);
         let resumed = SingleRun::resume(job).unwrap();

@@ -110,6 +110,61 @@ fn a_dry_run_prints_requests_and_stores_nothing() {
     assert_eq!(world.done(&["jobs", "list"]).out, "");
 }
 
+/// A script may run the commands as they are printed.
+#[test]
+fn a_dry_run_of_an_invalid_list_prints_nothing() {
+    let world = World::new();
+    let list = "kind,id,format\ndocument,d1,pdf\nnothing,d2,pdf\n";
+    world.write("list.csv", list);
+    let ran = world.run(&["batch", "list.csv", "--dry-run=curl"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{}", ran.err);
+    for list in [list, "kind,id,format\ndocument,d1,pdf\n"] {
+        let mut child = world
+            .command(&["batch", "-", "--dry-run=curl"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), list.as_bytes()).unwrap();
+        let ran = world.ran(child.wait_with_output().unwrap());
+        assert_eq!(ran.out.matches("# line ").count(), usize::from(ran.code == Some(0)));
+        assert_eq!(ran.code == Some(2), list.contains("nothing"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn more_exports_than_wait_at_once_are_all_run() {
+    let world = World::with(quick().with_artifact_size(100));
+    let ran = batch(&world, 1_050, &["--results", "results.jsonl", "-q"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert_eq!((world.submits(), results(&world).len()), (1_050, 1_050));
+
+    let world = world_with(Rule::new(Endpoint::Token, Fault::status(401)));
+    let ran = batch(&world, 1_050, &[]);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    let not_submitted = ran.err.lines().find(|line| line.contains("are not submitted")).unwrap();
+    let count = not_submitted.split(' ').find_map(|word| word.parse::<u64>().ok()).unwrap();
+    let failed = ran.err.matches("failed: row ").count() as u64;
+    assert_eq!(count + failed, 1_050, "{}", ran.err);
+}
+
+/// The errors of a list, and those of destinations.
+#[test]
+fn a_refused_batch_leaves_no_state_and_no_folder() {
+    let world = World::new();
+    world.write("old.pdf", "old");
+    let rows = "kind,id,format,output,if-exists\ndocument,d1,pdf,new/{id}.pdf,\n";
+    for (row, code) in [("document,d2,nothing,,\n", 2), ("document,d2,pdf,old.pdf,error\n", 7)] {
+        world.write("list.csv", format!("{rows}{row}"));
+        let ran = world.run(&["batch", "list.csv"]);
+        assert_eq!(ran.code, Some(code), "{}", ran.err);
+        assert_eq!(world.done(&["jobs", "list"]).out, "");
+        let batches = world.home().join(".local/state/wexport/batches");
+        assert_eq!(std::fs::read_dir(batches).unwrap().count(), 0);
+        assert_eq!(world.work().join("new").exists(), code == 7);
+    }
+    assert!(world.requests().is_empty());
+}
+
 #[test]
 fn a_failed_export_does_not_stop_the_others() {
     let failed = serde_json::from_str(r#"{"fault": "end_operation"}"#).unwrap();

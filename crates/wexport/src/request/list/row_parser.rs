@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use export_core::workiva::OptionValue;
 use export_hyper::{Config, Timestamp};
 use serde_json::Value;
@@ -13,8 +13,8 @@ use super::errors::ListError;
 use super::rows::Row;
 use crate::args::{
     AttachmentArgs, ContainerArgs, DocumentArgs, Export, FileArgs, FolderArgs, GraphReportArgs,
-    OPTION_FLAGS, OutputArgs, PresentationArgs, Session, SpreadsheetArgs, StyleGuideArgs,
-    TestFormArgs,
+    OPTION_FLAGS, OutputArgs, PresentationArgs, RequestArgs, Session, SpreadsheetArgs,
+    StyleGuideArgs, TestFormArgs,
 };
 use crate::output::Destination;
 use crate::problem::Problem;
@@ -34,7 +34,7 @@ struct RowParser {
     read: ReadFn,
 }
 
-type ReadFn = fn(&ArgMatches, &OutputArgs, Timestamp, &Config) -> Result<Parsed, Problem>;
+type ReadFn = fn(ArgMatches, &OutputArgs, Timestamp, &Config) -> Result<Parsed, Problem>;
 type Parsed = (ExportRequest, Destination);
 
 /// How a cell becomes an argument.
@@ -47,8 +47,11 @@ enum Column {
     Flag,
 }
 
-/// Flags that apply to a whole run, beside those of [`Session`].
+/// Flags that apply to a whole run, beside those of [`Session`], which no row has.
 const RUN_FLAGS: [&str; 2] = ["dry_run", "resubmit"];
+
+/// The most values of a cell. Parsing one takes a hundred times its length.
+const MAX_VALUES: usize = 10_000;
 
 /// The column that selects the parser. The flag `--kind` of `wexport file` is another column.
 const KIND: &str = "kind";
@@ -100,13 +103,10 @@ impl RowParsers {
 impl RowParser {
     fn new<C: ExportCommand + Args>() -> Self {
         let command = Command::new("row").no_binary_name(true).disable_help_flag(true);
-        let command = Export::<C>::augment_args(command);
-        let session = Session::augment_args(Command::new("session"));
-        let applies_to_run = |id: &str| {
-            RUN_FLAGS.contains(&id) || session.get_arguments().any(|arg| arg.get_id() == id)
-        };
+        let command = RequestArgs::augment_args(OutputArgs::augment_args(C::augment_args(command)));
+        let applies_to_run = |arg: &&Arg| RUN_FLAGS.contains(&arg.get_id().as_str());
         let mut columns = HashMap::new();
-        for arg in command.get_arguments().filter(|arg| !applies_to_run(arg.get_id().as_str())) {
+        for arg in command.get_arguments().filter(|arg| !applies_to_run(arg)) {
             let (name, column) = match (arg.get_long(), arg.get_action()) {
                 (None, _) => ("id", Column::Id),
                 (Some(KIND), _) => (FILE_KIND, Column::Flag),
@@ -115,7 +115,20 @@ impl RowParser {
             };
             columns.insert(name.to_owned(), column);
         }
-        Self { command, columns, read: read::<C> }
+        // A flag that is not given is `false` by default, and clap parses each default in each row.
+        let without_default = |arg: Arg| {
+            let is_option = OPTION_FLAGS.iter().any(|option| *option.flag == *arg.get_id());
+            match arg.get_action() {
+                ArgAction::SetTrue if is_option => arg
+                    .action(ArgAction::Set)
+                    .num_args(0..=1)
+                    .require_equals(true)
+                    .default_missing_value("true")
+                    .value_parser(value_parser!(bool)),
+                _ => arg,
+            }
+        };
+        Self { command: command.mut_args(without_default), columns, read: read::<C> }
     }
 
     /// Converts a row to the arguments of a command line.
@@ -150,12 +163,19 @@ impl RowParser {
                     arguments.push(format!("--body={value}"));
                 }
                 Column::Flag => {
-                    let is_length = OPTION_FLAGS
-                        .iter()
-                        .any(|option| option.flag == flag && option.value() == OptionValue::Inches);
-                    for text in texts(value, is_length).map_err(error)? {
-                        arguments.push(format!("--{flag}={text}"));
+                    let option = OPTION_FLAGS.iter().find(|option| option.flag == flag);
+                    let takes = option.map(|option| option.value());
+                    let texts = texts(value, takes == Some(OptionValue::Inches)).map_err(error)?;
+                    let commas = match takes {
+                        Some(OptionValue::Ids) => {
+                            texts.iter().map(|it| it.matches(',').count()).sum()
+                        }
+                        _ => 0,
+                    };
+                    if texts.len() + commas > MAX_VALUES {
+                        return Err(error(format!("more than {MAX_VALUES} values")));
                     }
+                    arguments.extend(texts.iter().map(|text| format!("--{flag}={text}")));
                 }
             }
         }
@@ -175,19 +195,26 @@ impl RowParser {
     ) -> Result<Parsed, ListError> {
         let matches = self.command.try_get_matches_from_mut(arguments);
         let matches = matches.map_err(|error| from_clap(line, &error))?;
-        let read = (self.read)(&matches, defaults, at, config);
+        let read = (self.read)(matches, defaults, at, config);
         read.map_err(|problem| from_problem(line, &problem))
     }
 }
 
 fn read<C: ExportCommand + Args>(
-    matches: &ArgMatches,
+    mut matches: ArgMatches,
     defaults: &OutputArgs,
     at: Timestamp,
     config: &Config,
 ) -> Result<Parsed, Problem> {
-    let mut export = Export::<C>::from_arg_matches(matches)
-        .map_err(|error| Problem::usage(error.to_string()))?;
+    let mut export = || {
+        Ok(Export {
+            command: C::from_arg_matches_mut(&mut matches)?,
+            output: OutputArgs::from_arg_matches_mut(&mut matches)?,
+            request: RequestArgs::from_arg_matches_mut(&mut matches)?,
+            session: Session::default(),
+        })
+    };
+    let mut export = export().map_err(|error: clap::Error| Problem::usage(error.to_string()))?;
     let output = &mut export.output;
     output.output = output.output.take().or_else(|| defaults.output.clone());
     output.if_exists = output.if_exists.or(defaults.if_exists);

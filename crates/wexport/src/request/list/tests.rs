@@ -10,20 +10,27 @@ fn config() -> Config {
     config.with_api_version(export_hyper::ApiVersion::V2026_01_01)
 }
 
-fn parse(text: &str) -> Result<Vec<ListedExport>, Problem> {
+fn parse(text: impl AsRef<[u8]>) -> Result<Vec<ListedExport>, Problem> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("list");
     std::fs::write(&path, text).unwrap();
     let defaults = OutputArgs { output: Some("{id}.{ext}".into()), ..OutputArgs::default() };
     let at = Timestamp::from_date(2026, 11, 25);
-    let read = read(&Source::new(path.display().to_string()), &defaults, at, &config());
-    read.map_err(|problem| {
+    let mut exports = Vec::new();
+    let list = Source::new(path.display().to_string()).open();
+    let read = list.and_then(|mut list| {
+        read(&mut list, &defaults, at, &config(), |export| {
+            exports.push(export);
+            Ok(())
+        })
+    });
+    read.map(|()| exports).map_err(|problem| {
         let folder = path.display().to_string();
         Problem { message: problem.message.replace(&folder, "list"), ..problem }
     })
 }
 
-fn describe(text: &str) -> String {
+fn describe(text: impl AsRef<[u8]>) -> String {
     match parse(text) {
         Err(problem) => problem.message,
         Ok(lines) => {
@@ -110,7 +117,7 @@ fn member_that_occurs_twice_is_an_error() {
 #[test]
 fn id_arrives_as_it_was_written_or_is_refused() {
     let row =
-        |id: &str| describe(&format!(r#"{{"kind": "document", "id": {id}, "format": "pdf"}}"#));
+        |id: &str| describe(format!(r#"{{"kind": "document", "id": {id}, "format": "pdf"}}"#));
     for id in ["12345678901234567", "18446744073709551615"] {
         assert!(row(id).contains(&format!("documents/{id}/export")), "{}", row(id));
     }
@@ -125,7 +132,7 @@ fn id_arrives_as_it_was_written_or_is_refused() {
 #[test]
 fn utf16_is_named() {
     for bytes in [&b"k\0i\0n\0d\0"[..], b"\xff\xfek\0", b"\0k\0i"] {
-        let problem = decode(bytes.into(), "list").unwrap_err();
+        let problem = parse(bytes).unwrap_err();
         assert!(problem.message.contains("UTF-16"), "{}", problem.message);
     }
 }
@@ -182,8 +189,10 @@ fn lists_without_exports_are_refused() {
 
 #[test]
 fn invalid_utf8_is_reported_with_its_line() {
-    let problem = decode(b"kind,id\ndocument,\xff\n".to_vec(), "list").unwrap_err();
+    let problem = parse(b"kind,id\ndocument,\xff\n").unwrap_err();
     assert_eq!(problem.message, "list:2: not valid UTF-8");
+    let problem = parse(b"{}\n{}\n{\"id\": \"\xff\"}\n").unwrap_err();
+    assert_eq!(problem.message, "list:3: not valid UTF-8");
 }
 
 #[test]
@@ -194,6 +203,82 @@ fn only_the_first_errors_are_shown() {
     assert!(errors.contains("1000 errors"), "{errors}");
     assert!(errors.ends_with("and 950 more"), "{errors}");
     assert_eq!(errors.lines().count(), 52);
+}
+
+/// The message of an invalid list.
+fn message(text: impl AsRef<[u8]>) -> String {
+    parse(text).unwrap_err().message
+}
+
+#[test]
+fn rows_that_are_too_long_are_refused_with_the_others() {
+    let long = "1,".repeat(600_000);
+    let row = r#"{"kind": "document", "id": "d1", "format": "pdf"}"#;
+    let json = format!("{row}\n{{\"sections\": [{long}1]}}\n{{\"kind\": 1}}\n{row}\n");
+    let text = message(&json);
+    assert!(text.contains("2 errors"), "{text}");
+    assert!(text.contains("list:2: longer than 1 MiB"), "{text}");
+    assert!(text.contains("list:3: the kind is missing"), "{text}");
+
+    let csv = format!("kind,id,sections\n,d1\ndocument,d2,\"{long}\"\n");
+    let text = message(&csv);
+    assert!(text.contains("list:2: the kind is missing"), "{text}");
+    assert!(text.contains("list:3: a quote is not closed"), "{text}");
+    let text = message(csv.replace('"', ""));
+    assert!(text.contains("list:3: longer than 1 MiB"), "{text}");
+    // Lines without cells are no row.
+    assert_eq!(
+        parse(format!("{}kind,id\ngraph-report,g1\n", "\n".repeat(500_000))).unwrap().len(),
+        1
+    );
+}
+
+#[test]
+fn rows_with_too_many_cells_or_values_are_refused() {
+    let ids = |count: usize| vec!["s1"; count].join(",");
+    let row = |ids: &str| format!("kind,id,format,sections\ndocument,d1,pdf,\"{ids}\"\n");
+    let json = |ids: &str| {
+        let ids = ids.replace("s1", "\"s1\"");
+        format!("{{\"kind\":\"document\",\"id\":\"d1\",\"format\":\"pdf\",\"sections\":[{ids}]}}")
+    };
+    for list in [row, json] {
+        assert_eq!(parse(list(&ids(10_000))).unwrap().len(), 1);
+        let text = message(list(&ids(10_001)));
+        assert!(text.ends_with(": column sections: more than 10000 values"), "{text}");
+    }
+    let many: Vec<String> = (0..1_001).map(|number| format!("\"c{number}\":1")).collect();
+    let many = many.join(",");
+    let text = message(format!("{{{many}}}\n"));
+    assert!(text.contains("list:1: more than 1000 columns"), "{text}");
+    let text = message(many.replace([':', '"'], ""));
+    assert!(text.contains("list:1: more than 1000 columns"), "{text}");
+}
+
+/// The text is read in blocks, which end anywhere.
+#[test]
+fn lines_are_counted_in_lists_of_any_length() {
+    for end in ["\n", "\r\n", "\r"] {
+        let mut list = format!("kind,id,format,output{end}");
+        for number in 0..9_000 {
+            let blank = if number % 7 == 0 { end } else { "" };
+            list.push_str(&format!(
+                "document,d{number},pdf,\"{{id}}{end}\"\"x\"\".pdf\"{end}{blank}"
+            ));
+        }
+        let exports = parse(&list).unwrap();
+        let lines = exports.iter().map(|export| export.line);
+        let expected = (0..9_000).map(|number| 2 + 2 * number + u64::div_ceil(number, 7));
+        assert!(lines.eq(expected), "{end:?}");
+        let output = format!("{{id}}{end}\"x\".pdf");
+        assert!(exports.iter().all(|it| it.destination.output.as_ref() == Some(&output)));
+    }
+}
+
+#[test]
+fn a_list_with_too_many_rows_is_refused() {
+    let message = message("kind,id\n".to_owned() + &",1\n".repeat(1_000_001));
+    assert!(message.contains("1000001 errors"), "{message}");
+    assert!(message.ends_with("and 999951 more"), "{message}");
 }
 
 #[test]
@@ -215,7 +300,7 @@ proptest! {
     #[test]
     fn no_list_panics(text in "(kind|id|format|,|;|\"|\n|\r|document|d1|pdf|\\{|\\}|:|\\[|\\PC){0,60}") {
         let _ = describe(&text);
-        let _ = describe(&format!("kind,id,format,option\n{text}"));
-        let _ = describe(&format!("{{{text}"));
+        let _ = describe(format!("kind,id,format,option\n{text}"));
+        let _ = describe(format!("{{{text}"));
     }
 }

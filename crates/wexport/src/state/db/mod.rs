@@ -13,6 +13,7 @@
 //! write-ahead log, which `synchronous = FULL` flushes at the end of each transaction
 //! (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
 
+mod draft;
 mod error;
 mod rows;
 mod schema;
@@ -24,6 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
 
+pub(crate) use self::draft::BatchDraft;
 use self::error::Cause;
 pub(crate) use self::error::DbError;
 use self::rows::{HAS_STATUS, Pages, read_result, read_row, select_results, select_rows};
@@ -92,10 +94,10 @@ impl BatchDb {
         })
     }
 
-    /// The exports with this status.
-    pub(crate) fn rows(&self, status: RowStatus) -> Items<'_, Row> {
+    /// The exports with this status after this number.
+    pub(crate) fn rows(&self, status: RowStatus, after: u64) -> Items<'_, Row> {
         let sql = select_rows(HAS_STATUS);
-        Box::new(Pages::new(self, sql, Some(status), read_row, |row| row.number))
+        Box::new(Pages::new(self, sql, Some(status), read_row, |row| row.number).after(after))
     }
 
     /// The exports that ended.

@@ -118,6 +118,11 @@ impl<'a, T> Pages<'a, T> {
         Self { db, sql, status, read, number, after: 0, page, is_last: false }
     }
 
+    /// Begins after this number.
+    pub(super) fn after(self, number: u64) -> Self {
+        Self { after: number, ..self }
+    }
+
     fn next_page(&mut self) -> Result<(), Problem> {
         let page: Vec<T> = self.db.query(|connection| {
             let mut statement = connection.prepare(&self.sql)?;

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use super::error::Cause;
 
@@ -64,28 +64,28 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, Cause> {
     Ok(connection)
 }
 
-/// Creates a database in one transaction, with the rows that `fill` inserts.
-pub(super) fn create(
-    path: &Path,
-    fill: impl FnOnce(&Connection) -> rusqlite::Result<()>,
-) -> Result<Connection, Cause> {
+/// Creates a database, in a transaction that is to be [committed](commit) with its rows.
+pub(super) fn begin(path: &Path) -> Result<Connection, Cause> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     // SQLite gives the files beside it the same mode.
     drop(options.open(path)?);
-    let mut connection = connect(path)?;
+    let connection = connect(path)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // Without the write-ahead log, which would have to hold all rows at once.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-    transaction.execute_batch(SCHEMA)?;
-    fill(&transaction)?;
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()?;
-    enable_wal(&connection)?;
+    connection.execute_batch("BEGIN EXCLUSIVE")?;
+    connection.execute_batch(SCHEMA)?;
     Ok(connection)
+}
+
+/// Makes a new database durable, and valid.
+pub(super) fn commit(connection: &Connection) -> Result<(), Cause> {
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", VERSION)?;
+    connection.execute_batch("COMMIT")?;
+    enable_wal(connection)
 }
 
 fn connect(path: &Path) -> Result<Connection, Cause> {

@@ -18,7 +18,9 @@ use crate::state::{RowEnd, RunCheckpoints, RunStore, StateDir};
 fn batch_db(rows: u64) -> (BatchDbWriter, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let state = StateDir::open(folder.path()).unwrap();
-    (state.create_batch(&batch_description(), (1..=rows).map(row)).unwrap(), folder)
+    let mut draft = state.begin_batch(batch_description().began).unwrap();
+    (1..=rows).for_each(|number| draft.add(row(number)).unwrap());
+    (draft.commit(&batch_description()).unwrap(), folder)
 }
 
 fn reopen(db: BatchDbWriter) -> BatchDbWriter {
@@ -109,7 +111,7 @@ fn a_batch_is_run_by_one_process_at_a_time() {
 #[test]
 fn rows_are_read_in_order() {
     let (db, _folder) = batch_db(2_500);
-    let numbers = db.rows(RowStatus::Waiting).map(|row| row.unwrap().number);
+    let numbers = db.rows(RowStatus::Waiting, 0).map(|row| row.unwrap().number);
     assert!(numbers.eq(1..=2_500));
     for number in [7, 1_001, 2_500] {
         db.conclude(number, &failed(Exit::GaveUp)).unwrap();

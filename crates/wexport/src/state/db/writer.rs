@@ -19,8 +19,8 @@ use crate::state::batch_dir::BatchDir;
 use crate::state::lock::Lock;
 use crate::state::log::EventLog;
 use crate::state::run::{
-    FINAL_CODES, Items, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd,
-    RunStore, StatusCounts,
+    FINAL_CODES, Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStore,
+    StatusCounts,
 };
 
 /// The database of a batch, for writing. It holds the lock of the batch.
@@ -43,32 +43,6 @@ pub(crate) enum Reopen {
 const PACER: &str = "pacer";
 
 impl BatchDbWriter {
-    /// Stores a new batch in one transaction.
-    pub(in crate::state) fn create(
-        batch: &BatchDir,
-        description: &RunDescription,
-        rows: impl IntoIterator<Item = NewRow>,
-    ) -> Result<Self, DbError> {
-        let fill = |connection: &Connection| {
-            store_note(connection, DESCRIPTION, description)?;
-            let mut insert = connection.prepare(
-                "INSERT INTO export (number, line, subject, destination, fresh) \
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?;
-            for (number, row) in (1..).zip(rows) {
-                insert.execute(params![
-                    key(number),
-                    key(row.line),
-                    to_json(&row.subject)?,
-                    to_json(&row.destination)?,
-                    to_json(&row.fresh)?
-                ])?;
-            }
-            Ok(())
-        };
-        Self::lock_and(batch, || schema::create(&batch.db_path(), fill))
-    }
-
     /// Opens the database of a batch, and resumes exports that failed.
     pub(crate) fn resume(batch: &BatchDir, which: Reopen) -> Result<Self, DbError> {
         let writer = Self::lock_and(batch, || schema::open(&batch.db_path(), Access::Write))?;
@@ -79,7 +53,7 @@ impl BatchDbWriter {
     }
 
     /// Opens the database while holding the lock.
-    fn lock_and(
+    pub(super) fn lock_and(
         batch: &BatchDir,
         open: impl FnOnce() -> Result<Connection, Cause>,
     ) -> Result<Self, DbError> {
@@ -156,8 +130,8 @@ impl RunStore for BatchDbWriter {
         row.ok_or_else(|| Problem::new(Exit::Local, format!("the batch has no export {number}")))
     }
 
-    fn rows(&self, status: RowStatus) -> Items<'_, Row> {
-        self.db.rows(status)
+    fn rows(&self, status: RowStatus, after: u64) -> Items<'_, Row> {
+        self.db.rows(status, after)
     }
 
     fn results(&self) -> Items<'_, RowResult> {
@@ -192,7 +166,8 @@ impl RunStore for BatchDbWriter {
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
         let result = self.db.query(|connection| {
-            let transaction = connection.transaction()?;
+            // A savepoint, since a draft is a transaction itself.
+            let transaction = connection.savepoint()?;
             let sql = format!(
                 "UPDATE export SET status = ?2, exit_code = ?3, outcome = ?4, \
                  checkpoint = CASE WHEN ?5 THEN checkpoint END \
@@ -231,7 +206,11 @@ impl RunStore for BatchDbWriter {
     }
 }
 
-fn store_note(connection: &Connection, name: &str, value: &impl Serialize) -> Result<(), Error> {
+pub(super) fn store_note(
+    connection: &Connection,
+    name: &str,
+    value: &impl Serialize,
+) -> Result<(), Error> {
     let sql = "INSERT INTO note (name, value) VALUES (?1, ?2) \
                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     connection.execute(sql, (name, to_json(value)?)).map(drop)

@@ -1,0 +1,106 @@
+//! A batch that is being stored.
+
+use rusqlite::params;
+
+use super::error::Cause;
+use super::rows::{key, to_json};
+use super::writer::store_note;
+use super::{BatchDbWriter, DESCRIPTION, DbError, schema};
+use crate::problem::Problem;
+use crate::state::batch_dir::BatchDir;
+use crate::state::run::{Items, NewRow, Row, RowEnd, RowStatus, RunDescription, RunStore};
+
+/// A batch that is being stored, in one transaction. Nothing of it is left unless it is committed.
+#[derive(Debug)]
+pub(crate) struct BatchDraft {
+    writer: BatchDbWriter,
+    folder: RemovedUnlessKept,
+    /// The exports that are not inserted yet, and the number of those that are.
+    pending: Vec<NewRow>,
+    inserted: u64,
+}
+
+/// The number of exports that are inserted by one statement.
+const CHUNK: usize = 1_000;
+
+/// The folder of the batch, which must not be listed before the batch is stored.
+#[derive(Debug)]
+struct RemovedUnlessKept(Option<BatchDir>);
+
+impl BatchDraft {
+    pub(in crate::state) fn begin(batch: BatchDir) -> Result<Self, Problem> {
+        let folder = RemovedUnlessKept(Some(batch.clone()));
+        let writer = BatchDbWriter::lock_and(&batch, || schema::begin(&batch.db_path()));
+        let writer = writer.map_err(not_stored)?;
+        Ok(Self { writer, folder, pending: Vec::new(), inserted: 0 })
+    }
+
+    /// Adds an export. They are numbered from 1.
+    pub(crate) fn add(&mut self, row: NewRow) -> Result<(), Problem> {
+        self.pending.push(row);
+        if self.pending.len() < CHUNK { Ok(()) } else { self.flush() }
+    }
+
+    /// Inserts the exports that were added.
+    pub(crate) fn flush(&mut self) -> Result<(), Problem> {
+        let numbers = self.inserted + 1..;
+        let inserted = self.writer.db.query(|connection| {
+            let mut insert = connection.prepare(
+                "INSERT INTO export (number, line, subject, destination, fresh) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            for (number, row) in numbers.zip(&self.pending) {
+                insert.execute(params![
+                    key(number),
+                    key(row.line),
+                    to_json(&row.subject)?,
+                    to_json(&row.destination)?,
+                    to_json(&row.fresh)?
+                ])?;
+            }
+            Ok(())
+        });
+        inserted.map_err(not_stored)?;
+        self.inserted += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// The exports that were flushed, without those that are skipped.
+    pub(crate) fn rows(&self) -> Items<'_, Row> {
+        self.writer.rows(RowStatus::Waiting, 0)
+    }
+
+    /// Records that the file of an export exists and is kept.
+    pub(crate) fn skip(&self, number: u64, file: String) -> Result<(), Problem> {
+        self.writer.conclude(number, &RowEnd::Skipped { file }).map(drop)
+    }
+
+    /// Stores the batch.
+    pub(crate) fn commit(mut self, description: &RunDescription) -> Result<BatchDbWriter, Problem> {
+        self.flush()?;
+        let connection = self.writer.db.connection();
+        let committed = store_note(&connection, DESCRIPTION, description)
+            .map_err(Cause::from)
+            .and_then(|()| schema::commit(&connection));
+        drop(connection);
+        committed.map_err(|cause| not_stored(self.writer.db.error(cause)))?;
+        self.folder.0 = None;
+        Ok(self.writer)
+    }
+}
+
+/// The problem of a batch that cannot be stored, and so cannot be resumed.
+fn not_stored(error: DbError) -> Problem {
+    let advice = "free disk space, or use another folder with --state or WEXPORT_STATE_DIR";
+    Problem { advice: vec![advice.into()], ..Problem::from(error) }
+}
+
+impl Drop for RemovedUnlessKept {
+    fn drop(&mut self) {
+        if let Some(batch) = &self.0 {
+            // If it cannot be removed, the batch is listed as incomplete.
+            let _ = batch.remove();
+        }
+    }
+}
