@@ -74,6 +74,16 @@ impl FileSink {
         self.finished.as_deref()
     }
 
+    /// The path of the part while it is open and no write is under way, such as after
+    /// [`sync`](Sink::sync).
+    #[must_use]
+    pub fn part(&self) -> Option<&Path> {
+        match &self.part {
+            Part::Open(part) => Some(part.part()),
+            Part::Closed | Part::Busy(_) => None,
+        }
+    }
+
     /// Removes the part, if there is one, for an export that will not be resumed.
     ///
     /// # Errors

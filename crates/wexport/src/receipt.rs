@@ -75,10 +75,16 @@ const VERSION: u32 = 1;
 pub(crate) const ENDING: &str = ".receipt.json";
 
 impl Receipt {
-    /// The receipt of a file on disk. Reads the whole file.
-    pub(crate) fn of_file(file: &Path, artifact: &Artifact, origin: Origin) -> io::Result<Self> {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self::new(name, digest(file)?, artifact, origin))
+    /// The receipt of a file whose digest is not known.
+    pub(crate) fn without_digest(bytes: u64, artifact: &Artifact, origin: Origin) -> Self {
+        Self::new(String::new(), (bytes, String::new()), artifact, origin)
+    }
+
+    /// The receipt with the name, the length and the digest of a file. Reads the whole file.
+    pub(crate) fn with_file(self, path: &Path) -> io::Result<Self> {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (bytes, sha256) = digest(path)?;
+        Ok(Self { file, bytes, sha256, ..self })
     }
 
     /// The receipt of a file that is complete now, with its length and SHA-256.

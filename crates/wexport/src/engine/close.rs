@@ -8,6 +8,7 @@ use export_hyper::{Artifact, ExportError, Finished};
 use tokio::task::spawn_blocking;
 
 use super::context::RunContext;
+use super::recording_sink::RecordingSink;
 use super::systemic::is_systemic;
 use crate::event::Event;
 use crate::explain::explain;
@@ -39,12 +40,13 @@ impl RunContext {
     /// Closes an export whose job has ended.
     pub(super) async fn close(
         self: Arc<Self>,
-        finished: Finished<OutputSink>,
+        finished: Finished<RecordingSink>,
     ) -> Result<Closed, Problem> {
         let row = self.row(finished.key).await?;
+        let sink = finished.sink.map(RecordingSink::into_inner);
         match finished.outcome {
-            Ok(artifact) => self.deliver(row, &artifact, finished.sink).await,
-            Err(error) => self.fail_job(row, &error, finished.sink).await,
+            Ok(artifact) => self.deliver(row, &artifact, sink).await,
+            Err(error) => self.fail_job(row, &error, sink).await,
         }
     }
 
@@ -63,20 +65,26 @@ impl RunContext {
         }
         let file =
             file.ok_or_else(|| Problem::new(Exit::Local, "a download ended without a file"))?;
-        let receipt = match self.make_receipt(&row, artifact, &file).await {
+        let bytes = artifact.length().unwrap_or_default();
+        let receipt = Receipt::without_digest(bytes, artifact, self.origin(&row));
+        self.deliver_file(row, file, receipt).await
+    }
+
+    /// Concludes an export whose file is in place.
+    pub(super) async fn deliver_file(
+        &self,
+        row: Row,
+        file: String,
+        receipt: Receipt,
+    ) -> Result<Closed, Problem> {
+        let event = done(&file, &receipt);
+        let receipt = match self.make_receipt(&row, receipt, &file).await {
             Ok(receipt) => receipt,
             Err(error) => {
                 let problem =
                     Problem::local(format!("{file} is complete, but not its receipt"), &error);
                 return self.fail(row, problem, false).await;
             }
-        };
-        let event = Event::Done {
-            file: file.clone(),
-            bytes: artifact.length().unwrap_or_default(),
-            media_type: artifact.media_type().map(String::from),
-            operation: Some(redact(artifact.operation())),
-            original_request: artifact.original_request().map(String::from),
         };
         self.done(row, event, RowEnd::Done { file, receipt }).await
     }
@@ -85,16 +93,16 @@ impl RunContext {
     async fn make_receipt(
         &self,
         row: &Row,
-        artifact: &Artifact,
+        receipt: Receipt,
         file: &str,
     ) -> io::Result<Option<Box<Receipt>>> {
         let write_beside = row.destination.receipt;
         if !write_beside && !self.store.is_batch() {
             return Ok(None);
         }
-        let (origin, artifact, file) = (self.origin(row), artifact.clone(), file.to_owned());
+        let file = file.to_owned();
         let made = spawn_blocking(move || {
-            let receipt = Receipt::of_file(Path::new(&file), &artifact, origin)?;
+            let receipt = receipt.with_file(Path::new(&file))?;
             if write_beside {
                 receipt.write_beside(Path::new(&file))?;
             }
@@ -140,17 +148,17 @@ impl RunContext {
         match ended {
             Some(Ok(UploadEnd::Uploaded(file))) => {
                 let receipt = upload.receipt().clone();
-                let event = Event::Done {
-                    file: file.clone(),
-                    bytes: receipt.bytes,
-                    media_type: receipt.media_type.clone(),
-                    operation: Some(receipt.operation.clone()),
-                    original_request: receipt.original_request.clone(),
-                };
-                let receipt = Some(Box::new(receipt));
-                self.done(row, event, RowEnd::Done { file, receipt }).await
+                let event = done(&file, &receipt);
+                let end = RowEnd::Done { file, receipt: Some(Box::new(receipt)) };
+                let closed = self.done(row, event, end).await?;
+                self.clear(&upload);
+                Ok(closed)
             }
-            Some(Ok(UploadEnd::Skipped(url))) => self.skip(row, url).await,
+            Some(Ok(UploadEnd::Skipped(url))) => {
+                let closed = self.skip(row, url).await?;
+                self.clear(&upload);
+                Ok(closed)
+            }
             Some(Err(mut problem)) => {
                 let receipt = upload.receipt();
                 problem.facts.operation = Some(receipt.operation.clone());
@@ -177,6 +185,14 @@ impl RunContext {
                 }
                 Ok(Closed::Stopped)
             }
+        }
+    }
+
+    /// Removes the file of an export whose end is recorded.
+    #[cfg(feature = "store")]
+    fn clear(&self, upload: &Upload) {
+        if let Err(problem) = upload.clear() {
+            self.reporter.warn(problem.message);
         }
     }
 
@@ -222,5 +238,16 @@ impl RunContext {
             self.reporter.warn(format!("the results are incomplete: {error}"));
         }
         Ok(())
+    }
+}
+
+/// The event of a file that is complete.
+fn done(file: &str, receipt: &Receipt) -> Event {
+    Event::Done {
+        file: file.into(),
+        bytes: receipt.bytes,
+        media_type: receipt.media_type.clone(),
+        operation: Some(receipt.operation.clone()),
+        original_request: receipt.original_request.clone(),
     }
 }

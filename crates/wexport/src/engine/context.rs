@@ -8,9 +8,10 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::recording_sink::RecordingSink;
 use super::results::Results;
 use crate::explain::Context;
-use crate::output::{OutputSink, Outputs};
+use crate::output::Outputs;
 use crate::problem::{Exit, Problem};
 use crate::receipt::Origin;
 use crate::settings::{LoadedCredentials, Settings};
@@ -86,7 +87,7 @@ impl RunContext {
     }
 
     /// Makes the sink of an export whose download begins, or is resumed.
-    pub(super) async fn open(self: Arc<Self>, number: u64) -> io::Result<OutputSink> {
+    pub(super) async fn open(self: Arc<Self>, number: u64) -> io::Result<RecordingSink> {
         let row = self.row(number).await.map_err(crate::output::OpenFailure::from)?;
         let opened = self.outputs.open(
             number,
@@ -95,7 +96,8 @@ impl RunContext {
             #[cfg(feature = "store")]
             || Ok((self.store.upload_dir(number)?, self.origin(&row))),
         );
-        Ok(opened.await?)
+        let sink = opened.await?;
+        Ok(RecordingSink::new(sink, self, row))
     }
 
     /// What a receipt has beside what the service says.

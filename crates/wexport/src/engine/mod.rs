@@ -8,6 +8,7 @@
 mod close;
 mod context;
 mod prepare;
+mod recording_sink;
 mod results;
 mod runner;
 mod systemic;

@@ -12,13 +12,13 @@ use tokio::time::{Instant, interval};
 
 use super::close::Closed;
 use super::context::RunContext;
+use super::recording_sink::RecordingSink;
 use crate::clock;
 use crate::event::{BatchStart, EndCounts, Event};
 use crate::explain::explain;
-use crate::output::OutputSink;
 use crate::problem::{Exit, Problem};
 use crate::signals;
-use crate::state::{Row, RowEnd, RowStatus, RunEnd};
+use crate::state::{Row, RowEnd, RowStatus, RunEnd, RunStore};
 use crate::text::redact;
 use crate::ui::BatchGauges;
 
@@ -34,7 +34,7 @@ pub(crate) struct RunOutcome {
 /// The exports of a run that have not ended.
 pub(super) struct Runner {
     context: Arc<RunContext>,
-    exports: Exports<OutputSink>,
+    exports: Exports<RecordingSink>,
     /// The exports whose job has ended, until their end is recorded.
     closing: FuturesUnordered<Closing>,
     is_resumed: bool,
@@ -195,6 +195,9 @@ impl Runner {
         for row in page {
             // The destinations of a new run were checked before it was stored.
             if self.is_resumed {
+                if self.resume_placed(&row).await? {
+                    continue;
+                }
                 #[cfg(feature = "store")]
                 if self.resume_upload(&row).await? {
                     continue;
@@ -235,6 +238,21 @@ impl Runner {
             self.on_closed(closed);
         }
         Ok(())
+    }
+
+    /// Concludes an export whose file a killed run has put in place; false if there is none.
+    async fn resume_placed(&self, row: &Row) -> Result<bool, Problem> {
+        let number = row.number;
+        let find = move |store: &dyn RunStore| {
+            let placement = store.load_placement(number)?;
+            Ok(placement.and_then(|placement| Some((placement.find()?, placement.receipt))))
+        };
+        let Some((file, receipt)) = self.context.with_store(find).await? else { return Ok(false) };
+        let (context, row) = (Arc::clone(&self.context), row.clone());
+        self.closing.push(Box::pin(async move {
+            context.deliver_file(row, file.display().to_string(), receipt).await
+        }));
+        Ok(true)
     }
 
     /// Resumes the upload of an export whose file is complete; false if there is none.

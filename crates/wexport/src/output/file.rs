@@ -80,6 +80,12 @@ impl FileOutput {
         self.sink.finished()
     }
 
+    /// Writes the part to disk. Returns its path, and that of the file which it becomes.
+    pub(super) async fn sync_part(&mut self) -> io::Result<Option<(PathBuf, PathBuf)>> {
+        self.sink.sync().await?;
+        Ok(self.sink.part().map(PathBuf::from).zip(self.path()))
+    }
+
     /// Removes the part that was downloaded.
     pub(super) async fn discard(&mut self) -> io::Result<()> {
         self.sink.discard().await

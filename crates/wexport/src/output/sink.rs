@@ -1,6 +1,7 @@
 //! The sink of a download to any destination.
 
 use std::io;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use export_hyper::{Artifact, Sink};
@@ -29,6 +30,17 @@ impl OutputSink {
             #[cfg(feature = "store")]
             Self::Object(_) => None,
             Self::Stdout(_) => Some("-".into()),
+        }
+    }
+
+    /// Writes the part of a file to disk. Returns its path, and that of the file which it becomes;
+    /// `None` if the file goes elsewhere.
+    pub(crate) async fn sync_part(&mut self) -> io::Result<Option<(PathBuf, PathBuf)>> {
+        match self {
+            Self::File(sink) => sink.sync_part().await,
+            #[cfg(feature = "store")]
+            Self::Object(_) => Ok(None),
+            Self::Stdout(_) => Ok(None),
         }
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lock::Lock;
 use super::log::EventLog;
+use super::placement::Placement;
 use super::run::{FINAL_CODES, NewRow, RunDescription, RunStatus};
 use crate::event::Record;
 use crate::output::Destination;
@@ -62,6 +63,12 @@ impl Job {
         &self.path
     }
 
+    /// Whether the job was interrupted before it was stored, so that nothing was sent: the log is
+    /// created before the first request.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        !self.record_file().path().exists() && !self.log_path().exists()
+    }
+
     /// The record of the job.
     pub(crate) fn record(&self) -> io::Result<JobRecord> {
         let record = self.record_file().load()?;
@@ -83,6 +90,18 @@ impl Job {
 
     pub(super) fn remove_checkpoint(&self) -> io::Result<()> {
         self.checkpoint_file().remove()
+    }
+
+    pub(super) fn placement(&self) -> io::Result<Option<Placement>> {
+        self.placement_file().load()
+    }
+
+    pub(super) fn store_placement(&self, placement: &Placement) -> io::Result<()> {
+        self.placement_file().store(placement)
+    }
+
+    pub(super) fn remove_placement(&self) -> io::Result<()> {
+        self.placement_file().remove()
     }
 
     /// Locks the job; `None` if another process runs it.
@@ -130,6 +149,10 @@ impl Job {
 
     fn checkpoint_file(&self) -> CheckpointFile {
         CheckpointFile::new(self.path.join("checkpoint.json"))
+    }
+
+    fn placement_file(&self) -> CheckpointFile {
+        CheckpointFile::new(self.path.join("placement.json"))
     }
 
     fn lock_path(&self) -> PathBuf {

@@ -4,6 +4,7 @@
 //! jobs/20261123-021500-7f3a/
 //!   job.json          the subject, the destination, how it ended
 //!   checkpoint.json   where the job can be resumed; removed with its end
+//!   placement.json    how to recognise its file, if it is in place already
 //!   events.ndjson     its events, one a line
 //!   lock              locked while it runs
 //! batches/20261123-021500-7f3a/
@@ -24,6 +25,7 @@ mod job;
 mod lock;
 mod log;
 mod pace_file;
+mod placement;
 mod run;
 mod single;
 
@@ -33,6 +35,7 @@ pub(crate) use self::db::{BatchDb, BatchDbWriter, BatchDraft, DbError, Reopen};
 pub(crate) use self::dir::{Found, StateDir};
 pub(crate) use self::job::{Job, JobRecord};
 pub(crate) use self::log::EventLog;
+pub(crate) use self::placement::Placement;
 pub(crate) use self::run::{
     NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStatus,
     RunStore, StatusCounts,

@@ -8,6 +8,7 @@ use export_hyper::{Checkpoint, Config, Pacer, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::log::EventLog;
+use super::placement::Placement;
 use crate::event::Failure;
 use crate::output::Destination;
 #[cfg(feature = "store")]
@@ -66,8 +67,14 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// Records where an export can be resumed.
     fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> io::Result<()>;
 
-    /// Records how an export ended. Its checkpoint is removed in the same step, unless the export
-    /// can be resumed.
+    /// Records a file before it gets its name.
+    fn store_placement(&self, number: u64, placement: &Placement) -> io::Result<()>;
+
+    /// The file of an export that has not ended, if it may have got its name.
+    fn load_placement(&self, number: u64) -> Result<Option<Placement>, Problem>;
+
+    /// Records how an export ended. Its checkpoint and its placement are removed in the same step,
+    /// unless the export can be resumed.
     fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem>;
 
     /// The pacer of an earlier run: what it has learned of the service's limits.

@@ -6,11 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::job::{Job, JobRecord};
 use super::lock::Lock;
 use super::log::EventLog;
+use super::placement::Placement;
 use super::run::{
     Items, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStatus, RunStore,
     StatusCounts,
 };
 use crate::clock;
+use crate::event::Event;
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
 use crate::problem::{Exit, Problem};
@@ -57,14 +59,32 @@ impl SingleRun {
         let lock = job.lock().map_err(fail)?.ok_or_else(|| {
             Problem::usage(format!("job {} is running in another process", job.id()))
         })?;
-        let mut record = job.record().map_err(fail)?;
+        let mut record = Self::resumable_record(&job)?;
         let Some(checkpoint) = job.checkpoint().map_err(fail)? else {
-            return Err(not_resumable(&job, &record));
+            return Err(without_checkpoint(&job));
         };
         record.run.end = None;
         job.store_record(&record).map_err(fail)?;
         let export = SingleExport::with_record(record, 1, RowStatus::Open, checkpoint);
         Ok(Self { job: Some((job, lock)), export: Mutex::new(export) })
+    }
+
+    /// The record of a job that can be resumed. A process that was killed may have left the
+    /// checkpoint of one that is done.
+    pub(crate) fn resumable_record(job: &Job) -> Result<JobRecord, Problem> {
+        if job.is_incomplete() {
+            return Err(incomplete(job));
+        }
+        let record = job.record();
+        let record = record
+            .map_err(|error| Problem::local(format!("cannot read job {}", job.id()), &error))?;
+        match (record.status(), &record.run.end) {
+            (RunStatus::Done, Some(end)) => {
+                let message = format!("job {} is done: {}", job.id(), end.text);
+                Err(Problem::new(Exit::No, message))
+            }
+            _ => Ok(record),
+        }
     }
 
     fn export(&self) -> MutexGuard<'_, SingleExport> {
@@ -188,6 +208,15 @@ impl RunStore for SingleRun {
         Ok(())
     }
 
+    fn store_placement(&self, _number: u64, placement: &Placement) -> io::Result<()> {
+        self.job.as_ref().map_or(Ok(()), |(job, _)| job.store_placement(placement))
+    }
+
+    fn load_placement(&self, _number: u64) -> Result<Option<Placement>, Problem> {
+        // One that cannot be read recognises no file.
+        Ok(self.job.as_ref().and_then(|(job, _)| job.placement().ok().flatten()))
+    }
+
     fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
         let mut export = self.export();
         let text = match end {
@@ -199,8 +228,8 @@ impl RunStore for SingleRun {
         let run_end = RunEnd { at: clock::now(), exit_code: end.exit_code(), text };
         self.store_end(&mut export, run_end)?;
         if let (Some((job, _)), RowEnd::Done { .. } | RowEnd::Skipped { .. }) = (&self.job, end) {
-            // A checkpoint that is left is harmless: the record says that the job is done.
-            let _ = job.remove_checkpoint();
+            // What is left of them is harmless: the record says that the job is done.
+            let _ = job.remove_checkpoint().and_then(|()| job.remove_placement());
         }
         let subject = export.record.subject.clone();
         Ok(RowResult::new(number, export.line, subject, end.clone()))
@@ -228,14 +257,35 @@ impl RunStore for SingleRun {
     }
 }
 
-fn not_resumable(job: &Job, record: &JobRecord) -> Problem {
+fn incomplete(job: &Job) -> Problem {
     let id = job.id();
-    match (record.status(), &record.run.end) {
-        (RunStatus::Done, Some(end)) => {
-            Problem::new(Exit::No, format!("job {id} is done: {}", end.text))
+    Problem::new(
+        Exit::No,
+        format!("job {id} was interrupted before it was stored: nothing was sent"),
+    )
+    .advise("run the command again")
+}
+
+/// The problem of a job whose checkpoint somebody has removed. Its log says what was sent.
+fn without_checkpoint(job: &Job) -> Problem {
+    let problem =
+        Problem::new(Exit::Local, format!("the checkpoint of job {} is missing", job.id()));
+    let Ok(events) = job.events() else { return problem };
+    let operation = events.iter().rev().find_map(|record| match &record.event {
+        Event::Accepted { operation } => Some(operation),
+        _ => None,
+    });
+    let has_sent = events.iter().any(|record| matches!(record.event, Event::Sending { .. }));
+    match operation {
+        Some(operation) => {
+            let mut problem = problem.advise(format!("get its file: wexport fetch {operation}"));
+            problem.facts.operation = Some(operation.clone());
+            problem
         }
-        _ => Problem::new(Exit::No, format!("the checkpoint of job {id} is missing"))
-            .advise("run the command again"),
+        None if has_sent => {
+            problem.advise("look whether the service has the export before you start another one")
+        }
+        None => problem.advise("run the command again: nothing was sent"),
     }
 }
 

@@ -10,6 +10,8 @@ mod exports;
 mod help;
 mod jobs;
 mod json;
+#[cfg(unix)]
+mod kills;
 mod mask;
 #[cfg(all(unix, feature = "s3"))]
 mod moto;

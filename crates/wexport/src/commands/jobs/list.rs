@@ -51,7 +51,12 @@ pub(super) fn list(
 
 fn job_line(job: &Job, failed: bool, json: bool) -> Option<Line> {
     let id = job.id();
-    let Ok(record) = job.record() else { return Some(unreadable(id)) };
+    let record = match job.record() {
+        Ok(record) => record,
+        // Another process may be storing it at this moment.
+        Err(_) if job.is_incomplete() => return (!failed && !json).then(|| incomplete(id)),
+        Err(_) => return Some(unreadable(id)),
+    };
     let status = job.status(&record);
     if failed && !has_failed(status) {
         return None;
@@ -73,7 +78,7 @@ fn batch_line(batch: &BatchDir, failed: bool, json: bool) -> Option<Line> {
         Ok(read) => read,
         // Another process may be storing it at this moment.
         Err(error) if error.is_incomplete() => {
-            return (!failed && !json).then(|| text_line(id, "incomplete", "nothing was sent"));
+            return (!failed && !json).then(|| incomplete(id));
         }
         Err(_) => return Some(unreadable(id)),
     };
@@ -92,6 +97,10 @@ fn batch_line(batch: &BatchDir, failed: bool, json: bool) -> Option<Line> {
 
 const fn has_failed(status: RunStatus) -> bool {
     matches!(status, RunStatus::Failed | RunStatus::Interrupted)
+}
+
+fn incomplete(id: &str) -> Line {
+    text_line(id, "incomplete", "nothing was sent")
 }
 
 fn unreadable(id: &str) -> Line {

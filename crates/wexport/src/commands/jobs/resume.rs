@@ -68,8 +68,7 @@ fn find(args: &ResumeArgs, state: &StateDir) -> Result<Vec<Unfinished>, Problem>
     if let Some(id) = &args.id {
         return Ok(vec![match state.find(id)? {
             Found::Job(job) => {
-                let fail = |error| Problem::local(format!("cannot read job {}", job.id()), &error);
-                let record = job.record().map_err(fail)?;
+                let record = SingleRun::resumable_record(&job)?;
                 Unfinished::Job(job, Box::new(record))
             }
             Found::Batch(batch) => Unfinished::Batch(batch),
@@ -93,14 +92,16 @@ fn find(args: &ResumeArgs, state: &StateDir) -> Result<Vec<Unfinished>, Problem>
     Ok(found)
 }
 
-/// Whether a batch that is not running has exports without their file. One that cannot be read
-/// cannot be resumed.
+/// Whether a batch that is not running has exports without their file, or was killed before its end
+/// was recorded. One that cannot be read cannot be resumed.
 fn is_unfinished(batch: &BatchDir) -> bool {
     let Ok(db) = BatchDb::open(batch) else { return false };
-    let status = db.description().map(|description| batch.status(&description));
-    let is_running = status.is_ok_and(|status| status == RunStatus::Running);
     let totals = db.totals().unwrap_or_default();
-    !is_running && totals.waiting + totals.open + totals.failed > 0
+    match db.description().map(|description| batch.status(&description)) {
+        Ok(RunStatus::Running) | Err(_) => false,
+        Ok(RunStatus::Interrupted) => true,
+        Ok(RunStatus::Failed | RunStatus::Done) => totals.waiting + totals.open + totals.failed > 0,
+    }
 }
 
 /// Resumes a job; `None` if it is left out.

@@ -120,19 +120,22 @@ impl Upload {
         on_progress: &OnProgress<'_>,
     ) -> Result<UploadEnd, Problem> {
         match self.try_keys(on_progress).await {
-            Ok(end) => {
-                self.dir.clear().map_err(|error| {
-                    let dir = self.dir.path().display();
-                    let what = format!("the file was uploaded, but cannot be removed from {dir}");
-                    Problem::local(what, &error)
-                })?;
-                Ok(end)
-            }
+            Ok(end) => Ok(end),
             Err(problem) => Err(match self.abort_within(ABORT_TIMEOUT_AFTER_FAILURE).await {
                 Ok(()) => problem,
                 Err(leftover) => leftover.advice.into_iter().fold(problem, Problem::advise),
             }),
         }
+    }
+
+    /// Removes the file after its upload, and after the end of its export was recorded: a run that
+    /// is killed in between must not take its own object for one of somebody else.
+    pub(crate) fn clear(&self) -> Result<(), Problem> {
+        self.dir.clear().map_err(|error| {
+            let dir = self.dir.path().display();
+            let what = format!("the file was uploaded, but cannot be removed from {dir}");
+            Problem::local(what, &error)
+        })
     }
 
     /// Aborts the multipart upload after [`upload`](Self::upload) was cancelled.

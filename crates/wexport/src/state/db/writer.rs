@@ -18,6 +18,7 @@ use crate::problem::{Exit, Problem};
 use crate::state::batch_dir::BatchDir;
 use crate::state::lock::Lock;
 use crate::state::log::EventLog;
+use crate::state::placement::Placement;
 use crate::state::run::{
     FINAL_CODES, Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStore,
     StatusCounts,
@@ -41,6 +42,10 @@ pub(crate) enum Reopen {
 
 /// The names of the other notes.
 const PACER: &str = "pacer";
+
+fn placement_of(number: u64) -> String {
+    format!("placement {number}")
+}
 
 impl BatchDbWriter {
     /// Opens the database of a batch, and resumes exports that failed.
@@ -164,6 +169,16 @@ impl RunStore for BatchDbWriter {
         })?)
     }
 
+    fn store_placement(&self, number: u64, placement: &Placement) -> io::Result<()> {
+        let stored =
+            self.db.query(|connection| store_note(connection, &placement_of(number), placement));
+        Ok(stored?)
+    }
+
+    fn load_placement(&self, number: u64) -> Result<Option<Placement>, Problem> {
+        Ok(self.load_note(&placement_of(number))?)
+    }
+
     fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
         let result = self.db.query(|connection| {
             // A savepoint, since a draft is a transaction itself.
@@ -181,6 +196,10 @@ impl RunStore for BatchDbWriter {
                 end.is_resumable()
             ];
             let result = transaction.query_one(&sql, values, read_result).optional()?;
+            if !end.is_resumable() {
+                let sql = "DELETE FROM note WHERE name = ?1";
+                transaction.execute(sql, [placement_of(number)])?;
+            }
             transaction.commit()?;
             Ok(result)
         })?;

@@ -1,0 +1,71 @@
+//! The sink of an export, which records a file before it gets its name.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use export_hyper::{Artifact, Sink};
+
+use super::context::RunContext;
+use crate::output::OutputSink;
+use crate::receipt::Receipt;
+use crate::state::{Placement, Row, RunStore};
+
+/// Takes the file of an export. If the process is killed after the file was renamed, and before the
+/// end of the export is on disk, the next run finds the file by what is recorded here.
+#[derive(Debug)]
+pub(super) struct RecordingSink {
+    sink: OutputSink,
+    context: Arc<RunContext>,
+    row: Row,
+}
+
+impl RecordingSink {
+    pub(super) const fn new(sink: OutputSink, context: Arc<RunContext>, row: Row) -> Self {
+        Self { sink, context, row }
+    }
+
+    pub(super) fn into_inner(self) -> OutputSink {
+        self.sink
+    }
+
+    async fn record(&mut self, artifact: &Artifact) -> io::Result<()> {
+        // After this, the part is not changed.
+        let Some((part, path)) = self.sink.sync_part().await? else { return Ok(()) };
+        let number = self.row.number;
+        let bytes = artifact.length().unwrap_or_default();
+        let receipt = Receipt::without_digest(bytes, artifact, self.context.origin(&self.row));
+        let record = move |store: &dyn RunStore| {
+            let placement = Placement::new(part, path, receipt);
+            Ok(placement.and_then(|placement| store.store_placement(number, &placement)))
+        };
+        self.context
+            .with_store(record)
+            .await
+            .map_err(|problem| io::Error::other(problem.message))?
+    }
+}
+
+impl Sink for RecordingSink {
+    async fn have(&mut self, operation: &str) -> io::Result<u64> {
+        self.sink.have(operation).await
+    }
+
+    async fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
+        self.sink.begin(artifact, offset).await
+    }
+
+    async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        self.sink.write(chunk).await
+    }
+
+    async fn sync(&mut self) -> io::Result<u64> {
+        self.sink.sync().await
+    }
+
+    async fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
+        // Without the record, a kill at this moment would cost a second download at most.
+        let _ = self.record(artifact).await;
+        self.sink.finish(artifact).await
+    }
+}

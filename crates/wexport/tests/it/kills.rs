@@ -1,0 +1,175 @@
+//! Runs that are killed between two records of one fact.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::world::{World, quick};
+
+const SINGLE: [&str; 6] = ["document", "d1", "-f", "pdf", "-o", "a.pdf"];
+const BATCH: [&str; 6] = ["batch", "list.csv", "-o", "a.pdf", "--results", "results.jsonl"];
+const LIST: &str = "kind,id,format\ndocument,d1,pdf\n";
+
+/// The ID of the only job or batch.
+fn id(world: &World) -> String {
+    let listed = world.done(&["jobs", "list"]).out;
+    listed.split(' ').next().unwrap().to_owned()
+}
+
+/// The folder of the only job, or of the only batch.
+fn state(world: &World, kind: &str) -> PathBuf {
+    let runs = world.home().join(".local/state/wexport").join(kind);
+    fs::read_dir(runs).unwrap().next().unwrap().unwrap().path()
+}
+
+/// Starts a command, and kills it when its file has appeared; false if it had ended by then.
+fn kill_when_in_place(world: &World, line: &[&str], file: &str) -> bool {
+    let mut child = world.command(line).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while !world.work().join(file).exists() {
+        assert!(Instant::now() < until && child.try_wait().unwrap().is_none());
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    !world.done(&["jobs", "list", "--failed"]).out.is_empty()
+}
+
+/// The digest of the file is made after it is in place, and takes a while.
+fn world_killed_after_placing(line: &[&str], rule: &str) -> World {
+    let line = [line, &["--if-exists", rule, "-q"]].concat();
+    for size in (25..).map(|exponent| 1 << exponent) {
+        let world = World::with(quick().with_artifact_size(size));
+        world.write("list.csv", LIST);
+        if rule == "rename" {
+            world.write("a.pdf", "old");
+        }
+        let file = if rule == "rename" { "a (2).pdf" } else { "a.pdf" };
+        if kill_when_in_place(&world, &line, file) {
+            return world;
+        }
+    }
+    unreachable!("the sizes have no end")
+}
+
+#[test]
+fn file_that_is_in_place_ends_a_resumed_run() {
+    let single = [&SINGLE[..], &["--receipt"]].concat();
+    for (line, is_batch) in [(&single[..], false), (&BATCH, true)] {
+        for rule in ["replace", "rename", "skip", "error"] {
+            let world = world_killed_after_placing(line, rule);
+            let (submits, names) = (world.submits(), world.names(""));
+            let ran = world.done(&["jobs", "resume", "--failed"]);
+            assert!(!ran.err.contains("exists"), "{rule}: {}", ran.err);
+            let downloads = |world: &World| {
+                let requests = world.server.requests();
+                requests.iter().filter(|request| request.endpoint() == Endpoint::Download).count()
+            };
+            assert_eq!((world.submits(), submits, downloads(&world)), (1, 1, 1), "{rule}");
+            let file = if rule == "rename" { "a (2).pdf" } else { "a.pdf" };
+            assert!(world.read(file) == world.exported(), "{rule}");
+            let files = |names: &[String]| names.iter().filter(|it| it.contains("pdf")).count();
+            let receipts = usize::from(!is_batch);
+            assert_eq!(files(&world.names("")), files(&names).max(1) + receipts, "{rule}");
+            assert_eq!(world.done(&["jobs", "list", "--failed"]).out, "");
+            if is_batch {
+                let results = String::from_utf8(world.read("results.jsonl")).unwrap();
+                let result: Value = serde_json::from_str(results.trim()).unwrap();
+                assert_eq!(result["status"], "done", "{rule}");
+                assert_eq!(result["receipt"]["file"], file);
+            } else {
+                world.done(&["verify", file]);
+            }
+        }
+    }
+}
+
+#[test]
+fn receipt_that_cannot_be_written_is_all_that_is_repeated() {
+    let world = World::new();
+    fs::create_dir(world.work().join("a.pdf.receipt.json")).unwrap();
+    let ran = world.run(&[&SINGLE[..], &["--receipt", "--if-exists", "error"]].concat());
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    fs::remove_dir(world.work().join("a.pdf.receipt.json")).unwrap();
+    let requests = world.requests().len();
+    world.done(&["jobs", "resume", &id(&world)]);
+    assert_eq!(world.requests().len(), requests);
+    world.done(&["verify", "a.pdf"]);
+}
+
+#[test]
+fn batch_killed_after_its_last_row_is_completed() {
+    let world = World::new();
+    world.write("list.csv", LIST);
+    world.done(&BATCH);
+    let (results, requests) = (world.read("results.jsonl"), world.requests());
+    // The end of the run and the last line of the results are missing.
+    let db = Connection::open(state(&world, "batches").join("batch.sqlite")).unwrap();
+    let remove = "UPDATE note SET value = json_remove(value, '$.end') WHERE name = 'description'";
+    assert_eq!(db.execute(remove, []).unwrap(), 1);
+    drop(db);
+    world.write("results.jsonl", "");
+    assert!(world.done(&["jobs", "list", "--failed"]).out.contains("interrupted"));
+    world.done(&["jobs", "resume", "--failed"]);
+    assert_eq!(world.done(&["jobs", "list", "--failed"]).out, "");
+    assert_eq!(world.read("results.jsonl"), results);
+    assert_eq!(world.requests(), requests);
+}
+
+/// A world with a job that was accepted, and failed.
+fn world_with_accepted_job() -> World {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
+    assert_eq!(world.run(&[&SINGLE[..], &["--retries", "0"]].concat()).code, Some(75));
+    world
+}
+
+#[test]
+fn checkpoint_of_a_job_that_is_done_is_not_resumed() {
+    let world = world_with_accepted_job();
+    let checkpoint = state(&world, "jobs").join("checkpoint.json");
+    let kept = fs::read(&checkpoint).unwrap();
+    world.done(&["jobs", "resume", &id(&world)]);
+    let requests = world.requests();
+    fs::write(&checkpoint, kept).unwrap();
+    let ran = world.run(&["jobs", "resume", &id(&world)]);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.err.contains("is done"), "{}", ran.err);
+    world.done(&["jobs", "resume", "--failed"]);
+    assert_eq!(world.requests(), requests);
+}
+
+#[test]
+fn job_without_checkpoint_names_what_was_sent() {
+    let world = world_with_accepted_job();
+    let folder = state(&world, "jobs");
+    fs::remove_file(folder.join("checkpoint.json")).unwrap();
+    let ran = world.run(&["jobs", "resume", &id(&world)]);
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    assert!(ran.err.contains("get its file: wexport fetch http"), "{}", ran.err);
+    assert!(!ran.err.contains("nothing was sent"), "{}", ran.err);
+    fs::remove_file(folder.join("job.json")).unwrap();
+    let listed = world.done(&["jobs", "list"]).out;
+    assert!(listed.contains("unreadable"), "{listed}");
+    assert_eq!(world.run(&["jobs", "resume", &id(&world)]).code, Some(7));
+}
+
+#[test]
+fn run_killed_while_it_was_stored_has_sent_nothing() {
+    let world = World::new();
+    for kind in ["jobs", "batches"] {
+        let folder = world.home().join(".local/state/wexport").join(kind);
+        fs::create_dir_all(folder.join("20261125-021500-7f3a")).unwrap();
+        let listed = world.done(&["jobs", "list"]).out;
+        assert_eq!(listed, "20261125-021500-7f3a  incomplete  nothing was sent\n");
+        assert_eq!(world.done(&["jobs", "list", "--failed"]).out, "");
+        let ran = world.run(&["jobs", "resume", "7f3a"]);
+        assert_eq!(ran.code, Some(1), "{}", ran.err);
+        assert!(ran.err.contains("before it was stored: nothing was sent"), "{}", ran.err);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
