@@ -17,7 +17,7 @@ use crate::output::{OpenFailure, OutputSink};
 use crate::output::{Upload, UploadEnd};
 use crate::problem::{Exit, Problem};
 use crate::receipt::Receipt;
-use crate::state::{Row, RowEnd};
+use crate::state::{Row, RowEnd, RunStore};
 use crate::text::redact;
 
 /// The result of closing an export.
@@ -31,6 +31,8 @@ pub(super) enum Closed {
         /// Whether the failure affects every export.
         is_systemic: bool,
     },
+    /// Its end is reported, but could not be recorded.
+    Unrecorded(Problem),
     /// The program was stopped before its upload was complete.
     #[cfg(feature = "store")]
     Stopped,
@@ -46,7 +48,7 @@ impl RunContext {
         let sink = finished.sink.map(RecordingSink::into_inner);
         match finished.outcome {
             Ok(artifact) => self.deliver(row, &artifact, sink).await,
-            Err(error) => self.fail_job(row, &error, sink).await,
+            Err(error) => Ok(self.fail_job(row, &error, sink).await),
         }
     }
 
@@ -61,22 +63,17 @@ impl RunContext {
         if file.is_none()
             && let Some(upload) = sink.and_then(OutputSink::into_upload)
         {
-            return self.upload(row, upload).await;
+            return Ok(self.upload(row, upload).await);
         }
         let file =
             file.ok_or_else(|| Problem::new(Exit::Local, "a download ended without a file"))?;
         let bytes = artifact.length().unwrap_or_default();
         let receipt = Receipt::without_digest(bytes, artifact, self.origin(&row));
-        self.deliver_file(row, file, receipt).await
+        Ok(self.deliver_file(row, file, receipt).await)
     }
 
     /// Concludes an export whose file is in place.
-    pub(super) async fn deliver_file(
-        &self,
-        row: Row,
-        file: String,
-        receipt: Receipt,
-    ) -> Result<Closed, Problem> {
+    pub(super) async fn deliver_file(&self, row: Row, file: String, receipt: Receipt) -> Closed {
         let event = done(&file, &receipt);
         let receipt = match self.make_receipt(&row, receipt, &file).await {
             Ok(receipt) => receipt,
@@ -111,12 +108,7 @@ impl RunContext {
         made.await.map_err(io::Error::other)?
     }
 
-    async fn fail_job(
-        &self,
-        row: Row,
-        error: &ExportError,
-        sink: Option<OutputSink>,
-    ) -> Result<Closed, Problem> {
+    async fn fail_job(&self, row: Row, error: &ExportError, sink: Option<OutputSink>) -> Closed {
         match OpenFailure::find(error) {
             Some(OpenFailure::Skipped(file)) => return self.skip(row, file).await,
             Some(OpenFailure::Problem(problem)) => return self.fail(row, problem, false).await,
@@ -127,14 +119,37 @@ impl RunContext {
         }
         let operation = error.checkpoint().and_then(|checkpoint| checkpoint.operation());
         let operation = operation.or_else(|| row.checkpoint.operation()).map(redact);
-        let problem = explain(error, &self.explain_context(&row, operation));
+        let is_kept = self.keep_operation(&row, error).await;
+        let mut problem = explain(error, &self.explain_context(&row, operation.clone()));
+        if let (false, Some(operation)) = (is_kept, &operation) {
+            let fetch = format!("wexport fetch {operation}");
+            problem.retry = Some(format!("only with {fetch}: the operation could not be recorded"));
+            if self.store.is_batch() {
+                self.reporter.warn(format!(
+                    "row {}: its operation could not be recorded: get its file with `{fetch}`",
+                    row.number
+                ));
+            }
+        }
         let is_systemic = error.job().is_some_and(is_systemic);
         self.fail(row, problem, is_systemic).await
     }
 
+    /// Records the operation of an export that was accepted, if that failed before. False if it
+    /// fails again: a resumed run would ask for the export once more.
+    async fn keep_operation(&self, row: &Row, error: &ExportError) -> bool {
+        let checkpoint = error.checkpoint().filter(|checkpoint| checkpoint.operation().is_some());
+        let (Some(checkpoint), None) = (checkpoint.cloned(), row.checkpoint.operation()) else {
+            return true;
+        };
+        let number = row.number;
+        let store = move |store: &dyn RunStore| Ok(store.store_checkpoint(number, &checkpoint));
+        matches!(self.with_store(store).await, Ok(Ok(())))
+    }
+
     /// Uploads a file, until the upload is complete or the program is stopped.
     #[cfg(feature = "store")]
-    pub(super) async fn upload(&self, row: Row, mut upload: Upload) -> Result<Closed, Problem> {
+    pub(super) async fn upload(&self, row: Row, mut upload: Upload) -> Closed {
         let (number, length) = (row.number, upload.receipt().bytes);
         self.reporter.export_event(number, Event::Uploading { url: upload.url(), length });
         let reporter = Arc::clone(&self.reporter);
@@ -150,14 +165,14 @@ impl RunContext {
                 let receipt = upload.receipt().clone();
                 let event = done(&file, &receipt);
                 let end = RowEnd::Done { file, receipt: Some(Box::new(receipt)) };
-                let closed = self.done(row, event, end).await?;
-                self.clear(&upload);
-                Ok(closed)
+                let closed = self.done(row, event, end).await;
+                self.clear(&upload, &closed);
+                closed
             }
             Some(Ok(UploadEnd::Skipped(url))) => {
-                let closed = self.skip(row, url).await?;
-                self.clear(&upload);
-                Ok(closed)
+                let closed = self.skip(row, url).await;
+                self.clear(&upload, &closed);
+                closed
             }
             Some(Err(mut problem)) => {
                 let receipt = upload.receipt();
@@ -183,42 +198,38 @@ impl RunContext {
                     };
                     self.reporter.warn(format!("{of_row}{}: {advice}", leftover.message));
                 }
-                Ok(Closed::Stopped)
+                Closed::Stopped
             }
         }
     }
 
     /// Removes the file of an export whose end is recorded.
     #[cfg(feature = "store")]
-    fn clear(&self, upload: &Upload) {
-        if let Err(problem) = upload.clear() {
+    fn clear(&self, upload: &Upload, closed: &Closed) {
+        if let (Closed::Ended(_), Err(problem)) = (closed, upload.clear()) {
             self.reporter.warn(problem.message);
         }
     }
 
-    async fn done(&self, row: Row, event: Event, end: RowEnd) -> Result<Closed, Problem> {
-        self.conclude(row.number, end.clone()).await?;
+    async fn done(&self, row: Row, event: Event, end: RowEnd) -> Closed {
+        let concluded = self.conclude(row.number, end.clone()).await;
         self.reporter.export_event(row.number, event);
-        Ok(Closed::Ended(end))
+        concluded.map_or_else(Closed::Unrecorded, |()| Closed::Ended(end))
     }
 
-    pub(super) async fn skip(&self, row: Row, file: String) -> Result<Closed, Problem> {
+    pub(super) async fn skip(&self, row: Row, file: String) -> Closed {
         let end = RowEnd::Skipped { file: file.clone() };
-        self.conclude(row.number, end.clone()).await?;
-        self.reporter.export_event(row.number, Event::Skipped { file });
-        Ok(Closed::Ended(end))
+        self.done(row, Event::Skipped { file }, end).await
     }
 
-    pub(super) async fn fail(
-        &self,
-        row: Row,
-        problem: Problem,
-        is_systemic: bool,
-    ) -> Result<Closed, Problem> {
+    pub(super) async fn fail(&self, row: Row, problem: Problem, is_systemic: bool) -> Closed {
         let error = Box::new((&problem).into());
-        self.conclude(row.number, RowEnd::Failed { error }).await?;
+        let concluded = self.conclude(row.number, RowEnd::Failed { error }).await;
         self.reporter.export_failed(row.number, &row.subject, &problem);
-        Ok(Closed::Failed { problem, is_systemic })
+        match concluded {
+            Ok(()) => Closed::Failed { problem, is_systemic },
+            Err(problem) => Closed::Unrecorded(problem),
+        }
     }
 
     /// Records the end of an export: in the store, and then in the results.
@@ -227,7 +238,7 @@ impl RunContext {
         let result = match concluded {
             Ok(result) => result,
             // The file of a single export is complete or not, whatever its record says. A batch
-            // that cannot record what it has done must not go on.
+            // that cannot record what it has done must not submit more.
             Err(problem) if !self.store.is_batch() => {
                 self.reporter.warn(problem.message);
                 return Ok(());

@@ -50,6 +50,9 @@ impl RunContext {
         let checkpoints = Blocking::new(RunCheckpoints::new(Arc::clone(&store)));
         let checkpoints = Arc::new(checkpoints) as Arc<dyn CheckpointStore>;
         let LoadedCredentials { credentials, client_id } = loaded;
+        if let Some(client_id) = &client_id {
+            store.bind_client(client_id)?;
+        }
         let pacer = settings.pacer(store.load_pacer()?);
         let client = settings.client(credentials, Some(checkpoints), pacer)?;
         // Last, since it replaces the results of an earlier run.

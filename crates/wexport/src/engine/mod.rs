@@ -48,20 +48,19 @@ pub(crate) async fn run(
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
     let outputs = Outputs::new(&settings);
-    let load_credentials = || settings.credentials.load(&mut |warning| reporter.warn(warning));
     let began = clock::now();
-    let description = |loaded: &LoadedCredentials, source, options| RunDescription {
+    let description = |source, options| RunDescription {
         began,
         base_url: settings.service.value.base_url().into(),
         api_version: settings.api_version.value.to_string(),
-        client_id: loaded.client_id.clone(),
+        client_id: None,
         source,
         options,
         end: None,
     };
     let state = settings.state.as_ref().map(|state| state.value.clone());
     let state = || state.as_deref().map(StateDir::open).transpose();
-    let (store, loaded): (Arc<dyn RunStore>, _) = match plan {
+    let store: Arc<dyn RunStore> = match plan {
         Plan::Single(export) => {
             let row = NewRow::from(*export);
             if let Some(file) = outputs.check(1, &row.destination, &row.subject).await? {
@@ -70,13 +69,11 @@ pub(crate) async fn run(
                 let end = Some(RowEnd::Skipped { file });
                 return Ok(RunOutcome { end, problem: None });
             }
-            let loaded = load_credentials()?;
-            let description = description(&loaded, None, RunOptions::default());
-            let store = match state()? {
+            let description = description(None, RunOptions::default());
+            Arc::new(match state()? {
                 Some(state) => state.create_job(row, description)?,
                 None => SingleRun::in_memory(row, description),
-            };
-            (Arc::new(store), loaded)
+            })
         }
         Plan::Batch { read, source, options } => {
             let state = state()?.ok_or_else(|| {
@@ -86,13 +83,13 @@ pub(crate) async fn run(
             read(&mut |export| draft.add(export.into()))?;
             draft.flush()?;
             check_destinations(&draft, &outputs).await?;
-            let loaded = load_credentials()?;
-            let store = draft.commit(&description(&loaded, Some(source), options))?;
-            (Arc::new(store), loaded)
+            Arc::new(draft.commit(&description(Some(source), options))?)
         }
     };
     let new = Arc::clone(&store);
-    let context = RunContext::new(store, settings, loaded, outputs, reporter);
+    let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning));
+    let context =
+        loaded.and_then(|loaded| RunContext::new(store, settings, loaded, outputs, reporter));
     // A run that is refused before its first request must not be listed. If it cannot be removed,
     // it is.
     let context = context.inspect_err(|_| drop(new.remove()))?;

@@ -42,6 +42,8 @@ pub(super) struct Runner {
     queued: Queued,
     /// Why no more exports are submitted, if a failure affects all of them.
     halted: Option<Exit>,
+    /// Why an end of an export could not be recorded.
+    unrecorded: Option<Problem>,
     /// The end of the last export, and its problem: all there is to say of a single one.
     last: (Option<RowEnd>, Option<Problem>),
 }
@@ -76,8 +78,8 @@ impl Runner {
             context.client.exports(limits, move |number| Arc::clone(&opener).open(number));
         let closing = FuturesUnordered::new();
         let queued = Queued { after: 0, left: context.store.totals()?.waiting };
-        let (halted, last) = (None, (None, None));
-        Ok(Self { context, exports, closing, is_resumed, queued, halted, last })
+        let (halted, unrecorded, last) = (None, None, (None, None));
+        Ok(Self { context, exports, closing, is_resumed, queued, halted, unrecorded, last })
     }
 
     /// Runs all exports to their end, or until the program is stopped.
@@ -147,6 +149,9 @@ impl Runner {
         let mut learned_at = Instant::now();
         let mut all_ended = false;
         while !(all_ended && self.closing.is_empty()) {
+            if self.context.store.is_short_of_space() {
+                self.stop_submits(Exit::Local, "the disk of the state is full");
+            }
             self.add_queued().await?;
             let may_continue = !all_ended && self.closing.len() < MAX_CLOSING;
             tokio::select! {
@@ -163,13 +168,14 @@ impl Runner {
                     self.report_totals();
                     if learned_at.elapsed() >= LEARN_INTERVAL {
                         learned_at = Instant::now();
-                        self.store_pacer().await?;
+                        self.store_pacer().await;
                     }
                 }
             }
         }
         self.report_totals();
-        self.store_pacer().await
+        self.store_pacer().await;
+        Ok(())
     }
 
     /// Adds exports that are not begun, unless enough of them wait for their submit.
@@ -206,12 +212,12 @@ impl Runner {
                 match outputs.check(row.number, &row.destination, &row.subject).await {
                     Ok(None) => {}
                     Ok(Some(file)) => {
-                        let closed = context.skip(row, file).await?;
+                        let closed = context.skip(row, file).await;
                         self.on_closed(closed);
                         continue;
                     }
                     Err(problem) => {
-                        let closed = context.fail(row, problem, false).await?;
+                        let closed = context.fail(row, problem, false).await;
                         self.on_closed(closed);
                         continue;
                     }
@@ -234,7 +240,7 @@ impl Runner {
             .on_progress(move |bytes, length| progress.progress(number, bytes, length));
         if let Err(error) = self.exports.add(number, export) {
             let problem = explain(&error, &context.explain_context(&row, None));
-            let closed = context.fail(row, problem, false).await?;
+            let closed = context.fail(row, problem, false).await;
             self.on_closed(closed);
         }
         Ok(())
@@ -250,7 +256,7 @@ impl Runner {
         let Some((file, receipt)) = self.context.with_store(find).await? else { return Ok(false) };
         let (context, row) = (Arc::clone(&self.context), row.clone());
         self.closing.push(Box::pin(async move {
-            context.deliver_file(row, file.display().to_string(), receipt).await
+            Ok(context.deliver_file(row, file.display().to_string(), receipt).await)
         }));
         Ok(true)
     }
@@ -266,8 +272,8 @@ impl Runner {
             let outputs = &context.outputs;
             let upload = outputs.resume_upload(row.number, &row.destination, dir, pending).await;
             match upload {
-                Ok(upload) => context.upload(row, upload).await,
-                Err(problem) => context.fail(row, problem, false).await,
+                Ok(upload) => Ok(context.upload(row, upload).await),
+                Err(problem) => Ok(context.fail(row, problem, false).await),
             }
         }));
         Ok(true)
@@ -284,24 +290,40 @@ impl Runner {
                     self.halt(exit);
                 }
             }
+            Closed::Unrecorded(problem) => {
+                self.unrecorded.get_or_insert(problem);
+                self.stop_submits(Exit::Local, "the state cannot be written");
+            }
             #[cfg(feature = "store")]
             Closed::Stopped => {}
         }
     }
 
-    /// Submits no more exports.
+    /// Submits no more exports after a failure that affects all of them.
     fn halt(&mut self, exit: Exit) {
         if self.context.description.options.keep_going || self.halted.is_some() {
             return;
         }
-        self.halted = Some(exit);
-        let withdrawn = self.exports.withdraw().len() as u64 + take(&mut self.queued.left);
+        let withdrawn = self.withdraw(exit);
         if withdrawn > 0 {
             self.context.reporter.warn(format!(
                 "the other exports would fail in the same way: {withdrawn} are not submitted \
                  (--keep-going submits them)"
             ));
         }
+    }
+
+    /// Submits no more exports, since what the service accepts could not be recorded.
+    fn stop_submits(&mut self, exit: Exit, reason: &str) {
+        if self.halted.is_none() {
+            let withdrawn = self.withdraw(exit);
+            self.context.reporter.warn(format!("{reason}: {withdrawn} exports are not submitted"));
+        }
+    }
+
+    fn withdraw(&mut self, exit: Exit) -> u64 {
+        self.halted = Some(exit);
+        self.exports.withdraw().len() as u64 + take(&mut self.queued.left)
     }
 
     fn report_totals(&self) {
@@ -311,9 +333,10 @@ impl Runner {
         self.context.reporter.totals(&gauges);
     }
 
-    async fn store_pacer(&self) -> Result<(), Problem> {
+    /// If this fails, the next run learns the limits of the service again.
+    async fn store_pacer(&self) {
         let pacer = self.context.client.pacer();
-        self.context.with_store(move |store| store.store_pacer(&pacer)).await
+        let _ = self.context.with_store(move |store| store.store_pacer(&pacer)).await;
     }
 
     /// Stops all exports but for uploads, which are aborted. A second signal ends that too.
@@ -333,7 +356,11 @@ impl Runner {
             let complete = if incomplete { Exit::SomeFailed } else { Exit::Done };
             let exit = signal.or(self.halted).unwrap_or(complete);
             let text = format!("{} of {} done", totals.done + totals.skipped, totals.all());
-            self.record_end(exit, text)?;
+            let recorded = self.record_end(exit, text);
+            if let Some(problem) = self.unrecorded {
+                return Err(problem);
+            }
+            recorded?;
             let resume = self.context.resume_command().unwrap_or_default();
             let problem = incomplete_batch(exit, store.id().unwrap_or_default(), &resume);
             return Ok(RunOutcome { end: None, problem });
@@ -353,9 +380,9 @@ impl Runner {
 
     fn record_end(&self, exit: Exit, text: String) -> Result<(), Problem> {
         let RunContext { store, reporter, .. } = &*self.context;
-        store.finish(RunEnd { at: clock::now(), exit_code: exit.code(), text })?;
+        let recorded = store.finish(RunEnd { at: clock::now(), exit_code: exit.code(), text });
         reporter.batch_done(store.totals()?.waiting, exit);
-        Ok(())
+        recorded
     }
 
     /// The problem of a single export that was stopped.

@@ -44,6 +44,15 @@ impl BatchDir {
         self.path.join("batch.sqlite")
     }
 
+    /// Whether the batch was stored once, so that something may have been sent.
+    pub(super) fn has_begun(&self) -> bool {
+        self.log_path().exists() || self.path.join("batch.sqlite-wal").exists()
+    }
+
+    pub(super) fn reserve_path(&self) -> PathBuf {
+        self.path.join("reserve")
+    }
+
     /// Locks the batch; `None` if another process has it.
     pub(crate) fn lock(&self) -> io::Result<Option<Lock>> {
         Lock::acquire(&self.path.join("lock"))

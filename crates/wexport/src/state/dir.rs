@@ -58,7 +58,12 @@ impl StateDir {
         run: RunDescription,
     ) -> Result<SingleRun, Problem> {
         let (id, path) = self.new_folder(&self.jobs_folder(), run.began)?;
-        SingleRun::create(Job::new(id, path), row, run).map_err(|error| self.unusable(&error))
+        let job = Job::new(id, path);
+        SingleRun::create(job.clone(), row, run).map_err(|error| {
+            // Nothing was sent, so the job must not be listed. If it cannot be removed, it is.
+            let _ = job.remove();
+            self.unusable(&error)
+        })
     }
 
     /// Begins to store a batch.

@@ -155,6 +155,10 @@ impl Job {
         CheckpointFile::new(self.path.join("placement.json"))
     }
 
+    pub(super) fn reserve_path(&self) -> PathBuf {
+        self.path.join("reserve")
+    }
+
     fn lock_path(&self) -> PathBuf {
         self.path.join("lock")
     }

@@ -6,11 +6,13 @@
 //!   checkpoint.json   where the job can be resumed; removed with its end
 //!   placement.json    how to recognise its file, if it is in place already
 //!   events.ndjson     its events, one a line
+//!   reserve           space that is released if the disk is full; removed with its end
 //!   lock              locked while it runs
 //! batches/20261123-021500-7f3a/
 //!   batch.sqlite      the exports of a batch: see `db`
 //!   events.ndjson     their events, one a line
 //!   spool/17/         the file of one of them, until it is uploaded
+//!   reserve           space that is released if the disk is full; removed with its end
 //!   lock              locked while it runs
 //! pace.json           what was learned of the limits of each service
 //! ```
@@ -26,6 +28,7 @@ mod lock;
 mod log;
 mod pace_file;
 mod placement;
+mod reserve;
 mod run;
 mod single;
 

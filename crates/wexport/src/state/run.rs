@@ -34,8 +34,15 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// What was asked for, and how the last run ended.
     fn description(&self) -> Result<RunDescription, Problem>;
 
+    /// Records the OAuth client of the run, unless one is recorded: before the first request.
+    fn bind_client(&self, client_id: &str) -> Result<(), Problem>;
+
     /// Records the end of the run.
     fn finish(&self, end: RunEnd) -> Result<(), Problem>;
+
+    /// Whether the disk was full, so that no more exports must be submitted: the space that was
+    /// reserved is for those that are under way.
+    fn is_short_of_space(&self) -> bool;
 
     /// Removes a run of which nothing was sent.
     fn remove(&self) -> io::Result<()>;
@@ -97,7 +104,8 @@ pub(crate) struct RunDescription {
     pub(crate) began: Timestamp,
     pub(crate) base_url: String,
     pub(crate) api_version: String,
-    /// The OAuth client that the run was begun with; `None` for a token.
+    /// The OAuth client that the run was begun with; `None` for a token, and before the
+    /// credentials were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_id: Option<String>,
     /// The list of a batch, as it was named; `None` for a single export.

@@ -7,6 +7,7 @@ use super::job::{Job, JobRecord};
 use super::lock::Lock;
 use super::log::EventLog;
 use super::placement::Placement;
+use super::reserve::Reserve;
 use super::run::{
     Items, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStatus, RunStore,
     StatusCounts,
@@ -21,9 +22,20 @@ use export_hyper::{Checkpoint, Pacer};
 /// A run of one export, in the folder of its job, or in memory if no state is kept.
 #[derive(Debug)]
 pub(crate) struct SingleRun {
-    job: Option<(Job, Lock)>,
+    job: Option<StoredJob>,
     export: Mutex<SingleExport>,
 }
+
+/// The folder of a job that runs.
+#[derive(Debug)]
+struct StoredJob {
+    job: Job,
+    reserve: Reserve,
+    _lock: Lock,
+}
+
+/// The space to reserve, in **bytes**: a checkpoint and a record take a block each.
+const RESERVE: u64 = 131_072;
 
 #[derive(Debug)]
 struct SingleExport {
@@ -46,11 +58,12 @@ impl SingleRun {
     /// A new run in the folder of a job.
     pub(super) fn create(job: Job, row: NewRow, run: RunDescription) -> io::Result<Self> {
         let export = SingleExport::new(row, run);
-        // A job that is stopped before its first request can be resumed too.
-        job.store_checkpoint(&export.checkpoint)?;
-        job.store_record(&export.record)?;
         let lock = job.lock()?.ok_or(io::ErrorKind::WouldBlock)?;
-        Ok(Self { job: Some((job, lock)), export: Mutex::new(export) })
+        let stored = StoredJob::new(job, lock)?;
+        // A job that is stopped before its first request can be resumed too.
+        stored.job.store_checkpoint(&export.checkpoint)?;
+        stored.job.store_record(&export.record)?;
+        Ok(Self { job: Some(stored), export: Mutex::new(export) })
     }
 
     /// Resumes the export of a job.
@@ -64,9 +77,10 @@ impl SingleRun {
             return Err(without_checkpoint(&job));
         };
         record.run.end = None;
-        job.store_record(&record).map_err(fail)?;
+        let stored = StoredJob::new(job.clone(), lock).map_err(fail)?;
+        stored.job.store_record(&record).map_err(fail)?;
         let export = SingleExport::with_record(record, 1, RowStatus::Open, checkpoint);
-        Ok(Self { job: Some((job, lock)), export: Mutex::new(export) })
+        Ok(Self { job: Some(stored), export: Mutex::new(export) })
     }
 
     /// The record of a job that can be resumed. A process that was killed may have left the
@@ -93,11 +107,33 @@ impl SingleRun {
 
     fn store_end(&self, export: &mut SingleExport, end: RunEnd) -> Result<(), Problem> {
         export.record.run.end = Some(end);
-        let Some((job, _)) = &self.job else { return Ok(()) };
-        job.store_record(&export.record).map_err(|error| {
-            Problem::local(format!("the end of job {} was not recorded", job.id()), &error)
+        let Some(stored) = &self.job else { return Ok(()) };
+        stored.write(|job| job.store_record(&export.record)).map_err(|error| {
+            let id = stored.job.id();
+            Problem::local(format!("the end of job {id} was not recorded"), &error)
         })
     }
+}
+
+impl StoredJob {
+    fn new(job: Job, lock: Lock) -> io::Result<Self> {
+        let reserve = Reserve::take(job.reserve_path(), RESERVE)?;
+        Ok(Self { job, reserve, _lock: lock })
+    }
+
+    /// Writes to the folder. If the disk is full, reserved space is released.
+    fn write(&self, write: impl Fn(&Job) -> io::Result<()>) -> io::Result<()> {
+        loop {
+            match write(&self.job) {
+                Err(error) if is_full(&error) && self.reserve.release() => {}
+                written => return written,
+            }
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl SingleExport {
@@ -137,7 +173,7 @@ impl SingleExport {
 
 impl RunStore for SingleRun {
     fn id(&self) -> Option<&str> {
-        self.job.as_ref().map(|(job, _)| job.id())
+        self.job.as_ref().map(|stored| stored.job.id())
     }
 
     fn is_batch(&self) -> bool {
@@ -148,18 +184,35 @@ impl RunStore for SingleRun {
         Ok(self.export().record.run.clone())
     }
 
+    fn bind_client(&self, client_id: &str) -> Result<(), Problem> {
+        let mut export = self.export();
+        let Some(stored) = &self.job else { return Ok(()) };
+        if export.record.run.client_id.is_some() {
+            return Ok(());
+        }
+        export.record.run.client_id = Some(client_id.into());
+        stored.write(|job| job.store_record(&export.record)).map_err(|error| {
+            Problem::local(format!("cannot write job {}", stored.job.id()), &error)
+        })
+    }
+
     /// Records the end of a run that was stopped. That of an export is recorded with its file.
     fn finish(&self, end: RunEnd) -> Result<(), Problem> {
         let mut export = self.export();
         if export.end.is_some() { Ok(()) } else { self.store_end(&mut export, end) }
     }
 
+    /// There is no other export to submit.
+    fn is_short_of_space(&self) -> bool {
+        false
+    }
+
     fn remove(&self) -> io::Result<()> {
-        self.job.as_ref().map_or(Ok(()), |(job, _)| job.remove())
+        self.job.as_ref().map_or(Ok(()), |stored| stored.job.remove())
     }
 
     fn open_log(&self) -> io::Result<Option<EventLog>> {
-        self.job.as_ref().map(|(job, _)| job.open_log()).transpose()
+        self.job.as_ref().map(|stored| stored.job.open_log()).transpose()
     }
 
     fn totals(&self) -> Result<StatusCounts, Problem> {
@@ -201,20 +254,21 @@ impl RunStore for SingleRun {
 
     fn store_checkpoint(&self, _number: u64, checkpoint: &Checkpoint) -> io::Result<()> {
         let mut export = self.export();
-        if let Some((job, _)) = &self.job {
-            job.store_checkpoint(checkpoint)?;
+        if let Some(stored) = &self.job {
+            stored.write(|job| job.store_checkpoint(checkpoint))?;
         }
         (export.status, export.checkpoint) = (RowStatus::Open, checkpoint.clone());
         Ok(())
     }
 
     fn store_placement(&self, _number: u64, placement: &Placement) -> io::Result<()> {
-        self.job.as_ref().map_or(Ok(()), |(job, _)| job.store_placement(placement))
+        let Some(stored) = &self.job else { return Ok(()) };
+        stored.write(|job| job.store_placement(placement))
     }
 
     fn load_placement(&self, _number: u64) -> Result<Option<Placement>, Problem> {
         // One that cannot be read recognises no file.
-        Ok(self.job.as_ref().and_then(|(job, _)| job.placement().ok().flatten()))
+        Ok(self.job.as_ref().and_then(|stored| stored.job.placement().ok().flatten()))
     }
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
@@ -227,7 +281,9 @@ impl RunStore for SingleRun {
         (export.status, export.end) = (end.status(), Some(end.clone()));
         let run_end = RunEnd { at: clock::now(), exit_code: end.exit_code(), text };
         self.store_end(&mut export, run_end)?;
-        if let (Some((job, _)), RowEnd::Done { .. } | RowEnd::Skipped { .. }) = (&self.job, end) {
+        if let (Some(StoredJob { job, .. }), RowEnd::Done { .. } | RowEnd::Skipped { .. }) =
+            (&self.job, end)
+        {
             // What is left of them is harmless: the record says that the job is done.
             let _ = job.remove_checkpoint().and_then(|()| job.remove_placement());
         }
@@ -246,8 +302,8 @@ impl RunStore for SingleRun {
 
     #[cfg(feature = "store")]
     fn upload_dir(&self, _number: u64) -> io::Result<UploadDir> {
-        if let Some((job, _)) = &self.job {
-            return Ok(job.upload_dir());
+        if let Some(stored) = &self.job {
+            return Ok(stored.job.upload_dir());
         }
         let created = &mut self.export().upload_dir;
         match created {
@@ -302,7 +358,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = StateDir::open(folder.path()).unwrap().create_job(row(1), description()).unwrap();
         run.store_checkpoint(1, &submitted(1)).unwrap();
-        let job = run.job.as_ref().unwrap().0.clone();
+        let job = run.job.as_ref().unwrap().job.clone();
         (run, job, folder)
     }
 
@@ -314,7 +370,7 @@ mod tests {
     fn a_new_run_can_be_resumed() {
         let folder = tempfile::tempdir().unwrap();
         let run = StateDir::open(folder.path()).unwrap().create_job(row(1), description()).unwrap();
-        let (job, fresh) = (run.job.as_ref().unwrap().0.clone(), row(1).fresh);
+        let (job, fresh) = (run.job.as_ref().unwrap().job.clone(), row(1).fresh);
         assert_eq!(run.rows(RowStatus::Waiting, 0).count(), 1);
         assert_eq!(run.load_checkpoint(1).unwrap(), None);
         drop(run);

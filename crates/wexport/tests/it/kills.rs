@@ -156,6 +156,28 @@ fn job_without_checkpoint_names_what_was_sent() {
     let listed = world.done(&["jobs", "list"]).out;
     assert!(listed.contains("unreadable"), "{listed}");
     assert_eq!(world.run(&["jobs", "resume", &id(&world)]).code, Some(7));
+    let ran = world.done(&["jobs", "resume", "--failed", "-q"]);
+    assert!(ran.err.contains("not resumed: job "), "{}", ran.err);
+}
+
+#[test]
+fn batch_without_database_may_have_sent_something() {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
+    world.write("list.csv", LIST);
+    assert_eq!(world.run(&[&BATCH[..], &["--retries", "0"]].concat()).code, Some(8));
+    let (id, folder) = (id(&world), state(&world, "batches"));
+    for damage in ["", "no database"] {
+        fs::write(folder.join("batch.sqlite"), damage).unwrap();
+        let listed = world.done(&["jobs", "list"]).out;
+        assert!(listed.contains("unreadable") && !listed.contains("nothing"), "{listed}");
+        let ran = world.run(&["jobs", "resume", &id]);
+        assert_eq!(ran.code, Some(7), "{}", ran.err);
+        assert!(ran.err.contains("wexport fetch"), "{}", ran.err);
+        let ran = world.done(&["jobs", "resume", "--failed", "-q"]);
+        assert!(ran.err.contains("not resumed: the database of batch"), "{}", ran.err);
+    }
+    assert_eq!(world.submits(), 1);
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod destinations;
 mod doctor;
 mod errors;
 mod exports;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod help;
 mod jobs;
 mod json;

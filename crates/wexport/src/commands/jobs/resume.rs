@@ -13,8 +13,8 @@ use crate::engine::{self, RunOutcome};
 use crate::problem::{Exit, Problem};
 use crate::settings::{LoadedCredentials, Overrides, Settings};
 use crate::state::{
-    BatchDb, BatchDbWriter, BatchDir, Found, Job, JobRecord, Reopen, RunDescription, RunStatus,
-    SingleRun, StateDir,
+    BatchDb, BatchDbWriter, BatchDir, DbError, Found, Job, JobRecord, Reopen, RunDescription,
+    RunStatus, SingleRun, StateDir,
 };
 use crate::ui::Reporter;
 
@@ -41,6 +41,11 @@ pub(crate) async fn run(args: ResumeArgs) -> Exit {
                 let outcome = resume_batch(&args, &today, &folder, &reporter).await;
                 batch::finish(outcome, &reporter)
             }
+            Unfinished::Unreadable(reason) => {
+                let command = SingleCommand::new(args.session.show, false);
+                command.reporter.warn(format!("not resumed: {reason}"));
+                continue;
+            }
         };
         if matches!(exit, Exit::Interrupted | Exit::Terminated) {
             return exit;
@@ -55,6 +60,8 @@ pub(crate) async fn run(args: ResumeArgs) -> Exit {
 enum Unfinished {
     Job(Job, Box<JobRecord>),
     Batch(BatchDir),
+    /// It cannot be resumed, for this reason.
+    Unreadable(String),
 }
 
 /// The settings of today, and the runs to resume.
@@ -84,24 +91,32 @@ fn find(args: &ResumeArgs, state: &StateDir) -> Result<Vec<Unfinished>, Problem>
             Ok(record) if job.is_resumable(&record) => {
                 found.push(Unfinished::Job(job, Box::new(record)));
             }
-            _ => {}
+            Ok(_) => {}
+            Err(_) if job.is_incomplete() => {}
+            Err(error) => found.push(Unfinished::Unreadable(format!("job {}: {error}", job.id()))),
         }
     }
-    let batches = state.batches()?.into_iter().filter(is_unfinished);
-    found.extend(batches.map(Unfinished::Batch));
+    for batch in state.batches()? {
+        match is_unfinished(&batch) {
+            Ok(true) => found.push(Unfinished::Batch(batch)),
+            Ok(false) => {}
+            Err(error) if error.is_incomplete() => {}
+            Err(error) => found.push(Unfinished::Unreadable(error.to_string())),
+        }
+    }
     Ok(found)
 }
 
 /// Whether a batch that is not running has exports without their file, or was killed before its end
-/// was recorded. One that cannot be read cannot be resumed.
-fn is_unfinished(batch: &BatchDir) -> bool {
-    let Ok(db) = BatchDb::open(batch) else { return false };
-    let totals = db.totals().unwrap_or_default();
-    match db.description().map(|description| batch.status(&description)) {
-        Ok(RunStatus::Running) | Err(_) => false,
-        Ok(RunStatus::Interrupted) => true,
-        Ok(RunStatus::Failed | RunStatus::Done) => totals.waiting + totals.open + totals.failed > 0,
-    }
+/// was recorded.
+fn is_unfinished(batch: &BatchDir) -> Result<bool, DbError> {
+    let db = BatchDb::open(batch)?;
+    let totals = db.totals()?;
+    Ok(match batch.status(&db.description()?) {
+        RunStatus::Running => false,
+        RunStatus::Interrupted => true,
+        RunStatus::Failed | RunStatus::Done => totals.waiting + totals.open + totals.failed > 0,
+    })
 }
 
 /// Resumes a job; `None` if it is left out.

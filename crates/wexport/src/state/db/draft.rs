@@ -85,8 +85,9 @@ impl BatchDraft {
             .and_then(|()| schema::commit(&connection));
         drop(connection);
         committed.map_err(|cause| not_stored(self.writer.db.error(cause)))?;
+        let writer = self.writer.with_reserve().map_err(not_stored)?;
         self.folder.0 = None;
-        Ok(self.writer)
+        Ok(writer)
     }
 }
 

@@ -42,12 +42,30 @@ pub(super) enum Cause {
 
 impl DbError {
     pub(super) fn new(batch: &BatchDir, cause: Cause) -> Self {
+        let cause = match cause {
+            // Somebody has removed or emptied it.
+            Cause::Incomplete if batch.has_begun() => {
+                Cause::Damaged("its contents are missing".into())
+            }
+            cause => cause,
+        };
         Self { batch: batch.id().into(), path: batch.db_path(), cause }
     }
 
     /// Whether the batch was interrupted before it was stored, so that nothing was sent.
     pub(crate) const fn is_incomplete(&self) -> bool {
         matches!(self.cause, Cause::Incomplete)
+    }
+
+    /// Whether the disk may be full. SQLite reports a quota as an I/O error.
+    pub(super) fn may_be_full(&self) -> bool {
+        match &self.cause {
+            Cause::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
+            ),
+            _ => false,
+        }
     }
 
     fn advice(&self) -> Vec<String> {

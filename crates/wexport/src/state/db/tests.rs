@@ -144,6 +144,34 @@ fn problem_after(change: impl FnOnce(&Path)) -> Problem {
 }
 
 #[test]
+fn reserved_space_is_released_until_a_write_succeeds() {
+    let (db, _folder) = batch_db(2);
+    let reserve = db.db.batch().path().join("reserve");
+    let length = || fs::metadata(&reserve).unwrap().len();
+    let before = length();
+    let full = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+    for code in [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_IOERR_WRITE] {
+        let mut failures = 3;
+        let written = db.write(|_| {
+            failures -= 1;
+            if failures == 0 { Ok(17) } else { Err(full(code)) }
+        });
+        assert_eq!(written.unwrap(), 17);
+        assert!(db.is_short_of_space() && length() < before);
+    }
+    let mut tries = 0;
+    let never = db.write(|_| -> rusqlite::Result<()> {
+        tries += 1;
+        Err(full(rusqlite::ffi::SQLITE_FULL))
+    });
+    assert!(never.is_err() && tries > 1 && length() == 0, "{tries}");
+    // Other errors release nothing.
+    let (db, _folder) = batch_db(2);
+    assert!(db.write(|_| -> rusqlite::Result<()> { Err(rusqlite::Error::InvalidQuery) }).is_err());
+    assert!(!db.is_short_of_space());
+}
+
+#[test]
 fn files_that_are_not_a_database_are_refused() {
     let problem = problem_after(|path| {
         Connection::open(path).unwrap().pragma_update(None, "user_version", 2).unwrap();
@@ -163,6 +191,16 @@ fn files_that_are_not_a_database_are_refused() {
     assert_eq!(problem.exit, Exit::No);
     let problem = problem_after(|path| fs::remove_file(path).unwrap());
     assert!(problem.message.ends_with("nothing was sent"), "{problem}");
+    // Its log says that it was run.
+    for damage in [|path: &Path| fs::write(path, ""), |path: &Path| fs::remove_file(path)] {
+        let problem = problem_after(|path| {
+            fs::write(path.with_file_name("events.ndjson"), "").unwrap();
+            damage(path).unwrap();
+        });
+        assert!(problem.message.ends_with("its contents are missing"), "{problem}");
+        assert!(problem.advice.iter().any(|it| it.contains("wexport fetch")), "{problem}");
+        assert_eq!(problem.exit, Exit::Local);
+    }
 }
 
 #[cfg(unix)]

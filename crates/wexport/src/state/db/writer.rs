@@ -19,6 +19,7 @@ use crate::state::batch_dir::BatchDir;
 use crate::state::lock::Lock;
 use crate::state::log::EventLog;
 use crate::state::placement::Placement;
+use crate::state::reserve::Reserve;
 use crate::state::run::{
     FINAL_CODES, Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStore,
     StatusCounts,
@@ -28,6 +29,8 @@ use crate::state::run::{
 #[derive(Debug)]
 pub(crate) struct BatchDbWriter {
     pub(super) db: BatchDb,
+    /// `None` while the batch is a draft.
+    reserve: Option<Reserve>,
     _lock: Lock,
 }
 
@@ -40,6 +43,12 @@ pub(crate) enum Reopen {
     All,
 }
 
+/// The space to reserve, in **bytes**. An export takes about ten transactions, each of which takes
+/// some pages of the write-ahead log until SQLite reuses it, from 4 MiB on.
+const MIN_RESERVE: u64 = 262_144;
+const RESERVE_OF_ROW: u64 = 65_536;
+const MAX_RESERVED_ROWS: u64 = 128;
+
 /// The names of the other notes.
 const PACER: &str = "pacer";
 
@@ -51,6 +60,7 @@ impl BatchDbWriter {
     /// Opens the database of a batch, and resumes exports that failed.
     pub(crate) fn resume(batch: &BatchDir, which: Reopen) -> Result<Self, DbError> {
         let writer = Self::lock_and(batch, || schema::open(&batch.db_path(), Access::Write))?;
+        let writer = writer.with_reserve()?;
         let description = RunDescription { end: None, ..writer.db.description()? };
         writer.db.query(|connection| store_note(connection, DESCRIPTION, &description))?;
         writer.reopen(which)?;
@@ -68,7 +78,34 @@ impl BatchDbWriter {
         };
         let (connection, lock) = open().map_err(|cause| DbError::new(batch, cause))?;
         let db = BatchDb { batch: batch.clone(), connection: Mutex::new(connection) };
-        Ok(Self { db, _lock: lock })
+        Ok(Self { db, reserve: None, _lock: lock })
+    }
+
+    /// Reserves the space to record what is under way when the disk is full.
+    pub(super) fn with_reserve(mut self) -> Result<Self, DbError> {
+        let totals = self.db.totals()?;
+        let rows = (totals.waiting + totals.open).min(MAX_RESERVED_ROWS);
+        let path = self.db.batch().reserve_path();
+        let reserve = Reserve::take(path, MIN_RESERVE + rows * RESERVE_OF_ROW);
+        self.reserve = Some(reserve.map_err(|error| self.db.error(error.into()))?);
+        Ok(self)
+    }
+
+    /// Writes to the database. If the disk is full, reserved space is released.
+    pub(super) fn write<T>(
+        &self,
+        mut write: impl FnMut(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DbError> {
+        loop {
+            match self.db.query(&mut write) {
+                Err(error) if error.may_be_full() && self.release() => {}
+                written => return written,
+            }
+        }
+    }
+
+    fn release(&self) -> bool {
+        self.reserve.as_ref().is_some_and(Reserve::release)
     }
 
     /// Reopens exports that failed, and returns their number. Those that are done or skipped stay.
@@ -86,9 +123,9 @@ impl BatchDbWriter {
     fn update(
         &self,
         number: u64,
-        update: impl FnOnce(&Connection) -> Result<usize, Error>,
+        update: impl Fn(&Connection) -> Result<usize, Error>,
     ) -> Result<(), DbError> {
-        match self.db.query(|connection| update(connection))? {
+        match self.write(|connection| update(connection))? {
             1 => Ok(()),
             _ => Err(self.db.error(Cause::NotOpen(number))),
         }
@@ -113,9 +150,22 @@ impl RunStore for BatchDbWriter {
         Ok(self.db.description()?)
     }
 
+    fn bind_client(&self, client_id: &str) -> Result<(), Problem> {
+        let mut description = self.db.description()?;
+        if description.client_id.is_some() {
+            return Ok(());
+        }
+        description.client_id = Some(client_id.into());
+        Ok(self.write(|connection| store_note(connection, DESCRIPTION, &description))?)
+    }
+
     fn finish(&self, end: RunEnd) -> Result<(), Problem> {
         let description = RunDescription { end: Some(end), ..self.db.description()? };
-        Ok(self.db.query(|connection| store_note(connection, DESCRIPTION, &description))?)
+        Ok(self.write(|connection| store_note(connection, DESCRIPTION, &description))?)
+    }
+
+    fn is_short_of_space(&self) -> bool {
+        self.reserve.as_ref().is_some_and(Reserve::is_short)
     }
 
     fn remove(&self) -> io::Result<()> {
@@ -171,7 +221,7 @@ impl RunStore for BatchDbWriter {
 
     fn store_placement(&self, number: u64, placement: &Placement) -> io::Result<()> {
         let stored =
-            self.db.query(|connection| store_note(connection, &placement_of(number), placement));
+            self.write(|connection| store_note(connection, &placement_of(number), placement));
         Ok(stored?)
     }
 
@@ -180,7 +230,7 @@ impl RunStore for BatchDbWriter {
     }
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
-        let result = self.db.query(|connection| {
+        let result = self.write(|connection| {
             // A savepoint, since a draft is a transaction itself.
             let transaction = connection.savepoint()?;
             let sql = format!(
