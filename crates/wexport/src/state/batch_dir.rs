@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::dir::LOCK;
 use super::lock::Lock;
 use super::log::EventLog;
 use super::pace_file::PaceFile;
@@ -55,11 +56,11 @@ impl BatchDir {
 
     /// Locks the batch; `None` if another process has it.
     pub(crate) fn lock(&self) -> io::Result<Option<Lock>> {
-        Lock::acquire(&self.path.join("lock"))
+        Lock::acquire(&self.path.join(LOCK))
     }
 
     pub(crate) fn status(&self, description: &RunDescription) -> RunStatus {
-        if Lock::is_held(&self.path.join("lock")) {
+        if Lock::is_held(&self.path.join(LOCK)) {
             RunStatus::Running
         } else {
             RunStatus::after(description.end.as_ref())
@@ -107,7 +108,12 @@ impl BatchDir {
         EventLog::read(&self.log_path(), job.as_deref())
     }
 
+    /// Removes the batch. Its database is the first to go, so that no other process resumes the rest.
     pub(crate) fn remove(&self) -> io::Result<()> {
+        match fs::remove_file(self.db_path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         fs::remove_dir_all(&self.path)
     }
 

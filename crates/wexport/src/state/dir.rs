@@ -10,6 +10,7 @@ use export_hyper::Timestamp;
 use super::batch_dir::BatchDir;
 use super::db::BatchDraft;
 use super::job::Job;
+use super::lock::Lock;
 use super::pace_file::PaceFile;
 use super::run::{NewRow, RunDescription};
 use super::single::SingleRun;
@@ -20,6 +21,9 @@ use crate::problem::{Exit, Problem};
 pub(crate) struct StateDir {
     folder: PathBuf,
 }
+
+/// The name of the lock in the folder of a run.
+pub(super) const LOCK: &str = "lock";
 
 /// The number of ids that are tried for a new job.
 const MAX_TRIES: u32 = 100;
@@ -57,9 +61,9 @@ impl StateDir {
         row: NewRow,
         run: RunDescription,
     ) -> Result<SingleRun, Problem> {
-        let (id, path) = self.new_folder(&self.jobs_folder(), run.began)?;
+        let (id, path, lock) = self.new_folder(&self.jobs_folder(), run.began)?;
         let job = Job::new(id, path);
-        SingleRun::create(job.clone(), row, run).map_err(|error| {
+        SingleRun::create(job.clone(), lock, row, run).map_err(|error| {
             // Nothing was sent, so the job must not be listed. If it cannot be removed, it is.
             let _ = job.remove();
             self.unusable(&error)
@@ -68,12 +72,36 @@ impl StateDir {
 
     /// Begins to store a batch.
     pub(crate) fn begin_batch(&self, began: Timestamp) -> Result<BatchDraft, Problem> {
-        let (id, path) = self.new_folder(&self.batches_folder(), began)?;
-        BatchDraft::begin(BatchDir::new(id, path, self.paces()))
+        let (id, path, lock) = self.new_folder(&self.batches_folder(), began)?;
+        BatchDraft::begin(BatchDir::new(id, path, self.paces()), lock)
     }
 
-    /// Creates a folder with an id that no job and no batch has.
-    fn new_folder(&self, parent: &Path, began: Timestamp) -> Result<(String, PathBuf), Problem> {
+    /// Locks a run that is to be removed; `None` if it is running, or was removed by another
+    /// process. A run that is being created is not locked in its stead.
+    pub(crate) fn lock_to_remove(
+        &self,
+        lock: impl FnOnce() -> io::Result<Option<Lock>>,
+    ) -> io::Result<Option<Lock>> {
+        let _nothing_is_created = Lock::wait(&self.creation_lock())?;
+        match lock() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            locked => locked,
+        }
+    }
+
+    /// The lock that is shared by processes between creating the folder of a run and locking it.
+    fn creation_lock(&self) -> PathBuf {
+        self.folder.join("lock")
+    }
+
+    /// Creates and locks a folder with an id that no job and no batch has.
+    fn new_folder(
+        &self,
+        parent: &Path,
+        began: Timestamp,
+    ) -> Result<(String, PathBuf, Lock), Problem> {
+        let unusable = |error| self.unusable(&error);
+        let _is_created = Lock::wait_shared(&self.creation_lock()).map_err(unusable)?;
         for _ in 0..MAX_TRIES {
             let id = new_id(began);
             let is_taken = |folder: PathBuf| folder.join(&id).exists();
@@ -82,10 +110,19 @@ impl StateDir {
             }
             let path = parent.join(&id);
             match private().create(&path).and_then(|()| sync(parent)) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(self.unusable(&error)),
-                Ok(()) => return Ok((id, path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(unusable(error)),
+                Ok(()) => {}
             }
+            let lock = Lock::acquire(&path.join(LOCK));
+            return match lock.and_then(|lock| lock.ok_or_else(|| io::ErrorKind::WouldBlock.into()))
+            {
+                Ok(lock) => Ok((id, path, lock)),
+                Err(error) => {
+                    let _ = fs::remove_dir_all(&path);
+                    Err(unusable(error))
+                }
+            };
         }
         Err(self.unusable(&io::ErrorKind::AlreadyExists.into()))
     }

@@ -8,6 +8,7 @@ use export_host::CheckpointFile;
 use export_hyper::Checkpoint;
 use serde::{Deserialize, Serialize};
 
+use super::dir::LOCK;
 use super::lock::Lock;
 use super::log::EventLog;
 use super::placement::Placement;
@@ -105,7 +106,7 @@ impl Job {
     }
 
     /// Locks the job; `None` if another process runs it.
-    pub(super) fn lock(&self) -> io::Result<Option<Lock>> {
+    pub(crate) fn lock(&self) -> io::Result<Option<Lock>> {
         Lock::acquire(&self.lock_path())
     }
 
@@ -139,7 +140,9 @@ impl Job {
         UploadDir::new(&self.path)
     }
 
+    /// Removes the job. Its record is the first to go, so that no other process resumes the rest.
     pub(crate) fn remove(&self) -> io::Result<()> {
+        self.record_file().remove()?;
         fs::remove_dir_all(&self.path)
     }
 
@@ -160,7 +163,7 @@ impl Job {
     }
 
     fn lock_path(&self) -> PathBuf {
-        self.path.join("lock")
+        self.path.join(LOCK)
     }
 
     fn log_path(&self) -> PathBuf {

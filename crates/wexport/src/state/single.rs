@@ -56,9 +56,13 @@ impl SingleRun {
     }
 
     /// A new run in the folder of a job.
-    pub(super) fn create(job: Job, row: NewRow, run: RunDescription) -> io::Result<Self> {
+    pub(super) fn create(
+        job: Job,
+        lock: Lock,
+        row: NewRow,
+        run: RunDescription,
+    ) -> io::Result<Self> {
         let export = SingleExport::new(row, run);
-        let lock = job.lock()?.ok_or(io::ErrorKind::WouldBlock)?;
         let stored = StoredJob::new(job, lock)?;
         // A job that is stopped before its first request can be resumed too.
         stored.job.store_checkpoint(&export.checkpoint)?;

@@ -1,6 +1,7 @@
 //! Jobs: the state of a run, and resuming it.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario, Server};
 
@@ -282,4 +283,38 @@ fn refused_run_leaves_no_state() {
         }
     }
     assert!(world.requests().is_empty());
+}
+
+#[test]
+fn clean_removes_no_run_that_starts() {
+    let world = World::new();
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                let ran = world.run(&["jobs", "clean", "--older-than", "0s"]);
+                assert_eq!(ran.code, Some(0), "{}", ran.err);
+                assert!(!world.done(&["jobs", "list"]).out.contains("unreadable"));
+            }
+        });
+        let runs = (0..24).map(|number| world.run(RUNS[number % 2]));
+        let failed = runs.into_iter().find(|ran| ran.code != Some(0));
+        is_done.store(true, Ordering::Relaxed);
+        assert!(failed.is_none(), "{failed:?}");
+    });
+    world.done(&["jobs", "clean", "--older-than", "0s"]);
+    assert_eq!(world.done(&["jobs", "list"]).out, "");
+}
+
+#[test]
+fn clean_removes_what_was_never_stored() {
+    let world = World::new();
+    let state = world.home().join(".local/state/wexport");
+    for kind in ["jobs", "batches"] {
+        fs::create_dir_all(state.join(kind).join("20261125-021500-7f3a")).unwrap();
+        let removed = world.done(&["jobs", "clean", "--older-than", "0s"]).out;
+        assert!(removed.contains(if kind == "jobs" { "1 job" } else { "1 batch" }), "{removed}");
+        assert_eq!(world.done(&["jobs", "list"]).out, "");
+    }
 }

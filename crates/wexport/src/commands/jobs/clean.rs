@@ -13,7 +13,7 @@ use crate::clock;
 use crate::output::Outputs;
 use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::state::{BatchDb, BatchDir, Job, JobRecord, RunStatus, StateDir};
+use crate::state::{BatchDb, BatchDir, Job, StateDir};
 
 /// Removes jobs and batches that began longer ago than this and do not run. One is kept if its
 /// multipart upload cannot be aborted.
@@ -28,10 +28,14 @@ pub(super) async fn clean(
     let is_old = |began| now.since(began) >= older_than.0;
     let (mut jobs, mut batches, mut kept) = (0, 0, Ok(()));
     for job in state.jobs()? {
-        let Ok(record) = job.record() else { continue };
-        if is_old(record.run.began) && job.status(&record) != RunStatus::Running {
-            match abort_upload(&job, &record, &outputs).await {
-                Ok(()) => job.remove().map_err(|error| not_removed(job.path(), &error))?,
+        let fail = |error| not_removed(job.path(), &error);
+        let Some(began) = job_began(&job) else { continue };
+        // Locked until it is removed: another process must not resume it in the meantime.
+        if is_old(began)
+            && let Some(_lock) = state.lock_to_remove(|| job.lock()).map_err(fail)?
+        {
+            match abort_upload(&job, &outputs).await {
+                Ok(()) => job.remove().map_err(fail)?,
                 Err(problem) => {
                     kept = kept.and_then(|()| Err(keep("job", job.id(), problem)));
                     continue;
@@ -41,11 +45,10 @@ pub(super) async fn clean(
         }
     }
     for batch in state.batches()? {
-        let Some(began) = began(&batch) else { continue };
+        let Some(began) = batch_began(&batch) else { continue };
         let fail = |error| not_removed(batch.path(), &error);
-        // Locked until it is removed: another process must not resume it in the meantime.
         if is_old(began)
-            && let Some(_lock) = batch.lock().map_err(fail)?
+            && let Some(_lock) = state.lock_to_remove(|| batch.lock()).map_err(fail)?
         {
             match abort_uploads(&batch, &outputs).await {
                 Ok(()) => batch.remove().map_err(fail)?,
@@ -70,16 +73,26 @@ fn removed(jobs: u32, batches: u32) -> String {
     }
 }
 
-/// When a batch began; `None` if its database cannot be read, as that of a newer release.
-fn began(batch: &BatchDir) -> Option<Timestamp> {
-    match BatchDb::open(batch).and_then(|db| db.description()) {
-        Ok(description) => Some(description.began),
-        Err(error) if error.is_incomplete() => {
-            let modified = fs::metadata(batch.path()).and_then(|folder| folder.modified());
-            modified.ok().map(clock::at)
-        }
+/// When a job began; `None` if its record cannot be read.
+fn job_began(job: &Job) -> Option<Timestamp> {
+    match job.record() {
+        Ok(record) => Some(record.run.began),
+        Err(_) if job.is_incomplete() => modified(job.path()),
         Err(_) => None,
     }
+}
+
+/// When a batch began; `None` if its database cannot be read, as that of a newer release.
+fn batch_began(batch: &BatchDir) -> Option<Timestamp> {
+    match BatchDb::open(batch).and_then(|db| db.description()) {
+        Ok(description) => Some(description.began),
+        Err(error) if error.is_incomplete() => modified(batch.path()),
+        Err(_) => None,
+    }
+}
+
+fn modified(folder: &Path) -> Option<Timestamp> {
+    fs::metadata(folder).and_then(|folder| folder.modified()).ok().map(clock::at)
 }
 
 fn not_removed(path: &Path, error: &io::Error) -> Problem {
@@ -95,9 +108,11 @@ fn keep(kind: &str, id: &str, mut problem: Problem) -> Problem {
     not(feature = "store"),
     expect(unused_variables, clippy::unused_async, reason = "there are no uploads")
 )]
-async fn abort_upload(job: &Job, record: &JobRecord, outputs: &Outputs) -> Result<(), Problem> {
+async fn abort_upload(job: &Job, outputs: &Outputs) -> Result<(), Problem> {
     #[cfg(feature = "store")]
-    outputs.abort_upload(&record.destination, &job.upload_dir()).await?;
+    if let Ok(record) = job.record() {
+        outputs.abort_upload(&record.destination, &job.upload_dir()).await?;
+    }
     Ok(())
 }
 

@@ -53,7 +53,8 @@ fn job_line(job: &Job, failed: bool, json: bool) -> Option<Line> {
     let id = job.id();
     let record = match job.record() {
         Ok(record) => record,
-        // Another process may be storing it at this moment.
+        // Another process may be removing it at this moment, or storing it.
+        Err(_) if !job.path().exists() => return None,
         Err(_) if job.is_incomplete() => return (!failed && !json).then(|| incomplete(id)),
         Err(_) => return Some(unreadable(id)),
     };
@@ -76,7 +77,7 @@ fn batch_line(batch: &BatchDir, failed: bool, json: bool) -> Option<Line> {
     };
     let (description, exports) = match read() {
         Ok(read) => read,
-        // Another process may be storing it at this moment.
+        Err(_) if !batch.path().exists() => return None,
         Err(error) if error.is_incomplete() => {
             return (!failed && !json).then(|| incomplete(id));
         }

@@ -8,6 +8,7 @@ use super::writer::store_note;
 use super::{BatchDbWriter, DESCRIPTION, DbError, schema};
 use crate::problem::Problem;
 use crate::state::batch_dir::BatchDir;
+use crate::state::lock::Lock;
 use crate::state::run::{Items, NewRow, Row, RowEnd, RowStatus, RunDescription, RunStore};
 
 /// A batch that is being stored, in one transaction. Nothing of it is left unless it is committed.
@@ -28,10 +29,11 @@ const CHUNK: usize = 1_000;
 struct RemovedUnlessKept(Option<BatchDir>);
 
 impl BatchDraft {
-    pub(in crate::state) fn begin(batch: BatchDir) -> Result<Self, Problem> {
+    pub(in crate::state) fn begin(batch: BatchDir, lock: Lock) -> Result<Self, Problem> {
         let folder = RemovedUnlessKept(Some(batch.clone()));
-        let writer = BatchDbWriter::lock_and(&batch, || schema::begin(&batch.db_path()));
-        let writer = writer.map_err(not_stored)?;
+        let connection = schema::begin(&batch.db_path());
+        let connection = connection.map_err(|cause| not_stored(DbError::new(&batch, cause)))?;
+        let writer = BatchDbWriter::new(&batch, lock, connection);
         Ok(Self { writer, folder, pending: Vec::new(), inserted: 0 })
     }
 

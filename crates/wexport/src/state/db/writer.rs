@@ -59,26 +59,20 @@ fn placement_of(number: u64) -> String {
 impl BatchDbWriter {
     /// Opens the database of a batch, and resumes exports that failed.
     pub(crate) fn resume(batch: &BatchDir, which: Reopen) -> Result<Self, DbError> {
-        let writer = Self::lock_and(batch, || schema::open(&batch.db_path(), Access::Write))?;
-        let writer = writer.with_reserve()?;
+        let fail = |cause| DbError::new(batch, cause);
+        let locked = batch.lock().map_err(Cause::from);
+        let lock = locked.and_then(|lock| lock.ok_or(Cause::Locked)).map_err(fail)?;
+        let connection = schema::open(&batch.db_path(), Access::Write).map_err(fail)?;
+        let writer = Self::new(batch, lock, connection).with_reserve()?;
         let description = RunDescription { end: None, ..writer.db.description()? };
         writer.db.query(|connection| store_note(connection, DESCRIPTION, &description))?;
         writer.reopen(which)?;
         Ok(writer)
     }
 
-    /// Opens the database while holding the lock.
-    pub(super) fn lock_and(
-        batch: &BatchDir,
-        open: impl FnOnce() -> Result<Connection, Cause>,
-    ) -> Result<Self, DbError> {
-        let open = || {
-            let lock = batch.lock()?.ok_or(Cause::Locked)?;
-            Ok((open()?, lock))
-        };
-        let (connection, lock) = open().map_err(|cause| DbError::new(batch, cause))?;
+    pub(super) fn new(batch: &BatchDir, lock: Lock, connection: Connection) -> Self {
         let db = BatchDb { batch: batch.clone(), connection: Mutex::new(connection) };
-        Ok(Self { db, reserve: None, _lock: lock })
+        Self { db, reserve: None, _lock: lock }
     }
 
     /// Reserves the space to record what is under way when the disk is full.
