@@ -10,13 +10,16 @@ mod context;
 mod prepare;
 mod recording_sink;
 mod results;
+mod results_path;
 mod runner;
 mod systemic;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use self::context::RunContext;
 use self::prepare::{check_destinations, restore_names};
+use self::results_path::ResultsPath;
 pub(crate) use self::runner::RunOutcome;
 use self::runner::Runner;
 use crate::clock;
@@ -79,10 +82,17 @@ pub(crate) async fn run(
             let state = state()?.ok_or_else(|| {
                 Problem::usage("--no-state cannot be used with `batch`, which stores its exports")
             })?;
+            let list = (source != "-").then(|| Path::new(&source));
+            let results = options.results.as_deref();
+            let results =
+                results.map(|path| ResultsPath::new(path, list, &settings)).transpose()?;
+            if let Some(results) = &results {
+                results.reserve(outputs.names());
+            }
             let mut draft = state.begin_batch(began)?;
             read(&mut |export| draft.add(export.into()))?;
             draft.flush()?;
-            check_destinations(&draft, &outputs).await?;
+            check_destinations(&draft, &outputs, results.as_ref()).await?;
             Arc::new(draft.commit(&description(Some(source), options))?)
         }
     };
@@ -105,6 +115,9 @@ pub(crate) async fn resume(
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
     let outputs = Outputs::new(&settings);
+    if let Some(path) = &store.description()?.options.results {
+        ResultsPath::new(path, None, &settings)?.reserve(outputs.names());
+    }
     restore_names(&*store, outputs.names())?;
     let context = RunContext::new(store, settings, loaded, outputs, reporter)?;
     Runner::new(context, true)?.run().await

@@ -2,7 +2,8 @@
 
 use futures_util::stream::{self, StreamExt};
 
-use crate::output::{Outputs, ReservedNames};
+use super::results_path::ResultsPath;
+use crate::output::{Destination, Outputs, ReservedNames};
 use crate::problem::{Exit, Problem};
 use crate::state::{BatchDraft, Row, RowEnd, RowStatus, RunStore};
 
@@ -21,10 +22,14 @@ const MAX_SHOWN: usize = 50;
 pub(super) async fn check_destinations(
     draft: &BatchDraft,
     outputs: &Outputs,
+    results: Option<&ResultsPath>,
 ) -> Result<(), Problem> {
     let checked = stream::iter(draft.rows()).map(|row| async move {
         let row = row?;
-        let checked = outputs.check(row.number, &row.destination, &row.subject).await;
+        let checked = match check_results(results, &row.destination) {
+            Ok(()) => outputs.check(row.number, &row.destination, &row.subject).await,
+            Err(problem) => Err(problem),
+        };
         Ok::<_, Problem>((row, checked))
     });
     let mut checked = checked.buffered(MAX_CONCURRENT);
@@ -43,6 +48,13 @@ pub(super) async fn check_destinations(
         }
     }
     if refused.is_empty() { Ok(()) } else { Err(merge(&refused, count)) }
+}
+
+fn check_results(results: Option<&ResultsPath>, destination: &Destination) -> Result<(), Problem> {
+    match (results, destination.fixed_path()) {
+        (Some(results), Some(path)) => results.check_file(&path, destination.receipt),
+        _ => Ok(()),
+    }
 }
 
 /// Reserves the names that the exports of a resumed run have.

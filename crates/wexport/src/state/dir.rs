@@ -22,6 +22,9 @@ pub(crate) struct StateDir {
     folder: PathBuf,
 }
 
+/// The name of the file with the limits that were learned.
+const PACE: &str = "pace.json";
+
 /// The name of the lock in the folder of a run.
 pub(super) const LOCK: &str = "lock";
 
@@ -48,11 +51,17 @@ impl StateDir {
     }
 
     fn paces(&self) -> PaceFile {
-        PaceFile::new(CheckpointFile::new(self.folder.join("pace.json")))
+        PaceFile::new(CheckpointFile::new(self.folder.join(PACE)))
     }
 
     fn batches_folder(&self) -> PathBuf {
         self.folder.join("batches")
+    }
+
+    /// What it has: folders and files.
+    pub(crate) fn paths(&self) -> [PathBuf; 4] {
+        let pace = self.folder.join(PACE);
+        [self.jobs_folder(), self.batches_folder(), pace, self.creation_lock()]
     }
 
     /// Creates a job for one export.

@@ -166,6 +166,80 @@ fn a_refused_batch_leaves_no_state_and_no_folder() {
 }
 
 #[test]
+fn results_replace_no_file_of_the_user() {
+    let world = World::new();
+    let list = "kind,id,format,output,receipt\n\
+        document,d1,pdf,x.pdf,yes\n\
+        document,d2,pdf,new/../y.pdf,\n";
+    for (name, text) in
+        [("list.csv", list), ("config.toml", ""), ("secret", "a-secret"), ("old.jsonl", "old")]
+    {
+        world.write(name, text);
+    }
+    let work = world.work();
+    std::fs::create_dir(work.join("new")).unwrap();
+    std::fs::hard_link(work.join("list.csv"), work.join("hard")).unwrap();
+    #[cfg(unix)]
+    for (to, link) in [("list.csv", "link"), ("y.pdf", "dangling"), (".", "here")] {
+        std::os::unix::fs::symlink(to, work.join(link)).unwrap();
+    }
+    let spelt = work.join("new").join("..").join("list.csv").display().to_string();
+    let state = world.home().join(".local/state/wexport");
+    std::fs::create_dir_all(state.join("batches")).unwrap();
+    let in_state = state.join("batches/results").display().to_string();
+    let mut cases = vec![
+        ("list.csv", "is the list"),
+        (&spelt, "is the list"),
+        ("config.toml", "is the config file"),
+        ("secret", "is the file of a secret"),
+        (&in_state, "is in the folder of the state"),
+        ("x.pdf", "line 2: --results "),
+        ("X.pdf", "line 2: --results "),
+        ("x.pdf.receipt.json", "is the receipt of this export"),
+        ("y.pdf", "line 3: --results "),
+    ];
+    if cfg!(unix) {
+        cases.extend([
+            ("link", "is the list"),
+            ("hard", "is the list"),
+            ("here/list.csv", "is the list"),
+            ("here/y.pdf", "line 3: --results "),
+            ("dangling", "line 3: --results "),
+        ]);
+    }
+    let flags = ["--config", "config.toml", "--client-secret-file", "secret", "-q"];
+    for (results, message) in cases {
+        let ran = world.run(&[&["batch", "list.csv", "--results", results][..], &flags].concat());
+        assert_eq!(ran.code, Some(2), "{results}: {}", ran.err);
+        assert!(ran.err.contains(message), "{results}: {}", ran.err);
+        assert!(ran.err.contains("name another file with --results"), "{}", ran.err);
+        assert_eq!(world.done(&["jobs", "list"]).out, "");
+    }
+    assert!(world.requests().is_empty());
+    assert_eq!(world.read("list.csv"), list.as_bytes());
+    // What is not replaced may be named twice.
+    #[cfg(unix)]
+    {
+        let line = ["batch", "list.csv", "--results", "/dev/null", "-q"];
+        let ran = world.run_with(&[("WEXPORT_CONFIG", "/dev/null")], &line);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+    }
+    // Results of an earlier run are replaced.
+    let ran = world.run(&[&["batch", "list.csv", "--results", "old.jsonl"][..], &flags].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(!world.read("old.jsonl").starts_with(b"old"));
+}
+
+#[test]
+fn file_that_the_service_names_does_not_replace_results() {
+    let world = World::new();
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+    world.done(&["batch", "list.csv", "-o", "{id}.{ext}", "--results", "d1.pdf", "-q"]);
+    assert!(world.read("d1.pdf").starts_with(b"{"));
+    assert!(world.read("d1 (2).pdf").starts_with(b"%PDF-"));
+}
+
+#[test]
 fn a_failed_export_does_not_stop_the_others() {
     let failed = serde_json::from_str(r#"{"fault": "end_operation"}"#).unwrap();
     let scenario = Scenario::default()
