@@ -15,6 +15,8 @@ use export_hyper::{ApiVersion, Limits, Pacer, ProxySettings, Rates, Region, Resu
 
 pub(crate) use self::client::apply_headers;
 pub(crate) use self::credentials::{CredentialPlan, CredentialSource, LoadedCredentials};
+#[cfg(feature = "store")]
+pub(crate) use self::secret::trimmed_variable;
 pub(crate) use self::setting::Sourced;
 pub(crate) use self::sources::Environment;
 use self::sources::Sources;

@@ -1,9 +1,14 @@
 //! Reads and validates secrets.
 
+#[cfg(feature = "store")]
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read};
 
 use zeroize::Zeroizing;
+
+#[cfg(feature = "store")]
+use crate::problem::Problem;
 
 /// Why a secret is invalid. The error does not contain the text.
 #[derive(Debug)]
@@ -21,6 +26,8 @@ pub(super) enum SecretError {
     /// The token has the prefix `Bearer`.
     BearerPrefix,
     InvalidCharacter,
+    #[cfg(feature = "store")]
+    ControlCharacter,
 }
 
 impl fmt::Display for SecretError {
@@ -41,6 +48,10 @@ impl fmt::Display for SecretError {
             Self::BearerPrefix => f.write_str("it starts with 'Bearer', expected only the token"),
             Self::InvalidCharacter => {
                 f.write_str("it has a space or another character that a token cannot have")
+            }
+            #[cfg(feature = "store")]
+            Self::ControlCharacter => {
+                f.write_str("it contains a line break or another control character")
             }
         }
     }
@@ -75,6 +86,24 @@ pub(super) fn trimmed(text: &str) -> Result<Zeroizing<String>, SecretError> {
         }
         _ => Ok(Zeroizing::new(text.into())),
     }
+}
+
+/// The value of a variable of another program, without surrounding whitespace. It may be secret.
+///
+/// # Errors
+///
+/// Fails with the name of the variable if the value is empty, in quotes or not UTF-8, or contains a
+/// control character, which no header may have.
+#[cfg(feature = "store")]
+pub(crate) fn trimmed_variable(name: &str, value: OsString) -> Result<String, Problem> {
+    let text = value.into_string().map_err(|_| SecretError::NotUtf8);
+    let text = text.and_then(|text| trimmed(&text));
+    match text {
+        Ok(text) if !text.contains(char::is_control) => Ok(text.as_str().into()),
+        Ok(_) => Err(SecretError::ControlCharacter),
+        Err(error) => Err(error),
+    }
+    .map_err(|error| Problem::usage(format!("invalid value for {name}: {error}")))
 }
 
 /// Checks that a secret is one line.

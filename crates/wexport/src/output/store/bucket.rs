@@ -21,6 +21,7 @@ use super::error::StoreError;
 use super::parts::{MultipartById, payload};
 use super::transport::{Transport, run};
 use super::upload_dir::UploadId;
+use super::variables;
 use crate::output::destination::Scheme;
 use crate::problem::{Exit, Problem};
 use crate::receipt::Receipt;
@@ -221,18 +222,16 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     use object_store::{ClientConfigKey, ClientOptions};
 
     let mut settings = AmazonS3Builder::new();
-    for (name, value) in std::env::vars_os() {
-        let (name, value) = (name.to_string_lossy().to_ascii_lowercase(), value.into_string());
-        // An empty variable counts as unset, as for all other variables.
-        if let (true, Ok(key), Ok(value)) = (name.starts_with("aws_"), name.parse(), value)
-            && !value.is_empty()
-        {
-            settings = settings.with_config(key, value);
-        }
+    for (key, value) in variables::read(std::env::vars_os(), "aws_", &[])? {
+        settings = settings.with_config(key, value);
+    }
+    let token_file = settings.get_config_value(&AmazonS3ConfigKey::ContainerAuthorizationTokenFile);
+    if let Some(path) = token_file {
+        variables::check_token_file("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &path)?;
     }
     let settings =
         settings.with_bucket_name(bucket).with_http_connector(transport).with_retry(retry);
-    let store = settings.clone().build().map_err(|error| invalid_settings(Scheme::S3, &error))?;
+    let store = build(Scheme::S3, || settings.clone().build()).await?;
     let credentials = Arc::clone(store.credentials());
     let skips_signature = settings.get_config_value(&AmazonS3ConfigKey::SkipSignature);
     if skips_signature.as_deref() != Some("true") {
@@ -250,20 +249,22 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     // condition with each request, and is used for the completion alone.
     let condition = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
     let options = ClientOptions::new().with_allow_http(allows_http).with_default_headers(condition);
-    let if_new = settings.with_credentials(credentials).with_client_options(options).build();
-    let if_new = if_new.map_err(|error| invalid_settings(Scheme::S3, &error))?;
+    let if_new = settings.with_credentials(credentials).with_client_options(options);
+    let if_new = build(Scheme::S3, || if_new.build()).await?;
     let store = Arc::new(store);
     Ok(Bucket { by_id: Some(Arc::clone(&store) as _), by_id_if_new: Some(Arc::new(if_new)), store })
 }
 
 #[cfg(feature = "gs")]
 async fn gs(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bucket, Problem> {
-    let store = object_store::gcp::GoogleCloudStorageBuilder::from_env()
-        .with_bucket_name(bucket)
-        .with_http_connector(transport)
-        .with_retry(retry)
-        .build()
-        .map_err(|error| invalid_settings(Scheme::Gs, &error))?;
+    variables::check_own(&["GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"])?;
+    let mut settings = object_store::gcp::GoogleCloudStorageBuilder::new();
+    for (key, value) in variables::read(std::env::vars_os(), "google_", &["SERVICE_ACCOUNT"])? {
+        settings = settings.with_config(key, value);
+    }
+    let settings =
+        settings.with_bucket_name(bucket).with_http_connector(transport).with_retry(retry);
+    let store = build(Scheme::Gs, || settings.build()).await?;
     check_credentials(Scheme::Gs, run(store.credentials().get_credential()).await)?;
     let store = Arc::new(store);
     Ok(Bucket { by_id: Some(Arc::clone(&store) as _), by_id_if_new: None, store })
@@ -271,20 +272,27 @@ async fn gs(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
 
 #[cfg(feature = "az")]
 async fn az(container: &str, transport: Transport, retry: RetryConfig) -> Result<Bucket, Problem> {
-    let store = object_store::azure::MicrosoftAzureBuilder::from_env()
-        .with_container_name(container)
-        .with_http_connector(transport)
-        .with_retry(retry)
-        .build()
-        .map_err(|error| invalid_settings(Scheme::Az, &error))?;
+    variables::check_own(&["IDENTITY_HEADER"])?;
+    let mut settings = object_store::azure::MicrosoftAzureBuilder::new();
+    for (key, value) in variables::read(std::env::vars_os(), "azure_", &["IDENTITY_ENDPOINT"])? {
+        settings = settings.with_config(key, value);
+    }
+    let settings =
+        settings.with_container_name(container).with_http_connector(transport).with_retry(retry);
+    let store = build(Scheme::Az, || settings.build()).await?;
     check_credentials(Scheme::Az, run(store.credentials().get_credential()).await)?;
     // Uncommitted blocks have no id; the store removes them after a week.
     Ok(Bucket { by_id: None, by_id_if_new: None, store: Arc::new(store) })
 }
 
-fn invalid_settings(scheme: Scheme, error: &object_store::Error) -> Problem {
-    let what = format!("invalid settings for {}://: {error}", scheme.as_str());
-    Problem::usage(what).advise(HELP)
+async fn build<T>(
+    scheme: Scheme,
+    build: impl FnOnce() -> object_store::Result<T>,
+) -> Result<T, Problem> {
+    run(async { build() }).await.map_err(|error| {
+        let what = format!("invalid settings for {}://", scheme.as_str());
+        Problem::usage(error.explain(&what).message).advise(HELP)
+    })
 }
 
 fn check_credentials<T>(scheme: Scheme, result: Result<T, StoreError>) -> Result<(), Problem> {

@@ -1,5 +1,7 @@
 //! Errors of object stores.
 
+use std::any::Any;
+
 use bytes::Bytes;
 use export_hyper::{Failure, FailureKind};
 
@@ -60,6 +62,14 @@ impl StoreError {
             message: xml_element(&body, "Message"),
             request_id: response.request_id.as_deref().map(sanitize),
         }
+    }
+
+    /// The error for a panic of the store's client.
+    pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        let text = sanitize(text);
+        Self::Other(format!("the request could not be made ({text}): check the store's settings"))
     }
 
     /// The error for an object that was created while its upload was in progress.

@@ -29,6 +29,7 @@ mod transport;
 mod upload;
 mod upload_dir;
 mod upload_sink;
+mod variables;
 
 pub(crate) use self::address::Address;
 pub(super) use self::stores::{Stores, check};

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use export_hyper::{Failure, FailureKind, HttpSender};
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -42,12 +44,18 @@ tokio::task_local! {
 }
 
 /// Runs an operation of a store's client. An error is made from the outcome of its last request.
+///
+/// The client panics on some values that cannot be part of a request, such as a token with a line
+/// break. That fails this operation, and not the other exports of a run.
 pub(super) async fn run<T>(
     operation: impl Future<Output = object_store::Result<T>>,
 ) -> Result<T, StoreError> {
     let run = async {
-        let result = operation.await;
-        result.map_err(|error| StoreError::new(LAST_OUTCOME.with(RefCell::take), &error))
+        match AssertUnwindSafe(operation).catch_unwind().await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(StoreError::new(LAST_OUTCOME.with(RefCell::take), &error)),
+            Err(panic) => Err(StoreError::panicked(&*panic)),
+        }
     };
     LAST_OUTCOME.scope(RefCell::default(), run).await
 }

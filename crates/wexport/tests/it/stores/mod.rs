@@ -3,6 +3,7 @@
 mod batches;
 mod interruptions;
 mod trust;
+mod variables;
 
 use std::fs;
 use std::net::SocketAddr;
