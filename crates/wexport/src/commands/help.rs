@@ -99,6 +99,8 @@ Credentials and settings:
        otherwise a web identity, or the credentials of the container or machine.
        Profiles are not read. To use one:
        eval \"$(aws configure export-credentials --format env)\"
+       Objects are sent with their SHA-256, which Object Lock requires. For
+       stores that refuse it: AWS_REQUEST_CHECKSUM_CALCULATION=when_required
   gs   GOOGLE_APPLICATION_CREDENTIALS, or the credentials of the machine
   az   AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY, or with the
        credentials of a client
@@ -111,7 +113,9 @@ KEY.receipt.json.
 
 --if-exists is atomic in S3, which checks it as part of the upload. In gs and az
 it is atomic up to 8 MiB; for larger files wexport checks just before the
-upload, and another program may create the object in between.
+upload, and another program may create the object in between. The same applies
+to all files with AWS_CONDITIONAL_PUT=disabled, which is for stores that refuse
+conditional requests (If-None-Match).
 
 Files larger than 8 MiB are uploaded in parts. The parts of an upload that
 failed or was stopped are removed at once; those of one that was killed, by

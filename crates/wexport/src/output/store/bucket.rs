@@ -37,6 +37,8 @@ pub(in crate::output) struct Bucket {
     /// A client for the completion of multipart uploads, for stores that can check that no such
     /// object exists.
     pub(super) by_id_if_new: Option<Arc<dyn MultipartStore>>,
+    /// Whether a put can have the condition that no such object exists.
+    has_conditions: bool,
 }
 
 /// What happens to an object that exists.
@@ -80,7 +82,11 @@ impl Bucket {
     ) -> Result<(), StoreError> {
         let mode = match condition {
             PutCondition::Replace => PutMode::Overwrite,
-            PutCondition::IfNew => PutMode::Create,
+            PutCondition::IfNew if self.has_conditions => PutMode::Create,
+            PutCondition::IfNew => match self.find(key).await? {
+                Some(_) => return Err(StoreError::taken()),
+                None => PutMode::Overwrite,
+            },
         };
         let options = PutOptions { mode, attributes, ..PutOptions::default() };
         run(self.store.put_opts(&path(key)?, payload(&bytes), options)).await.map(drop)
@@ -218,7 +224,7 @@ impl Bucket {
 async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bucket, Problem> {
     use http::header::IF_NONE_MATCH;
     use http::{HeaderMap, HeaderValue};
-    use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+    use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum};
     use object_store::{ClientConfigKey, ClientOptions};
 
     let mut settings = AmazonS3Builder::new();
@@ -228,6 +234,11 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     let token_file = settings.get_config_value(&AmazonS3ConfigKey::ContainerAuthorizationTokenFile);
     if let Some(path) = token_file {
         variables::check_token_file("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &path)?;
+    }
+    if settings.get_config_value(&AmazonS3ConfigKey::Checksum).is_none()
+        && variables::wants_checksums()?
+    {
+        settings = settings.with_checksum_algorithm(Checksum::SHA256);
     }
     let settings =
         settings.with_bucket_name(bucket).with_http_connector(transport).with_retry(retry);
@@ -245,6 +256,8 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
         let what = "AWS_ENDPOINT_URL is plain http: the file would be sent unencrypted";
         return Err(Problem::usage(what).advise("allow it with AWS_ALLOW_HTTP=true"));
     }
+    let has_conditions = settings.get_config_value(&AmazonS3ConfigKey::ConditionalPut);
+    let has_conditions = has_conditions.as_deref() != Some("disabled");
     // object_store has no condition for the completion of a multipart upload: this client sends the
     // condition with each request, and is used for the completion alone.
     let condition = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
@@ -252,7 +265,9 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     let if_new = settings.with_credentials(credentials).with_client_options(options);
     let if_new = build(Scheme::S3, || if_new.build()).await?;
     let store = Arc::new(store);
-    Ok(Bucket { by_id: Some(Arc::clone(&store) as _), by_id_if_new: Some(Arc::new(if_new)), store })
+    let by_id = Some(Arc::clone(&store) as _);
+    let by_id_if_new = has_conditions.then(|| Arc::new(if_new) as _);
+    Ok(Bucket { by_id, by_id_if_new, has_conditions, store })
 }
 
 #[cfg(feature = "gs")]
@@ -267,7 +282,8 @@ async fn gs(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     let store = build(Scheme::Gs, || settings.build()).await?;
     check_credentials(Scheme::Gs, run(store.credentials().get_credential()).await)?;
     let store = Arc::new(store);
-    Ok(Bucket { by_id: Some(Arc::clone(&store) as _), by_id_if_new: None, store })
+    let by_id = Some(Arc::clone(&store) as _);
+    Ok(Bucket { by_id, by_id_if_new: None, has_conditions: true, store })
 }
 
 #[cfg(feature = "az")]
@@ -282,7 +298,7 @@ async fn az(container: &str, transport: Transport, retry: RetryConfig) -> Result
     let store = build(Scheme::Az, || settings.build()).await?;
     check_credentials(Scheme::Az, run(store.credentials().get_credential()).await)?;
     // Uncommitted blocks have no id; the store removes them after a week.
-    Ok(Bucket { by_id: None, by_id_if_new: None, store: Arc::new(store) })
+    Ok(Bucket { by_id: None, by_id_if_new: None, has_conditions: true, store: Arc::new(store) })
 }
 
 async fn build<T>(
@@ -297,8 +313,11 @@ async fn build<T>(
 
 fn check_credentials<T>(scheme: Scheme, result: Result<T, StoreError>) -> Result<(), Problem> {
     result.map(drop).map_err(|error| {
-        let reason = error.explain("getting credentials of this machine").message;
-        no_credentials(scheme, &reason)
+        let cause = error.explain("getting credentials of this machine");
+        let mut problem = no_credentials(scheme, &cause.message);
+        problem.facts = cause.facts;
+        problem.facts.phase = None;
+        problem
     })
 }
 

@@ -11,16 +11,24 @@ use crate::problem::{Exit, Problem};
 #[derive(Debug)]
 pub(super) enum StoreError {
     /// The store responded with an error status.
-    Refused {
-        status: u16,
-        code: Option<String>,
-        message: Option<String>,
-        request_id: Option<String>,
-    },
+    Refused(Box<Refusal>),
     /// The store was not reached, or did not respond.
     Failed(Failure),
     /// Nothing was sent, or the response is invalid.
     Other(String),
+}
+
+/// What a store said when it refused a request.
+#[derive(Debug, Default)]
+pub(super) struct Refusal {
+    status: u16,
+    code: Option<String>,
+    message: Option<String>,
+    request_id: Option<String>,
+    /// The region of the bucket, if the store named it.
+    region: Option<String>,
+    /// Whether the request was only to be carried out if there is no such object.
+    is_conditional: bool,
 }
 
 /// The outcome of a request to a store.
@@ -31,11 +39,42 @@ pub(super) enum RequestOutcome {
 }
 
 /// A response of a store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct StoreResponse {
     pub(super) status: u16,
     pub(super) request_id: Option<String>,
+    /// The code of an error that has no body, in Azure.
+    pub(super) code: Option<String>,
+    /// The region of the bucket, in S3.
+    pub(super) region: Option<String>,
+    /// Whether the request had `If-None-Match`.
+    pub(super) is_conditional: bool,
     pub(super) body: Bytes,
+}
+
+impl StoreResponse {
+    /// The status that the store's client gets, which decides by it whether to retry.
+    pub(super) fn status_for_client(&self) -> u16 {
+        match self.status {
+            400..=499 if self.refusal().is_temporary() => 408,
+            // It will not be implemented a second later.
+            501 => 405,
+            status => status,
+        }
+    }
+
+    fn refusal(&self) -> Refusal {
+        let body = String::from_utf8_lossy(&self.body);
+        let header = |value: &Option<String>| value.as_deref().map(sanitize);
+        Refusal {
+            status: self.status,
+            code: error_text(&body, "Code", "error").or_else(|| header(&self.code)),
+            message: error_text(&body, "Message", "error_description"),
+            request_id: header(&self.request_id),
+            region: header(&self.region).or_else(|| xml_element(&body, "Region")),
+            is_conditional: self.is_conditional,
+        }
+    }
 }
 
 /// The longest text of a store that is shown, in **characters**.
@@ -48,19 +87,9 @@ impl StoreError {
         match last {
             Some(RequestOutcome::Failed(failure)) => Self::Failed(failure),
             Some(RequestOutcome::Response(response)) if response.status >= 300 => {
-                Self::refused(response)
+                Self::Refused(Box::new(response.refusal()))
             }
             _ => Self::Other(sanitize(&error.to_string())),
-        }
-    }
-
-    fn refused(response: StoreResponse) -> Self {
-        let body = String::from_utf8_lossy(&response.body);
-        Self::Refused {
-            status: response.status,
-            code: xml_element(&body, "Code"),
-            message: xml_element(&body, "Message"),
-            request_id: response.request_id.as_deref().map(sanitize),
         }
     }
 
@@ -73,54 +102,36 @@ impl StoreError {
     }
 
     /// The error for an object that was created while its upload was in progress.
-    pub(super) const fn taken() -> Self {
-        Self::Refused { status: 412, code: None, message: None, request_id: None }
+    pub(super) fn taken() -> Self {
+        Self::Refused(Box::new(Refusal { status: 412, ..Refusal::default() }))
     }
 
-    const fn status(&self) -> Option<u16> {
+    fn status(&self) -> Option<u16> {
         match self {
-            Self::Refused { status, .. } => Some(*status),
+            Self::Refused(refusal) => Some(refusal.status),
             Self::Failed(_) | Self::Other(_) => None,
         }
     }
 
     /// Whether an object exists, or is being created at the same time.
-    pub(super) const fn is_taken(&self) -> bool {
+    pub(super) fn is_taken(&self) -> bool {
         matches!(self.status(), Some(409 | 412))
     }
 
     /// Whether the object, the upload or the bucket does not exist.
-    pub(super) const fn is_missing(&self) -> bool {
+    pub(super) fn is_missing(&self) -> bool {
         matches!(self.status(), Some(404))
     }
 
     /// Whether the credentials do not allow the operation.
-    pub(super) const fn is_forbidden(&self) -> bool {
+    pub(super) fn is_forbidden(&self) -> bool {
         matches!(self.status(), Some(401 | 403))
     }
 
     /// Turns the error into a problem. `operation` names what failed: `the upload to s3://b/k`.
     pub(super) fn explain(self, operation: &str) -> Problem {
         let mut problem = match self {
-            Self::Refused { status, code, message, request_id } => {
-                let what = format!("{operation} was refused with {status}");
-                let mut problem = Problem::new(exit_of(status), what);
-                problem = match (status, code.as_deref()) {
-                    (_, Some("NoSuchBucket" | "ContainerNotFound")) => {
-                        problem.advise("create the bucket, or check its name and the region")
-                    }
-                    (301 | 307 | 308 | 400, _) => problem
-                        .advise("check AWS_REGION and AWS_ENDPOINT_URL: see `wexport help stores`"),
-                    (401 | 403, _) => {
-                        problem.advise("check the store's credentials, and that they allow writing")
-                    }
-                    _ => problem,
-                };
-                let facts = &mut problem.facts;
-                (facts.status, facts.code) = (Some(status), code);
-                (facts.service_message, facts.request_id) = (message, request_id);
-                problem
-            }
+            Self::Refused(refusal) => refusal.explain(operation),
             Self::Failed(failure) => {
                 let exit = match failure.kind() {
                     FailureKind::NotSent | FailureKind::Untrusted => Exit::Network,
@@ -140,16 +151,107 @@ impl StoreError {
     }
 }
 
-/// The exit code for an error status.
-const fn exit_of(status: u16) -> Exit {
-    match status {
-        401 | 403 => Exit::Unauthorized,
-        429 | 500.. => Exit::GaveUp,
-        _ => Exit::Local,
+impl Refusal {
+    /// Whether another try may succeed, although the status says that the request is wrong.
+    ///
+    /// **Source:** the standard retry mode of AWS's SDKs, which decide by these codes.
+    fn is_temporary(&self) -> bool {
+        const CODES: [&str; 7] = [
+            "IDPCommunicationError",
+            "PriorRequestNotComplete",
+            "RequestLimitExceeded",
+            // S3 has waited too long for the body.
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "Throttling",
+            "ThrottlingException",
+        ];
+        self.code.as_deref().is_some_and(|code| CODES.contains(&code))
+    }
+
+    /// Whether credentials were valid once.
+    fn is_expired(&self) -> bool {
+        const CODES: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"];
+        self.code.as_deref().is_some_and(|code| CODES.contains(&code))
+    }
+
+    fn exit(&self) -> Exit {
+        match self.status {
+            401 | 403 => Exit::Unauthorized,
+            _ if self.is_expired() => Exit::Unauthorized,
+            _ if self.is_temporary() => Exit::GaveUp,
+            501 => Exit::Local,
+            408 | 429 | 500.. => Exit::GaveUp,
+            _ => Exit::Local,
+        }
+    }
+
+    fn explain(self, operation: &str) -> Problem {
+        let Self { status, .. } = self;
+        let problem = Problem::new(self.exit(), format!("{operation} was refused with {status}"));
+        let mut problem = match (status, self.code.as_deref()) {
+            _ if self.is_expired() => problem.advise(
+                "the store's credentials have expired: set new ones, with their AWS_SESSION_TOKEN",
+            ),
+            (_, Some("NoSuchBucket" | "ContainerNotFound")) => {
+                problem.advise("create the bucket, or check its name and the region")
+            }
+            (_, Some("RequestTimeTooSkewed" | "RequestExpired")) => {
+                problem.advise("set this machine's clock: it differs from that of the store")
+            }
+            (301 | 307 | 308, _) | (400, None | Some("AuthorizationHeaderMalformed")) => {
+                match &self.region {
+                    Some(region) => problem.advise(format!(
+                        "the bucket is in the region {region}: set AWS_REGION={region}, and no \
+                         AWS_ENDPOINT_URL of another region"
+                    )),
+                    None => problem
+                        .advise("check AWS_REGION and AWS_ENDPOINT_URL: see `wexport help stores`"),
+                }
+            }
+            // Azure's response to a signature that is not valid yet or any more, too.
+            (_, Some("AuthenticationFailed")) => problem.advise(
+                "check the store's credentials, whether they have expired, and this machine's clock",
+            ),
+            (401 | 403, _) => {
+                problem.advise("check the store's credentials, and that they allow writing")
+            }
+            (501, _) if self.is_conditional => problem
+                .advise(
+                    "if the store has no conditional requests, set AWS_CONDITIONAL_PUT=disabled: \
+                     wexport then looks for the object just before it is written",
+                )
+                .advise(NO_CHECKSUMS),
+            (501, _) => problem.advise(NO_CHECKSUMS),
+            (400, _) if self.refuses_checksum() => problem.advise(NO_CHECKSUMS),
+            _ => problem,
+        };
+        let facts = &mut problem.facts;
+        (facts.status, facts.code) = (Some(status), self.code);
+        (facts.service_message, facts.request_id) = (self.message, self.request_id);
+        problem
+    }
+
+    fn refuses_checksum(&self) -> bool {
+        let names = ["x-amz-checksum-sha256", "x-amz-checksum-algorithm"];
+        let message = self.message.as_deref().unwrap_or_default();
+        names.into_iter().any(|name| message.contains(name))
     }
 }
 
-/// The text of an element of an error response, which is XML for all stores.
+const NO_CHECKSUMS: &str = "if the store does not support the header x-amz-checksum-sha256, set \
+                            AWS_REQUEST_CHECKSUM_CALCULATION=when_required";
+
+/// A text of an error response, which is XML for all stores, and JSON if it is from an OAuth server.
+fn error_text(body: &str, element: &str, member: &str) -> Option<String> {
+    let from_json = || {
+        let json: serde_json::Value = serde_json::from_str(body).ok()?;
+        json.get(member)?.as_str().map(sanitize).filter(|text| !text.is_empty())
+    };
+    xml_element(body, element).or_else(from_json)
+}
+
+/// The text of an element.
 fn xml_element(body: &str, name: &str) -> Option<String> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
@@ -167,8 +269,8 @@ mod tests {
     use super::*;
 
     fn refusal(status: u16, body: &'static str) -> Problem {
-        let response = StoreResponse { status, request_id: None, body: body.into() };
-        StoreError::refused(response).explain("the upload to s3://b/k")
+        let response = StoreResponse { status, body: body.into(), ..StoreResponse::default() };
+        response.refusal().explain("the upload to s3://b/k")
     }
 
     #[test]

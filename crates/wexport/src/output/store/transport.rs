@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use export_hyper::{Failure, FailureKind, HttpSender};
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::header::IF_NONE_MATCH;
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use object_store::client::{
@@ -85,16 +86,24 @@ impl Transport {
             return Err(Failure::new(FailureKind::Untrusted).with_detail(detail));
         }
         let progress = BodyProgress::default();
+        let is_conditional = head.headers.contains_key(IF_NONE_MATCH);
         let request = Request::from_parts(head, TimedBody { body, progress: progress.clone() });
         let response = self.until_stalled(&progress, self.sender.send(request)).await?;
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
         let body = self.collect(body).await?;
-        let request_id = REQUEST_IDS.iter().find_map(|name| head.headers.get(*name));
-        record(RequestOutcome::Response(StoreResponse {
+        let header = |name| head.headers.get(name)?.to_str().ok().map(String::from);
+        let response = StoreResponse {
             status: head.status.as_u16(),
-            request_id: request_id.and_then(|id| id.to_str().ok()).map(String::from),
+            request_id: REQUEST_IDS.into_iter().find_map(header),
+            code: header("x-ms-error-code"),
+            region: header("x-amz-bucket-region"),
+            is_conditional,
             body: body.clone(),
-        }));
+        };
+        if let Ok(status) = StatusCode::from_u16(response.status_for_client()) {
+            head.status = status;
+        }
+        record(RequestOutcome::Response(response));
         Ok(Response::from_parts(head, body.into()))
     }
 

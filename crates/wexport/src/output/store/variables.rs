@@ -76,6 +76,23 @@ pub(super) fn check_own(names: &[&str]) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Whether requests have a checksum that S3 need not have: a bucket with Object Lock requires one.
+/// AWS's SDKs read the same variable, for stores that refuse it.
+///
+/// **Source:** <https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html>
+#[cfg(feature = "s3")]
+pub(super) fn wants_checksums() -> Result<bool, Problem> {
+    const NAME: &str = "AWS_REQUEST_CHECKSUM_CALCULATION";
+    let Some(value) = std::env::var_os(NAME).filter(|value| !value.is_empty()) else {
+        return Ok(true);
+    };
+    match trimmed_variable(NAME, value)?.to_ascii_lowercase().as_str() {
+        "when_supported" => Ok(true),
+        "when_required" => Ok(false),
+        _ => Err(refuse(NAME, "expected when_supported or when_required")),
+    }
+}
+
 /// Checks a file with a token, which the client sends as it is. An unreadable file is left to the
 /// client.
 #[cfg(feature = "s3")]

@@ -2,6 +2,7 @@
 
 mod batches;
 mod interruptions;
+mod refusals;
 mod trust;
 mod variables;
 
