@@ -128,6 +128,15 @@ impl StoreError {
         matches!(self.status(), Some(401 | 403))
     }
 
+    /// Whether another try may succeed.
+    pub(super) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.exit() == Exit::GaveUp,
+            Self::Failed(failure) => failure.kind() != FailureKind::Untrusted,
+            Self::Other(_) => false,
+        }
+    }
+
     /// Turns the error into a problem. `operation` names what failed: `the upload to s3://b/k`.
     pub(super) fn explain(self, operation: &str) -> Problem {
         let mut problem = match self {

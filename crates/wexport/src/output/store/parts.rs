@@ -23,7 +23,7 @@ pub(super) const MIN_PART_SIZE: u64 = 8 << 20;
 const MAX_PARTS: u64 = 10_000;
 
 /// The most parts that are in memory at once: 32 MiB, unless parts are larger than 8 MiB.
-const MAX_CONCURRENT: u64 = 4;
+pub(super) const MAX_CONCURRENT: u64 = 4;
 
 /// How a file is divided into parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use object_store::{Attribute, MultipartUpload};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::address::{Address, numbered};
 use super::bucket::{Bucket, PutCondition, StartedUpload, attributes_of};
 use super::error::StoreError;
-use super::parts::{MIN_PART_SIZE, read, send_parts};
+use super::parts::{MAX_CONCURRENT, MIN_PART_SIZE, read, send_parts};
 use super::stores::Stores;
 use super::transport::run;
 use super::upload_dir::{PendingUpload, UploadDir, UploadId};
@@ -71,6 +71,10 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The same after a failure, when no user waits, and a signal ends it.
 const ABORT_TIMEOUT_AFTER_FAILURE: Duration = Duration::from_secs(30);
+
+/// The pause between two tries of aborting, which is independent of `--retries`: parts that are left
+/// cost money.
+const ABORT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Upload {
     pub(super) fn new(
@@ -149,11 +153,14 @@ impl Upload {
 
     async fn abort_within(&mut self, time: Duration) -> Result<(), Problem> {
         let abort = async {
-            match self.abort_multipart().await {
-                // The connection may be the one whose end made the upload fail.
-                Err(StoreError::Failed(_)) => self.abort_multipart().await,
-                ended => ended,
+            // Of each part that was in flight, the connection may have ended with the upload.
+            for _ in 0..MAX_CONCURRENT {
+                match self.abort_multipart().await {
+                    Err(error) if error.is_temporary() => sleep(ABORT_PAUSE).await,
+                    ended => return ended,
+                }
             }
+            self.abort_multipart().await
         };
         let error = match timeout(time, abort).await {
             Ok(Ok(())) => return Ok(()),

@@ -8,10 +8,10 @@ use super::{has_pending_upload, large, line, world};
 use crate::moto::moto;
 use crate::world::{Ran, World, quick};
 
-/// A store that refuses a request if `refuse` returns a response.
+/// A store that refuses a request if `refuse` returns a response. An empty one closes the connection.
 fn store(refuse: impl Fn(usize, &str) -> Option<Vec<u8>> + Send + Sync + 'static) -> Server {
     Server::start(move |number, request| {
-        Action::Send(refuse(number, request).unwrap_or_else(|| {
+        let accepted = || {
             let body = if request.starts_with("POST") && request.contains("?uploads") {
                 "<InitiateMultipartUploadResult><UploadId>an-upload</UploadId>\
                  </InitiateMultipartUploadResult>"
@@ -22,7 +22,11 @@ fn store(refuse: impl Fn(usize, &str) -> Option<Vec<u8>> + Send + Sync + 'static
             };
             let status = if request.starts_with("HEAD") { "404 Not Found" } else { "200 OK" };
             response(status, &["etag: \"e\""], body)
-        }))
+        };
+        match refuse(number, request).unwrap_or_else(accepted) {
+            lost if lost.is_empty() => Action::SendAndClose(lost),
+            sent => Action::Send(sent),
+        }
     })
 }
 
@@ -168,5 +172,22 @@ fn a_store_without_conditions_is_looked_at() {
             |line: &String| line.starts_with("PUT /b/a.pdf HTTP") || line.contains("?uploadId=");
         let written: Vec<_> = taken.lines().into_iter().filter(is_written).collect();
         assert!(written.iter().all(|line| line.starts_with("DELETE")), "{written:?}");
+    }
+}
+
+#[test]
+fn an_abort_is_repeated() {
+    for failed in [error("503 Slow Down", &[], "SlowDown"), Vec::new()] {
+        let tries = AtomicUsize::new(0);
+        let busy = store(move |_, request| match request.split(' ').next() {
+            Some("PUT") => Some(error("400 Bad Request", &[], "InvalidRequest")),
+            Some("DELETE") if tries.fetch_add(1, Ordering::Relaxed) < 4 => Some(failed.clone()),
+            _ => None,
+        });
+        let world = world(large(), busy.address());
+        let ran = world.run(&line("s3://b/a.pdf", &["--no-state", "--retries", "0"]));
+        assert_eq!(ran.code, Some(7), "{}", ran.err);
+        assert!(!ran.err.contains("remain"), "{}", ran.err);
+        assert_eq!(methods(&busy).iter().filter(|name| *name == "DELETE").count(), 5);
     }
 }
