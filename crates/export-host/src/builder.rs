@@ -10,12 +10,13 @@ use export_core::workiva::{ApiVersion, Region};
 use export_core::{Config, Event, Limits, Pace, Resubmit};
 use http::HeaderMap;
 
+use crate::ca_bundle::CaBundle;
 use crate::credentials::Credentials;
 use crate::hooks::Hooks;
 use crate::proxy::{ProxyError, ProxyRules, ProxySettings};
 use crate::random::random_number;
 use crate::shared_pacer::SharedPacer;
-use crate::tls::{CaBundle, TlsError, TlsOptions};
+use crate::tls::{TlsError, TlsOptions};
 
 /// A client of an adapter, which is built from [`Settings`].
 pub trait FromSettings: Sized {

@@ -16,6 +16,7 @@
 compile_error!("TLS needs the feature `aws-lc-rs` (the default) or `ring`");
 
 mod builder;
+mod ca_bundle;
 mod cert_recorder;
 mod checkpoint_file;
 mod checkpoint_store;
@@ -41,6 +42,7 @@ mod tunnel;
 mod until;
 
 pub use builder::{BuildError, ClientBuilder, FromSettings, Settings};
+pub use ca_bundle::CaBundle;
 pub use cert_recorder::{CertRecorder, IssuerTrust, PeerCertificate};
 pub use checkpoint_file::CheckpointFile;
 pub use checkpoint_store::{CheckpointFolder, CheckpointStore};
@@ -52,11 +54,11 @@ pub use hooks::{Hooks, JobObserver};
 pub use host_port::host_and_port;
 pub use if_exists::{IfExists, numbered};
 pub use part_file::PartFile;
-pub use peer_error::{UnexpectedTls, is_closed_by_peer, tls_alert, tls_verdict};
+pub use peer_error::{UnexpectedTls, is_closed_by_peer, root_cause, tls_alert, tls_verdict};
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
 pub use random::random_number;
 pub use shared_pacer::{PacedRequest, SharedPacer};
 pub use status::{Finished, Status, Submitted};
-pub use tls::{CaBundle, TlsError, TlsOptions};
+pub use tls::{TlsError, TlsOptions};
 pub use tunnel::{Tunnel, TunnelError};
 pub use until::{SYNC_EVERY, Until};

@@ -1,9 +1,10 @@
 //! Why a peer is not trusted, and whether it has closed the connection.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io::{self, ErrorKind};
 
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherError};
 
 /// Returns why a peer is not trusted, if `error` or one of its sources says so.
 ///
@@ -73,19 +74,21 @@ fn tls_unexpected(error: &(dyn StdError + 'static)) -> Option<String> {
 }
 
 fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
+    causes(error).find_map(|error| error.downcast_ref::<E>())
+}
+
+/// An error and its sources.
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| {
+        let error: &'a (dyn StdError + 'static) = *error;
         // The source of an io::Error is that of the error it wraps, not the wrapped error itself.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        cause = match wrapped {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),
             None => error.source(),
-        };
-    }
-    None
+        }
+    })
 }
 
 fn verdict(error: &Error) -> Option<String> {
@@ -97,7 +100,7 @@ fn verdict(error: &Error) -> Option<String> {
         }
         Error::NoCertificatesPresented => "it sent no certificate".into(),
         Error::PeerIncompatible(reason) => {
-            format!("there is no common TLS version or cipher suite: {reason:?}")
+            format!("there is no common TLS version or cipher suite: {}", in_words(reason))
         }
         Error::InvalidCertRevocationList(_) | Error::UnsupportedNameType => error.to_string(),
         _ => return None,
@@ -129,8 +132,68 @@ fn of_certificate(error: &CertificateError) -> String {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "its certificate is not valid for servers".into()
         }
-        other => format!("its certificate is not accepted: {other}"),
+        CertificateError::Other(OtherError(error)) => match in_words(error).as_str() {
+            "CA used as end entity" => "its certificate is that of a CA, which may not be used by \
+                 a server: issue one for the server with basicConstraints CA:FALSE"
+                .into(),
+            reason => format!("its certificate is not accepted: {reason}"),
+        },
+        other => format!("its certificate is not accepted: {}", in_words(other)),
     }
+}
+
+/// The name of an enum's variant in words: many errors of rustls have no other text.
+fn in_words(error: &impl fmt::Debug) -> String {
+    let name = format!("{error:?}");
+    let name: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let mut words: Vec<String> = Vec::new();
+    let mut was_lower = true;
+    for c in name.chars() {
+        match words.last_mut() {
+            Some(word) if !(c.is_ascii_uppercase() && was_lower) => word.push(c),
+            _ => words.push(c.into()),
+        }
+        was_lower = !c.is_ascii_uppercase();
+    }
+    let lower = |word: &String| match word.as_str() {
+        // `CA` and `TLS` stay as they are.
+        "Ca" | "CA" => "CA".to_owned(),
+        _ if word.starts_with("Tls") => word.replacen("Tls", "TLS", 1),
+        _ => word.to_ascii_lowercase(),
+    };
+    words.iter().map(lower).collect::<Vec<_>>().join(" ")
+}
+
+/// The text of the root cause of an error, with TLS errors in words.
+///
+/// ```
+/// use std::io;
+/// use export_host::root_cause;
+///
+/// let error = rustls::Error::AlertReceived(rustls::AlertDescription::InternalError);
+/// let error = io::Error::other(error);
+/// assert_eq!(root_cause(&error), "it ended the TLS connection: internal error");
+/// ```
+#[must_use]
+pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    if let Some(error) = find::<Error>(error) {
+        return match error {
+            Error::AlertReceived(alert) => {
+                format!("it ended the TLS connection: {}", in_words(alert))
+            }
+            Error::InvalidMessage(reason) => {
+                format!("it sent an invalid TLS message: {}", in_words(reason))
+            }
+            Error::PeerMisbehaved(reason) => {
+                format!("it broke the TLS protocol: {}", in_words(reason))
+            }
+            Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
+                "it sent an unexpected TLS message".into()
+            }
+            other => other.to_string(),
+        };
+    }
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The name itself: rustls formats it as `DnsName("x")`.
@@ -158,7 +221,7 @@ fn of_alert(alert: AlertDescription) -> Option<String> {
         | AlertDescription::ProtocolVersion
         | AlertDescription::UnknownCA
         | AlertDescription::UnsupportedCertificate => {
-            format!("it rejected the TLS handshake: {alert:?}")
+            format!("it rejected the TLS handshake: {}", in_words(&alert))
         }
         _ => return None,
     })
@@ -177,6 +240,19 @@ pub fn is_closed_by_peer(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_variants_are_written_in_words() {
+        use rustls::PeerIncompatible;
+
+        let incompatible = PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig;
+        assert_eq!(in_words(&incompatible), "server TLS version is disabled by our config");
+        assert_eq!(in_words(&AlertDescription::UnknownCA), "unknown CA");
+        let unknown = CertificateError::UnhandledCriticalExtension;
+        let said = tls_verdict(&Error::InvalidCertificate(unknown));
+        let expected = "its certificate is not accepted: unhandled critical extension";
+        assert_eq!(said.as_deref(), Some(expected));
+    }
 
     #[test]
     fn only_an_alert_proves_a_request_unread() {

@@ -1,16 +1,13 @@
 //! TLS settings: the trusted certificate authorities.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
+use crate::ca_bundle::CaBundle;
 use crate::cert_recorder::CertRecorder;
 
 /// The certificate authorities that a client trusts.
@@ -126,74 +123,6 @@ fn provider() -> CryptoProvider {
 #[cfg(not(feature = "aws-lc-rs"))]
 fn provider() -> CryptoProvider {
     rustls::crypto::ring::default_provider()
-}
-
-/// Certificates of trusted authorities, in PEM.
-#[derive(Clone, Debug)]
-pub struct CaBundle(Source);
-
-#[derive(Clone, Debug)]
-enum Source {
-    File(PathBuf),
-    Text(Vec<u8>),
-}
-
-impl CaBundle {
-    /// A PEM file, which is read when a client is built.
-    #[must_use]
-    pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self(Source::File(path.into()))
-    }
-
-    /// PEM text.
-    #[must_use]
-    pub fn pem(text: impl Into<Vec<u8>>) -> Self {
-        Self(Source::Text(text.into()))
-    }
-
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-        let fail = |reason: String| TlsError::Bundle { bundle: self.name(), reason };
-        let read;
-        let text = match &self.0 {
-            Source::Text(text) => text,
-            Source::File(path) => {
-                read = fs::read(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
-                &read
-            }
-        };
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
-        let certificates = certificates.map_err(|error| fail(format!("is not PEM: {error}")))?;
-        if certificates.is_empty() {
-            return Err(fail("contains no certificate".into()));
-        }
-        let mut roots = rustls::RootCertStore::empty();
-        for (index, certificate) in certificates.iter().enumerate() {
-            let added = roots.add(certificate.clone());
-            added.map_err(|error| {
-                fail(format!("is invalid at certificate {}: {error}", index + 1))
-            })?;
-        }
-        Ok(certificates)
-    }
-
-    fn name(&self) -> String {
-        match &self.0 {
-            Source::File(path) => path.display().to_string(),
-            Source::Text(_) => "given as text".into(),
-        }
-    }
-}
-
-impl From<&Path> for CaBundle {
-    fn from(path: &Path) -> Self {
-        Self::file(path)
-    }
-}
-
-impl From<PathBuf> for CaBundle {
-    fn from(path: PathBuf) -> Self {
-        Self::file(path)
-    }
 }
 
 /// Why TLS cannot be set up.

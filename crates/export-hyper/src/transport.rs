@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use export_core::{Failure, FailureKind};
-use export_host::{TunnelError, tls_alert, tls_verdict};
+use export_host::{TunnelError, root_cause, tls_alert, tls_verdict};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -204,9 +204,4 @@ fn causes<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
-}
-
-/// The text of the root cause, since that of the outermost error is only "client error".
-fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }

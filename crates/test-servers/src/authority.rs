@@ -35,6 +35,12 @@ impl Authority {
         self.certificate.pem()
     }
 
+    /// The certificate of the authority, in DER.
+    #[must_use]
+    pub fn der(&self) -> Vec<u8> {
+        self.certificate.der().to_vec()
+    }
+
     /// The certificate of the authority, for a client that trusts it.
     #[must_use]
     pub fn bundle(&self) -> CaBundle {

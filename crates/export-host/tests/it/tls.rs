@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::thread;
 
 use export_host::{CaBundle, IssuerTrust, TlsOptions, tls_verdict};
-use rcgen::{KeyPair, date_time_ymd};
-use rustls::pki_types::ServerName;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 use test_servers::Authority;
 
@@ -96,6 +96,14 @@ fn certificate_errors_are_explained() {
         params.not_after = date_time_ymd(2002, 1, 1);
     });
     assert_eq!(result(old, "localhost"), "its certificate has expired");
+    let ca = ours.server_with("localhost", |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    });
+    assert_eq!(
+        result(ca, "localhost"),
+        "its certificate is that of a CA, which may not be used by a server: issue one for the \
+         server with basicConstraints CA:FALSE"
+    );
     let early = ours.server_with("localhost", |params| {
         params.not_before = date_time_ymd(2999, 1, 1);
         params.not_after = date_time_ymd(3000, 1, 1);
@@ -104,6 +112,33 @@ fn certificate_errors_are_explained() {
         result(early, "localhost"),
         "its certificate is not valid yet; this machine's clock may be wrong"
     );
+}
+
+#[test]
+fn self_signed_certificate_is_trusted_unless_it_is_of_a_ca() {
+    for (is_ca, expected) in [
+        (IsCa::ExplicitNoCa, "hello"),
+        (IsCa::NoCa, "hello"),
+        (IsCa::Ca(BasicConstraints::Unconstrained), "its certificate is that of a CA, which"),
+    ] {
+        let mut params = CertificateParams::new(["localhost".into()]).unwrap();
+        params.is_ca = is_ca;
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            )
+            .unwrap();
+        let bundle = CaBundle::pem(certificate.pem());
+        let result = outcome(client(TlsOptions::new().with_ca_bundle(bundle)), server, "localhost");
+        assert!(result.starts_with(expected), "{result}");
+    }
 }
 
 #[test]
@@ -149,7 +184,7 @@ fn refused_handshake_is_a_verdict() {
     let mut server = authority.server("localhost");
     server.alpn_protocols = vec![b"something-else".to_vec()];
     let result = outcome(trusting, server, "localhost");
-    assert_eq!(result, "it rejected the TLS handshake: NoApplicationProtocol");
+    assert_eq!(result, "it rejected the TLS handshake: no application protocol");
 }
 
 #[test]
@@ -164,6 +199,36 @@ fn broken_handshake_is_no_verdict() {
 }
 
 #[test]
+fn bundle_is_read_in_every_form() {
+    let (first, second) = (Authority::new("first"), Authority::new("second"));
+    let (one, two) = (first.pem(), second.pem());
+    let lines = |text: &str, end: &str| text.replace("\r\n", "\n").replace('\n', end);
+    for bundle in [
+        format!("{one}\u{feff}{two}"),
+        format!("\u{feff}{two}\u{feff}{one}"),
+        format!("{}{two}", one.trim_end()),
+        format!("{}{}", lines(&one, "\r\n"), lines(&two, "\r")),
+        format!("# a comment\nsubject=CN=first\n{one} text {}", lines(&two, "\n  ")),
+        format!("{one}{}", two.replace("CERTIFICATE", "X509 CERTIFICATE")),
+        format!("0 s:CN = first\n{}{two}", lines(&one, "")),
+    ] {
+        for authority in [&first, &second] {
+            let trusting = client(TlsOptions::new().with_ca_bundle(CaBundle::pem(bundle.clone())));
+            assert_eq!(
+                outcome(trusting, authority.server("localhost"), "localhost"),
+                "hello",
+                "{bundle}"
+            );
+        }
+    }
+    let latin1 = [b"# Zertifikat f\xfcr alle\n", one.as_bytes()].concat();
+    for bundle in [latin1, first.der()] {
+        let trusting = client(TlsOptions::new().with_ca_bundle(CaBundle::pem(bundle)));
+        assert_eq!(outcome(trusting, first.server("localhost"), "localhost"), "hello");
+    }
+}
+
+#[test]
 fn invalid_bundles_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
@@ -173,18 +238,63 @@ fn invalid_bundles_are_named() {
         text.replace(&path.display().to_string(), "PATH")
     };
     assert!(result().starts_with("the CA bundle PATH cannot be read: "), "{}", result());
-    fs::write(&path, "").unwrap();
-    assert_eq!(result(), "the CA bundle PATH contains no certificate");
-    fs::write(&path, "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n").unwrap();
-    assert!(result().starts_with("the CA bundle PATH is not PEM: "), "{}", result());
-    fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
-    assert!(
-        result().starts_with("the CA bundle PATH is invalid at certificate 1: "),
-        "{}",
-        result()
-    );
-    fs::write(&path, KeyPair::generate().unwrap().serialize_pem()).unwrap();
-    assert_eq!(result(), "the CA bundle PATH contains no certificate");
+
+    let (one, key) = (Authority::new("one").pem(), KeyPair::generate().unwrap());
+    let pem = key.serialize_pem();
+    let certificate = |content: &str| {
+        format!("{one}-----BEGIN CERTIFICATE-----\n{content}\n-----END CERTIFICATE-----\n")
+    };
+    // The line after the certificate.
+    let line = one.lines().count() + 1;
+    let at = |line: usize, reason: &str| format!("is invalid at line {line}: {reason}");
+    let mark = "expected -----BEGIN CERTIFICATE-----";
+    let secret = "a private key, which no CA bundle needs: remove it";
+    let trusted = "a TRUSTED CERTIFICATE, which only OpenSSL reads: convert it with `openssl x509`";
+    let end = "a certificate without -----END CERTIFICATE-----";
+    for (text, reason) in [
+        (String::new(), "contains no certificate".into()),
+        ("a text".into(), "contains no certificate".into()),
+        ("\u{feff}".into(), "contains no certificate".into()),
+        (certificate("!!!"), at(line, "a certificate that is not base64, or not complete")),
+        (certificate("AAA"), at(line, "a certificate that is not base64, or not complete")),
+        (certificate("AAAA"), at(line, "it is not an X.509 certificate")),
+        (certificate(""), at(line, "it is not an X.509 certificate")),
+        (format!("{one}{pem}"), at(line, secret)),
+        (pem.replace(['\r', '\n'], ""), at(1, secret)),
+        (pem.replace("PRIVATE", "EC PRIVATE"), at(1, secret)),
+        (
+            format!("# text\n\n{}", one.replace("CERTIFICATE", "TRUSTED CERTIFICATE")),
+            at(3, trusted),
+        ),
+        (format!("{one}{}", one.replace("CERTIFICATE", "PKCS7")), at(line, mark)),
+        (format!("{one}{}", one.replace("-----BEGIN", "----BEGIN")), at(line, mark)),
+        (
+            format!("{one}{}", one.replace("-----BEGIN CERTIFICATE-----", "")),
+            at(2 * line - 2, mark),
+        ),
+        (one.replace("-----", "\u{2014}"), at(1, mark)),
+        (format!("{one}{}", one.replace("-----END CERTIFICATE-----", "")), at(line, end)),
+        (one.replace("-----END CERTIFICATE-----", "") + &one, at(1, end)),
+    ] {
+        fs::write(&path, &text).unwrap();
+        assert_eq!(result(), format!("the CA bundle PATH {reason}"), "{text}");
+    }
+    for (bytes, reason) in [
+        (&key.serialize_der()[..], "is a private key, not a certificate"),
+        (b"0\x82\x01\x01\x02\x01\x03", "is invalid at line 1: it is not an X.509 certificate"),
+        (b"\xff\xfe-\0-\0", "is UTF-16: save it as UTF-8"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(result(), format!("the CA bundle PATH {reason}"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn bundle_without_an_end_is_refused() {
+    let options = TlsOptions::new().with_ca_bundle(CaBundle::file("/dev/zero"));
+    let error = options.client_config().unwrap_err().to_string();
+    assert!(error.ends_with("cannot be read: it is longer than 16777216 bytes"), "{error}");
 }
 
 /// The system's store is set by environment variables, which a test cannot change in its own

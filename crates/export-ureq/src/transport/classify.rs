@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use export_core::{Failure, FailureKind};
-use export_host::{TlsError, TunnelError, tls_alert, tls_verdict};
+use export_host::{TlsError, TunnelError, root_cause, tls_alert, tls_verdict};
 use ureq::Error;
 
 use super::attempt::Stage;
@@ -38,7 +38,7 @@ pub(crate) fn body_failure(error: &io::Error) -> Failure {
     match ureq {
         Some(Error::Timeout(_)) => FailureKind::Stalled.into(),
         Some(inner) => Failure::new(FailureKind::Cut).with_detail(message(inner)),
-        None => Failure::new(FailureKind::Cut).with_detail(error.to_string()),
+        None => Failure::new(FailureKind::Cut).with_detail(root_cause(error)),
     }
 }
 
@@ -65,8 +65,6 @@ fn message(error: &Error) -> String {
     match error {
         Error::Timeout(_) => "timed out".into(),
         Error::HostNotFound => "host not found".into(),
-        Error::Io(error) => error.to_string(),
-        Error::Other(error) => error.to_string(),
-        other => other.to_string(),
+        other => cause(other).map_or_else(|| other.to_string(), root_cause),
     }
 }

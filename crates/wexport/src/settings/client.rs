@@ -91,7 +91,8 @@ impl Settings {
         match error {
             TlsError::Bundle { .. } => {
                 Problem::usage(format!("{}: {error}", self.ca_bundles.source)).advise(
-                    "a CA bundle is a PEM file: blocks from BEGIN CERTIFICATE to END CERTIFICATE",
+                    "a CA bundle is one certificate in DER, or a PEM file: blocks from BEGIN \
+                     CERTIFICATE to END CERTIFICATE",
                 )
             }
             _ => Problem::new(Exit::Local, error.to_string()),

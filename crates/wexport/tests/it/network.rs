@@ -83,12 +83,16 @@ fn invalid_ca_bundles_are_rejected() {
     world.write("empty.pem", "");
     world.write("text.pem", "hello\n");
     world.write("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    world.write("key.pem", "-----BEGIN RSA PRIVATE KEY-----MIIsecret-----END RSA PRIVATE KEY-----");
     for (file, message) in [
         ("nowhere.pem", "nowhere.pem cannot be read"),
         (".", "the CA bundle . cannot be read"),
         ("empty.pem", "empty.pem contains no certificate"),
         ("text.pem", "text.pem contains no certificate"),
-        ("broken.pem", "broken.pem is invalid at certificate 1"),
+        ("broken.pem", "broken.pem is invalid at line 1"),
+        ("key.pem", "key.pem is invalid at line 1: a private key"),
+        #[cfg(unix)]
+        ("/dev/zero", "/dev/zero cannot be read: it is longer than"),
     ] {
         for (variables, source) in [
             (&[][..], "--ca-bundle: "),
@@ -99,7 +103,8 @@ fn invalid_ca_bundles_are_rejected() {
             let ran = world.run_with(variables, &[&PDF[..], flags].concat());
             assert_eq!(ran.code, Some(2), "{}", ran.err);
             assert!(ran.err.contains(message) && ran.err.contains(source), "{}", ran.err);
-            assert!(ran.err.contains("a CA bundle is a PEM file"), "{}", ran.err);
+            assert!(ran.err.contains("a CA bundle is one"), "{}", ran.err);
+            assert!(!ran.err.contains("MIIsecret"), "{}", ran.err);
         }
     }
     assert!(world.requests().is_empty());
