@@ -18,7 +18,7 @@ use crate::api_error::{ApiError, ErrorOrigin};
 #[non_exhaustive]
 pub enum FailureKind {
     /// No byte of the request reached a server: name resolution, connection or TLS handshake
-    /// failed.
+    /// failed. Or the server says that it has not processed the request, as HTTP/2 allows.
     NotSent,
     /// The request may have arrived, and no response came: reset, closed or timed out.
     Unanswered,

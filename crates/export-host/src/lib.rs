@@ -54,7 +54,9 @@ pub use hooks::{Hooks, JobObserver};
 pub use host_port::host_and_port;
 pub use if_exists::{IfExists, numbered};
 pub use part_file::PartFile;
-pub use peer_error::{UnexpectedTls, is_closed_by_peer, root_cause, tls_alert, tls_verdict};
+pub use peer_error::{
+    UnexpectedTls, find_cause, is_closed_by_peer, root_cause, tls_alert, tls_verdict,
+};
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
 pub use random::random_number;
 pub use shared_pacer::{PacedRequest, SharedPacer};

@@ -22,7 +22,7 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherErr
 /// ```
 #[must_use]
 pub fn tls_verdict(error: &(dyn StdError + 'static)) -> Option<String> {
-    tls_unexpected(error).or_else(|| verdict(find(error)?))
+    tls_unexpected(error).or_else(|| verdict(find_cause(error)?))
 }
 
 /// Like [`tls_verdict`], for a request that was sent already. Only an alert from the peer proves
@@ -30,7 +30,7 @@ pub fn tls_verdict(error: &(dyn StdError + 'static)) -> Option<String> {
 /// connection, do not.
 #[must_use]
 pub fn tls_alert(error: &(dyn StdError + 'static)) -> Option<String> {
-    tls_unexpected(error).or_else(|| match find(error)? {
+    tls_unexpected(error).or_else(|| match find_cause(error)? {
         Error::AlertReceived(alert) => of_alert(*alert),
         _ => None,
     })
@@ -70,10 +70,12 @@ impl UnexpectedTls {
 }
 
 fn tls_unexpected(error: &(dyn StdError + 'static)) -> Option<String> {
-    find::<UnexpectedTls>(error).map(ToString::to_string)
+    find_cause::<UnexpectedTls>(error).map(ToString::to_string)
 }
 
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+/// The error of this type among an error and its sources.
+#[must_use]
+pub fn find_cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     causes(error).find_map(|error| error.downcast_ref::<E>())
 }
 
@@ -176,7 +178,7 @@ fn in_words(error: &impl fmt::Debug) -> String {
 /// ```
 #[must_use]
 pub fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    if let Some(error) = find::<Error>(error) {
+    if let Some(error) = find_cause::<Error>(error) {
         return match error {
             Error::AlertReceived(alert) => {
                 format!("it ended the TLS connection: {}", in_words(alert))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use export_core::{Failure, FailureKind};
-use export_host::{TunnelError, root_cause, tls_alert, tls_verdict};
+use export_host::{TunnelError, find_cause, root_cause, tls_alert, tls_verdict};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -161,7 +161,8 @@ pub(crate) fn classify(error: Error) -> Failure {
     if let Some(reason) = tls_alert(&error) {
         return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
     }
-    let kind = match causes(&error).find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
+    let kind = match find_cause::<hyper::Error>(&error) {
+        _ if find_cause(&error).is_some_and(is_unprocessed) => FailureKind::NotSent,
         // hyper had not sent it yet when the connection was closed.
         Some(error) if error.is_canceled() => FailureKind::NotSent,
         Some(error) if error.is_parse_too_large() => FailureKind::TooLong,
@@ -179,7 +180,7 @@ fn connection_failure(error: impl StdError + Send + Sync + 'static) -> Failure {
     if let Some(reason) = tls_verdict(&error) {
         return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
     }
-    let tunnel = causes(&error).find_map(|cause| cause.downcast_ref::<TunnelError>());
+    let tunnel = find_cause::<TunnelError>(&error);
     let kind = tunnel.map_or(FailureKind::NotSent, TunnelError::kind);
     Failure::new(kind).with_detail(root_cause(&error)).with_source(error)
 }
@@ -200,8 +201,12 @@ impl StdError for ConnectionError {
     }
 }
 
-fn causes<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
+/// Whether the server has not processed a request, and says so.
+///
+/// **Source:** RFC 9113, 8.7: it refuses the stream, or announces to close the connection after an
+/// earlier one. For a later stream, h2 returns the server's GOAWAY; for one that the server may have
+/// processed, the end of the connection.
+fn is_unprocessed(error: &h2::Error) -> bool {
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    error.is_remote() && (refused || error.is_go_away())
 }

@@ -68,6 +68,7 @@ fn unusual(endpoint: &str) -> Vec<Case> {
         case("garbage", r#"{"fault": "raw", "text": "220 mail.example.net ESMTP\r\n\r\n"}"#),
         case("four-digit-status", r#"{"fault": "raw", "text": "HTTP/1.1 2000 OK\r\n\r\n"}"#),
         case("conflicting-lengths", &lines(&["content-length: 5"])),
+        case("folded-header", &lines(&["x-note: one", " two"])),
         case("invalid-header-line", &lines(&["this is no header"])),
     ]
 }

@@ -8,6 +8,7 @@ mod connecting;
 mod downloads;
 mod dropping;
 mod exports;
+mod http2;
 mod in_memory;
 mod pacing;
 mod proxied;
