@@ -62,6 +62,12 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether the artifact is a gzip file: then `Content-Encoding: gzip` says nothing more about its
+    /// bytes. By default, its media type decides.
+    fn is_gzip(&self, media_type: Option<&str>) -> bool {
+        is_gzip_type(media_type)
+    }
+
     /// The file name if the service does not send one. `export` by default.
     fn file_name(&self) -> String {
         String::from("export")
@@ -71,6 +77,14 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     fn sunset(&self) -> Option<Sunset> {
         None
     }
+}
+
+/// Whether a media type is that of a gzip file.
+pub(crate) fn is_gzip_type(media_type: Option<&str>) -> bool {
+    media_type.is_some_and(|given| {
+        let known = ["application/gzip", "application/x-gzip"];
+        known.iter().any(|name| given.eq_ignore_ascii_case(name))
+    })
 }
 
 /// Whether a submit request may be sent again if the first one may have arrived.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use export_core::workiva::{ArchiveOptions, ExportSpec, FileExport};
 use export_sim::{Certificate, Downloads, Framing};
 
 use super::{
-    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, HTML_PAGE, LOOP, close_at, status, status_body,
-    status_retry_after,
+    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, HTML_PAGE, LOOP, close_at, encoding, status,
+    status_body, status_retry_after,
 };
 use crate::case::{Case, Goal, LENGTH};
 
@@ -138,6 +139,16 @@ fn responses() -> Vec<Case> {
             .ends("expected a pdf file, got other content"),
         download("compressed", "1", r#"{"fault": "content_encoding"}"#)
             .ends("the body is compressed"),
+        download("encoding-that-is-none", "1", &encoding("aws-chunked")),
+        download("encoding-that-is-empty", "1", &encoding("")),
+        download("encoding-brotli", "1", &encoding("br")).ends("the body is compressed"),
+        // The header describes the file, also that of a range.
+        Case::new("download-gzip-of-an-archive")
+            .with(|case| {
+                case.spec = ExportSpec::file("f1", FileExport::folder(ArchiveOptions::default()))
+            })
+            .rule("download", "1", &format!("[{}, {}]", encoding("gzip"), close_at(600)))
+            .rule("download", r#"{"from": 2}"#, &encoding("gzip")),
         download("huge-headers", "1", r#"{"fault": "huge_headers", "count": 6}"#),
         Case::new("download-over-size-limit")
             .with(|case| case.goal = Goal::File(LENGTH - 1))

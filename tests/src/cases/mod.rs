@@ -37,6 +37,13 @@ const HTML_PAGE: &str = r#"{"fault": "body", "body": "html"}"#;
 const LOGIN: &str = r#"{"fault": "redirect", "to": {"url": "https://login.example.net/"}}"#;
 const LOOP: &str = r#"{"fault": "redirect", "to": "itself"}"#;
 
+const PLAIN_TEXT: &str = r#"{"fault": "headers", "set": {"content-type": "text/plain"}}"#;
+
+/// Describes the body with this `Content-Encoding`, and leaves it as it is.
+fn encoding(word: &str) -> String {
+    format!(r#"{{"fault": "headers", "set": {{"content-encoding": "{word}"}}}}"#)
+}
+
 /// Closes the connection after this number of bytes of the body.
 fn close_at(byte: usize) -> String {
     format!(r#"{{"fault": "close", "at": {{"byte": {byte}}}}}"#)

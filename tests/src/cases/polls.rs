@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, GARBAGE, HTML_PAGE, LOGIN, LOOP, close_at, status,
-    status_body, status_retry_after, status_text,
+    CLOSE_AFTER_HEAD, CLOSE_BEFORE_HEAD, EVERY, GARBAGE, HTML_PAGE, LOGIN, LOOP, PLAIN_TEXT,
+    close_at, status, status_body, status_retry_after, status_text,
 };
 use crate::case::{Case, Goal};
 
@@ -76,8 +76,13 @@ pub(super) fn cases() -> Vec<Case> {
         poll("garbage", "1", GARBAGE).ends("the body is not valid JSON"),
         poll("html-page", "1", HTML_PAGE),
         poll("html-page-persistent", EVERY, HTML_PAGE).ends("a gateway or proxy responded"),
-        poll("compressed", "1", r#"{"fault": "content_encoding"}"#)
-            .ends("the body is not a JSON object"),
+        poll("compressed", "1", r#"{"fault": "content_encoding"}"#).ends("the body is compressed"),
+        poll("plain-text", EVERY, PLAIN_TEXT),
+        poll(
+            "text-page",
+            "1",
+            r#"{"fault": "raw", "text": "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\nbusy"}"#,
+        ),
         poll("redirect", "1", LOOP),
         poll("redirect-loop", EVERY, LOOP).ends("too many redirects in a row"),
         poll("login-redirect", "1", LOGIN),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use export_core::workiva::{ExportSpec, SpreadsheetExport};
 use export_sim::{Downloads, Framing};
 
-use super::{EVERY, status, status_body};
+use super::{EVERY, PLAIN_TEXT, status, status_body};
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -93,7 +93,10 @@ fn bodies() -> Vec<Case> {
         wire("submit", "endless-with-location", "1", ENDLESS),
         wire("submit", "compressed", "1", r#"{"fault": "content_encoding"}"#),
         wire("token", "compressed", EVERY, r#"{"fault": "content_encoding"}"#)
-            .ends("the token response is not a JSON object"),
+            .ends("the token response is compressed"),
+        wire("token", "plain-text", EVERY, PLAIN_TEXT),
+        wire("submit", "plain-text-error", EVERY, &format!("[{}, {PLAIN_TEXT}]", status(400)))
+            .ends("submit was refused with 400"),
     ]
 }
 

@@ -20,7 +20,7 @@ use super::settings::ApiVersion;
 use super::spec::{ExportSpec, SpecError, asks_for_mail, path_of};
 use crate::api_error::ApiError;
 use crate::config::Config;
-use crate::dialect::{Contradiction, Dialect, Head, Reading, Repeat};
+use crate::dialect::{Contradiction, Dialect, Head, Reading, Repeat, is_gzip_type};
 use crate::file_name::safe_file_name;
 use crate::origins::Purpose;
 use crate::phase::Phase;
@@ -297,6 +297,14 @@ impl Dialect for Workiva {
         format.contradiction(media_type, first, is_whole)
     }
 
+    fn is_gzip(&self, media_type: Option<&str>) -> bool {
+        match &self.submit {
+            Some(Submit { format: FileFormat::TarGz, .. }) => true,
+            Some(Submit { format: FileFormat::Any, .. }) | None => is_gzip_type(media_type),
+            Some(_) => false,
+        }
+    }
+
     fn file_name(&self) -> String {
         self.submit.as_ref().map_or_else(|| "export".into(), |submit| (*submit.file_name).into())
     }
@@ -398,6 +406,24 @@ mod tests {
         let request = Workiva::attached(&config()).request(Phase::Submit, None);
         assert_eq!(request.method(), Method::GET);
         assert!(request.body().is_empty());
+    }
+
+    #[test]
+    fn format_decides_whether_a_file_is_a_gzip() {
+        let pdf = ExportSpec::document("d1", DocumentExport::pdf());
+        let archive = Workiva::new(&mailing(), &config()).unwrap();
+        let pdf = Workiva::new(&pdf, &config()).unwrap();
+        let attached = Workiva::attached(&config());
+        for (media_type, unknown) in [
+            (None, false),
+            (Some("application/pdf"), false),
+            (Some("application/gzip"), true),
+            (Some("Application/X-GZip"), true),
+        ] {
+            assert!(archive.is_gzip(media_type));
+            assert!(!pdf.is_gzip(media_type));
+            assert_eq!(attached.is_gzip(media_type), unknown, "{media_type:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::json::without_bom;
 use super::lenient::{List, Text, TextOr};
 use crate::api_error::{ApiError, ErrorOrigin};
 use crate::dialect::Head;
+use crate::headers::{ContentCoding, content_coding};
 
 /// Reads the body of a 4xx or 5xx.
 pub(super) fn read(head: &Head<'_>, body: &[u8]) -> ApiError {
@@ -58,6 +59,10 @@ fn document(text: &[u8]) -> Option<ApiError> {
 /// Reads a body that is not an error document: the title of a page, the XML of an object store, or
 /// plain text.
 fn notice(head: &Head<'_>, text: &[u8]) -> ApiError {
+    if content_coding(head.headers()) != ContentCoding::Identity {
+        // Not a text.
+        return ApiError::new(ErrorOrigin::Unknown);
+    }
     const MAX_BYTES_READ: usize = 4_096;
     const MAX_CHARS_SHOWN: usize = 200;
     let shown = String::from_utf8_lossy(&text[..text.len().min(MAX_BYTES_READ)]);

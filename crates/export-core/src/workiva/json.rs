@@ -12,9 +12,17 @@ pub(super) enum NotJson {
     Broken(&'static str),
 }
 
-/// Parses a JSON object.
-pub(super) fn parse_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, NotJson> {
+/// Parses a JSON object. Plain text that is something else is a page.
+pub(super) fn parse_object<'a, T: Deserialize<'a>>(
+    head: &Head<'_>,
+    body: &'a [u8],
+) -> Result<T, NotJson> {
     let text = without_bom(body);
+    let parsed = parse(text);
+    if is_plain_text(head) { parsed.map_err(|_| NotJson::Page) } else { parsed }
+}
+
+fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, NotJson> {
     match text.first() {
         None => Err(NotJson::Broken("the body is empty")),
         Some(b'<') => Err(NotJson::Page),
@@ -25,13 +33,19 @@ pub(super) fn parse_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, 
     }
 }
 
-/// Whether the response has a media type that is not JSON.
+/// Whether the media type of the response shows that it is not JSON. That of plain text does not:
+/// some proxies and servers send JSON with it.
 pub(super) fn is_other_than_json(head: &Head<'_>) -> bool {
     head.media_type().is_some_and(|media| {
         let suffix = media.len().checked_sub("+json".len()).and_then(|at| media.get(at..));
         !media.eq_ignore_ascii_case("application/json")
             && !suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
+            && !is_plain_text(head)
     })
+}
+
+fn is_plain_text(head: &Head<'_>) -> bool {
+    head.media_type().is_some_and(|media| media.eq_ignore_ascii_case("text/plain"))
 }
 
 /// The body without a byte order mark and without white space at either end.

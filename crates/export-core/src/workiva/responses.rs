@@ -30,7 +30,7 @@ pub(super) fn read<'b>(
         (Phase::Poll | Phase::Submit, _) if is_other_than_json(head) => Reading::Foreign,
         (Phase::Poll, StatusCode::OK) => match body {
             None => Reading::NeedBody,
-            Some(body) => operation(body, cluster),
+            Some(body) => operation(head, body, cluster),
         },
         (Phase::Poll, StatusCode::ACCEPTED) => Reading::Pending(OperationFacts::default()),
         (Phase::Submit, _) => Reading::Malformed("expected 202 or an error for a submit"),
@@ -63,7 +63,7 @@ fn accepted<'b>(head: &Head<'b>, body: Option<&'b [u8]>, cluster: Cluster<'_>) -
     if without_bom(body).is_empty() {
         return Reading::Malformed(NO_LOCATION);
     }
-    match parse_object::<Accepted<'_>>(body) {
+    match parse_object::<Accepted<'_>>(head, body) {
         Ok(accepted) => match accepted.operation_location.into_inner() {
             Some(location) => accepted_at(location, cluster),
             None => Reading::Malformed(NO_LOCATION),
@@ -100,8 +100,8 @@ struct ActionTime<'a> {
     date_time: Text<'a>,
 }
 
-fn operation<'b>(body: &'b [u8], cluster: Cluster<'_>) -> Reading<'b> {
-    let operation = match parse_object::<Operation<'_>>(body) {
+fn operation<'b>(head: &Head<'b>, body: &'b [u8], cluster: Cluster<'_>) -> Reading<'b> {
+    let operation = match parse_object::<Operation<'_>>(head, body) {
         Ok(operation) => operation,
         Err(not_json) => return not_json.into(),
     };

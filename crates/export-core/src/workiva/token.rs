@@ -18,6 +18,7 @@ use super::routes::Endpoint;
 use crate::api_error::{ApiError, ErrorOrigin};
 use crate::config::Config;
 use crate::dialect::Head;
+use crate::headers::{ContentCoding, content_coding};
 use crate::token::Secret;
 use crate::token_source::{TokenEndpoint, TokenReading, TokenSource};
 
@@ -128,9 +129,14 @@ fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
     if is_other_than_json(head) {
         return TokenReading::Foreign(page(head, body));
     }
-    let response = match parse_object::<TokenResponse<'_>>(body) {
+    let response = match parse_object::<TokenResponse<'_>>(head, body) {
         Ok(response) => response,
         Err(NotJson::Page) => return TokenReading::Foreign(page(head, body)),
+        Err(NotJson::Broken(_)) if content_coding(head.headers()) != ContentCoding::Identity => {
+            return TokenReading::Malformed(
+                "the token response is compressed, although that was not requested",
+            );
+        }
         Err(NotJson::Broken(_)) => {
             return TokenReading::Malformed("the token response is not a JSON object");
         }

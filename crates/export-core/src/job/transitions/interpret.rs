@@ -6,13 +6,13 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use http::StatusCode;
-use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, ETAG, LOCATION};
+use http::header::{CONTENT_DISPOSITION, ETAG, LOCATION};
 
 use crate::api_error::{ApiError, ErrorOrigin, printable};
 use crate::artifact::{Artifact, Facts};
 use crate::dialect::{Head, OperationFacts, Reading};
 use crate::error::{AttemptError, Error};
-use crate::headers::{self, ContentRange, RetryAfter};
+use crate::headers::{self, ContentCoding, ContentRange, RetryAfter};
 use crate::job::ExportJob;
 use crate::job::event::{self, Event, EventUrl};
 use crate::job::exchange::{BodyPlan, BodyUse, DownloadStart, ReceivedHead, SentRequest};
@@ -23,6 +23,9 @@ use crate::phase::Phase;
 use crate::sunset::{Sunset, SunsetNotice};
 use crate::time::Timestamp;
 use crate::url::{UrlError, url_text};
+
+/// Requests accept `identity` only.
+const COMPRESSED: &str = "the body is compressed, although that was not requested";
 
 // Responses.
 
@@ -58,6 +61,11 @@ impl ExportJob {
             }
             (Phase::Poll, Reading::Redirect) => self.follow_redirect(now, head, sent, retry_after),
             (_, Reading::Foreign) => self.on_gateway_response(now, status, retry_after),
+            (_, Reading::Malformed(_))
+                if headers::content_coding(head.headers()) != ContentCoding::Identity =>
+            {
+                self.end_with_protocol_error(status, COMPRESSED);
+            }
             (_, Reading::Malformed(what)) => self.end_with_protocol_error(status, what),
             (_, Reading::NeedBody) => {
                 self.end_with_protocol_error(status, "cannot interpret the body");
@@ -163,7 +171,12 @@ impl ExportJob {
         sent: &SentRequest,
     ) -> BodyPlan<'h> {
         let (status, headers) = (head.status(), head.headers());
-        let encoding = head.text(CONTENT_ENCODING.as_str()).unwrap_or("identity");
+        let is_compressed = match headers::content_coding(headers) {
+            ContentCoding::Identity => false,
+            // Stores describe a file that is a gzip so.
+            ContentCoding::Gzip => !self.dialect.is_gzip(head.media_type()),
+            ContentCoding::Other => true,
+        };
         let etag = headers::strong_etag(headers);
         let Some(operation) = self.state.operation_mut() else {
             return BodyPlan::Collect(BodyUse::Discard);
@@ -171,11 +184,8 @@ impl ExportJob {
         let download = operation.download_mut();
         self.in_flight = false;
 
-        if !encoding.eq_ignore_ascii_case("identity") {
-            self.end_with_protocol_error(
-                status,
-                "the body is compressed, although that was not requested",
-            );
+        if is_compressed {
+            self.end_with_protocol_error(status, COMPRESSED);
             return BodyPlan::Collect(BodyUse::Discard);
         }
         let (offset, end, length) = if status == StatusCode::PARTIAL_CONTENT {
