@@ -258,7 +258,8 @@ impl CredentialPlan {
         Problem::new(Exit::Local, format!("{folder} has no file with the name in {setting}"))
     }
 
-    /// Opens the file of a secret. If other users can read it, warns or fails.
+    /// Opens the file of a secret. If other users can read it, and this one can change that, warns or
+    /// fails.
     fn open(&self, path: &Path, warn: &mut dyn FnMut(String)) -> Result<File, Problem> {
         let name = path.display();
         let fail = |error| Problem::local(format!("cannot read {name}"), &error);
@@ -268,28 +269,57 @@ impl CredentialPlan {
             }
             _ => fail(error),
         })?;
-        if is_readable_by_others(&file).map_err(fail)? {
-            let message = format!("other users can read {name}");
-            if self.strict_permissions {
+        let access = OtherUsers::of(&file).map_err(fail)?;
+        let message = format!("other users can read {name}");
+        match (access, self.strict_permissions) {
+            (OtherUsers::None, _) | (OtherUsers::ByMount, false) => {}
+            (OtherUsers::ByOwner, false) => warn(format!("{message}: run chmod 600 {name}")),
+            (OtherUsers::ByOwner, true) => {
                 return Err(Problem::usage(message).advise(format!("run: chmod 600 {name}")));
             }
-            warn(format!("{message}: run chmod 600 {name}"));
+            (OtherUsers::ByMount, true) => {
+                return Err(Problem::usage(message)
+                    .advise("change its mode where it is mounted, or by its owner"));
+            }
         }
         Ok(file)
     }
 }
 
-/// Whether other users may access a file. False on platforms without Unix permissions.
-#[cfg(unix)]
-fn is_readable_by_others(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(file.metadata()?.permissions().mode() & 0o077 != 0)
+/// Whether other users may access a file, and who can change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OtherUsers {
+    None,
+    /// They may, and the user of this program can change that.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "Windows has other permissions"))]
+    ByOwner,
+    /// They may, and the user cannot change that: the file of another user, or on a read-only mount.
+    /// So are the secrets that Docker and Kubernetes mount.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "Windows has other permissions"))]
+    ByMount,
 }
 
-/// Whether other users may access a file. False on platforms without Unix permissions.
-#[cfg(not(unix))]
-fn is_readable_by_others(_file: &File) -> io::Result<bool> {
-    Ok(false)
+impl OtherUsers {
+    #[cfg(unix)]
+    fn of(file: &File) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+
+        use rustix::fs::{StatVfsMountFlags, fstatvfs};
+        use rustix::process::geteuid;
+
+        let metadata = file.metadata()?;
+        if metadata.mode() & 0o077 == 0 {
+            return Ok(Self::None);
+        }
+        let is_owner = metadata.uid() == geteuid().as_raw();
+        let is_read_only = fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY);
+        Ok(if is_owner && !is_read_only { Self::ByOwner } else { Self::ByMount })
+    }
+
+    #[cfg(not(unix))]
+    fn of(_file: &File) -> io::Result<Self> {
+        Ok(Self::None)
+    }
 }
 
 /// Parses the output of a credential command: a token, or JSON with a token or a client.

@@ -218,6 +218,28 @@ fn secret_file_readable_by_others_warns_or_fails() {
     assert!(ran.err.contains("chmod 600 token"), "{}", ran.err);
 }
 
+/// Docker and Kubernetes mount secrets as files of root. Only root can make such a file.
+#[cfg(unix)]
+#[test]
+fn secret_file_of_another_user_is_read_in_silence() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let world = World::new();
+    let path = world.work().join("token");
+    fs::write(&path, "a-token").unwrap();
+    for mode in [0o444, 0o440] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        if chown(&path, Some(54_321), Some(54_321)).is_err() {
+            return;
+        }
+        let line = ["document", "d1", "-f", "pdf", "-q", "--token-file", "token"];
+        assert_eq!(world.done(&line).err, "");
+        let ran = world.run(&[&line[..], &["--strict-permissions"]].concat());
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains("change its mode where it is mounted"), "{}", ran.err);
+        chown(&path, Some(0), Some(0)).unwrap();
+    }
+}
+
 #[test]
 fn requests_have_the_user_agent() {
     let world = World::new();

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM in each phase, and resuming afterwards.
 #![cfg(unix)]
 
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
@@ -57,6 +57,34 @@ fn an_export_stopped_in_any_phase_can_be_resumed() {
         // A submit that may have been received is sent again: it has no side effect.
         let submits = if endpoint == Endpoint::Submit { 2 } else { 1 };
         assert_eq!(world.submits(), submits, "{endpoint:?}");
+    }
+}
+
+/// Shells set SIGINT to be ignored for a background job of a script.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_the_parent_ignores_is_ignored() {
+    for (trap, sent) in [("INT", "-INT"), ("TERM", "-TERM"), ("INT TERM", "-INT")] {
+        let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_millis(500)) };
+        let stall = Rule::new(Endpoint::Operation, stall).on(Nth::Only(1));
+        let world = World::with(quick().with_scenario(Scenario::default().with_rule(stall)));
+        let program = world.command(&PDF);
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("trap '' {trap}; exec \"$@\""), "sh"])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .current_dir(world.work())
+            .env_clear()
+            .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let is_polled =
+            |world: &World| world.requests().iter().any(|line| line.contains("/operations/"));
+        let child = world.spawn_until(shell, is_polled);
+        let ran = signal(&world, child, sent);
+        assert_eq!(ran.code, Some(0), "{trap}: {}", ran.err);
+        assert!(world.read("a.pdf") == world.exported());
     }
 }
 

@@ -166,7 +166,15 @@ impl World {
 
     /// Starts a command, and waits until `is_reached` returns true.
     pub(crate) fn start_until(&self, line: &[&str], is_reached: impl Fn(&Self) -> bool) -> Child {
-        let mut child = self.command(line).spawn().unwrap();
+        self.spawn_until(self.command(line), is_reached)
+    }
+
+    pub(crate) fn spawn_until(
+        &self,
+        mut command: Command,
+        is_reached: impl Fn(&Self) -> bool,
+    ) -> Child {
+        let mut child = command.spawn().unwrap();
         let give_up_at = Instant::now() + Duration::from_secs(20);
         while !is_reached(self) {
             assert!(Instant::now() < give_up_at, "{:?}", self.requests());
