@@ -28,9 +28,10 @@ pub(crate) struct CapturedLogs {
 /// Secrets that are valid for longer than an hour. They must not be in the hex dumps either.
 const LONG_LIVED: [&str; 2] = [SECRET, TOKEN];
 
-/// Targets that log secrets at TRACE: the first dumps all bytes that are sent and received, except
-/// sent bodies and the token; the second logs the URLs of requests and redirects. Only the program
-/// can set their levels, not a library. The documentation of `export-ureq` describes how.
+/// Targets that log secrets if TRACE is enabled for them: the first dumps all bytes that are
+/// received, and those that are sent except bodies, the token and URLs; the second logs the
+/// `Location` of redirects. Only the program can set their levels, not a library. The documentation
+/// of `export-ureq` describes how.
 pub(crate) const KNOWN_AT_TRACE: [&str; 2] = ["ureq_proto::util", "ureq::run"];
 
 static CAPTURED: LazyLock<Mutex<CapturedLogs>> = LazyLock::new(Mutex::default);

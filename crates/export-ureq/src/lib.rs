@@ -124,13 +124,17 @@
 //!
 //! # Logs
 //!
-//! This crate logs and prints no token, secret, or signature of a URL, and does not pass the token
-//! to ureq: the connection adds it to the request. But at the `trace` level of `log`, and only
-//! there, ureq prints all bytes of responses (target `ureq_proto`) and full URLs (target `ureq`),
-//! which include tokens when they are issued, and signed URLs. A library cannot change the log
-//! level of its program. A program whose users may enable `trace` should exclude these two targets
-//! with its filter (`trace,ureq=debug,ureq_proto=debug`), or disable the level for all crates with
-//! `log = { version = "0.4", features = ["max_level_debug"] }` in its dependencies.
+//! This crate logs and prints no token, secret, or signature of a URL, and passes neither the token
+//! nor the path and query of a URL to ureq: the connection adds them to the request. But where the
+//! level `trace` of `log` is enabled, ureq prints all bytes of responses (target `ureq_proto`), which
+//! include tokens when they are issued, and signed URLs; and its records of the level `debug` (target
+//! `ureq`) have the URLs of redirects. A custom agent ([`OwnAgent`]) gets whole requests: there, these
+//! records have their URLs as well.
+//!
+//! A library cannot change the log level of its program. A program whose users may enable `trace`
+//! should exclude these two targets with its filter (`trace,ureq=debug,ureq_proto=debug`), or disable
+//! the level for all crates with `log = { version = "0.4", features = ["max_level_debug"] }` in its
+//! dependencies.
 
 #![forbid(unsafe_code)]
 

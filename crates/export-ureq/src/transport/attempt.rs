@@ -1,9 +1,11 @@
 //! The state of the current request, shared by the driver and the connection.
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
+use http::uri::PathAndQuery;
 use ureq::unversioned::transport::{NextTimeout, time};
 
 /// The current request: its time limit, and how far it has come.
@@ -19,8 +21,21 @@ struct AttemptState {
     limit: Limit,
     stage: Stage,
     connected_by: Instant,
-    /// The `Authorization` header, until the request is sent.
-    authorization: Option<HeaderValue>,
+    /// What ureq does not get of the head of the request, until it is sent.
+    withheld: Option<Withheld>,
+}
+
+/// The parts of a head that may be secret: ureq logs what it sends.
+pub(crate) struct Withheld {
+    /// The path and the query, which has the signature of a signed URL.
+    pub(crate) target: PathAndQuery,
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+impl fmt::Debug for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Withheld")
+    }
 }
 
 /// The timeout for a connection, all steps included.
@@ -49,20 +64,20 @@ impl Attempt {
         let limit = Limit::Stall(Duration::ZERO);
         let stage = Stage::Connecting(String::new());
         let connected_by = Instant::now();
-        Self(Mutex::new(AttemptState { limit, stage, connected_by, authorization: None }))
+        Self(Mutex::new(AttemptState { limit, stage, connected_by, withheld: None }))
     }
 
     /// Starts a request.
-    pub(crate) fn begin(&self, until: Instant, host: &str, authorization: Option<HeaderValue>) {
+    pub(crate) fn begin(&self, until: Instant, host: &str, withheld: Withheld) {
         let stage = Stage::Connecting(format!("{host}: resolving the host name"));
         let connected_by = until.min(Instant::now() + CONNECT_TIMEOUT);
-        *self.state() =
-            AttemptState { limit: Limit::Until(until), stage, connected_by, authorization };
+        let (limit, withheld) = (Limit::Until(until), Some(withheld));
+        *self.state() = AttemptState { limit, stage, connected_by, withheld };
     }
 
-    /// Takes the `Authorization` header, to add it to the head of the request.
-    pub(crate) fn take_authorization(&self) -> Option<HeaderValue> {
-        self.state().authorization.take()
+    /// Takes what the head of the request lacks.
+    pub(crate) fn take_withheld(&self) -> Option<Withheld> {
+        self.state().withheld.take()
     }
 
     pub(crate) fn set_limit(&self, limit: Limit) {

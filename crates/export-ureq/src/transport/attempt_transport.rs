@@ -9,11 +9,11 @@ use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 use zeroize::Zeroizing;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Withheld};
 
 /// A connection with the limits of an [`Attempt`], to which it reports when a request is sent.
 ///
-/// It adds the token to the request, checks whether the first bytes from a plain-text server are
+/// It adds the target and the token to the request, checks whether the first bytes from a plain-text server are
 /// TLS, and reads the response even if writing the request has failed: a server may respond and
 /// close the connection before it has read the request to the end.
 pub(crate) struct AttemptTransport {
@@ -30,22 +30,30 @@ impl AttemptTransport {
         Self { inner, attempt, is_new: true, write_error: None }
     }
 
-    /// Inserts the token into the head in the output buffer, after the first line. Returns the new
-    /// length of the output.
-    fn authorize(&mut self, amount: usize) -> Result<usize, Error> {
-        let Some(value) = self.attempt.take_authorization() else { return Ok(amount) };
-        let header = Zeroizing::new([b"authorization: ", value.as_bytes(), b"\r\n"].concat());
+    /// Completes the head in the output buffer, whose first line is `METHOD / HTTP/1.1`, with the
+    /// target of the request and the token. Returns the new length of the output.
+    fn complete_head(&mut self, amount: usize) -> Result<usize, Error> {
+        let Some(Withheld { target, authorization }) = self.attempt.take_withheld() else {
+            return Ok(amount);
+        };
         let output = self.inner.buffers().output();
         let written = output.get(..amount).unwrap_or_default();
-        let line = written.windows(2).position(|pair| pair == b"\r\n").map(|at| at + 2);
-        let (Some(line), true) = (line, amount + header.len() <= output.len()) else {
-            return Err(Error::BadUri("its head is too long".into()));
-        };
-        output.copy_within(line..amount, line + header.len());
-        if let Some(room) = output.get_mut(line..line + header.len()) {
-            room.copy_from_slice(&header);
+        let slash = written.iter().position(|&byte| byte == b'/').unwrap_or(amount);
+        let line = written.windows(2).position(|pair| pair == b"\r\n").map_or(amount, |at| at + 2);
+        let mut added = Zeroizing::new(target.as_str().as_bytes().to_vec());
+        added.extend_from_slice(written.get(slash + 1..line).unwrap_or_default());
+        if let Some(token) = authorization {
+            added.extend_from_slice(&[b"authorization: ", token.as_bytes(), b"\r\n"].concat());
         }
-        Ok(amount + header.len())
+        let length = slash + added.len() + (amount - line);
+        if length > output.len() {
+            return Err(Error::BadUri("its head is too long".into()));
+        }
+        output.copy_within(line..amount, slash + added.len());
+        if let Some(room) = output.get_mut(slash..slash + added.len()) {
+            room.copy_from_slice(&added);
+        }
+        Ok(length)
     }
 }
 
@@ -55,7 +63,7 @@ impl Transport for AttemptTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let amount = self.authorize(amount)?;
+        let amount = self.complete_head(amount)?;
         self.attempt.sent();
         if self.write_error.is_some() {
             return Ok(());

@@ -8,17 +8,19 @@ mod tls;
 mod tunnel;
 
 use std::io::{self, Read};
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use export_core::{Failure, FailureKind};
 use export_host::{ProxyRules, TlsError};
 use http::header::AUTHORIZATION;
-use http::{Method, Request, Response};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, Uri};
 use rustls::ClientConfig;
 use ureq::{Agent, BodyReader};
 
-use self::attempt::{Attempt, Limit};
+use self::attempt::{Attempt, Limit, Withheld};
 use self::connector::{AddressResolver, ProxyConnector};
 use crate::own_agent::OwnAgent;
 
@@ -79,9 +81,15 @@ impl Transport {
             let answer = custom.send(request, until)?;
             return Ok(answer.map(|body| Body { reader: body.into_reader(), attempt }));
         }
-        // ureq logs heads at its `trace` level. It does not get the token: the connection adds it.
+        // ureq logs heads at its `trace` level. It gets neither the token nor the path and query of
+        // the URL, which may be signed: the connection adds them.
         let authorization = request.headers_mut().remove(AUTHORIZATION);
-        self.attempt.begin(until, request.uri().host().unwrap_or_default(), authorization);
+        let mut url = mem::take(request.uri_mut()).into_parts();
+        let target = url.path_and_query.replace(PathAndQuery::from_static("/"));
+        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        *request.uri_mut() = Uri::from_parts(url).expect("only the path was replaced");
+        let host = request.uri().host().unwrap_or_default();
+        self.attempt.begin(until, host, Withheld { target, authorization });
         let answer = match *request.method() {
             // Without a body, so that ureq does not send `Content-Length: 0`.
             Method::GET | Method::HEAD => self.agent.run(request.map(|_| ())),
