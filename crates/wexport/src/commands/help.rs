@@ -81,7 +81,8 @@ use semicolons or tabs instead of commas. An ID in JSON is a string, or a whole
 number of at most 19 digits.
 
 Exports of a batch do not overwrite each other: a second file with the same name
-is called `name (2)`.
+is called `name (2)`. Names that differ only in case or in Unicode form are the
+same.
 ";
 
 const STORES: &str = "\

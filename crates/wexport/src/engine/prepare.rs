@@ -66,9 +66,12 @@ pub(super) fn restore_names(store: &dyn RunStore, names: &ReservedNames) -> Resu
     for result in store.results() {
         let result = result?;
         if let RowEnd::Done { file, .. } = result.end {
-            // Keys of objects are case-sensitive, the names of files may not be.
-            let name = if file.contains("://") { file } else { file.to_lowercase() };
-            names.for_export(result.row).reserve(name);
+            let names = names.for_export(result.row);
+            if file.contains("://") {
+                names.reserve(file)
+            } else {
+                names.reserve_file(file.as_ref())
+            };
         }
     }
     let [mut open, mut waiting] =

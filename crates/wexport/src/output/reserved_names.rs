@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use export_host::numbered;
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// The names that are taken, from the point of view of one export. Clones share the names.
 #[derive(Clone, Default)]
@@ -41,9 +43,13 @@ impl ReservedNames {
     pub(crate) fn reserve_path(&self, path: &Path) -> PathBuf {
         let beside = (2..).map(|number| numbered(path, number));
         let mut names = std::iter::once(path.to_path_buf()).chain(beside);
-        // File names are case-insensitive on many systems.
-        let free = names.find(|name| self.reserve(name.to_string_lossy().to_lowercase()));
-        free.unwrap_or_else(|| path.into())
+        names.find(|name| self.reserve_file(name)).unwrap_or_else(|| path.into())
+    }
+
+    /// Reserves the path of a file; false if another export has it, or one that may be the same
+    /// file.
+    pub(crate) fn reserve_file(&self, path: &Path) -> bool {
+        self.reserve(file_key(path))
     }
 
     /// Reserves a name; false if another export has it.
@@ -69,6 +75,21 @@ impl fmt::Debug for ReservedNames {
     }
 }
 
+/// A key that is the same for all paths that may be one file. Many file systems ignore the case of
+/// names, and some their Unicode normal form. On Linux this differs between two folders of one file
+/// system, so such names count as one in every folder.
+fn file_key(path: &Path) -> String {
+    let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
+    let path = match (&folder, path.file_name()) {
+        (Some(folder), Some(name)) => &folder.join(name),
+        _ => path,
+    };
+    // Upper case first: it is the same for ß and ss, and for the two forms of a small sigma.
+    let upper: String = path.to_string_lossy().chars().flat_map(char::to_uppercase).collect();
+    let lower: String = upper.chars().flat_map(char::to_lowercase).collect();
+    ComposingNormalizerBorrowed::new_nfc().normalize(&lower).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +102,38 @@ mod tests {
         assert_eq!(reserve(2, "/a/X.pdf"), Path::new("/a/X (2).pdf"));
         assert_eq!(reserve(3, "/a/x.pdf"), Path::new("/a/x (3).pdf"));
         assert_eq!(reserve(4, "/b/x.pdf"), Path::new("/b/x.pdf"));
+    }
+
+    #[test]
+    fn names_that_may_be_one_file_are_reserved_once() {
+        for (first, second) in [
+            ("Übersicht.pdf", "U\u{308}BERSICHT.pdf"),
+            ("Straße.pdf", "STRASSE.pdf"),
+            ("λόγος.pdf", "ΛΌΓΟΣ.pdf"),
+            ("\u{1100}\u{1161}.pdf", "가.pdf"),
+            ("K.pdf", "\u{212a}.pdf"),
+        ] {
+            let names = ReservedNames::default();
+            assert!(names.for_export(1).reserve_file(&Path::new("/a").join(first)));
+            assert!(!names.for_export(2).reserve_file(&Path::new("/a").join(second)), "{first}");
+        }
+        let names = ReservedNames::default();
+        assert!(names.for_export(1).reserve_file(Path::new("/a/o.pdf")));
+        assert!(names.for_export(2).reserve_file(Path::new("/a/ö.pdf")));
+    }
+
+    #[test]
+    fn a_file_has_one_name_by_any_path() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("in")).unwrap();
+        let reserve = |names: &ReservedNames, owner, path| {
+            names.for_export(owner).reserve_file(&folder.path().join(path))
+        };
+        let names = ReservedNames::default();
+        assert!(reserve(&names, 1, "a.pdf"));
+        assert!(!reserve(&names, 2, "./a.pdf"));
+        assert!(!reserve(&names, 2, "in/../a.pdf"));
+        assert!(reserve(&names, 2, "in/a.pdf"));
     }
 
     #[test]
