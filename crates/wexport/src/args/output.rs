@@ -1,5 +1,8 @@
 //! The flags of the output file.
 
+use std::ffi::OsString;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +15,7 @@ pub(crate) struct OutputArgs {
     /// '{date}/{id}-{name}.{ext}' is filled in (see `wexport help templates`). For s3:// URLs see
     /// `wexport help stores`. Standard output gets nothing before the download is complete.
     #[arg(short, long, value_name = "PATH", help_heading = None)]
+    #[arg(value_parser = OsStringValueParser::new().try_map(utf8))]
     pub(crate) output: Option<String>,
 
     /// replace, skip, rename or error [default: replace]
@@ -43,4 +47,8 @@ pub(crate) enum IfExistsArg {
     Rename,
     /// Keep it, and fail.
     Error,
+}
+
+fn utf8(path: OsString) -> Result<String, &'static str> {
+    path.into_string().map_err(|_| "not UTF-8; change to its folder, and name the file from there")
 }

@@ -106,6 +106,15 @@ fn request(export: ListedExport, form: DryRun) -> Result<String, Problem> {
 
 /// Makes a path absolute: a process that resumes a batch may have another working directory.
 fn absolute(path: &PathBuf) -> Result<PathBuf, Problem> {
-    path::absolute(path)
-        .map_err(|error| Problem::local(format!("--results {}", path.display()), &error))
+    let absolute = path::absolute(path)
+        .map_err(|error| Problem::local(format!("--results {}", path.display()), &error))?;
+    // It is stored as text.
+    match absolute.to_str() {
+        Some(_) => Ok(absolute),
+        None => Err(Problem::usage(format!(
+            "invalid value '{}' for '--results': its folder is not UTF-8",
+            path.display()
+        ))
+        .advise("name a file in another folder")),
+    }
 }

@@ -1,7 +1,7 @@
 //! The end of an export: its file, its receipt, its upload, and its record.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use export_hyper::{Artifact, ExportError, Finished};
@@ -59,6 +59,7 @@ impl RunContext {
         sink: Option<OutputSink>,
     ) -> Result<Closed, Problem> {
         let file = sink.as_ref().and_then(OutputSink::file);
+        let path = sink.as_ref().and_then(OutputSink::path).map(Path::to_owned);
         #[cfg(feature = "store")]
         if file.is_none()
             && let Some(upload) = sink.and_then(OutputSink::into_upload)
@@ -69,13 +70,19 @@ impl RunContext {
             file.ok_or_else(|| Problem::new(Exit::Local, "a download ended without a file"))?;
         let bytes = artifact.length().unwrap_or_default();
         let receipt = Receipt::without_digest(bytes, artifact, self.origin(&row));
-        Ok(self.deliver_file(row, file, receipt).await)
+        Ok(self.deliver_file(row, file, path, receipt).await)
     }
 
-    /// Concludes an export whose file is in place.
-    pub(super) async fn deliver_file(&self, row: Row, file: String, receipt: Receipt) -> Closed {
+    /// Concludes an export whose file is in place. `path` is that of a file on this machine.
+    pub(super) async fn deliver_file(
+        &self,
+        row: Row,
+        file: String,
+        path: Option<PathBuf>,
+        receipt: Receipt,
+    ) -> Closed {
         let event = done(&file, &receipt);
-        let receipt = match self.make_receipt(&row, receipt, &file).await {
+        let receipt = match self.make_receipt(&row, receipt, path).await {
             Ok(receipt) => receipt,
             Err(error) => {
                 let problem =
@@ -91,17 +98,16 @@ impl RunContext {
         &self,
         row: &Row,
         receipt: Receipt,
-        file: &str,
+        file: Option<PathBuf>,
     ) -> io::Result<Option<Box<Receipt>>> {
         let write_beside = row.destination.receipt;
-        if !write_beside && !self.store.is_batch() {
+        let Some(file) = file.filter(|_| write_beside || self.store.is_batch()) else {
             return Ok(None);
-        }
-        let file = file.to_owned();
+        };
         let made = spawn_blocking(move || {
-            let receipt = receipt.with_file(Path::new(&file))?;
+            let receipt = receipt.with_file(&file)?;
             if write_beside {
-                receipt.write_beside(Path::new(&file))?;
+                receipt.write_beside(&file)?;
             }
             Ok(Some(Box::new(receipt)))
         });

@@ -256,7 +256,8 @@ impl Runner {
         let Some((file, receipt)) = self.context.with_store(find).await? else { return Ok(false) };
         let (context, row) = (Arc::clone(&self.context), row.clone());
         self.closing.push(Box::pin(async move {
-            Ok(context.deliver_file(row, file.display().to_string(), receipt).await)
+            let shown = file.display().to_string();
+            Ok(context.deliver_file(row, shown, Some(file), receipt).await)
         }));
         Ok(true)
     }

@@ -17,7 +17,8 @@ pub(crate) struct Destination {
     /// The value of `-o`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<String>,
-    /// The working directory of the command.
+    /// The working directory of the command; empty if the path after `-o` does not depend on it.
+    #[serde(with = "stored_path")]
     pub(crate) folder: PathBuf,
     pub(crate) if_exists: IfExistsArg,
     /// When the command was given.
@@ -56,8 +57,11 @@ pub(crate) enum Scheme {
 impl Destination {
     /// Captures the flags of the output and the working directory.
     pub(crate) fn new(args: &OutputArgs, at: Timestamp) -> Result<Self, Problem> {
-        let folder = std::env::current_dir()
-            .map_err(|error| Problem::local("cannot find the working directory", &error))?;
+        let folder = match args.output.as_deref().is_none_or(is_relative) {
+            false => PathBuf::new(),
+            true => std::env::current_dir()
+                .map_err(|error| Problem::local("cannot find the working directory", &error))?,
+        };
         let if_exists = args.if_exists.unwrap_or_default();
         let (output, receipt) = (args.output.clone(), args.receipt);
         Ok(Self { output, folder, if_exists, at, receipt })
@@ -156,11 +160,47 @@ fn object(scheme: &str, rest: &str) -> Result<Target, Problem> {
     Err(scheme.not_compiled_in())
 }
 
+/// Whether a value of `-o` depends on the working directory.
+fn is_relative(output: &str) -> bool {
+    output != "-" && split_url(output).is_none() && Path::new(output).is_relative()
+}
+
 /// Splits a URL after its scheme. A single letter is a drive of Windows, not a scheme.
 fn split_url(output: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = output.split_once("://")?;
     let legal = scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
     legal.then_some((scheme, rest))
+}
+
+/// Stores a path as text, or in the form of its system if it is not Unicode.
+mod stored_path {
+    use std::ffi::OsString;
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        Text(String),
+        System(OsString),
+    }
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        match path.to_str() {
+            Some(text) => text.serialize(serializer),
+            None => path.as_os_str().serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<PathBuf, D::Error> {
+        Ok(match Stored::deserialize(deserializer)? {
+            Stored::Text(text) => text.into(),
+            Stored::System(path) => path.into(),
+        })
+    }
 }
 
 /// A path for messages: relative if it is below the working directory.
@@ -169,4 +209,51 @@ pub(crate) fn display_path(path: impl AsRef<Path>) -> String {
     let path = path.as_ref();
     let inside = current.and_then(|current| path.strip_prefix(current).ok().map(PathBuf::from));
     inside.unwrap_or_else(|| path.into()).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(folder: impl Into<PathBuf>) -> String {
+        let (output, if_exists) = (Some("a.pdf".into()), IfExistsArg::Replace);
+        let at = Timestamp::from_date(2026, 11, 23);
+        let folder = folder.into();
+        let destination = Destination { output, folder, if_exists, at, receipt: false };
+        let json = serde_json::to_string(&destination).unwrap();
+        assert_eq!(serde_json::from_str::<Destination>(&json).unwrap(), destination);
+        json
+    }
+
+    #[test]
+    fn folder_is_stored_as_text() {
+        assert!(stored("/Geschäft").contains(r#""folder":"/Geschäft""#));
+        assert!(stored("").contains(r#""folder":"""#));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folder_that_is_not_utf8_is_stored() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let latin = std::ffi::OsStr::from_bytes(b"/Gesch\xe4ft");
+        assert!(stored(latin).contains("228"));
+    }
+
+    #[test]
+    fn absolute_paths_need_no_working_directory() {
+        for output in [
+            "-",
+            "s3://bucket/key",
+            #[cfg(unix)]
+            "/a.pdf",
+            #[cfg(windows)]
+            r"C:\a.pdf",
+        ] {
+            assert!(!is_relative(output), "{output}");
+        }
+        for output in ["a.pdf", "./a.pdf", "{name}", "in/", ""] {
+            assert!(is_relative(output), "{output}");
+        }
+    }
 }

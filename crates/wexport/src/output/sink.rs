@@ -1,7 +1,7 @@
 //! The sink of a download to any destination.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use export_hyper::{Artifact, Sink};
@@ -22,11 +22,11 @@ pub(crate) enum OutputSink {
 }
 
 impl OutputSink {
-    /// The path of the file once it is complete; `-` for standard output. `None` if it has to be
-    /// uploaded.
+    /// The file once it is complete, for messages and records: its path, or `-` for standard output.
+    /// `None` if it has to be uploaded.
     pub(crate) fn file(&self) -> Option<String> {
         match self {
-            Self::File(sink) => sink.finished().map(|path| path.display().to_string()),
+            Self::File(_) => self.path().map(|path| path.display().to_string()),
             #[cfg(feature = "store")]
             Self::Object(_) => None,
             Self::Stdout(_) => Some("-".into()),
@@ -41,6 +41,16 @@ impl OutputSink {
             #[cfg(feature = "store")]
             Self::Object(_) => Ok(None),
             Self::Stdout(_) => Ok(None),
+        }
+    }
+
+    /// The path of a file on this machine once it is complete, which need not be UTF-8.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(sink) => sink.finished(),
+            #[cfg(feature = "store")]
+            Self::Object(_) => None,
+            Self::Stdout(_) => None,
         }
     }
 

@@ -7,6 +7,7 @@ mod destinations;
 mod doctor;
 mod errors;
 mod exports;
+mod file_systems;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod help;
