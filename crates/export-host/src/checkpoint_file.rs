@@ -84,7 +84,7 @@ impl CheckpointFile {
             let _ = file.discard();
             return Err(error);
         }
-        file.finish().map(drop)
+        file.finish_durably().map(drop)
     }
 
     /// Removes the file, if it exists.

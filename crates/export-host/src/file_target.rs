@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use export_core::Artifact;
 
+use crate::file_name::{name_room, shortened_name};
 use crate::part_file::PartFile;
 
 /// Where to write a file whose name is known from the start, or chosen when the download begins.
@@ -39,11 +40,13 @@ impl FileTarget {
     pub fn folder(path: impl Into<PathBuf>) -> Self {
         let folder = path.into();
         let parent = folder.clone();
-        Self::chosen(folder, move |artifact| Ok(parent.join(artifact.file_name())))
+        Self::chosen(folder, move |artifact| {
+            Ok(parent.join(shortened_name(artifact.file_name(), name_room(&parent))))
+        })
     }
 
     /// A file at the path that `choose` returns for the artifact. Until then its part is in
-    /// `folder`, which has to be on the same file system.
+    /// `folder`, which had better be on the same file system: it is copied otherwise.
     #[must_use]
     pub fn chosen(
         folder: impl Into<PathBuf>,

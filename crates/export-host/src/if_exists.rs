@@ -1,9 +1,10 @@
 //! What to do if the target of a file exists already.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::file_name::numbered;
 
 /// What to do if the target of a file exists already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -19,7 +20,7 @@ pub enum IfExists {
 }
 
 /// The last number to try.
-const LAST_NUMBER: u32 = 9_999;
+pub(crate) const LAST_NUMBER: u32 = 9_999;
 
 /// Renames a complete file to its target. Returns the name that it got.
 pub(crate) fn put_in_place(part: &Path, target: &Path, rule: IfExists) -> io::Result<PathBuf> {
@@ -39,23 +40,6 @@ pub(crate) fn put_in_place(part: &Path, target: &Path, rule: IfExists) -> io::Re
             Err(io::ErrorKind::AlreadyExists.into())
         }
     }
-}
-
-/// Inserts a number before the extension of a name; `.tar.gz` counts as one extension.
-///
-/// ```
-/// use std::path::Path;
-///
-/// let second = export_host::numbered(Path::new("out/report.tar.gz"), 2);
-/// assert_eq!(second, Path::new("out/report (2).tar.gz"));
-/// ```
-#[must_use]
-pub fn numbered(path: &Path, number: u32) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let stem = Path::new(&*name).file_stem().and_then(OsStr::to_str).unwrap_or(&name);
-    let stem = stem.strip_suffix(".tar").filter(|stem| !stem.is_empty()).unwrap_or(stem);
-    let extension = name.strip_prefix(stem).unwrap_or_default();
-    path.with_file_name(format!("{stem} ({number}){extension}"))
 }
 
 /// Moves a file to a name that does not exist. A hard link fails if the name exists, which a rename

@@ -15,6 +15,7 @@
 #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
 compile_error!("TLS needs the feature `aws-lc-rs` (the default) or `ring`");
 
+mod access;
 mod builder;
 mod ca_bundle;
 mod cert_recorder;
@@ -23,7 +24,10 @@ mod checkpoint_store;
 mod clock;
 mod credentials;
 mod export_error;
+mod fallback;
+mod file_name;
 mod file_target;
+mod folder_checks;
 mod hooks;
 mod host_port;
 mod if_exists;
@@ -49,11 +53,14 @@ pub use checkpoint_store::{CheckpointFolder, CheckpointStore};
 pub use clock::{Clock, timestamp, wall_clock};
 pub use credentials::Credentials;
 pub use export_error::ExportError;
+pub use fallback::Fallback;
+pub use file_name::{name_room, numbered, shortened_name};
 pub use file_target::FileTarget;
+pub use folder_checks::FolderChecks;
 pub use hooks::{Hooks, JobObserver};
 pub use host_port::host_and_port;
-pub use if_exists::{IfExists, numbered};
-pub use part_file::PartFile;
+pub use if_exists::IfExists;
+pub use part_file::{FinishedFile, PartFile};
 pub use peer_error::{
     UnexpectedTls, find_cause, is_closed_by_peer, root_cause, tls_alert, tls_verdict,
 };

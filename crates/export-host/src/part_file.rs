@@ -1,14 +1,20 @@
 //! A file that appears under its final name only when it is complete.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fs4::{FileExt, TryLockError};
-
-use crate::if_exists::{IfExists, put_in_place};
+use crate::access;
+use crate::fallback::Fallback;
+use crate::file_name::{cut, longest_name, numbered};
+#[cfg(target_os = "linux")]
+use crate::folder_checks::has_attribute;
+use crate::folder_checks::{
+    FolderChecks, FolderHandle, Lock, existing_folder, ignore_unsupported, is_unusable, try_lock,
+};
+use crate::if_exists::{IfExists, LAST_NUMBER, put_in_place};
 use crate::stable_hash::stable_hash;
 
 /// A download in progress.
@@ -20,6 +26,13 @@ use crate::stable_hash::stable_hash;
 ///
 /// The part is locked while it is open. [`open`](Self::open) waits for the lock, since a driver
 /// that dropped the handle may still have a write under way on another thread.
+///
+/// Only its owner may read the part. A new file gets the permissions that the umask and its folder
+/// give; one that replaces a file gets the mode, owner, group and POSIX access list of that file.
+///
+/// Where the file system cannot lock, or cannot replace a file because it is a mount point, the file
+/// is written without, and [`FinishedFile::fallbacks`] says so. [`check`](Self::check) finds most of
+/// them before an export is requested.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,6 +54,30 @@ pub struct PartFile {
     part: PathBuf,
     target: PathBuf,
     len: u64,
+    /// The permissions of a new file; `None` if only its owner may read it.
+    permissions: Option<Permissions>,
+    fallbacks: Vec<Fallback>,
+}
+
+/// A file that is complete.
+#[derive(Clone, Debug)]
+pub struct FinishedFile {
+    path: PathBuf,
+    fallbacks: Vec<Fallback>,
+}
+
+impl FinishedFile {
+    /// The path of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What could not be done for it as usual.
+    #[must_use]
+    pub fn fallbacks(&self) -> &[Fallback] {
+        &self.fallbacks
+    }
 }
 
 impl PartFile {
@@ -73,8 +110,11 @@ impl PartFile {
         let part = part_path(&target, operation)?;
         let give_up_at = Instant::now() + timeout;
         loop {
-            match Self::try_open(readers, &part, &target)? {
-                Some(file) => return Ok(file),
+            match Self::try_open(&part, &target)? {
+                Some(mut file) => {
+                    file.permissions = readers.permissions(&target)?;
+                    return Ok(file);
+                }
                 None if Instant::now() < give_up_at => thread::sleep(RETRY_LOCK_EVERY),
                 None => {
                     let text = format!("being written by another run: {}", part.display());
@@ -84,28 +124,50 @@ impl PartFile {
         }
     }
 
-    /// Checks whether [`open`](Self::open) would accept a target: before an export is requested,
-    /// rather than after it was waited for.
+    /// Checks whether a download to a target would work, before an export is requested: by doing in
+    /// its folder what the download does. Returns what could not be done as usual.
     ///
     /// # Errors
     ///
-    /// Fails as `open` does if the folder is missing or not writable, or if the target exists and
-    /// is not a regular file.
-    pub fn check(target: &Path) -> io::Result<()> {
-        let target = real_target(target)?;
-        let folder = folder_of(&target);
-        // A temporary file without a name leaves nothing behind, even if this process is killed.
-        let tried = tempfile::tempfile_in(folder);
-        tried.map(drop).map_err(|error| explain("cannot write in", folder, &error))
+    /// Fails as [`open`](Self::open) does, or if the target could neither be replaced nor
+    /// overwritten.
+    pub fn check(target: &Path) -> io::Result<Vec<Fallback>> {
+        Self::check_with(&FolderChecks::default(), target, IfExists::Replace)
     }
 
-    /// Checks the folder of a file whose name is not known yet.
+    /// Like [`check`](Self::check), for one of many files: each folder is checked once. The rule is
+    /// that of [`finish_unless`](Self::finish_unless).
     ///
     /// # Errors
     ///
-    /// Fails if it is missing, not a folder, or not writable.
-    pub fn check_folder(folder: &Path) -> io::Result<()> {
-        Self::check(&folder.join(UNNAMED))
+    /// Fails as `check` does.
+    pub fn check_with(
+        checks: &FolderChecks,
+        target: &Path,
+        rule: IfExists,
+    ) -> io::Result<Vec<Fallback>> {
+        let target = real_target(target)?;
+        let mut fallbacks = checks.check_short(folder_of(&target))?;
+        // These names are longer, and may be too long.
+        check_path(&part_path(&target, "")?)?;
+        if rule == IfExists::Rename {
+            check_path(&numbered(&target, LAST_NUMBER))?;
+        }
+        let Ok(found) = fs::metadata(&target) else { return Ok(fallbacks) };
+        if rule != IfExists::Replace {
+            return Ok(fallbacks);
+        }
+        let fail = |error: io::Error| explain("cannot write", &target, &error);
+        if is_replaceable(&target, &found) {
+            let keep = |error| explain("cannot keep the permissions of", &target, &error);
+            if !access::can_keep(folder_of(&target), &target).map_err(keep)? {
+                fallbacks.push(Fallback::LessAccess(target));
+            }
+        } else {
+            OpenOptions::new().write(true).open(&target).map_err(fail)?;
+            fallbacks.push(Fallback::InPlace(target));
+        }
+        Ok(fallbacks)
     }
 
     /// Like [`open`](Self::open), for a file in a folder whose name is not known yet:
@@ -118,7 +180,7 @@ impl PartFile {
         Self::open(&folder.join(UNNAMED), operation, timeout)
     }
 
-    fn try_open(readers: Readers, part: &Path, target: &Path) -> io::Result<Option<Self>> {
+    fn try_open(part: &Path, target: &Path) -> io::Result<Option<Self>> {
         let fail = |error| explain("cannot write", part, &error);
         if fs::symlink_metadata(part).is_ok_and(|found| !found.is_file()) {
             let text = format!("exists and is not a regular file: {}", part.display());
@@ -126,20 +188,23 @@ impl PartFile {
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        readers.restrict(&mut options);
-        let file = options.open(part);
-        let mut file = file.map_err(fail)?;
-        match FileExt::try_lock(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(explain("cannot lock", part, &error)),
-        }
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(part).map_err(fail)?;
+        let lock = try_lock(&file).map_err(|error| explain("cannot lock", part, &error))?;
+        let fallbacks = match lock {
+            Lock::Acquired => Vec::new(),
+            Lock::Held => return Ok(None),
+            Lock::Unsupported => vec![Fallback::NoLocks(folder_of(target).into())],
+        };
         // The former holder of the lock may have renamed the file in the meantime.
         if !is_at(&file, part) {
             return Ok(None);
         }
+        access::restrict(&file);
         let len = file.seek(SeekFrom::End(0)).map_err(fail)?;
-        Ok(Some(Self { file, part: part.into(), target: target.into(), len }))
+        let (part, target) = (part.into(), target.into());
+        Ok(Some(Self { file, part, target, len, permissions: None, fallbacks }))
     }
 
     /// The length of the part. The bytes may not have reached the disk yet.
@@ -205,8 +270,7 @@ impl PartFile {
     ///
     /// Fails if the disk does.
     pub fn sync(&mut self) -> io::Result<u64> {
-        self.file
-            .sync_data()
+        ignore_unsupported(self.file.sync_data())
             .map_err(|error| explain("cannot write to disk", &self.part, &error))?;
         Ok(self.len)
     }
@@ -218,6 +282,9 @@ impl PartFile {
     /// Fails as [`open`](Self::open) does if it cannot be replaced.
     pub fn retarget(&mut self, target: &Path) -> io::Result<()> {
         self.target = real_target(target)?;
+        if self.permissions.is_some() {
+            self.permissions = Readers::Umask.permissions(&self.target)?;
+        }
         Ok(())
     }
 
@@ -229,23 +296,116 @@ impl PartFile {
     ///
     /// Fails if the disk does, or if the target is a folder by now. The part is kept then.
     pub fn finish(self) -> io::Result<PathBuf> {
-        self.finish_unless(IfExists::Replace)
+        self.finish_unless(IfExists::Replace).map(|finished| finished.path)
     }
 
-    /// Like [`finish`](Self::finish), with a rule for an existing target. Returns the name that the
-    /// file got.
+    /// Like [`finish`](Self::finish), with a rule for an existing target. Returns the file with the
+    /// name that it got.
     ///
     /// # Errors
     ///
     /// Fails as `finish` does, and, with [`io::ErrorKind::AlreadyExists`], if the target exists and
     /// the rule is to [`Refuse`](IfExists::Refuse). The part is kept then.
-    pub fn finish_unless(mut self, rule: IfExists) -> io::Result<PathBuf> {
+    pub fn finish_unless(mut self, rule: IfExists) -> io::Result<FinishedFile> {
         self.sync()?;
-        let placed = put_in_place(&self.part, &self.target, rule);
-        let placed = placed
-            .map_err(|error| explain("cannot rename the part file to", &self.target, &error))?;
-        sync_folder_of(&placed)?;
-        Ok(placed)
+        let folder = folder_of(&self.target).to_owned();
+        let folder = FolderHandle::open(&folder);
+        let path = self.place(rule)?;
+        let Self { mut fallbacks, .. } = self;
+        fallbacks.extend(folder.sync());
+        Ok(FinishedFile { path, fallbacks })
+    }
+
+    /// Like [`finish`](Self::finish), for a file that has to be durable.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `finish` does, and if the folder cannot be synced, although it can be on its file
+    /// system.
+    pub(crate) fn finish_durably(self) -> io::Result<PathBuf> {
+        let FinishedFile { path, fallbacks } = self.finish_unless(IfExists::Replace)?;
+        let not_synced = fallbacks.iter().find(|found| matches!(found, Fallback::NotSynced(..)));
+        not_synced.map_or(Ok(path), |fallback| Err(io::Error::other(fallback.to_string())))
+    }
+
+    /// Lets others read the part, as they may read the file that it becomes.
+    fn set_access(&mut self, rule: IfExists) -> io::Result<()> {
+        let Some(permissions) = &self.permissions else { return Ok(()) };
+        let is_set = if rule == IfExists::Replace && self.target.is_file() {
+            access::keep(&self.file, &self.target)
+                .map_err(|error| explain("cannot keep the permissions of", &self.target, &error))?
+        } else {
+            access::allow(&self.file, permissions)
+        };
+        let less = Fallback::LessAccess(self.target.clone());
+        if !is_set && !self.fallbacks.contains(&less) {
+            self.fallbacks.push(less);
+        }
+        Ok(())
+    }
+
+    /// Renames the part to the target, or does what has the same result. Returns the name that the
+    /// file got.
+    fn place(&mut self, rule: IfExists) -> io::Result<PathBuf> {
+        self.set_access(rule)?;
+        let mut placed = put_in_place(&self.part, &self.target, rule);
+        let is_elsewhere = folder_of(&self.part) != folder_of(&self.target);
+        if is_elsewhere && placed.as_ref().is_err_and(is_other_device) {
+            self.move_beside_target()
+                .map_err(|error| explain("cannot copy the part file to", &self.target, &error))?;
+            self.set_access(rule)?;
+            placed = put_in_place(&self.part, &self.target, rule);
+        }
+        let error = match placed {
+            Ok(path) => return Ok(path),
+            Err(error) => error,
+        };
+        if rule == IfExists::Replace && self.target.is_file() && is_in_place(&error) {
+            let target = OpenOptions::new().write(true).open(&self.target);
+            if let Ok(target) = target {
+                return self
+                    .overwrite(target)
+                    .map_err(|error| explain("cannot write", &self.target, &error));
+            }
+        }
+        Err(explain("cannot rename the part file to", &self.target, &error))
+    }
+
+    /// Copies the part to the folder of its target, which is on another file system.
+    fn move_beside_target(&mut self) -> io::Result<()> {
+        let name = self.part.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let beside = folder_of(&self.target).join(name);
+        let copy = Self::try_open(&beside, &self.target)?.ok_or(io::ErrorKind::WouldBlock)?;
+        let Self { file: mut to, .. } = copy;
+        let copied = self.file.seek(SeekFrom::Start(0)).and_then(|_| {
+            to.set_len(0)?;
+            to.seek(SeekFrom::Start(0))?;
+            io::copy(&mut self.file, &mut to)?;
+            ignore_unsupported(to.sync_data())
+        });
+        if let Err(error) = copied {
+            let _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        // A part that stays is hidden, and replaced by the next download of the same operation.
+        let _ = fs::remove_file(&self.part);
+        (self.file, self.part) = (to, beside);
+        Ok(())
+    }
+
+    /// Overwrites the target, which could not be replaced. The part is kept until all of it is
+    /// written.
+    fn overwrite(&mut self, mut target: File) -> io::Result<PathBuf> {
+        self.file.seek(SeekFrom::Start(0))?;
+        io::copy(&mut self.file, &mut target)?;
+        target.set_len(self.len)?;
+        ignore_unsupported(target.sync_all())?;
+        // A part that stays is hidden, and replaced by the next download of the same operation.
+        let _ = fs::remove_file(&self.part);
+        // The file has kept its owner.
+        self.fallbacks.retain(|fallback| !matches!(fallback, Fallback::LessAccess(_)));
+        self.fallbacks.push(Fallback::InPlace(self.target.clone()));
+        Ok(self.target.clone())
     }
 
     /// Removes the part.
@@ -261,24 +421,22 @@ impl PartFile {
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug)]
 enum Readers {
-    /// As the umask says.
+    /// As the umask and the folder say.
     Umask,
     /// Only its owner.
     Owner,
 }
 
 impl Readers {
-    #[cfg(unix)]
-    fn restrict(self, options: &mut OpenOptions) {
-        use std::os::unix::fs::OpenOptionsExt;
-        if let Self::Owner = self {
-            options.mode(0o600);
+    /// The permissions of a new file at this path, unless only its owner may read it.
+    fn permissions(self, target: &Path) -> io::Result<Option<Permissions>> {
+        let folder = folder_of(target);
+        match self {
+            Self::Umask => access::of_new_file(folder)
+                .map_err(|error| explain("cannot write in", folder, &error)),
+            Self::Owner => Ok(None),
         }
     }
-
-    /// Other systems have no modes: a file inherits the permissions of its folder.
-    #[cfg(not(unix))]
-    fn restrict(self, _options: &mut OpenOptions) {}
 }
 
 /// The name of a file until its real name is known.
@@ -287,22 +445,9 @@ const UNNAMED: &str = "unnamed-export";
 /// The time between two attempts to lock a part.
 const RETRY_LOCK_EVERY: Duration = Duration::from_millis(20);
 
-/// The longest file name that common file systems allow, in **bytes**.
-const LONGEST_NAME: usize = 255;
-
 /// The folder of a path; `.` if the path is only a name.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
-}
-
-/// Makes a rename in this folder durable. Windows has no call for that and does not need one.
-fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = folder_of(path);
-    if cfg!(unix) {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|error| explain("cannot write to disk", folder, &error))?;
-    }
-    Ok(())
 }
 
 /// Adds the operation and the path to the text of an error.
@@ -319,14 +464,7 @@ fn real_target(target: &Path) -> io::Result<PathBuf> {
         return refuse(io::ErrorKind::InvalidInput, "not a file name", target);
     }
     let folder = folder_of(target);
-    match fs::metadata(folder) {
-        Ok(found) if found.is_dir() => {}
-        Ok(_) => return refuse(io::ErrorKind::NotADirectory, "not a folder", folder),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return refuse(error.kind(), "no such folder", folder);
-        }
-        Err(error) => return Err(explain("cannot write in", folder, &error)),
-    }
+    existing_folder(folder)?;
     match fs::metadata(target) {
         Ok(found) if found.is_dir() => refuse(io::ErrorKind::IsADirectory, "is a folder", target),
         Ok(found) if !found.is_file() => {
@@ -345,14 +483,65 @@ fn real_target(target: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// Checks that a path is not too long.
+fn check_path(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if is_unusable(&error) => Err(explain("cannot write", path, &error)),
+        _ => Ok(()),
+    }
+}
+
 /// `.NAME.<hash>.part`, where NAME is shortened if the whole would be too long.
 fn part_path(target: &Path, operation: &str) -> io::Result<PathBuf> {
     let suffix = format!(".{:016x}.part", stable_hash(operation));
     let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let room = LONGEST_NAME - suffix.len() - ".".len();
-    let end = (0..=room.min(name.len())).rev().find(|&end| name.is_char_boundary(end));
-    let name = name.get(..end.unwrap_or(0)).unwrap_or_default();
-    Ok(folder_of(target).join(format!(".{name}{suffix}")))
+    let folder = folder_of(target);
+    let name = cut(&name, longest_name(folder).saturating_sub(suffix.len() + ".".len()));
+    Ok(folder.join(format!(".{name}{suffix}")))
+}
+
+/// Whether a file can be replaced by a rename, as far as this can be known before. Its folder is
+/// writable.
+#[cfg(unix)]
+fn is_replaceable(target: &Path, found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    const STICKY: u32 = 0o1000;
+    let Ok(folder) = fs::metadata(folder_of(target)) else { return true };
+    let user = rustix::process::geteuid();
+    let owns = |found: &fs::Metadata| user.is_root() || found.uid() == user.as_raw();
+    let is_owners_only = folder.mode() & STICKY != 0 && !owns(found) && !owns(&folder);
+    !is_owners_only && !is_pinned(target)
+}
+
+#[cfg(not(unix))]
+const fn is_replaceable(_target: &Path, _found: &fs::Metadata) -> bool {
+    true
+}
+
+/// Whether a file is a mount point, immutable or append-only. Where this is not known, the rename
+/// fails.
+#[cfg(target_os = "linux")]
+fn is_pinned(target: &Path) -> bool {
+    use rustix::fs::StatxAttributes;
+
+    let pinned = StatxAttributes::MOUNT_ROOT | StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    has_attribute(target, pinned)
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+const fn is_pinned(_target: &Path) -> bool {
+    false
+}
+
+/// Whether a rename failed because its target is a mount point or may not be replaced.
+fn is_in_place(error: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::ResourceBusy, io::ErrorKind::PermissionDenied];
+    kinds.contains(&error.kind()) || is_other_device(error)
+}
+
+fn is_other_device(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::CrossesDevices
 }
 
 /// Whether `path` still leads to this open file.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use export_core::workiva::ExportSpec;
 use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
-use export_host::{ExportError, Hooks, PartFile, Status, Submitted, Until};
+use export_host::{ExportError, Fallback, FolderChecks, Hooks, PartFile, Status, Submitted, Until};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::checkpoints::CheckpointWriter;
@@ -76,6 +76,9 @@ impl Export {
     ///
     /// Fails if the export does, or if the file cannot be written. A target that cannot be written,
     /// because its folder is missing, for example, is an error before the export is requested.
+    ///
+    /// [`FileSink::fallbacks`] says what a file system could not do as usual; see
+    /// [`to_sink`](Self::to_sink).
     pub async fn to_file(self, path: impl AsRef<Path>) -> Result<Artifact, ExportError> {
         let target = path.as_ref().to_owned();
         let checked = spawn_blocking(move || PartFile::check(&target)).await;
@@ -96,7 +99,7 @@ impl Export {
     ) -> Result<(PathBuf, Artifact), ExportError> {
         let mut sink = FileSink::to_folder(folder.as_ref());
         let target = folder.as_ref().to_owned();
-        let checked = spawn_blocking(move || PartFile::check_folder(&target)).await;
+        let checked = spawn_blocking(move || FolderChecks::default().check(&target)).await;
         let artifact = self.with_checked_target(checked).into_file_sink(&mut sink).await?;
         let path = sink.finished().map(PathBuf::from);
         Ok((path.unwrap_or_else(|| folder.as_ref().join(artifact.file_name())), artifact))
@@ -180,7 +183,10 @@ impl Export {
     }
 
     /// Ends the job before its first request if its target cannot be written.
-    fn with_checked_target(mut self, checked: Result<io::Result<()>, JoinError>) -> Self {
+    fn with_checked_target(
+        mut self,
+        checked: Result<io::Result<Vec<Fallback>>, JoinError>,
+    ) -> Self {
         let checked = checked.map_err(io::Error::other).and_then(|checked| checked);
         if let (Ok(job), Err(error)) = (&mut self.job, checked) {
             job.stop(Failure::new(FailureKind::Sink).with_source(error));

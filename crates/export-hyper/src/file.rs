@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use export_core::Artifact;
-use export_host::{FileTarget, IfExists, PartFile};
+use export_host::{Fallback, FileTarget, FinishedFile, IfExists, PartFile};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::sink::Sink;
@@ -26,7 +26,7 @@ pub struct FileSink {
     part: Part,
     pending: Vec<Bytes>,
     pending_bytes: usize,
-    finished: Option<PathBuf>,
+    finished: Option<FinishedFile>,
 }
 
 #[derive(Debug)]
@@ -52,7 +52,8 @@ impl FileSink {
     }
 
     /// A file at the path that `choose` returns for the artifact when its download starts. Until
-    /// then its part is in `folder`, which has to be on the same file system. `choose` may block;
+    /// then its part is in `folder`, which had better be on the same file system: it is copied
+    /// otherwise. `choose` may block;
     /// if it fails, so does the export.
     pub fn to_chosen(
         folder: impl Into<PathBuf>,
@@ -71,7 +72,13 @@ impl FileSink {
     /// The path of the file, once it is complete.
     #[must_use]
     pub fn finished(&self) -> Option<&Path> {
-        self.finished.as_deref()
+        self.finished.as_ref().map(FinishedFile::path)
+    }
+
+    /// What could not be done for the file as usual, once it is complete: a line for a log each.
+    #[must_use]
+    pub fn fallbacks(&self) -> &[Fallback] {
+        self.finished.as_ref().map_or(&[], FinishedFile::fallbacks)
     }
 
     /// The path of the part while it is open and no write is under way, such as after

@@ -148,8 +148,9 @@ pub use export_core::{
 };
 pub use export_host::CheckpointStore as BlockingCheckpointStore;
 pub use export_host::{
-    BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, Finished,
-    IfExists, ProxyError, ProxyRules, ProxySettings, Status, Submitted, TlsError, TlsOptions,
+    BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, Fallback,
+    Finished, IfExists, ProxyError, ProxyRules, ProxySettings, Status, Submitted, TlsError,
+    TlsOptions,
 };
 pub use exports::Exports;
 pub use file::FileSink;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use export_core::workiva::ExportSpec;
 use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
-use export_host::{ExportError, Hooks, JobObserver, PartFile, Status, Submitted, Until};
+use export_host::{
+    ExportError, Fallback, FolderChecks, Hooks, JobObserver, PartFile, Status, Submitted, Until,
+};
 
 use crate::checkpoint_writer::CheckpointWriter;
 use crate::client::ClientInner;
@@ -82,6 +84,9 @@ impl Export {
     ///
     /// Fails if the export does, or if the file cannot be written. A target that cannot be written,
     /// because its folder is missing, for example, is an error before the export is requested.
+    ///
+    /// [`FileSink::fallbacks`] says what a file system could not do as usual; see
+    /// [`to_sink`](Self::to_sink).
     pub fn to_file(self, path: impl AsRef<Path>) -> Result<Artifact, ExportError> {
         let checked = PartFile::check(path.as_ref());
         self.with_checked_target(checked).into_file_sink(&mut FileSink::to_file(path.as_ref()))
@@ -95,7 +100,7 @@ impl Export {
     /// Fails if the export does, or if the file cannot be written.
     pub fn to_dir(self, folder: impl AsRef<Path>) -> Result<(PathBuf, Artifact), ExportError> {
         let mut sink = FileSink::to_folder(folder.as_ref());
-        let checked = PartFile::check_folder(folder.as_ref());
+        let checked = FolderChecks::default().check(folder.as_ref());
         let artifact = self.with_checked_target(checked).into_file_sink(&mut sink)?;
         let path = sink.finished().map(PathBuf::from);
         Ok((path.unwrap_or_else(|| folder.as_ref().join(artifact.file_name())), artifact))
@@ -186,7 +191,7 @@ impl Export {
     }
 
     /// Ends the job before its first request if its target cannot be written.
-    fn with_checked_target(mut self, checked: io::Result<()>) -> Self {
+    fn with_checked_target(mut self, checked: io::Result<Vec<Fallback>>) -> Self {
         if let (Ok(job), Err(error)) = (&mut self.job, checked) {
             job.stop(Failure::new(FailureKind::Sink).with_source(error));
         }

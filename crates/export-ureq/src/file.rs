@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use export_core::Artifact;
-use export_host::{FileTarget, IfExists, PartFile};
+use export_host::{Fallback, FileTarget, FinishedFile, IfExists, PartFile};
 
 use crate::sink::Sink;
 
@@ -20,7 +20,7 @@ pub struct FileSink {
     target: FileTarget,
     rule: IfExists,
     part: Option<PartFile>,
-    finished: Option<PathBuf>,
+    finished: Option<FinishedFile>,
 }
 
 impl FileSink {
@@ -35,7 +35,8 @@ impl FileSink {
     }
 
     /// A file at the path that `choose` returns for the artifact when its download starts. Until
-    /// then its part is in `folder`, which has to be on the same file system. If `choose` fails, so
+    /// then its part is in `folder`, which had better be on the same file system: it is copied
+    /// otherwise. If `choose` fails, so
     /// does the export.
     pub fn to_chosen(
         folder: impl Into<PathBuf>,
@@ -54,7 +55,13 @@ impl FileSink {
     /// The path of the file, once it is complete.
     #[must_use]
     pub fn finished(&self) -> Option<&Path> {
-        self.finished.as_deref()
+        self.finished.as_ref().map(FinishedFile::path)
+    }
+
+    /// What could not be done for the file as usual, once it is complete: a line for a log each.
+    #[must_use]
+    pub fn fallbacks(&self) -> &[Fallback] {
+        self.finished.as_ref().map_or(&[], FinishedFile::fallbacks)
     }
 
     /// Removes the part, if there is one, for an export that will not be resumed.

@@ -167,8 +167,8 @@ pub use export_core::{
 };
 pub use export_host::{
     BuildError, CaBundle, CheckpointFolder, CheckpointStore, ClientBuilder, Credentials,
-    ExportError, Finished, IfExists, ProxyError, ProxySettings, Status, Submitted, TlsError,
-    TlsOptions,
+    ExportError, Fallback, Finished, IfExists, ProxyError, ProxySettings, Status, Submitted,
+    TlsError, TlsOptions,
 };
 pub use exports::Exports;
 pub use file::FileSink;

@@ -176,7 +176,7 @@ fn read(file: &Path) -> Result<Receipt, Problem> {
 }
 
 /// The path of the receipt of a file.
-fn path_of(file: &Path) -> PathBuf {
+pub(crate) fn path_of(file: &Path) -> PathBuf {
     let mut path = OsString::from(file);
     path.push(ENDING);
     path.into()

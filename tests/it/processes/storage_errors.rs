@@ -67,6 +67,7 @@ fn unusable_checkpoint_folder_sends_nothing() {
             fixture.check_old_file();
             errors += &format!("{what}\n    {error}\n");
         };
+        // The target, which is on the same disk, is checked first.
         add("full", fixture.run_and_fail(fixture.command_with(with_file_size_limit(0))));
         fs::remove_dir(&checkpoints).unwrap();
         add("missing", fixture.run_and_fail(fixture.command()));

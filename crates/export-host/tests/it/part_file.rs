@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use export_host::{IfExists, PartFile, numbered};
+use export_host::{FolderChecks, IfExists, PartFile, name_room, numbered, shortened_name};
 
 const OPERATION: &str = "https://api.example.com/operations/1";
 
@@ -166,7 +166,8 @@ fn unwritable_targets_are_named() {
 #[test]
 fn check_refuses_what_open_would() {
     let folder = tempfile::tempdir().unwrap();
-    let check = |target: &Path| PartFile::check(target).map_err(|error| error.to_string());
+    let check =
+        |target: &Path| PartFile::check(target).map(drop).map_err(|error| error.to_string());
     assert_eq!(check(&folder.path().join("f")), Ok(()));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     let file = folder.path().join("file");
@@ -179,6 +180,62 @@ fn check_refuses_what_open_would() {
     let expected = format!("cannot write: {}: ", long.display());
     assert!(check(&long).is_err_and(|error| error.starts_with(&expected)));
     assert_eq!(fs::read(&file).unwrap(), b"old");
+}
+
+#[test]
+fn checks_leave_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let checks = FolderChecks::default();
+    for _ in 0..2 {
+        assert_eq!(checks.check(folder.path()).unwrap(), []);
+        assert_eq!(
+            PartFile::check_with(&checks, &folder.path().join("f"), IfExists::Rename).unwrap(),
+            []
+        );
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let long = folder.path().join("n".repeat(250));
+    assert!(PartFile::check_with(&checks, &long, IfExists::Replace).is_ok());
+    assert!(PartFile::check_with(&checks, &long, IfExists::Rename).is_err());
+    assert_eq!(checks.check(&folder.path().join("g")).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_path_that_is_too_long_for_its_part_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let mut folder = root.path().to_owned();
+    // Paths have at most 4,095 bytes on Linux, and fewer elsewhere.
+    while fs::create_dir(folder.join("f".repeat(50))).is_ok() {
+        folder.push("f".repeat(50));
+    }
+    folder.pop();
+    let checks = FolderChecks::default();
+    assert!(checks.check(&folder).is_err());
+    assert_eq!(checks.check(root.path()).unwrap(), []);
+    // The longest name of a target here; its part has a longer one.
+    let fits = |length: &usize| {
+        let found = fs::symlink_metadata(folder.join("n".repeat(*length)));
+        found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    };
+    let longest = (50..200).take_while(fits).last().unwrap();
+    assert!(PartFile::check(&folder.join("n".repeat(longest))).is_err());
+    assert_eq!(PartFile::check(&folder.join("n".repeat(20))).unwrap(), []);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[test]
+fn names_are_shortened_before_their_extension() {
+    let long = "Größenordnung ".repeat(20) + ".tar.gz";
+    for max in [143, 144, 145, 200] {
+        let name = shortened_name(&long, max);
+        assert!(name.len() <= max && name.len() > max - 4, "{name}");
+        assert!(name.ends_with(".tar.gz"), "{name}");
+    }
+    assert_eq!(shortened_name("a.pdf", 5), "a.pdf");
+    assert_eq!(shortened_name("abc.pdf", 4), "abc.");
+    assert_eq!(shortened_name(&("a.".to_owned() + &"b".repeat(300)), 20).len(), 20);
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(name_room(folder.path()), name_room(&folder.path().join("missing")));
 }
 
 #[test]
@@ -206,9 +263,17 @@ fn discard_leaves_the_target() {
 
 #[cfg(unix)]
 mod on_unix {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
     use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
 
     #[test]
     fn device_is_not_replaced() {
@@ -224,8 +289,150 @@ mod on_unix {
         fs::write(&plain, "").unwrap();
         let target = folder.path().join("f");
         open(&target).finish().unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&target), mode(&plain));
+    }
+
+    #[test]
+    fn mode_of_a_replaced_file_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("f");
+        for expected in [0o600, 0o640, 0o444, 0o666, 0o200] {
+            let mut part = open(&folder.path().join("unnamed"));
+            fs::write(&target, "old").unwrap();
+            set_mode(&target, expected);
+            assert_eq!(PartFile::check(&target).unwrap(), []);
+            part.retarget(&target).unwrap();
+            part.write_all(b"new").unwrap();
+            assert_eq!(mode(part.part()), 0o600);
+            let finished = part.finish_unless(IfExists::Replace).unwrap();
+            assert_eq!(finished.fallbacks(), []);
+            assert_eq!(mode(&target), expected, "{expected:o}");
+            fs::remove_file(&target).unwrap();
+        }
+    }
+
+    #[test]
+    fn part_of_another_release_is_restricted() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("f");
+        let path = open(&target).part().to_owned();
+        set_mode(&path, 0o644);
+        let part = open(&target);
+        assert_eq!(mode(part.part()), 0o600);
+    }
+
+    #[test]
+    fn name_beside_a_private_file_is_not_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, plain) = (folder.path().join("f"), folder.path().join("plain"));
+        fs::write(&target, "old").unwrap();
+        fs::write(&plain, "").unwrap();
+        set_mode(&target, 0o600);
+        let finished = open(&target).finish_unless(IfExists::Rename).unwrap();
+        assert_eq!(mode(finished.path()), mode(&plain));
+    }
+
+    #[test]
+    fn owner_of_a_replaced_file_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("f");
+        fs::write(&target, "old").unwrap();
+        set_mode(&target, 0o640);
+        if let Err(error) = chown(&target, Some(12_345), Some(12_346)) {
+            return println!("skipped, since only root may give a file away: {error}");
+        }
+        assert_eq!(PartFile::check(&target).unwrap(), []);
+        open(&target).finish().unwrap();
+        let found = fs::metadata(&target).unwrap();
+        assert_eq!((found.uid(), found.gid(), mode(&target)), (12_345, 12_346, 0o640));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn access_list_of_a_replaced_file_is_kept() {
+        use rustix::fs::{XattrFlags, getxattr, setxattr};
+
+        const ACL: &str = "system.posix_acl_access";
+        // The format of Linux: a version, and for each entry a tag, permissions and an id.
+        let entry = |tag: u16, permissions: u16, id: u32| {
+            [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
+        };
+        let none = u32::MAX;
+        let acl = [
+            2_u32.to_le_bytes().to_vec(),
+            entry(0x01, 6, none),
+            entry(0x02, 0, 12_345),
+            entry(0x04, 4, none),
+            entry(0x10, 4, none),
+            entry(0x20, 4, none),
+        ]
+        .concat();
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("f");
+        fs::write(&target, "old").unwrap();
+        if let Err(error) = setxattr(&target, ACL, &acl, XattrFlags::empty()) {
+            return println!("skipped, since this file system has no access lists: {error}");
+        }
+        let acl_of = |path: &Path| {
+            let mut found = vec![0; 1_024];
+            let length = getxattr(path, ACL, &mut found[..]).unwrap_or(0);
+            found.truncate(length);
+            found
+        };
+        assert_eq!(PartFile::check(&target).unwrap(), []);
+        open(&target).finish().unwrap();
+        assert_eq!(acl_of(&target), acl);
+
+        // A file without a list gets none from its folder.
+        let plain = folder.path().join("plain");
+        fs::write(&plain, "old").unwrap();
+        set_mode(&plain, 0o640);
+        setxattr(folder.path(), "system.posix_acl_default", &acl, XattrFlags::empty()).unwrap();
+        open(&plain).finish().unwrap();
+        assert_eq!((acl_of(&plain).len(), mode(&plain)), (0, 0o640));
+        // A new file does.
+        let (new, expected) = (folder.path().join("new"), folder.path().join("expected"));
+        open(&new).finish().unwrap();
+        fs::write(&expected, "").unwrap();
+        assert_eq!((acl_of(&new), mode(&new)), (acl_of(&expected), mode(&expected)));
+        assert!(!acl_of(&new).is_empty());
+    }
+
+    #[test]
+    fn file_on_another_file_system_is_copied_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = match tempfile::tempdir_in("/dev/shm") {
+            Ok(other) => other,
+            Err(error) => return println!("skipped, since there is no /dev/shm: {error}"),
+        };
+        let device = |path: &Path| fs::metadata(path).unwrap().dev();
+        if device(folder.path()) == device(other.path()) {
+            return println!("skipped, since both folders are on one file system");
+        }
+        for (name, rule) in
+            [("a", IfExists::Replace), ("b", IfExists::Rename), ("c", IfExists::Refuse)]
+        {
+            let mut part = open(&folder.path().join("unnamed"));
+            part.write_all(b"content").unwrap();
+            let target = other.path().join(name);
+            if rule == IfExists::Replace {
+                fs::write(&target, "old").unwrap();
+                // Only root may do this.
+                let _ = chown(&target, Some(12_345), Some(12_346));
+                set_mode(&target, 0o640);
+            }
+            let access = |path: &Path| {
+                fs::metadata(path).map(|found| (found.uid(), found.gid(), found.mode())).ok()
+            };
+            let expected = access(&target);
+            part.retarget(&target).unwrap();
+            let finished = part.finish_unless(rule).unwrap();
+            assert_eq!(access(&target).filter(|_| expected.is_some()), expected);
+            assert_eq!((finished.path(), finished.fallbacks()), (target.as_path(), &[][..]));
+            assert_eq!(fs::read(&target).unwrap(), b"content");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(other.path()).unwrap().count(), 3);
     }
 
     #[test]
@@ -292,7 +499,7 @@ fn existing_file_is_kept_by_rule() {
     let finish = |rule| {
         let mut part = open(&target);
         part.write_all(b"new").unwrap();
-        part.finish_unless(rule)
+        part.finish_unless(rule).map(|finished| finished.path().to_owned())
     };
     let second = numbered(&target, 2);
     assert_eq!(second.file_name().unwrap(), "report (2).tar.gz");
@@ -306,7 +513,7 @@ fn existing_file_is_kept_by_rule() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     let mut part = open(&target);
     part.cut(0).unwrap();
-    assert_eq!(part.finish_unless(IfExists::Replace).unwrap(), target);
+    assert_eq!(part.finish_unless(IfExists::Replace).unwrap().path(), target);
     assert_eq!(fs::read(&target).unwrap(), b"");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }
@@ -319,7 +526,7 @@ fn free_name_is_used_under_every_rule() {
         let target = folder.path().join(name);
         let mut part = open(&target);
         part.write_all(b"x").unwrap();
-        assert_eq!(part.finish_unless(rule).unwrap(), target);
+        assert_eq!(part.finish_unless(rule).unwrap().path(), target);
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }

@@ -65,6 +65,28 @@ async fn to_dir_makes_the_service_name_safe() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn replaced_file_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let server = service(|_, _| whole());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.pdf");
+    for to_folder in [false, true] {
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let export = client(&server).export(spec());
+        if to_folder {
+            export.to_dir(folder.path()).await.unwrap();
+        } else {
+            export.to_file(&path).await.unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), FILE);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+}
+
 #[tokio::test]
 async fn submitted_export_resumes_from_its_checkpoint() {
     let server = service(|_, _| whole());

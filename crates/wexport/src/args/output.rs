@@ -20,8 +20,9 @@ pub(crate) struct OutputArgs {
 
     /// replace, skip, rename or error [default: replace]
     ///
-    /// What to do if the file exists: replace it in one step when the new file is complete; skip
-    /// the export; rename the new file, for example to `report (2).pdf`; or fail with an error.
+    /// What to do if the file exists: replace it in one step when the new file is complete, which
+    /// gets its owner and permissions; skip the export; rename the new file, for example to `report
+    /// (2).pdf`; or fail with an error.
     #[arg(long, value_name = "RULE", value_enum, help_heading = None)]
     #[arg(hide_possible_values = true)]
     pub(crate) if_exists: Option<IfExistsArg>,

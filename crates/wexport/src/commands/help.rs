@@ -47,7 +47,8 @@ fn templates() -> String {
     }
     text.push_str(
         "\nFolders are created as needed. Values are changed to file names that are valid\n\
-         on every system. {{ and }} are literal braces. For example:\n\n  \
+         on every system. Values that the service chooses are shortened if the file name\n\
+         would be too long. {{ and }} are literal braces. For example:\n\n  \
          -o 'reports/{date}/{id}-{name}.{ext}'\n",
     );
     text

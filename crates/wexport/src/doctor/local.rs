@@ -1,12 +1,13 @@
 //! Settings, and the checks that need no network: config file, state folder, credentials.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
+use export_host::FolderChecks;
 use export_hyper::ProxySettings;
 
 use super::{Checks, SettingValue};
-use crate::problem::Problem;
+use crate::problem::{Exit, Problem};
 use crate::settings::{CredentialSource, LoadedCredentials, Service, Settings, Sourced};
 use crate::state::StateDir;
 
@@ -132,8 +133,18 @@ pub(super) fn check_state(settings: &Settings, checks: &mut Checks<'_>) {
         Ok(state) => state.jobs_folder(),
         Err(problem) => return checks.failed("state", &problem),
     };
-    let written = tempfile::tempfile_in(&jobs).and_then(|mut file| file.write_all(b"x"));
-    match written.and_then(|()| is_private(&jobs)) {
+    // The files of jobs are written as those of exports are.
+    let fallbacks = match FolderChecks::default().check(&jobs) {
+        Ok(fallbacks) => fallbacks,
+        Err(error) => {
+            let problem = Problem::new(Exit::Local, error.to_string()).advise(OTHER_FOLDER);
+            return checks.failed("state", &problem);
+        }
+    };
+    if let Some(fallback) = fallbacks.first() {
+        return checks.warning("state", fallback.to_string(), OTHER_FOLDER);
+    }
+    match is_private(&jobs) {
         Ok(true) => checks.ok("state", format!("{} is writable and private", folder.display())),
         Ok(false) => checks.warning(
             "state",
@@ -141,12 +152,13 @@ pub(super) fn check_state(settings: &Settings, checks: &mut Checks<'_>) {
             &format!("run: chmod 700 {}", jobs.display()),
         ),
         Err(error) => {
-            let message = format!("cannot write to {}", jobs.display());
-            let advice = "choose another folder with --state or WEXPORT_STATE_DIR";
-            checks.failed("state", &Problem::local(message, &error).advise(advice));
+            let message = format!("cannot look at {}", jobs.display());
+            checks.failed("state", &Problem::local(message, &error).advise(OTHER_FOLDER));
         }
     }
 }
+
+const OTHER_FOLDER: &str = "choose another folder with --state or WEXPORT_STATE_DIR";
 
 #[cfg(unix)]
 fn is_private(folder: &Path) -> io::Result<bool> {

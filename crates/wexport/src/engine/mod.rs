@@ -50,7 +50,7 @@ pub(crate) async fn run(
     reporter: &Arc<Reporter>,
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
-    let outputs = Outputs::new(&settings);
+    let outputs = outputs(&settings, reporter);
     let began = clock::now();
     let description = |source, options| RunDescription {
         began,
@@ -114,7 +114,7 @@ pub(crate) async fn resume(
     reporter: &Arc<Reporter>,
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
-    let outputs = Outputs::new(&settings);
+    let outputs = outputs(&settings, reporter);
     if let Some(path) = &store.description()?.options.results {
         ResultsPath::new(path, None, &settings)?.reserve(outputs.names());
     }
@@ -128,4 +128,9 @@ impl From<ListedExport> for NewRow {
         let ListedExport { line, request, destination } = export;
         Self { line, subject: request.subject, destination, fresh: request.job.checkpoint() }
     }
+}
+
+fn outputs(settings: &Arc<Settings>, reporter: &Arc<Reporter>) -> Outputs {
+    let reporter = Arc::clone(reporter);
+    Outputs::new(settings).with_warnings(move |warning| reporter.warn(warning))
 }

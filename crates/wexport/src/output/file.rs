@@ -5,31 +5,26 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-
-use export_host::PartFile;
 use export_hyper::{Artifact, FileSink, IfExists, Sink};
 
+use super::checks::FileChecks;
 use super::destination::display_path;
 use super::failure::OpenFailure;
 use super::reserved_names::ReservedNames;
 use crate::args::IfExistsArg;
 use crate::problem::{Exit, Problem};
 
-/// Checks that a file can be written. Returns its path if it exists and is to be kept.
-pub(super) fn check_file(path: &Path, if_exists: IfExistsArg) -> Result<Option<String>, Problem> {
+/// Checks whether a file exists and is to be kept. Returns its path then.
+pub(super) fn check_existing(
+    path: &Path,
+    if_exists: IfExistsArg,
+) -> Result<Option<String>, Problem> {
     let exists = path.try_exists().unwrap_or(true);
     match if_exists {
-        IfExistsArg::Skip if exists => return Ok(Some(path.display().to_string())),
-        IfExistsArg::Error if exists => return Err(already_exists(&display_path(path))),
-        _ => {}
+        IfExistsArg::Skip if exists => Ok(Some(path.display().to_string())),
+        IfExistsArg::Error if exists => Err(already_exists(&display_path(path))),
+        _ => Ok(None),
     }
-    PartFile::check(path).map_err(|error| not_writable(&error))?;
-    Ok(None)
-}
-
-/// Checks that files can be written into a folder.
-pub(super) fn check_folder(folder: &Path) -> Result<(), Problem> {
-    PartFile::check_folder(folder).map_err(|error| not_writable(&error))
 }
 
 /// Takes a file, and skips it if another file with its name is created during the download.
@@ -37,6 +32,7 @@ pub(super) fn check_folder(folder: &Path) -> Result<(), Problem> {
 pub(crate) struct FileOutput {
     sink: FileSink,
     if_exists: IfExistsArg,
+    checks: FileChecks,
     /// The path that was reserved, once it is known.
     path: Arc<Mutex<Option<PathBuf>>>,
 }
@@ -47,10 +43,11 @@ impl FileOutput {
         path: &Path,
         if_exists: IfExistsArg,
         names: &ReservedNames,
+        checks: FileChecks,
     ) -> Result<Self, OpenFailure> {
         let path = reserve(path, if_exists, names)?;
         let sink = FileSink::to_file(&path);
-        Ok(Self::new(sink, if_exists, Arc::new(Mutex::new(Some(path)))))
+        Ok(Self::new(sink, if_exists, checks, Arc::new(Mutex::new(Some(path)))))
     }
 
     /// A file whose path `choose` makes from the service's response. Until then, the file is a
@@ -59,6 +56,7 @@ impl FileOutput {
         folder: &Path,
         if_exists: IfExistsArg,
         names: ReservedNames,
+        checks: FileChecks,
         choose: impl Fn(&Artifact) -> PathBuf + Send + Sync + 'static,
     ) -> Self {
         let path = Arc::<Mutex<Option<PathBuf>>>::default();
@@ -68,11 +66,16 @@ impl FileOutput {
             *chosen.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.clone());
             Ok(path)
         };
-        Self::new(FileSink::to_chosen(folder, choose), if_exists, path)
+        Self::new(FileSink::to_chosen(folder, choose), if_exists, checks, path)
     }
 
-    fn new(sink: FileSink, if_exists: IfExistsArg, path: Arc<Mutex<Option<PathBuf>>>) -> Self {
-        Self { sink: sink.if_exists(rule_of(if_exists)), if_exists, path }
+    fn new(
+        sink: FileSink,
+        if_exists: IfExistsArg,
+        checks: FileChecks,
+        path: Arc<Mutex<Option<PathBuf>>>,
+    ) -> Self {
+        Self { sink: sink.if_exists(rule_of(if_exists)), if_exists, checks, path }
     }
 
     /// The path of the file, once it is complete.
@@ -114,7 +117,10 @@ impl Sink for FileOutput {
     }
 
     async fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
-        let Err(error) = self.sink.finish(artifact).await else { return Ok(()) };
+        let Err(error) = self.sink.finish(artifact).await else {
+            self.checks.report(self.sink.fallbacks().iter().cloned());
+            return Ok(());
+        };
         let exists = error.kind() == io::ErrorKind::AlreadyExists;
         match self.path() {
             Some(path) if exists && self.if_exists == IfExistsArg::Skip => {
@@ -152,7 +158,7 @@ fn reserve(
 }
 
 /// The rule for a file that appears while this one is downloaded.
-const fn rule_of(if_exists: IfExistsArg) -> IfExists {
+pub(super) const fn rule_of(if_exists: IfExistsArg) -> IfExists {
     match if_exists {
         IfExistsArg::Replace => IfExists::Replace,
         IfExistsArg::Rename => IfExists::Rename,
@@ -165,10 +171,19 @@ pub(super) fn already_exists(file: &str) -> Problem {
     Problem::new(Exit::Local, format!("{file} exists, and --if-exists error was given"))
 }
 
-fn not_writable(error: &io::Error) -> Problem {
-    let problem = Problem::new(Exit::Local, error.to_string());
+/// The problem of a path at which no file can be written.
+pub(super) fn not_writable(error: &io::Error) -> Problem {
+    let exit = match error.kind() {
+        io::ErrorKind::InvalidFilename => Exit::Usage,
+        _ => Exit::Local,
+    };
+    let problem = Problem::new(exit, error.to_string());
     match error.kind() {
         io::ErrorKind::NotFound => problem.advise("make the folder first"),
+        io::ErrorKind::InvalidFilename => problem.advise("use a shorter name, or another folder"),
+        io::ErrorKind::AlreadyExists => {
+            problem.advise("name a file, or use -o - for standard output")
+        }
         _ => problem,
     }
 }

@@ -5,6 +5,7 @@
 //! [`Outputs::open`] makes the sink of the download. What appeared in between is found when the
 //! file gets its name.
 
+mod checks;
 mod destination;
 mod failure;
 mod file;
@@ -17,6 +18,9 @@ mod template;
 
 use std::sync::Arc;
 
+use export_host::{name_room, shortened_name};
+
+use self::checks::FileChecks;
 use self::destination::Target;
 pub(crate) use self::destination::{Destination, display_path};
 pub(crate) use self::failure::OpenFailure;
@@ -36,10 +40,12 @@ use crate::receipt::Origin;
 use crate::settings::Settings;
 use crate::subject::Subject;
 
-/// What the outputs of a run share: the names that are taken, and the clients of object stores.
+/// What the outputs of a run share: the names that are taken, the folders that were checked, and the
+/// clients of object stores.
 #[derive(Clone, Debug)]
 pub(crate) struct Outputs {
     names: ReservedNames,
+    checks: FileChecks,
     #[cfg(feature = "store")]
     stores: Arc<Stores>,
     stdout: StdoutSink,
@@ -50,6 +56,7 @@ impl Outputs {
     pub(crate) fn new(settings: &Arc<Settings>) -> Self {
         Self {
             names: ReservedNames::default(),
+            checks: FileChecks::default(),
             #[cfg(feature = "store")]
             stores: Arc::new(Stores::new(Arc::clone(settings))),
             stdout: StdoutSink::default(),
@@ -67,6 +74,11 @@ impl Outputs {
         on_reserve: impl Fn(u64, &str) + Send + Sync + 'static,
     ) -> Self {
         Self { names: self.names.with_observer(on_reserve), ..self }
+    }
+
+    /// Calls `warn` once for each thing that a file system cannot do.
+    pub(crate) fn with_warnings(self, warn: impl Fn(String) + Send + Sync + 'static) -> Self {
+        Self { checks: self.checks.with_warnings(warn), ..self }
     }
 
     /// Checks a destination before anything is sent, and reserves its name if it is known. Returns
@@ -87,20 +99,26 @@ impl Outputs {
             #[cfg(feature = "store")]
             Target::Object(address) => store::check(&self.stores, &address, if_exists).await,
             Target::File(path) => {
-                let kept = file::check_file(&path, if_exists)?;
+                let kept = file::check_existing(&path, if_exists)?;
                 if kept.is_none() {
-                    self.names.for_export(export).reserve_path(&path);
+                    let path = self.names.for_export(export).reserve_path(&path);
+                    self.checks.check_file(&path, destination)?;
                 }
                 Ok(kept)
             }
-            Target::Folder(folder) => file::check_folder(&folder).map(|()| None),
+            Target::Folder(folder) => self.checks.check_folder(&folder).map(|()| None),
             Target::Template(template) => {
                 let known = Known { subject, at: destination.at };
                 let folder = template.known_folder(&known);
                 std::fs::create_dir_all(&folder).map_err(|error| {
                     Problem::local(format!("cannot create {}", folder.display()), &error)
                 })?;
-                file::check_folder(&folder).map(|()| None)
+                self.checks.check_folder(&folder)?;
+                template.check_length(&known, name_room(&folder))?;
+                if let Some(path) = template.known_path(&known) {
+                    self.checks.check_file(&path, destination)?;
+                }
+                Ok(None)
             }
         }
     }
@@ -118,6 +136,7 @@ impl Outputs {
         #[cfg(feature = "store")] upload: impl FnOnce() -> std::io::Result<(UploadDir, Origin)>,
     ) -> Result<OutputSink, OpenFailure> {
         let (names, if_exists) = (self.names.for_export(export), destination.if_exists);
+        let checks = self.checks.clone();
         let sink = match destination.target()? {
             Target::Stdout => return Ok(OutputSink::Stdout(self.stdout.clone())),
             #[cfg(feature = "store")]
@@ -131,18 +150,21 @@ impl Outputs {
                 let sink = store::UploadSink::new(bucket, address, destination, names, dir, origin);
                 return Ok(OutputSink::Object(Box::new(sink)));
             }
-            Target::File(path) => FileOutput::to_path(&path, if_exists, &names)?,
+            Target::File(path) => FileOutput::to_path(&path, if_exists, &names, checks)?,
             Target::Folder(folder) => {
                 let parent = folder.clone();
-                let choose =
-                    move |artifact: &export_hyper::Artifact| parent.join(artifact.file_name());
-                FileOutput::to_chosen(&folder, if_exists, names, choose)
+                let room = name_room(&folder);
+                let choose = move |artifact: &export_hyper::Artifact| {
+                    parent.join(shortened_name(artifact.file_name(), room))
+                };
+                FileOutput::to_chosen(&folder, if_exists, names, checks, choose)
             }
             Target::Template(template) => {
                 let (subject, at) = (subject.clone(), destination.at);
                 let folder = template.known_folder(&Known { subject: &subject, at });
-                FileOutput::to_chosen(&folder, if_exists, names, move |artifact| {
-                    template.path(&Known { subject: &subject, at }, artifact)
+                let room = name_room(&folder);
+                FileOutput::to_chosen(&folder, if_exists, names, checks, move |artifact| {
+                    template.path(&Known { subject: &subject, at }, artifact, room)
                 })
             }
         };

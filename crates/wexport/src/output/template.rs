@@ -1,8 +1,10 @@
 //! Templates for the path of a file: `'{date}/{id}-{name}.{ext}'`.
 
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use export_core::safe_file_name;
+use export_host::shortened_name;
 use export_hyper::{Artifact, Timestamp};
 
 use crate::problem::Problem;
@@ -19,6 +21,10 @@ pub(crate) const PLACEHOLDERS: [(&str, &str); 8] = [
     ("ext", "the extension of that name: pdf, tar.gz, ..."),
     ("operation", "the id of the operation"),
 ];
+
+/// What is left in a name for the values of the service, in **bytes**: room for an extension and the
+/// start of a name.
+const LEAST_CHOSEN: usize = 16;
 
 /// A path with placeholders.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,48 +84,130 @@ impl Template {
         self.folder.join(inside)
     }
 
-    /// The path of a file that the service has named.
-    pub(super) fn path(&self, known: &Known<'_>, artifact: &Artifact) -> PathBuf {
-        self.folder.join(self.fill(known, artifact))
+    /// The path of the file, if it does not depend on the service.
+    pub(super) fn known_path(&self, known: &Known<'_>) -> Option<PathBuf> {
+        let components = self.components(|name| known_value(name, known));
+        let is_known = !components.iter().any(Component::has_chosen);
+        is_known.then(|| self.folder.join(joined(components, usize::MAX)))
+    }
+
+    /// Checks that names of the service, which can be shortened, fit into components of `room`
+    /// bytes.
+    pub(super) fn check_length(&self, known: &Known<'_>, room: usize) -> Result<(), Problem> {
+        let components = self.components(|name| known_value(name, known));
+        let most = room.saturating_sub(LEAST_CHOSEN);
+        let fits = |component: &Component| !component.has_chosen() || component.length() <= most;
+        let Some(long) = components.into_iter().find(|component| !fits(component)) else {
+            return Ok(());
+        };
+        let length = long.length();
+        Err(Problem::usage(format!(
+            "-o: a name that begins with '{}' is too long: {length} bytes, at most {most} beside \
+             what the service adds",
+            shortened_name(&long.join(usize::MAX), 40)
+        ))
+        .advise("use a shorter template"))
+    }
+
+    /// The path of a file that the service has named. Each component that the service has a part in
+    /// has at most `room` bytes.
+    pub(super) fn path(&self, known: &Known<'_>, artifact: &Artifact, room: usize) -> PathBuf {
+        self.folder.join(joined(self.components(|name| value_of(name, known, artifact)), room))
     }
 
     /// The filled template, without the folder that relative paths are in.
+    #[cfg(feature = "store")]
     pub(super) fn fill(&self, known: &Known<'_>, artifact: &Artifact) -> String {
-        self.fill_with(|name| known.value(name).or_else(|| of_artifact(name, artifact)))
+        joined(self.components(|name| value_of(name, known, artifact)), usize::MAX)
     }
 
-    fn fill_with(&self, value: impl Fn(&str) -> Option<String>) -> String {
-        let (mut text, mut component, mut is_filled) = (String::new(), String::new(), false);
+    fn components(&self, value: impl Fn(&str) -> Value) -> Vec<Component> {
+        let (mut components, mut component) = (Vec::new(), Component::default());
         for part in &self.parts {
             match part {
-                Part::Placeholder(name) => {
-                    component.push_str(&value(name).unwrap_or_default());
-                    is_filled = true;
-                }
-                Part::Text(part) => {
-                    for piece in part.split_inclusive(std::path::is_separator) {
-                        component.push_str(piece.trim_end_matches(std::path::is_separator));
-                        if piece.ends_with(std::path::is_separator) {
-                            text.push_str(named(&component, is_filled));
-                            text.push('/');
-                            component.clear();
-                            is_filled = false;
+                Part::Placeholder(name) => component.values.push(value(name)),
+                Part::Text(text) => {
+                    for (index, name) in text.split(std::path::is_separator).enumerate() {
+                        if index > 0 {
+                            components.push(mem::take(&mut component));
                         }
+                        component.values.push(Value::Text(name.into()));
                     }
                 }
             }
         }
-        text.push_str(named(&component, is_filled));
-        text
+        components.push(component);
+        components
     }
 }
 
-/// A component of a path. If placeholders have left it empty, or made it a dot, it would lead to
-/// another folder: the root, for the first one.
-fn named(component: &str, is_filled: bool) -> &str {
-    match component.trim() {
-        "" | "." | ".." if is_filled => "_",
-        _ => component,
+fn joined(components: Vec<Component>, room: usize) -> String {
+    components.into_iter().map(|component| component.join(room)).collect::<Vec<_>>().join("/")
+}
+
+/// A component of a path.
+#[derive(Debug, Default)]
+struct Component {
+    values: Vec<Value>,
+}
+
+/// A part of a component.
+#[derive(Debug)]
+enum Value {
+    /// A text of the template.
+    Text(String),
+    /// The value of a placeholder that is known before anything is sent.
+    Known(String),
+    /// The value of a placeholder that the service has chosen.
+    Chosen(String),
+}
+
+impl Component {
+    fn has_chosen(&self) -> bool {
+        self.values.iter().any(|value| matches!(value, Value::Chosen(_)))
+    }
+
+    /// Joins the values. If they have more than `room` bytes, those of the service are shortened,
+    /// the longest one first.
+    fn join(mut self, room: usize) -> String {
+        let mut excess = self.length().saturating_sub(room);
+        while excess > 0 {
+            let chosen = self.values.iter_mut().filter_map(Value::chosen);
+            let Some(longest) = chosen.max_by_key(|text| text.len()) else { break };
+            *longest = shortened_name(longest, longest.len().saturating_sub(excess).max(1));
+            let left = self.length().saturating_sub(room);
+            if left >= excess {
+                break;
+            }
+            excess = left;
+        }
+        let is_filled = self.values.iter().any(|value| !matches!(value, Value::Text(_)));
+        let text: String = self.values.iter().map(Value::as_str).collect();
+        match text.trim() {
+            // Placeholders that have left it empty, or made it a dot, would lead to another folder:
+            // the root, for the first component.
+            "" | "." | ".." if is_filled => "_".into(),
+            _ => text,
+        }
+    }
+
+    fn length(&self) -> usize {
+        self.values.iter().map(|value| value.as_str().len()).sum()
+    }
+}
+
+impl Value {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Known(text) | Self::Chosen(text) => text,
+        }
+    }
+
+    const fn chosen(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Chosen(text) => Some(text),
+            Self::Text(_) | Self::Known(_) => None,
+        }
     }
 }
 
@@ -143,6 +231,16 @@ impl Known<'_> {
             _ => None,
         }
     }
+}
+
+/// The value of a placeholder before anything is sent: empty if the service chooses it.
+fn known_value(name: &str, known: &Known<'_>) -> Value {
+    known.value(name).map_or_else(|| Value::Chosen(String::new()), Value::Known)
+}
+
+fn value_of(name: &str, known: &Known<'_>, artifact: &Artifact) -> Value {
+    let chosen = || Value::Chosen(of_artifact(name, artifact).unwrap_or_default());
+    known.value(name).map_or_else(chosen, Value::Known)
 }
 
 fn of_artifact(name: &str, artifact: &Artifact) -> Option<String> {
@@ -214,13 +312,57 @@ mod tests {
     fn an_empty_placeholder_is_no_other_folder() {
         let filled = |text: &str| {
             let template = Template::parse(text, Path::new("/here")).unwrap();
-            template.fill_with(|name| (name == "name").then(|| "README".into()))
+            let value = |name: &str| if name == "name" { "README".into() } else { String::new() };
+            joined(template.components(|name| Value::Chosen(value(name))), usize::MAX)
         };
         assert_eq!(filled("{ext}/{name}"), "_/README");
         assert_eq!(filled("/{ext}/{name}"), "/_/README");
         assert_eq!(filled("a/{ext}{ext}/../{name}"), "a/_/../README");
         assert_eq!(filled(".{ext}/..{ext}/{name}.{ext}"), "_/_/README.");
         assert_eq!(filled("a//b/{name}"), "a//b/README");
+    }
+
+    #[test]
+    fn names_of_the_service_are_shortened() {
+        let filled = |text: &str, room| {
+            let template = Template::parse(text, Path::new("/here")).unwrap();
+            let components = template.components(|name| match name {
+                "name" => Value::Chosen("Größenordnung ".repeat(14)),
+                "operation" => Value::Chosen("0123456789".repeat(5)),
+                "id" => Value::Known("i".repeat(32)),
+                _ => Value::Chosen("pdf".into()),
+            });
+            joined(components, room)
+        };
+        for text in [
+            "Kunde Muster AG - {id} - {name}.{ext}",
+            "{name}{name}-{id}.{ext}",
+            "{name}-{operation}-{id}.{ext}",
+        ] {
+            for room in 123..160 {
+                let name = filled(text, room);
+                assert!(name.len() <= room && name.len() > room - 6, "{name}");
+                assert!(name.contains(&"i".repeat(32)) && name.ends_with(".pdf"), "{name}");
+            }
+        }
+        assert_eq!(filled("{name}/{id}.{ext}", 14), format!("Größenordnun/{}.p", "i".repeat(32)));
+        assert!(filled("{name}", usize::MAX).len() > 200);
+    }
+
+    #[test]
+    fn texts_that_leave_no_room_are_refused() {
+        let subject = Subject { id: "d1".into(), ..Subject::default() };
+        let known = Known { subject: &subject, at: Timestamp::from_date(2026, 11, 23) };
+        let check = |text: &str| {
+            let template = Template::parse(text, Path::new("/here")).unwrap();
+            template.check_length(&known, 100).map_err(|problem| problem.message)
+        };
+        let long = "n".repeat(85);
+        assert_eq!(check(&format!("{long}/{{name}}")), Ok(()));
+        assert_eq!(check(&format!("{long}{{id}}")), Ok(()));
+        assert_eq!(check(&format!("{}{{ext}}", &long[1..])), Ok(()));
+        let refused = check(&format!("{{date}}/{long}{{ext}}")).unwrap_err();
+        assert!(refused.contains("85 bytes, at most 84"), "{refused}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What file systems can and cannot do: names that are not UTF-8.
+//! What file systems can and cannot do: modes, mounts, long names, names that are not UTF-8.
 
 use std::fs;
 
@@ -12,14 +12,105 @@ fn line<'a>(flags: &[&'a str]) -> Vec<&'a str> {
     PDF.into_iter().chain(flags.iter().copied()).collect()
 }
 
+/// A service whose files have a name of 196 bytes and an extension.
+fn long_names() -> World {
+    World::with(quick().with_file_name("Größenordnung ".repeat(14)))
+}
+
+#[test]
+fn long_names_of_the_service_leave_room_for_others() {
+    let world = long_names();
+    let text = "t".repeat(60);
+    let template = format!("{text} - {{date}} - {{name}} - {{id}}.{{ext}}");
+    for output in [&["-o", template.as_str()][..], &[]] {
+        let flags = [output, &["--if-exists", "rename", "--receipt"]].concat();
+        let before = world.names("").len();
+        world.done(&line(&flags));
+        let second = world.done(&line(&flags));
+        let path = second.out.trim_end();
+        assert!(path.ends_with(" (2).pdf"), "{path}");
+        assert!(output.is_empty() || path.ends_with(" - d1 (2).pdf"), "{path}");
+        world.done(&["verify", path]);
+        assert_eq!(world.names("").len(), before + 4);
+    }
+}
+
+#[test]
+fn a_job_with_a_long_name_is_resumed() {
+    let broken = Rule::new(Endpoint::Download, Fault::status(500)).on(Nth::Only(1));
+    let config = quick().with_file_name("n".repeat(190));
+    let world = World::with(config.with_scenario(Scenario::default().with_rule(broken)));
+    let template = format!("{}{{name}}.{{ext}}", "t".repeat(100));
+    assert_eq!(world.run(&line(&["-o", &template, "--retries", "0"])).code, Some(75));
+    world.done(&["jobs", "resume", "--failed"]);
+    assert_eq!(world.names("").len(), 1);
+}
+
+#[test]
+fn names_that_are_too_long_are_refused_before_any_request() {
+    let world = World::new();
+    let (long, longer) = (format!("{}.pdf", "n".repeat(246)), "n".repeat(256));
+    let template = format!("{}{{name}}.{{ext}}", "t".repeat(250));
+    let known = format!("{}{{date}}.pdf", "t".repeat(250));
+    let folder = format!("{longer}/{{name}}");
+    for flags in [
+        &["-o", long.as_str(), "--receipt"][..],
+        &["-o", &long, "--if-exists", "rename"],
+        &["-o", &longer],
+        &["-o", &template],
+        &["-o", &known],
+    ] {
+        let ran = world.run(&line(flags));
+        assert_eq!(ran.code, Some(2), "{flags:?}: {}", ran.err);
+        assert!(ran.err.contains("too long") && ran.err.contains("use a shorter"), "{}", ran.err);
+    }
+    assert_eq!(world.run(&line(&["-o", &folder])).code, Some(7));
+    assert!(world.requests().is_empty());
+    world.done(&line(&["-o", &long]));
+    let rows = format!("kind,id,format,output\ndocument,d1,pdf,{longer}.pdf\n");
+    world.write("list.csv", rows);
+    assert_eq!(world.run(&["batch", "list.csv"]).code, Some(2));
+}
+
+#[test]
+fn names_that_may_be_one_file_are_numbered() {
+    let world = World::new();
+    let outputs = ["Übersicht.pdf", "U\u{308}BERSICHT.pdf", "./Übersicht.pdf"];
+    let rows = outputs.map(|output| format!("document,d1,pdf,{output}\n")).concat();
+    world.write("list.csv", format!("kind,id,format,output\n{rows}"));
+    world.done(&["batch", "list.csv"]);
+    let expected = ["U\u{308}BERSICHT (2).pdf", "list.csv", "Übersicht (3).pdf", "Übersicht.pdf"];
+    assert_eq!(world.names(""), expected);
+}
+
+#[test]
+fn doctor_tries_what_an_export_does() {
+    let world = World::new();
+    let state = world.work().join("state");
+    fs::create_dir_all(state.join("batches")).unwrap();
+    fs::write(state.join("jobs"), "").unwrap();
+    let ran = world.run(&["doctor", "--state", "state"]);
+    assert_eq!(ran.code, Some(7), "{}", ran.out);
+    fs::remove_file(state.join("jobs")).unwrap();
+    world.done(&["doctor", "--state", "state"]);
+    assert_eq!(world.names("state/jobs"), [""; 0]);
+}
+
 #[cfg(unix)]
 mod on_unix {
     use std::ffi::OsStr;
+    use std::fs::Permissions;
     use std::os::unix::ffi::OsStrExt;
-    use std::path::PathBuf;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
     use std::process::{Command, Output};
 
     use super::*;
+    use crate::world::Ran;
+
+    fn mode(path: impl AsRef<Path>) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
 
     /// Runs the program in a shell, after other commands: it is `"$@"`.
     fn in_shell(world: &World, script: &str, flags: &[&str]) -> Output {
@@ -30,6 +121,44 @@ mod on_unix {
         shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         shell.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         shell.output().unwrap()
+    }
+
+    #[test]
+    fn replaced_files_keep_their_mode() {
+        let world = World::new();
+        world.write("list.csv", "kind,id,format,output\ndocument,d1,pdf,a.pdf\n");
+        let files = ["a.pdf", "a.pdf.receipt.json"].map(|name| world.work().join(name));
+        let jobs: [&[&str]; 3] = [
+            &["document", "d1", "-f", "pdf", "-o", "a.pdf", "--receipt"],
+            &["document", "d1", "-f", "pdf", "-o", "a.{format}", "--receipt"],
+            &["batch", "list.csv", "--receipt"],
+        ];
+        for job in jobs {
+            for expected in [0o600, 0o640] {
+                for file in &files {
+                    fs::write(file, "old").unwrap();
+                    fs::set_permissions(file, Permissions::from_mode(expected)).unwrap();
+                }
+                world.done(job);
+                for file in &files {
+                    assert_ne!(fs::read(file).unwrap(), b"old");
+                    assert_eq!(mode(file), expected, "{job:?} {}", file.display());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn devices_and_pipes_are_refused_before_any_request() {
+        let world = World::new();
+        let made = Command::new("mkfifo").arg(world.work().join("pipe")).status().unwrap();
+        assert!(made.success());
+        for output in ["/dev/null", "pipe", "/dev/stdout"] {
+            let ran = world.run(&line(&["-o", output]));
+            assert_eq!(ran.code, Some(7), "{output}: {}", ran.err);
+            assert!(ran.err.contains("use -o - for standard output"), "{}", ran.err);
+        }
+        assert!(world.requests().is_empty());
     }
 
     /// A folder whose name is not UTF-8; `None` where there can be none, as on macOS.
@@ -87,5 +216,47 @@ mod on_unix {
         let output = in_shell(&world, script, &["-o", target.to_str().unwrap()]);
         assert!(output.status.success(), "{}", world.ran(output).err);
         assert!(target.exists());
+    }
+
+    /// The mounts of a test are in a namespace of their own, which ends with it.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_is_a_mount_point_is_overwritten() {
+        if !Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|it| it.success()) {
+            return println!("skipped, since `unshare -rm` does not work here");
+        }
+        let world = World::new();
+        for folder in ["host", "out"] {
+            fs::create_dir(world.work().join(folder)).unwrap();
+        }
+        let mount = |name: &str| {
+            fs::write(world.work().join("out").join(name), "").unwrap();
+            fs::write(world.work().join("host").join(name), "old ".repeat(100_000)).unwrap();
+            format!("mount --bind host/{name} out/{name}; ")
+        };
+        let mounts = mount("a.pdf") + &mount("d1.pdf") + &mount("a.pdf.receipt.json");
+        let script = format!("unshare -rm sh -ec '{mounts} exec \"$@\"' sh \"$@\"");
+        for (name, flags) in [
+            ("a.pdf", &["-o", "out/a.pdf", "--receipt"][..]),
+            ("d1.pdf", &["-o", "out/"]),
+            ("d1.pdf", &["-o", "out/{id}.pdf"]),
+        ] {
+            fs::write(world.work().join("host").join(name), "old ".repeat(100_000)).unwrap();
+            let Ran { code, err, .. } = world.ran(in_shell(&world, &script, flags));
+            assert_eq!(code, Some(0), "{flags:?}: {err}");
+            let warning = format!("{name} cannot be replaced in one step");
+            assert_eq!(err.matches(&warning).count(), 1, "{flags:?}: {err}");
+            assert_eq!(world.read(format!("host/{name}")), world.exported(), "{flags:?}");
+        }
+        assert_eq!(world.names("out"), ["a.pdf", "a.pdf.receipt.json", "d1.pdf"]);
+        assert!(world.read("host/a.pdf.receipt.json").starts_with(b"{"));
+
+        // A mount that cannot be written is an error before any request.
+        let sent = world.requests().len();
+        let read_only = "mount --bind host/a.pdf out/a.pdf; mount -o remount,bind,ro out/a.pdf;";
+        let script = format!("unshare -rm sh -ec '{read_only} exec \"$@\"' sh \"$@\"");
+        let Ran { code, err, .. } = world.ran(in_shell(&world, &script, &["-o", "out/a.pdf"]));
+        assert_eq!(code, Some(7), "{err}");
+        assert_eq!(world.requests().len(), sent);
     }
 }

@@ -1,0 +1,246 @@
+//! Tries what a download does in a folder, before an export is requested.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use fs4::{FileExt, TryLockError};
+#[cfg(target_os = "linux")]
+use rustix::fs::StatxAttributes;
+use tempfile::TempPath;
+
+use crate::fallback::Fallback;
+use crate::file_name::longest_name;
+use crate::part_file::explain;
+use crate::random::random_number;
+
+/// Tries in each folder once what a download does there: an empty file is created, locked, written,
+/// renamed and removed, and the folder is synced once on each file system.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let checks = export_host::FolderChecks::default();
+/// let fallbacks = checks.check(folder.path())?;
+/// assert!(fallbacks.is_empty());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct FolderChecks {
+    checked: Mutex<Checked>,
+}
+
+#[derive(Debug, Default)]
+struct Checked {
+    folders: HashSet<PathBuf>,
+    file_systems: HashSet<u64>,
+}
+
+impl FolderChecks {
+    /// Checks a folder for a file with any name, unless it was checked before. Returns what it cannot
+    /// do.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is missing or not a folder, if its path is too long for a file in it, or if no
+    /// file can be created, written or renamed there. The text names the folder.
+    pub fn check(&self, folder: &Path) -> io::Result<Vec<Fallback>> {
+        let longest = "n".repeat(longest_name(folder));
+        match fs::symlink_metadata(folder.join(longest)) {
+            Err(error) if is_unusable(&error) => Err(explain("cannot write in", folder, &error)),
+            _ => self.check_short(folder),
+        }
+    }
+
+    /// Checks a folder for a file with a name that is known not to be too long.
+    pub(crate) fn check_short(&self, folder: &Path) -> io::Result<Vec<Fallback>> {
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.folders.contains(folder) {
+            return Ok(Vec::new());
+        }
+        let found = existing_folder(folder)?;
+        let mut fallbacks = rehearse(folder)?;
+        if checked.file_systems.insert(file_system_of(&found)) {
+            fallbacks.extend(FolderHandle::open(folder).sync());
+        }
+        checked.folders.insert(folder.into());
+        Ok(fallbacks)
+    }
+}
+
+/// Whether a path could not be looked up for another reason than that there is no file.
+pub(crate) fn is_unusable(error: &io::Error) -> bool {
+    !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Checks that a folder exists.
+pub(crate) fn existing_folder(folder: &Path) -> io::Result<fs::Metadata> {
+    let refuse =
+        |kind, text: &str| Err(io::Error::new(kind, format!("{text}: {}", folder.display())));
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(found),
+        Ok(_) => refuse(io::ErrorKind::NotADirectory, "not a folder"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            refuse(error.kind(), "no such folder")
+        }
+        Err(error) => Err(explain("cannot write in", folder, &error)),
+    }
+}
+
+fn rehearse(folder: &Path) -> io::Result<Vec<Fallback>> {
+    let fail = |error: io::Error| explain("cannot write in", folder, &error);
+    // The probe could not be removed.
+    if is_append_only(folder) {
+        return Err(fail(io::Error::other("it is append-only, so no file in it can be renamed")));
+    }
+    // A process that is killed before the last of these calls leaves this file, which is hidden.
+    let path = folder.join(format!(".export-check-{:016x}", random_number()));
+    let renamed = path.with_extension("renamed");
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).open(&path).map_err(fail)?;
+    let probe = TempPath::try_from_path(&path).map_err(fail)?;
+    (&file).write_all(b"x").map_err(fail)?;
+    let lock = try_lock(&file).map_err(fail)?;
+    fs::rename(&probe, &renamed)
+        .map_err(|error| explain("cannot rename files in", folder, &error))?;
+    fs::remove_file(&renamed).map_err(|error| explain("cannot remove", &renamed, &error))?;
+    Ok(match lock {
+        Lock::Unsupported => vec![Fallback::NoLocks(folder.into())],
+        Lock::Acquired | Lock::Held => Vec::new(),
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn is_append_only(folder: &Path) -> bool {
+    has_attribute(folder, StatxAttributes::APPEND)
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn is_append_only(_folder: &Path) -> bool {
+    false
+}
+
+/// Whether a file has one of these attributes. Old kernels do not tell.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_attribute(path: &Path, attributes: StatxAttributes) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+
+    let found = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
+    found.is_ok_and(|found| found.stx_attributes.intersects(attributes))
+}
+
+/// The result of an attempt to lock a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lock {
+    Acquired,
+    /// Another process, or another handle of this one, has it.
+    Held,
+    /// The file system has no locks.
+    Unsupported,
+}
+
+/// Locks a file until it is closed.
+pub(crate) fn try_lock(file: &File) -> io::Result<Lock> {
+    lock_of(FileExt::try_lock(file))
+}
+
+fn lock_of(result: Result<(), TryLockError>) -> io::Result<Lock> {
+    match result {
+        Ok(()) => Ok(Lock::Acquired),
+        Err(TryLockError::WouldBlock) => Ok(Lock::Held),
+        Err(TryLockError::Error(error)) if is_unsupported(&error) => Ok(Lock::Unsupported),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// A folder that is open before a file in it is renamed, so that nothing but the sync itself can
+/// fail afterwards.
+#[derive(Debug)]
+pub(crate) struct FolderHandle<'a> {
+    path: &'a Path,
+    opened: Option<io::Result<File>>,
+}
+
+impl<'a> FolderHandle<'a> {
+    /// Windows has no call to sync a folder, and does not need one.
+    pub(crate) fn open(path: &'a Path) -> Self {
+        Self { path, opened: cfg!(unix).then(|| File::open(path)) }
+    }
+
+    /// Makes a rename in the folder durable. A file in it stands whether this succeeds or not.
+    pub(crate) fn sync(self) -> Option<Fallback> {
+        let synced = self.opened?.and_then(|folder| ignore_unsupported(folder.sync_all()));
+        // A folder in which files can be created and not listed cannot be opened.
+        let ignored = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        let error = synced.err().filter(|error| !ignored(error))?;
+        Some(Fallback::NotSynced(self.path.into(), error.to_string()))
+    }
+}
+
+/// Many file systems of networks and of user space cannot sync a folder, and some not even a file:
+/// their files stand all the same.
+pub(crate) fn ignore_unsupported(synced: io::Result<()>) -> io::Result<()> {
+    synced.or_else(|error| if is_unsupported(&error) { Ok(()) } else { Err(error) })
+}
+
+/// Whether a file system does not have an operation.
+#[cfg(unix)]
+fn is_unsupported(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    let unsupported =
+        [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOLCK, Errno::BADF];
+    Errno::from_io_error(error).is_some_and(|errno| unsupported.contains(&errno))
+}
+
+#[cfg(not(unix))]
+fn is_unsupported(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+}
+
+#[cfg(unix)]
+fn file_system_of(found: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::dev(found)
+}
+
+#[cfg(not(unix))]
+const fn file_system_of(_found: &fs::Metadata) -> u64 {
+    0
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    fn error(errno: Errno) -> io::Error {
+        errno.into()
+    }
+
+    #[test]
+    fn file_systems_without_locks_are_used() {
+        for errno in [Errno::NOLCK, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOSYS, Errno::INVAL] {
+            let lock = lock_of(Err(TryLockError::Error(error(errno)))).unwrap();
+            assert_eq!(lock, Lock::Unsupported, "{errno}");
+        }
+        assert_eq!(lock_of(Err(TryLockError::WouldBlock)).unwrap(), Lock::Held);
+        assert!(lock_of(Err(TryLockError::Error(error(Errno::IO)))).is_err());
+    }
+
+    #[test]
+    fn folder_that_cannot_be_synced_is_no_failure() {
+        let path = Path::new("/out");
+        let sync_of = |opened| FolderHandle { path, opened }.sync();
+        for errno in [Errno::INVAL, Errno::OPNOTSUPP, Errno::NOSYS, Errno::BADF] {
+            assert!(ignore_unsupported(Err(error(errno))).is_ok(), "{errno}");
+        }
+        assert_eq!(sync_of(Some(Err(error(Errno::ACCESS)))), None);
+        assert_eq!(sync_of(None), None);
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::IO] {
+            let fallback = sync_of(Some(Err(error(errno))));
+            assert!(matches!(fallback, Some(Fallback::NotSynced(..))), "{errno}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Checks that files can be written, before anything is sent.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use export_host::{Fallback, FolderChecks, IfExists, PartFile};
+
+use super::destination::Destination;
+use super::file::{not_writable, rule_of};
+use crate::problem::Problem;
+use crate::receipt;
+
+/// Checks files and folders, and warns once of each thing that a file system cannot do. Clones share
+/// what was checked.
+#[derive(Clone, Default)]
+pub(super) struct FileChecks {
+    folders: Arc<FolderChecks>,
+    warned: Arc<Mutex<HashSet<Fallback>>>,
+    warn: Option<Arc<dyn Fn(String) + Send + Sync>>,
+}
+
+impl FileChecks {
+    pub(super) fn with_warnings(self, warn: impl Fn(String) + Send + Sync + 'static) -> Self {
+        Self { warn: Some(Arc::new(warn)), ..self }
+    }
+
+    /// Checks that a file, and its receipt if it gets one, can be written at this path.
+    pub(super) fn check_file(&self, path: &Path, destination: &Destination) -> Result<(), Problem> {
+        let rule = rule_of(destination.if_exists);
+        self.check(|folders| PartFile::check_with(folders, path, rule))?;
+        if destination.receipt {
+            // The receipt is beside the file that a link leads to, and may have a longer name.
+            let path = path.canonicalize().unwrap_or_else(|_| path.into());
+            let receipt = receipt::path_of(&path);
+            let rule = if rule == IfExists::Rename { rule } else { IfExists::Replace };
+            self.check(|folders| PartFile::check_with(folders, &receipt, rule))?;
+        }
+        Ok(())
+    }
+
+    /// Checks that files can be written into a folder.
+    pub(super) fn check_folder(&self, folder: &Path) -> Result<(), Problem> {
+        self.check(|folders| folders.check(folder))
+    }
+
+    /// Warns of what could not be done for a file.
+    pub(super) fn report(&self, fallbacks: impl IntoIterator<Item = Fallback>) {
+        let Some(warn) = &self.warn else { return };
+        for fallback in fallbacks {
+            let text = fallback.to_string();
+            let is_new =
+                self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(fallback);
+            if is_new {
+                warn(text);
+            }
+        }
+    }
+
+    fn check(
+        &self,
+        check: impl FnOnce(&FolderChecks) -> io::Result<Vec<Fallback>>,
+    ) -> Result<(), Problem> {
+        self.report(check(&self.folders).map_err(|error| not_writable(&error))?);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for FileChecks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileChecks").finish_non_exhaustive()
+    }
+}
