@@ -1,6 +1,7 @@
 //! Explains errors of exports to users: what failed, and what to do.
 
 use std::error::Error as StdError;
+use std::io;
 
 use export_core::ResumeError;
 use export_host::TunnelError;
@@ -48,6 +49,18 @@ pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
         });
     }
     problem
+}
+
+/// The error of this machine that caused a failure.
+pub(crate) fn local_error(failure: &Failure) -> Option<io::ErrorKind> {
+    let mut cause = failure.get_ref().map(|error| error as &(dyn StdError + 'static));
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return Some(error.kind());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// Explains why a request is invalid.
@@ -122,7 +135,18 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
                     .advise("check the network, --base-url and the proxy with `wexport doctor`");
             }
         }
-        Error::Local { failure, .. } => problem.message = failure.to_string(),
+        Error::Local { failure, .. } => {
+            problem.message = failure.to_string();
+            problem = match local_error(failure) {
+                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                    problem.advise("free some space on the disk")
+                }
+                Some(io::ErrorKind::BrokenPipe) => {
+                    problem.advise("let the program that reads standard output read all of it")
+                }
+                _ => problem,
+            };
+        }
         Error::WrongFormat { .. } if context.is_attached => {
             problem = problem.advise("to take it as it is, use --any");
             problem.retry = Some("no: the response would be the same".into());

@@ -1,9 +1,10 @@
 //! Failures that affect every export of a run.
 
-use std::error::Error as StdError;
 use std::io;
 
 use export_hyper::{AttemptError, Error, Failure, FailureKind};
+
+use crate::explain::local_error;
 
 /// Whether the other exports would fail in the same way: the credentials are wrong, the service is
 /// not reachable, the disk is full.
@@ -24,19 +25,10 @@ pub(super) fn is_systemic(error: &Error) -> bool {
 }
 
 fn is_disk_failure(failure: &Failure) -> bool {
-    let mut cause = failure.get_ref().map(|error| error as &(dyn StdError + 'static));
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return matches!(
-                error.kind(),
-                io::ErrorKind::StorageFull
-                    | io::ErrorKind::QuotaExceeded
-                    | io::ErrorKind::ReadOnlyFilesystem
-            );
-        }
-        cause = error.source();
-    }
-    false
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+
+    let disk = [QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+    local_error(failure).is_some_and(|error| disk.contains(&error))
 }
 
 #[cfg(test)]

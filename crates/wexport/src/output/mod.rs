@@ -95,7 +95,7 @@ impl Outputs {
     ) -> Result<Option<String>, Problem> {
         let if_exists = destination.if_exists;
         match destination.target()? {
-            Target::Stdout => Ok(None),
+            Target::Stdout => self.stdout.check().await.map(|()| None),
             #[cfg(feature = "store")]
             Target::Object(address) => store::check(&self.stores, &address, if_exists).await,
             Target::File(path) => {

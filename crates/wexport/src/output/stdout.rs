@@ -9,6 +9,8 @@ use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::Mutex;
 
+use crate::problem::Problem;
+
 /// A temporary file that is copied to standard output at the end. Clones share the file, so that a
 /// download that breaks off is resumed.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +20,52 @@ pub(crate) struct StdoutSink(Arc<Mutex<Spool>>);
 struct Spool {
     file: Option<File>,
     length: u64,
+}
+
+impl StdoutSink {
+    /// Checks that a file can be received and printed, before anything is sent.
+    pub(super) async fn check(&self) -> Result<(), Problem> {
+        if !is_open() {
+            return Err(Problem::usage("-o -: standard output is closed")
+                .advise("redirect it to a file or a pipe"));
+        }
+        match self.0.lock().await.file().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let folder = std::env::temp_dir();
+                let what = format!("cannot create a temporary file in {}", folder.display());
+                Err(Problem::local(what, &error)
+                    .advise("set TMPDIR to a folder that can be written, or name a file with -o"))
+            }
+        }
+    }
+}
+
+/// Whether standard output can be written. Before `main`, Rust opens `/dev/null` in place of a
+/// closed one, for reading and writing; a shell opens it for writing only. A write to one that is
+/// open for reading only would be ignored.
+#[cfg(unix)]
+fn is_open() -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    use rustix::fs::{OFlags, fcntl_getfl, fstat};
+
+    let out = io::stdout();
+    let mode = fcntl_getfl(&out).map(|flags| flags & OFlags::RWMODE);
+    let is_null = || {
+        let null = std::fs::metadata("/dev/null").map(|null| null.rdev());
+        matches!((fstat(&out), null), (Ok(out), Ok(null)) if out.st_rdev == null)
+    };
+    match mode {
+        Ok(OFlags::RDONLY) | Err(_) => false,
+        Ok(OFlags::RDWR) => !is_null(),
+        Ok(_) => true,
+    }
+}
+
+#[cfg(not(unix))]
+const fn is_open() -> bool {
+    true
 }
 
 impl Spool {
@@ -61,6 +109,8 @@ impl Sink for StdoutSink {
             io::copy(&mut file, &mut out)?;
             out.flush()
         });
-        copied.await.map_err(io::Error::other)?
+        copied.await.map_err(io::Error::other)?.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
+        })
     }
 }

@@ -84,6 +84,17 @@ fn names_that_may_be_one_file_are_numbered() {
 }
 
 #[test]
+fn a_temporary_folder_that_is_missing_is_reported_before_any_request() {
+    let world = World::new();
+    let missing = world.work().join("missing");
+    let variables = ["TMPDIR", "TMP", "TEMP"].map(|name| (name, missing.to_str().unwrap()));
+    let ran = world.run_with(&variables, &line(&["-o", "-"]));
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    assert!(ran.err.contains("set TMPDIR"), "{}", ran.err);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
 fn doctor_tries_what_an_export_does() {
     let world = World::new();
     let state = world.work().join("state");
@@ -159,6 +170,31 @@ mod on_unix {
             assert!(ran.err.contains("use -o - for standard output"), "{}", ran.err);
         }
         assert!(world.requests().is_empty());
+    }
+
+    #[test]
+    fn stdout_that_cannot_be_written_is_reported_before_any_request() {
+        let world = World::new();
+        for script in ["exec \"$@\" >&-", "exec \"$@\" 1</dev/null"] {
+            let output = in_shell(&world, script, &["-o", "-"]);
+            let Ran { code, err, .. } = world.ran(output);
+            assert_eq!(code, Some(2), "{script}: {err}");
+            assert!(err.contains("standard output is closed"), "{script}: {err}");
+        }
+        assert!(world.requests().is_empty());
+        let output = in_shell(&world, "exec \"$@\" >/dev/null", &["-o", "-"]);
+        assert!(output.status.success());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_stdout_is_an_error_with_advice() {
+        let world = World::new();
+        let Ran { code, err, .. } =
+            world.ran(in_shell(&world, "exec \"$@\" >/dev/full", &["-o", "-"]));
+        assert_eq!(code, Some(7), "{err}");
+        assert!(err.contains("cannot write to standard output: No space left"), "{err}");
+        assert!(err.contains("free some space") && err.contains("jobs resume"), "{err}");
     }
 
     /// A folder whose name is not UTF-8; `None` where there can be none, as on macOS.
