@@ -279,7 +279,7 @@ mod tests {
 
     fn refusal(status: u16, body: &'static str) -> Problem {
         let response = StoreResponse { status, body: body.into(), ..StoreResponse::default() };
-        response.refusal().explain("the upload to s3://b/k")
+        StoreError::Refused(Box::new(response.refusal())).explain("the upload to s3://b/k")
     }
 
     #[test]
@@ -295,6 +295,28 @@ mod tests {
         assert!(!text.contains("AWS4"), "{text}");
         assert_eq!(problem.exit, Exit::Unauthorized);
         assert_eq!(problem.facts.phase.as_deref(), Some("upload"));
+    }
+
+    #[test]
+    fn an_oauth_server_explains_itself_in_json() {
+        let problem = refusal(
+            401,
+            r#"{"error": "invalid_client", "error_description": "the secret has expired"}"#,
+        );
+        assert!(problem.to_string().contains("invalid_client: the secret has expired"));
+    }
+
+    #[test]
+    fn a_store_that_refuses_the_checksum_is_told() {
+        for (message, is_told) in [
+            ("Unsupported header 'x-amz-checksum-algorithm'", true),
+            ("x-amz-checksum- HTTP header is required with Object Lock parameters", false),
+        ] {
+            let body = format!("<Code>InvalidRequest</Code><Message>{message}</Message>");
+            let problem = refusal(400, body.leak());
+            let told = problem.to_string().contains("AWS_REQUEST_CHECKSUM_CALCULATION");
+            assert_eq!(told, is_told, "{message}");
+        }
     }
 
     #[test]
