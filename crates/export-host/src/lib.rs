@@ -36,6 +36,7 @@ mod part_file;
 mod peer_error;
 mod proxy;
 mod random;
+mod room;
 mod shared_pacer;
 #[cfg(feature = "tracing")]
 mod spans;
@@ -66,6 +67,7 @@ pub use peer_error::{
 };
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
 pub use random::random_number;
+pub use room::check_room;
 pub use shared_pacer::{PacedRequest, SharedPacer};
 pub use status::{Finished, Status, Submitted};
 pub use tls::{TlsError, TlsOptions};

@@ -15,6 +15,7 @@ use crate::folder_checks::{
     FolderChecks, FolderHandle, Lock, existing_folder, ignore_unsupported, is_unusable, try_lock,
 };
 use crate::if_exists::{IfExists, LAST_NUMBER, put_in_place};
+use crate::room::check_room;
 use crate::stable_hash::stable_hash;
 
 /// A download in progress.
@@ -57,7 +58,12 @@ pub struct PartFile {
     /// The permissions of a new file; `None` if only its owner may read it.
     permissions: Option<Permissions>,
     fallbacks: Vec<Fallback>,
+    /// The bytes that were written since the free space was looked at.
+    unchecked: u64,
 }
+
+/// How many bytes are written between two looks at the free space.
+const CHECK_ROOM_EVERY: u64 = 16 << 20;
 
 /// A file that is complete.
 #[derive(Clone, Debug)]
@@ -204,7 +210,7 @@ impl PartFile {
         access::restrict(&file);
         let len = file.seek(SeekFrom::End(0)).map_err(fail)?;
         let (part, target) = (part.into(), target.into());
-        Ok(Some(Self { file, part, target, len, permissions: None, fallbacks }))
+        Ok(Some(Self { file, part, target, len, permissions: None, fallbacks, unchecked: 0 }))
     }
 
     /// The length of the part. The bytes may not have reached the disk yet.
@@ -240,13 +246,27 @@ impl PartFile {
         Ok(())
     }
 
+    /// Checks that the whole file has room, once its length is known.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it does not, with a [reserve](crate::check_room) that stays free.
+    pub fn check_room_for(&self, length: u64) -> io::Result<()> {
+        check_room(folder_of(&self.part), length.saturating_sub(self.len))
+    }
+
     /// Appends bytes. They are not buffered: write large pieces, of 64 KiB or more.
     ///
     /// # Errors
     ///
-    /// Fails if the disk is full or fails. Some of the bytes may have been written then:
+    /// Fails if the disk is full but for a [reserve](crate::check_room), or fails. Some of the bytes may have been written then:
     /// [`have`](Self::have) says how many there are.
     pub fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        self.unchecked += bytes.len() as u64;
+        if self.unchecked >= CHECK_ROOM_EVERY {
+            self.unchecked = 0;
+            check_room(folder_of(&self.part), 0)?;
+        }
         while !bytes.is_empty() {
             match self.file.write(bytes) {
                 Ok(0) => {

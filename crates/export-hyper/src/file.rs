@@ -167,7 +167,8 @@ impl Sink for FileSink {
         self.open(artifact.operation()).await?;
         self.start_work(move |part| {
             target.name(part, &artifact)?;
-            part.cut(offset)
+            part.cut(offset)?;
+            artifact.length().map_or(Ok(()), |length| part.check_room_for(length))
         });
         self.wait_idle().await.map(|_| ())
     }

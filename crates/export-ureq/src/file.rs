@@ -99,7 +99,8 @@ impl Sink for FileSink {
         let target = self.target.clone();
         let part = self.open(artifact.operation())?;
         target.name(part, artifact)?;
-        part.cut(offset)
+        part.cut(offset)?;
+        artifact.length().map_or(Ok(()), |length| part.check_room_for(length))
     }
 
     fn write(&mut self, chunk: &[u8]) -> io::Result<()> {

@@ -138,9 +138,11 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
         Error::Local { failure, .. } => {
             problem.message = failure.to_string();
             problem = match local_error(failure) {
-                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-                    problem.advise("free some space on the disk")
-                }
+                Some(
+                    io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::FileTooLarge,
+                ) => problem.advise("free some space on the disk"),
                 Some(io::ErrorKind::BrokenPipe) => {
                     problem.advise("let the program that reads standard output read all of it")
                 }

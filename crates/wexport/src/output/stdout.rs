@@ -4,6 +4,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use export_host::check_room;
 use export_hyper::{Artifact, Sink};
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
@@ -15,6 +16,9 @@ use crate::problem::Problem;
 /// download that breaks off is resumed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StdoutSink(Arc<Mutex<Spool>>);
+
+/// How many bytes are received between two looks at the free space.
+const CHECK_ROOM_EVERY: u64 = 16 << 20;
 
 #[derive(Debug, Default)]
 struct Spool {
@@ -82,7 +86,9 @@ impl Sink for StdoutSink {
         Ok(self.0.lock().await.length)
     }
 
-    async fn begin(&mut self, _artifact: &Artifact, offset: u64) -> io::Result<()> {
+    async fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
+        let length = artifact.length().unwrap_or_default();
+        check_room(&std::env::temp_dir(), length.saturating_sub(offset))?;
         let mut spool = self.0.lock().await;
         let file = spool.file().await?;
         file.flush().await?;
@@ -95,7 +101,11 @@ impl Sink for StdoutSink {
     async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
         let mut spool = self.0.lock().await;
         spool.file().await?.write_all(&chunk).await?;
+        let before = spool.length / CHECK_ROOM_EVERY;
         spool.length += chunk.len() as u64;
+        if spool.length / CHECK_ROOM_EVERY > before {
+            check_room(&std::env::temp_dir(), 0)?;
+        }
         Ok(())
     }
 
