@@ -216,7 +216,8 @@ settings! {
         /// default.
         grace_period (with_grace_period): Duration = Duration::from_secs(30),
         /// How many submit requests may have arrived, if a second export does no harm. **3** by default;
-        /// a resumed job may send as many again.
+        /// a resumed job may send as many again. The last one is sent after a longer wait: ten times
+        /// `backoff_cap`, or an eighth of the time that is left.
         max_submits (with_max_submits): u32 = 3,
         /// How many requests for the artifact may be sent. **100** by default.
         max_downloads (with_max_downloads): u32 = 100,

@@ -30,7 +30,24 @@ impl ExportJob {
         if self.phase() == Phase::Submit && !self.may_send_again() {
             return self.end_unconfirmed(last);
         }
-        self.back_off(now, last, retry_after);
+        let least = self.spread_of_submits(now);
+        self.back_off_at_least(now, least, last, retry_after);
+    }
+
+    /// The least wait before a submit that was sent more than once. The last one that may be sent is
+    /// sent much later, so that a short outage does not take all of them.
+    fn spread_of_submits(&self, now: Timestamp) -> Duration {
+        const LONGEST_BACK_OFFS: u32 = 10;
+        match &self.state {
+            State::Submitting(submitting)
+                if submitting.sends > 1
+                    && submitting.sends.saturating_add(1) >= submitting.allowed =>
+            {
+                let longest = self.config.limits().backoff_cap.saturating_mul(LONGEST_BACK_OFFS);
+                longest.min(self.wait_limit(now).since(now) / 8)
+            }
+            _ => Duration::ZERO,
+        }
     }
 
     /// Ends a job whose submit may have arrived, and is not sent again. If a second export would do no
@@ -84,12 +101,22 @@ impl ExportJob {
         error: AttemptError,
         retry_after: Option<Duration>,
     ) {
+        self.back_off_at_least(now, Duration::ZERO, error, retry_after);
+    }
+
+    fn back_off_at_least(
+        &mut self,
+        now: Timestamp,
+        least: Duration,
+        error: AttemptError,
+        retry_after: Option<Duration>,
+    ) {
         self.schedule.failures = self.schedule.failures.saturating_add(1);
         if self.schedule.failures > self.config.limits().max_failures {
             let error = self.gave_up(error);
             return self.end(Err(error));
         }
-        self.back_off_uncounted(now, retry_after);
+        self.back_off_uncounted(now, least, retry_after);
     }
 
     /// Backs off after a 429. It does not count as a failure as long as the deadline bounds the job.
@@ -100,15 +127,20 @@ impl ExportJob {
             let error = AttemptError::Response(status, Box::new(reason));
             return self.back_off(now, error, retry_after);
         }
-        self.back_off_uncounted(now, retry_after);
+        self.back_off_uncounted(now, Duration::ZERO, retry_after);
     }
 
-    fn back_off_uncounted(&mut self, now: Timestamp, retry_after: Option<Duration>) {
+    fn back_off_uncounted(
+        &mut self,
+        now: Timestamp,
+        least: Duration,
+        retry_after: Option<Duration>,
+    ) {
         let back_off = self.schedule.back_off(self.config.limits(), self.config.jitter());
         // A wait that is still running goes on: the interval that the service asked for before the
         // failed poll, or the `Retry-After` of a response whose body was lost.
         let left = self.schedule.not_before.since(now);
-        let back_off = back_off.max(left);
+        let back_off = back_off.max(left).max(least);
         let mut retry_after = retry_after;
         match &mut self.state {
             State::Polling(polling) => {
