@@ -10,6 +10,7 @@ use super::store::Address;
 use super::template::Template;
 use crate::args::{IfExistsArg, OutputArgs};
 use crate::problem::Problem;
+use crate::settings::expand_home;
 
 /// Where a file goes, as it was given: enough for another process to resolve it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,13 +58,19 @@ pub(crate) enum Scheme {
 impl Destination {
     /// Captures the flags of the output and the working directory.
     pub(crate) fn new(args: &OutputArgs, at: Timestamp) -> Result<Self, Problem> {
-        let folder = match args.output.as_deref().is_none_or(is_relative) {
+        // A shell does not replace `~` in a list, or behind `=`.
+        let expanded = |output: &String| {
+            let path = expand_home(output).into_os_string().into_string();
+            path.unwrap_or_else(|_| output.clone())
+        };
+        let output = args.output.as_ref().map(expanded);
+        let folder = match output.as_deref().is_none_or(is_relative) {
             false => PathBuf::new(),
             true => std::env::current_dir()
                 .map_err(|error| Problem::local("cannot find the working directory", &error))?,
         };
         let if_exists = args.if_exists.unwrap_or_default();
-        let (output, receipt) = (args.output.clone(), args.receipt);
+        let receipt = args.receipt;
         Ok(Self { output, folder, if_exists, at, receipt })
     }
 

@@ -18,8 +18,8 @@ pub(crate) use self::credentials::{CredentialPlan, CredentialSource, LoadedCrede
 #[cfg(feature = "store")]
 pub(crate) use self::secret::trimmed_variable;
 pub(crate) use self::setting::Sourced;
-pub(crate) use self::sources::Environment;
 use self::sources::Sources;
+pub(crate) use self::sources::{Environment, expand_home};
 use crate::args::{CountArg, DurationArg, RateArg, ResubmitArg, Session, SizeArg};
 use crate::clock;
 use crate::problem::Problem;

@@ -240,7 +240,7 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Replaces a leading `~/`, which a shell does not replace in a file or behind `=`.
+/// Replaces a leading `~/`, which no shell replaces in a file.
 pub(crate) fn expand_home(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), etcetera::home_dir()) {
         (Some(rest), Ok(home)) => home.join(rest),

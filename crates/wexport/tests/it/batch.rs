@@ -510,3 +510,17 @@ fn a_resumed_export_takes_no_name_of_another() {
         }
     }
 }
+
+/// No shell has replaced `~` in a list.
+#[test]
+fn paths_of_a_list_may_begin_at_the_home_folder() {
+    let world = World::new();
+    world.write(
+        "list.csv",
+        "kind,id,output\ndocument,d1,~/reports/{id}.pdf\ndocument,d2,~/d2.pdf\n",
+    );
+    world.done(&["batch", "list.csv"]);
+    assert!(world.home().join("reports/d1.pdf").is_file());
+    assert!(world.home().join("d2.pdf").is_file());
+    assert!(!world.work().join("~").exists());
+}
