@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
@@ -84,6 +86,102 @@ fn file_that_is_in_place_ends_a_resumed_run() {
             } else {
                 world.done(&["verify", file]);
             }
+        }
+    }
+}
+
+/// The calls that change files, by groups that are counted together.
+#[cfg(target_os = "linux")]
+const CALLS: [&str; 5] = [
+    "?link,?linkat",
+    "?rename,?renameat,?renameat2",
+    "?unlink,?unlinkat",
+    "fsync,fdatasync",
+    "pwrite64",
+];
+
+/// Runs a command that is killed at its nth call of a group; false if it has fewer.
+#[cfg(target_os = "linux")]
+fn is_killed_at(world: &World, line: &[&str], calls: &str, nth: usize) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+
+    let program = world.command(line);
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qqq", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"]);
+    command.arg(format!("inject={calls}:signal=KILL:when={nth}"));
+    command.arg(program.get_program()).args(program.get_args());
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.current_dir(world.work()).output().unwrap();
+    let is_killed = output.status.signal() == Some(9);
+    assert!(is_killed || output.status.success(), "{}", world.ran(output).err);
+    is_killed
+}
+
+/// Resumes a killed run, or starts it again if it was not stored, until it is done.
+#[cfg(target_os = "linux")]
+fn complete(world: &World, line: &[&str]) {
+    loop {
+        let listed = world.done(&["jobs", "list", "--json"]).out;
+        if listed.contains(r#""status":"done""#) {
+            return assert_eq!(world.done(&["jobs", "list", "--failed"]).out, "");
+        }
+        let ran = match listed.is_empty() {
+            true => world.run(line),
+            false => world.run(&["jobs", "resume", "--failed", "-q"]),
+        };
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn run_killed_at_any_change_of_a_file_is_completed() {
+    let probe = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
+    if !probe.is_ok_and(|probe| probe.status.success()) {
+        return eprintln!("skipped: strace is not installed, or not permitted");
+    }
+    let single = [&SINGLE[..], &["--receipt"]].concat();
+    std::thread::scope(|scope| {
+        for (line, is_batch) in [(&single[..], false), (&BATCH, true)] {
+            for (rule, groups) in [("error", 5), ("rename", 4), ("skip", 2), ("replace", 2)] {
+                let line = [line, &["--if-exists", rule, "-q"]].concat();
+                scope.spawn(move || {
+                    for calls in &CALLS[..groups] {
+                        kill_at_each(&line, is_batch, rule, calls);
+                    }
+                });
+            }
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn kill_at_each(line: &[&str], is_batch: bool, rule: &str, calls: &str) {
+    for nth in 1.. {
+        let world = World::with(quick().with_artifact_size(100_000));
+        world.write("list.csv", LIST);
+        if rule == "rename" {
+            world.write("a.pdf", "old");
+        }
+        let is_killed = is_killed_at(&world, line, calls, nth);
+        complete(&world, line);
+        let case = format!("{rule}, {calls} {nth}");
+        let mut names = world.names("");
+        names.retain(|name| name.contains(".pdf") && !name.ends_with(".receipt.json"));
+        let file = if rule == "rename" { "a (2).pdf" } else { "a.pdf" };
+        let old: &[&str] = if rule == "rename" { &["a.pdf"] } else { &[] };
+        assert_eq!(names, [&[file][..], old].concat(), "{case}");
+        assert_eq!(world.read(file).len(), 100_000, "{case}");
+        if is_batch {
+            let results = String::from_utf8(world.read("results.jsonl")).unwrap();
+            let result: Value = serde_json::from_str(results.trim()).unwrap();
+            assert_eq!(result["status"], "done", "{case}");
+        } else {
+            world.done(&["verify", file]);
+        }
+        if !is_killed {
+            return assert!(nth > 1 || calls.contains("link") || !is_batch, "{case}");
         }
     }
 }
