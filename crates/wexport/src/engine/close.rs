@@ -31,11 +31,20 @@ pub(super) enum Closed {
         /// Whether the failure affects every export.
         is_systemic: bool,
     },
-    /// Its end is reported, but could not be recorded.
-    Unrecorded(Problem),
+    /// Its end is reported, but could not be recorded for this reason.
+    Unrecorded(Problem, Box<Self>),
     /// The program was stopped before its upload was complete.
     #[cfg(feature = "store")]
     Stopped,
+}
+
+impl Closed {
+    fn recorded_if(self, concluded: Result<(), Problem>) -> Self {
+        match concluded {
+            Ok(()) => self,
+            Err(problem) => Self::Unrecorded(problem, Box::new(self)),
+        }
+    }
 }
 
 impl RunContext {
@@ -212,7 +221,9 @@ impl RunContext {
     /// Removes the file of an export whose end is recorded.
     #[cfg(feature = "store")]
     fn clear(&self, upload: &Upload, closed: &Closed) {
-        if let (Closed::Ended(_), Err(problem)) = (closed, upload.clear()) {
+        if matches!(closed, Closed::Ended(_))
+            && let Err(problem) = upload.clear()
+        {
             self.reporter.warn(problem.message);
         }
     }
@@ -220,7 +231,7 @@ impl RunContext {
     async fn done(&self, row: Row, event: Event, end: RowEnd) -> Closed {
         let concluded = self.conclude(row.number, end.clone()).await;
         self.reporter.export_event(row.number, event);
-        concluded.map_or_else(Closed::Unrecorded, |()| Closed::Ended(end))
+        Closed::Ended(end).recorded_if(concluded)
     }
 
     pub(super) async fn skip(&self, row: Row, file: String) -> Closed {
@@ -232,25 +243,12 @@ impl RunContext {
         let error = Box::new((&problem).into());
         let concluded = self.conclude(row.number, RowEnd::Failed { error }).await;
         self.reporter.export_failed(row.number, &row.subject, &problem);
-        match concluded {
-            Ok(()) => Closed::Failed { problem, is_systemic },
-            Err(problem) => Closed::Unrecorded(problem),
-        }
+        Closed::Failed { problem, is_systemic }.recorded_if(concluded)
     }
 
     /// Records the end of an export: in the store, and then in the results.
     async fn conclude(&self, number: u64, end: RowEnd) -> Result<(), Problem> {
-        let concluded = self.with_store(move |store| store.conclude(number, &end)).await;
-        let result = match concluded {
-            Ok(result) => result,
-            // The file of a single export is complete or not, whatever its record says. A batch
-            // that cannot record what it has done must not submit more.
-            Err(problem) if !self.store.is_batch() => {
-                self.reporter.warn(problem.message);
-                return Ok(());
-            }
-            Err(problem) => return Err(problem),
-        };
+        let result = self.with_store(move |store| store.conclude(number, &end)).await?;
         if let Some(Err(error)) = self.results.as_ref().map(|results| results.append(&result)) {
             self.reporter.warn(format!("the results are incomplete: {error}"));
         }

@@ -291,9 +291,16 @@ impl Runner {
                     self.halt(exit);
                 }
             }
-            Closed::Unrecorded(problem) => {
-                self.unrecorded.get_or_insert(problem);
-                self.stop_submits(Exit::Local, "the state cannot be written");
+            Closed::Unrecorded(problem, closed) => {
+                // The file of a single export is complete or not, whatever its record says. A
+                // batch that cannot record what it has done must not submit more.
+                if self.context.store.is_batch() {
+                    self.unrecorded.get_or_insert(problem);
+                    self.stop_submits(Exit::Local, "the state cannot be written");
+                } else {
+                    self.context.reporter.warn(problem.message);
+                }
+                self.on_closed(*closed);
             }
             #[cfg(feature = "store")]
             Closed::Stopped => {}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
+use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -184,6 +184,30 @@ fn kill_at_each(line: &[&str], is_batch: bool, rule: &str, calls: &str) {
             return assert!(nth > 1 || calls.contains("link") || !is_batch, "{case}");
         }
     }
+}
+
+#[test]
+fn file_whose_end_is_not_recorded_is_done_when_resumed() {
+    let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_secs(1)) };
+    let scenario = Scenario::default().with_rule(Rule::new(Endpoint::Download, stall));
+    let world = World::with(quick().with_scenario(scenario));
+    let is_requested = |world: &World| {
+        world.server.requests().iter().any(|request| request.endpoint() == Endpoint::Download)
+    };
+    let line = [&SINGLE[..], &["--if-exists", "error"]].concat();
+    let child = world.start_until(&line, is_requested);
+    let (record, kept) = (state(&world, "jobs").join("job.json"), world.work().join("kept"));
+    fs::rename(&record, &kept).unwrap();
+    fs::create_dir(&record).unwrap();
+    let ran = world.ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("was not recorded"), "{}", ran.err);
+    fs::remove_dir(&record).unwrap();
+    fs::rename(&kept, &record).unwrap();
+    let requests = world.requests().len();
+    world.done(&["jobs", "resume", "--failed"]);
+    assert_eq!(world.done(&["jobs", "list", "--failed"]).out, "");
+    assert_eq!(world.requests().len(), requests);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Lost connections, signals and kills during an upload.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command};
@@ -62,6 +63,38 @@ fn a_failed_upload_is_repeated_without_the_service() {
     assert!(moto().object(&bucket, "a.pdf").unwrap().body == world.exported());
     assert_eq!(moto().keys(&bucket), ["a.pdf", "a.pdf.receipt.json"]);
     assert!(!has_pending_upload(&world));
+}
+
+/// The end of the export could not be recorded.
+#[test]
+fn own_object_is_recognised_by_the_next_run() {
+    for rule in ["error", "rename", "skip", "replace"] {
+        let bucket = moto().bucket();
+        let stall = Fault::Stall { at: Moment::BeforeHead, time: Some(Duration::from_secs(1)) };
+        let scenario = Scenario::default().with_rule(Rule::new(Endpoint::Download, stall));
+        let world = world(quick().with_scenario(scenario), moto().address);
+        let is_requested = |world: &World| {
+            world.server.requests().iter().any(|request| request.endpoint() == Endpoint::Download)
+        };
+        let url = format!("s3://{bucket}/a.pdf");
+        let child = world.start_until(&line(&url, &["--if-exists", rule]), is_requested);
+        let jobs = fs::read_dir(world.home().join(".local/state/wexport/jobs")).unwrap();
+        let record = jobs.map(|job| job.unwrap().path()).next().unwrap().join("job.json");
+        let kept = world.work().join("kept");
+        fs::rename(&record, &kept).unwrap();
+        fs::create_dir(&record).unwrap();
+        let ran = world.ran(child.wait_with_output().unwrap());
+        assert!(ran.err.contains("was not recorded"), "{rule}: {}", ran.err);
+        assert!(has_pending_upload(&world));
+        fs::remove_dir(&record).unwrap();
+        fs::rename(&kept, &record).unwrap();
+        let requests = world.requests().len();
+        world.done(&["jobs", "resume", "--failed"]);
+        assert_eq!(world.done(&["jobs", "list", "--failed"]).out, "");
+        assert_eq!(world.requests().len(), requests, "{rule}");
+        assert_eq!(moto().keys(&bucket), ["a.pdf"]);
+        assert!(!has_pending_upload(&world));
+    }
 }
 
 #[test]
