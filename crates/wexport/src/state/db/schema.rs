@@ -46,6 +46,10 @@ pub(super) enum Access {
     Write,
 }
 
+/// The size of the write-ahead log from which SQLite reuses it, in pages of 4 KiB. A transaction
+/// takes two or three.
+const MAX_LOG_PAGES: i32 = 64;
+
 /// How long another process may lock the database, while it stores a large batch for example.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -103,6 +107,8 @@ fn enable_wal(connection: &Connection) -> Result<(), Cause> {
         return Err(Cause::NoWal);
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // Keeps the log small: when the disk is full, it grows into the reserved space.
+    connection.pragma_update(None, "wal_autocheckpoint", MAX_LOG_PAGES)?;
     // On macOS, a plain fsync does not reach the disk.
     connection.pragma_update(None, "fullfsync", true)?;
     Ok(())

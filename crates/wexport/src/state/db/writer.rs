@@ -43,11 +43,11 @@ pub(crate) enum Reopen {
     All,
 }
 
-/// The space to reserve, in **bytes**. An export takes about ten transactions, each of which takes
-/// some pages of the write-ahead log until SQLite reuses it, from 4 MiB on.
-const MIN_RESERVE: u64 = 262_144;
-const RESERVE_OF_ROW: u64 = 65_536;
-const MAX_RESERVED_ROWS: u64 = 128;
+/// The space to reserve, in **bytes**: twice that of the write-ahead log, and some for each export,
+/// whose receipt and placement are stored.
+const MIN_RESERVE: u64 = 524_288;
+const RESERVE_OF_ROW: u64 = 16_384;
+const MAX_RESERVED_ROWS: u64 = 512;
 
 /// The names of the other notes.
 const PACER: &str = "pacer";
