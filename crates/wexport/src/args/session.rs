@@ -83,8 +83,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "URL", hide_short_help = true)]
     pub(crate) proxy: Option<String>,
 
-    /// PEM file of CA certificates to trust in addition to the system's; may be repeated
-    /// [env: WEXPORT_CA_BUNDLE, SSL_CERT_FILE]
+    /// File of CA certificates (PEM, or one in DER) to trust in addition to the system's; may be
+    /// repeated [env: WEXPORT_CA_BUNDLE, SSL_CERT_FILE]
     ///
     /// Required behind a proxy that inspects TLS. On Linux, SSL_CERT_FILE replaces the system's CA
     /// certificates, as it does for other programs.

@@ -252,10 +252,7 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     let endpoint = endpoints.iter().find_map(|key| settings.get_config_value(key));
     let allows_http = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
     let allows_http = settings.get_config_value(&allows_http).as_deref() == Some("true");
-    if !allows_http && endpoint.is_some_and(|url| url.starts_with("http://")) {
-        let what = "AWS_ENDPOINT_URL is plain http: the file would be sent unencrypted";
-        return Err(Problem::usage(what).advise("allow it with AWS_ALLOW_HTTP=true"));
-    }
+    variables::check_encryption("AWS_ENDPOINT_URL", endpoint, "AWS_ALLOW_HTTP", allows_http)?;
     let has_conditions = settings.get_config_value(&AmazonS3ConfigKey::ConditionalPut);
     let has_conditions = has_conditions.as_deref() != Some("disabled");
     // object_store has no condition for the completion of a multipart upload: this client sends the
@@ -288,11 +285,23 @@ async fn gs(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
 
 #[cfg(feature = "az")]
 async fn az(container: &str, transport: Transport, retry: RetryConfig) -> Result<Bucket, Problem> {
+    use object_store::ClientConfigKey;
+    use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+
     variables::check_own(&["IDENTITY_HEADER"])?;
-    let mut settings = object_store::azure::MicrosoftAzureBuilder::new();
+    let mut settings = MicrosoftAzureBuilder::new();
     for (key, value) in variables::read(std::env::vars_os(), "azure_", &["IDENTITY_ENDPOINT"])? {
         settings = settings.with_config(key, value);
     }
+    let endpoint = settings.get_config_value(&AzureConfigKey::Endpoint);
+    let allows_http = AzureConfigKey::Client(ClientConfigKey::AllowHttp);
+    let allows_http = settings.get_config_value(&allows_http).as_deref() == Some("true");
+    variables::check_encryption(
+        "AZURE_STORAGE_ENDPOINT",
+        endpoint,
+        "AZURE_ALLOW_HTTP",
+        allows_http,
+    )?;
     let settings =
         settings.with_container_name(container).with_http_connector(transport).with_retry(retry);
     let store = build(Scheme::Az, || settings.build()).await?;

@@ -76,6 +76,21 @@ pub(super) fn check_own(names: &[&str]) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Refuses an endpoint that is plain http, unless that is allowed.
+#[cfg(any(feature = "s3", feature = "az"))]
+pub(super) fn check_encryption(
+    name: &str,
+    endpoint: Option<String>,
+    allow: &str,
+    is_allowed: bool,
+) -> Result<(), Problem> {
+    if is_allowed || !endpoint.is_some_and(|url| url.starts_with("http://")) {
+        return Ok(());
+    }
+    let what = format!("{name} is plain http: the file would be sent unencrypted");
+    Err(Problem::usage(what).advise(format!("allow it with {allow}=true")))
+}
+
 /// Whether requests have a checksum that S3 need not have: a bucket with Object Lock requires one.
 /// AWS's SDKs read the same variable, for stores that refuse it.
 ///
