@@ -133,6 +133,8 @@ fn html_page_is_a_foreign_response() {
         );
     }
     assert_eq!(TestResponse::new(202).html(page).read(Phase::Poll), Reading::Foreign);
+    let text = TestResponse::new(202).with("content-type", "text/plain").raw("hi");
+    assert_eq!(text.read(Phase::Poll), Reading::Foreign);
     assert_eq!(TestResponse::new(200).raw(page).read(Phase::Poll), Reading::Foreign);
     assert_eq!(TestResponse::new(202).raw(page).read(Phase::Submit), Reading::Foreign);
     assert_eq!(TestResponse::new(200).body(page).read(Phase::Poll), Reading::Foreign);

@@ -33,15 +33,19 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, NotJson> {
     }
 }
 
-/// Whether the media type of the response shows that it is not JSON. That of plain text does not:
-/// some proxies and servers send JSON with it.
+/// Whether the response has a media type that is not JSON.
 pub(super) fn is_other_than_json(head: &Head<'_>) -> bool {
     head.media_type().is_some_and(|media| {
         let suffix = media.len().checked_sub("+json".len()).and_then(|at| media.get(at..));
         !media.eq_ignore_ascii_case("application/json")
             && !suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
-            && !is_plain_text(head)
     })
+}
+
+/// Whether the body need not be read to know that it is not JSON. Plain text may be: some proxies
+/// and servers send JSON as such.
+pub(super) fn cannot_be_json(head: &Head<'_>) -> bool {
+    is_other_than_json(head) && !is_plain_text(head)
 }
 
 fn is_plain_text(head: &Head<'_>) -> bool {

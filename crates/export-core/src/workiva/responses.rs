@@ -8,7 +8,7 @@ use http::header::LOCATION;
 use serde::Deserialize;
 
 use super::errors;
-use super::json::{NotJson, is_other_than_json, parse_object, without_bom};
+use super::json::{NotJson, cannot_be_json, is_other_than_json, parse_object, without_bom};
 use super::lenient::{Lenient, Text};
 use crate::dialect::{Head, OperationFacts, Reading};
 use crate::phase::Phase;
@@ -27,11 +27,11 @@ pub(super) fn read<'b>(
     match (phase, head.status()) {
         (Phase::Submit, StatusCode::ACCEPTED) => accepted(head, body, cluster),
         (Phase::Poll, status) if status.is_redirection() => Reading::Redirect,
-        (Phase::Poll | Phase::Submit, _) if is_other_than_json(head) => Reading::Foreign,
-        (Phase::Poll, StatusCode::OK) => match body {
+        (Phase::Poll, StatusCode::OK) if !cannot_be_json(head) => match body {
             None => Reading::NeedBody,
             Some(body) => operation(head, body, cluster),
         },
+        (Phase::Poll | Phase::Submit, _) if is_other_than_json(head) => Reading::Foreign,
         (Phase::Poll, StatusCode::ACCEPTED) => Reading::Pending(OperationFacts::default()),
         (Phase::Submit, _) => Reading::Malformed("expected 202 or an error for a submit"),
         (Phase::Poll, _) => Reading::Malformed("expected 200, 202, 303 or an error for a poll"),
@@ -56,7 +56,7 @@ fn accepted<'b>(head: &Head<'b>, body: Option<&'b [u8]>, cluster: Cluster<'_>) -
     if let Some(location) = location.map(str::trim).filter(|location| !location.is_empty()) {
         return accepted_at(location.into(), cluster);
     }
-    if is_other_than_json(head) {
+    if cannot_be_json(head) {
         return Reading::Foreign;
     }
     let Some(body) = body else { return Reading::NeedBody };

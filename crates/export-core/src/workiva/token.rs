@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::errors;
-use super::json::{NotJson, is_other_than_json, parse_object};
+use super::json::{NotJson, cannot_be_json, parse_object};
 use super::lenient::{Number, Text};
 use super::routes::Endpoint;
 use crate::api_error::{ApiError, ErrorOrigin};
@@ -126,7 +126,7 @@ fn read_token<'a>(head: &Head<'_>, body: &'a [u8]) -> TokenReading<'a> {
         }
         _ => return refusal(errors::read(head, body)),
     }
-    if is_other_than_json(head) {
+    if cannot_be_json(head) {
         return TokenReading::Foreign(page(head, body));
     }
     let response = match parse_object::<TokenResponse<'_>>(head, body) {

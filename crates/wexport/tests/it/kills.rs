@@ -213,13 +213,28 @@ fn file_whose_end_is_not_recorded_is_done_when_resumed() {
 #[test]
 fn receipt_that_cannot_be_written_is_all_that_is_repeated() {
     let world = World::new();
-    fs::create_dir(world.work().join("a.pdf.receipt.json")).unwrap();
-    let ran = world.run(&[&SINGLE[..], &["--receipt", "--if-exists", "error"]].concat());
+    let receipt = world.work().join("a.pdf.receipt.json");
+    // Something appears where the receipt is to go, after it was checked.
+    let in_the_way = receipt.clone();
+    let server = test_servers::service(move |_, _| {
+        fs::create_dir(&in_the_way).unwrap();
+        test_servers::whole()
+    });
+    let variables = [
+        ("WEXPORT_BASE_URL", server.url()),
+        ("WEXPORT_API_VERSION", "2022-01-01".into()),
+        ("WORKIVA_TOKEN", "a-token".into()),
+        ("WORKIVA_CLIENT_SECRET", String::new()),
+    ];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let ran =
+        world.run_with(&variables, &[&SINGLE[..], &["--receipt", "--if-exists", "error"]].concat());
     assert_eq!(ran.code, Some(7), "{}", ran.err);
-    fs::remove_dir(world.work().join("a.pdf.receipt.json")).unwrap();
-    let requests = world.requests().len();
-    world.done(&["jobs", "resume", &id(&world)]);
-    assert_eq!(world.requests().len(), requests);
+    fs::remove_dir(&receipt).unwrap();
+    let requests = server.requests().len();
+    let ran = world.run_with(&variables, &["jobs", "resume", &id(&world)]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(server.requests().len(), requests);
     world.done(&["verify", "a.pdf"]);
 }
 
