@@ -75,25 +75,13 @@ impl Service {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overrides {
     pub(crate) resubmit: Option<ResubmitArg>,
-    /// The base URL and the API version of a run that is resumed.
-    pub(crate) run: Option<(String, String)>,
+    /// The API version of a run that is resumed.
+    pub(crate) api_version: Option<String>,
 }
 
 impl Overrides {
-    /// The service of the run that is resumed, which overrides the setting.
-    fn service(&self, set: Sourced<Service>) -> Sourced<Service> {
-        let Some((base_url, _)) = &self.run else { return set };
-        if set.value.base_url().trim_end_matches('/') == base_url.trim_end_matches('/') {
-            return set;
-        }
-        let known = [Region::Us, Region::Eu, Region::Apac];
-        let region = known.into_iter().find(|region| region.base_url() == base_url);
-        let value = region.map_or_else(|| Service::BaseUrl(base_url.clone()), Service::Region);
-        Sourced { value, ..set }
-    }
-
     fn api_version(&self, set: Sourced<ApiVersion>) -> Sourced<ApiVersion> {
-        let version = self.run.as_ref().and_then(|(_, version)| version.parse().ok());
+        let version = self.api_version.as_ref().and_then(|version| version.parse().ok());
         match version {
             Some(value) => Sourced { value, ..set },
             None => set,
@@ -137,7 +125,7 @@ impl Settings {
         Ok(Self {
             config_file: sources.config_file(),
             profile: sources.profile(),
-            service: overrides.service(sources.service(flags)?),
+            service: sources.service(flags)?,
             allowed_origins: sources.list(&flags.allow_origin, &setting::ALLOW_ORIGIN)?,
             api_version: overrides.api_version(sources.get_or(
                 flags.api_version,

@@ -159,8 +159,8 @@ fn credentials_for(
 ) -> Result<Option<(Settings, LoadedCredentials)>, Problem> {
     let base_url = today.service.value.base_url();
     let refused = if is_same_service(base_url, &run.base_url) {
-        let service = Some((base_url.to_owned(), run.api_version.clone()));
-        let overrides = Overrides { resubmit: args.resubmit, run: service };
+        let api_version = Some(run.api_version.clone());
+        let overrides = Overrides { resubmit: args.resubmit, api_version };
         let settings = Settings::resolve(&args.session, &overrides, &environment)?;
         let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
         match other_client(id, run, &loaded) {
