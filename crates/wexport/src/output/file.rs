@@ -50,8 +50,8 @@ impl FileOutput {
         Ok(Self::new(sink, if_exists, checks, Arc::new(Mutex::new(Some(path)))))
     }
 
-    /// A file whose path `choose` makes from the service's response. Until then, the file is a
-    /// part in `folder`, which has to exist.
+    /// A file whose path `choose` makes from the service's response. It has to be below `folder`,
+    /// which exists, and in which the file is a part until then.
     pub(super) fn to_chosen(
         folder: &Path,
         if_exists: IfExistsArg,
@@ -61,8 +61,11 @@ impl FileOutput {
     ) -> Self {
         let path = Arc::<Mutex<Option<PathBuf>>>::default();
         let chosen = Arc::clone(&path);
+        let base = folder.to_owned();
         let choose = move |artifact: &Artifact| {
-            let path = reserve(&choose(artifact), if_exists, &names)?;
+            let path = choose(artifact);
+            stays_below(&base, &path)?;
+            let path = reserve(&path, if_exists, &names)?;
             *chosen.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.clone());
             Ok(path)
         };
@@ -134,6 +137,23 @@ impl Sink for FileOutput {
             _ => Err(error),
         }
     }
+}
+
+/// Checks that no link leads a path out of its folder. The service chooses names, and a link that
+/// is in the folder by chance must not let it choose another place.
+fn stays_below(folder: &Path, path: &Path) -> Result<(), OpenFailure> {
+    let Ok(names) = path.strip_prefix(folder) else { return Ok(()) };
+    let Ok(real_folder) = folder.canonicalize() else { return Ok(()) };
+    let mut below = folder.to_owned();
+    for name in names {
+        below.push(name);
+        let is_link = below.symlink_metadata().is_ok_and(|found| found.is_symlink());
+        if is_link && !below.canonicalize().is_ok_and(|real| real.starts_with(&real_folder)) {
+            let text = format!("{} is a link that leads out of its folder", display_path(&below));
+            return Err(Problem::new(Exit::Local, text).advise("remove the link").into());
+        }
+    }
+    Ok(())
 }
 
 /// Reserves the path of a file, unless a file that exists is to be kept.

@@ -160,12 +160,17 @@ impl Outputs {
                 FileOutput::to_chosen(&folder, if_exists, names, checks, choose)
             }
             Target::Template(template) => {
-                let (subject, at) = (subject.clone(), destination.at);
-                let folder = template.known_folder(&Known { subject: &subject, at });
-                let room = name_room(&folder);
-                FileOutput::to_chosen(&folder, if_exists, names, checks, move |artifact| {
-                    template.path(&Known { subject: &subject, at }, artifact, room)
-                })
+                let at = destination.at;
+                let known = Known { subject, at };
+                if let Some(path) = template.known_path(&known) {
+                    FileOutput::to_path(&path, if_exists, &names, checks)?
+                } else {
+                    let (folder, subject) = (template.known_folder(&known), subject.clone());
+                    let room = name_room(&folder);
+                    FileOutput::to_chosen(&folder, if_exists, names, checks, move |artifact| {
+                        template.path(&Known { subject: &subject, at }, artifact, room)
+                    })
+                }
             }
         };
         Ok(OutputSink::File(Box::new(sink)))
