@@ -178,6 +178,15 @@ impl<'a> FolderHandle<'a> {
     }
 }
 
+/// Makes the entries of a folder durable, where its file system can. Windows has no such call.
+///
+/// # Errors
+///
+/// Fails if the folder cannot be opened, or the disk fails.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { ignore_unsupported(File::open(folder)?.sync_all()) } else { Ok(()) }
+}
+
 /// Many file systems of networks and of user space cannot sync a folder, and some not even a file:
 /// their files stand all the same.
 pub(crate) fn ignore_unsupported(synced: io::Result<()>) -> io::Result<()> {

@@ -57,7 +57,7 @@ pub use export_error::ExportError;
 pub use fallback::Fallback;
 pub use file_name::{name_room, numbered, shortened_name};
 pub use file_target::FileTarget;
-pub use folder_checks::FolderChecks;
+pub use folder_checks::{FolderChecks, sync_folder};
 pub use hooks::{Hooks, JobObserver};
 pub use host_port::host_and_port;
 pub use if_exists::IfExists;

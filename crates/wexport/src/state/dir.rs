@@ -1,10 +1,10 @@
 //! The folder of all jobs and batches.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use export_host::{CheckpointFile, random_number};
+use export_host::{CheckpointFile, random_number, sync_folder};
 use export_hyper::Timestamp;
 
 use super::batch_dir::BatchDir;
@@ -118,7 +118,7 @@ impl StateDir {
                 continue;
             }
             let path = parent.join(&id);
-            match private().create(&path).and_then(|()| sync(parent)) {
+            match private().create(&path).and_then(|()| sync_folder(parent)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(unusable(error)),
                 Ok(()) => {}
@@ -244,9 +244,4 @@ fn private() -> DirBuilder {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
-}
-
-/// Makes the entries of a folder durable. Windows has no such call.
-fn sync(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

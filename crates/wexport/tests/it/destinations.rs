@@ -175,9 +175,9 @@ fn links_do_not_lead_a_file_of_the_service_out_of_its_folder() {
 
     let world = World::with(quick().with_file_name("README"));
     let elsewhere = world.home().join("elsewhere");
-    std::fs::create_dir(&elsewhere).unwrap();
-    std::fs::write(elsewhere.join("README.pdf"), "kept").unwrap();
-    std::fs::create_dir(world.work().join("out")).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("README.pdf"), "kept").unwrap();
+    fs::create_dir(world.work().join("out")).unwrap();
     symlink(&elsewhere, world.work().join("out/README")).unwrap();
     symlink(elsewhere.join("README.pdf"), world.work().join("out/README.pdf")).unwrap();
     for output in ["out/{name}/{name}.{ext}", "out/", "out/{name}.pdf"] {
@@ -185,13 +185,13 @@ fn links_do_not_lead_a_file_of_the_service_out_of_its_folder() {
         assert_eq!(ran.code, Some(7), "{output}: {}", ran.err);
         assert!(ran.err.contains("is a link that leads out of its folder"), "{}", ran.err);
     }
-    assert_eq!(std::fs::read(elsewhere.join("README.pdf")).unwrap(), b"kept");
+    assert_eq!(fs::read(elsewhere.join("README.pdf")).unwrap(), b"kept");
     // The user has named this one.
     world.done(&["document", "d1", "-f", "pdf", "-o", "out/README.pdf"]);
-    assert_ne!(std::fs::read(elsewhere.join("README.pdf")).unwrap(), b"kept");
+    assert_ne!(fs::read(elsewhere.join("README.pdf")).unwrap(), b"kept");
     // A link within the folder.
-    std::fs::create_dir(world.work().join("out/inside")).unwrap();
-    std::fs::remove_file(world.work().join("out/README")).unwrap();
+    fs::create_dir(world.work().join("out/inside")).unwrap();
+    fs::remove_file(world.work().join("out/README")).unwrap();
     symlink("inside", world.work().join("out/README")).unwrap();
     world.done(&["document", "d1", "-f", "pdf", "-o", "out/{name}/{name}.{ext}"]);
     assert!(world.work().join("out/inside/README.pdf").is_file());
