@@ -83,10 +83,6 @@ impl Outputs {
 
     /// Checks a destination before anything is sent, and reserves its name if it is known. Returns
     /// the file that exists and is to be kept, if there is one.
-    #[cfg_attr(
-        not(feature = "store"),
-        expect(clippy::unused_async, reason = "only a store has to be waited for")
-    )]
     pub(crate) async fn check(
         &self,
         export: u64,

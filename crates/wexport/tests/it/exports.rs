@@ -181,7 +181,6 @@ fn status_and_fetch_use_an_existing_operation() {
     assert_eq!(world.submits(), 1);
 }
 
-#[cfg(feature = "demo")]
 /// The results of other operations are JSON, and no files.
 #[test]
 fn fetch_checks_the_type_of_the_file() {
@@ -226,6 +225,7 @@ fn resumed_fetch_checks_the_type_of_the_file() {
     assert!(ran.err.contains("expected a docx file"), "{}", ran.err);
 }
 
+#[cfg(feature = "demo")]
 #[test]
 fn demo_needs_no_settings_and_writes_real_files() {
     let world = World::new();
