@@ -42,6 +42,8 @@
 //!     fn send(&mut self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure>;
 //!     fn store(&mut self, revision: u64, checkpoint: impl FnOnce() -> Checkpoint);
 //!     fn file(&mut self) -> &mut Vec<u8>;
+//!     /// Writes the file to disk, and returns the length that would survive a crash.
+//!     fn sync(&mut self) -> u64;
 //! }
 //!
 //! fn export(
@@ -76,6 +78,8 @@
 //!                             if stream.check(env.now(), response.body()).is_continue() {
 //!                                 env.file().extend_from_slice(response.body());
 //!                                 stream.advance(env.now(), response.body().len() as u64);
+//!                                 let checkpoint = stream.mark_durable(env.sync());
+//!                                 env.store(stream.revision(), || checkpoint);
 //!                             }
 //!                             stream.finish(env.now());
 //!                         }
@@ -95,6 +99,7 @@
 //! #     }
 //! #     fn store(&mut self, _: u64, checkpoint: impl FnOnce() -> Checkpoint) { checkpoint(); }
 //! #     fn file(&mut self) -> &mut Vec<u8> { &mut self.2 }
+//! #     fn sync(&mut self) -> u64 { self.2.len() as u64 }
 //! # }
 //! #
 //! # let responses = vec![
@@ -119,7 +124,11 @@
 //! - Report a request as [`FailureKind::NotSent`] only if no byte of it can have reached the service.
 //!   If the transport cannot tell, report [`FailureKind::Unanswered`].
 //!
-//! Dropping a handle is always safe: the job then acts as if the request had got no response.
+//! A driver that receives the body in chunks does the same for each of them: check, write, advance,
+//! and every few megabytes sync and store, so that a crash loses no more than that.
+//!
+//! Dropping a handle is always safe: the job then acts as if the request had got no response. A
+//! download that brought bytes continues at once; one that brought none backs off.
 //!
 //! # Misuse that does not compile
 //!

@@ -55,6 +55,8 @@ pub struct ExportJob {
     schedule: Schedule,
     /// Whether a request was started and its result was not reported.
     in_flight: bool,
+    /// The highest offset of the artifact before the last request for it.
+    highest_before: u64,
     /// The token that the last response refused; a second refusal in a row is final.
     refused: Option<Option<TokenId>>,
     /// What that response said.
@@ -154,6 +156,7 @@ impl ExportJob {
             state,
             schedule,
             in_flight: false,
+            highest_before: 0,
             refused: None,
             refusal: None,
             sunset: None,

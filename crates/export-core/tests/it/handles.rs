@@ -182,3 +182,44 @@ fn range_that_contradicts_its_length_is_refused() {
     assert!(matches!(run.outcome, Err(Error::Protocol { .. })), "{}", run.log);
     assert_eq!(run.sink, &PDF.as_bytes()[..8]);
 }
+
+/// A driver that always drops the handles of its downloads would otherwise send requests without end.
+#[test]
+fn dropped_downloads_back_off_unless_they_bring_bytes() {
+    let drive = |bytes: usize| {
+        let mut job = job();
+        let mut harness = about_to_send(&mut job, vec![accepted(), completed()]);
+        let mut requests = 0;
+        loop {
+            match job.step(harness.now) {
+                Step::Wait(wait) => harness.now = wait.until,
+                Step::Done(outcome) => return (requests, outcome.map(|_| ())),
+                Step::Transmit(transmit) => {
+                    requests += 1;
+                    let have = harness.sink.len() as u64;
+                    let (_, in_flight) = transmit.start(harness.now, None, have);
+                    let head =
+                        if have == 0 { artifact().head() } else { rest(have as usize).head() };
+                    let Reply::Stream(mut stream) = in_flight.handle_head(harness.now, &head)
+                    else {
+                        panic!("the body is not streamed")
+                    };
+                    let end = PDF.len().min(stream.offset() as usize + bytes);
+                    let chunk = &PDF.as_bytes()[stream.offset() as usize..end];
+                    assert!(stream.check(harness.now, chunk).is_continue());
+                    harness.sink.truncate(stream.offset() as usize);
+                    harness.sink.extend_from_slice(chunk);
+                    stream.advance(harness.now, chunk.len() as u64);
+                    if end == PDF.len() {
+                        stream.finish(harness.now);
+                    }
+                }
+            }
+        }
+    };
+    let (requests, outcome) = drive(0);
+    assert_eq!(requests, 100, "as many as Limits::max_downloads");
+    assert!(outcome.unwrap_err().to_string().contains("the client stopped before"));
+    let (requests, outcome) = drive(2);
+    assert!(outcome.is_ok() && requests > 11, "{requests} {outcome:?}");
+}

@@ -42,8 +42,28 @@ impl ExportJob {
         if self.schedule.not_before > self.wait_limit(now) {
             self.end_at_deadline(Some(self.schedule.not_before));
         }
-        if mem::take(&mut self.in_flight) && self.phase() == Phase::Submit {
-            self.retry_unconfirmed(now, lost_response(), None);
+        if mem::take(&mut self.in_flight) {
+            self.on_dropped(now);
+        }
+    }
+
+    /// The handle of a request was dropped. A download that brought bytes continues at once, so that
+    /// a driver may cancel it as often as it likes. One that brought none backs off, and the number of
+    /// requests ends it: a driver that drops every handle would send requests without end.
+    fn on_dropped(&mut self, now: Timestamp) {
+        match &self.state {
+            State::Submitting(_) => self.retry_unconfirmed(now, lost_response(), None),
+            State::Fetching(fetching)
+                if fetching.operation.download().highest <= self.highest_before =>
+            {
+                if fetching.operation.download().attempts >= self.config.limits().max_downloads {
+                    let error = self.gave_up(lost_response());
+                    return self.end(Err(error));
+                }
+                self.back_off_uncounted(now, Duration::ZERO, None);
+            }
+            // A poll has its interval.
+            State::Fetching(_) | State::Polling(_) | State::Done(_) => {}
         }
     }
 
@@ -70,6 +90,7 @@ impl ExportJob {
                     download.highest = download.highest.min(offset);
                 }
                 download.attempts = download.attempts.saturating_add(1);
+                self.highest_before = download.highest;
             }
             State::Done(_) => {}
         }

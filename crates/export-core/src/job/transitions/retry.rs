@@ -130,7 +130,7 @@ impl ExportJob {
         self.back_off_uncounted(now, Duration::ZERO, retry_after);
     }
 
-    fn back_off_uncounted(
+    pub(super) fn back_off_uncounted(
         &mut self,
         now: Timestamp,
         least: Duration,
