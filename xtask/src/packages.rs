@@ -1,7 +1,8 @@
 //! Checks the packages of the crates that are published.
 
+use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::shell::{TaskResult, cargo, output, root, run, target};
@@ -10,15 +11,48 @@ use crate::shell::{TaskResult, cargo, output, root, run, target};
 const MAX_SIZE: u64 = 400_000;
 
 /// Builds each published crate from its package, as its users do, and checks its files.
+///
+/// cargo takes what it has unpacked and built of an earlier package for the new one, since the
+/// version is the same: both are removed first.
 pub(crate) fn check() -> TaskResult {
     let crates = published()?;
+    let folder = build_folder();
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| explain(&folder, &error))?;
+    }
+    for name in &crates {
+        remove_unpacked(name, &version(name)?)?;
+    }
     let selected: Vec<&str> = crates.iter().flat_map(|name| ["--package", name.as_str()]).collect();
-    run(&mut cargo(&[&["package", "--locked"][..], &selected].concat()))?;
+    let in_folder = |command: &mut Command| run(command.env("CARGO_TARGET_DIR", &folder));
+    in_folder(&mut cargo(&[&["package", "--locked"][..], &selected].concat()))?;
     for name in &crates {
         check_files(name, &version(name)?)?;
     }
     // Checks what the registry requires; the packages were built above.
-    run(&mut cargo(&[&["publish", "--dry-run", "--no-verify", "--locked"][..], &selected].concat()))
+    let publish = ["publish", "--dry-run", "--no-verify", "--locked"];
+    in_folder(&mut cargo(&[&publish[..], &selected].concat()))
+}
+
+/// Where the packages are built.
+fn build_folder() -> PathBuf {
+    target("package-check")
+}
+
+/// Removes what cargo has unpacked of an earlier package of a crate. The registry of such packages is
+/// a folder without a host.
+fn remove_unpacked(name: &str, version: &str) -> TaskResult {
+    let default = || env::home_dir().map(|home| home.join(".cargo"));
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(default);
+    let Some(registries) = home.map(|home| home.join("registry/src")) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(&registries) else { return Ok(()) };
+    for registry in entries.flatten().filter(|it| it.file_name().as_encoded_bytes()[0] == b'-') {
+        let unpacked = registry.path().join(format!("{name}-{version}"));
+        if unpacked.exists() {
+            fs::remove_dir_all(&unpacked).map_err(|error| explain(&unpacked, &error))?;
+        }
+    }
+    Ok(())
 }
 
 /// The crates without `publish = false`.
@@ -48,7 +82,7 @@ fn version(name: &str) -> TaskResult<String> {
 /// Checks that a package has its README and the texts of the licences, and its size.
 fn check_files(name: &str, version: &str) -> TaskResult {
     let folder = format!("{name}-{version}");
-    let package = target("package").join(format!("{folder}.crate"));
+    let package = build_folder().join("package").join(format!("{folder}.crate"));
     let size = fs::metadata(&package).map_err(|error| explain(&package, &error))?.len();
     let files = output(Command::new("tar").arg("-tzf").arg(&package))?;
     println!("{}: {} files, {} KB", package.display(), files.lines().count(), size / 1000);
