@@ -14,4 +14,5 @@ mod random_faults;
 mod responses;
 mod snapshots;
 mod soak;
+mod statuses;
 mod wire;

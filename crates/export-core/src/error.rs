@@ -283,8 +283,14 @@ impl Error {
             Self::Gateway { .. } => "check the proxy and the base URL, then resume the job",
             Self::GaveUp { .. } => "resume the job later",
             Self::Local { .. } => "fix the cause, then resume the job",
+            Self::Refused { phase: Phase::Submit, status, .. } if status.as_u16() == 409 => {
+                "request the export again later: another one of this item may be running"
+            }
             Self::Refused { phase: Phase::Submit, .. } => {
                 "change the request or the permissions: the same request will be refused again"
+            }
+            Self::Refused { status, .. } if status.as_u16() == 403 => {
+                "check the permissions, then request the export again"
             }
             Self::Refused { .. } => "request the export again",
             Self::SubmitUnconfirmed { .. } => {

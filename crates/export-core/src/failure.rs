@@ -167,9 +167,9 @@ pub(crate) struct TokenResponseError {
 
 impl TokenResponseError {
     /// The token endpoint responded with an error that may pass.
-    pub(crate) fn of_service(status: StatusCode) -> Self {
-        let reason = ApiError::new(ErrorOrigin::Service);
-        Self { status, reason: reason.with_message(Some("from the token endpoint")) }
+    pub(crate) fn of_service(status: StatusCode, reason: ApiError) -> Self {
+        // The error of the job has the phase of the request that needs the token.
+        Self { status, reason: reason.with_target(Some("the token endpoint")) }
     }
 
     /// A gateway or proxy responded instead of the token endpoint.

@@ -72,8 +72,8 @@ pub(crate) trait TokenEndpoint: fmt::Debug + Send + Sync {
 pub(crate) enum TokenReading<'b> {
     /// A token, with its lifetime in **seconds** and its scopes where the response has them.
     Issued { text: Cow<'b, str>, expires_in: Option<u64>, scope: Option<Cow<'b, str>> },
-    /// The endpoint asks to try again later.
-    Busy,
+    /// The endpoint asks to try again later, in the service's own words.
+    Busy(ApiError),
     /// The response comes from a gateway or proxy, not from the service.
     Foreign(ApiError),
     /// The credentials are refused, in the service's own words.
@@ -318,15 +318,12 @@ impl TokenSource {
         let reading = match reading {
             TokenReading::Foreign(page) => TokenReading::Foreign(masked(page)),
             TokenReading::Refused(reason) => TokenReading::Refused(masked(reason)),
+            TokenReading::Busy(reason) => TokenReading::Busy(masked(reason)),
             other => other,
         };
         match (head.status().as_u16(), reading) {
             (200, TokenReading::Issued { text, expires_in, scope }) => {
                 self.issued(now, &text, expires_in, scope.as_deref());
-            }
-            (408 | 429 | 500..=599, _) | (_, TokenReading::Busy) => {
-                let error = TokenResponseError::of_service(head.status());
-                self.retry(now, error.into(), retry_after);
             }
             (300..=399, _) => {
                 let page = ApiError::new(ErrorOrigin::Gateway);
@@ -336,8 +333,26 @@ impl TokenSource {
                 let error = TokenResponseError::of_gateway(head.status(), page);
                 self.retry(now, error.into(), retry_after);
             }
-            (_, TokenReading::Refused(reason)) => {
-                let what = format!("the token endpoint refused the credentials: {reason}");
+            (408 | 429 | 500..=599, TokenReading::Refused(reason))
+            | (_, TokenReading::Busy(reason)) => {
+                let error = TokenResponseError::of_service(head.status(), reason);
+                self.retry(now, error.into(), retry_after);
+            }
+            (408 | 429 | 500..=599, _) => {
+                let error = TokenResponseError::of_service(head.status(), ApiError::default());
+                self.retry(now, error.into(), retry_after);
+            }
+            (status, TokenReading::Refused(reason)) => {
+                let what = match (status, reason.code()) {
+                    (401 | 403, _)
+                    | (_, Some("access_denied" | "invalid_client" | "unauthorized_client")) => {
+                        format!("the token endpoint refused the credentials: {reason}")
+                    }
+                    _ => {
+                        let status = head.status();
+                        format!("the token endpoint refused the request ({status}): {reason}")
+                    }
+                };
                 self.fail(now, unauthorized(&what));
             }
             (_, TokenReading::Malformed(what)) => {

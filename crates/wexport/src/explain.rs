@@ -3,7 +3,8 @@
 use std::error::Error as StdError;
 use std::io;
 
-use export_core::ResumeError;
+use export_core::origins::{Origin, UrlError};
+use export_core::{ErrorOrigin, ResumeError};
 use export_host::TunnelError;
 use export_hyper::{
     ApiError, AttemptError, Error, ExportError, Failure, FailureKind, Phase, SpecError,
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) token_source: Option<String>,
     /// Whether the operation was started elsewhere.
     pub(crate) is_attached: bool,
+    /// Whether the export sends an email.
+    pub(crate) sends_email: bool,
 }
 
 pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
@@ -45,6 +48,7 @@ pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
         problem.retry = Some(match (&context.resume, &context.operation) {
             (Some(resume), _) => format!("yes: {resume}"),
             (None, Some(_)) => "yes: wexport fetch with the operation above".into(),
+            (None, None) if context.is_attached => "yes: run the command again".into(),
             (None, None) => "yes: the service has not accepted the export".into(),
         });
     }
@@ -105,10 +109,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             problem.retry = Some("yes, with a new export: this one has ended".into());
         }
         Error::Gateway { phase, status, reason } => {
-            problem.message = format!(
-                "{phase}: a proxy or gateway responded ({status}) instead of Workiva: {}",
-                page_title(reason)
-            );
+            problem.message = format!("{phase}: {}", gateway_text(*status, reason));
             problem.facts.status = Some(status.as_u16());
             problem.facts.request_id = reason.request_id().map(String::from);
             problem = problem
@@ -153,7 +154,22 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             problem = problem.advise("to take it as it is, use --any");
             problem.retry = Some("no: the response would be the same".into());
         }
+        Error::UntrustedUrl { url, reason: UrlError::Origin | UrlError::PlainHttp, .. } => {
+            if let Ok(origin) = Origin::parse(url) {
+                problem = problem
+                    .advise(format!("if {origin} is Workiva's, allow it: --allow-origin {origin}"));
+            }
+            problem = problem.advise("if not, report it to Workiva's support");
+            problem.retry = Some("only once it is allowed, with a new export".into());
+        }
         Error::WrongFormat { .. } | Error::Protocol { .. } | Error::UntrustedUrl { .. } => {
+            problem = problem.advise(match &context.resume {
+                Some(_) => {
+                    "report it to Workiva's support, with the request ID that `wexport jobs show` \
+                     prints"
+                }
+                None => "report it to Workiva's support",
+            });
             problem.retry = Some("no: the response would be the same".into());
         }
         Error::Refused { phase, status, reason } => {
@@ -162,14 +178,23 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             add_api_error(&mut problem, reason);
             problem = advise_on_refusal(problem, *phase, status.as_u16(), context);
         }
-        Error::SubmitUnconfirmed { .. } => {
-            problem = problem
-                .advise(
-                    "check in Workiva whether the export exists, or whether its email has arrived",
-                )
-                .advise("if not, submit it again with --resubmit always");
-            problem.retry =
-                Some("only after a check: a second export may send a second email".into());
+        Error::SubmitUnconfirmed { last, .. } => {
+            if let AttemptError::Response(status, reason) = last {
+                problem.facts.status = Some(status.as_u16());
+                let response = match reason.origin() {
+                    ErrorOrigin::Gateway => {
+                        problem.facts.request_id = reason.request_id().map(String::from);
+                        gateway_text(*status, reason)
+                    }
+                    _ => {
+                        add_api_error(&mut problem, reason);
+                        format!("the response was {status}")
+                    }
+                };
+                problem.message =
+                    format!("the submit request may have started an export: {response}");
+            }
+            problem = advise_on_unconfirmed(problem, context);
         }
         Error::SwitchedOff { status, .. } => {
             problem.facts.status = Some(status.as_u16());
@@ -185,8 +210,9 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
                 "if {origin} is Workiva's, send it the token too: --allow-origin {origin}"
             ));
         }
-        Error::Unauthorized { reason, .. } => {
+        Error::Unauthorized { phase, reason } => {
             if let AttemptError::Response(status, reason) = reason {
+                problem.message = format!("{phase}: not authorised ({status})");
                 problem.facts.status = Some(status.as_u16());
                 add_api_error(&mut problem, reason);
             }
@@ -242,6 +268,25 @@ pub(crate) fn advise_on_proxy(problem: Problem, error: &TunnelError) -> Problem 
     }
 }
 
+/// Adds what to do about a submit that may have started an export.
+fn advise_on_unconfirmed(mut problem: Problem, context: &Context) -> Problem {
+    let (check, retry) = match context.sends_email {
+        true => (
+            "check in Workiva whether the export exists, or whether its email has arrived",
+            "only after a check: a second export may send a second email",
+        ),
+        false => (
+            "check in Workiva whether the export exists",
+            "only after a check: there may be a second export",
+        ),
+    };
+    problem.retry = Some(retry.into());
+    problem.advise(check).advise(match &context.resume {
+        Some(resume) => format!("if not: {resume} --resubmit always"),
+        None => "if not, submit it again with --resubmit always".into(),
+    })
+}
+
 /// Adds what to do about a request that the service refused.
 fn advise_on_refusal(
     mut problem: Problem,
@@ -249,30 +294,52 @@ fn advise_on_refusal(
     status: u16,
     context: &Context,
 ) -> Problem {
-    problem.retry = Some("no: the same request would be refused again".into());
-    match (status, &context.scope) {
-        (403, Some(scope)) if !scope.is_empty() => {
+    let is_submit = phase == Phase::Submit;
+    let (retry, advice) = match (status, &context.scope) {
+        (403, scope) => {
             problem.exit = Exit::Unauthorized;
-            problem.advise(format!(
-                "the client needs the scope {scope}, and its user needs access to this item"
-            ))
+            let retry = match context.operation {
+                Some(_) => "yes, once it is allowed: wexport fetch with the operation above",
+                None if context.is_attached => "yes, once it is allowed",
+                None => "yes, once it is allowed, with a new export",
+            };
+            let advice = match scope.as_deref().filter(|scope| !scope.is_empty()) {
+                Some(scope) => format!(
+                    "the client needs the scope {scope}, and its user needs access to this item"
+                ),
+                None => "the client's user needs access to this item".into(),
+            };
+            (retry, advice)
         }
-        (403, _) => {
-            problem.exit = Exit::Unauthorized;
-            problem.advise("the client's user needs access to this item")
-        }
-        (404 | 410, _) if phase == Phase::Submit => {
-            problem.advise("check the ID, the kind and --region: a workspace is in one region only")
-        }
-        (404 | 410, _) => {
-            problem.advise("the operation or its file no longer exists: export it again")
-        }
-        (409, _) => {
-            problem.advise("another export of this item may be running: wait until it has ended")
-        }
-        _ => problem,
-    }
+        (404 | 410, _) if is_submit => (
+            REFUSED_AGAIN,
+            "check the ID, the kind and --region: a workspace is in one region only".into(),
+        ),
+        (404 | 410, _) if context.is_attached => (
+            REFUSED_AGAIN,
+            "check the operation's ID and --region, or export it again: the operation or its file \
+             may no longer exist"
+                .into(),
+        ),
+        (404 | 410, _) => (
+            "yes, with a new export",
+            "the operation or its file no longer exists: export it again".into(),
+        ),
+        (409, _) if is_submit => (
+            "yes, later, with a new export",
+            "another export of this item may be running: wait until it has ended".into(),
+        ),
+        _ if is_submit => (REFUSED_AGAIN, "change the request, which --dry-run prints".into()),
+        _ => (
+            "yes, with a new export",
+            "export it again; if this repeats, give the request ID to Workiva's support".into(),
+        ),
+    };
+    problem.retry = Some(retry.into());
+    problem.advise(advice)
 }
+
+const REFUSED_AGAIN: &str = "no: the same request would be refused again";
 
 /// Adds the details of an error response.
 fn add_api_error(problem: &mut Problem, reason: &ApiError) {
@@ -290,9 +357,16 @@ fn add_api_error(problem: &mut Problem, reason: &ApiError) {
     facts.request_id = reason.request_id().map(String::from);
 }
 
-/// The title of the page that a gateway sent.
-fn page_title(reason: &ApiError) -> String {
-    reason.message().map_or_else(|| "a page without a title".into(), |title| format!("{title:?}"))
+/// What a gateway or proxy did instead of Workiva.
+pub(crate) fn gateway_text(status: StatusCode, reason: &ApiError) -> String {
+    if status.is_redirection() {
+        return format!(
+            "a proxy or gateway redirected the request ({status}) to another site, such as a login \
+             page"
+        );
+    }
+    let page = reason.message().map(|title| format!(": \"{title}\"")).unwrap_or_default();
+    format!("a proxy or gateway responded ({status}) instead of Workiva{page}")
 }
 
 /// The exit code for an error.
@@ -306,6 +380,12 @@ const fn exit_of(error: &Error) -> Exit {
         Error::TokenWithheld { .. } => Exit::Unauthorized,
         Error::TooLarge { .. } => Exit::Local,
         Error::GaveUp { .. } => Exit::GaveUp,
+        // The service was reached.
+        Error::SubmitUnconfirmed { last: AttemptError::Response(_, reason), .. }
+            if !matches!(reason.origin(), ErrorOrigin::Gateway) =>
+        {
+            Exit::Failed
+        }
         Error::Gateway { .. } | Error::SubmitUnconfirmed { .. } | Error::Untrusted { .. } => {
             Exit::Network
         }

@@ -19,8 +19,9 @@ pub(super) fn cases() -> Vec<Case> {
         token("429", "1", &status(429)),
         token("429-retry-after-1", "1", &status_retry_after(429, "1")),
         token("503", r#"{"to": 2}"#, &status(503)),
-        token("500-persistent", EVERY, &status(500))
-            .ends("500 Internal Server Error: from the token endpoint"),
+        token("500-persistent", EVERY, &status(500)).ends(
+            "500 Internal Server Error: server_error: Internal Server Error (the token endpoint)",
+        ),
         token("502-gateway-page", "1", &status_body(502, "html")),
         token("unanswered", "1", CLOSE_BEFORE_HEAD),
         token("cut", "1", &close_at(10)),

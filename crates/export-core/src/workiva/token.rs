@@ -171,7 +171,7 @@ fn page(head: &Head<'_>, body: &[u8]) -> ApiError {
 fn refusal(error: ApiError) -> TokenReading<'static> {
     match (error.origin(), error.code()) {
         (ErrorOrigin::Gateway, _) => TokenReading::Foreign(error),
-        (_, Some("server_error" | "temporarily_unavailable")) => TokenReading::Busy,
+        (_, Some("server_error" | "temporarily_unavailable")) => TokenReading::Busy(error),
         _ => TokenReading::Refused(error),
     }
 }
@@ -187,7 +187,7 @@ mod tests {
         let head = Head::new(StatusCode::from_u16(status).unwrap(), &headers);
         match read_token(&head, body.as_bytes()) {
             TokenReading::Issued { text, expires_in, .. } => format!("{text} {expires_in:?}"),
-            TokenReading::Busy => "busy".into(),
+            TokenReading::Busy(_) => "busy".into(),
             TokenReading::Foreign(page) => format!("foreign: {page}"),
             TokenReading::Refused(error) => error.to_string(),
             TokenReading::Malformed(what) => what.into(),

@@ -35,7 +35,7 @@ async fn status(args: &StatusArgs, reporter: &Reporter) -> Result<Event, Problem
     let token_source = settings.credentials.token_source(loaded.client_id.as_deref());
     let client = settings.client(loaded.credentials, None, settings.pacer(None))?;
     let status = client.attach(&args.operation).status().await;
-    let context = Context { token_source, ..Context::default() };
+    let context = Context { token_source, is_attached: true, ..Context::default() };
     let status = status.map_err(|error| explain(&error, &context))?;
     let text = |fact: &Option<std::borrow::Cow<'_, str>>| fact.as_deref().map(String::from);
     Ok(Event::Operation {

@@ -20,6 +20,7 @@ use super::connection::network_problem;
 use super::requests::Requests;
 use crate::args::DurationArg;
 use crate::clock;
+use crate::explain::gateway_text;
 use crate::problem::{Exit, Problem};
 use crate::settings::LoadedCredentials;
 use crate::sunset;
@@ -72,10 +73,7 @@ fn identify(response: &Response<Vec<u8>>, config: &Config) -> Result<String, Pro
     let status = response.status();
     let error = api_error(response, config);
     if error.origin() == ErrorOrigin::Gateway {
-        return Err(gateway_problem(format!(
-            "a proxy or gateway responded ({status}) instead of Workiva: {}",
-            error.message().map_or_else(|| "a page without a title".into(), |t| format!("{t:?}"))
-        )));
+        return Err(gateway_problem(gateway_text(status, &error)));
     }
     match status.as_u16() {
         300..=399 => Err(gateway_problem(format!(

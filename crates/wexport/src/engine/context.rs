@@ -136,8 +136,15 @@ impl RunContext {
             operation,
             token_source: self.settings.credentials.token_source(self.client_id.as_deref()),
             is_attached: row.subject.kind == "operation",
+            sends_email: sends_email(row.checkpoint.spec()),
         }
     }
+}
+
+/// Whether an export of this spec sends an email: the service's name of the option is set in it.
+fn sends_email(spec: &str) -> bool {
+    const OPTION: &str = "\"emailOnComplete\":";
+    spec.split_once(OPTION).is_some_and(|(_, value)| !value.starts_with("false"))
 }
 
 /// What was asked for, from the checkpoint of an export.

@@ -27,6 +27,7 @@ mod relay;
 mod secrets;
 mod settings;
 mod signals;
+mod statuses;
 #[cfg(all(unix, feature = "s3"))]
 mod stores;
 mod terminal;
