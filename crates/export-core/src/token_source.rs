@@ -16,6 +16,8 @@ use crate::config::Limits;
 use crate::dialect::Head;
 use crate::failure::{Failure, FailureKind, TokenResponseError};
 use crate::headers::RetryAfter;
+use crate::job::{Event, Why};
+use crate::phase::Phase;
 use crate::redact::mask;
 use crate::time::Timestamp;
 use crate::token::{InvalidToken, Secret, Token, TokenId, TokenNeed};
@@ -47,6 +49,8 @@ pub struct TokenSource {
     current: Option<Issued>,
     in_flight: Option<InFlight>,
     failed: Option<Failed>,
+    /// Why the next request has to wait until `not_before`.
+    delay: Option<Delay>,
     not_before: Timestamp,
     failures: u32,
     /// Whether the current token, or the one that is requested, replaces one that was refused soon
@@ -119,6 +123,13 @@ struct InFlight {
 struct Failed {
     failure: Failure,
     until: Timestamp,
+}
+
+/// A token request that failed, and is repeated later.
+#[derive(Debug)]
+struct Delay {
+    at: Timestamp,
+    failure: Failure,
 }
 
 /// What a caller that needs a token has to do.
@@ -227,6 +238,7 @@ impl TokenSource {
             current: None,
             in_flight: None,
             failed: None,
+            delay: None,
             not_before: Timestamp::EPOCH,
             failures: 0,
             replaces_refused: false,
@@ -272,6 +284,23 @@ impl TokenSource {
         self.request_token(now)
     }
 
+    /// When the next token request may be sent, if the last one has failed, and what to report to a
+    /// job that needs a token: the failure, and the wait. `phase` is that of the request that needs
+    /// the token. `None` once the next request was sent.
+    #[must_use]
+    pub fn delay(&self, phase: Phase) -> Option<(Timestamp, [Event; 2])> {
+        let Delay { at, failure } = self.delay.as_ref()?;
+        let (at, until) = (*at, self.not_before);
+        let status = TokenResponseError::of(failure).map(|error| error.status);
+        let failed = match status.filter(|status| status.as_u16() >= 400) {
+            Some(status) => {
+                Event::Response { at, phase, status, retry_after: None, request_id: None }
+            }
+            None => Event::Failed { at, phase, kind: failure.kind() },
+        };
+        Some((until, [failed, Event::Waiting { at, until, why: Why::BackOff }]))
+    }
+
     fn request_token(&mut self, now: Timestamp) -> TokenStep {
         let Some(client) = &self.client else {
             return TokenStep::Failed(unauthorized(
@@ -287,6 +316,7 @@ impl TokenSource {
             return TokenStep::Wait(self.not_before);
         }
         let request = client.endpoint.request(client.scope.as_deref());
+        self.delay = None;
         self.last_number += 1;
         let (number, give_up_at) = (self.last_number, now + client.limits.request_timeout);
         self.in_flight = Some(InFlight { number, give_up_at });
@@ -424,6 +454,7 @@ impl TokenSource {
         let doublings = (self.failures - 1).min(31);
         let back_off = limits.backoff_base.saturating_mul(1 << doublings).min(limits.backoff_cap);
         self.not_before = now + retry_after.unwrap_or_default().max(back_off);
+        self.delay = Some(Delay { at: now, failure });
     }
 
     fn fail(&mut self, now: Timestamp, failure: Failure) -> TokenStep {

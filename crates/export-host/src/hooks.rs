@@ -102,6 +102,12 @@ impl JobObserver {
         }
     }
 
+    /// Passes on what delays the token for a request.
+    pub fn token_delayed(&mut self, events: [Event; 2]) {
+        let mut events = events.into_iter();
+        self.observe(|| events.next());
+    }
+
     /// Reports how many bytes of an artifact were received, and how many it has, if that is known.
     pub fn progress(&self, position: u64, length: Option<u64>) {
         if let Some(on_progress) = &self.hooks.progress {

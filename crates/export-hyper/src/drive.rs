@@ -100,7 +100,8 @@ impl Driver {
     /// Sends one request and handles its response.
     async fn exchange(&mut self, transmit: Transmit<'_>, sink: &mut impl Sink) {
         let ClientInner { clock, tokens, transport, hooks, .. } = &*self.client;
-        let token = match tokens.get(&transmit, transport, clock).await {
+        let token = tokens.get(&transmit, transport, clock, &mut self.observer).await;
+        let token = match token {
             Ok(token) => token,
             Err(failure) => return transmit.decline(clock.now(), failure),
         };

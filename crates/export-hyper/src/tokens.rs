@@ -6,7 +6,7 @@ use export_core::driver::Transmit;
 use export_core::origins::Access;
 use export_core::token::{Ticket, Token, TokenSource, TokenStep};
 use export_core::{Failure, FailureKind, Timestamp};
-use export_host::Hooks;
+use export_host::{Hooks, JobObserver};
 use http::Request;
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
@@ -27,19 +27,27 @@ impl Tokens {
         Self { source: Mutex::new(source), changed: Notify::new(), hooks }
     }
 
-    /// The token for a request; `None` if it needs none.
+    /// The token for a request; `None` if it needs none. Reports what delays it.
     pub(crate) async fn get(
         &self,
         transmit: &Transmit<'_>,
         transport: &Transport,
         clock: &Clock,
+        observer: &mut JobObserver,
     ) -> Result<Option<Token>, Failure> {
         let Some(need) = transmit.token_need() else { return Ok(None) };
+        // Delays until this time are known, or in the past.
+        let mut reported = clock.now();
         loop {
             let notified = self.changed.notified();
             tokio::pin!(notified);
             // From here on a notification is not missed, even before it is awaited.
             notified.as_mut().enable();
+            let delay = self.source().delay(transmit.phase());
+            if let Some((until, events)) = delay.filter(|(until, _)| *until > reported) {
+                reported = until;
+                observer.token_delayed(events);
+            }
             let step = self.source().step(clock.now(), need);
             match step {
                 TokenStep::Ready(token) => return Ok(Some(token)),

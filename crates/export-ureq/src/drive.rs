@@ -125,7 +125,8 @@ impl<'a> Driver<'a> {
     fn exchange(&mut self, transmit: Transmit<'_>, sink: &mut dyn Sink) {
         let clock = &self.client.clock;
         let tokens = &self.client.tokens;
-        let token = match tokens.get(&transmit, &self.client.net, clock, self.stopper) {
+        let net = &self.client.net;
+        let token = match tokens.get(&transmit, net, clock, self.stopper, &mut self.observer) {
             TokenResult::NotNeeded => None,
             TokenResult::Token(token) => Some(token),
             TokenResult::Failed(failure) => return transmit.decline(clock.now(), failure),

@@ -6,7 +6,7 @@ use export_core::driver::Transmit;
 use export_core::origins::Access;
 use export_core::token::{Ticket, Token, TokenSource, TokenStep};
 use export_core::{Failure, FailureKind};
-use export_host::{Clock, Hooks};
+use export_host::{Clock, Hooks, JobObserver};
 use http::{Request, Response};
 
 use crate::stopper::Stopper;
@@ -38,15 +38,18 @@ impl Tokens {
         Self { source: Mutex::new(source), changed: Condvar::new(), hooks }
     }
 
-    /// Gets the token for a request.
+    /// Gets the token for a request. Reports what delays it.
     pub(crate) fn get(
         self: &Arc<Self>,
         transmit: &Transmit<'_>,
         net: &NetConfig,
         clock: &Clock,
         stopper: &Stopper,
+        observer: &mut JobObserver,
     ) -> TokenResult {
         let Some(need) = transmit.token_need() else { return TokenResult::NotNeeded };
+        // Delays until this time are known, or in the past.
+        let mut reported = clock.now();
         let tokens = Arc::clone(self);
         let _interruptible = stopper.on_stop(move || tokens.wake_all());
         let mut source = self.source();
@@ -54,6 +57,14 @@ impl Tokens {
             // Before the source is stepped, since a ticket has to be returned with a response.
             if stopper.is_stopped() {
                 return TokenResult::Stopped;
+            }
+            let delay = source.delay(transmit.phase());
+            if let Some((until, events)) = delay.filter(|(until, _)| *until > reported) {
+                reported = until;
+                // The callback must not block other jobs.
+                drop(source);
+                observer.token_delayed(events);
+                source = self.source();
             }
             let now = clock.now();
             match source.step(now, need) {

@@ -1,6 +1,9 @@
 //! `wexport status`: prints the status of an operation.
 
 use std::fmt::Write;
+use std::sync::Arc;
+
+use export_hyper::Event as JobEvent;
 
 use super::environment;
 use crate::args::StatusArgs;
@@ -14,7 +17,7 @@ use crate::ui::{Reporter, print, print_problem};
 /// Polls the operation once.
 pub(super) async fn run(args: StatusArgs) -> Exit {
     let show = args.session.show;
-    let reporter = Reporter::of_single(show, false);
+    let reporter = Arc::new(Reporter::of_single(show, false));
     match status(&args, &reporter).await {
         Ok(event) => {
             let printed = if show.json { Ok(()) } else { print(&text(&event)) };
@@ -29,12 +32,26 @@ pub(super) async fn run(args: StatusArgs) -> Exit {
     }
 }
 
-async fn status(args: &StatusArgs, reporter: &Reporter) -> Result<Event, Problem> {
+async fn status(args: &StatusArgs, reporter: &Arc<Reporter>) -> Result<Event, Problem> {
     let settings = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
     let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
     let token_source = settings.credentials.token_source(loaded.client_id.as_deref());
     let client = settings.client(loaded.credentials, None, settings.pacer(None))?;
-    let status = client.attach(&args.operation).status().await;
+    let operation = client.attach(&args.operation);
+    let operation = match args.session.show.json {
+        // A single event, which is the result.
+        true => operation,
+        false => {
+            let events = Arc::clone(reporter);
+            operation.on_event(move |event| {
+                // The result has it.
+                if !matches!(event, JobEvent::Status { .. }) {
+                    events.job_event(1, event);
+                }
+            })
+        }
+    };
+    let status = operation.status().await;
     let context = Context { token_source, is_attached: true, ..Context::default() };
     let status = status.map_err(|error| explain(&error, &context))?;
     let text = |fact: &Option<std::borrow::Cow<'_, str>>| fact.as_deref().map(String::from);

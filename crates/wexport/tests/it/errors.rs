@@ -96,3 +96,29 @@ fn html_page_is_not_saved_as_the_file() {
     // Only the hidden files of a resumable download are left.
     assert!(world.names("").iter().all(|name| name.starts_with('.')));
 }
+
+#[test]
+fn unreachable_service_is_reported_while_it_is_waited_for() {
+    let world = World::new();
+    let base = unused_url();
+    let export = ["document", "d1", "-f", "pdf", "--no-state"];
+    for (line, phase) in [(&export[..], "submit"), (&["status", "op-1"], "poll")] {
+        let line = [line, &["--retries", "1", "--base-url", &base]].concat();
+        let ran = world.run(&line);
+        assert_eq!(ran.code, Some(6), "{}", ran.err);
+        let notice = format!("{phase} failed: the request could not be sent, retrying in 1 s\n");
+        assert!(ran.err.contains(&notice), "{}", ran.err);
+        let ran = world.run(&[&line[..], &["--quiet"]].concat());
+        assert!(ran.err.starts_with("error: "), "{}", ran.err);
+    }
+    // JSON has the result only.
+    let ran = world.run(&["status", "op-1", "--retries", "1", "--base-url", &base, "--json"]);
+    assert_eq!(ran.out.lines().count(), 1, "{}", ran.out);
+
+    let busy = rule("operation", r#"{"fault": "status", "status": 503}"#);
+    let world = World::with(quick().with_scenario(Scenario::from_json(&busy).unwrap()));
+    let ran = world.run(&["status", "op-1", "--retries", "1"]);
+    assert_eq!(ran.code, Some(75), "{}", ran.err);
+    assert!(ran.err.starts_with("poll failed with 503, retrying in 1 s\n"), "{}", ran.err);
+    assert!(ran.err.contains("yes: run the command again"), "{}", ran.err);
+}
