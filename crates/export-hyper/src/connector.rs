@@ -11,7 +11,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use export_host::{
-    BuildError, CertRecorder, ProxyRules, TlsOptions, Tunnel, TunnelError, host_and_port,
+    BuildError, CertRecorder, ProxyRules, TlsOptions, Tunnel, TunnelError, find_cause,
+    host_and_port,
 };
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
@@ -69,7 +70,7 @@ impl Connector {
             .with_tls_config(proxy_tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp.clone());
+            .wrap_connector(TcpConnector { peer: "the proxy ", ..tcp.clone() });
         let route = ProxyConnector { tcp, to_proxy, proxies, steps: steps.clone() };
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
@@ -181,6 +182,8 @@ async fn open_tunnel(tunnel: Tunnel, proxy: Stream) -> Result<Stream, BoxError> 
 #[derive(Clone)]
 struct TcpConnector {
     tcp: HttpConnector<Resolver>,
+    /// `the proxy `, or nothing if it connects to the host itself.
+    peer: &'static str,
     steps: StepRecorder,
 }
 
@@ -190,7 +193,7 @@ impl TcpConnector {
         let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        Self { tcp, steps }
+        Self { tcp, peer: "", steps }
     }
 }
 
@@ -208,15 +211,28 @@ impl Service<Uri> for TcpConnector {
         if let Ok(address) = host_and_port(&to).0.parse() {
             self.steps.record(|| ConnectStep::Name(Ok(vec![address])));
         }
+        let (host, port) = host_and_port(&to);
+        let address = format!("{}{host}:{port}", self.peer);
         let connecting = self.tcp.call(to);
         let steps = self.steps.clone();
         Box::pin(async move {
-            let stream = connecting.await?;
+            let stream = connecting.await.map_err(|error| connect_error(&address, error))?;
             if let Ok(address) = stream.inner().peer_addr() {
                 steps.record(|| ConnectStep::Tcp(Ok(address)));
             }
             Ok(stream)
         })
+    }
+}
+
+/// Adds the address to an error of the system, which does not name it. That of the resolver does.
+fn connect_error(address: &str, error: impl StdError + Send + Sync + 'static) -> BoxError {
+    match find_cause::<io::Error>(&error) {
+        Some(cause) if cause.raw_os_error().is_some() => {
+            let message = format!("cannot connect to {address}: {cause}");
+            io::Error::new(cause.kind(), message).into()
+        }
+        _ => error.into(),
     }
 }
 

@@ -168,7 +168,11 @@ pub(crate) fn classify(error: Error) -> Failure {
         Some(error) if error.is_parse_too_large() => FailureKind::TooLong,
         _ => FailureKind::Unanswered,
     };
-    Failure::new(kind).with_detail(root_cause(&error)).with_source(error)
+    let detail = match find_cause::<hyper::Error>(&error) {
+        Some(error) if error.is_incomplete_message() => "the connection was closed".into(),
+        _ => root_cause(&error),
+    };
+    Failure::new(kind).with_detail(detail).with_source(error)
 }
 
 /// Classifies an error of the connector, as [`classify`] does when a request needs the connection.

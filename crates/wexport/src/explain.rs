@@ -154,7 +154,8 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             problem = problem.advise("to take it as it is, use --any");
             problem.retry = Some("no: the response would be the same".into());
         }
-        Error::UntrustedUrl { url, reason: UrlError::Origin | UrlError::PlainHttp, .. } => {
+        // The token is not to be sent over plain http.
+        Error::UntrustedUrl { url, reason: UrlError::Origin, .. } if url.starts_with("https:") => {
             if let Ok(origin) = Origin::parse(url) {
                 problem = problem
                     .advise(format!("if {origin} is Workiva's, allow it: --allow-origin {origin}"));

@@ -164,10 +164,17 @@ pub(crate) fn verify(file: &Path) -> Result<String, Problem> {
 fn read(file: &Path) -> Result<Receipt, Problem> {
     let path = path_of(file);
     let shown = path.display();
-    let text = fs::read(&path)
-        .map_err(|error| Problem::local(format!("cannot read the receipt {shown}"), &error))?;
-    let receipt: Receipt = serde_json::from_slice(&text)
-        .map_err(|error| Problem::local(format!("{shown} is not a receipt"), &error.into()))?;
+    let text = fs::read(&path).map_err(|error| {
+        let problem = Problem::local(format!("cannot read the receipt {shown}"), &error);
+        match error.kind() {
+            io::ErrorKind::NotFound => problem.advise("export the file with --receipt to get one"),
+            _ => problem,
+        }
+    })?;
+    let receipt: Receipt = serde_json::from_slice(&text).map_err(|error| {
+        let line = error.line();
+        Problem::new(Exit::Local, format!("{shown} is not a receipt of wexport: see line {line}"))
+    })?;
     if receipt.v > VERSION {
         let what = format!("{shown} has version {}: use a newer wexport", receipt.v);
         return Err(Problem::new(Exit::Local, what));

@@ -147,7 +147,12 @@ async fn failed_step_is_the_last() {
         ),
         // The system refuses at once to connect to a broadcast address.
         (None, "http://255.255.255.255".into(), 1, "tcp: the request could not be sent: "),
-        (None, format!("http://{unused}"), 1, "tcp: the request could not be sent: Connection ref"),
+        (
+            None,
+            format!("http://{unused}"),
+            1,
+            "tcp: the request could not be sent: cannot connect to 127.0.0.1:",
+        ),
         (
             Some(&*via),
             "https://api.invalid".into(),

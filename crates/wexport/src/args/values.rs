@@ -39,6 +39,18 @@ impl fmt::Display for DurationArg {
     }
 }
 
+/// A switch of the config file: `true` or `false`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SwitchArg(pub(crate) bool);
+
+impl FromStr for SwitchArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        text.parse().map(Self).map_err(|_| "expected true or false")
+    }
+}
+
 /// A number of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CountArg(pub(crate) u32);

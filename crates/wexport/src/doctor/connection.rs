@@ -154,6 +154,9 @@ impl Walk {
         let address = |address: &IpAddr| SocketAddr::new(*address, port).to_string();
         let tried: Vec<String> = self.addresses.iter().map(address).collect();
         let (peer, tried, reason) = (self.peer(), tried.join(", "), reason(failure));
+        // All addresses were tried, and the reason names the host only.
+        let cause = reason.strip_prefix("cannot connect to ").and_then(|it| it.split_once(": "));
+        let reason = cause.map_or(reason.as_str(), |(_, cause)| cause);
         network_problem(format!("cannot connect to {peer} at {tried}: {reason}")).advise(match self
             .proxy
         {

@@ -111,7 +111,13 @@ impl Settings {
     fn base_url_problem(&self, error: &UrlError) -> Problem {
         // The message does not contain the URL, which may contain a password.
         let setting = self.service.source.setting(&setting::BASE_URL);
-        Problem::usage(format!("invalid base URL in {setting}: {error}"))
-            .advise("expected an https URL such as https://api.eu.wdesk.com")
+        let problem = Problem::usage(format!("invalid base URL in {setting}: {error}"))
+            .advise("expected an https URL such as https://api.eu.wdesk.com");
+        match error {
+            UrlError::PlainHttp => problem.advise(
+                "to send the credentials unencrypted in a trusted network: --allow-plain-http",
+            ),
+            _ => problem,
+        }
     }
 }

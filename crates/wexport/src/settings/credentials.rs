@@ -262,13 +262,19 @@ impl CredentialPlan {
     /// fails.
     fn open(&self, path: &Path, warn: &mut dyn FnMut(String)) -> Result<File, Problem> {
         let name = path.display();
-        let fail = |error| Problem::local(format!("cannot read {name}"), &error);
+        let source = &self.secret.source;
+        let fail = |error| Problem::local(format!("{source}: cannot read {name}"), &error);
         let file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound if !matches!(self.secret.source, ValueSource::Flag(_)) => {
                 self.no_such_file(path)
             }
             _ => fail(error),
         })?;
+        // A folder can be opened.
+        if file.metadata().map_err(fail)?.is_dir() {
+            return Err(fail(io::ErrorKind::IsADirectory.into())
+                .advise("name a file that has nothing but the secret"));
+        }
         let access = OtherUsers::of(&file).map_err(fail)?;
         let message = format!("other users can read {name}");
         match (access, self.strict_permissions) {

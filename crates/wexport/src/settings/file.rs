@@ -29,9 +29,7 @@ pub(super) struct ConfigFile {
 impl ConfigFile {
     /// Reads the file at a path, with a profile.
     pub(super) fn read(path: &Path, profile: Option<&str>) -> Result<Self, Problem> {
-        let text = read_text(path).map_err(|error| {
-            Problem::local(format!("cannot read the config file {}", path.display()), &error)
-        })?;
+        let text = read_text(path).map_err(|error| unreadable(path, &error))?;
         Self::parse(path, &text, profile)
     }
 
@@ -43,12 +41,10 @@ impl ConfigFile {
         let read = path.as_ref().ok().map(|path| read_text(path));
         match (path, read, profile) {
             (Ok(path), Some(Ok(text)), _) => Self::parse(&path, &text, profile),
-            (Ok(path), Some(Err(error)), _) if !is_absent(&error) => {
-                let what = format!("cannot read the config file {}", path.display());
-                Err(Problem::local(what, &error))
-            }
+            (Ok(path), Some(Err(error)), _) if !is_absent(&error) => Err(unreadable(&path, &error)),
             (_, _, Some(profile)) => {
-                Err(Problem::usage(format!("there is no config file for the profile '{profile}'")))
+                Err(Problem::usage(format!("there is no config file for the profile '{profile}'"))
+                    .advise("name the file with --config or WEXPORT_CONFIG"))
             }
             (_, _, None) => Ok(Self::default()),
         }
@@ -151,6 +147,16 @@ fn read_text(path: &Path) -> io::Result<String> {
         return Err(io::Error::other(format!("it is longer than {MAX_LENGTH} bytes")));
     }
     Ok(text.trim_start_matches('\u{feff}').into())
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::InvalidData => {
+            Problem::usage(format!("{path}: it is not UTF-8: save it as UTF-8"))
+        }
+        _ => Problem::local(format!("cannot read the config file {path}"), error),
+    }
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -12,7 +12,7 @@ use export_hyper::{ProxySettings, Region};
 use super::Service;
 use super::file::ConfigFile;
 use super::setting::{self, Names, Sourced, ValueSource};
-use crate::args::{ConnectionArgs, StateArgs};
+use crate::args::{ConnectionArgs, StateArgs, SwitchArg};
 use crate::problem::Problem;
 
 /// Reads a variable of the environment.
@@ -185,7 +185,9 @@ impl<'a> Sources<'a> {
     /// The region or the base URL, whichever has precedence.
     pub(super) fn service(&self, flags: &ConnectionArgs) -> Result<Sourced<Service>, Problem> {
         let plain = flags.allow_plain_http
-            || self.get(None::<bool>, &setting::ALLOW_PLAIN_HTTP)?.is_some_and(|set| set.value);
+            || self
+                .get(None::<SwitchArg>, &setting::ALLOW_PLAIN_HTTP)?
+                .is_some_and(|set| set.value.0);
         let base_url =
             |url: String| if plain { Service::PlainHttp(url) } else { Service::BaseUrl(url) };
         let region = self.get(flags.region, &setting::REGION)?;

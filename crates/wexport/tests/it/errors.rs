@@ -51,8 +51,58 @@ fn unreachable_service_is_a_network_error() {
     let line = ["document", "d1", "-f", "pdf", "--quiet", "--retries", "1", "--base-url", &base];
     let ran = world.run(&line);
     assert_eq!(ran.code, Some(6), "{}", ran.err);
-    assert!(ran.err.contains("could not be sent"), "{}", ran.err);
+    let address = base.trim_start_matches("http://");
+    let message = format!("could not be sent: cannot connect to {address}: Connection refused");
+    assert!(ran.err.contains(&message), "{}", ran.err);
     assert!(ran.err.contains("wexport jobs resume"), "{}", ran.err);
+    // The proxy is named, not the service.
+    let proxy = ("WEXPORT_PROXY", base.as_str());
+    let ran = world.run_with(&[proxy], &["document", "d1", "-f", "pdf", "-q", "--retries", "0"]);
+    assert_eq!(ran.code, Some(6), "{}", ran.err);
+    let message = format!("cannot connect to the proxy {address}: Connection refused");
+    assert!(ran.err.contains(&message), "{}", ran.err);
+    // The address is named once.
+    let ran = world.run(&["doctor", "--base-url", &base]);
+    let message = format!("cannot connect to the service at {address}: Connection refused");
+    assert!(ran.out.contains(&message), "{}", ran.out);
+}
+
+#[test]
+fn only_an_export_with_an_email_mentions_one() {
+    let close = r#"{"fault": "close", "at": "before_head"}"#;
+    for (line, mentions) in [
+        (&["document", "d1", "-f", "pdf", "--resubmit", "never"][..], false),
+        (&["folder", "f1", "--email-on-complete"], true),
+    ] {
+        for state in [&[][..], &["--no-state"]] {
+            let scenario = Scenario::from_json(&rule("submit", close)).unwrap();
+            let world = World::with(quick().with_scenario(scenario));
+            let ran = world.run(&[line, state, &["--quiet"]].concat());
+            assert_eq!(ran.code, Some(6), "{}", ran.err);
+            assert_eq!(ran.err.contains("email"), mentions, "{}", ran.err);
+            let resumed = ran.err.contains("if not: wexport jobs resume ");
+            assert!(resumed == state.is_empty(), "{}", ran.err);
+            assert!(ran.err.contains("--resubmit always"), "{}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn refused_url_is_explained_with_the_flag_that_allows_it() {
+    let foreign = r#"{"fault": "location", "url": "foreign"}"#;
+    let (_, ran) = run_scenario(&rule("submit", foreign), &[]);
+    assert_eq!(ran.code, Some(5), "{}", ran.err);
+    let origin = "https://exports.example.net";
+    let advice = format!("if {origin} is Workiva's, allow it: --allow-origin {origin}\n");
+    assert!(ran.err.contains(&advice), "{}", ran.err);
+
+    // The token would be sent unencrypted.
+    let plain =
+        r#"{"fault": "location", "url": {"literal": "http://exports.example.net/a?b=s3same"}}"#;
+    let (_, ran) = run_scenario(&rule("submit", plain), &[]);
+    assert_eq!(ran.code, Some(5), "{}", ran.err);
+    assert!(ran.err.contains("report it to Workiva's support"), "{}", ran.err);
+    assert!(!ran.err.contains("--allow-origin") && !ran.err.contains("s3same"), "{}", ran.err);
 }
 
 #[test]

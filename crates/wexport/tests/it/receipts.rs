@@ -49,7 +49,11 @@ fn verify_refuses_an_invalid_receipt() {
     fs::write(world.work().join("a.pdf.receipt.json"), "{}").unwrap();
     let ran = world.run(&["verify", "a.pdf"]);
     assert_eq!(ran.code, Some(7), "{}", ran.err);
-    assert!(ran.err.contains("is not a receipt"), "{}", ran.err);
+    let message = "a.pdf.receipt.json is not a receipt of wexport: see line 1\n";
+    assert!(ran.err.ends_with(message), "{}", ran.err);
+    let ran = world.run(&["verify", "other.pdf"]);
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    assert!(ran.err.contains("export the file with --receipt"), "{}", ran.err);
 }
 
 /// A receipt may have come with the file, from anybody.

@@ -287,3 +287,52 @@ fn config_file_may_have_a_byte_order_mark_and_has_a_limit() {
     assert_eq!(ran.code, Some(7), "{}", ran.err);
     assert!(ran.err.contains("longer than 1048576 bytes"), "{}", ran.err);
 }
+
+#[test]
+fn folders_and_binary_files_are_named_as_such() {
+    let world = World::new();
+    fs::create_dir(world.work().join("folder")).unwrap();
+    for flag in ["--token-file", "--client-secret-file"] {
+        let ran = world.run(&["document", "d1", "-f", "pdf", "-q", flag, "folder"]);
+        assert_eq!(ran.code, Some(7), "{}", ran.err);
+        // Without the advice to change its mode.
+        let message = format!("error: {flag}: cannot read folder: is a directory\n");
+        assert!(ran.err.starts_with(&message), "{}", ran.err);
+        assert!(ran.err.contains("name a file"), "{}", ran.err);
+        let ran = world.run(&["document", "d1", "-f", "pdf", "-q", flag, "nowhere"]);
+        assert!(
+            ran.err.starts_with(&format!("error: {flag}: cannot read nowhere: ")),
+            "{}",
+            ran.err
+        );
+    }
+    let ran = world.run(&["document", "d1", "-f", "pdf", "--base-url", "http://h.example"]);
+    assert!(ran.err.contains("in a trusted network: --allow-plain-http"), "{}", ran.err);
+    world.write("binary", b"region = \"\xff\"");
+    let ran = world.run(&["document", "d1", "-f", "pdf", "-q", "--config", "binary"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert_eq!(ran.err, "error: binary: it is not UTF-8: save it as UTF-8\n");
+    let ran = world.run(&["document", "d1", "-f", "pdf", "-q", "--profile", "nightly"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("name the file with --config"), "{}", ran.err);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn wrong_value_of_the_config_file_is_not_repeated() {
+    let world = World::new();
+    for (key, expected) in [
+        ("region", "expected one of us, eu, apac"),
+        ("api_version", "expected one of 2022-01-01, 2026-01-01, or a later date"),
+        ("allow_plain_http", "expected true or false"),
+        ("stall_timeout", "expected a duration"),
+        ("min_speed", "expected a number of bytes"),
+    ] {
+        world.write("config.toml", format!("{key} = \"s3same\"\n"));
+        let line = ["document", "d1", "-f", "pdf", "-q", "--config", "config.toml"];
+        let ran = world.run_with(&[("WEXPORT_BASE_URL", "")], &line);
+        assert_eq!(ran.code, Some(2), "{key}: {}", ran.err);
+        let message = format!("error: invalid value for '{key}' in config.toml: {expected}");
+        assert!(ran.err.starts_with(&message) && !ran.err.contains("s3same"), "{}", ran.err);
+    }
+}
