@@ -416,6 +416,9 @@ impl PartFile {
     /// Overwrites the target, which could not be replaced. The part is kept until all of it is
     /// written.
     fn overwrite(&mut self, mut target: File) -> io::Result<PathBuf> {
+        // Its own file system may be another one, and must have room before the old file is lost.
+        let longer = self.len.saturating_sub(target.metadata()?.len());
+        check_room(&self.target, longer)?;
         self.file.seek(SeekFrom::Start(0))?;
         io::copy(&mut self.file, &mut target)?;
         target.set_len(self.len)?;

@@ -300,6 +300,7 @@ impl Dialect for Workiva {
     fn is_gzip(&self, media_type: Option<&str>) -> bool {
         match &self.submit {
             Some(Submit { format: FileFormat::TarGz, .. }) => true,
+            None if self.expected == FileFormat::TarGz => true,
             Some(Submit { format: FileFormat::Any, .. }) | None => is_gzip_type(media_type),
             Some(_) => false,
         }

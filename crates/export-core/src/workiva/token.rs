@@ -32,16 +32,18 @@ impl TokenSource {
     }
 }
 
-fn secrets(secret: &str) -> Arc<[Secret; 2]> {
-    Arc::new([Secret::new(secret), Secret::new(escaped(secret))])
+fn secrets(secret: &str) -> Arc<[Secret; 3]> {
+    let escaped = escaped(secret);
+    let with_plus = escaped.replace("%20", "+");
+    Arc::new([Secret::new(secret), Secret::new(escaped), Secret::new(with_plus)])
 }
 
 #[derive(Debug)]
 struct ClientCredentials {
     config: Config,
     id: String,
-    /// The secret of the client, as it is and as the form has it.
-    secrets: Arc<[Secret; 2]>,
+    /// The secret of the client, as it is and in the two ways in which a form may have it.
+    secrets: Arc<[Secret; 3]>,
 }
 
 impl TokenEndpoint for ClientCredentials {

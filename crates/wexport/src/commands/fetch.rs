@@ -20,6 +20,9 @@ pub(super) async fn run(args: FetchArgs) -> Exit {
 async fn fetch(args: &FetchArgs, command: &SingleCommand) -> Result<RunOutcome, Problem> {
     let settings = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
     let request = ExportRequest::attach(args, &settings.config()?)?;
+    if settings.deny_deprecated {
+        request.deny_deprecated()?;
+    }
     let destination = Destination::new(&args.output, clock::now())?;
     let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
     engine::run(plan, settings, &command.reporter).await

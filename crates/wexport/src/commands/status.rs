@@ -10,6 +10,7 @@ use crate::args::StatusArgs;
 use crate::event::Event;
 use crate::explain::{Context, explain};
 use crate::problem::{Exit, Problem};
+use crate::request::check_operation;
 use crate::settings::{Overrides, Settings};
 use crate::text::{redact, sanitize};
 use crate::ui::{Reporter, print, print_problem};
@@ -34,6 +35,7 @@ pub(super) async fn run(args: StatusArgs) -> Exit {
 
 async fn status(args: &StatusArgs, reporter: &Arc<Reporter>) -> Result<Event, Problem> {
     let settings = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
+    check_operation(&args.operation)?;
     let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
     let token_source = settings.credentials.token_source(loaded.client_id.as_deref());
     let client = settings.client(loaded.credentials, None, settings.pacer(None))?;

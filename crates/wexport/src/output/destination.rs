@@ -86,6 +86,10 @@ impl Destination {
         if output == "-" {
             return self.stdout();
         }
+        if output.contains('{') && output.ends_with(['/', std::path::MAIN_SEPARATOR]) {
+            let message = format!("invalid value '{output}' for '-o': a template names a file");
+            return Err(Problem::usage(message).advise(format!("use {output}{{name}}.{{ext}}")));
+        }
         if let Some((scheme, rest)) = split_url(output) {
             return object(scheme, rest);
         }

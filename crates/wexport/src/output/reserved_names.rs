@@ -79,6 +79,9 @@ impl fmt::Debug for ReservedNames {
 /// names, and some their Unicode normal form. On Linux this differs between two folders of one file
 /// system, so such names count as one in every folder.
 fn file_key(path: &Path) -> String {
+    // The file that a link leads to is the one that is replaced.
+    let linked = path.is_symlink().then(|| fs::canonicalize(path).ok()).flatten();
+    let path = linked.as_deref().unwrap_or(path);
     let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
     let path = match (&folder, path.file_name()) {
         (Some(folder), Some(name)) => &folder.join(name),
@@ -134,6 +137,19 @@ mod tests {
         assert!(!reserve(&names, 2, "./a.pdf"));
         assert!(!reserve(&names, 2, "in/../a.pdf"));
         assert!(reserve(&names, 2, "in/a.pdf"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_file_has_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a.pdf"), "old").unwrap();
+        std::os::unix::fs::symlink("a.pdf", path("soft.pdf")).unwrap();
+        let names = ReservedNames::default();
+        assert_eq!(names.for_export(1).reserve_path(&path("a.pdf")), path("a.pdf"));
+        assert_eq!(names.for_export(2).reserve_path(&path("soft.pdf")), path("soft (2).pdf"));
+        assert_eq!(names.for_export(1).reserve_path(&path("a.pdf")), path("a.pdf"));
     }
 
     #[test]

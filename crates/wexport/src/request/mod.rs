@@ -19,7 +19,7 @@ use serde_json::Value;
 pub(crate) use self::dry_run::dry_run;
 pub(crate) use self::kinds::ExportCommand;
 pub(crate) use self::list::{List, ListedExport, Source, read as read_list};
-use crate::args::{Export, FetchArgs, OPTION_FLAGS, RequestArgs};
+use crate::args::{Export, FetchArgs, OPTION_FLAGS, OptionArg, RequestArgs};
 use crate::clock;
 use crate::explain::{Context, explain, explain_spec};
 use crate::problem::Problem;
@@ -44,6 +44,11 @@ impl ExportRequest {
     ) -> Result<Self, Problem> {
         let Export { command, output, request, .. } = export;
         command.ids().into_iter().try_for_each(|(name, id)| item_id::check(name, id))?;
+        for OptionArg { flag, value } in command.options() {
+            let ids = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let name = format!("ID for --{}", flag.flag);
+            ids.into_iter().try_for_each(|id| item_id::check(&name, id))?;
+        }
         let (spec, format) = match &request.body {
             Some(body) => {
                 refuse_options_beside_body(command)?;
@@ -78,6 +83,7 @@ impl ExportRequest {
     /// A request for the file of an operation that was started elsewhere, by its id or URL.
     pub(crate) fn attach(args: &FetchArgs, config: &Config) -> Result<Self, Problem> {
         let operation = &args.operation;
+        check_operation(operation)?;
         let format = match args.any {
             true => "any",
             false => output_format::expected(args.output.output.as_deref()),
@@ -97,6 +103,14 @@ impl ExportRequest {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses what can be neither the ID nor the URL of an operation.
+pub(crate) fn check_operation(operation: &str) -> Result<(), Problem> {
+    if operation.contains("://") || operation.starts_with('/') {
+        return Ok(());
+    }
+    item_id::check("ID of an operation", operation.trim())
 }
 
 /// The longest body that is read, in **bytes**: one more than the service accepts

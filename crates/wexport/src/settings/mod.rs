@@ -122,7 +122,7 @@ impl Settings {
             duration(limits.request_timeout),
         )?;
         let command_timeout = request_timeout.value.0;
-        Ok(Self {
+        let settings = Self {
             config_file: sources.config_file(),
             profile: sources.profile(),
             service: sources.service(flags)?,
@@ -168,7 +168,34 @@ impl Settings {
             state: sources.state(state)?,
             deny_deprecated: flags.deny_deprecated,
             resubmit: overrides.resubmit.map(Into::into).unwrap_or_default(),
-        })
+        };
+        settings.refuse_zeros()?;
+        Ok(settings)
+    }
+
+    /// Refuses limits that no export can keep.
+    fn refuse_zeros(&self) -> Result<(), Problem> {
+        let time = |time: &Sourced<DurationArg>| (time.value.0.is_zero(), time.source.clone());
+        let limits = [
+            (&setting::TIMEOUT, Some(time(&self.timeout))),
+            (&setting::STALL_TIMEOUT, Some(time(&self.stall_timeout))),
+            (&setting::REQUEST_TIMEOUT, Some(time(&self.request_timeout))),
+            (&setting::MAX_TIME, self.max_time.as_ref().map(time)),
+            (
+                &setting::MAX_FILESIZE,
+                self.max_filesize.as_ref().map(|size| (size.value.0 == 0, size.source.clone())),
+            ),
+        ];
+        let mut limits = limits.into_iter().filter_map(|(names, limit)| Some((names, limit?)));
+        match limits.find(|(_, (is_zero, _))| *is_zero) {
+            Some((names, (_, source))) => {
+                let setting = source.setting(names);
+                Err(Problem::usage(format!(
+                    "invalid value '0' for {setting}: no export can keep it"
+                )))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The pacer to start with: with the rates that are set, or else with those that an earlier run

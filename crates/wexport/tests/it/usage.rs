@@ -69,6 +69,36 @@ fn invalid_bodies_and_options_are_rejected() {
     ));
 }
 
+#[test]
+fn values_that_no_export_can_have_are_rejected() {
+    let world = World::new();
+    let pdf = ["document", "d1", "-f", "pdf"];
+    for (flags, expected) in [
+        (&["--timeout", "0"][..], "for '--timeout': no export can keep it"),
+        (&["--stall-timeout", "0s"], "for '--stall-timeout'"),
+        (&["--request-timeout", "0"], "for '--request-timeout'"),
+        (&["--max-time", "0"], "for '--max-time'"),
+        (&["--max-filesize", "0"], "for '--max-filesize'"),
+        (&["--sections", "#N/A"], "invalid ID for --sections"),
+        (&["--sections", "s1, s2"], "a space"),
+        (&["-o", "out/{date}/"], "use out/{date}/{name}.{ext}"),
+        (&["-o", "s3://b/{date}/"], "use s3://b/{date}/{name}.{ext}"),
+    ] {
+        let ran = world.run(&[&pdf[..], flags].concat());
+        assert_eq!(ran.code, Some(2), "{flags:?}: {}", ran.err);
+        assert!(ran.err.contains(expected), "{flags:?}: {}", ran.err);
+    }
+    for line in [
+        &["status", "#N/A"][..],
+        &["fetch", ".."],
+        &["fetch", "op1", "--api-version", "2022-01-01", "--deny-deprecated"],
+    ] {
+        let ran = world.run(line);
+        assert_eq!(ran.code, Some(2), "{line:?}: {}", ran.err);
+    }
+    assert!(world.requests().is_empty());
+}
+
 /// The error does not repeat the path, and the depth does not overflow the stack.
 #[test]
 fn deep_option_is_rejected() {
