@@ -155,13 +155,21 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
             problem.retry = Some("no: the response would be the same".into());
         }
         // The token is not to be sent over plain http.
-        Error::UntrustedUrl { url, reason: UrlError::Origin, .. } if url.starts_with("https:") => {
+        Error::UntrustedUrl { phase, url, reason: UrlError::Origin }
+            if url.starts_with("https:") =>
+        {
+            problem.retry = Some("only once it is allowed, with a new export".into());
             if let Ok(origin) = Origin::parse(url) {
                 problem = problem
                     .advise(format!("if {origin} is Workiva's, allow it: --allow-origin {origin}"));
+                // The export was accepted, and this is its operation.
+                if *phase == Phase::Poll && context.operation.is_none() {
+                    let fetch = format!("wexport fetch {url} --allow-origin {origin}");
+                    problem.retry =
+                        Some(format!("once it is allowed, without a new export: {fetch}"));
+                }
             }
             problem = problem.advise("if not, report it to Workiva's support");
-            problem.retry = Some("only once it is allowed, with a new export".into());
         }
         Error::WrongFormat { .. } | Error::Protocol { .. } | Error::UntrustedUrl { .. } => {
             problem = problem.advise(match &context.resume {

@@ -95,6 +95,8 @@ fn refused_url_is_explained_with_the_flag_that_allows_it() {
     let origin = "https://exports.example.net";
     let advice = format!("if {origin} is Workiva's, allow it: --allow-origin {origin}\n");
     assert!(ran.err.contains(&advice), "{}", ran.err);
+    let fetch = format!("without a new export: wexport fetch {origin}/operations/");
+    assert!(ran.err.contains(&fetch), "{}", ran.err);
 
     // The token would be sent unencrypted.
     let plain =
