@@ -14,6 +14,7 @@ use std::io::{self, Read};
 
 use export_core::ExportJob;
 use export_hyper::{Config, ExportError, ExportSpec, SpecError};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 pub(crate) use self::dry_run::dry_run;
@@ -149,8 +150,11 @@ fn with_options(spec: ExportSpec, request: &RequestArgs) -> Result<ExportSpec, P
                 .advise("for example --option pdfOptions.newFlag=true")
             })?;
         // A value that is not JSON is a string: quotes rarely survive a shell.
-        let json: Value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-        spec.with_field(path, json).map_err(|error| Problem::usage(error.to_string()))
+        let spec = match serde_json::from_str::<IgnoredAny>(value) {
+            Ok(_) => spec.with_json_field(path, value),
+            Err(_) => spec.with_field(path, value),
+        };
+        spec.map_err(|error| Problem::usage(error.to_string()))
     })
 }
 

@@ -81,6 +81,8 @@ fn values_that_no_export_can_have_are_rejected() {
         (&["--max-filesize", "0"], "for '--max-filesize'"),
         (&["--sections", "#N/A"], "invalid ID for --sections"),
         (&["--sections", "s1, s2"], "a space"),
+        (&["--option", r#"pdfOptions={"a": 1, "a": 2}"#], "occurs twice"),
+        (&["--option", "new=12345678901234567890123"], "write it in quotes"),
         (&["-o", "out/{date}/"], "use out/{date}/{name}.{ext}"),
         (&["-o", "s3://b/{date}/"], "use s3://b/{date}/{name}.{ext}"),
     ] {

@@ -11,6 +11,7 @@ mod presentation;
 mod reader;
 mod rules;
 mod spreadsheet;
+mod strict;
 mod style_guide;
 
 use alloc::borrow::Cow;
@@ -26,6 +27,7 @@ use serde_json::{Map, Value};
 
 use self::body::{Body, ContainerExport, NamedFormat, OptionalFormat};
 use self::reader::Field;
+use self::strict::Strict;
 use super::format::FileFormat;
 use super::routes::{Endpoint, Route};
 use super::settings::ApiVersion;
@@ -189,7 +191,9 @@ impl ExportSpec {
         let body = body.trim_ascii();
         let json = match (endpoint, body) {
             (Endpoint::StyleGuide, b"" | b"null") => Map::new().into(),
-            _ => serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?,
+            _ => serde_json::from_slice(body)
+                .map(|Strict(json)| json)
+                .map_err(|error| wrong(error.to_string()))?,
         };
         let (body, mut fields) = Body::read(endpoint, &json)?;
         if endpoint == Endpoint::Container {
@@ -242,6 +246,26 @@ impl ExportSpec {
         let value = serde_json::to_value(value).map_err(|error| wrong(error.to_string()))?;
         self.fields.push(Field { path: path.split('.').map(String::from).collect(), value });
         Ok(self)
+    }
+
+    /// Sets a field of the body, as [`with_field`](Self::with_field), to a value that is written in JSON.
+    ///
+    /// ```
+    /// use export_core::workiva::{DocumentExport, ExportSpec};
+    ///
+    /// let document = ExportSpec::document("d1", DocumentExport::pdf());
+    /// assert!(document.clone().with_json_field("new", r#"{"a": 1}"#).is_ok());
+    /// assert!(document.with_json_field("new", r#"{"a": 1, "a": 2}"#).is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails as `with_field` does, and if the value is not JSON, has two members of the same name, or
+    /// has a number that cannot be sent as it is written.
+    pub fn with_json_field(self, path: &str, json: &str) -> Result<Self, SpecError> {
+        let wrong = |problem| SpecError::Body { field: path.into(), problem };
+        let Strict(value) = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
+        self.with_field(path, value)
     }
 
     /// Sets an option by its description, wherever the body of this spec has it.

@@ -264,6 +264,23 @@ fn null_counts_as_missing() {
 }
 
 #[test]
+fn body_is_sent_as_it_was_written_or_refused() {
+    let read = |body: &str| {
+        ExportSpec::from_body("/documents/d1/export", body).map_err(|error| error.to_string())
+    };
+    for body in [
+        r#"{"format": "pdf", "format": "docx"}"#,
+        r#"{"format": "pdf", "pdfOptions": {"a": 1, "b": 2, "a": 1}}"#,
+    ] {
+        assert!(read(body).unwrap_err().contains("occurs twice"), "{body}");
+    }
+    let large = r#"{"format": "pdf", "new": [12345678901234567890123]}"#;
+    assert!(read(large).unwrap_err().contains("write it in quotes"));
+    let exact = json!({"format": "pdf", "new": [18446744073709551615_u64, -5, 2.5, null, "1e99"]});
+    assert_eq!(sent(&read(&exact.to_string()).unwrap()), exact);
+}
+
+#[test]
 fn deep_bodies_are_refused() {
     let document = || ExportSpec::document("d1", DocumentExport::pdf());
     let path = |depth: usize| vec!["a"; depth].join(".");
