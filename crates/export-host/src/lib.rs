@@ -67,7 +67,7 @@ pub use peer_error::{
 };
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
 pub use random::random_number;
-pub use room::check_room;
+pub use room::{RoomWatch, check_room};
 pub use shared_pacer::{PacedRequest, SharedPacer};
 pub use status::{Finished, Status, Submitted};
 pub use tls::{TlsError, TlsOptions};

@@ -15,7 +15,7 @@ use crate::folder_checks::{
     FolderChecks, FolderHandle, Lock, existing_folder, ignore_unsupported, is_unusable, try_lock,
 };
 use crate::if_exists::{IfExists, LAST_NUMBER, put_in_place};
-use crate::room::check_room;
+use crate::room::{RoomWatch, check_room};
 use crate::stable_hash::stable_hash;
 
 /// A download in progress.
@@ -58,12 +58,8 @@ pub struct PartFile {
     /// The permissions of a new file; `None` if only its owner may read it.
     permissions: Option<Permissions>,
     fallbacks: Vec<Fallback>,
-    /// The bytes that were written since the free space was looked at.
-    unchecked: u64,
+    watch: RoomWatch,
 }
-
-/// How many bytes are written between two looks at the free space.
-const CHECK_ROOM_EVERY: u64 = 16 << 20;
 
 /// A file that is complete.
 #[derive(Clone, Debug)]
@@ -210,7 +206,15 @@ impl PartFile {
         access::restrict(&file);
         let len = file.seek(SeekFrom::End(0)).map_err(fail)?;
         let (part, target) = (part.into(), target.into());
-        Ok(Some(Self { file, part, target, len, permissions: None, fallbacks, unchecked: 0 }))
+        Ok(Some(Self {
+            file,
+            part,
+            target,
+            len,
+            permissions: None,
+            fallbacks,
+            watch: RoomWatch::default(),
+        }))
     }
 
     /// The length of the part. The bytes may not have reached the disk yet.
@@ -259,14 +263,10 @@ impl PartFile {
     ///
     /// # Errors
     ///
-    /// Fails if the disk is full but for a [reserve](crate::check_room), or fails. Some of the bytes may have been written then:
-    /// [`have`](Self::have) says how many there are.
+    /// Fails if the disk is full but for a [reserve](crate::check_room), or fails. Some of the bytes
+    /// may have been written then: [`have`](Self::have) says how many there are.
     pub fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        self.unchecked += bytes.len() as u64;
-        if self.unchecked >= CHECK_ROOM_EVERY {
-            self.unchecked = 0;
-            check_room(folder_of(&self.part), 0)?;
-        }
+        self.watch.on_write(folder_of(&self.part), bytes.len())?;
         while !bytes.is_empty() {
             match self.file.write(bytes) {
                 Ok(0) => {

@@ -20,6 +20,32 @@ pub fn check_room(folder: &Path, bytes: u64) -> io::Result<()> {
     })
 }
 
+/// Looks at the free space now and then while a file is written.
+#[derive(Debug, Default)]
+pub struct RoomWatch {
+    /// The bytes that were written since the last look.
+    unchecked: u64,
+}
+
+/// How many bytes are written between two looks.
+const WATCH_EVERY: u64 = 16 << 20;
+
+impl RoomWatch {
+    /// Counts bytes that are about to be written in a folder.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the disk is [full](check_room).
+    pub fn on_write(&mut self, folder: &Path, bytes: usize) -> io::Result<()> {
+        self.unchecked = self.unchecked.saturating_add(bytes as u64);
+        if self.unchecked < WATCH_EVERY {
+            return Ok(());
+        }
+        self.unchecked = 0;
+        check_room(folder, 0)
+    }
+}
+
 fn check(available: u64, total: u64, bytes: u64) -> Result<(), (io::ErrorKind, String)> {
     let room = available.saturating_sub(RESERVE.min(total / 20));
     match (total, bytes) {

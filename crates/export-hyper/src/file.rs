@@ -53,8 +53,7 @@ impl FileSink {
 
     /// A file at the path that `choose` returns for the artifact when its download starts. Until
     /// then its part is in `folder`, which had better be on the same file system: it is copied
-    /// otherwise. `choose` may block;
-    /// if it fails, so does the export.
+    /// otherwise. `choose` may block; if it fails, so does the export.
     pub fn to_chosen(
         folder: impl Into<PathBuf>,
         choose: impl Fn(&Artifact) -> io::Result<PathBuf> + Send + Sync + 'static,

@@ -1,11 +1,10 @@
 //! Explains errors of exports to users: what failed, and what to do.
 
-use std::error::Error as StdError;
 use std::io;
 
 use export_core::origins::{Origin, UrlError};
 use export_core::{ErrorOrigin, ResumeError};
-use export_host::TunnelError;
+use export_host::{TunnelError, find_cause};
 use export_hyper::{
     ApiError, AttemptError, Error, ExportError, Failure, FailureKind, Phase, SpecError,
 };
@@ -57,14 +56,7 @@ pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
 
 /// The error of this machine that caused a failure.
 pub(crate) fn local_error(failure: &Failure) -> Option<io::ErrorKind> {
-    let mut cause = failure.get_ref().map(|error| error as &(dyn StdError + 'static));
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Some(error.kind());
-        }
-        cause = error.source();
-    }
-    None
+    find_cause(failure.get_ref()?).map(io::Error::kind)
 }
 
 /// Explains why a request is invalid.
@@ -251,14 +243,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
 
 /// The error of a proxy that did not open a connection, if that is the cause.
 pub(crate) fn tunnel_error(failure: &Failure) -> Option<&TunnelError> {
-    let mut cause = failure.get_ref().map(|error| error as &(dyn StdError + 'static));
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        cause = error.source();
-    }
-    None
+    find_cause(failure.get_ref()?)
 }
 
 /// Adds what to do about a proxy that refuses a connection.

@@ -255,7 +255,7 @@ impl<'a> Stream<'a> {
     pub fn finish(self, now: Timestamp) {
         match self.refusal {
             Some(Refusal::TooLarge) => return self.job.on_too_large(self.download.end),
-            Some(Refusal::TimeUp) => return self.job.on_time_up(),
+            Some(Refusal::TimeUp) => return self.job.end_at_deadline(None),
             Some(Refusal::TooSlow) => {
                 let Limits { min_speed, read_timeout, .. } = *self.job.config.limits();
                 let what = format!("slower than {min_speed} bytes per second for {read_timeout:?}");

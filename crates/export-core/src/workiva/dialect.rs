@@ -132,6 +132,11 @@ impl Workiva {
         Ok(Self { version: saved.api, config: config.clone(), submit, expected })
     }
 
+    /// The format that the file has to have.
+    fn format(&self) -> FileFormat {
+        self.submit.as_ref().map_or(self.expected, |submit| submit.format)
+    }
+
     /// The URL of an operation, from its id, path or URL.
     ///
     /// ```
@@ -293,16 +298,14 @@ impl Dialect for Workiva {
         first: &[u8],
         is_whole: bool,
     ) -> Option<Contradiction> {
-        let format = self.submit.as_ref().map_or(self.expected, |submit| submit.format);
-        format.contradiction(media_type, first, is_whole)
+        self.format().contradiction(media_type, first, is_whole)
     }
 
     fn is_gzip(&self, media_type: Option<&str>) -> bool {
-        match &self.submit {
-            Some(Submit { format: FileFormat::TarGz, .. }) => true,
-            None if self.expected == FileFormat::TarGz => true,
-            Some(Submit { format: FileFormat::Any, .. }) | None => is_gzip_type(media_type),
-            Some(_) => false,
+        match self.format() {
+            FileFormat::TarGz => true,
+            FileFormat::Any | FileFormat::File => is_gzip_type(media_type),
+            _ => false,
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use export_host::check_room;
+use export_host::{RoomWatch, check_room};
 use export_hyper::{Artifact, Sink};
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
@@ -17,13 +17,11 @@ use crate::problem::Problem;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StdoutSink(Arc<Mutex<Spool>>);
 
-/// How many bytes are received between two looks at the free space.
-const CHECK_ROOM_EVERY: u64 = 16 << 20;
-
 #[derive(Debug, Default)]
 struct Spool {
     file: Option<File>,
     length: u64,
+    watch: RoomWatch,
 }
 
 impl StdoutSink {
@@ -100,12 +98,9 @@ impl Sink for StdoutSink {
 
     async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
         let mut spool = self.0.lock().await;
+        spool.watch.on_write(&std::env::temp_dir(), chunk.len())?;
         spool.file().await?.write_all(&chunk).await?;
-        let before = spool.length / CHECK_ROOM_EVERY;
         spool.length += chunk.len() as u64;
-        if spool.length / CHECK_ROOM_EVERY > before {
-            check_room(&std::env::temp_dir(), 0)?;
-        }
         Ok(())
     }
 

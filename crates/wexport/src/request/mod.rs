@@ -46,9 +46,9 @@ impl ExportRequest {
         let Export { command, output, request, .. } = export;
         command.ids().into_iter().try_for_each(|(name, id)| item_id::check(name, id))?;
         for OptionArg { flag, value } in command.options() {
-            let ids = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let mut ids = value.as_array().into_iter().flatten().filter_map(Value::as_str);
             let name = format!("ID for --{}", flag.flag);
-            ids.into_iter().try_for_each(|id| item_id::check(&name, id))?;
+            ids.try_for_each(|id| item_id::check(&name, id))?;
         }
         let (spec, format) = match &request.body {
             Some(body) => {

@@ -225,10 +225,6 @@ impl ExportJob {
             self.on_too_large(length);
             return BodyPlan::Collect(BodyUse::Discard);
         }
-        let Some(operation) = self.state.operation_mut() else {
-            return BodyPlan::Collect(BodyUse::Discard);
-        };
-        let download = operation.download_mut();
         let named = headers.get(CONTENT_DISPOSITION).and_then(headers::file_name);
         let named = named.map(|name| sent.mask(&name).into_owned());
         download.file_name = named.or_else(|| download.file_name.take());

@@ -114,14 +114,16 @@ impl ExportJob {
     }
 
     /// Ends the job because of its deadline. `retry_at` is when the service allows the next request.
-    pub(super) fn end_at_deadline(&mut self, retry_at: Option<Timestamp>) {
+    pub(in crate::job) fn end_at_deadline(&mut self, retry_at: Option<Timestamp>) {
         let operation = self.state.operation();
         let status = operation.and_then(|operation| operation.facts.status.as_deref());
         let status = status.map(String::from);
-        let limits = self.config.limits();
         let phase = self.phase();
-        let is_total = limits.max_time < limits.job_timeout
-            || (phase == Phase::Fetch && limits.max_time < Duration::MAX);
+        let is_total = self.schedule.budget.is_some_and(|budget| match phase {
+            // A download has no deadline but the end, and a longest wait.
+            Phase::Fetch => retry_at.is_none_or(|at| at > budget.end),
+            _ => budget.end <= budget.deadline,
+        });
         self.end(Err(Error::Deadline { phase, status, retry_at, is_total }));
     }
 }

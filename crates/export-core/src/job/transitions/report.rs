@@ -337,11 +337,6 @@ impl ExportJob {
         self.end(Err(Error::TooLarge { limit, length }));
     }
 
-    /// The time for the whole job is over.
-    pub(in crate::job) fn on_time_up(&mut self) {
-        self.end_at_deadline(None);
-    }
-
     /// The artifact's body broke off, or the sink failed.
     pub(in crate::job) fn on_download_failure(
         &mut self,
