@@ -78,6 +78,27 @@ fn tests_named_in_security_policy_exist() {
     }
 }
 
+/// Each row of a table of `docs/drivers.md` names what holds it.
+#[test]
+fn mistakes_of_drivers_have_tests() {
+    let mut all = sources(&top().join("crates"));
+    all.extend(sources(&top().join("tests")));
+    let text = fs::read_to_string(top().join("docs/drivers.md")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| mistake"));
+    let mut named = 0;
+    for row in rows {
+        let holder = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let tests: Vec<_> = holder.split('`').skip(1).step_by(2).collect();
+        let is_other = ["doc test", "exhaustive", "the same"].iter().any(|it| holder.contains(it));
+        assert!(is_other || !tests.is_empty(), "no test: {row}");
+        for test in tests.iter().filter(|_| !is_other) {
+            assert!(all.iter().any(|(_, source)| has_test(source, test)), "no test {test}");
+            named += 1;
+        }
+    }
+    assert!(named > 15, "only {named} tests are named");
+}
+
 #[test]
 fn tests_named_in_architecture_exist() {
     let mut all = sources(&top().join("crates"));
@@ -122,7 +143,8 @@ fn paths(folder: &Path, top: &Path) -> Vec<String> {
 #[test]
 fn files_named_in_documents_exist() {
     let all = paths(&top(), &top());
-    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/decisions.md"] {
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/decisions.md", "docs/dialects.md"]
+    {
         for name in code(document) {
             let is_file =
                 [".rs", ".md", ".json", ".toml", ".yml"].iter().any(|end| name.ends_with(end));

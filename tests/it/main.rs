@@ -3,6 +3,7 @@
 mod batch_sim;
 mod cases;
 mod crashes;
+mod dialects;
 mod documents;
 mod layers;
 mod logs;

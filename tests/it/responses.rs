@@ -263,7 +263,7 @@ fn sufficient_head_needs_no_body() {
     let read = |response: TestResponse, phase| response.read_head(phase);
     assert!(matches!(
         read(TestResponse::new(202).with("location", "/o"), Phase::Submit),
-        Reading::Accepted { operation } if operation == "/o"
+        Reading::Accepted { operation, .. } if operation == "/o"
     ));
     assert_eq!(read(TestResponse::new(202), Phase::Submit), Reading::NeedBody);
     assert_eq!(read(TestResponse::new(200), Phase::Poll), Reading::NeedBody);
@@ -284,7 +284,7 @@ fn unknown_cluster_domain_is_a_protocol_error() {
 }
 
 fn pending(status: &'static str) -> Reading<'static> {
-    Reading::Pending(OperationFacts { status: Some(status.into()), ..Default::default() })
+    Reading::Pending(OperationFacts::default().with_status(status))
 }
 
 fn operation(status: &str, resource: &str, details: &str) -> TestResponse {
@@ -380,7 +380,7 @@ impl TestResponse {
 
 fn reading_as_text(reading: &Reading<'_>) -> String {
     match reading {
-        Reading::Accepted { operation } => format!("accepted: {operation}"),
+        Reading::Accepted { operation, .. } => format!("accepted: {operation}"),
         Reading::Pending(facts) => format!("pending\n{}", facts_as_text(facts)),
         Reading::CompletedWithoutUrl(facts) => {
             format!("completed without URL\n{}", facts_as_text(facts))
@@ -400,7 +400,7 @@ fn error_as_text(error: &ApiError) -> String {
 }
 
 fn facts_as_text(facts: &OperationFacts<'_>) -> String {
-    let OperationFacts { status, original_request, created, updated } = facts;
+    let OperationFacts { status, original_request, created, updated, .. } = facts;
     let shown = |fact: &Option<Cow<'_, str>>| fact.as_deref().unwrap_or("-").to_owned();
     format!(
         "   status {}\n   original request {}\n   created {}\n   updated {}",

@@ -267,7 +267,10 @@ fn sent(
     let response = response(Response::new(String::new()));
     match in_flight.handle_head(now(), &response) {
         Reply::Collect(collect) => collect.handle_body(now(), response.body().as_bytes()),
-        Reply::Stream(stream) => stream.finish(now()),
+        Reply::Stream(stream) => {
+            let have = stream.position();
+            stream.finish(now(), have);
+        }
     }
     request
 }

@@ -14,6 +14,7 @@ pub mod batch_sim;
 mod case;
 mod cases;
 pub mod crash_sim;
+pub mod dialects;
 mod leaks;
 mod recorder;
 mod transcript;
@@ -27,6 +28,9 @@ pub use cases::all;
 mod readmes {
     #[doc = include_str!("../../README.md")]
     struct Workspace;
+
+    #[doc = include_str!("../../docs/dialects.md")]
+    struct Dialects;
 
     #[doc = include_str!("../../crates/export-core/README.md")]
     struct ExportCore;

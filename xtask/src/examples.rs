@@ -50,6 +50,30 @@ pub(crate) fn check() -> TaskResult {
             println!("{package}, example {name}: ok");
         }
     }
+    other_service(&folder)
+}
+
+/// Runs the client of another service, which is a crate of its own.
+fn other_service(folder: &Path) -> TaskResult {
+    const MANIFEST: &str = "examples/fhir-client/Cargo.toml";
+    let build = |args: &[&str]| {
+        let mut command = cargo(args);
+        command.args(["--locked", "--manifest-path", MANIFEST]);
+        command.env("CARGO_TARGET_DIR", target(""));
+        run(&mut command)
+    };
+    run(&mut cargo(&["fmt", "--check", "--manifest-path", MANIFEST]))?;
+    build(&["build", "--quiet"])?;
+    let service = ["build", "--quiet", "--locked", "--package", "conformance", "--example"];
+    run(cargo(&service).arg("other_service"))?;
+    let mut command = Command::new(target("debug").join("examples").join("other_service"));
+    let client = target("debug").join("fhir-client");
+    let text = output(command.arg(client).arg(folder.join("fhir")))?;
+    let files = ["manifest.json", "1.Patient.ndjson", "3.Observation.ndjson"];
+    if let Some(missing) = files.iter().find(|name| !text.contains(**name)) {
+        return Err(format!("fhir-client: no {missing} in\n{text}"));
+    }
+    println!("fhir-client: ok");
     Ok(())
 }
 

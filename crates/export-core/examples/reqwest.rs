@@ -12,7 +12,8 @@ use std::env;
 use std::error::Error as StdError;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::ops::ControlFlow;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use export_core::driver::{Collect, InFlight, Reply, Step, Stream};
 use export_core::token::Token;
@@ -51,6 +52,9 @@ async fn export(
         match job.step(now()) {
             Step::Done(outcome) => return outcome,
             Step::Wait(wait) => sleep(wait.until.since(now())).await,
+            // Workiva sends one file, from a URL.
+            Step::Inline(inline) => inline.handle_failure(Failure::new(FailureKind::Sink)),
+            Step::Complete(complete) => complete.handle_failure(Failure::new(FailureKind::Sink)),
             Step::Transmit(transmit) => {
                 let token = transmit.token_need().map(|_| token);
                 let (request, in_flight) = transmit.start(now(), token, have);
@@ -88,16 +92,17 @@ async fn send(
     *head.status_mut() = response.status();
     *head.headers_mut() = response.headers().clone();
     match in_flight.handle_head(now(), &head) {
-        Reply::Collect(collect) => read(&mut response, collect, left).await,
+        Reply::Collect(collect) => read(&mut response, collect).await,
         Reply::Stream(stream) => download(&mut response, stream, file, have).await,
     }
 }
 
 /// Reads the whole body of a response of the API.
-async fn read(response: &mut reqwest::Response, collect: Collect<'_>, time: Duration) {
+async fn read(response: &mut reqwest::Response, collect: Collect<'_>) {
     let mut body = Vec::new();
     loop {
-        match timeout(time, response.chunk()).await {
+        let left = collect.give_up_at(now()).since(now());
+        match timeout(left, response.chunk()).await {
             Ok(Ok(Some(chunk))) if body.len() + chunk.len() > collect.limit() => {
                 return collect.handle_failure(now(), Failure::new(FailureKind::TooLong));
             }
@@ -131,16 +136,17 @@ async fn download(
             }
             Err(_) => return stream.handle_failure(now(), Failure::new(FailureKind::Stalled)),
         };
-        if stream.check(now(), &chunk).is_break() {
-            break;
-        }
+        let ControlFlow::Continue(checked) = stream.check(now(), &chunk) else { break };
         if let Err(error) = file.write_all(&chunk) {
             return stream.handle_failure(now(), failure(FailureKind::Sink, error));
         }
-        stream.advance(now(), chunk.len() as u64);
+        stream.advance(now(), checked);
         *have = stream.position();
     }
-    stream.finish(now());
+    match file.metadata() {
+        Ok(metadata) => stream.finish(now(), metadata.len()),
+        Err(error) => stream.handle_failure(now(), failure(FailureKind::Sink, error)),
+    }
 }
 
 fn truncate(file: &mut File, length: u64) -> io::Result<()> {

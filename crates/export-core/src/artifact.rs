@@ -21,6 +21,8 @@ pub(crate) struct Facts {
     pub(crate) operation: String,
     pub(crate) about: OperationFacts<'static>,
     pub(crate) submits: u32,
+    pub(crate) index: u32,
+    pub(crate) is_last: bool,
     pub(crate) sunset: Option<SunsetNotice>,
 }
 
@@ -55,7 +57,19 @@ impl Artifact {
         self.0.etag.as_deref()
     }
 
-    /// The URL of the operation.
+    /// The place of the file among those of its result: 0 for the first, and usually only one.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.0.index
+    }
+
+    /// Whether it is the last file of its result.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.0.is_last
+    }
+
+    /// The URL of the operation; that of the submit request, if its response was the result.
     #[must_use]
     pub fn operation(&self) -> &str {
         &self.0.operation

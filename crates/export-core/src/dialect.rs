@@ -4,10 +4,16 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZero;
+use core::time::Duration;
 
-use http::{HeaderMap, Request, StatusCode, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, Request, StatusCode, Uri};
+use serde::Deserialize;
 
 use crate::api_error::{ApiError, printable};
+use crate::json::{self, NotJson};
+use crate::origins::Access;
 use crate::phase::Phase;
 
 pub use crate::sunset::{Sunset, SunsetNotice};
@@ -20,7 +26,8 @@ pub use crate::sunset::{Sunset, SunsetNotice};
 /// arguments only.
 ///
 /// [`Workiva`](crate::workiva::Workiva) is the dialect of this crate. Implement this trait to export from
-/// another service.
+/// another service. Six methods are required. The others have defaults, which fit a service that
+/// sends one file, wants a bearer token for each request, and is polled with `GET`.
 pub trait Dialect: fmt::Debug + Send + Sync {
     /// The name of the dialect. Checkpoints store it, so that a job is not resumed with another one.
     fn name(&self) -> &str;
@@ -37,29 +44,68 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// trusted origins only, and sends a bare `GET` to others.
     fn request(&self, phase: Phase, target: Option<&Uri>) -> Request<Vec<u8>>;
 
+    /// Whether the requests of a phase need a token. [`Access::Trusted`] by default: they do, and go
+    /// to trusted origins only, except those for the artifact.
+    ///
+    /// With [`Access::Anonymous`], no token is sent in this phase, not even to a trusted origin. The
+    /// operation may then have a URL at any https origin; checkpoints store that URL.
+    fn access(&self, phase: Phase) -> Access {
+        let _ = phase;
+        Access::Trusted
+    }
+
+    /// The header that carries the token: `Authorization: Bearer` by default.
+    fn token_header(&self) -> TokenHeader {
+        TokenHeader::BEARER
+    }
+
     /// Reads the response to a submit or a poll: any 2xx, and the 303 of a poll.
     ///
     /// It is called with the head alone first, and with the body if it returns
     /// [`Reading::NeedBody`]. The body has at most [`Limits::max_body_bytes`](crate::Limits) bytes.
     fn read<'b>(&self, phase: Phase, head: &Head<'b>, body: Option<&'b [u8]>) -> Reading<'b>;
 
+    /// Whether a 4xx of a poll or a fetch only means that the operation or the artifact is not there
+    /// yet. `error` is what [`error`](Self::error) has read. A poll then counts as pending, and a
+    /// fetch is retried. By default, none does.
+    fn is_not_ready(&self, phase: Phase, status: StatusCode, error: &ApiError) -> bool {
+        let _ = (phase, status, error);
+        false
+    }
+
+    /// Says what follows an artifact, from the head of its 200 or 206. [`Follows::Nothing`] by
+    /// default.
+    ///
+    /// It is asked before the body is read, so that a wrong answer costs no download. The next
+    /// artifact is fetched when this one is complete.
+    fn follows<'b>(&self, head: &Head<'b>) -> Follows<'b> {
+        let _ = head;
+        Follows::Nothing
+    }
+
+    /// Whether [`request`](Self::request) builds one that cancels an operation
+    /// ([`Phase::Cancel`]). `false` by default.
+    fn can_cancel(&self) -> bool {
+        false
+    }
+
     /// Reads the body of a 4xx or 5xx, which may be empty: who wrote it, and what it says.
     fn error(&self, head: &Head<'_>, body: &[u8]) -> ApiError;
 
     /// Checks the media type and the first bytes of the artifact against the requested format.
-    /// Returns why the download is not that file, or `None`, the default, if it may be.
+    /// Returns why the download is not that file, or `None` if it may be.
     ///
     /// It is called with the first bytes as they come, from 8 up to 1,024, before they are written to
     /// the sink. `is_whole` says that the file ends with them; until then, return `None` to wait for
-    /// more.
+    /// more. By default, an HTML page is not the file, since gateways send those.
     fn contradiction(
         &self,
         media_type: Option<&str>,
         first: &[u8],
         is_whole: bool,
     ) -> Option<Contradiction> {
-        let _ = (media_type, first, is_whole);
-        None
+        let _ = is_whole;
+        is_page(media_type, first).then_some(Contradiction::Page)
     }
 
     /// Whether the artifact is a gzip file: then `Content-Encoding: gzip` says nothing more about its
@@ -79,6 +125,20 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     }
 }
 
+/// Whether a file is an HTML page, by its media type or its first bytes.
+fn is_page(media_type: Option<&str>, first: &[u8]) -> bool {
+    media_type.is_some_and(|given| given.eq_ignore_ascii_case("text/html")) || begins_a_page(first)
+}
+
+/// Whether a text begins like an HTML page, with `<` and at least three bytes of a known tag.
+pub(crate) fn begins_a_page(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    ["<!doctype html", "<html", "<head", "<body"].into_iter().any(|tag| {
+        let shown = text.len().min(tag.len());
+        shown >= 4 && text[..shown].eq_ignore_ascii_case(&tag.as_bytes()[..shown])
+    })
+}
+
 /// Whether a media type is that of a gzip file.
 pub(crate) fn is_gzip_type(media_type: Option<&str>) -> bool {
     media_type.is_some_and(|given| {
@@ -95,6 +155,48 @@ pub enum Repeat {
     Harmless,
     /// A second export has an effect on others: a mail is sent, a record is created.
     SideEffect,
+}
+
+/// The header that carries a token, and the text before the token.
+///
+/// ```
+/// use export_core::dialect::TokenHeader;
+/// use http::HeaderName;
+///
+/// let header = TokenHeader::new(HeaderName::from_static("x-api-key"), "");
+/// assert_eq!(TokenHeader::default(), TokenHeader::BEARER);
+/// assert_ne!(header, TokenHeader::BEARER);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenHeader {
+    pub(crate) name: HeaderName,
+    pub(crate) prefix: &'static str,
+}
+
+impl TokenHeader {
+    /// `Authorization: Bearer` and the token (RFC 6750, 2.1).
+    pub const BEARER: Self = Self::new(AUTHORIZATION, "Bearer ");
+
+    /// A header of this name whose value is `prefix` and the token.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `prefix` has other characters than visible ASCII and spaces.
+    #[must_use]
+    pub const fn new(name: HeaderName, prefix: &'static str) -> Self {
+        let mut rest = prefix.as_bytes();
+        while let [first, others @ ..] = rest {
+            assert!(matches!(first, b' '..=b'~'), "the prefix of a token is ASCII");
+            rest = others;
+        }
+        Self { name, prefix }
+    }
+}
+
+impl Default for TokenHeader {
+    fn default() -> Self {
+        Self::BEARER
+    }
 }
 
 /// The status and headers of a response. `Debug` prints the names of the headers without values.
@@ -144,11 +246,53 @@ impl<'a> Head<'a> {
         let essence = value.split(';').next().unwrap_or_default().trim();
         (1..=255).contains(&essence.len()).then_some(essence)
     }
+
+    /// Parses the body of a service that speaks JSON objects.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`Reading`] to return from [`Dialect::read`]: [`Reading::Foreign`] for a page, or
+    /// for another media type than JSON, which a gateway or a proxy has sent; [`Reading::NeedBody`]
+    /// if there is no body yet; [`Reading::Malformed`] for JSON that is broken.
+    ///
+    /// ```
+    /// use export_core::dialect::{Head, Reading};
+    /// use http::{HeaderMap, StatusCode};
+    /// use serde_json::Value;
+    ///
+    /// let headers = HeaderMap::new();
+    /// let head = Head::new(StatusCode::OK, &headers);
+    /// assert_eq!(head.json::<Value>(Some(b"<html>")), Err(Reading::Foreign));
+    /// assert_eq!(head.json::<Value>(None), Err(Reading::NeedBody));
+    /// let body: Value = head.json(Some(b"{\"status\": \"running\"}")).unwrap();
+    /// assert_eq!(body["status"], "running");
+    /// ```
+    #[expect(clippy::result_large_err, reason = "the caller returns it at once")]
+    pub fn json<'b, T: Deserialize<'b>>(&self, body: Option<&'b [u8]>) -> Result<T, Reading<'b>> {
+        if json::cannot_be_json(self) {
+            return Err(Reading::Foreign);
+        }
+        let Some(body) = body else { return Err(Reading::NeedBody) };
+        json::parse_object(self, body).map_err(Reading::from)
+    }
+}
+
+impl From<NotJson> for Reading<'_> {
+    fn from(not_json: NotJson) -> Self {
+        match not_json {
+            NotJson::Page => Self::Foreign,
+            NotJson::Broken(what) => Self::Malformed(what),
+        }
+    }
 }
 
 /// What the response to a submit or a poll means. It may borrow from the response.
+///
+/// The response to a submit is usually [`Accepted`](Self::Accepted). If the service has the result at
+/// once, and names no operation, it may be [`ReadyAt`](Self::ReadyAt), [`ReadyFiles`](Self::ReadyFiles)
+/// or [`Failed`](Self::Failed); such a job cannot be resumed, and submits again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the machine has a rule for each of these")]
+#[non_exhaustive]
 pub enum Reading<'b> {
     /// The head alone does not say: call again with the body.
     NeedBody,
@@ -156,6 +300,8 @@ pub enum Reading<'b> {
     Accepted {
         /// The URL to poll, absolute or relative to that of the request.
         operation: Cow<'b, str>,
+        /// What the response says about the operation.
+        facts: OperationFacts<'b>,
     },
     /// The operation is not completed.
     Pending(OperationFacts<'b>),
@@ -168,7 +314,15 @@ pub enum Reading<'b> {
         /// What the response says about the operation.
         facts: OperationFacts<'b>,
     },
-    /// The body of this response is the artifact. Return it for the head alone only.
+    /// The operation is completed, and these are the artifacts, at least one. Each response to a poll
+    /// names the same ones in the same order.
+    ReadyFiles {
+        /// The artifacts.
+        files: Vec<ResultFile<'b>>,
+        /// What the response says about the operation.
+        facts: OperationFacts<'b>,
+    },
+    /// The body of this response is the artifact. Return it for the head of a poll alone only.
     ReadyHere,
     /// The operation ended without an artifact.
     Failed(ApiError, OperationFacts<'b>),
@@ -180,24 +334,155 @@ pub enum Reading<'b> {
     Malformed(&'static str),
 }
 
+/// One of the artifacts of a completed operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultFile<'b> {
+    pub(crate) source: FileSource<'b>,
+    pub(crate) name: Option<Cow<'b, str>>,
+    pub(crate) media_type: Option<Cow<'b, str>>,
+    pub(crate) access: Access,
+}
+
+/// Where the bytes of an artifact are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FileSource<'b> {
+    Url(Cow<'b, str>),
+    Bytes(Cow<'b, [u8]>),
+}
+
+impl<'b> ResultFile<'b> {
+    /// An artifact to fetch from a URL, absolute or relative to that of the request.
+    pub fn at(url: impl Into<Cow<'b, str>>) -> Self {
+        Self::of(FileSource::Url(url.into()))
+    }
+
+    /// An artifact whose bytes the response had.
+    pub fn inline(bytes: impl Into<Cow<'b, [u8]>>) -> Self {
+        Self::of(FileSource::Bytes(bytes.into()))
+    }
+
+    const fn of(source: FileSource<'b>) -> Self {
+        Self { source, name: None, media_type: None, access: Access::Trusted }
+    }
+
+    /// Sets its file name, which is made safe. The names of a result must differ. By default, it is
+    /// what the server of the artifact says, or [`Dialect::file_name`], with a number from the second
+    /// artifact on.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Cow<'b, str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Fetches it with a bare `GET` and without a token, even from a trusted origin.
+    #[must_use]
+    pub const fn without_token(mut self) -> Self {
+        self.access = Access::Anonymous;
+        self
+    }
+
+    /// Sets its media type. By default, it is what the server of the artifact says.
+    #[must_use]
+    pub fn with_media_type(mut self, media_type: impl Into<Cow<'b, str>>) -> Self {
+        self.media_type = Some(media_type.into());
+        self
+    }
+}
+
+/// What follows an artifact that was fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the machine has a rule for each of these")]
+pub enum Follows<'b> {
+    /// Nothing of the same resource. If the operation has more [files](Reading::ReadyFiles), the next
+    /// of those.
+    Nothing,
+    /// Another artifact, such as the next page, at a URL that is absolute or relative to that of the
+    /// request.
+    Next(Cow<'b, str>),
+    /// Nothing, because this is not the artifact: the job ends with an error that has this text.
+    Refuse(&'static str),
+}
+
 /// What the service says about an operation, apart from whether it is completed.
+///
+/// ```
+/// use export_core::dialect::OperationFacts;
+///
+/// let facts = OperationFacts::default().with_status("running").with_percent(30);
+/// assert_eq!(facts.status.as_deref(), Some("running"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "dialects of other crates build it")]
+#[non_exhaustive]
 pub struct OperationFacts<'b> {
     /// The status in the service's words.
     pub status: Option<Cow<'b, str>>,
+    /// How much of the export is done, from 0 to 100.
+    pub percent: Option<u8>,
     /// The id of the submit request, for the service's support.
     pub original_request: Option<Cow<'b, str>>,
     /// When the operation was created: RFC 3339, as sent.
     pub created: Option<Cow<'b, str>>,
     /// When the operation last changed: RFC 3339, as sent.
     pub updated: Option<Cow<'b, str>>,
+    /// How long to wait before the next poll, in milliseconds. Small, since each waiting job has it.
+    pub(crate) wait_ms: Option<NonZero<u32>>,
+}
+
+impl<'b> OperationFacts<'b> {
+    /// Sets the status in the service's words.
+    #[must_use]
+    pub fn with_status(mut self, status: impl Into<Cow<'b, str>>) -> Self {
+        self.status = Some(status.into());
+        self
+    }
+
+    /// Sets how much of the export is done. More than 100 counts as 100.
+    #[must_use]
+    pub fn with_percent(mut self, percent: u8) -> Self {
+        self.percent = Some(percent.min(100));
+        self
+    }
+
+    /// Sets the id of the submit request.
+    #[must_use]
+    pub fn with_original_request(mut self, id: impl Into<Cow<'b, str>>) -> Self {
+        self.original_request = Some(id.into());
+        self
+    }
+
+    /// Sets when the operation was created.
+    #[must_use]
+    pub fn with_created(mut self, time: impl Into<Cow<'b, str>>) -> Self {
+        self.created = Some(time.into());
+        self
+    }
+
+    /// Sets when the operation last changed.
+    #[must_use]
+    pub fn with_updated(mut self, time: impl Into<Cow<'b, str>>) -> Self {
+        self.updated = Some(time.into());
+        self
+    }
+
+    /// Sets how long to wait before the next poll, if the body says so. A `Retry-After` has precedence.
+    /// At most 49 days.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.wait_ms = NonZero::new(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// How long to wait before the next poll, if the body says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.wait_ms.map(|millis| Duration::from_millis(millis.get().into()))
+    }
 }
 
 impl OperationFacts<'_> {
     /// The facts with other texts.
     pub(crate) fn map_texts(mut self, map: impl Fn(&str) -> Cow<'_, str>) -> Self {
-        let Self { status, original_request, created, updated } = &mut self;
+        let Self { status, original_request, created, updated, .. } = &mut self;
         for text in [status, original_request, created, updated].into_iter().flatten() {
             if let Cow::Owned(mapped) = map(text) {
                 *text = mapped.into();
@@ -226,6 +511,7 @@ impl OperationFacts<'static> {
         replace(&mut self.original_request, &news.original_request);
         replace(&mut self.created, &news.created);
         replace(&mut self.updated, &news.updated);
+        self.percent = news.percent.or(self.percent);
         replace(&mut self.status, &news.status)
     }
 }

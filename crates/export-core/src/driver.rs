@@ -2,4 +2,7 @@
 //!
 //! The [loop of a driver](crate#the-loop-of-a-driver) shows how they follow each other.
 
-pub use crate::job::{Collect, InFlight, Reply, Step, Stream, Transmit, Wait, Why};
+pub use crate::job::{
+    Checked, Collect, Complete, InFlight, Inline, Reply, RequestInfo, Step, Stream, Transmit, Wait,
+    Why,
+};

@@ -24,6 +24,9 @@ use crate::url::{Origin, UrlError};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The caller cancelled the export, with [`ExportJob::cancel`](crate::ExportJob::cancel).
+    #[error("the export was cancelled")]
+    Cancelled,
     /// The deadline has passed, or the service asked for a wait that ends after it. An export that
     /// was accepted continues at the service.
     #[error("{}", Deadline { phase: *phase, status: status.as_deref(), retry_at: *retry_at })]
@@ -68,7 +71,7 @@ pub enum Error {
         /// The last failure.
         last: AttemptError,
     },
-    /// A file or a checkpoint could not be written.
+    /// A file or a checkpoint could not be written, or the driver made a mistake.
     #[error("{failure}")]
     Local {
         /// The phase.
@@ -208,7 +211,8 @@ impl Error {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Local { .. }
+            Self::Cancelled
+            | Self::Local { .. }
             | Self::Refused { .. }
             | Self::SwitchedOff { .. }
             | Self::TokenWithheld { .. }
@@ -246,7 +250,7 @@ impl Error {
             Self::TokenWithheld { .. } | Self::TooLarge { .. } | Self::WrongFormat { .. } => {
                 Some(Phase::Fetch)
             }
-            Self::ExportFailed { .. } => None,
+            Self::Cancelled | Self::ExportFailed { .. } => None,
         }
     }
 
@@ -264,7 +268,8 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::Unauthorized { .. }
             | Self::Untrusted { .. } => true,
-            Self::ExportFailed { .. }
+            Self::Cancelled
+            | Self::ExportFailed { .. }
             | Self::WrongFormat { .. }
             | Self::Protocol { .. }
             | Self::Refused { .. }
@@ -278,6 +283,7 @@ impl Error {
     #[must_use]
     pub const fn advice(&self) -> &'static str {
         match self {
+            Self::Cancelled => "request the export again, if it is needed after all",
             Self::Deadline { .. } => "resume the job to continue waiting",
             Self::ExportFailed { .. } => "request the export again, or ask the service's support",
             Self::Gateway { .. } => "check the proxy and the base URL, then resume the job",
@@ -316,7 +322,9 @@ impl Error {
     pub(crate) fn of_final_failure(phase: Phase, failure: &Failure) -> Option<Self> {
         let failure = failure.clone();
         match failure.kind() {
-            FailureKind::Sink | FailureKind::Store => Some(Self::Local { phase, failure }),
+            FailureKind::Sink | FailureKind::Store | FailureKind::Driver => {
+                Some(Self::Local { phase, failure })
+            }
             FailureKind::Unauthorized => {
                 Some(Self::Unauthorized { phase, reason: AttemptError::Failure(failure) })
             }

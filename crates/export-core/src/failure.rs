@@ -37,6 +37,9 @@ pub enum FailureKind {
     Sink,
     /// The checkpoint could not be stored.
     Store,
+    /// The program that drives the job made a mistake, which the job has noticed: its sink has other
+    /// bytes than it says, its clock does not count milliseconds.
+    Driver,
 }
 
 impl FailureKind {
@@ -51,6 +54,7 @@ impl FailureKind {
             Self::Unauthorized => "no token available",
             Self::Sink => "the file could not be written",
             Self::Store => "the checkpoint could not be stored",
+            Self::Driver => "the program that drives the export made a mistake",
         }
     }
 }

@@ -29,6 +29,8 @@
 //! # The loop of a driver
 //!
 //! ```
+//! use std::ops::ControlFlow;
+//!
 //! use export_core::driver::{Reply, Step};
 //! use export_core::token::Token;
 //! use export_core::workiva::{DocumentExport, ExportSpec, Region};
@@ -44,6 +46,8 @@
 //!     fn file(&mut self) -> &mut Vec<u8>;
 //!     /// Writes the file to disk, and returns the length that would survive a crash.
 //!     fn sync(&mut self) -> u64;
+//!     /// Gives the file its name, and begins another one.
+//!     fn next_file(&mut self, artifact: &Artifact);
 //! }
 //!
 //! fn export(
@@ -60,6 +64,16 @@
 //!         match job.step(env.now()) {
 //!             Step::Done(outcome) => return outcome,
 //!             Step::Wait(wait) => env.sleep_until(wait.until),
+//!             // Only dialects with several files, or with files in a response, have these steps.
+//!             Step::Inline(inline) => {
+//!                 *env.file() = inline.bytes().to_vec();
+//!                 let have = env.sync();
+//!                 inline.handle_written(env.now(), have);
+//!             }
+//!             Step::Complete(complete) => {
+//!                 env.next_file(complete.artifact());
+//!                 complete.handle_finished(env.now());
+//!             }
 //!             Step::Transmit(transmit) => {
 //!                 let token = transmit.token_need().map(|_| token);
 //!                 let have = env.file().len() as u64;
@@ -75,13 +89,15 @@
 //!                         Reply::Stream(mut stream) => {
 //!                             env.store(stream.revision(), || stream.checkpoint());
 //!                             env.file().truncate(stream.offset() as usize);
-//!                             if stream.check(env.now(), response.body()).is_continue() {
+//!                             let checked = stream.check(env.now(), response.body());
+//!                             if let ControlFlow::Continue(checked) = checked {
 //!                                 env.file().extend_from_slice(response.body());
-//!                                 stream.advance(env.now(), response.body().len() as u64);
+//!                                 stream.advance(env.now(), checked);
 //!                                 let checkpoint = stream.mark_durable(env.sync());
 //!                                 env.store(stream.revision(), || checkpoint);
 //!                             }
-//!                             stream.finish(env.now());
+//!                             let have = env.file().len() as u64;
+//!                             stream.finish(env.now(), have);
 //!                         }
 //!                     },
 //!                 }
@@ -100,6 +116,7 @@
 //! #     fn store(&mut self, _: u64, checkpoint: impl FnOnce() -> Checkpoint) { checkpoint(); }
 //! #     fn file(&mut self) -> &mut Vec<u8> { &mut self.2 }
 //! #     fn sync(&mut self) -> u64 { self.2.len() as u64 }
+//! #     fn next_file(&mut self, _: &Artifact) { self.2.clear() }
 //! # }
 //! #
 //! # let responses = vec![
@@ -125,10 +142,14 @@
 //!   If the transport cannot tell, report [`FailureKind::Unanswered`].
 //!
 //! A driver that receives the body in chunks does the same for each of them: check, write, advance,
-//! and every few megabytes sync and store, so that a crash loses no more than that.
+//! and every few seconds sync and store, so that a crash loses no more than that.
 //!
 //! Dropping a handle is always safe: the job then acts as if the request had got no response. A
 //! download that brought bytes continues at once; one that brought none backs off.
+//!
+//! The job notices most mistakes of a driver, such as a sink with other bytes than it says, and ends
+//! with a [`FailureKind::Driver`]. The page `docs/drivers.md` of the repository lists them, and what
+//! the transport below a driver must not do.
 //!
 //! # Misuse that does not compile
 //!
@@ -149,11 +170,27 @@
 //! }
 //! ```
 //!
+//! A chunk of the file is counted once, and only if it was checked.
+//!
+//! ```compile_fail,E0382
+//! fn twice(now: export_core::Timestamp, stream: &mut export_core::driver::Stream<'_>) {
+//!     let checked = stream.check(now, b"%PDF-1.7").continue_value().unwrap();
+//!     stream.advance(now, checked);
+//!     stream.advance(now, checked); // error: use of moved value
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! fn unchecked(now: export_core::Timestamp, stream: &mut export_core::driver::Stream<'_>) {
+//!     stream.advance(now, 8); // error: expected `Checked`, found integer
+//! }
+//! ```
+//!
 //! # Other services
 //!
 //! The machine handles HTTP, and a [`Dialect`](dialect::Dialect) the API of one service. [`Workiva`](workiva::Workiva) is the dialect of
 //! this crate. A dialect for another API that responds with 202 and is polled takes about a hundred
-//! lines.
+//! lines: a result may be one file or many, in pages or in a list.
 //!
 //! # What a response does
 //!
@@ -185,6 +222,7 @@ mod failure;
 mod file_name;
 mod headers;
 mod job;
+mod json;
 mod phase;
 mod redact;
 mod settings;

@@ -46,6 +46,14 @@ impl Target {
     pub(crate) const fn access(&self) -> Access {
         self.access
     }
+
+    /// The same URL, to be requested with at most this access.
+    pub(crate) fn with_at_most(mut self, access: Access) -> Self {
+        if access == Access::Anonymous {
+            self.access = access;
+        }
+        self
+    }
 }
 
 impl fmt::Debug for Target {

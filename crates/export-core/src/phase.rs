@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-/// The three kinds of request of an export, in order.
+/// The kinds of request of an export, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "an export has these phases and no others")]
+#[non_exhaustive]
 pub enum Phase {
     /// Request the export.
     Submit,
@@ -12,6 +12,8 @@ pub enum Phase {
     Poll,
     /// Download the artifact.
     Fetch,
+    /// Cancel the operation, after [`ExportJob::cancel`](crate::ExportJob::cancel).
+    Cancel,
 }
 
 impl fmt::Display for Phase {
@@ -20,6 +22,7 @@ impl fmt::Display for Phase {
             Self::Submit => "submit",
             Self::Poll => "poll",
             Self::Fetch => "fetch",
+            Self::Cancel => "cancel",
         })
     }
 }

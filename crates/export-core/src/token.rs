@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, iter};
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -65,13 +65,7 @@ impl Token {
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(InvalidToken);
         }
-        let mut value = Zeroizing::new(Vec::with_capacity(BEARER.len() + text.len()));
-        value.extend_from_slice(BEARER.as_bytes());
-        value.extend_from_slice(text.as_bytes());
-        let mut header =
-            HeaderValue::from_maybe_shared(Bytes::from_owner(value)).map_err(|_| InvalidToken)?;
-        header.set_sensitive(true);
-        Ok(Self { id, header, secrets })
+        Ok(Self { id, header: header_value(BEARER, text)?, secrets })
     }
 
     /// The id of the token.
@@ -80,8 +74,17 @@ impl Token {
         self.id
     }
 
-    pub(crate) fn header(&self) -> HeaderValue {
-        self.header.clone()
+    /// The value of a header that carries the token, with this text in front.
+    pub(crate) fn header_with(&self, prefix: &str) -> HeaderValue {
+        if prefix == BEARER {
+            return self.header.clone();
+        }
+        header_value(prefix, self.expose()).expect("the prefix and the token were checked")
+    }
+
+    fn expose(&self) -> &str {
+        let header = self.header.to_str().unwrap_or_default();
+        header.strip_prefix(BEARER).unwrap_or_default()
     }
 
     /// Replaces the token, and the secret of the client that requested it, in a text of the service:
@@ -96,9 +99,19 @@ impl Token {
     /// ```
     #[must_use]
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let token = self.header.to_str().ok().and_then(|header| header.strip_prefix(BEARER));
-        mask(text, token.into_iter().chain(self.secrets.iter().map(Secret::expose)))
+        mask(text, iter::once(self.expose()).chain(self.secrets.iter().map(Secret::expose)))
     }
+}
+
+/// A value that is overwritten when its last copy is dropped, and that `Debug` does not print.
+fn header_value(prefix: &str, token: &str) -> Result<HeaderValue, InvalidToken> {
+    let mut value = Zeroizing::new(Vec::with_capacity(prefix.len() + token.len()));
+    value.extend_from_slice(prefix.as_bytes());
+    value.extend_from_slice(token.as_bytes());
+    let mut header =
+        HeaderValue::from_maybe_shared(Bytes::from_owner(value)).map_err(|_| InvalidToken)?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 impl fmt::Debug for Token {
@@ -158,8 +171,8 @@ mod tests {
     #[test]
     fn token_header_is_sensitive() {
         let token = Token::fixed(" secret ").unwrap();
-        assert_eq!(token.header(), "Bearer secret");
-        assert!(!format!("{:?} {:?}", token, token.header()).contains("secret"));
+        assert_eq!(token.header_with(BEARER), "Bearer secret");
+        assert!(!format!("{:?} {:?}", token, token.header_with(BEARER)).contains("secret"));
     }
 
     #[test]

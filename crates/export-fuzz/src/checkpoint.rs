@@ -62,6 +62,7 @@ fn resume(saved: Checkpoint, resubmit: Resubmit) {
                 _ => &whole,
             }
         }
+        other => unreachable!("{other} is no request of Workiva"),
     });
     assert!(outcome.is_err() || harness.sink == FILE, "a wrong file");
 }

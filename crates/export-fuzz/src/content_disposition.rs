@@ -36,7 +36,7 @@ pub(crate) fn check(data: &[u8]) {
                     name == "export" || sent > 0 || !name.is_ascii(),
                     "{name:?} from {value:?}"
                 );
-                stream.finish(now);
+                stream.finish(now, 0);
             }
         }
     }

@@ -2,6 +2,7 @@
 //! checkpoint, and assertions of all invariants that are visible from outside.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use export_core::driver::{Reply, Step};
@@ -95,6 +96,7 @@ impl<'a> Harness<'a> {
                     self.check_outcome(&job, &outcome);
                     return outcome;
                 }
+                Step::Inline(_) | Step::Complete(_) => unreachable!("Workiva sends one file"),
                 Step::Wait(wait) => {
                     assert!(wait.until > self.now, "the wait is already over");
                     let sooner = Timestamp::from_millis(wait.until.as_millis() - 1);
@@ -184,17 +186,17 @@ impl<'a> Harness<'a> {
                 assert_safe(stream.artifact().file_name());
                 self.sink.truncate(offset);
                 for chunk in response.body.chunks(5) {
-                    if stream.check(self.now, chunk).is_break() {
-                        return stream.finish(self.now);
-                    }
+                    let ControlFlow::Continue(checked) = stream.check(self.now, chunk) else {
+                        return stream.finish(self.now, self.sink.len() as u64);
+                    };
                     self.sink.extend_from_slice(chunk);
-                    stream.advance(self.now, chunk.len() as u64);
+                    stream.advance(self.now, checked);
                     let half = stream.position() / 2;
                     self.stored = Some((stream.revision(), stream.mark_durable(half)));
                 }
                 match response.failure {
                     Some(kind) => stream.handle_failure(self.now, Failure::new(kind)),
-                    None => stream.finish(self.now),
+                    None => stream.finish(self.now, self.sink.len() as u64),
                 }
             }
         }

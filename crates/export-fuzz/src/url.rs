@@ -88,6 +88,7 @@ fn check_place(config: &Config, allowed: &Allowed, url: &[u8], place: &str) {
             Phase::Submit => place == "location",
             Phase::Poll => place == "resource" || place == "redirect of a poll",
             Phase::Fetch => place == "redirect of a download",
+            other => unreachable!("{other} is no request of Workiva"),
         };
         match (has_url && is_first, from.is_some() && to.is_none()) {
             (true, _) => from = Some(sent.url.clone()),
@@ -101,7 +102,7 @@ fn check_place(config: &Config, allowed: &Allowed, url: &[u8], place: &str) {
                 &moved
             }
             Phase::Poll => &completed,
-            Phase::Fetch => &file,
+            _ => &file,
         }
     });
     if let (Some(from), Some((to, true))) = (&from, &to) {

@@ -88,3 +88,11 @@ impl fmt::Debug for FileTarget {
         }
     }
 }
+
+/// The error of a sink that takes one artifact, for a result of several.
+#[must_use]
+pub fn several_files() -> io::Error {
+    let text = "the result has several files: export them to a folder, with `to_files`, or to a sink \
+                that takes several";
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}

@@ -336,6 +336,24 @@ impl PartFile {
         Ok(FinishedFile { path, fallbacks })
     }
 
+    /// Checks that the file gets another name than the earlier ones of its result.
+    ///
+    /// # Errors
+    ///
+    /// Fails, with [`io::ErrorKind::AlreadyExists`], if it does not, or only in the case of letters.
+    pub fn check_name<'f>(
+        &self,
+        earlier: impl IntoIterator<Item = &'f FinishedFile>,
+    ) -> io::Result<()> {
+        let folded = |path: &Path| path.to_string_lossy().to_lowercase();
+        let target = folded(&self.target);
+        if earlier.into_iter().any(|file| folded(&file.path) == target) {
+            let text = format!("two files of the result have the name {}", self.target.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+        }
+        Ok(())
+    }
+
     /// Like [`finish`](Self::finish), for a file that has to be durable.
     ///
     /// # Errors

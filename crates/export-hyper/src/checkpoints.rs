@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use export_core::{Checkpoint, Failure, FailureKind};
-use export_host::ExportError;
+use export_host::{CheckpointSlot, ExportError};
 
 /// A store in which checkpoints outlive the process.
 ///
@@ -73,22 +73,26 @@ impl<S: export_host::CheckpointStore + 'static> Blocking<S> {
     }
 }
 
-/// Writes the checkpoints of one job, if it has a store.
+/// Writes the checkpoints of one job, if it has a store or a slot.
 #[derive(Debug)]
 pub(crate) struct CheckpointWriter {
     entry: Option<(Arc<dyn CheckpointStore>, String)>,
+    slot: Option<CheckpointSlot>,
     /// The revision of the stored checkpoint.
     revision: Option<u64>,
 }
 
 impl CheckpointWriter {
-    pub(crate) const fn new(entry: Option<(Arc<dyn CheckpointStore>, String)>) -> Self {
-        Self { entry, revision: None }
+    pub(crate) const fn new(
+        entry: Option<(Arc<dyn CheckpointStore>, String)>,
+        slot: Option<CheckpointSlot>,
+    ) -> Self {
+        Self { entry, slot, revision: None }
     }
 
-    /// Whether the job has a store.
+    /// Whether the job has a store or a slot.
     pub(crate) const fn is_enabled(&self) -> bool {
-        self.entry.is_some()
+        self.entry.is_some() || self.slot.is_some()
     }
 
     /// Stores the checkpoint, unless this revision is stored already.
@@ -105,6 +109,9 @@ impl CheckpointWriter {
     }
 
     pub(crate) async fn store_now(&self, checkpoint: Checkpoint) -> Result<(), Failure> {
+        if let Some(slot) = &self.slot {
+            slot.set(checkpoint.clone());
+        }
         let Some((store, key)) = &self.entry else { return Ok(()) };
         let stored = store.store(key, checkpoint).await;
         stored.map_err(|error| Failure::new(FailureKind::Store).with_source(error))

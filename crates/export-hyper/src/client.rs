@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use export_core::batch::{BatchLimits, JobKey};
+use export_core::dialect::Dialect;
 use export_core::pacer::Pacer;
 use export_core::workiva::ExportSpec;
 use export_core::{Checkpoint, Config, ExportJob};
@@ -56,6 +57,18 @@ impl Client {
         Export::new(Arc::clone(&self.0), job)
     }
 
+    /// An export of a job that was built by hand, such as one in the dialect of another service. Build
+    /// it with the client's [`config`](Self::config), which says where the token may go.
+    pub fn job(&self, job: ExportJob) -> Export {
+        Export::new(Arc::clone(&self.0), Ok(job))
+    }
+
+    /// The settings of the client's jobs.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
     /// Resumes an export from its checkpoint, with new budgets.
     pub fn resume(&self, checkpoint: Checkpoint) -> Export {
         let job = ExportJob::resume(checkpoint, &self.0.config).map_err(ExportError::from);
@@ -69,12 +82,29 @@ impl Client {
     ///
     /// Fails if the client has no checkpoint store, or if the checkpoint cannot be read.
     pub async fn resume_key(&self, key: &str) -> Result<Option<Export>, ExportError> {
-        let store = self.0.checkpoints.as_ref().ok_or(ExportError::NoStore)?;
-        let loaded = store
-            .load(key)
-            .await
-            .map_err(|error| ExportError::Store { key: key.into(), error: Arc::new(error) })?;
+        let loaded = self.load(key).await?;
         Ok(loaded.map(|checkpoint| self.resume(checkpoint).with_key(key)))
+    }
+
+    /// Like [`resume_key`](Self::resume_key), in any dialect.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `resume_key` does.
+    pub async fn resume_key_with(
+        &self,
+        key: &str,
+        dialect: Arc<dyn Dialect>,
+    ) -> Result<Option<Export>, ExportError> {
+        let Some(checkpoint) = self.load(key).await? else { return Ok(None) };
+        let job = ExportJob::resume_with(dialect, &checkpoint, &self.0.config);
+        Ok(Some(Export::new(Arc::clone(&self.0), job.map_err(ExportError::from)).with_key(key)))
+    }
+
+    async fn load(&self, key: &str) -> Result<Option<Checkpoint>, ExportError> {
+        let store = self.0.checkpoints.as_ref().ok_or(ExportError::NoStore)?;
+        let loaded = store.load(key).await;
+        loaded.map_err(|error| ExportError::Store { key: key.into(), error: Arc::new(error) })
     }
 
     /// Any number of exports at once. `open` creates the sink of an export when its download

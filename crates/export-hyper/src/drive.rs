@@ -1,18 +1,21 @@
 //! The loop that drives a job, with hyper and tokio.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use export_core::driver::{Collect, InFlight, Reply, Step, Stream, Transmit};
+use bytes::Bytes;
+use export_core::driver::{Collect, Complete, InFlight, Inline, Reply, Step, Stream, Transmit};
 use export_core::pacer::Permit;
 use export_core::{Artifact, Error, ExportJob, Failure, FailureKind, Phase};
-use export_host::{ExportError, JobObserver, PacedRequest, SYNC_EVERY, Until};
+use export_host::{ExportError, JobObserver, PacedRequest, SyncTimer, Until, several_files};
 use http::{Request, Response};
 use tokio::time::Instant;
 
 use crate::checkpoints::CheckpointWriter;
 use crate::client::ClientInner;
 use crate::sink::Sink;
+use crate::stopper::Stopper;
 use crate::transport::{Body, Reuse, collect, next_within};
 
 /// Why the loop has ended.
@@ -22,6 +25,8 @@ pub(crate) enum DriveEnd {
     Done(Result<Artifact, Error>),
     /// The job has come as far as it was to be driven.
     Reached,
+    /// It was stopped.
+    Stopped,
 }
 
 /// Drives one job.
@@ -30,6 +35,7 @@ pub(crate) struct Driver {
     client: Arc<ClientInner>,
     observer: JobObserver,
     writer: CheckpointWriter,
+    stopper: Stopper,
     paced: PacedRequest,
 }
 
@@ -38,9 +44,15 @@ impl Driver {
         client: Arc<ClientInner>,
         observer: JobObserver,
         writer: CheckpointWriter,
+        stopper: Stopper,
     ) -> Self {
         let paced = PacedRequest::new(Arc::clone(&client.pacer));
-        Self { client, observer, writer, paced }
+        Self { client, observer, writer, stopper, paced }
+    }
+
+    /// Replaces the stopper by that of a batch.
+    pub(crate) fn with_stopper(self, stopper: Stopper) -> Self {
+        Self { stopper, ..self }
     }
 
     pub(crate) async fn drive(
@@ -54,11 +66,21 @@ impl Driver {
             if until.is_reached(job) {
                 return DriveEnd::Reached;
             }
+            let stopper = self.stopper.clone();
             match job.step(self.client.clock.now()) {
                 Step::Done(Err(error)) => return DriveEnd::Done(Err(error)),
                 Step::Done(Ok(artifact)) => return DriveEnd::Done(finish(sink, artifact).await),
-                Step::Wait(wait) => self.client.clock.wait_until(wait.until).await,
-                Step::Transmit(transmit) => self.exchange(transmit, sink).await,
+                _ if stopper.is_stopped() => return DriveEnd::Stopped,
+                Step::Wait(wait) => tokio::select! {
+                    () = stopper.stopped() => {}
+                    () = self.client.clock.wait_until(wait.until) => {}
+                },
+                Step::Inline(inline) => self.write_inline(inline, sink).await,
+                Step::Complete(complete) => self.complete(complete, sink).await,
+                Step::Transmit(transmit) => self.exchange_unless_stopped(transmit, sink).await,
+            }
+            if stopper.is_stopped() {
+                self.keep_what_came(job, sink).await;
             }
         }
     }
@@ -72,15 +94,72 @@ impl Driver {
         sink: &mut impl Sink,
     ) -> Option<Result<Artifact, Error>> {
         self.paced.hold(permit);
-        if let Step::Transmit(transmit) = job.step(self.client.clock.now()) {
-            self.exchange(transmit, sink).await;
+        let mut may_send = true;
+        loop {
+            match job.step(self.client.clock.now()) {
+                Step::Transmit(transmit) if may_send => {
+                    may_send = false;
+                    self.exchange_unless_stopped(transmit, sink).await;
+                    self.paced.release();
+                }
+                Step::Inline(inline) => self.write_inline(inline, sink).await,
+                Step::Complete(complete) => self.complete(complete, sink).await,
+                Step::Done(Err(error)) => return Some(Err(error)),
+                Step::Done(Ok(artifact)) => return Some(finish(sink, artifact).await),
+                Step::Wait(_) | Step::Transmit(_) => break,
+            }
+            self.report_and_store(job).await;
+        }
+        if self.stopper.is_stopped() {
+            self.keep_what_came(job, sink).await;
         }
         self.paced.release();
-        self.report_and_store(job).await;
-        match job.step(self.client.clock.now()) {
-            Step::Done(Err(error)) => Some(Err(error)),
-            Step::Done(Ok(artifact)) => Some(finish(sink, artifact).await),
-            Step::Wait(_) | Step::Transmit(_) => None,
+        None
+    }
+
+    /// Sends one request and handles its response, or drops it on a stop.
+    async fn exchange_unless_stopped(&mut self, transmit: Transmit<'_>, sink: &mut impl Sink) {
+        let stopper = self.stopper.clone();
+        tokio::select! {
+            () = stopper.stopped() => {}
+            () = self.exchange(transmit, sink) => {}
+        }
+    }
+
+    /// Syncs the bytes of a download that was stopped.
+    async fn keep_what_came(&mut self, job: &mut ExportJob, sink: &mut impl Sink) {
+        if job.phase() == Phase::Fetch {
+            // A sink that was not opened yet fails, and has nothing to keep.
+            if let Ok(durable) = sink.sync().await {
+                job.mark_durable(durable);
+            }
+            self.report_and_store(job).await;
+        }
+    }
+
+    /// Writes an artifact whose bytes came with a response.
+    async fn write_inline(&mut self, inline: Inline<'_>, sink: &mut impl Sink) {
+        let bytes = Bytes::copy_from_slice(inline.bytes());
+        let length = bytes.len() as u64;
+        let written = async {
+            begin(sink, inline.artifact(), 0).await?;
+            sink.write(bytes).await?;
+            sink.have(inline.artifact().operation()).await
+        };
+        match written.await {
+            Ok(have) => {
+                self.observer.progress(length, Some(length));
+                inline.handle_written(self.client.clock.now(), have);
+            }
+            Err(error) => inline.handle_failure(sink_failed(error)),
+        }
+    }
+
+    /// Finishes an artifact that others follow.
+    async fn complete(&mut self, complete: Complete<'_>, sink: &mut impl Sink) {
+        match sink.finish(complete.artifact()).await {
+            Ok(()) => complete.handle_finished(self.client.clock.now()),
+            Err(error) => complete.handle_failure(sink_failed(error)),
         }
     }
 
@@ -153,7 +232,7 @@ impl Driver {
         match in_flight.handle_head(clock.now(), &head) {
             Reply::Collect(answer) => self.collect(answer, body).await,
             Reply::Stream(mut stream) => match self.download(&mut stream, body, sink).await {
-                Ok(()) => stream.finish(clock.now()),
+                Ok(have) => stream.finish(clock.now(), have),
                 Err(failure) => stream.handle_failure(clock.now(), failure),
             },
         }
@@ -172,42 +251,51 @@ impl Driver {
         }
     }
 
-    /// Writes a body to the sink.
+    /// Writes a body to the sink. Returns the number of bytes that the sink then has.
     async fn download(
         &mut self,
         stream: &mut Stream<'_>,
         mut body: Body,
         sink: &mut impl Sink,
-    ) -> Result<(), Failure> {
+    ) -> Result<u64, Failure> {
         self.observer.observe(|| stream.next_event());
         self.writer.store(stream.revision(), || stream.checkpoint()).await?;
-        sink.begin(stream.artifact(), stream.offset()).await.map_err(sink_failed)?;
+        begin(sink, stream.artifact(), stream.offset()).await.map_err(sink_failed)?;
         let client = Arc::clone(&self.client);
         let clock = &client.clock;
-        let (mut synced, mut synced_at) = (stream.position(), Instant::now());
+        let (mut timer, started) = (SyncTimer::new(stream.position()), Instant::now());
         loop {
             let next = next_within(&mut body, stream.read_timeout(clock.now())).await;
             if let Ok(Some(chunk)) = &next {
-                if stream.check(clock.now(), chunk).is_break() {
-                    return Ok(());
-                }
+                let ControlFlow::Continue(checked) = stream.check(clock.now(), chunk) else {
+                    break;
+                };
                 sink.write(chunk.clone()).await.map_err(sink_failed)?;
-                stream.advance(clock.now(), chunk.len() as u64);
+                stream.advance(clock.now(), checked);
                 self.observer.progress(stream.position(), stream.artifact().length());
             }
-            let due =
-                stream.position() - synced >= SYNC_EVERY.0 || synced_at.elapsed() >= SYNC_EVERY.1;
+            let is_due = timer.is_due(started.elapsed(), stream.position());
             // The bytes before the body broke off are valid.
-            if next.is_err() || (due && self.writer.is_enabled()) {
-                (synced, synced_at) = (stream.position(), Instant::now());
+            if next.is_err() || (is_due && self.writer.is_enabled()) {
                 let durable = sink.sync().await.map_err(sink_failed)?;
                 self.writer.store_now(stream.mark_durable(durable)).await?;
             }
             if next?.is_none() {
-                return Ok(());
+                break;
             }
         }
+        sink.have(stream.artifact().operation()).await.map_err(sink_failed)
     }
+}
+
+/// Begins an artifact. A sink for one would silently join those of a result with several.
+async fn begin(sink: &mut impl Sink, artifact: &Artifact, offset: u64) -> io::Result<()> {
+    sink.begin(artifact, offset).await?;
+    let is_one_of_several = artifact.index() > 0 || !artifact.is_last();
+    if is_one_of_several && !sink.takes_several() {
+        return Err(several_files());
+    }
+    Ok(())
 }
 
 async fn finish(sink: &mut impl Sink, artifact: Artifact) -> Result<Artifact, Error> {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use export_core::workiva::ExportSpec;
-use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
-use export_host::{ExportError, Fallback, FolderChecks, Hooks, PartFile, Status, Submitted, Until};
+use export_core::{Artifact, Error, Event, ExportJob, Failure, FailureKind, Timestamp};
+use export_host::{
+    CheckpointSlot, ExportError, Fallback, FolderChecks, Hooks, PartFile, Status, Submitted, Until,
+};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::checkpoints::CheckpointWriter;
@@ -16,6 +18,7 @@ use crate::download::Download;
 use crate::drive::{DriveEnd, Driver};
 use crate::file::FileSink;
 use crate::sink::Sink;
+use crate::stopper::Stopper;
 
 /// An export that is not started yet. Its methods say where the file goes and run it.
 #[derive(Debug)]
@@ -24,13 +27,15 @@ pub struct Export {
     client: Arc<ClientInner>,
     job: Result<ExportJob, ExportError>,
     key: Option<String>,
+    slot: Option<CheckpointSlot>,
+    stopper: Stopper,
     hooks: Hooks,
 }
 
 impl Export {
     pub(crate) fn new(client: Arc<ClientInner>, job: Result<ExportJob, ExportError>) -> Self {
         let hooks = client.hooks.clone();
-        Self { client, job, key: None, hooks }
+        Self { client, job, key: None, slot: None, stopper: Stopper::new(), hooks }
     }
 
     /// What is exported, also by a resumed export. `None` for an operation that was started elsewhere.
@@ -49,6 +54,18 @@ impl Export {
     /// these two steps downloads the file again when it is resumed.
     pub fn with_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
+        self
+    }
+
+    /// Keeps the latest checkpoint of this export in `slot`, from which it is resumed if it was dropped.
+    pub fn with_checkpoint_slot(mut self, slot: &CheckpointSlot) -> Self {
+        self.slot = Some(slot.clone());
+        self
+    }
+
+    /// Lets `stopper` stop the export. It ends with [`ExportError::Stopped`].
+    pub fn with_stopper(mut self, stopper: &Stopper) -> Self {
+        self.stopper = stopper.clone();
         self
     }
 
@@ -103,6 +120,27 @@ impl Export {
         let artifact = self.with_checked_target(checked).into_file_sink(&mut sink).await?;
         let path = sink.finished().map(PathBuf::from);
         Ok((path.unwrap_or_else(|| folder.as_ref().join(artifact.file_name())), artifact))
+    }
+
+    /// Exports a result of any number of files to a folder. Returns their paths, except those of the
+    /// files that an earlier run has finished.
+    ///
+    /// Workiva's results are one file. Those of other services may be several; the other methods then
+    /// end with an error.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the export does, if a file cannot be written, or if two of them have the same name. The
+    /// files that are complete are kept.
+    pub async fn to_files(
+        self,
+        folder: impl AsRef<Path>,
+    ) -> Result<Vec<(PathBuf, Artifact)>, ExportError> {
+        let mut sink = FileSink::to_files(folder.as_ref());
+        let target = folder.as_ref().to_owned();
+        let checked = spawn_blocking(move || FolderChecks::default().check(&target)).await;
+        self.with_checked_target(checked).into_file_sink(&mut sink).await?;
+        Ok(sink.files().map(|(path, artifact)| (path.to_owned(), artifact.clone())).collect())
     }
 
     /// Exports to memory. The file may have at most `limit` bytes.
@@ -170,12 +208,28 @@ impl Export {
         Ok(Status::of(&job, now))
     }
 
+    /// Cancels the export at the service, in dialects of services that can: see [`ExportJob::cancel`].
+    /// Removes its checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the service refuses to cancel it, or cannot be reached.
+    pub async fn cancel(mut self) -> Result<(), ExportError> {
+        if let Ok(job) = &mut self.job {
+            job.cancel();
+        }
+        let (mut job, mut driver) = self.into_parts()?;
+        match driver.drive(&mut job, &mut MemorySink::none(), Until::Done).await {
+            DriveEnd::Done(Err(Error::Cancelled)) => driver.remove_checkpoint().await,
+            end => export_result(&job, end).map(drop),
+        }
+    }
+
     /// Drives the job until before the first byte of the file, so that it needs no sink.
     async fn until(self, until: Until) -> Result<(ExportJob, Timestamp), ExportError> {
         let client = Arc::clone(&self.client);
         let (mut job, mut driver) = self.into_parts()?;
-        let mut no_sink = MemorySink { bytes: Vec::new(), limit: 0 };
-        let end = driver.drive(&mut job, &mut no_sink, until).await;
+        let end = driver.drive(&mut job, &mut MemorySink::none(), until).await;
         if !matches!(end, DriveEnd::Reached) {
             export_result(&job, end)?;
         }
@@ -201,7 +255,8 @@ impl Export {
             (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
         let observer = self.hooks.observer();
-        Ok((self.job?, Driver::new(self.client, observer, CheckpointWriter::new(entry))))
+        let writer = CheckpointWriter::new(entry, self.slot);
+        Ok((self.job?, Driver::new(self.client, observer, writer, self.stopper)))
     }
 }
 
@@ -215,7 +270,9 @@ pub(crate) fn export_result(job: &ExportJob, end: DriveEnd) -> Result<Artifact, 
             let (error, checkpoint) = (Box::new(error), checkpoint());
             Err(ExportError::Job { error, checkpoint, original_request })
         }
-        DriveEnd::Reached => Err(ExportError::Stopped { checkpoint: checkpoint() }),
+        DriveEnd::Reached | DriveEnd::Stopped => {
+            Err(ExportError::Stopped { checkpoint: checkpoint() })
+        }
     }
 }
 
@@ -248,6 +305,11 @@ impl Sink for MemorySink {
 }
 
 impl MemorySink {
+    /// For a job that is not driven to its file.
+    const fn none() -> Self {
+        Self { bytes: Vec::new(), limit: 0 }
+    }
+
     fn too_large(&self) -> io::Error {
         let text = format!("the file is longer than the {} bytes allowed", self.limit);
         io::Error::new(io::ErrorKind::FileTooLarge, text)

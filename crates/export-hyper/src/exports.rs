@@ -1,6 +1,6 @@
 //! Runs many exports in one future.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use export_core::Artifact;
 use export_core::batch::{Batch, BatchLimits, BatchStep, Counts, JobKey, Turn};
-use export_core::{Artifact, Failure, FailureKind, Phase};
 use export_host::{ExportError, Finished};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{Stream, StreamExt};
@@ -20,6 +20,7 @@ use crate::client::ClientInner;
 use crate::drive::{DriveEnd, Driver};
 use crate::export::{Export, export_result};
 use crate::sink::Sink;
+use crate::stopper::Stopper;
 
 /// Any number of exports in one future: a [`Stream`] of those that have ended.
 ///
@@ -58,12 +59,17 @@ pub struct Exports<S> {
     /// The drivers of the jobs that are not handed out.
     drivers: HashMap<JobKey, Driver>,
     open: OpenSink<S>,
+    stopper: Stopper,
+    /// Completes on a stop.
+    stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// The exports that were stopped, to be returned.
+    ended: VecDeque<(JobKey, ExportError)>,
     turns: FuturesUnordered<Pin<Box<dyn Future<Output = TurnResult<S>> + Send>>>,
     /// Fires when the batch wants to be asked again.
     timer: Pin<Box<Sleep>>,
 }
 
-type OpenSink<S> = Box<dyn Fn(JobKey) -> SinkFuture<S> + Send + Sync>;
+type OpenSink<S> = Arc<dyn Fn(JobKey) -> SinkFuture<S> + Send + Sync>;
 type SinkFuture<S> = Pin<Box<dyn Future<Output = io::Result<S>> + Send>>;
 
 /// The result of a job's turn.
@@ -93,10 +99,23 @@ impl<S: Sink + 'static> Exports<S> {
             client,
             batch: Batch::new(limits),
             drivers: HashMap::new(),
-            open: Box::new(move |key| Box::pin(open(key))),
+            open: Arc::new(move |key| Box::pin(open(key))),
+            stopper: Stopper::new(),
+            stopped: Box::pin(std::future::pending()),
+            ended: VecDeque::new(),
             turns: FuturesUnordered::new(),
             timer: Box::pin(sleep_until(Instant::now())),
         }
+    }
+
+    /// Lets `stopper` stop all exports: each that has not ended yet ends with
+    /// [`ExportError::Stopped`]. The stopper of a single export has no effect in a batch.
+    #[must_use]
+    pub fn with_stopper(mut self, stopper: &Stopper) -> Self {
+        let waiting = stopper.clone();
+        self.stopper = stopper.clone();
+        self.stopped = Box::pin(async move { waiting.stopped().await });
+        self
     }
 
     /// Adds a new or a resumed export. `key` identifies it when its sink is opened and when it has
@@ -107,7 +126,7 @@ impl<S: Sink + 'static> Exports<S> {
     /// Fails if the export cannot be started, because its spec is invalid, for example.
     pub fn add(&mut self, key: JobKey, export: Export) -> Result<(), ExportError> {
         let (job, driver) = export.into_parts()?;
-        self.drivers.insert(key, driver);
+        self.drivers.insert(key, driver.with_stopper(self.stopper.clone()));
         self.batch.add(self.client.clock.now(), key, job);
         Ok(())
     }
@@ -139,6 +158,19 @@ impl<S: Sink + 'static> Exports<S> {
 
     fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<Option<Finished<S>>> {
         loop {
+            if let Some((key, error)) = self.ended.pop_front() {
+                return Poll::Ready(Some(Finished::new(key, Err(error), None)));
+            }
+            if self.stopper.is_stopped() && !self.batch.is_empty() {
+                for (key, job) in self.batch.drain() {
+                    self.ended
+                        .extend(export_result(&job, DriveEnd::Stopped).err().map(|e| (key, e)));
+                    self.drivers.remove(&key);
+                }
+                if !self.ended.is_empty() {
+                    continue;
+                }
+            }
             let step = self.batch.step(self.client.clock.now(), &mut self.client.pacer.lock());
             let until = match step {
                 BatchStep::Turn(turn) => {
@@ -155,6 +187,9 @@ impl<S: Sink + 'static> Exports<S> {
                     None => continue,
                 }
             }
+            if !self.stopper.is_stopped() && self.stopped.as_mut().poll(cx).is_ready() {
+                continue;
+            }
             let Some(until) = until else { return Poll::Pending };
             self.timer.as_mut().reset(until);
             if self.timer.as_mut().poll(cx).is_pending() {
@@ -166,21 +201,11 @@ impl<S: Sink + 'static> Exports<S> {
     /// Starts the future of a job's turn.
     fn start_turn(&mut self, mut turn: Turn) {
         let Some(mut driver) = self.drivers.remove(&turn.key()) else { return };
-        let sink = (turn.phase() == Phase::Fetch).then(|| (self.open)(turn.key()));
+        let mut sink = LazySink { open: Arc::clone(&self.open), key: turn.key(), sink: None };
         self.turns.push(Box::pin(async move {
             let permit = turn.take_permit();
-            let (outcome, sink) = match sink {
-                None => (driver.take_turn(turn.job(), permit, &mut NoSink).await, None),
-                Some(sink) => match sink.await {
-                    Ok(mut sink) => {
-                        (driver.take_turn(turn.job(), permit, &mut sink).await, Some(sink))
-                    }
-                    Err(error) => {
-                        turn.job().stop(Failure::new(FailureKind::Sink).with_source(error));
-                        (driver.take_turn(turn.job(), permit, &mut NoSink).await, None)
-                    }
-                },
-            };
+            let outcome = driver.take_turn(turn.job(), permit, &mut sink).await;
+            let sink = sink.sink;
             let outcome = match outcome {
                 None => None,
                 Some(outcome) => Some(match export_result(turn.job(), DriveEnd::Done(outcome)) {
@@ -221,19 +246,45 @@ impl<S: Sink + 'static> Stream for Exports<S> {
     }
 }
 
-/// The sink of requests that download nothing.
-struct NoSink;
+/// A sink that is opened for its first byte, so that requests that download nothing open none.
+struct LazySink<S> {
+    open: OpenSink<S>,
+    key: JobKey,
+    sink: Option<S>,
+}
 
-impl Sink for NoSink {
-    async fn have(&mut self, _operation: &str) -> io::Result<u64> {
-        Ok(0)
+impl<S: Sink + 'static> LazySink<S> {
+    async fn opened(&mut self) -> io::Result<&mut S> {
+        let sink = match self.sink.take() {
+            Some(sink) => sink,
+            None => (self.open)(self.key).await?,
+        };
+        Ok(self.sink.insert(sink))
+    }
+}
+
+impl<S: Sink + 'static> Sink for LazySink<S> {
+    async fn have(&mut self, operation: &str) -> io::Result<u64> {
+        self.opened().await?.have(operation).await
     }
 
-    async fn begin(&mut self, _artifact: &Artifact, _offset: u64) -> io::Result<()> {
-        Err(io::Error::other("no sink for this file"))
+    async fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
+        self.opened().await?.begin(artifact, offset).await
     }
 
-    async fn write(&mut self, _chunk: Bytes) -> io::Result<()> {
-        Err(io::Error::other("no sink for this file"))
+    async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        self.opened().await?.write(chunk).await
+    }
+
+    async fn sync(&mut self) -> io::Result<u64> {
+        self.opened().await?.sync().await
+    }
+
+    fn takes_several(&self) -> bool {
+        self.sink.as_ref().is_some_and(S::takes_several)
+    }
+
+    async fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
+        self.opened().await?.finish(artifact).await
     }
 }

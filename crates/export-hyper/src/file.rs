@@ -26,7 +26,8 @@ pub struct FileSink {
     part: Part,
     pending: Vec<Bytes>,
     pending_bytes: usize,
-    finished: Option<FinishedFile>,
+    takes_several: bool,
+    finished: Vec<(FinishedFile, Artifact)>,
 }
 
 #[derive(Debug)]
@@ -51,6 +52,11 @@ impl FileSink {
         Self::new(FileTarget::folder(path))
     }
 
+    /// Any number of files in this folder, for a result of several artifacts. Their names must differ.
+    pub fn to_files(path: impl Into<PathBuf>) -> Self {
+        Self { takes_several: true, ..Self::to_folder(path) }
+    }
+
     /// A file at the path that `choose` returns for the artifact when its download starts. Until
     /// then its part is in `folder`, which had better be on the same file system: it is copied
     /// otherwise. `choose` may block; if it fails, so does the export.
@@ -68,16 +74,21 @@ impl FileSink {
         self
     }
 
-    /// The path of the file, once it is complete.
+    /// The path of the file, once it is complete; that of the last one, if there are several.
     #[must_use]
     pub fn finished(&self) -> Option<&Path> {
-        self.finished.as_ref().map(FinishedFile::path)
+        self.finished.last().map(|(file, _)| file.path())
+    }
+
+    /// The files that are complete, in their order.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &Artifact)> {
+        self.finished.iter().map(|(file, artifact)| (file.path(), artifact))
     }
 
     /// What could not be done for the file as usual, once it is complete: a line for a log each.
     #[must_use]
     pub fn fallbacks(&self) -> &[Fallback] {
-        self.finished.as_ref().map_or(&[], FinishedFile::fallbacks)
+        self.finished.last().map_or(&[], |(file, _)| file.fallbacks())
     }
 
     /// The path of the part while it is open and no write is under way, such as after
@@ -108,8 +119,15 @@ impl FileSink {
     }
 
     fn new(target: FileTarget) -> Self {
-        let (rule, part) = (IfExists::default(), Part::Closed);
-        Self { target, rule, part, pending: Vec::new(), pending_bytes: 0, finished: None }
+        Self {
+            target,
+            rule: IfExists::default(),
+            part: Part::Closed,
+            pending: Vec::new(),
+            pending_bytes: 0,
+            takes_several: false,
+            finished: Vec::new(),
+        }
     }
 
     async fn open(&mut self, operation: &str) -> io::Result<&mut PartFile> {
@@ -185,13 +203,18 @@ impl Sink for FileSink {
         Ok(self.wait_idle().await?.have())
     }
 
-    async fn finish(&mut self, _artifact: &Artifact) -> io::Result<()> {
+    fn takes_several(&self) -> bool {
+        self.takes_several
+    }
+
+    async fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
         self.flush().await?;
         self.wait_idle().await?;
         if let Part::Open(part) = mem::replace(&mut self.part, Part::Closed) {
+            part.check_name(self.finished.iter().map(|(file, _)| file))?;
             let rule = self.rule;
             let finished = spawn_blocking(move || part.finish_unless(rule)).await;
-            self.finished = Some(finished.map_err(io::Error::other)??);
+            self.finished.push((finished.map_err(io::Error::other)??, artifact.clone()));
         }
         Ok(())
     }

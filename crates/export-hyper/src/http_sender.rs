@@ -1,14 +1,19 @@
 //! Sends requests that are not exports.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use export_core::Failure;
+use export_core::driver::RequestInfo;
+use export_core::{Failure, FailureKind};
 use export_host::{BuildError, ProxyRules, TlsOptions};
 use http::{Request, Response, Uri};
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper_util::client::legacy::Client;
+use tower_service::Service;
 
 use crate::connecting::Connecting;
 use crate::connector::{BoxError, Connector};
@@ -59,6 +64,12 @@ where
     ///
     /// Fails if there is no response. A response with any status is a success.
     pub async fn send(&self, request: Request<B>) -> Result<Response<Incoming>, Failure> {
+        // A request of a job that a layer above this sender has repeated.
+        if RequestInfo::of(request.extensions()).is_some_and(|info| !info.mark_sent()) {
+            let text =
+                "a layer of the transport has repeated a request that must not be sent twice";
+            return Err(Failure::new(FailureKind::Unanswered).with_detail(text));
+        }
         self.pool.request(request).await.map_err(classify)
     }
 
@@ -96,6 +107,42 @@ where
     /// Fails if a CA bundle is invalid now, or if there are no certificate authorities.
     pub fn connect(&self, url: &Uri, step_timeout: Duration) -> Result<Connecting, BuildError> {
         Connecting::new(url, &self.tls, &self.proxies, step_timeout)
+    }
+}
+
+/// The sender as the innermost service of a stack of layers, for an
+/// [`OwnTransport`](crate::OwnTransport). It refuses to send a request of a job a second time that must
+/// not be repeated, such as a submit that sends a mail: a layer that retries does not know that.
+///
+/// ```no_run
+/// use export_hyper::{Client, Credentials, HttpSender, OwnTransport, ProxySettings, TlsOptions};
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let sender = HttpSender::new(&TlsOptions::new(), ProxySettings::Environment.rules()?)?;
+/// // Layers of `tower` go around `sender`.
+/// let transport = OwnTransport::with_classify(sender, |failure| failure.kind());
+/// let client = Client::builder()
+///     .credentials(Credentials::token("eyJhbGciOi"))
+///     .transport(transport)
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+impl<B> Service<Request<B>> for HttpSender<B>
+where
+    B: HttpBody<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    type Response = Response<Incoming>;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Failure>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let sender = self.clone();
+        Box::pin(async move { sender.send(request).await })
     }
 }
 

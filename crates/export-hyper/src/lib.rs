@@ -127,6 +127,7 @@ mod http_sender;
 mod own_transport;
 mod read_after_write_error;
 mod sink;
+mod stopper;
 mod tokens;
 mod transport;
 
@@ -148,12 +149,13 @@ pub use export_core::{
 };
 pub use export_host::CheckpointStore as BlockingCheckpointStore;
 pub use export_host::{
-    BuildError, CaBundle, CheckpointFolder, ClientBuilder, Credentials, ExportError, Fallback,
-    Finished, IfExists, ProxyError, ProxyRules, ProxySettings, Status, Submitted, TlsError,
-    TlsOptions,
+    BuildError, CaBundle, CheckpointFolder, CheckpointSlot, ClientBuilder, Credentials,
+    ExportError, Fallback, Finished, IfExists, ProxyError, ProxyRules, ProxySettings, Status,
+    Submitted, TlsError, TlsOptions,
 };
 pub use exports::Exports;
 pub use file::FileSink;
 pub use http_sender::HttpSender;
 pub use own_transport::OwnTransport;
 pub use sink::Sink;
+pub use stopper::Stopper;

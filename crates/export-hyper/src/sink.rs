@@ -6,7 +6,7 @@ use std::io;
 use bytes::Bytes;
 use export_core::Artifact;
 
-/// Receives the bytes of one artifact.
+/// Receives the bytes of an artifact, or of several one after the other.
 ///
 /// A download that broke off is resumed at the offset that the sink reports, if a validator shows
 /// that the file is unchanged. Otherwise it starts again at 0, and a sink that cannot discard the
@@ -38,7 +38,9 @@ use export_core::Artifact;
 /// }
 /// ```
 pub trait Sink: Send {
-    /// Returns how many bytes of this operation's artifact the sink has.
+    /// Returns how many bytes of this operation's current artifact the sink has, as it counts them
+    /// itself. At the end of a download that has to be what the job has counted: a sink with another
+    /// number of bytes has a wrong file, and ends the job.
     ///
     /// # Errors
     ///
@@ -73,7 +75,13 @@ pub trait Sink: Send {
         async { Ok(0) }
     }
 
-    /// Completes the artifact. Called once, and only if the download is complete.
+    /// Whether the sink takes a result of several artifacts. Each of them is begun and finished before
+    /// the next one. **No** by default: such a result ends the job before its first byte is written.
+    fn takes_several(&self) -> bool {
+        false
+    }
+
+    /// Completes the artifact. Called once for each, and only if its download is complete.
     ///
     /// # Errors
     ///

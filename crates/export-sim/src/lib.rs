@@ -27,6 +27,7 @@ mod delivery;
 mod documents;
 mod duration;
 mod faults;
+mod mistakes;
 mod payload;
 mod random;
 mod record;
@@ -45,6 +46,7 @@ pub use faults::{
     BodyKind, ConnectionFault, ConnectionRule, Fault, FinalStatus, LengthClaim, Matches, Moment,
     Nth, Per, RandomRule, RedirectTo, RetryAfter, Role, Rule, Scenario, ScenarioError, UrlForm,
 };
+pub use mistakes::Mistake;
 pub use payload::Payload;
 pub use record::{Origin, RecordedRequest};
 pub use response::{Ending, ReceivedResponse, SimResponse};

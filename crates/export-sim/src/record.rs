@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -29,6 +30,8 @@ pub struct RecordedRequest {
     pub(crate) body: Bytes,
     pub(crate) body_len: u64,
     pub(crate) status: Option<StatusCode>,
+    /// The seconds of the response's `Retry-After`.
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) operation: Option<String>,
     pub(crate) faults: Vec<&'static str>,
 }

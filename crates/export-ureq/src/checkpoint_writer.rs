@@ -3,23 +3,27 @@
 use std::sync::Arc;
 
 use export_core::{Checkpoint, Failure, FailureKind};
-use export_host::{CheckpointStore, ExportError};
+use export_host::{CheckpointSlot, CheckpointStore, ExportError};
 
-/// Writes the checkpoints of one job, if it has a store.
+/// Writes the checkpoints of one job, if it has a store or a slot.
 #[derive(Debug)]
 pub(crate) struct CheckpointWriter {
     entry: Option<(Arc<dyn CheckpointStore>, String)>,
+    slot: Option<CheckpointSlot>,
     revision: Option<u64>,
 }
 
 impl CheckpointWriter {
-    pub(crate) const fn new(entry: Option<(Arc<dyn CheckpointStore>, String)>) -> Self {
-        Self { entry, revision: None }
+    pub(crate) const fn new(
+        entry: Option<(Arc<dyn CheckpointStore>, String)>,
+        slot: Option<CheckpointSlot>,
+    ) -> Self {
+        Self { entry, slot, revision: None }
     }
 
-    /// Whether the job has a store.
+    /// Whether the job has a store or a slot.
     pub(crate) const fn is_enabled(&self) -> bool {
-        self.entry.is_some()
+        self.entry.is_some() || self.slot.is_some()
     }
 
     /// Stores the checkpoint, unless this revision is stored already.
@@ -36,6 +40,9 @@ impl CheckpointWriter {
     }
 
     pub(crate) fn store_now(&self, checkpoint: &Checkpoint) -> Result<(), Failure> {
+        if let Some(slot) = &self.slot {
+            slot.set(checkpoint.clone());
+        }
         let Some((store, key)) = &self.entry else { return Ok(()) };
         let stored = store.store(key, checkpoint);
         stored.map_err(|error| Failure::new(FailureKind::Store).with_source(error))

@@ -1,12 +1,14 @@
 //! The loop that drives a job, with ureq and on the calling thread.
 
+use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use export_core::driver::{InFlight, Reply, Step, Stream, Transmit};
+use export_core::driver::{Complete, InFlight, Inline, Reply, Step, Stream, Transmit};
 use export_core::pacer::Permit;
 use export_core::{Artifact, Error, ExportJob, Failure, FailureKind, Phase};
-use export_host::{ExportError, JobObserver, PacedRequest, SYNC_EVERY, Until};
+use export_host::{ExportError, JobObserver, PacedRequest, SyncTimer, Until, several_files};
 use http::{Request, Response};
 
 use crate::checkpoint_writer::CheckpointWriter;
@@ -77,6 +79,8 @@ impl<'a> Driver<'a> {
                 Step::Done(Ok(artifact)) => return DriveEnd::Done(finish(sink, artifact)),
                 _ if self.stopper.is_stopped() => return DriveEnd::Stopped,
                 Step::Wait(wait) => self.stopper.sleep_until(clock.instant(wait.until)),
+                Step::Inline(inline) => self.write_inline(inline, sink),
+                Step::Complete(complete) => self.complete(complete, sink),
                 Step::Transmit(transmit) => self.exchange(transmit, sink),
             }
         }
@@ -91,15 +95,47 @@ impl<'a> Driver<'a> {
         sink: &mut dyn Sink,
     ) -> Option<Result<Artifact, Error>> {
         self.paced.hold(permit);
-        if let Step::Transmit(transmit) = job.step(self.client.clock.now()) {
-            self.exchange(transmit, sink);
+        let mut may_send = true;
+        loop {
+            match job.step(self.client.clock.now()) {
+                Step::Transmit(transmit) if may_send => {
+                    may_send = false;
+                    self.exchange(transmit, sink);
+                    self.paced.release();
+                }
+                Step::Inline(inline) => self.write_inline(inline, sink),
+                Step::Complete(complete) => self.complete(complete, sink),
+                Step::Done(Err(error)) => return Some(Err(error)),
+                Step::Done(Ok(artifact)) => return Some(finish(sink, artifact)),
+                Step::Wait(_) | Step::Transmit(_) => break,
+            }
+            self.report_and_store(job);
         }
         self.paced.release();
-        self.report_and_store(job);
-        match job.step(self.client.clock.now()) {
-            Step::Done(Err(error)) => Some(Err(error)),
-            Step::Done(Ok(artifact)) => Some(finish(sink, artifact)),
-            Step::Wait(_) | Step::Transmit(_) => None,
+        None
+    }
+
+    /// Writes an artifact whose bytes came with a response.
+    fn write_inline(&mut self, inline: Inline<'_>, sink: &mut dyn Sink) {
+        let mut write = || {
+            begin(sink, inline.artifact(), 0)?;
+            sink.write(inline.bytes())?;
+            sink.have(inline.artifact().operation())
+        };
+        match write() {
+            Ok(have) => {
+                self.observer.progress(have, Some(have));
+                inline.handle_written(self.client.clock.now(), have);
+            }
+            Err(error) => inline.handle_failure(sink_failed(error)),
+        }
+    }
+
+    /// Finishes an artifact that others follow.
+    fn complete(&self, complete: Complete<'_>, sink: &mut dyn Sink) {
+        match sink.finish(complete.artifact()) {
+            Ok(()) => complete.handle_finished(self.client.clock.now()),
+            Err(error) => complete.handle_failure(sink_failed(error)),
         }
     }
 
@@ -180,24 +216,24 @@ impl<'a> Driver<'a> {
                 }
             }
             Reply::Stream(mut stream) => match self.download(&mut stream, body, sink) {
-                Ok(()) => stream.finish(clock.now()),
+                Ok(have) => stream.finish(clock.now(), have),
                 Err(failure) => stream.handle_failure(clock.now(), failure),
             },
         }
     }
 
-    /// Writes a body to the sink.
+    /// Writes a body to the sink. Returns the number of bytes that the sink then has.
     fn download(
         &mut self,
         stream: &mut Stream<'_>,
         mut body: Body,
         sink: &mut dyn Sink,
-    ) -> Result<(), Failure> {
+    ) -> Result<u64, Failure> {
         self.observer.observe(|| stream.next_event());
         self.writer.store(stream.revision(), || stream.checkpoint())?;
-        sink.begin(stream.artifact(), stream.offset()).map_err(sink_failed)?;
+        begin(sink, stream.artifact(), stream.offset()).map_err(sink_failed)?;
         let clock = &self.client.clock;
-        let (mut synced, mut synced_at) = (stream.position(), Instant::now());
+        let (mut timer, started) = (SyncTimer::new(stream.position()), Instant::now());
         let mut buffer = vec![0; READ_BUFFER];
         loop {
             // The bytes before the body broke off are valid.
@@ -207,26 +243,33 @@ impl<'a> Driver<'a> {
             let chunk = buffer.get(..filled).unwrap_or_default();
             // The wait that ended in a failure is not the speed of the bytes that came before it.
             let came = if read.is_ok() { clock.now() } else { asked };
-            if stream.check(came, chunk).is_break() {
-                return Ok(());
-            }
+            let ControlFlow::Continue(checked) = stream.check(came, chunk) else { break };
             sink.write(chunk).map_err(sink_failed)?;
-            stream.advance(clock.now(), filled as u64);
+            stream.advance(clock.now(), checked);
             self.observer.progress(stream.position(), stream.artifact().length());
             let ended = read.as_ref().is_ok_and(|filled| *filled == Filled::Ended);
-            let due =
-                stream.position() - synced >= SYNC_EVERY.0 || synced_at.elapsed() >= SYNC_EVERY.1;
-            if read.is_err() || (due && !ended && self.writer.is_enabled()) {
-                (synced, synced_at) = (stream.position(), Instant::now());
+            let is_due = timer.is_due(started.elapsed(), stream.position());
+            if read.is_err() || (is_due && !ended && self.writer.is_enabled()) {
                 let durable = sink.sync().map_err(sink_failed)?;
                 self.writer.store_now(&stream.mark_durable(durable))?;
             }
             read?;
             if ended {
-                return Ok(());
+                break;
             }
         }
+        sink.have(stream.artifact().operation()).map_err(sink_failed)
     }
+}
+
+/// Begins an artifact. A sink for one would silently join those of a result with several.
+fn begin(sink: &mut dyn Sink, artifact: &Artifact, offset: u64) -> io::Result<()> {
+    sink.begin(artifact, offset)?;
+    let is_one_of_several = artifact.index() > 0 || !artifact.is_last();
+    if is_one_of_several && !sink.takes_several() {
+        return Err(several_files());
+    }
+    Ok(())
 }
 
 fn finish(sink: &mut dyn Sink, artifact: Artifact) -> Result<Artifact, Error> {
@@ -236,6 +279,6 @@ fn finish(sink: &mut dyn Sink, artifact: Artifact) -> Result<Artifact, Error> {
     }
 }
 
-fn sink_failed(error: std::io::Error) -> Failure {
+fn sink_failed(error: io::Error) -> Failure {
     Failure::new(FailureKind::Sink).with_source(error)
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use export_core::workiva::ExportSpec;
-use export_core::{Artifact, Event, ExportJob, Failure, FailureKind, Timestamp};
+use export_core::{Artifact, Error, Event, ExportJob, Failure, FailureKind, Timestamp};
 use export_host::{
-    ExportError, Fallback, FolderChecks, Hooks, JobObserver, PartFile, Status, Submitted, Until,
+    CheckpointSlot, ExportError, Fallback, FolderChecks, Hooks, JobObserver, PartFile, Status,
+    Submitted, Until,
 };
 
 use crate::checkpoint_writer::CheckpointWriter;
@@ -25,6 +26,7 @@ pub struct Export {
     client: Arc<ClientInner>,
     job: Result<ExportJob, ExportError>,
     key: Option<String>,
+    slot: Option<CheckpointSlot>,
     hooks: Hooks,
     stopper: Stopper,
 }
@@ -32,7 +34,7 @@ pub struct Export {
 impl Export {
     pub(crate) fn new(client: Arc<ClientInner>, job: Result<ExportJob, ExportError>) -> Self {
         let hooks = client.hooks.clone();
-        Self { client, job, key: None, hooks, stopper: Stopper::new() }
+        Self { client, job, key: None, slot: None, hooks, stopper: Stopper::new() }
     }
 
     /// What is exported, also by a resumed export. `None` for an operation that was started elsewhere.
@@ -51,6 +53,13 @@ impl Export {
     /// these two steps downloads the file again when it is resumed.
     pub fn with_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
+        self
+    }
+
+    /// Keeps the latest checkpoint of this export in `slot`, from which it is resumed if it was dropped,
+    /// such as the [`Download`] of [`open`](Self::open).
+    pub fn with_checkpoint_slot(mut self, slot: &CheckpointSlot) -> Self {
+        self.slot = Some(slot.clone());
         self
     }
 
@@ -104,6 +113,26 @@ impl Export {
         let artifact = self.with_checked_target(checked).into_file_sink(&mut sink)?;
         let path = sink.finished().map(PathBuf::from);
         Ok((path.unwrap_or_else(|| folder.as_ref().join(artifact.file_name())), artifact))
+    }
+
+    /// Exports a result of any number of files to a folder. Returns their paths, except those of the
+    /// files that an earlier run has finished.
+    ///
+    /// Workiva's results are one file. Those of other services may be several; the other methods then
+    /// end with an error.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the export does, if a file cannot be written, or if two of them have the same name. The
+    /// files that are complete are kept.
+    pub fn to_files(
+        self,
+        folder: impl AsRef<Path>,
+    ) -> Result<Vec<(PathBuf, Artifact)>, ExportError> {
+        let mut sink = FileSink::to_files(folder.as_ref());
+        let checked = FolderChecks::default().check(folder.as_ref());
+        self.with_checked_target(checked).into_file_sink(&mut sink)?;
+        Ok(sink.files().map(|(path, artifact)| (path.to_owned(), artifact.clone())).collect())
     }
 
     /// Exports to memory. The file may have at most `limit` bytes.
@@ -177,13 +206,31 @@ impl Export {
         Ok(Status::of(&job, now))
     }
 
+    /// Cancels the export at the service, in dialects of services that can: see [`ExportJob::cancel`].
+    /// Removes its checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the service refuses to cancel it, or cannot be reached.
+    pub fn cancel(mut self) -> Result<(), ExportError> {
+        if let Ok(job) = &mut self.job {
+            job.cancel();
+        }
+        let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
+        let (mut job, observer, writer) = self.into_parts()?;
+        let mut driver = Driver::new(&client, observer, writer, &stopper);
+        match driver.drive(&mut job, &mut MemorySink::none(), Until::Done) {
+            DriveEnd::Done(Err(Error::Cancelled)) => driver.remove_checkpoint(),
+            end => export_result(&job, end).map(drop),
+        }
+    }
+
     /// Drives the job until before the first byte of the file, so that it needs no sink.
     fn until(self, until: Until) -> Result<(ExportJob, Timestamp), ExportError> {
         let (client, stopper) = (Arc::clone(&self.client), self.stopper.clone());
         let (mut job, observer, writer) = self.into_parts()?;
-        let mut no_sink = MemorySink { bytes: Vec::new(), limit: 0 };
-        let end =
-            Driver::new(&client, observer, writer, &stopper).drive(&mut job, &mut no_sink, until);
+        let mut driver = Driver::new(&client, observer, writer, &stopper);
+        let end = driver.drive(&mut job, &mut MemorySink::none(), until);
         if !matches!(end, DriveEnd::Reached) {
             export_result(&job, end)?;
         }
@@ -206,7 +253,8 @@ impl Export {
             (Some(_), None) => return Err(ExportError::NoStore),
             (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
-        Ok((self.job?, self.hooks.observer(), CheckpointWriter::new(entry)))
+        let writer = CheckpointWriter::new(entry, self.slot);
+        Ok((self.job?, self.hooks.observer(), writer))
     }
 }
 

@@ -8,14 +8,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use export_core::batch::{Batch, BatchLimits, BatchStep, Counts, JobKey, Turn};
-use export_core::{Artifact, ExportJob, Failure, FailureKind, Phase};
+use export_core::{Artifact, ExportJob};
 use export_host::{ExportError, Finished, JobObserver};
 
 use crate::checkpoint_writer::CheckpointWriter;
 use crate::client::ClientInner;
 use crate::drive::{DriveEnd, Driver};
 use crate::export::{Export, export_result};
-use crate::sink::{MemorySink, Sink};
+use crate::sink::Sink;
 use crate::stopper::Stopper;
 use crate::transport::Transport;
 
@@ -318,21 +318,9 @@ impl<S: Sink + Send + 'static> Shared<S> {
         let connection = transport.take().unwrap_or_else(|| Transport::new(&self.client.net));
         let mut driver = Driver::on(connection, &self.client, observer, writer, &self.stopper);
         let permit = turn.take_permit();
-        let mut sink = None;
-        if turn.phase() == Phase::Fetch {
-            match (self.open)(turn.key()) {
-                Ok(opened) => sink = Some(opened),
-                Err(error) => {
-                    turn.job().stop(Failure::new(FailureKind::Sink).with_source(error));
-                }
-            }
-        }
-        let mut no_sink = MemorySink { bytes: Vec::new(), limit: 0 };
-        let target: &mut dyn Sink = match &mut sink {
-            Some(sink) => sink,
-            None => &mut no_sink,
-        };
-        let outcome = driver.take_turn(turn.job(), permit, target);
+        let mut sink = LazySink { open: &self.open, key: turn.key(), sink: None };
+        let outcome = driver.take_turn(turn.job(), permit, &mut sink);
+        let sink = sink.sink;
         let outcome = outcome.map(|outcome| {
             let artifact = export_result(turn.job(), DriveEnd::Done(outcome))?;
             driver.remove_checkpoint().map(|()| artifact)
@@ -382,6 +370,49 @@ impl<S> SharedState<S> {
 
 fn stopped(job: &ExportJob) -> ExportError {
     ExportError::Stopped { checkpoint: Box::new(job.checkpoint()) }
+}
+
+/// A sink that is opened for its first byte, so that requests that download nothing open none.
+struct LazySink<'a, S> {
+    open: &'a OpenSink<S>,
+    key: JobKey,
+    sink: Option<S>,
+}
+
+impl<S: Sink> LazySink<'_, S> {
+    fn opened(&mut self) -> io::Result<&mut S> {
+        let sink = match self.sink.take() {
+            Some(sink) => sink,
+            None => (self.open)(self.key)?,
+        };
+        Ok(self.sink.insert(sink))
+    }
+}
+
+impl<S: Sink> Sink for LazySink<'_, S> {
+    fn have(&mut self, operation: &str) -> io::Result<u64> {
+        self.opened()?.have(operation)
+    }
+
+    fn begin(&mut self, artifact: &Artifact, offset: u64) -> io::Result<()> {
+        self.opened()?.begin(artifact, offset)
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.opened()?.write(chunk)
+    }
+
+    fn sync(&mut self) -> io::Result<u64> {
+        self.opened()?.sync()
+    }
+
+    fn takes_several(&self) -> bool {
+        self.sink.as_ref().is_some_and(S::takes_several)
+    }
+
+    fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
+        self.opened()?.finish(artifact)
+    }
 }
 
 /// Reports a panic of its thread to the other threads.

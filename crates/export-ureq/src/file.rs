@@ -20,7 +20,8 @@ pub struct FileSink {
     target: FileTarget,
     rule: IfExists,
     part: Option<PartFile>,
-    finished: Option<FinishedFile>,
+    takes_several: bool,
+    finished: Vec<(FinishedFile, Artifact)>,
 }
 
 impl FileSink {
@@ -32,6 +33,11 @@ impl FileSink {
     /// A file in this folder, under the service's name for it, which is made safe.
     pub fn to_folder(path: impl Into<PathBuf>) -> Self {
         Self::new(FileTarget::folder(path))
+    }
+
+    /// Any number of files in this folder, for a result of several artifacts. Their names must differ.
+    pub fn to_files(path: impl Into<PathBuf>) -> Self {
+        Self { takes_several: true, ..Self::to_folder(path) }
     }
 
     /// A file at the path that `choose` returns for the artifact when its download starts. Until
@@ -52,16 +58,21 @@ impl FileSink {
         self
     }
 
-    /// The path of the file, once it is complete.
+    /// The path of the file, once it is complete; that of the last one, if there are several.
     #[must_use]
     pub fn finished(&self) -> Option<&Path> {
-        self.finished.as_ref().map(FinishedFile::path)
+        self.finished.last().map(|(file, _)| file.path())
+    }
+
+    /// The files that are complete, in their order.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &Artifact)> {
+        self.finished.iter().map(|(file, artifact)| (file.path(), artifact))
     }
 
     /// What could not be done for the file as usual, once it is complete: a line for a log each.
     #[must_use]
     pub fn fallbacks(&self) -> &[Fallback] {
-        self.finished.as_ref().map_or(&[], FinishedFile::fallbacks)
+        self.finished.last().map_or(&[], |(file, _)| file.fallbacks())
     }
 
     /// Removes the part, if there is one, for an export that will not be resumed.
@@ -74,7 +85,8 @@ impl FileSink {
     }
 
     fn new(target: FileTarget) -> Self {
-        Self { target, rule: IfExists::default(), part: None, finished: None }
+        let (rule, finished) = (IfExists::default(), Vec::new());
+        Self { target, rule, part: None, takes_several: false, finished }
     }
 
     fn part(&mut self) -> io::Result<&mut PartFile> {
@@ -111,9 +123,14 @@ impl Sink for FileSink {
         self.part()?.sync()
     }
 
-    fn finish(&mut self, _artifact: &Artifact) -> io::Result<()> {
+    fn takes_several(&self) -> bool {
+        self.takes_several
+    }
+
+    fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
         if let Some(part) = self.part.take() {
-            self.finished = Some(part.finish_unless(self.rule)?);
+            part.check_name(self.finished.iter().map(|(file, _)| file))?;
+            self.finished.push((part.finish_unless(self.rule)?, artifact.clone()));
         }
         Ok(())
     }

@@ -166,9 +166,9 @@ pub use export_core::{
     FailureKind, Fault, Limits, Phase, Resubmit, Timestamp,
 };
 pub use export_host::{
-    BuildError, CaBundle, CheckpointFolder, CheckpointStore, ClientBuilder, Credentials,
-    ExportError, Fallback, Finished, IfExists, ProxyError, ProxySettings, Status, Submitted,
-    TlsError, TlsOptions,
+    BuildError, CaBundle, CheckpointFolder, CheckpointSlot, CheckpointStore, ClientBuilder,
+    Credentials, ExportError, Fallback, Finished, IfExists, ProxyError, ProxySettings, Status,
+    Submitted, TlsError, TlsOptions,
 };
 pub use exports::Exports;
 pub use file::FileSink;

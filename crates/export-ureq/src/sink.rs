@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use export_core::Artifact;
 
-/// Receives the bytes of one artifact.
+/// Receives the bytes of an artifact, or of several one after the other.
 ///
 /// A download that broke off is resumed at the offset that the sink reports, if a validator shows
 /// that the file is unchanged. Otherwise it starts again at 0, and a sink that cannot discard the
@@ -34,7 +34,9 @@ use export_core::Artifact;
 /// }
 /// ```
 pub trait Sink {
-    /// Returns how many bytes of this operation's artifact the sink has.
+    /// Returns how many bytes of this operation's current artifact the sink has, as it counts them
+    /// itself. At the end of a download that has to be what the job has counted: a sink with another
+    /// number of bytes has a wrong file, and ends the job.
     ///
     /// # Errors
     ///
@@ -65,7 +67,13 @@ pub trait Sink {
         Ok(0)
     }
 
-    /// Completes the artifact. Called once, and only if the download is complete.
+    /// Whether the sink takes a result of several artifacts. Each of them is begun and finished before
+    /// the next one. **No** by default: such a result ends the job before its first byte is written.
+    fn takes_several(&self) -> bool {
+        false
+    }
+
+    /// Completes the artifact. Called once for each, and only if its download is complete.
     ///
     /// # Errors
     ///
@@ -91,6 +99,10 @@ impl<S: Sink + ?Sized> Sink for &mut S {
 
     fn sync(&mut self) -> io::Result<u64> {
         (**self).sync()
+    }
+
+    fn takes_several(&self) -> bool {
+        (**self).takes_several()
     }
 
     fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
@@ -166,6 +178,11 @@ pub(crate) struct MemorySink {
 }
 
 impl MemorySink {
+    /// For a job that is not driven to its file.
+    pub(crate) const fn none() -> Self {
+        Self { bytes: Vec::new(), limit: 0 }
+    }
+
     fn refuse(&self) -> io::Error {
         let text = format!("the file is longer than the {} bytes allowed", self.limit);
         io::Error::new(io::ErrorKind::FileTooLarge, text)

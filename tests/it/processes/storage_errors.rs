@@ -3,7 +3,7 @@
 use std::fs;
 
 use conformance::Adapter;
-use export_sim::{Config, Endpoint, Scenario};
+use export_sim::{Config, Endpoint};
 
 use super::environment::{in_mount_namespace, set_mode, skip, unprivileged, with_file_size_limit};
 use super::fixture::{Fixture, assert_snapshot, delayed, for_both_adapters, wait};
@@ -124,30 +124,5 @@ fn unstored_acceptance_names_the_operation() {
         let again = fixture.run_and_fail(fixture.command());
         assert!(again.starts_with("the submit request may have started an export"), "{again}");
         assert_eq!(fixture.submits().len(), 1);
-    }
-}
-
-#[test]
-fn unremovable_checkpoint_is_reported() {
-    for adapter in Adapter::ALL {
-        let Some(command) = unprivileged() else { return skip("root ignores permissions") };
-        let stall = r#"{"fault": "stall", "at": {"byte": 1500000}, "for": "500ms"}"#;
-        let rule = format!(r#"{{"match": {{"endpoint": "download"}}, "then": {stall}}}"#);
-        let scenario = Scenario::from_json(&format!(r#"{{"rules": [{rule}]}}"#)).unwrap();
-        let service = Config::default().with_artifact_size(2_000_000).with_scenario(scenario);
-        let fixture = Fixture::new(adapter, "document", service);
-        let child = fixture.command_with(command).spawn().unwrap();
-        fixture.wait_for_part();
-        set_mode(&fixture.checkpoints(), 0o555);
-        let exit = wait(child);
-        set_mode(&fixture.checkpoints(), 0o755);
-        assert!(!exit.is_success);
-        let expected = "the checkpoint under \"nightly\": the export is complete, but its checkpoint was \
-                        not removed, and another run would download the file again: cannot remove: \
-                        [folder]/checkpoints/";
-        let text = fixture.normalize(&exit.stderr);
-        assert!(text.starts_with(expected), "{text}");
-        assert!(fixture.file().unwrap() == fixture.served());
-        fixture.run_and_succeed();
     }
 }

@@ -1,5 +1,7 @@
 //! Sends one request of a job and handles its response.
 
+use std::ops::ControlFlow;
+
 use export_core::driver::{Reply, Step};
 use export_core::token::Token;
 use export_core::{ExportJob, Failure, FailureKind, Timestamp};
@@ -41,13 +43,14 @@ pub(super) fn exchange(
         Reply::Collect(collect) if is_cut => collect.handle_failure(now, FailureKind::Cut.into()),
         Reply::Collect(collect) => collect.handle_body(now, &body),
         Reply::Stream(mut stream) => {
-            if stream.check(now, &body).is_continue() {
-                stream.advance(now, body.len() as u64);
+            if let ControlFlow::Continue(checked) = stream.check(now, &body) {
+                stream.advance(now, checked);
             }
+            let have = stream.position();
             if is_cut {
                 stream.handle_failure(now, FailureKind::Cut.into());
             } else {
-                stream.finish(now);
+                stream.finish(now, have);
             }
         }
     }

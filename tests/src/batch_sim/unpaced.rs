@@ -47,7 +47,7 @@ pub(super) fn run_independent(sim: &BatchSim) -> BatchReport {
                 continue;
             }
             Step::Wait(wait) => wait.until,
-            Step::Transmit(_) => now,
+            Step::Transmit(_) | Step::Inline(_) | Step::Complete(_) => now,
         };
         queue.push(until, job);
     }

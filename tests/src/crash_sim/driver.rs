@@ -1,5 +1,7 @@
 //! The driver of one process: the loop around the core, with an injection point at each step.
 
+use std::ops::ControlFlow;
+
 use export_core::driver::{Collect, Reply, Step, Stream, Transmit};
 use export_core::token::{Token, TokenSource, TokenStep};
 use export_core::{Artifact, Checkpoint, Error, ExportJob, Failure, FailureKind, Phase};
@@ -46,6 +48,7 @@ impl<F: Injector> CrashSim<F> {
                     self.clock.advance_to(wait.until);
                     self.reach(CrashPoint::Waited)?;
                 }
+                Step::Inline(_) | Step::Complete(_) => unreachable!("Workiva sends one file"),
                 Step::Transmit(transmit) => self.exchange(transmit, source)?,
             }
             if !self.violations.is_empty() {
@@ -199,7 +202,10 @@ impl<F: Injector> CrashSim<F> {
         }
         match self.download(&mut stream, operation, response)? {
             DownloadEnd::Dropped => {}
-            DownloadEnd::Complete => stream.finish(self.clock.now()),
+            DownloadEnd::Complete => {
+                let have = self.disk.part(operation).len();
+                stream.finish(self.clock.now(), have);
+            }
             DownloadEnd::Failed(failure) => stream.handle_failure(self.clock.now(), failure),
         }
         Ok(())
@@ -219,9 +225,9 @@ impl<F: Injector> CrashSim<F> {
             self.add_violation(Violation::DamagedFile("a hole".into()));
         }
         for (chunk, number) in response.body.chunks(self.write_size).zip(1..) {
-            if stream.check(self.clock.now(), chunk).is_break() {
+            let ControlFlow::Continue(checked) = stream.check(self.clock.now(), chunk) else {
                 return Ok(DownloadEnd::Complete);
-            }
+            };
             match self.reach(CrashPoint::Write)? {
                 Injection::DropHandle => return Ok(DownloadEnd::Dropped),
                 Injection::Fail => {
@@ -234,7 +240,7 @@ impl<F: Injector> CrashSim<F> {
             if self.reach(CrashPoint::Wrote)? == Injection::DropHandle {
                 return Ok(DownloadEnd::Dropped);
             }
-            stream.advance(self.clock.now(), chunk.len() as u64);
+            stream.advance(self.clock.now(), checked);
             if number % SYNC_EVERY == 0
                 && let Some(end) = self.sync(stream, operation)?
             {

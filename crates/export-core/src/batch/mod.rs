@@ -220,7 +220,7 @@ impl Batch {
         let class = RequestClass::from(phase);
         let is_full = self.is_full(phase, pacer);
         self.queue(Some(class)).wake(now, |waiting| match phase {
-            Phase::Poll => waiting.polled,
+            Phase::Poll | Phase::Cancel => waiting.polled,
             // By arrival.
             Phase::Submit | Phase::Fetch => Timestamp::EPOCH,
         });
@@ -262,7 +262,7 @@ impl Batch {
                 handed_out.submits >= limits.max_submits
                     || open >= limits.max_open.max(1).min(ahead)
             }
-            Phase::Poll => handed_out.polls >= limits.max_polls,
+            Phase::Poll | Phase::Cancel => handed_out.polls >= limits.max_polls,
             Phase::Fetch => handed_out.downloads >= limits.max_downloads,
         }
     }
@@ -278,7 +278,7 @@ impl Batch {
         let (due, is_postponed) = match waiting.job.step(now) {
             Step::Done(_) => return Some(Ended { key: waiting.key, job: waiting.job }),
             Step::Wait(wait) => (wait.until, wait.why == Why::Turn),
-            Step::Transmit(_) => (now, false),
+            Step::Transmit(_) | Step::Inline(_) | Step::Complete(_) => (now, false),
         };
         // A postponed job has sent no request and keeps its place.
         if !is_postponed {
@@ -344,7 +344,7 @@ impl Batch {
     const fn handed_out(&mut self, phase: Phase) -> &mut usize {
         match phase {
             Phase::Submit => &mut self.handed_out.submits,
-            Phase::Poll => &mut self.handed_out.polls,
+            Phase::Poll | Phase::Cancel => &mut self.handed_out.polls,
             Phase::Fetch => &mut self.handed_out.downloads,
         }
     }

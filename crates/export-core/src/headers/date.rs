@@ -19,6 +19,11 @@ pub(crate) fn sunset(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get("sunset")?.to_str().ok()?.trim())
 }
 
+/// When the response was made, by the clock of the server (RFC 9110, 6.6.1).
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get(http::header::DATE)?.to_str().ok()?.trim())
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;

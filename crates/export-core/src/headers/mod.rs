@@ -8,6 +8,6 @@ mod retry_after;
 
 pub(crate) use content_coding::{ContentCoding, content_coding};
 pub(crate) use content_disposition::file_name;
-pub(crate) use date::sunset;
+pub(crate) use date::{date, sunset};
 pub(crate) use range::{ContentRange, content_length, strong_etag};
 pub(crate) use retry_after::RetryAfter;

@@ -7,10 +7,11 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ExportJob;
-use super::state::{Download, Operation, State};
+use super::state::{Download, Files, Operation, State};
 use crate::api_error::printable;
 use crate::config::Config;
 use crate::file_name::safe_file_name;
+use crate::origins::{Access, Purpose, Target};
 use crate::redact::redact_text;
 use crate::time::Timestamp;
 use crate::url::Origin;
@@ -49,14 +50,38 @@ pub struct Checkpoint {
     pub(super) file_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) media_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) files: Option<SavedFiles>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) is_cancelled: bool,
 }
 
-/// The version that this release writes, and the newest that it reads.
-pub(super) const VERSION: u32 = 1;
+/// The place of the current artifact in a result with more than one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SavedFiles {
+    complete: u32,
+    index: u32,
+    first: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    page: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// The newest version that this release reads.
+pub(super) const VERSION: u32 = 2;
+
+/// The version of a checkpoint that earlier releases can read.
+const SINGLE_FILE: u32 = 1;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl Checkpoint {
@@ -76,6 +101,13 @@ impl Checkpoint {
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// The number of artifacts of the result that were finished; the [offset](Self::offset) is that of
+    /// the next one.
+    #[must_use]
+    pub fn finished_files(&self) -> u32 {
+        self.files.as_ref().map_or(0, |files| files.index)
     }
 
     /// The name of the dialect that wrote it.
@@ -129,20 +161,37 @@ impl Checkpoint {
         }))
     }
 
+    /// The place in a result with more than one artifact.
+    pub(super) fn files(&self, config: &Config) -> Result<Option<Box<Files>>, UrlError> {
+        let Some(saved) = &self.files else { return Ok(None) };
+        let judge = |url: &Option<String>| {
+            let judged =
+                url.as_ref().map(|url| config.origins().judge(None, url, Purpose::Artifact));
+            judged.transpose()
+        };
+        let (page, next) = (judge(&saved.page)?, judge(&saved.next)?);
+        let SavedFiles { complete, index, first, .. } = *saved;
+        Ok(Some(Box::new(Files { complete, index, first, page, next, ..Files::default() })))
+    }
+
     /// Saves a job. A fetch is saved as a poll, since a resumed job needs a fresh URL of the artifact;
     /// its wait ends when both the fetch and the poll would be due.
     pub(super) fn of(job: &ExportJob) -> Self {
         let state = job.state.last();
-        let operation = state.operation();
+        // The response to a submit may have been the result: there is nothing to go on with but that.
+        let operation = state.operation().filter(|operation| operation.is_pollable);
+        let is_cancelled = matches!(state, State::Cancelling(_));
         let submits = match state {
             State::Submitting(submitting) => submitting.sends,
-            _ => operation.map_or(0, |operation| operation.submits),
+            other => other.operation().map_or(0, |operation| operation.submits),
         };
         let next_poll = operation.map_or(Timestamp::EPOCH, |operation| operation.next_poll);
-        let download = operation.map_or(&Download::NONE, Operation::download);
+        let (files, may_continue) = saved_files(operation);
+        let download = operation.filter(|_| may_continue);
+        let download = download.map_or(&Download::NONE, Operation::download);
         let wait = job.schedule.length + next_poll.since(job.schedule.not_before);
         Self {
-            version: VERSION,
+            version: if files.is_some() || is_cancelled { VERSION } else { SINGLE_FILE },
             dialect: job.dialect.name().into(),
             spec: job.dialect.save(),
             base: job.config.origins().base().to_string(),
@@ -158,8 +207,35 @@ impl Checkpoint {
             length: download.length,
             file_name: download.file_name.clone(),
             media_type: download.media_type.clone(),
+            files,
+            is_cancelled,
         }
     }
+}
+
+/// The place in a result with more than one artifact, and whether the download of the current one can
+/// be continued. The URLs of pages at other origins may be signed and are not saved: the listed file
+/// that they belong to is started again.
+fn saved_files(operation: Option<&Operation>) -> (Option<SavedFiles>, bool) {
+    let Some(files) = operation.and_then(|operation| operation.files.as_ref()) else {
+        return (None, true);
+    };
+    let Files { complete, index, first, page, next, .. } = &**files;
+    let url = |target: &Option<Target>| {
+        let trusted = target.as_ref().filter(|target| target.access() == Access::Trusted);
+        trusted.map(|target| url_text(target.uri()))
+    };
+    let (saved_page, saved_next) = (url(page), url(next));
+    let is_rewound = saved_page.is_some() != page.is_some();
+    let loses_next = saved_next.is_some() != next.is_some();
+    let saved = SavedFiles {
+        complete: *complete,
+        index: if is_rewound { *first } else { *index },
+        first: *first,
+        page: saved_page,
+        next: saved_next.filter(|_| !is_rewound),
+    };
+    (Some(saved), !is_rewound && !loses_next)
 }
 
 /// Why a job cannot be resumed from a checkpoint.

@@ -70,6 +70,13 @@ pub enum Event {
         /// The service's own word.
         status: String,
     },
+    /// The service says how much of the export is done.
+    Progress {
+        /// When.
+        at: Timestamp,
+        /// From 0 to 100.
+        percent: u8,
+    },
     /// The job waits before the next request.
     Waiting {
         /// When the wait began.
@@ -99,6 +106,16 @@ pub enum Event {
         at: Timestamp,
         /// The announcement.
         notice: SunsetNotice,
+    },
+    /// By the service's `Date` headers, another time has passed than by the clock of the driver, by a
+    /// factor of ten and several times: one of the two is wrong, or the driver does not wait.
+    ClockDiffers {
+        /// When this was noticed.
+        at: Timestamp,
+        /// The time that has passed for the driver.
+        elapsed: Duration,
+        /// The time that has passed for the service.
+        service_elapsed: Duration,
     },
     /// A part of a response was ignored.
     Ignored {

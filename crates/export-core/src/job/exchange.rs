@@ -90,6 +90,8 @@ pub(super) struct DownloadStart {
     /// The offset behind the last byte of this response, if it is announced.
     pub(super) end: Option<u64>,
     pub(super) artifact: Artifact,
+    /// Why the body is refused, unless a gateway has sent it.
+    pub(super) refused: Option<&'static str>,
 }
 
 /// The end of the artifact's body.
@@ -104,4 +106,6 @@ pub(super) struct DownloadEnd {
     pub(super) highest: u64,
     /// More bytes came than were announced.
     pub(super) is_too_long: bool,
+    /// Why the body is refused, unless a gateway has sent it.
+    pub(super) refused: Option<&'static str>,
 }

@@ -6,7 +6,10 @@
 mod checkpoint;
 mod event;
 mod exchange;
+mod files;
+mod misuse;
 mod reply;
+mod request_info;
 mod schedule;
 mod state;
 mod transitions;
@@ -18,6 +21,7 @@ use alloc::sync::Arc;
 use http::Uri;
 
 use self::event::Events;
+use self::misuse::ClockCheck;
 use self::schedule::Schedule;
 use self::state::{Operation, Polling, State, Submitting};
 use crate::api_error::ApiError;
@@ -36,7 +40,9 @@ use crate::url::UrlError;
 
 pub use self::checkpoint::{Checkpoint, ResumeError};
 pub use self::event::{Event, EventUrl};
-pub use self::reply::{Collect, Reply, Stream};
+pub use self::files::{Complete, Inline};
+pub use self::reply::{Checked, Collect, Reply, Stream};
+pub use self::request_info::RequestInfo;
 pub use self::schedule::Why;
 pub use self::transmit::{InFlight, Transmit};
 
@@ -55,14 +61,16 @@ pub struct ExportJob {
     schedule: Schedule,
     /// Whether a request was started and its result was not reported.
     in_flight: bool,
-    /// The highest offset of the artifact before the last request for it.
-    highest_before: u64,
     /// The token that the last response refused; a second refusal in a row is final.
     refused: Option<Option<TokenId>>,
     /// What that response said.
     refusal: Option<Box<ApiError>>,
     /// The date of the service's `Sunset` header.
     sunset: Option<Timestamp>,
+    /// How often the driver was handed the next request and has not sent it.
+    looks: u16,
+    /// The driver's clock beside that of the service.
+    clock: ClockCheck,
     revision: u64,
     events: Events,
 }
@@ -75,7 +83,12 @@ pub enum Step<'a> {
     Transmit(Transmit<'a>),
     /// Wait.
     Wait(Wait),
-    /// The job has ended. Every further step returns the same outcome.
+    /// Write an artifact whose bytes came with a response. Only with a dialect that says so.
+    Inline(Inline<'a>),
+    /// Finish an artifact that others follow. Only with a dialect that says so.
+    Complete(Complete<'a>),
+    /// The job has ended. Every further step returns the same outcome: the last artifact, or an
+    /// error.
     Done(Result<Artifact, Error>),
 }
 
@@ -101,14 +114,16 @@ impl ExportJob {
     ///
     /// # Errors
     ///
-    /// Fails if `operation` is not a URL, or its origin may not have the token.
+    /// Fails if `operation` is not a URL, or its origin may not have the token that a poll
+    /// [needs](Dialect::access).
     pub fn attach_with(
         dialect: Arc<dyn Dialect>,
         operation: &str,
         config: &Config,
     ) -> Result<Self, UrlError> {
         let base = config.base_url().parse().map_err(|_| UrlError::Syntax)?;
-        let target = config.origins().judge(Some(&base), operation, Purpose::Api)?;
+        let purpose = operation_purpose(&*dialect);
+        let target = config.origins().judge(Some(&base), operation, purpose)?;
         let polling = Polling { operation: Operation::new(target, 0, None), via: None };
         Ok(Self::in_state(dialect, config, State::Polling(polling), Schedule::due_now()))
     }
@@ -133,11 +148,17 @@ impl ExportJob {
                 State::Submitting(Submitting { sends: saved.submits, allowed })
             }
             Some(url) => {
-                let target = config.origins().judge(None, url, Purpose::Api)?;
+                let purpose = operation_purpose(&*dialect);
+                let target = config.origins().judge(None, url, purpose)?;
                 let mut operation = Operation::new(target, saved.submits, saved.accepted);
                 operation.retry_after = saved.retry_after();
                 operation.download = saved.download();
-                State::Polling(Polling { operation, via: None })
+                operation.files = saved.files(config)?;
+                let polling = Polling { operation, via: None };
+                match saved.is_cancelled && dialect.can_cancel() {
+                    true => State::Cancelling(polling),
+                    false => State::Polling(polling),
+                }
             }
         };
         let schedule = Schedule::resumed(saved.not_before, saved.wait());
@@ -156,10 +177,11 @@ impl ExportJob {
             state,
             schedule,
             in_flight: false,
-            highest_before: 0,
             refused: None,
             refusal: None,
             sunset: None,
+            looks: 0,
+            clock: ClockCheck::default(),
             revision: 0,
             events: Events::default(),
         }
@@ -170,13 +192,29 @@ impl ExportJob {
     /// While the job waits, this is cheap and changes nothing.
     pub fn step(&mut self, now: Timestamp) -> Step<'_> {
         self.on_step(now);
-        if let State::Done(done) = &self.state {
-            return Step::Done(done.outcome.clone());
+        match &self.state {
+            State::Done(done) => return Step::Done(done.outcome.clone()),
+            State::Inline(inline) => {
+                let artifact = inline.artifact.clone();
+                return Step::Inline(Inline::new(self, artifact));
+            }
+            State::Complete(complete) => {
+                let artifact = complete.artifact.clone();
+                return Step::Complete(Complete::new(self, artifact));
+            }
+            State::Submitting(_)
+            | State::Polling(_)
+            | State::Fetching(_)
+            | State::Cancelling(_) => {}
         }
         if now < self.schedule.not_before {
             return Step::Wait(Wait { until: self.schedule.not_before, why: self.schedule.why });
         }
-        Step::Transmit(Transmit::new(self))
+        self.on_look(now);
+        match &self.state {
+            State::Done(done) => Step::Done(done.outcome.clone()),
+            _ => Step::Transmit(Transmit::new(self)),
+        }
     }
 
     /// The number of the job's current revision. It changes whenever a resume from
@@ -228,12 +266,20 @@ impl ExportJob {
 
     /// Whether the next request is sent with the job's credentials.
     fn access(&self) -> Access {
+        match self.target_access() {
+            Access::Trusted => self.dialect.access(self.phase()),
+            Access::Anonymous => Access::Anonymous,
+        }
+    }
+
+    /// Whether the origin of the next request may have the job's credentials.
+    fn target_access(&self) -> Access {
         self.state.target().map_or(Access::Trusted, |target| target.access())
     }
 
     /// The class of requests that the next one belongs to; `None` if it leaves the API's origins.
     pub(crate) fn request_class(&self) -> Option<RequestClass> {
-        match self.access() {
+        match self.target_access() {
             Access::Trusted => Some(self.phase().into()),
             Access::Anonymous => None,
         }
@@ -266,9 +312,35 @@ impl ExportJob {
         }
     }
 
+    /// Cancels the export. If it was accepted and the dialect [can](Dialect::can_cancel), the next
+    /// request cancels the operation at the service, and is retried as a poll is. Then the job ends
+    /// with [`Error::Cancelled`].
+    ///
+    /// Without such a request the job ends at once, and an export that may have been accepted
+    /// continues at the service. Does nothing to a job that has ended.
+    pub fn cancel(&mut self) {
+        if !matches!(self.state, State::Done(_)) {
+            self.on_cancel();
+        }
+    }
+
+    /// Handles a sync of the sink after a [`Stream`] was dropped: everything up to `offset` would
+    /// survive a crash. Bytes that were not [handled](Stream::advance) do not count.
+    pub fn mark_durable(&mut self, offset: u64) {
+        self.on_synced(offset);
+    }
+
     /// Whether a submit that may have arrived may be sent again.
     fn may_repeat(&self) -> bool {
         may_repeat(&*self.dialect, &self.config)
+    }
+}
+
+/// What the URL of an operation is for: one that is polled without a token may be anywhere.
+fn operation_purpose(dialect: &dyn Dialect) -> Purpose {
+    match dialect.access(Phase::Poll) {
+        Access::Trusted => Purpose::Api,
+        Access::Anonymous => Purpose::Artifact,
     }
 }
 

@@ -9,6 +9,7 @@ use super::ExportJob;
 use super::checkpoint::Checkpoint;
 use super::event::Event;
 use super::exchange::{BodyUse, DownloadEnd, DownloadStart, SentRequest};
+use super::files::wrong_length;
 use crate::artifact::Artifact;
 use crate::config::Limits;
 use crate::dialect::Contradiction;
@@ -95,6 +96,9 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 /// The driver stores the checkpoint if [`revision`](Self::revision) has changed, truncates the sink
 /// to [`offset`](Self::offset), and then handles each chunk: [`check`](Self::check), write,
 /// [`advance`](Self::advance). Dropping this is safe: the download continues from what was written.
+///
+/// A chunk that was not checked, or not as it was written, does not compile or is noticed at the end:
+/// `check` returns what `advance` takes, and [`finish`](Self::finish) compares the length of the sink.
 #[derive(Debug)]
 #[must_use = "the job has to learn the result of the download"]
 pub struct Stream<'a> {
@@ -106,6 +110,13 @@ pub struct Stream<'a> {
     first: Vec<u8>,
     pace: ReadPace,
     refusal: Option<Refusal>,
+}
+
+/// A chunk of the artifact that the job has checked, to be returned when it is written.
+#[derive(Debug)]
+#[must_use = "the job has to know that the chunk was written"]
+pub struct Checked {
+    length: u64,
 }
 
 /// Why no more bytes of a body are taken.
@@ -206,13 +217,15 @@ impl<'a> Stream<'a> {
     /// Checks a chunk before it is written. [`Break`](ControlFlow::Break) means that the body is not
     /// the requested file, or exceeds a limit: write nothing more, read nothing more and call
     /// [`finish`](Self::finish).
-    pub fn check(&mut self, now: Timestamp, chunk: &[u8]) -> ControlFlow<()> {
+    pub fn check(&mut self, now: Timestamp, chunk: &[u8]) -> ControlFlow<(), Checked> {
         let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         let end = self.position.saturating_add(length);
         if self.download.offset == 0 && self.first.len() < FIRST {
             let taken = chunk.len().min(FIRST - self.first.len());
             self.first.extend_from_slice(&chunk[..taken]);
-            if self.first.len() >= SIGNATURE && self.contradiction(false).is_some() {
+            let is_refused =
+                || self.download.refused.is_some() || self.contradiction(false).is_some();
+            if self.first.len() >= SIGNATURE && is_refused() {
                 self.refusal = Some(Refusal::Wrong);
             }
         }
@@ -230,17 +243,20 @@ impl<'a> Stream<'a> {
                 is_too_slow.then_some(Refusal::TooSlow)
             };
         }
-        if self.refusal.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        match self.refusal {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(Checked { length }),
+        }
     }
 
     fn contradiction(&self, is_whole: bool) -> Option<Contradiction> {
         self.job.dialect.contradiction(self.download.artifact.media_type(), &self.first, is_whole)
     }
 
-    /// Handles `bytes` further bytes that were written to the sink.
-    pub fn advance(&mut self, now: Timestamp, bytes: u64) {
+    /// Handles a chunk that was written to the sink as a whole.
+    pub fn advance(&mut self, now: Timestamp, checked: Checked) {
         self.pace.waiting_since = now;
-        self.position = self.position.saturating_add(bytes);
+        self.position = self.position.saturating_add(checked.length);
         self.job.on_bytes_written(self.position);
     }
 
@@ -252,7 +268,13 @@ impl<'a> Stream<'a> {
     }
 
     /// Handles the end of the body. The job decides whether the file is complete.
-    pub fn finish(self, now: Timestamp) {
+    ///
+    /// `have` is the number of bytes in the sink, as the sink itself counts them. If that is not the
+    /// offset and all chunks, the job ends with a [`FailureKind::Driver`]: the file would be wrong.
+    pub fn finish(self, now: Timestamp, have: u64) {
+        if let Some(mistake) = wrong_length(have, self.position) {
+            return self.job.on_wrong_length(mistake);
+        }
         match self.refusal {
             Some(Refusal::TooLarge) => return self.job.on_too_large(self.download.end),
             Some(Refusal::TimeUp) => return self.job.end_at_deadline(None),
@@ -274,6 +296,7 @@ impl<'a> Stream<'a> {
             is_short: self.download.end.is_some_and(|end| self.position < end),
             highest: self.highest,
             is_too_long: self.refusal.is_some() && contradiction.is_none(),
+            refused: self.download.refused,
         };
         self.job.on_download_end(now, self.download.artifact, &end, contradiction);
     }

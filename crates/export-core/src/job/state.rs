@@ -2,12 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::artifact::Artifact;
 use crate::dialect::OperationFacts;
 use crate::error::Error;
-use crate::origins::Target;
+use crate::origins::{Access, Target};
 use crate::phase::Phase;
 use crate::time::Timestamp;
 
@@ -16,6 +17,9 @@ pub(super) enum State {
     Submitting(Submitting),
     Polling(Polling),
     Fetching(Fetching),
+    Inline(Box<Inline>),
+    Complete(Box<Complete>),
+    Cancelling(Polling),
     Done(Box<Done>),
 }
 
@@ -45,6 +49,21 @@ pub(super) struct Fetching {
     pub(super) via: Option<Box<Hop>>,
 }
 
+/// The bytes of an artifact came with a response, and are to be written to the sink.
+#[derive(Debug)]
+pub(super) struct Inline {
+    pub(super) operation: Operation,
+    pub(super) artifact: Artifact,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// An artifact is complete, others follow, and the driver has not finished it.
+#[derive(Debug)]
+pub(super) struct Complete {
+    pub(super) operation: Operation,
+    pub(super) artifact: Artifact,
+}
+
 /// No further request is sent.
 #[derive(Debug)]
 pub(super) struct Done {
@@ -56,7 +75,10 @@ pub(super) struct Done {
 /// What is known about an accepted export.
 #[derive(Debug)]
 pub(super) struct Operation {
+    /// Its URL; that of the submit if the response to that was the result.
     pub(super) target: Target,
+    /// Whether there is an operation to poll.
+    pub(super) is_pollable: bool,
     /// The number of submit requests that may have arrived.
     pub(super) submits: u32,
     /// When the service accepted the export; unknown if the job was attached to the operation.
@@ -73,6 +95,70 @@ pub(super) struct Operation {
     pub(super) next_poll: Timestamp,
     /// `None` until the first byte. Boxed, since most of a job's life passes without a download.
     pub(super) download: Option<Box<Download>>,
+    /// `None` if the result is one artifact, as far as is known.
+    pub(super) files: Option<Box<Files>>,
+}
+
+/// The artifacts of a result with more than one, and the place of the current one among them.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// What the last poll has listed. Empty before that.
+    pub(super) listed: Vec<ListedFile>,
+    /// The number of listed files that are complete.
+    pub(super) complete: u32,
+    /// The index of the current artifact.
+    pub(super) index: u32,
+    /// The index of the first artifact of the current listed file.
+    pub(super) first: u32,
+    /// The URL of the current artifact, if it followed another one of the same listed file.
+    pub(super) page: Option<Target>,
+    /// The URL of the artifact that follows the current one of the same listed file.
+    pub(super) next: Option<Target>,
+}
+
+/// A file that the response to a poll has listed.
+#[derive(Debug)]
+pub(super) struct ListedFile {
+    pub(super) source: Source,
+    /// The most that may be sent to fetch it, also by redirects and for its pages.
+    pub(super) access: Access,
+    pub(super) name: Option<String>,
+    pub(super) media_type: Option<String>,
+}
+
+/// Where the bytes of a listed file are.
+#[derive(Debug)]
+pub(super) enum Source {
+    At(Target),
+    Bytes(Vec<u8>),
+}
+
+impl Files {
+    /// The listed file that the current artifact is, or is a page of.
+    pub(super) fn current(&self) -> Option<&ListedFile> {
+        self.listed.get(usize::try_from(self.complete).ok()?)
+    }
+
+    /// Whether an artifact follows the current one.
+    pub(super) fn has_more(&self) -> bool {
+        let complete = usize::try_from(self.complete).unwrap_or(usize::MAX);
+        self.next.is_some() || complete.saturating_add(1) < self.listed.len()
+    }
+
+    /// Starts the current listed file again.
+    pub(super) fn rewind(&mut self) {
+        (self.index, self.page, self.next) = (self.first, None, None);
+    }
+
+    /// Goes on to the next artifact.
+    pub(super) fn advance(&mut self) {
+        self.index = self.index.saturating_add(1);
+        self.page = self.next.take();
+        if self.page.is_none() {
+            self.complete = self.complete.saturating_add(1);
+            self.first = self.index;
+        }
+    }
 }
 
 /// The progress of the download.
@@ -89,6 +175,8 @@ pub(super) struct Download {
     pub(super) reached: u64,
     /// The highest offset of all attempts.
     pub(super) highest: u64,
+    /// What it was before the last of them.
+    pub(super) highest_before: u64,
     /// The offset up to which the sink has synced.
     pub(super) durable: u64,
     /// The number of requests for the artifact.
@@ -108,6 +196,7 @@ impl Download {
         media_type: None,
         reached: 0,
         highest: 0,
+        highest_before: 0,
         durable: 0,
         attempts: 0,
         idle: 0,
@@ -129,7 +218,8 @@ impl State {
         match self {
             Self::Submitting(_) => Phase::Submit,
             Self::Polling(_) => Phase::Poll,
-            Self::Fetching(_) => Phase::Fetch,
+            Self::Fetching(_) | Self::Inline(_) | Self::Complete(_) => Phase::Fetch,
+            Self::Cancelling(_) => Phase::Cancel,
             Self::Done(done) => match &done.outcome {
                 Ok(_) => Phase::Fetch,
                 Err(error) => error.phase().unwrap_or(Phase::Poll),
@@ -148,8 +238,8 @@ impl State {
     /// Where the next request goes; `None` for a submit.
     pub(super) fn target(&self) -> Option<&Target> {
         match self {
-            Self::Submitting(_) | Self::Done(_) => None,
-            Self::Polling(polling) => {
+            Self::Submitting(_) | Self::Inline(_) | Self::Complete(_) | Self::Done(_) => None,
+            Self::Polling(polling) | Self::Cancelling(polling) => {
                 Some(polling.via.as_ref().map_or(&polling.operation.target, |hop| &hop.target))
             }
             Self::Fetching(fetching) => {
@@ -161,16 +251,20 @@ impl State {
     pub(super) fn operation(&self) -> Option<&Operation> {
         match self {
             Self::Submitting(_) | Self::Done(_) => None,
-            Self::Polling(polling) => Some(&polling.operation),
+            Self::Polling(polling) | Self::Cancelling(polling) => Some(&polling.operation),
             Self::Fetching(fetching) => Some(&fetching.operation),
+            Self::Inline(inline) => Some(&inline.operation),
+            Self::Complete(complete) => Some(&complete.operation),
         }
     }
 
     pub(super) fn operation_mut(&mut self) -> Option<&mut Operation> {
         match self {
             Self::Submitting(_) | Self::Done(_) => None,
-            Self::Polling(polling) => Some(&mut polling.operation),
+            Self::Polling(polling) | Self::Cancelling(polling) => Some(&mut polling.operation),
             Self::Fetching(fetching) => Some(&mut fetching.operation),
+            Self::Inline(inline) => Some(&mut inline.operation),
+            Self::Complete(complete) => Some(&mut complete.operation),
         }
     }
 }
@@ -179,6 +273,7 @@ impl Operation {
     pub(super) fn new(target: Target, submits: u32, accepted: Option<Timestamp>) -> Self {
         Self {
             target,
+            is_pollable: true,
             submits,
             accepted,
             retry_after: None,
@@ -187,7 +282,18 @@ impl Operation {
             without_url_since: None,
             next_poll: Timestamp::EPOCH,
             download: None,
+            files: None,
         }
+    }
+
+    /// Whether an artifact follows the current one.
+    pub(super) fn has_more(&self) -> bool {
+        self.files.as_ref().is_some_and(|files| files.has_more())
+    }
+
+    /// The index of the current artifact.
+    pub(super) fn index(&self) -> u32 {
+        self.files.as_ref().map_or(0, |files| files.index)
     }
 
     pub(super) fn download(&self) -> &Download {

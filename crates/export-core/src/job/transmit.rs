@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, IF_RANGE, RANGE};
+use http::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
 use http::{HeaderValue, Method, Request, Response, Uri};
 
 use super::ExportJob;
@@ -10,6 +10,7 @@ use super::checkpoint::Checkpoint;
 use super::event::{Event, EventUrl};
 use super::exchange::{BodyPlan, SentRequest};
 use super::reply::{Collect, Reply, Stream};
+use super::request_info::RequestInfo;
 use super::state::State;
 use crate::dialect::{Head, Repeat};
 use crate::failure::Failure;
@@ -77,15 +78,21 @@ impl<'a> Transmit<'a> {
     /// not be sent twice.
     #[must_use]
     pub fn wants_fresh_connection(&self) -> bool {
-        let twice_is_harmless =
-            self.job.may_repeat() && self.job.dialect.repeat() == Repeat::Harmless;
-        self.phase() == Phase::Submit && !twice_is_harmless
+        !self.is_repeatable()
+    }
+
+    /// Whether it does no harm if the server gets the request twice.
+    fn is_repeatable(&self) -> bool {
+        let is_harmless = self.job.may_repeat() && self.job.dialect.repeat() == Repeat::Harmless;
+        self.phase() != Phase::Submit || is_harmless
     }
 
     /// Builds the request, and records that it may have been sent.
     ///
     /// `have` is the number of bytes of the artifact in the sink. If
     /// [`revision`](InFlight::revision) has changed, store the checkpoint before sending.
+    ///
+    /// The request has a [`RequestInfo`] in its extensions, for the layers of a transport.
     pub fn start(
         self,
         now: Timestamp,
@@ -95,7 +102,9 @@ impl<'a> Transmit<'a> {
         let phase = self.phase();
         let token = token.filter(|_| self.access() == Access::Trusted);
         let offset = self.job.resume_offset(have);
-        let request = self.job.request(token, offset);
+        let mut request = self.job.request(token, offset);
+        let info = RequestInfo::new(phase, self.access(), self.is_repeatable());
+        request.extensions_mut().insert(info);
         let give_up_at = self.job.request_deadline(now);
         let (uri, token) = (request.uri().clone(), token.cloned());
         let sent = SentRequest { phase, uri, offset, token, give_up_at };
@@ -213,7 +222,8 @@ impl ExportJob {
         };
         let headers = request.headers_mut();
         if let Some(token) = token {
-            headers.insert(AUTHORIZATION, token.header());
+            let header = self.dialect.token_header();
+            headers.insert(header.name, token.header_with(header.prefix));
         }
         if let State::Fetching(fetching) = &self.state {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

@@ -67,11 +67,11 @@ pub struct Pacer {
 
 /// The requests that share a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[expect(clippy::exhaustive_enums, reason = "there is one class for each phase of a job")]
+#[expect(clippy::exhaustive_enums, reason = "the service has a limit for each of these")]
 pub enum RequestClass {
     /// Requests an export.
     Submit,
-    /// Polls an operation.
+    /// Polls or cancels an operation.
     Operation,
     /// Downloads the file.
     Download,
@@ -81,7 +81,7 @@ impl From<Phase> for RequestClass {
     fn from(phase: Phase) -> Self {
         match phase {
             Phase::Submit => Self::Submit,
-            Phase::Poll => Self::Operation,
+            Phase::Poll | Phase::Cancel => Self::Operation,
             Phase::Fetch => Self::Download,
         }
     }

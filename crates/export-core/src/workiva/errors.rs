@@ -2,12 +2,11 @@
 
 use alloc::string::String;
 
-use super::format::begins_a_page;
-use super::json::without_bom;
 use super::lenient::{List, Text, TextOr};
 use crate::api_error::{ApiError, ErrorOrigin};
-use crate::dialect::Head;
+use crate::dialect::{Head, begins_a_page};
 use crate::headers::{ContentCoding, content_coding};
+use crate::json::without_bom;
 
 /// Reads the body of a 4xx or 5xx.
 pub(super) fn read(head: &Head<'_>, body: &[u8]) -> ApiError {

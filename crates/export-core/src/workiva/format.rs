@@ -1,6 +1,6 @@
 //! The format of an exported file, and checks of a download against it.
 
-use crate::dialect::Contradiction;
+use crate::dialect::{Contradiction, begins_a_page};
 
 /// The requested format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,15 +127,6 @@ fn is_no_pdf(first: &[u8]) -> bool {
     [&b"PK\x03\x04"[..], b"\x1f\x8b", b"{", b"[", b"<?xml"]
         .iter()
         .any(|begin| first.starts_with(begin))
-}
-
-/// Whether a text begins like an HTML page, with `<` and at least three bytes of a known tag.
-pub(super) fn begins_a_page(text: &[u8]) -> bool {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
-    ["<!doctype html", "<html", "<head", "<body"].into_iter().any(|tag| {
-        let shown = text.len().min(tag.len());
-        shown >= 4 && text[..shown].eq_ignore_ascii_case(&tag.as_bytes()[..shown])
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ mod dialect;
 mod errors;
 mod format;
 mod job;
-mod json;
 mod lenient;
 mod responses;
 mod routes;

@@ -8,9 +8,9 @@ use http::header::LOCATION;
 use serde::Deserialize;
 
 use super::errors;
-use super::json::{NotJson, cannot_be_json, is_other_than_json, parse_object, without_bom};
 use super::lenient::{Lenient, Text};
 use crate::dialect::{Head, OperationFacts, Reading};
+use crate::json::{cannot_be_json, is_other_than_json, parse_object, without_bom};
 use crate::phase::Phase;
 use crate::url::MAX_URL;
 
@@ -35,7 +35,7 @@ pub(super) fn read<'b>(
         (Phase::Poll, StatusCode::ACCEPTED) => Reading::Pending(OperationFacts::default()),
         (Phase::Submit, _) => Reading::Malformed("expected 202 or an error for a submit"),
         (Phase::Poll, _) => Reading::Malformed("expected 200, 202, 303 or an error for a poll"),
-        (Phase::Fetch, _) => Reading::Malformed("a download is not an API response"),
+        (Phase::Fetch | Phase::Cancel, _) => Reading::Malformed("not a response of the API"),
     }
 }
 
@@ -77,7 +77,7 @@ const NO_LOCATION: &str =
 
 fn accepted_at<'b>(location: Cow<'b, str>, cluster: Cluster<'_>) -> Reading<'b> {
     match with_cluster(location, cluster) {
-        Some(operation) => Reading::Accepted { operation },
+        Some(operation) => Reading::Accepted { operation, facts: OperationFacts::default() },
         None => Reading::Malformed(NO_CLUSTER),
     }
 }
@@ -111,6 +111,7 @@ fn operation<'b>(head: &Head<'b>, body: &'b [u8], cluster: Cluster<'_>) -> Readi
         original_request: operation.original_request.into_inner(),
         created: operation.created.0.date_time.into_inner(),
         updated: operation.updated.0.date_time.into_inner(),
+        ..OperationFacts::default()
     };
     match status {
         Status::Pending => Reading::Pending(facts),
@@ -146,15 +147,6 @@ impl Status {
             Self::Failed
         } else {
             Self::Pending
-        }
-    }
-}
-
-impl From<NotJson> for Reading<'_> {
-    fn from(not_json: NotJson) -> Self {
-        match not_json {
-            NotJson::Page => Self::Foreign,
-            NotJson::Broken(how) => Self::Malformed(how),
         }
     }
 }

@@ -12,13 +12,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::errors;
-use super::json::{NotJson, cannot_be_json, parse_object};
 use super::lenient::{Number, Text};
 use super::routes::Endpoint;
 use crate::api_error::{ApiError, ErrorOrigin};
 use crate::config::Config;
 use crate::dialect::Head;
 use crate::headers::{ContentCoding, content_coding};
+use crate::json::{NotJson, cannot_be_json, parse_object};
 use crate::token::Secret;
 use crate::token_source::{TokenEndpoint, TokenReading, TokenSource};
 

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use export_core::driver::{Reply, Step};
@@ -98,7 +99,11 @@ pub struct Harness {
     script: VecDeque<ScriptedReply>,
     /// The reply to every request after the end of the script.
     pub forever: Option<ScriptedReply>,
+    /// The reply to a URL, without a script.
+    pub by_url: Option<fn(&str) -> ScriptedReply>,
     pub sink: Vec<u8>,
+    /// The complete files.
+    pub files: Vec<(String, Vec<u8>)>,
     pub stored: Option<(u64, Checkpoint)>,
     pub sent: Vec<Sent>,
     pub log: String,
@@ -129,6 +134,7 @@ pub struct Run {
     pub log: String,
     pub sent: Vec<Sent>,
     pub sink: Vec<u8>,
+    pub files: Vec<(String, Vec<u8>)>,
     pub stores: usize,
 }
 
@@ -143,7 +149,9 @@ impl Harness {
             now: start(),
             script: script.into_iter().collect(),
             forever: None,
+            by_url: None,
             sink: Vec::new(),
+            files: Vec::new(),
             stored: None,
             sent: Vec::new(),
             log: String::new(),
@@ -174,17 +182,39 @@ impl Harness {
                 break outcome;
             }
         };
+        if let Ok(file) = &outcome {
+            self.keep(file);
+        }
         match &outcome {
             Ok(file) => self.log_line(&format!("done: {} ({:?})", file.file_name(), file.length())),
             Err(error) => self.log_line(&format!("error: {error}")),
         }
-        Run { outcome, log: self.log, sent: self.sent, sink: self.sink, stores: self.stores }
+        Run {
+            outcome,
+            log: self.log,
+            sent: self.sent,
+            sink: self.sink,
+            files: self.files,
+            stores: self.stores,
+        }
     }
 
     /// Starts another script, for another job. Clock, sink and log go on.
     pub fn restart(&mut self, script: Vec<ScriptedReply>) {
         self.script = script.into();
         self.stored = None;
+    }
+
+    /// Keeps a complete file, and begins another one.
+    pub fn keep(&mut self, artifact: &Artifact) {
+        let kept =
+            if artifact.is_last() { self.sink.clone() } else { std::mem::take(&mut self.sink) };
+        assert_eq!(artifact.length(), Some(kept.len() as u64));
+        if !artifact.is_last() {
+            self.log_line(&format!("kept: {} ({} bytes)", artifact.file_name(), kept.len()));
+        }
+        self.files.truncate(artifact.index() as usize);
+        self.files.push((artifact.file_name().into(), kept));
     }
 
     fn log_line(&mut self, text: &str) {
@@ -204,6 +234,15 @@ impl Harness {
                 self.log_line(&format!("wait {length:?} ({:?})", wait.why));
                 self.now = wait.until;
                 self.wait_until = wait.until;
+            }
+            Step::Inline(inline) => {
+                self.log_line(&format!("inline: {}", inline.artifact().file_name()));
+                self.sink = inline.bytes().to_vec();
+                inline.handle_written(self.now, self.sink.len() as u64);
+            }
+            Step::Complete(complete) => {
+                self.keep(complete.artifact());
+                complete.handle_finished(self.now);
             }
             Step::Transmit(transmit) => {
                 let token = transmit.token_need().map(|need| {
@@ -266,18 +305,18 @@ impl Harness {
                 assert_eq!(self.sink.len() as u64, stream.offset(), "a hole in the file");
                 for chunk in whole.chunks(self.chunk) {
                     self.now = self.now + self.chunk_time;
-                    if stream.check(self.now, chunk).is_break() {
-                        return stream.finish(self.now);
-                    }
+                    let ControlFlow::Continue(checked) = stream.check(self.now, chunk) else {
+                        return stream.finish(self.now, self.sink.len() as u64);
+                    };
                     self.sink.extend_from_slice(chunk);
-                    stream.advance(self.now, chunk.len() as u64);
+                    stream.advance(self.now, checked);
                 }
                 let checkpoint = stream.mark_durable(self.sink.len() as u64);
                 self.stored = Some((stream.revision(), checkpoint));
                 self.stores += 1;
                 match failure {
                     Some(kind) => stream.handle_failure(self.now, Failure::new(kind)),
-                    None => stream.finish(self.now),
+                    None => stream.finish(self.now, self.sink.len() as u64),
                 }
             }
         }
@@ -307,6 +346,7 @@ impl Harness {
         self.script
             .pop_front()
             .or_else(|| self.forever.clone())
+            .or_else(|| Some(self.by_url?(&request.uri().to_string())))
             .unwrap_or_else(|| panic!("the script has no further reply:\n{}", self.log))
     }
 }

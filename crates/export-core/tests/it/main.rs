@@ -3,13 +3,14 @@
 #![expect(unreachable_pub, reason = "a test crate has no public interface")]
 
 mod batch;
-mod dialects;
 mod events;
 mod exhaustive;
+mod files;
 mod handles;
 mod harness;
 mod limiter;
 mod losses;
+mod mistakes;
 mod pacer;
 mod resume;
 mod scenarios;

@@ -305,7 +305,7 @@ fn foreign_checkpoint_is_refused() {
         let checkpoint = serde_json::from_value(json).unwrap();
         ExportJob::resume(checkpoint, &config()).unwrap_err()
     };
-    assert_eq!(change("version", 2.into()), ResumeError::Version(2));
+    assert_eq!(change("version", 3.into()), ResumeError::Version(3));
     assert_eq!(change("dialect", "other".into()), ResumeError::Dialect("other".into()));
     assert!(matches!(change("base", "https://api.eu.wdesk.com".into()), ResumeError::Base { .. }));
     assert!(matches!(change("spec", "{}".into()), ResumeError::Spec(_)));

@@ -147,6 +147,7 @@ fn next(job: &mut ExportJob, harness: &mut Harness, replied_at: export_core::Tim
                 wait = format!("{:?} ({:?})", until.until.since(replied_at), until.why);
                 harness.now = until.until;
             }
+            Step::Inline(_) | Step::Complete(_) => panic!("the result is one file at a URL"),
             Step::Transmit(transmit) => {
                 let token = transmit.token_need().map_or("without a token", |need| {
                     if need.refused.is_some() { "with another token" } else { "" }

@@ -8,6 +8,7 @@ use export_core::token::{Token, TokenNeed, TokenSource, TokenStep};
 use export_core::workiva::{DocumentExport, ExportSpec, Region};
 use export_core::{Config, ExportJob, Limits, Phase, Timestamp};
 use http::Response;
+use std::ops::ControlFlow;
 
 /// The longest head in **bytes** that both adapters accept.
 const HEAD: usize = 65_536;
@@ -127,7 +128,7 @@ fn responses_before(phase: Phase) -> Vec<BufferedResponse> {
     match phase {
         Phase::Submit => vec![],
         Phase::Poll => vec![accepted],
-        Phase::Fetch => vec![accepted, completed],
+        _ => vec![accepted, completed],
     }
 }
 
@@ -142,15 +143,18 @@ fn play(
         match job.step(*now) {
             Step::Done(_) => return false,
             Step::Wait(wait) => *now = wait.until,
+            Step::Inline(_) | Step::Complete(_) => unreachable!("Workiva sends one file"),
             Step::Transmit(transmit) => {
                 let (_, in_flight) = transmit.start(*now, Some(token), 0);
                 match in_flight.handle_head(*now, response) {
                     Reply::Collect(collect) => collect.handle_body(*now, response.body()),
                     Reply::Stream(mut stream) => {
-                        if stream.check(*now, response.body()).is_continue() {
-                            stream.advance(*now, response.body().len() as u64);
+                        if let ControlFlow::Continue(checked) = stream.check(*now, response.body())
+                        {
+                            stream.advance(*now, checked);
                         }
-                        stream.finish(*now);
+                        let have = stream.position();
+                        stream.finish(*now, have);
                     }
                 }
                 return true;

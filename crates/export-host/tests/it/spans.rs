@@ -80,6 +80,7 @@ fn job_span_holds_requests_and_no_secret() {
             match job.step(now) {
                 Step::Done(_) => break,
                 Step::Wait(wait) => now = wait.until,
+                Step::Inline(_) | Step::Complete(_) => unreachable!("Workiva sends one file"),
                 Step::Transmit(transmit) => {
                     let Some(answer) = answers.next() else { break };
                     let (_, in_flight) = transmit.start(now, Some(&token), 0);
@@ -88,7 +89,7 @@ fn job_span_holds_requests_and_no_secret() {
                         Reply::Collect(collect) => {
                             collect.handle_body(now, answer.body().as_bytes())
                         }
-                        Reply::Stream(stream) => stream.finish(now),
+                        Reply::Stream(stream) => stream.finish(now, 0),
                     }
                 }
             }

@@ -119,6 +119,7 @@ async fn signed_downloads_ignore_the_download_rate() {
 
 /// A slow sink that counts concurrent downloads.
 struct Slow {
+    written: u64,
     open: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }
@@ -131,16 +132,18 @@ impl Drop for Slow {
 
 impl Sink for Slow {
     async fn have(&mut self, _operation: &str) -> io::Result<u64> {
-        Ok(0)
+        Ok(self.written)
     }
 
-    async fn begin(&mut self, _artifact: &Artifact, _offset: u64) -> io::Result<()> {
+    async fn begin(&mut self, _artifact: &Artifact, offset: u64) -> io::Result<()> {
+        self.written = offset;
         tokio::task::yield_now().await;
         self.most.fetch_max(self.open.load(Ordering::SeqCst), Ordering::SeqCst);
         Ok(())
     }
 
-    async fn write(&mut self, _chunk: Bytes) -> io::Result<()> {
+    async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        self.written += chunk.len() as u64;
         tokio::time::sleep(Duration::from_millis(2)).await;
         Ok(())
     }
@@ -155,7 +158,11 @@ async fn limits_bound_what_is_under_way() {
     let limits = BatchLimits::default().with_max_downloads(3).with_max_open(5);
     let mut exports = client.exports(limits, move |_| {
         counted.fetch_add(1, Ordering::SeqCst);
-        std::future::ready(Ok(Slow { open: Arc::clone(&counted), most: Arc::clone(&most_seen) }))
+        std::future::ready(Ok(Slow {
+            written: 0,
+            open: Arc::clone(&counted),
+            most: Arc::clone(&most_seen),
+        }))
     });
     for key in 0..40 {
         exports.add(key, client.export(spec(key))).unwrap();

@@ -13,5 +13,6 @@ mod in_memory;
 mod pacing;
 mod proxied;
 mod simulated;
+mod stopping;
 mod tokens;
 mod transport;

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::thread::RuntimeThread;
 use self::tls::Tls;
-use crate::{Config, Origin, RecordedRequest, Service, StartedExport, Timestamp};
+use crate::{Config, Mistake, Origin, RecordedRequest, Service, StartedExport, Timestamp};
 
 /// A running server. It stops when it is dropped.
 ///
@@ -133,6 +133,12 @@ impl Server {
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.service().requests()
+    }
+
+    /// What the client has done wrong in the requests received so far. Test a client by asserting that it is empty.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        self.shared.service().mistakes()
     }
 
     /// The number of connections made to this origin so far, including those without a request.

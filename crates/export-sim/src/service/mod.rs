@@ -10,8 +10,10 @@ mod started_export;
 mod tokens;
 mod urls;
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, DATE, HOST, HeaderName};
+use http::header::{CONTENT_TYPE, DATE, HOST, HeaderName, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 
@@ -23,7 +25,7 @@ use crate::faults::{ConnectionFault, Fault, FaultContext, FaultPlan, FaultSelect
 use crate::random::{Random, hash};
 use crate::record::RequestLog;
 use crate::response::header_value;
-use crate::{Config, Origin, RecordedRequest, SimResponse, Timestamp};
+use crate::{Config, Mistake, Origin, RecordedRequest, SimResponse, Timestamp, mistakes};
 
 pub use self::route::Endpoint;
 pub(crate) use self::schema::ExportRequest;
@@ -151,6 +153,7 @@ impl Service {
             body_len: call.body.len() as u64,
             body: call.body,
             status: response.delivery.shows_head().then(|| response.status()),
+            retry_after: retry_after(response.headers()),
             operation,
             faults: plan.faults.iter().map(Fault::name).collect(),
         });
@@ -179,6 +182,12 @@ impl Service {
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.requests.to_vec()
+    }
+
+    /// What the client has done wrong in the requests received so far. Test a client by asserting that it is empty.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        mistakes::find(&self.requests.to_vec())
     }
 
     /// The exports started so far, in order. Exports whose file was deleted from the user's folder are left out.
@@ -296,6 +305,12 @@ fn version(headers: &HeaderMap) -> Option<Option<&str>> {
         (Some(version), None) => Some(Some(version.to_str().ok()?)),
         (Some(_), Some(_)) => None,
     }
+}
+
+/// The wait that a response asks for, in seconds.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// The media type of a body, without its parameters and in lower case.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
 use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue};
 use ureq::unversioned::transport::{NextTimeout, time};
 
 /// The current request: its time limit, and how far it has come.
@@ -29,7 +29,8 @@ struct AttemptState {
 pub(crate) struct Withheld {
     /// The path and the query, which has the signature of a signed URL.
     pub(crate) target: PathAndQuery,
-    pub(crate) authorization: Option<HeaderValue>,
+    /// The headers whose value is marked as sensitive, such as the one with the token.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl fmt::Debug for Withheld {

@@ -33,7 +33,7 @@ impl AttemptTransport {
     /// Completes the head in the output buffer, whose first line is `METHOD / HTTP/1.1`, with the
     /// target of the request and the token. Returns the new length of the output.
     fn complete_head(&mut self, amount: usize) -> Result<usize, Error> {
-        let Some(Withheld { target, authorization }) = self.attempt.take_withheld() else {
+        let Some(Withheld { target, headers }) = self.attempt.take_withheld() else {
             return Ok(amount);
         };
         let output = self.inner.buffers().output();
@@ -42,8 +42,9 @@ impl AttemptTransport {
         let line = written.windows(2).position(|pair| pair == b"\r\n").map_or(amount, |at| at + 2);
         let mut added = Zeroizing::new(target.as_str().as_bytes().to_vec());
         added.extend_from_slice(written.get(slash + 1..line).unwrap_or_default());
-        if let Some(token) = authorization {
-            added.extend_from_slice(&[b"authorization: ", token.as_bytes(), b"\r\n"].concat());
+        for (name, value) in headers {
+            let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat();
+            added.extend_from_slice(&line);
         }
         let length = slash + added.len() + (amount - line);
         if length > output.len() {

@@ -14,9 +14,8 @@ use std::time::{Duration, Instant};
 
 use export_core::{Failure, FailureKind};
 use export_host::{ProxyRules, TlsError};
-use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use rustls::ClientConfig;
 use ureq::{Agent, BodyReader};
 
@@ -83,13 +82,13 @@ impl Transport {
         }
         // ureq logs heads at its `trace` level. It gets neither the token nor the path and query of
         // the URL, which may be signed: the connection adds them.
-        let authorization = request.headers_mut().remove(AUTHORIZATION);
+        let headers = take_sensitive(request.headers_mut());
         let mut url = mem::take(request.uri_mut()).into_parts();
         let target = url.path_and_query.replace(PathAndQuery::from_static("/"));
         let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
         *request.uri_mut() = Uri::from_parts(url).expect("only the path was replaced");
         let host = request.uri().host().unwrap_or_default();
-        self.attempt.begin(until, host, Withheld { target, authorization });
+        self.attempt.begin(until, host, Withheld { target, headers });
         let answer = match *request.method() {
             // Without a body, so that ureq does not send `Content-Length: 0`.
             Method::GET | Method::HEAD => self.agent.run(request.map(|_| ())),
@@ -107,6 +106,14 @@ impl Transport {
         let agent = self.agent.clone();
         move || agent.shutdown()
     }
+}
+
+/// Removes the headers whose value is marked as sensitive.
+fn take_sensitive(headers: &mut HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let sensitive = headers.iter().filter(|(_, value)| value.is_sensitive());
+    let names: Vec<_> = sensitive.map(|(name, _)| name.clone()).collect();
+    let take = |name: HeaderName| headers.remove(&name).map(|value| (name, value));
+    names.into_iter().filter_map(take).collect()
 }
 
 fn agent(net: &NetConfig, attempt: &Arc<Attempt>) -> Agent {

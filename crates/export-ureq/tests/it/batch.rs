@@ -98,22 +98,25 @@ fn signed_downloads_ignore_the_download_rate() {
 
 /// A slow sink that counts concurrent downloads.
 struct Slow {
+    written: u64,
     open: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }
 
 impl Sink for Slow {
     fn have(&mut self, _operation: &str) -> io::Result<u64> {
-        Ok(0)
+        Ok(self.written)
     }
 
-    fn begin(&mut self, _artifact: &Artifact, _offset: u64) -> io::Result<()> {
+    fn begin(&mut self, _artifact: &Artifact, offset: u64) -> io::Result<()> {
+        self.written = offset;
         let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(open, Ordering::SeqCst);
         Ok(())
     }
 
-    fn write(&mut self, _chunk: &[u8]) -> io::Result<()> {
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.written += chunk.len() as u64;
         thread::sleep(Duration::from_millis(2));
         Ok(())
     }
@@ -132,7 +135,7 @@ fn limits_bound_what_is_under_way() {
     let (counted, most_seen) = (Arc::clone(&open), Arc::clone(&most));
     let limits = BatchLimits::default().with_max_downloads(3).with_max_open(5);
     let exports = client.exports(limits, move |_| {
-        Ok(Slow { open: Arc::clone(&counted), most: Arc::clone(&most_seen) })
+        Ok(Slow { written: 0, open: Arc::clone(&counted), most: Arc::clone(&most_seen) })
     });
     let mut exports = exports.with_threads(6);
     add_all(&mut exports, &client, 0..40);

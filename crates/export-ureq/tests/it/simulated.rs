@@ -96,6 +96,34 @@ impl CheckpointStore for Offsets {
     }
 }
 
+/// A store that does not remove.
+#[derive(Debug)]
+struct Keeping;
+
+impl CheckpointStore for Keeping {
+    fn load(&self, _key: &str) -> io::Result<Option<Checkpoint>> {
+        Ok(None)
+    }
+
+    fn store(&self, _key: &str, _checkpoint: &Checkpoint) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remove(&self, _key: &str) -> io::Result<()> {
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "no"))
+    }
+}
+
+#[test]
+fn checkpoint_that_cannot_be_removed_is_told() {
+    let server = simulated(unlimited());
+    let client = builder(&server).checkpoints(Arc::new(Keeping)).build().unwrap();
+    let error = client.export(spec()).with_key("nightly").bytes(1 << 20).unwrap_err();
+    let expected = "the checkpoint under \"nightly\": the export is complete, but its checkpoint was not \
+                    removed, and another run would download the file again: no";
+    assert_eq!(error.to_string(), expected);
+}
+
 #[test]
 fn large_download_stores_checkpoints() {
     const MIB: u64 = 1_048_576;

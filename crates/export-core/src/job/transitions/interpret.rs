@@ -13,12 +13,13 @@ use crate::artifact::{Artifact, Facts};
 use crate::dialect::{Head, OperationFacts, Reading};
 use crate::error::{AttemptError, Error};
 use crate::headers::{self, ContentCoding, ContentRange, RetryAfter};
-use crate::job::ExportJob;
 use crate::job::event::{self, Event, EventUrl};
 use crate::job::exchange::{BodyPlan, BodyUse, DownloadStart, ReceivedHead, SentRequest};
 use crate::job::schedule::Why;
 use crate::job::state::{Fetching, Hop, Operation, Polling, State};
-use crate::origins::Purpose;
+use crate::job::transitions::files::numbered;
+use crate::job::{ExportJob, operation_purpose};
+use crate::origins::{Access, Purpose};
 use crate::phase::Phase;
 use crate::sunset::{Sunset, SunsetNotice};
 use crate::time::Timestamp;
@@ -42,17 +43,20 @@ impl ExportJob {
         self.in_flight = false;
         let status = head.status();
         match (sent.phase, reading) {
-            (Phase::Submit, Reading::Accepted { operation }) => {
-                self.accept(now, sent, &operation, retry_after);
+            (Phase::Submit, Reading::Accepted { operation, facts }) => {
+                self.accept(now, sent, &operation, &facts, retry_after);
             }
             (Phase::Poll, Reading::Pending(facts)) => self.stay_pending(now, &facts, retry_after),
             (Phase::Poll, Reading::CompletedWithoutUrl(facts)) => {
                 self.await_url(now, status, &facts, retry_after);
             }
-            (Phase::Poll, Reading::ReadyAt { resource, facts }) => {
+            (Phase::Submit | Phase::Poll, Reading::ReadyAt { resource, facts }) => {
                 self.begin_fetching(now, sent, &resource, &facts, retry_after);
             }
-            (Phase::Poll, Reading::Failed(reason, facts)) => {
+            (Phase::Submit | Phase::Poll, Reading::ReadyFiles { files, facts }) => {
+                self.begin_files(now, sent, status, files, &facts, retry_after);
+            }
+            (Phase::Submit | Phase::Poll, Reading::Failed(reason, facts)) => {
                 self.end(Err(Error::ExportFailed {
                     status: printable(facts.status.as_deref()).unwrap_or_else(|| "failed".into()),
                     reason: Box::new(reason),
@@ -79,11 +83,13 @@ impl ExportJob {
         now: Timestamp,
         sent: &SentRequest,
         operation: &str,
+        facts: &OperationFacts<'_>,
         retry_after: Option<Duration>,
     ) {
         let State::Submitting(submitting) = &self.state else { return };
         let submits = submitting.sends;
-        match self.config.origins().judge(Some(&sent.uri), operation, Purpose::Api) {
+        let purpose = operation_purpose(&*self.dialect);
+        match self.config.origins().judge(Some(&sent.uri), operation, purpose) {
             Err(reason) => self.end_with_untrusted_url(Phase::Poll, operation, reason),
             Ok(target) => {
                 let operation = EventUrl(target.uri().clone());
@@ -91,7 +97,10 @@ impl ExportJob {
                 let operation = Operation::new(target, submits, Some(now));
                 self.state = State::Polling(Polling { operation, via: None });
                 self.schedule.reset_failures();
-                self.wait_for_poll(now, retry_after);
+                if *facts != OperationFacts::default() {
+                    self.learn(now, facts);
+                }
+                self.wait_for_poll(now, retry_after.or_else(|| facts.retry_after()));
             }
         }
     }
@@ -107,7 +116,7 @@ impl ExportJob {
         if let Some(operation) = self.state.operation_mut() {
             operation.without_url_since = None;
         }
-        self.wait_for_poll(now, retry_after);
+        self.wait_for_poll(now, retry_after.or_else(|| facts.retry_after()));
     }
 
     /// Polls again for a completed operation without a URL. The service may need a moment to store
@@ -130,36 +139,7 @@ impl ExportJob {
                 "the operation is completed, but has no result URL",
             );
         }
-        self.wait_for_poll(now, retry_after);
-    }
-
-    fn begin_fetching(
-        &mut self,
-        now: Timestamp,
-        sent: &SentRequest,
-        resource: &str,
-        facts: &OperationFacts<'_>,
-        retry_after: Option<Duration>,
-    ) {
-        let judged = self.config.origins().judge(Some(&sent.uri), resource, Purpose::Artifact);
-        let target = match judged {
-            Ok(target) => target,
-            Err(reason) => return self.end_with_untrusted_url(Phase::Fetch, resource, reason),
-        };
-        self.learn(now, facts);
-        self.schedule.reset_failures();
-        let interval = self.poll_interval(now);
-        self.replace_state(|state| match state {
-            State::Polling(Polling { mut operation, .. }) => {
-                operation.without_url_since = None;
-                operation.retry_after = retry_after.or(operation.retry_after);
-                operation.next_poll = now + operation.retry_after.unwrap_or_default().max(interval);
-                State::Fetching(Fetching { operation, resource: Box::new(target), via: None })
-            }
-            other => other,
-        });
-        self.schedule.set(now, Duration::ZERO, Why::Pace);
-        self.bump_revision();
+        self.wait_for_poll(now, retry_after.or_else(|| facts.retry_after()));
     }
 
     /// Starts the download of a 200 or 206, once it is known which bytes of which version of the
@@ -225,19 +205,37 @@ impl ExportJob {
             self.on_too_large(length);
             return BodyPlan::Collect(BodyUse::Discard);
         }
+        let follows = Arc::clone(&self.dialect).follows(head);
+        let Ok(refused) = self.note_follower(sent, status, follows) else {
+            return BodyPlan::Collect(BodyUse::Discard);
+        };
+        let Some(operation) = self.state.operation_mut() else {
+            return BodyPlan::Collect(BodyUse::Discard);
+        };
+        let (index, is_last) = (operation.index(), !operation.has_more());
+        let listed = operation.files.as_ref().and_then(|files| files.current());
+        let listed_name = listed.and_then(|file| file.name.clone());
+        let listed_type = listed.and_then(|file| file.media_type.clone());
+        let download = operation.download_mut();
         let named = headers.get(CONTENT_DISPOSITION).and_then(headers::file_name);
         let named = named.map(|name| sent.mask(&name).into_owned());
         download.file_name = named.or_else(|| download.file_name.take());
         let media_type = head.media_type().map(String::from);
-        download.media_type = media_type.or_else(|| download.media_type.take());
+        download.media_type = media_type.or(listed_type).or_else(|| download.media_type.take());
+        let own_name = || {
+            let name = download.file_name.clone().unwrap_or_else(|| self.dialect.file_name());
+            numbered(name, index)
+        };
         let facts = Facts {
             length,
             media_type: download.media_type.clone(),
-            file_name: download.file_name.clone().unwrap_or_else(|| self.dialect.file_name()),
+            file_name: listed_name.unwrap_or_else(own_name),
             etag: download.etag.clone(),
             operation: url_text(operation.target.uri()),
             about: operation.facts.clone(),
             submits: operation.submits,
+            index,
+            is_last,
             sunset: None,
         };
         let sunset = self.sunset_notice(now);
@@ -245,7 +243,7 @@ impl ExportJob {
         self.bump_revision();
         self.in_flight = true;
         self.events.push(Event::Downloading { at: now, offset, length });
-        BodyPlan::Stream(DownloadStart { status, offset, end, artifact })
+        BodyPlan::Stream(DownloadStart { status, offset, end, artifact, refused })
     }
 
     /// Follows a 3xx. Transports must not follow redirects: each hop is checked like the first
@@ -262,8 +260,17 @@ impl ExportJob {
         let Some(location) = head.text(LOCATION.as_str()).filter(|_| is_redirect) else {
             return self.end_with_protocol_error(status, "redirect without a usable Location");
         };
-        let purpose = if sent.phase == Phase::Fetch { Purpose::Artifact } else { Purpose::Api };
+        let purpose = match sent.phase {
+            Phase::Fetch => Purpose::Artifact,
+            Phase::Poll => operation_purpose(&*self.dialect),
+            Phase::Submit | Phase::Cancel => Purpose::Api,
+        };
         let judged = self.config.origins().judge(Some(&sent.uri), location, purpose);
+        let at_most = match sent.phase {
+            Phase::Fetch => self.file_access(),
+            Phase::Submit | Phase::Poll | Phase::Cancel => Access::Trusted,
+        };
+        let judged = judged.map(|target| target.with_at_most(at_most));
         let hops = self.config.limits().max_redirects;
         let (via, target) = match (&mut self.state, judged) {
             // A login page: the service itself does not redirect its API to another origin.
@@ -272,10 +279,15 @@ impl ExportJob {
             }
             (_, Err(reason)) => return self.end_with_untrusted_url(sent.phase, location, reason),
             (
-                State::Polling(Polling { via, .. }) | State::Fetching(Fetching { via, .. }),
+                State::Polling(Polling { via, .. })
+                | State::Cancelling(Polling { via, .. })
+                | State::Fetching(Fetching { via, .. }),
                 Ok(to),
             ) => (via, to),
-            (State::Submitting(_) | State::Done(_), Ok(_)) => {
+            (
+                State::Submitting(_) | State::Inline(_) | State::Complete(_) | State::Done(_),
+                Ok(_),
+            ) => {
                 return self.end_with_protocol_error(status, "a submit must not be redirected");
             }
         };
@@ -304,6 +316,8 @@ impl ExportJob {
         let (phase, status) = (sent.phase, received.head.status());
         let reason = self.read_error(sent, &received.head, body);
         let origin = reason.origin();
+        let is_not_ready =
+            status.is_client_error() && self.dialect.is_not_ready(phase, status, &reason);
         let is_service = received.retry_after.is_some() || origin == ErrorOrigin::Service;
         let error = AttemptError::Response(status, Box::new(reason));
         match (phase, status.as_u16()) {
@@ -316,6 +330,10 @@ impl ExportJob {
             (Phase::Submit, 404 | 410) if self.is_switched_off(now) => {
                 self.end_with_switched_off(now, status);
             }
+            (Phase::Poll, _) if is_not_ready => {
+                self.stay_pending(now, &OperationFacts::default(), received.retry_after);
+            }
+            (Phase::Fetch, _) if is_not_ready => self.back_off(now, error, received.retry_after),
             (Phase::Poll, 404) if self.is_within_grace(now) => {
                 self.wait_for_poll(now, received.retry_after);
             }
@@ -323,7 +341,7 @@ impl ExportJob {
             (Phase::Poll, 400 | 409 | 422) if self.is_accepted() => {
                 self.back_off(now, error, received.retry_after);
             }
-            (Phase::Poll, _) if origin == ErrorOrigin::Gateway => {
+            (Phase::Poll | Phase::Cancel, _) if origin == ErrorOrigin::Gateway => {
                 self.back_off(now, error, received.retry_after);
             }
             (Phase::Fetch, 401 | 403 | 404 | 410) => {
@@ -355,6 +373,7 @@ impl ExportJob {
         let retry_after = RetryAfter::of(now, head.headers());
         let request_id = event::short_copy(head.headers().get("x-request-id"), |id| sent.mask(id));
         let wait = retry_after.wait();
+        self.compare_clocks(now, head);
         self.events.push(Event::Response { at: now, phase, status, retry_after: wait, request_id });
         if retry_after == RetryAfter::Malformed {
             let what = "a Retry-After that is neither seconds nor a date";
@@ -373,14 +392,26 @@ impl ExportJob {
         (status, wait)
     }
 
+    /// Compares the driver's clock with that of the service.
+    fn compare_clocks(&mut self, now: Timestamp, head: &Head<'_>) {
+        let Some(date) = headers::date(head.headers()) else { return };
+        if let Some((elapsed, service_elapsed)) = self.clock.observe(now, date) {
+            self.events.push(Event::ClockDiffers { at: now, elapsed, service_elapsed });
+        }
+    }
+
     /// Updates the facts of the operation, and reports a new status.
     pub(super) fn learn(&mut self, now: Timestamp, news: &OperationFacts<'_>) {
         let Some(operation) = self.state.operation_mut() else { return };
         operation.is_known = true;
+        let percent = operation.facts.percent;
         if operation.facts.update(news) {
             if let Some(status) = operation.facts.status.as_deref().map(String::from) {
                 self.events.push(Event::Status { at: now, status });
             }
+        }
+        if let Some(percent) = operation.facts.percent.filter(|news| Some(*news) != percent) {
+            self.events.push(Event::Progress { at: now, percent });
         }
     }
 

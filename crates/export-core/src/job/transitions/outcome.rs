@@ -80,7 +80,7 @@ impl ExportJob {
         let error = AttemptError::Response(status, Box::new(page));
         match self.phase() {
             Phase::Submit => self.end_gateway_submit(error),
-            Phase::Poll | Phase::Fetch => self.back_off(now, error, retry_after),
+            Phase::Poll | Phase::Fetch | Phase::Cancel => self.back_off(now, error, retry_after),
         }
     }
 

@@ -12,11 +12,12 @@ use crate::artifact::Artifact;
 use crate::dialect::{Contradiction, Head, Reading};
 use crate::error::{AttemptError, Error};
 use crate::failure::{Failure, FailureKind, TokenResponseError};
-use crate::job::ExportJob;
 use crate::job::event::Event;
 use crate::job::exchange::{BodyPlan, BodyUse, DownloadEnd, ReceivedHead, SentRequest};
 use crate::job::schedule::Why;
-use crate::job::state::State;
+use crate::job::state::{Operation, Polling, State};
+use crate::job::{ExportJob, misuse};
+use crate::origins::Access;
 use crate::phase::Phase;
 use crate::time::Timestamp;
 use crate::token::Token;
@@ -26,6 +27,10 @@ impl ExportJob {
     pub(in crate::job) fn on_step(&mut self, now: Timestamp) {
         if matches!(self.state, State::Done(_)) {
             return;
+        }
+        if misuse::counts_seconds(now) {
+            let what = format!("its clock shows {now}: a timestamp counts milliseconds");
+            return self.stop(Failure::new(FailureKind::Driver).with_detail(what));
         }
         if self.schedule.budget.is_none() {
             self.schedule.begin(now, self.config.limits());
@@ -54,7 +59,8 @@ impl ExportJob {
         match &self.state {
             State::Submitting(_) => self.retry_unconfirmed(now, lost_response(), None),
             State::Fetching(fetching)
-                if fetching.operation.download().highest <= self.highest_before =>
+                if fetching.operation.download().highest
+                    <= fetching.operation.download().highest_before =>
             {
                 if fetching.operation.download().attempts >= self.config.limits().max_downloads {
                     let error = self.gave_up(lost_response());
@@ -63,14 +69,56 @@ impl ExportJob {
                 self.back_off_uncounted(now, Duration::ZERO, None);
             }
             // A poll has its interval.
-            State::Fetching(_) | State::Polling(_) | State::Done(_) => {}
+            State::Cancelling(_) => self.back_off(now, lost_response(), None),
+            State::Fetching(_)
+            | State::Polling(_)
+            | State::Inline(_)
+            | State::Complete(_)
+            | State::Done(_) => {}
         }
+    }
+
+    /// The driver is handed a request. If that happens again and again without its being sent, the
+    /// driver has to wait in between, and the job ends at its deadline, or after the time that one
+    /// request may take.
+    pub(in crate::job) fn on_look(&mut self, now: Timestamp) {
+        self.looks = self.looks.saturating_add(1);
+        let Some(waits) = self.looks.checked_sub(misuse::FREE_LOOKS) else { return };
+        let waited = misuse::LOOK_AGAIN * u32::from(waits);
+        let is_late = self.schedule.budget.is_some_and(|budget| now >= budget.deadline);
+        if !is_late || waited < self.config.limits().request_timeout {
+            self.schedule.set(now, misuse::LOOK_AGAIN, Why::BackOff);
+        } else {
+            let failure = Failure::new(FailureKind::Unanswered)
+                .with_detail("the request was not sent in time, perhaps because no token came");
+            let error = self.gave_up(AttemptError::Failure(failure));
+            self.end(Err(error));
+        }
+    }
+
+    /// The caller cancels the export.
+    pub(in crate::job) fn on_cancel(&mut self) {
+        let can_cancel = self.dialect.can_cancel();
+        let is_open = |operation: &Operation| {
+            operation.is_pollable && operation.target.access() == Access::Trusted
+        };
+        if !(can_cancel && self.state.operation().is_some_and(is_open)) {
+            return self.end(Err(Error::Cancelled));
+        }
+        self.in_flight = false;
+        self.move_operation(|operation| State::Cancelling(Polling { operation, via: None }));
+        // A wait that the service has asked for is kept.
+        if self.schedule.back_offs == 0 {
+            self.schedule.not_before = Timestamp::EPOCH;
+        }
+        self.bump_revision();
     }
 
     /// A request is about to be sent. Records what must survive a crash during the request.
     /// `offset` is where a download continues.
     pub(in crate::job) fn on_started(&mut self, now: Timestamp, offset: u64) {
         self.in_flight = true;
+        self.looks = 0;
         match &mut self.state {
             State::Submitting(submitting) => {
                 submitting.sends = submitting.sends.saturating_add(1);
@@ -90,9 +138,9 @@ impl ExportJob {
                     download.highest = download.highest.min(offset);
                 }
                 download.attempts = download.attempts.saturating_add(1);
-                self.highest_before = download.highest;
+                download.highest_before = download.highest;
             }
-            State::Done(_) => {}
+            State::Cancelling(_) | State::Inline(_) | State::Complete(_) | State::Done(_) => {}
         }
     }
 
@@ -149,7 +197,7 @@ impl ExportJob {
             self.refusal = None;
         }
         match (sent.phase, status.as_u16()) {
-            (_, 401) if first_refusal && self.target_is_trusted() => {
+            (_, 401) if first_refusal && self.access() == Access::Trusted => {
                 self.refused = Some(sent.token.as_ref().map(Token::id));
                 self.uncount_send();
                 self.wait(now, Duration::ZERO, retry_after, Why::BackOff);
@@ -173,11 +221,14 @@ impl ExportJob {
                         return self.collect_body(now, BodyUse::Reply, head, retry_after);
                     }
                     (Phase::Poll, Reading::ReadyHere) => {
-                        return self.start_download(now, head, sent);
+                        if self.begin_here(now, sent, retry_after) {
+                            return self.start_download(now, head, sent);
+                        }
                     }
                     (_, reading) => self.apply_reading(now, head, sent, reading, retry_after),
                 }
             }
+            (Phase::Cancel, 200..=299 | 404 | 410) => self.end(Err(Error::Cancelled)),
             (Phase::Fetch, 200 | 206) => return self.start_download(now, head, sent),
             (Phase::Fetch, 202) => {
                 let reason =
@@ -283,8 +334,9 @@ impl ExportJob {
 
     /// The sink has synced the bytes up to `offset`.
     pub(in crate::job) fn on_synced(&mut self, offset: u64) {
-        if let Some(operation) = self.state.operation_mut() {
-            operation.download_mut().durable = offset;
+        let download = self.state.operation_mut().and_then(|operation| operation.download.as_mut());
+        if let Some(download) = download {
+            download.durable = offset.min(download.reached);
             self.bump_revision();
         }
     }
@@ -317,6 +369,9 @@ impl ExportJob {
             }
             None => {}
         }
+        if let Some(what) = end.refused {
+            return self.end_with_protocol_error(end.status, what);
+        }
         if end.is_too_long {
             return self.end_with_protocol_error(end.status, "the body is longer than announced");
         }
@@ -328,7 +383,7 @@ impl ExportJob {
                 .with_detail("the connection ended before all announced bytes were received");
             return self.retry_download(now, progressed, AttemptError::Failure(cut));
         }
-        self.end(Ok(artifact.with_length(end.position)));
+        self.on_artifact_complete(now, artifact.with_length(end.position));
     }
 
     /// The artifact is longer than is allowed.

@@ -11,8 +11,7 @@ use crate::job::ExportJob;
 use crate::job::event::Event;
 use crate::job::exchange::DownloadEnd;
 use crate::job::schedule::{Why, interval};
-use crate::job::state::{Download, Fetching, Polling, State};
-use crate::origins::Access;
+use crate::job::state::{Download, Polling, State};
 use crate::phase::Phase;
 use crate::time::Timestamp;
 
@@ -143,13 +142,13 @@ impl ExportJob {
         let back_off = back_off.max(left).max(least);
         let mut retry_after = retry_after;
         match &mut self.state {
-            State::Polling(polling) => {
+            State::Polling(polling) | State::Cancelling(polling) => {
                 polling.via = None;
                 let asked = polling.operation.retry_after.unwrap_or_default();
                 retry_after = retry_after.max(Some(asked.min(left)).filter(|left| !left.is_zero()));
             }
             State::Fetching(fetching) => fetching.via = None,
-            State::Submitting(_) | State::Done(_) => {}
+            State::Submitting(_) | State::Inline(_) | State::Complete(_) | State::Done(_) => {}
         }
         self.wait(now, back_off, retry_after, Why::BackOff);
     }
@@ -177,8 +176,9 @@ impl ExportJob {
     pub(super) fn discard_download(&mut self) {
         if let Some(operation) = self.state.operation_mut() {
             let download = operation.download_mut();
-            let Download { highest, attempts, idle, repolled, .. } = *download;
-            *download = Download { highest, attempts, idle, repolled, ..Download::NONE };
+            let Download { highest, highest_before, attempts, idle, repolled, .. } = *download;
+            *download =
+                Download { highest, highest_before, attempts, idle, repolled, ..Download::NONE };
         }
     }
 
@@ -220,15 +220,10 @@ impl ExportJob {
     ) {
         let grace = self.config.limits().grace_period;
         match self.state.operation_mut() {
-            Some(operation) if !operation.download().repolled => {
+            Some(operation) if operation.is_pollable && !operation.download().repolled => {
                 operation.download_mut().repolled = true;
                 let next_poll = operation.next_poll;
-                self.replace_state(|state| match state {
-                    State::Fetching(Fetching { operation, .. }) => {
-                        State::Polling(Polling { operation, via: None })
-                    }
-                    other => other,
-                });
+                self.move_operation(|operation| State::Polling(Polling { operation, via: None }));
                 // The export is completed, and its deadline may have passed: allow one more poll.
                 if let Some(budget) = &mut self.schedule.budget {
                     let one_more = budget.deadline.max(next_poll.max(now) + grace);
@@ -301,6 +296,7 @@ impl ExportJob {
     /// Waits for other requests of the client. The revision does not change: a resumed job asks its
     /// own client's pacer.
     pub(in crate::job) fn on_postponed(&mut self, now: Timestamp, until: Timestamp) {
+        self.looks = 0;
         let wait = until.since(now);
         if let (State::Submitting(_), Some(budget)) = (&self.state, &mut self.schedule.budget) {
             budget.deadline = budget.deadline + wait;
@@ -326,7 +322,7 @@ impl ExportJob {
     pub(super) fn wait_limit(&self, now: Timestamp) -> Timestamp {
         match (&self.state, self.schedule.budget) {
             (_, None) => now + self.config.limits().job_timeout,
-            (State::Fetching(_), Some(budget)) => {
+            (State::Fetching(_) | State::Inline(_) | State::Complete(_), Some(budget)) => {
                 (now + self.config.limits().job_timeout).min(budget.end)
             }
             (_, Some(budget)) => budget.deadline,
@@ -349,10 +345,5 @@ impl ExportJob {
     pub(super) fn is_within_grace(&self, now: Timestamp) -> bool {
         let accepted = self.state.operation().and_then(|operation| operation.accepted);
         accepted.is_some_and(|accepted| now.since(accepted) < self.config.limits().grace_period)
-    }
-
-    /// Whether the next request goes to an origin that may have the token.
-    pub(super) fn target_is_trusted(&self) -> bool {
-        self.state.target().is_none_or(|target| target.access() == Access::Trusted)
     }
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::dialect::Head;
 
 /// What a body is if it is not a JSON object.
-pub(super) enum NotJson {
+pub(crate) enum NotJson {
     /// It begins with `<`: a page.
     Page,
     /// It is broken; the text says how.
@@ -13,7 +13,7 @@ pub(super) enum NotJson {
 }
 
 /// Parses a JSON object. Plain text that is something else is a page.
-pub(super) fn parse_object<'a, T: Deserialize<'a>>(
+pub(crate) fn parse_object<'a, T: Deserialize<'a>>(
     head: &Head<'_>,
     body: &'a [u8],
 ) -> Result<T, NotJson> {
@@ -34,7 +34,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, NotJson> {
 }
 
 /// Whether the response has a media type that is not JSON.
-pub(super) fn is_other_than_json(head: &Head<'_>) -> bool {
+pub(crate) fn is_other_than_json(head: &Head<'_>) -> bool {
     head.media_type().is_some_and(|media| {
         let suffix = media.len().checked_sub("+json".len()).and_then(|at| media.get(at..));
         !media.eq_ignore_ascii_case("application/json")
@@ -44,7 +44,7 @@ pub(super) fn is_other_than_json(head: &Head<'_>) -> bool {
 
 /// Whether the body need not be read to know that it is not JSON. Plain text may be: some proxies
 /// and servers send JSON as such.
-pub(super) fn cannot_be_json(head: &Head<'_>) -> bool {
+pub(crate) fn cannot_be_json(head: &Head<'_>) -> bool {
     is_other_than_json(head) && !is_plain_text(head)
 }
 
@@ -53,6 +53,6 @@ fn is_plain_text(head: &Head<'_>) -> bool {
 }
 
 /// The body without a byte order mark and without white space at either end.
-pub(super) fn without_bom(body: &[u8]) -> &[u8] {
+pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii()
 }
