@@ -130,6 +130,18 @@ pub(crate) fn has_attribute(path: &Path, attributes: StatxAttributes) -> bool {
     found.is_ok_and(|found| found.stx_attributes.intersects(attributes))
 }
 
+/// Whether a file is a mount point, as one that is mounted into a container is. Only Linux tells.
+#[must_use]
+pub fn is_mount_point(path: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    return has_attribute(path, StatxAttributes::MOUNT_ROOT);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// The result of an attempt to lock a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lock {

@@ -59,7 +59,7 @@ pub use export_error::ExportError;
 pub use fallback::Fallback;
 pub use file_name::{name_room, numbered, shortened_name};
 pub use file_target::{FileTarget, several_files};
-pub use folder_checks::{FolderChecks, sync_folder};
+pub use folder_checks::{FolderChecks, is_mount_point, sync_folder};
 pub use hooks::{Hooks, JobObserver};
 pub use host_port::host_and_port;
 pub use if_exists::IfExists;

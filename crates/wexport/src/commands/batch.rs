@@ -1,6 +1,6 @@
 //! `wexport batch`.
 
-use std::path::{self, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
 use export_hyper::{Config, Timestamp};
@@ -42,7 +42,11 @@ async fn run_batch(
     let options = RunOptions {
         keep_going: args.keep_going,
         max_in_flight: args.max_in_flight.map(Into::into),
-        results: args.results.as_ref().map(absolute).transpose()?,
+        results: args.results.as_deref().map(absolute).transpose()?,
+        list: (args.list != "-").then(|| {
+            let list = Path::new(&args.list);
+            absolute(list).unwrap_or_else(|_| list.into())
+        }),
     };
     let read = |add: AddExport<'_>| read(&mut list, args, at, &config, reporter, add);
     let plan = Plan::Batch { read: Box::new(read), source: args.list.clone(), options };
@@ -105,7 +109,7 @@ fn request(export: ListedExport, form: DryRun) -> Result<String, Problem> {
 }
 
 /// Makes a path absolute: a process that resumes a batch may have another working directory.
-fn absolute(path: &PathBuf) -> Result<PathBuf, Problem> {
+fn absolute(path: &Path) -> Result<PathBuf, Problem> {
     let absolute = path::absolute(path)
         .map_err(|error| Problem::local(format!("--results {}", path.display()), &error))?;
     // It is stored as text.

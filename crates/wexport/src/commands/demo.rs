@@ -71,7 +71,8 @@ async fn export_all(url: &str, version: ApiVersion, folder: &Path) -> Result<(),
             at: clock::now(),
             receipt: true,
         };
-        let request = ExportRequest { job: Box::new(job), subject, warnings: Vec::new() };
+        let request =
+            ExportRequest { job: Box::new(job), subject, warnings: Vec::new(), body_file: None };
         let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
         let outcome = engine::run(plan, settings.clone(), &Arc::new(Reporter::silent())).await?;
         match (outcome.end, outcome.problem) {

@@ -14,17 +14,16 @@ mod results_path;
 mod runner;
 mod systemic;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use self::context::RunContext;
 use self::prepare::{check_destinations, restore_names};
-use self::results_path::ResultsPath;
+use self::results_path::protect_results;
 pub(crate) use self::runner::RunOutcome;
 use self::runner::Runner;
 use crate::clock;
 use crate::event::Event;
-use crate::output::Outputs;
+use crate::output::{Outputs, Protected};
 use crate::problem::Problem;
 use crate::request::ListedExport;
 use crate::settings::{LoadedCredentials, Settings};
@@ -65,6 +64,7 @@ pub(crate) async fn run(
     let state = || state.as_deref().map(StateDir::open).transpose();
     let store: Arc<dyn RunStore> = match plan {
         Plan::Single(export) => {
+            outputs.protect_body(export.request.body_file.as_deref());
             let row = NewRow::from(*export);
             if let Some(file) = outputs.check(1, &row.destination, &row.subject).await? {
                 // Nothing is stored: a nightly job would leave a folder each night.
@@ -82,17 +82,14 @@ pub(crate) async fn run(
             let state = state()?.ok_or_else(|| {
                 Problem::usage("--no-state cannot be used with `batch`, which stores its exports")
             })?;
-            let list = (source != "-").then(|| Path::new(&source));
-            let results = options.results.as_deref();
-            let results =
-                results.map(|path| ResultsPath::new(path, list, &settings)).transpose()?;
-            if let Some(results) = &results {
-                results.reserve(outputs.names());
-            }
             let mut draft = state.begin_batch(began)?;
-            read(&mut |export| draft.add(export.into()))?;
+            read(&mut |export| {
+                outputs.protect_body(export.request.body_file.as_deref());
+                draft.add(export.into())
+            })?;
             draft.flush()?;
-            check_destinations(&draft, &outputs, results.as_ref()).await?;
+            protect_files(&options, &outputs, &settings)?;
+            check_destinations(&draft, &outputs).await?;
             Arc::new(draft.commit(&description(Some(source), options))?)
         }
     };
@@ -115,12 +112,23 @@ pub(crate) async fn resume(
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
     let outputs = outputs(&settings, reporter);
-    if let Some(path) = &store.description()?.options.results {
-        ResultsPath::new(path, None, &settings)?.reserve(outputs.names());
-    }
-    restore_names(&*store, outputs.names())?;
+    protect_files(&store.description()?.options, &outputs, &settings)?;
+    restore_names(&*store, &outputs)?;
     let context = RunContext::new(store, settings, loaded, outputs, reporter)?;
     Runner::new(context, true)?.run().await
+}
+
+/// Protects the list and the results of a batch.
+fn protect_files(
+    options: &RunOptions,
+    outputs: &Outputs,
+    settings: &Settings,
+) -> Result<(), Problem> {
+    if let Some(list) = &options.list {
+        outputs.names().protect(list, &Protected::Input("the list".into()));
+    }
+    let results = options.results.as_deref();
+    results.map_or(Ok(()), |path| protect_results(path, outputs.names(), settings))
 }
 
 impl From<ListedExport> for NewRow {

@@ -2,8 +2,7 @@
 
 use futures_util::stream::{self, StreamExt};
 
-use super::results_path::ResultsPath;
-use crate::output::{Destination, Outputs, ReservedNames};
+use crate::output::Outputs;
 use crate::problem::{Exit, Problem};
 use crate::state::{BatchDraft, Row, RowEnd, RowStatus, RunStore};
 
@@ -22,14 +21,10 @@ const MAX_SHOWN: usize = 50;
 pub(super) async fn check_destinations(
     draft: &BatchDraft,
     outputs: &Outputs,
-    results: Option<&ResultsPath>,
 ) -> Result<(), Problem> {
     let checked = stream::iter(draft.rows()).map(|row| async move {
         let row = row?;
-        let checked = match check_results(results, &row.destination) {
-            Ok(()) => outputs.check(row.number, &row.destination, &row.subject).await,
-            Err(problem) => Err(problem),
-        };
+        let checked = outputs.check(row.number, &row.destination, &row.subject).await;
         Ok::<_, Problem>((row, checked))
     });
     let mut checked = checked.buffered(MAX_CONCURRENT);
@@ -50,15 +45,13 @@ pub(super) async fn check_destinations(
     if refused.is_empty() { Ok(()) } else { Err(merge(&refused, count)) }
 }
 
-fn check_results(results: Option<&ResultsPath>, destination: &Destination) -> Result<(), Problem> {
-    match (results, destination.fixed_path()) {
-        (Some(results), Some(path)) => results.check_file(&path, destination.receipt),
-        _ => Ok(()),
-    }
-}
-
 /// Reserves the names that the exports of a resumed run have.
-pub(super) fn restore_names(store: &dyn RunStore, names: &ReservedNames) -> Result<(), Problem> {
+///
+/// # Errors
+///
+/// Fails if one of them would replace a file that this run reads.
+pub(super) fn restore_names(store: &dyn RunStore, outputs: &Outputs) -> Result<(), Problem> {
+    let names = outputs.names().clone().with_receipts(true);
     for reserved in store.reserved_names() {
         let (number, name) = reserved?;
         names.for_export(number).reserve(name);
@@ -86,8 +79,9 @@ pub(super) fn restore_names(store: &dyn RunStore, names: &ReservedNames) -> Resu
         let is_open = number(open.peek()) < number(waiting.peek());
         let Some(row) = (if is_open { open.next() } else { waiting.next() }) else { return Ok(()) };
         let row = row?;
+        outputs.check_protected(&row.destination, &row.subject)?;
         if let Some(path) = row.destination.fixed_path() {
-            names.for_export(row.number).reserve_path(&path);
+            names.for_export(row.number).with_receipts(row.destination.receipt).reserve_path(&path);
         }
     }
 }

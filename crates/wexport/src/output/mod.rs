@@ -9,6 +9,7 @@ mod checks;
 mod destination;
 mod failure;
 mod file;
+mod real_path;
 mod reserved_names;
 mod sink;
 mod stdout;
@@ -16,6 +17,7 @@ mod stdout;
 mod store;
 mod template;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use export_host::{name_room, shortened_name};
@@ -25,7 +27,8 @@ use self::destination::Target;
 pub(crate) use self::destination::{Destination, display_path};
 pub(crate) use self::failure::OpenFailure;
 use self::file::FileOutput;
-pub(crate) use self::reserved_names::ReservedNames;
+pub(crate) use self::real_path::real_path;
+pub(crate) use self::reserved_names::{Protected, ReservedNames};
 pub(crate) use self::sink::OutputSink;
 use self::stdout::StdoutSink;
 #[cfg(feature = "store")]
@@ -35,6 +38,7 @@ pub(crate) use self::store::{PendingUpload, Upload, UploadDir, UploadEnd};
 use self::template::Known;
 pub(crate) use self::template::PLACEHOLDERS;
 use crate::problem::Problem;
+use crate::receipt;
 #[cfg(feature = "store")]
 use crate::receipt::Origin;
 use crate::settings::Settings;
@@ -52,10 +56,14 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    #[cfg_attr(not(feature = "store"), expect(unused_variables, reason = "only stores use them"))]
+    /// The outputs of a run, which replace no file that it reads.
     pub(crate) fn new(settings: &Arc<Settings>) -> Self {
+        let names = ReservedNames::default();
+        for (what, path) in settings.input_files() {
+            names.protect(path, &Protected::Input(what));
+        }
         Self {
-            names: ReservedNames::default(),
+            names,
             checks: FileChecks::default(),
             #[cfg(feature = "store")]
             stores: Arc::new(Stores::new(Arc::clone(settings))),
@@ -81,6 +89,41 @@ impl Outputs {
         Self { checks: self.checks.with_warnings(warn), ..self }
     }
 
+    /// Protects the file that a request body was read from.
+    pub(crate) fn protect_body(&self, file: Option<&Path>) {
+        if let Some(path) = file {
+            self.names.protect(path, &Protected::Input("the file of --body".into()));
+        }
+    }
+
+    /// Fails if the file of an export or its receipt would replace a file that the run reads, or
+    /// its results.
+    pub(crate) fn check_protected(
+        &self,
+        destination: &Destination,
+        subject: &Subject,
+    ) -> Result<(), Problem> {
+        let path = match destination.target()? {
+            Target::File(path) => Some(path),
+            Target::Template(template) => {
+                template.known_path(&Known { subject, at: destination.at })
+            }
+            _ => None,
+        };
+        let Some(path) = path else { return Ok(()) };
+        if let Some(protected) = self.names.protected(&path) {
+            return Err(refused(&protected, &path, "the file"));
+        }
+        // The receipt is beside the file that a link leads to.
+        let receipt = receipt::path_of(&path.canonicalize().unwrap_or(path));
+        match self.names.protected(&receipt) {
+            Some(protected) if destination.receipt => {
+                Err(refused(&protected, &receipt, "the receipt"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks a destination before anything is sent, and reserves its name if it is known. Returns
     /// the file that exists and is to be kept, if there is one.
     pub(crate) async fn check(
@@ -89,6 +132,7 @@ impl Outputs {
         destination: &Destination,
         subject: &Subject,
     ) -> Result<Option<String>, Problem> {
+        self.check_protected(destination, subject)?;
         let if_exists = destination.if_exists;
         match destination.target()? {
             Target::Stdout => self.stdout.check().await.map(|()| None),
@@ -97,7 +141,7 @@ impl Outputs {
             Target::File(path) => {
                 let kept = file::check_existing(&path, if_exists)?;
                 if kept.is_none() {
-                    let path = self.names.for_export(export).reserve_path(&path);
+                    let path = self.names_for(export, destination).reserve_path(&path);
                     self.checks.check_file(&path, destination)?;
                 }
                 Ok(kept)
@@ -131,7 +175,7 @@ impl Outputs {
         subject: &Subject,
         #[cfg(feature = "store")] upload: impl FnOnce() -> std::io::Result<(UploadDir, Origin)>,
     ) -> Result<OutputSink, OpenFailure> {
-        let (names, if_exists) = (self.names.for_export(export), destination.if_exists);
+        let (names, if_exists) = (self.names_for(export, destination), destination.if_exists);
         let checks = self.checks.clone();
         let sink = match destination.target()? {
             Target::Stdout => return Ok(OutputSink::Stdout(self.stdout.clone())),
@@ -172,6 +216,10 @@ impl Outputs {
         Ok(OutputSink::File(Box::new(sink)))
     }
 
+    fn names_for(&self, export: u64, destination: &Destination) -> ReservedNames {
+        self.names.for_export(export).with_receipts(destination.receipt)
+    }
+
     /// Resumes an upload that another process left.
     #[cfg(feature = "store")]
     pub(crate) async fn resume_upload(
@@ -193,5 +241,20 @@ impl Outputs {
         dir: &UploadDir,
     ) -> Result<(), Problem> {
         store::abort_upload(dir, destination, &self.stores).await
+    }
+}
+
+/// The problem of a file that an export would replace.
+fn refused(protected: &Protected, path: &Path, of_export: &str) -> Problem {
+    let path = display_path(path);
+    match protected {
+        Protected::Results => {
+            Problem::usage(format!("--results {path} is {of_export} of this export"))
+                .advise("name another file with --results")
+        }
+        Protected::Input(what) => {
+            Problem::usage(format!("-o: {of_export} of this export, {path}, is {what}"))
+                .advise("name another file with -o")
+        }
     }
 }

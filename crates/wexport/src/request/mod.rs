@@ -11,6 +11,7 @@ mod output_format;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 use export_core::ExportJob;
 use export_hyper::{Config, ExportError, ExportSpec, SpecError};
@@ -35,6 +36,8 @@ pub(crate) struct ExportRequest {
     pub(crate) subject: Subject,
     /// What the user should know of the request, although it is valid.
     pub(crate) warnings: Vec<String>,
+    /// The file that the body was read from.
+    pub(crate) body_file: Option<PathBuf>,
 }
 
 impl ExportRequest {
@@ -78,7 +81,9 @@ impl ExportRequest {
         let job = ExportJob::new(spec, config).map_err(|error| explain_flags(&error))?;
         let (kind, id) = (command.kind().into(), command.id().into());
         let subject = Subject { kind, id, format, scope };
-        Ok(Self { job: Box::new(job), subject, warnings })
+        let body_file = request.body.as_ref().and_then(|body| body.strip_prefix('@'));
+        let body_file = body_file.map(PathBuf::from);
+        Ok(Self { job: Box::new(job), subject, warnings, body_file })
     }
 
     /// A request for the file of an operation that was started elsewhere, by its id or URL.
@@ -94,7 +99,7 @@ impl ExportRequest {
         let path = operation.split(['?', '#']).next().unwrap_or_default();
         let id = path.rsplit('/').next().unwrap_or_default();
         let subject = Subject { kind: "operation".into(), id: id.into(), ..Subject::default() };
-        Ok(Self { job: Box::new(job), subject, warnings: Vec::new() })
+        Ok(Self { job: Box::new(job), subject, warnings: Vec::new(), body_file: None })
     }
 
     /// Fails if the endpoint has an announced end, for `--deny-deprecated`.

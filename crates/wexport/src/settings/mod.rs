@@ -8,7 +8,7 @@ mod secret;
 mod setting;
 mod sources;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use export_hyper::{ApiVersion, Limits, Pacer, ProxySettings, Rates, Region, Resubmit};
@@ -18,6 +18,7 @@ pub(crate) use self::credentials::{CredentialPlan, CredentialSource, LoadedCrede
 #[cfg(feature = "store")]
 pub(crate) use self::secret::trimmed_variable;
 pub(crate) use self::setting::Sourced;
+use self::setting::ValueSource;
 use self::sources::Sources;
 pub(crate) use self::sources::{Environment, expand_home};
 use crate::args::{CountArg, DurationArg, RateArg, ResubmitArg, Session, SizeArg};
@@ -196,6 +197,28 @@ impl Settings {
             }
             None => Ok(()),
         }
+    }
+
+    /// The files that the settings name, with what they are and what named them.
+    pub(crate) fn input_files(&self) -> Vec<(String, &Path)> {
+        let Sourced { value, source } = &self.config_file;
+        let config = match source {
+            ValueSource::Default => "the config file".into(),
+            _ => format!("the config file ({source})"),
+        };
+        let secret = &self.credentials.secret;
+        let path = match &secret.value {
+            CredentialSource::TokenFile(path) | CredentialSource::ClientSecretFile(path) => {
+                Some(path)
+            }
+            _ => None,
+        };
+        let secret = path.map(|path| (format!("the file of a secret ({})", secret.source), path));
+        let bundles = self.ca_bundles.value.iter();
+        let source = &self.ca_bundles.source;
+        let bundles = bundles.map(|path| (format!("a CA bundle ({source})"), path));
+        let files = value.iter().map(|path| (config.clone(), path)).chain(secret).chain(bundles);
+        files.map(|(what, path)| (what, path.as_path())).collect()
     }
 
     /// The pacer to start with: with the rates that are set, or else with those that an earlier run

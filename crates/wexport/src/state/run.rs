@@ -142,6 +142,9 @@ pub(crate) struct RunOptions {
     /// The file that gets a line for each export that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) results: Option<PathBuf>,
+    /// The list, which no export replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) list: Option<PathBuf>,
 }
 
 impl RunOptions {

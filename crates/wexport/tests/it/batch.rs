@@ -170,7 +170,8 @@ fn results_replace_no_file_of_the_user() {
     let world = World::new();
     let list = "kind,id,format,output,receipt\n\
         document,d1,pdf,x.pdf,yes\n\
-        document,d2,pdf,new/../y.pdf,\n";
+        document,d2,pdf,new/../y.pdf,\n\
+        document,d3,pdf,new/{id}.{format},yes\n";
     for (name, text) in
         [("list.csv", list), ("config.toml", ""), ("secret", "a-secret"), ("old.jsonl", "old")]
     {
@@ -197,6 +198,8 @@ fn results_replace_no_file_of_the_user() {
         ("X.pdf", "line 2: --results "),
         ("x.pdf.receipt.json", "is the receipt of this export"),
         ("y.pdf", "line 3: --results "),
+        ("new/d3.pdf", "line 4: --results "),
+        ("new/d3.pdf.receipt.json", "is the receipt of this export"),
     ];
     if cfg!(unix) {
         cases.extend([
@@ -237,6 +240,104 @@ fn file_that_the_service_names_does_not_replace_results() {
     world.done(&["batch", "list.csv", "-o", "{id}.{ext}", "--results", "d1.pdf", "-q"]);
     assert!(world.read("d1.pdf").starts_with(b"{"));
     assert!(world.read("d1 (2).pdf").starts_with(b"%PDF-"));
+
+    let results = "d1.pdf.receipt.json";
+    let line = ["batch", "list.csv", "-o", "{name}.{ext}", "--results", results, "--receipt", "-q"];
+    let world = World::with(quick().with_file_name("d1"));
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+    world.done(&line);
+    assert_eq!(world.read(results).iter().filter(|byte| **byte == b'\n').count(), 1);
+    world.done(&["verify", "d1 (2).pdf"]);
+}
+
+#[test]
+fn exports_replace_no_file_that_the_run_reads() {
+    let world = World::new();
+    let files = [
+        ("list.csv", "kind,id,format,output,body\ndocument,d1,,out.pdf,@body.json\n"),
+        ("config.toml", ""),
+        ("secret", "a-secret"),
+        ("body.json", r#"{"format": "pdf"}"#),
+        ("one.csv", "kind,id,format\nspreadsheet,d1,csv\n"),
+    ];
+    for (name, text) in files {
+        world.write(name, text);
+    }
+    world.write("c.pem", test_servers::Authority::new("a CA").pem());
+    let work = world.work();
+    std::fs::hard_link(work.join("secret"), work.join("hard")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("config.toml", work.join("link")).unwrap();
+    let setup = ["--config", "config.toml", "--client-secret-file", "secret", "--ca-bundle"];
+    let setup = [&setup[..], &["c.pem", "-q"]].concat();
+    let document: &[&str] = &["document", "d1", "-f", "pdf", "-o"];
+    let body: &[&str] = &["document", "d1", "--body", "@body.json", "-o"];
+    let batch: &[&str] = &["batch", "one.csv", "-o"];
+    let mut cases = vec![
+        (document, "config.toml", "the config file (--config)"),
+        (document, "./secret", "the file of a secret (--client-secret-file)"),
+        (document, "c.pem", "a CA bundle (--ca-bundle)"),
+        (document, "{id}/../{kind}/../secret", "the file of a secret"),
+        (body, "body.json", "the file of --body"),
+        (batch, "one.csv", "the list"),
+        (batch, "SECRET", "the file of a secret"),
+        (&["fetch", "op1", "-o"], "secret", "the file of a secret"),
+        (&["batch", "list.csv", "--results"], "body.json", "is the file of --body"),
+    ];
+    if cfg!(unix) {
+        cases.extend([(document, "link", "the config file"), (document, "hard", "of a secret")]);
+    }
+    for (command, file, message) in cases {
+        for more in [&[][..], &["--if-exists", "rename"]] {
+            let ran = world.run(&[command, &[file], &setup, more].concat());
+            assert_eq!(ran.code, Some(2), "{file}: {}", ran.err);
+            assert!(ran.err.contains(message) && ran.err.contains("name another"), "{}", ran.err);
+        }
+    }
+    // The receipt of a file counts as well.
+    std::fs::rename(work.join("config.toml"), work.join("a.pdf.receipt.json")).unwrap();
+    for output in ["a.pdf", "a.{format}"] {
+        let receipt = ["--receipt", "--config", "a.pdf.receipt.json"];
+        let ran = world.run(&[document, &[output], &receipt].concat());
+        assert_eq!(ran.code, Some(2), "{output}: {}", ran.err);
+        assert!(
+            ran.err.contains("-o: the receipt of this export, a.pdf.receipt.json"),
+            "{}",
+            ran.err
+        );
+    }
+    assert!(world.requests().is_empty());
+    assert_eq!(world.done(&["jobs", "list"]).out, "");
+    for (name, text) in files.into_iter().filter(|(name, _)| *name != "config.toml") {
+        assert_eq!(world.read(name), text.as_bytes(), "{name}");
+    }
+}
+
+#[test]
+fn file_that_the_service_names_does_not_replace_what_is_read() {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+    let config = quick().with_file_name("list");
+    let world = World::with(config.with_scenario(Scenario::default().with_rule(broken)));
+    let list = "kind,id,format\ndocument,d1,pdf\n";
+    world.write("list.pdf", list);
+    let ran = world.run(&["batch", "list.pdf", "--retries", "0", "-q"]);
+    assert_ne!(ran.code, Some(0), "{}", ran.err);
+    world.done(&["jobs", "resume", "--failed"]);
+    assert_eq!(world.names(""), ["list (2).pdf", "list.pdf"]);
+    assert_eq!(world.read("list.pdf"), list.as_bytes());
+}
+
+#[test]
+fn resumed_jobs_replace_no_file_that_is_read_today() {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+    let world = world_with(broken);
+    world.run(&["document", "d1", "-f", "pdf", "-o", "a.pdf", "--retries", "0"]);
+    world.write("a.pdf", "a-secret");
+    let sent = world.requests().len();
+    let ran = world.run(&["jobs", "resume", "--failed", "--client-secret-file", "a.pdf"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("is the file of a secret (--client-secret-file)"), "{}", ran.err);
+    assert_eq!((world.requests().len(), world.read("a.pdf")), (sent, b"a-secret".to_vec()));
 }
 
 #[test]

@@ -295,4 +295,37 @@ mod on_unix {
         assert_eq!(code, Some(7), "{err}");
         assert_eq!(world.requests().len(), sent);
     }
+
+    /// The same folder and the same file, each mounted twice.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_is_mounted_twice_is_one_file() {
+        if !Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|it| it.success()) {
+            return println!("skipped, since `unshare -rm` does not work here");
+        }
+        let world = World::new();
+        for folder in ["host", "one", "two"] {
+            fs::create_dir(world.work().join(folder)).unwrap();
+        }
+        for file in ["f", "a.pdf", "b.pdf"] {
+            fs::write(world.work().join(file), "").unwrap();
+        }
+        let outputs = ["one/x.pdf", "two/x.pdf", "a.pdf", "b.pdf"];
+        let rows = outputs.map(|output| format!("document,d1,pdf,{output}\n")).concat();
+        world.write("list.csv", format!("kind,id,format,output\n{rows}"));
+        let mounts = "mount --bind host one; mount --bind host two; mount --bind f a.pdf; \
+                      mount --bind f b.pdf;";
+        let script = format!("unshare -rm sh -ec '{mounts} exec \"$@\"' sh \"$@\"");
+        let mut shell = Command::new("sh");
+        let command = world.command(&["batch", "list.csv", "-q"]);
+        shell.args(["-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
+        shell.current_dir(world.work());
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let Ran { code, err, .. } = world.ran(shell.output().unwrap());
+        assert_eq!(code, Some(0), "{err}");
+        assert_eq!(world.names("host"), ["x (2).pdf", "x.pdf"]);
+        let written =
+            ["f", "b (2).pdf", "host/x.pdf", "host/x (2).pdf"].map(|name| world.read(name));
+        assert!(written.iter().all(|file| file.starts_with(b"%PDF-")));
+    }
 }
