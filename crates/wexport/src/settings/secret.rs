@@ -58,19 +58,24 @@ impl fmt::Display for SecretError {
 }
 
 /// The longest secret that is read, in **bytes**.
-const MAX_LENGTH: u64 = 65_536;
+pub(super) const MAX_LENGTH: u64 = 65_536;
 
 /// Reads a secret, without surrounding whitespace.
 pub(super) fn read(source: impl Read) -> Result<Zeroizing<String>, SecretError> {
     let mut bytes = Zeroizing::new(Vec::new());
     source.take(MAX_LENGTH + 1).read_to_end(&mut bytes).map_err(SecretError::Read)?;
+    parse(&bytes)
+}
+
+/// The secret in these bytes, without surrounding whitespace.
+pub(super) fn parse(bytes: &[u8]) -> Result<Zeroizing<String>, SecretError> {
     if bytes.len() as u64 > MAX_LENGTH {
         return Err(SecretError::TooLong);
     }
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(SecretError::Utf16);
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::NotUtf8)?;
+    let text = std::str::from_utf8(bytes).map_err(|_| SecretError::NotUtf8)?;
     trimmed(text)
 }
 

@@ -1,5 +1,7 @@
 //! Missing, contradictory, invalid and slow credentials.
 
+#[cfg(target_os = "linux")]
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use export_sim::{Endpoint, Fault, Nth, Rule, Scenario};
@@ -147,9 +149,45 @@ fn credential_command_that_hangs_is_killed() {
         assert!(ran.err.contains("timed out after 300ms"), "{}", ran.err);
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
-    // A background process that outlives the command is not waited for.
-    let ran = run_with_command(&world, r#""echo a-token; sleep 5 >/dev/null 2>&1 &""#, &[]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
+}
+
+/// In a session without a terminal: on one, a command stays in the group that can ask there.
+#[cfg(target_os = "linux")]
+#[test]
+fn credential_command_is_killed_with_all_it_has_started() {
+    let world = World::new();
+    let command = "flock lock sh -c 'touch locked; sleep 600' 2>/dev/null; true";
+    world.write("wexport.toml", format!("credential_command = \"{command}\"\n"));
+    let flags = ["--config", "wexport.toml", "--request-timeout", "1s"];
+    let run = world.command(&[&PDF[..], &flags].concat());
+    let mut session = Command::new("setsid");
+    session.arg("--wait").arg(run.get_program()).args(run.get_args()).current_dir(world.work());
+    session.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    session.env_remove("WORKIVA_CLIENT_SECRET");
+    let ran = world.ran(session.output().unwrap());
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    assert!(world.names("").contains(&"locked".into()));
+    // The lock is held until all of its processes have ended.
+    let mut lock = Command::new("flock");
+    lock.args(["-w", "20"]).arg(world.work().join("lock")).arg("true");
+    assert!(lock.status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn credential_command_may_leave_a_background_process() {
+    let world = World::new();
+    let began = Instant::now();
+    for command in [
+        r#""echo a-token; sleep 30 >/dev/null 2>&1 &""#,
+        r#""sleep 30 2>/dev/null & echo a-token""#,
+        r#"["sh", "-c", "sleep 30 2>/dev/null & echo a-token"]"#,
+        r#""sleep 30 2>/dev/null & sleep 0.1; printf a-; sleep 0.1; echo token""#,
+    ] {
+        let ran = run_with_command(&world, command, &[]);
+        assert_eq!(ran.code, Some(0), "{command}: {}", ran.err);
+    }
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
 }
 
 #[test]
