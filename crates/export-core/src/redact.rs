@@ -2,12 +2,16 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
 
 use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
 
 use crate::api_error::{MAX_TEXT, printable};
+use crate::token::Secret;
 
 /// Prints a URL without the values of its query, which may be signatures or tokens, and without a
 /// user name.
@@ -86,10 +90,49 @@ pub(crate) fn mask<'t, 's>(
     masked
 }
 
+/// What encoders of URLs and of forms leave as it is.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const FORM: &AsciiSet = &COMPONENT.add(b'~').remove(b'*');
+const SCRIPT: &AsciiSet =
+    &COMPONENT.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
+
+/// A secret in the forms in which URLs and forms may have it; none if it is the same in all.
+pub(crate) fn url_forms(secret: &str) -> Vec<Secret> {
+    let mut forms: Vec<Secret> = Vec::new();
+    for set in [COMPONENT, FORM, SCRIPT] {
+        let escaped = Zeroizing::new(utf8_percent_encode(secret, set).to_string());
+        let plus = Zeroizing::new(escaped.replace("%20", "+"));
+        for form in [&escaped, &plus] {
+            for form in [Secret::new(form.as_str()), Secret::new(lower_hex(form))] {
+                let is_known = |known: &Secret| known.expose() == form.expose();
+                if form.expose() != secret && !forms.iter().any(is_known) {
+                    forms.push(form);
+                }
+            }
+        }
+    }
+    forms
+}
+
+/// The same text with `%2b` instead of `%2B`.
+fn lower_hex(escaped: &str) -> String {
+    let mut digits = 0;
+    let lower = |c: char| match (c, digits) {
+        ('%', _) => {
+            digits = 2;
+            c
+        }
+        (_, 0) => c,
+        _ => {
+            digits -= 1;
+            c.to_ascii_lowercase()
+        }
+    };
+    escaped.chars().map(lower).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
-
     use super::*;
 
     #[test]
@@ -119,6 +162,30 @@ mod tests {
         assert_eq!(mask(&cut, secrets), format!("{}***", "x".repeat(MAX_TEXT - 8)));
         let other = format!("{}s3c", "x".repeat(MAX_TEXT - 3));
         assert_eq!(mask(&other, secrets), other);
+    }
+
+    #[test]
+    fn secrets_have_the_forms_of_urls() {
+        let forms = url_forms("a+B *~'ü");
+        let forms: Vec<&str> = forms.iter().map(Secret::expose).collect();
+        assert_eq!(
+            forms,
+            [
+                "a%2BB%20%2A~%27%C3%BC",
+                "a%2bB%20%2a~%27%c3%bc",
+                "a%2BB+%2A~%27%C3%BC",
+                "a%2bB+%2a~%27%c3%bc",
+                "a%2BB%20*%7E%27%C3%BC",
+                "a%2bB%20*%7e%27%c3%bc",
+                "a%2BB+*%7E%27%C3%BC",
+                "a%2bB+*%7e%27%c3%bc",
+                "a%2BB%20*~'%C3%BC",
+                "a%2bB%20*~'%c3%bc",
+                "a%2BB+*~'%C3%BC",
+                "a%2bB+*~'%c3%bc",
+            ]
+        );
+        assert_eq!(url_forms("aB-1.2_3").len(), 0);
     }
 
     #[test]

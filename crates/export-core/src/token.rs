@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::redact::mask;
+use crate::redact::{mask, url_forms};
 
 pub use crate::token_source::{Ticket, TokenInfo, TokenSource, TokenStep};
 
@@ -88,7 +88,8 @@ impl Token {
     }
 
     /// Replaces the token, and the secret of the client that requested it, in a text of the service:
-    /// an error may repeat what was sent. Secrets of less than 4 bytes are not replaced.
+    /// an error may repeat what was sent, also as it is encoded in a URL or for HTTP Basic
+    /// authentication. Secrets of less than 4 bytes are not replaced.
     ///
     /// ```
     /// use export_core::token::Token;
@@ -99,7 +100,9 @@ impl Token {
     /// ```
     #[must_use]
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        mask(text, iter::once(self.expose()).chain(self.secrets.iter().map(Secret::expose)))
+        let forms = url_forms(self.expose());
+        let secrets = forms.iter().chain(&*self.secrets).map(Secret::expose);
+        mask(text, iter::once(self.expose()).chain(secrets))
     }
 }
 

@@ -5,11 +5,15 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::iter;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::errors;
 use super::lenient::{Number, Text};
@@ -19,6 +23,7 @@ use crate::config::Config;
 use crate::dialect::Head;
 use crate::headers::{ContentCoding, content_coding};
 use crate::json::{NotJson, cannot_be_json, parse_object};
+use crate::redact::url_forms;
 use crate::token::Secret;
 use crate::token_source::{TokenEndpoint, TokenReading, TokenSource};
 
@@ -26,24 +31,34 @@ impl TokenSource {
     /// A source that requests tokens with OAuth 2.0 client credentials (RFC 6749, 4.4).
     #[must_use]
     pub fn client_credentials(id: &str, secret: &str, config: &Config) -> Self {
-        let client =
-            ClientCredentials { config: config.clone(), id: id.into(), secrets: secrets(secret) };
+        let client = ClientCredentials {
+            config: config.clone(),
+            id: id.into(),
+            secrets: secrets(id, secret),
+        };
         Self::with_endpoint(Box::new(client), *config.limits())
     }
 }
 
-fn secrets(secret: &str) -> Arc<[Secret; 3]> {
+/// The secret as it is and in the forms in which a server may repeat it: of a URL, of a form, and of
+/// HTTP Basic authentication with the ID, to which some proxies turn the form.
+fn secrets(id: &str, secret: &str) -> Arc<[Secret]> {
     let escaped = escaped(secret);
-    let with_plus = escaped.replace("%20", "+");
-    Arc::new([Secret::new(secret), Secret::new(escaped), Secret::new(with_plus)])
+    let pairs = [format!("{id}:{secret}"), format!("{}:{escaped}", self::escaped(id))];
+    // Without padding, each is found with padding too.
+    let basic = pairs.into_iter().map(Zeroizing::new).flat_map(|pair| {
+        [STANDARD_NO_PAD.encode(pair.as_bytes()), URL_SAFE_NO_PAD.encode(pair.as_bytes())]
+    });
+    let forms = basic.map(Secret::new).chain(url_forms(secret));
+    iter::once(Secret::new(secret)).chain(forms).collect()
 }
 
 #[derive(Debug)]
 struct ClientCredentials {
     config: Config,
     id: String,
-    /// The secret of the client, as it is and in the two ways in which a form may have it.
-    secrets: Arc<[Secret; 3]>,
+    /// The secret of the client, first as it is.
+    secrets: Arc<[Secret]>,
 }
 
 impl TokenEndpoint for ClientCredentials {
@@ -52,7 +67,7 @@ impl TokenEndpoint for ClientCredentials {
         let mut request = Request::new(form(&[
             ("grant_type", Some("client_credentials")),
             ("client_id", Some(&self.id)),
-            ("client_secret", Some(self.secrets[0].expose())),
+            ("client_secret", self.secrets.first().map(Secret::expose)),
             ("scope", scope),
         ]));
         let route = Endpoint::Token.in_version(self.config.api_version());
@@ -68,7 +83,7 @@ impl TokenEndpoint for ClientCredentials {
     }
 
     fn secrets(&self) -> Arc<[Secret]> {
-        Arc::clone(&self.secrets) as Arc<[Secret]>
+        Arc::clone(&self.secrets)
     }
 
     fn read<'b>(&self, head: &Head<'_>, body: &'b [u8]) -> TokenReading<'b> {
@@ -201,7 +216,7 @@ mod tests {
         let config = Config::new("http://127.0.0.1:1").unwrap();
         let scope = Some("file:read graph:read");
         let client =
-            ClientCredentials { config, id: "id".into(), secrets: secrets("a&b=c d+ü%\0") };
+            ClientCredentials { config, id: "id".into(), secrets: secrets("id", "a&b=c d+ü%\0") };
         let request = client.request(scope);
         assert_eq!(
             core::str::from_utf8(request.body()).unwrap(),

@@ -170,3 +170,31 @@ fn repeated_secrets_are_masked() {
         }
     }
 }
+
+/// A proxy may have turned the secret into another form.
+#[test]
+fn encoded_secrets_are_masked() {
+    let secret = "s+cret key";
+    for echoed in [
+        "s+cret key",
+        "s%2Bcret%20key",
+        "s%2bcret+key",
+        "Basic YW4taWQ6cytjcmV0IGtleQ==",
+        "YW4taWQ6cytjcmV0IGtleQ",
+        "Basic YW4taWQ6cyUyQmNyZXQlMjBrZXk=",
+    ] {
+        let body = format!(r#"{{"error":"invalid_client","error_description":"no {echoed}"}}"#);
+        let (status, body) = (StatusCode::UNAUTHORIZED, BodyKind::Text(body));
+        let fault = Fault::Status { status, retry_after: None, body };
+        let scenario = Scenario::default().with_rule(Rule::new(Endpoint::Token, fault));
+        let world = World::with(quick().with_scenario(scenario));
+        let line = ["document", "d1", "-f", "pdf", "-o", "a.pdf"];
+        let ran = world.run_with(&[("WORKIVA_CLIENT_SECRET", secret)], &line);
+        assert_eq!(ran.code, Some(4), "{}", ran.err);
+        assert!(ran.err.contains("no ***") || ran.err.contains("no Basic ***"), "{}", ran.err);
+        let shown = echoed.trim_start_matches("Basic ").trim_end_matches('=');
+        let mut places = all_files(&world.home());
+        places.extend([("out".into(), ran.out.into()), ("err".into(), ran.err.into())]);
+        assert!(places.iter().all(|(_, bytes)| !contains(bytes, shown)), "{echoed}");
+    }
+}
