@@ -89,15 +89,18 @@ const MAX_WARNINGS: u64 = 20;
 /// Prints the problem of a batch that does not have all of its files.
 pub(super) fn finish(outcome: Result<Option<RunOutcome>, Problem>, reporter: &Reporter) -> Exit {
     let problem = match outcome {
-        Ok(None | Some(RunOutcome { problem: None, .. })) => return Exit::Done,
-        Ok(Some(RunOutcome { problem: Some(problem), .. })) => problem,
+        Ok(None) => None,
+        Ok(Some(RunOutcome { problem, .. })) => problem,
         Err(problem) => {
             reporter.failed(&problem);
-            problem
+            Some(problem)
         }
     };
-    print_problem(&problem);
-    problem.exit
+    let exit = problem.map_or(Exit::Done, |problem| {
+        print_problem(&problem);
+        problem.exit
+    });
+    reporter.exit_code(exit)
 }
 
 /// The request of a row, under its line.
@@ -110,6 +113,10 @@ fn request(export: ListedExport, form: DryRun) -> Result<String, Problem> {
 
 /// Makes a path absolute: a process that resumes a batch may have another working directory.
 fn absolute(path: &Path) -> Result<PathBuf, Problem> {
+    if path == Path::new("-") {
+        return Err(Problem::usage("invalid value '-' for '--results': expected a file")
+            .advise("name a file; --json prints the events of each export to standard output"));
+    }
     let absolute = path::absolute(path)
         .map_err(|error| Problem::local(format!("--results {}", path.display()), &error))?;
     // It is stored as text.

@@ -7,18 +7,24 @@ use crate::args::{DoctorArgs, ShowArgs};
 use crate::clock;
 use crate::doctor::{self, CheckResult, Observer, SettingValue};
 use crate::event::{CheckStatus, Event, Record};
-use crate::problem::Exit;
+use crate::problem::{Exit, Problem};
 use crate::text::json;
-use crate::ui::print;
+use crate::ui::{print, print_problem};
 
 /// Runs all checks. The exit code is that of the first failure.
 pub(super) async fn run(args: DoctorArgs) -> Exit {
-    let mut printer = Printer { show: args.session.show, section: None };
+    let mut printer = Printer { show: args.session.show, section: None, failure: None };
     let exit = doctor::run(&args.session, &environment, &mut printer).await;
     if printer.show.json {
         printer.print_event(Event::Diagnosis { exit_code: exit.code() });
     }
-    exit
+    match printer.failure {
+        Some(problem) => {
+            print_problem(&problem);
+            if exit == Exit::Done { problem.exit } else { exit }
+        }
+        None => exit,
+    }
 }
 
 /// Prints each result at once, since some checks take seconds.
@@ -26,6 +32,8 @@ struct Printer {
     show: ShowArgs,
     /// The section that was printed last.
     section: Option<Section>,
+    /// Why the output is not complete.
+    failure: Option<Problem>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,14 +82,19 @@ impl Printer {
             Section::Settings => "Settings, and where each was set:\n",
             Section::Checks => "\nChecks:\n",
         };
-        // A failure to print does not change the exit code.
-        let _ = print(&format!("{title}{text}"));
+        self.print(&format!("{title}{text}"));
     }
 
-    fn print_event(&self, event: Event) {
+    fn print_event(&mut self, event: Event) {
         let record = Record::new(clock::now(), None, event);
         if let Ok(line) = json(&record) {
-            let _ = print(&(line + "\n"));
+            self.print(&(line + "\n"));
+        }
+    }
+
+    fn print(&mut self, text: &str) {
+        if let (Err(problem), None) = (print(text), &self.failure) {
+            self.failure = Some(problem);
         }
     }
 }

@@ -25,6 +25,11 @@ impl SingleCommand {
 
     /// Prints the path of the file to standard output, or the problem to standard error.
     pub(super) fn finish(self, outcome: Result<Option<RunOutcome>, Problem>) -> Exit {
+        let exit = self.print_outcome(outcome);
+        self.reporter.exit_code(exit)
+    }
+
+    fn print_outcome(&self, outcome: Result<Option<RunOutcome>, Problem>) -> Exit {
         let problem = match outcome {
             Ok(None) => return Exit::Done,
             Ok(Some(RunOutcome { problem: Some(problem), .. })) => problem,

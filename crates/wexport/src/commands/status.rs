@@ -19,18 +19,25 @@ use crate::ui::{Reporter, print, print_problem};
 pub(super) async fn run(args: StatusArgs) -> Exit {
     let show = args.session.show;
     let reporter = Arc::new(Reporter::of_single(show, false));
-    match status(&args, &reporter).await {
+    let printed = match status(&args, &reporter).await {
         Ok(event) => {
             let printed = if show.json { Ok(()) } else { print(&text(&event)) };
             reporter.event(event);
-            printed.map_or_else(|problem| problem.exit, |()| Exit::Done)
+            printed
         }
         Err(problem) => {
             reporter.failed(&problem);
+            Err(problem)
+        }
+    };
+    let exit = printed.map_or_else(
+        |problem| {
             print_problem(&problem);
             problem.exit
-        }
-    }
+        },
+        |()| Exit::Done,
+    );
+    reporter.exit_code(exit)
 }
 
 async fn status(args: &StatusArgs, reporter: &Arc<Reporter>) -> Result<Event, Problem> {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::problem::Problem;
 use crate::state::{RowResult, RunStore};
@@ -14,6 +14,8 @@ use crate::text::json;
 pub(super) struct Results {
     path: PathBuf,
     file: Mutex<File>,
+    /// Why a line is missing.
+    failure: OnceLock<Problem>,
 }
 
 impl Results {
@@ -31,16 +33,24 @@ impl Results {
         }
         lines.flush().map_err(fail)?;
         drop(lines);
-        Ok(Self { path: path.into(), file: Mutex::new(file) })
+        Ok(Self { path: path.into(), file: Mutex::new(file), failure: OnceLock::new() })
     }
 
-    /// Appends a line.
-    pub(super) fn append(&self, result: &RowResult) -> io::Result<()> {
+    /// Appends a line. A reader that has gone away, of a pipe, is not a failure.
+    pub(super) fn append(&self, result: &RowResult) {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = file.write_all(&line(result));
-        written.map_err(|error| {
-            io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
-        })
+        match file.write_all(&line(result)) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let what = format!("the results in {} are incomplete", self.path.display());
+                self.failure.get_or_init(|| Problem::local(what, &error));
+            }
+            _ => {}
+        }
+    }
+
+    /// Why the results are incomplete, if they are.
+    pub(super) fn failure(&self) -> Option<Problem> {
+        self.failure.get().cloned()
     }
 }
 

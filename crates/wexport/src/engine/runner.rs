@@ -13,6 +13,7 @@ use tokio::time::{Instant, interval};
 use super::close::Closed;
 use super::context::RunContext;
 use super::recording_sink::RecordingSink;
+use super::results::Results;
 use crate::clock;
 use crate::event::{BatchStart, EndCounts, Event};
 use crate::explain::explain;
@@ -361,8 +362,16 @@ impl Runner {
         if store.is_batch() {
             let totals = store.totals()?;
             let incomplete = totals.failed > 0 || totals.open > 0 || totals.waiting > 0;
-            let complete = if incomplete { Exit::SomeFailed } else { Exit::Done };
+            let results = self.context.results.as_ref().and_then(Results::failure);
+            let complete = match &results {
+                _ if incomplete => Exit::SomeFailed,
+                Some(problem) => problem.exit,
+                None => Exit::Done,
+            };
             let exit = signal.or(self.halted).unwrap_or(complete);
+            if let (Some(problem), true) = (&results, incomplete) {
+                reporter.warn(problem.message.clone());
+            }
             let text = format!("{} of {} done", totals.done + totals.skipped, totals.all());
             let recorded = self.record_end(exit, text);
             if let Some(problem) = self.unrecorded {
@@ -370,7 +379,12 @@ impl Runner {
             }
             recorded?;
             let resume = self.context.resume_command().unwrap_or_default();
-            let problem = incomplete_batch(exit, store.id().unwrap_or_default(), &resume);
+            let problem = match results {
+                Some(problem) if !incomplete => {
+                    Some(problem.advise(format!("to write them again: {resume}")))
+                }
+                _ => incomplete_batch(exit, store.id().unwrap_or_default(), &resume),
+            };
             return Ok(RunOutcome { end: None, problem });
         }
         let (end, mut problem) = (self.last.0.clone(), self.last.1.clone());

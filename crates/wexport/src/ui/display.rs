@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::event::Record;
+use crate::problem::Problem;
 use crate::text::json;
 
 /// A way of showing events. It must not block for long: the run waits for it.
@@ -15,22 +16,59 @@ pub(crate) trait Display: Send {
     fn progress_interval(&self) -> Duration {
         Duration::from_secs(1)
     }
+
+    /// Why what programs read of it is not complete.
+    fn failure(&self) -> Option<&Problem> {
+        None
+    }
 }
 
 /// One JSON object a line.
+#[derive(Default)]
 pub(super) struct Json {
     pub(super) to_stderr: bool,
+    /// Why the output is not complete.
+    failure: Option<Problem>,
+}
+
+impl Json {
+    pub(super) fn new(to_stderr: bool) -> Self {
+        Self { to_stderr, failure: None }
+    }
 }
 
 impl Display for Json {
     fn show(&mut self, record: &Record) {
         let Ok(mut line) = json(record) else { return };
         line.push('\n');
-        // A reader that has gone away does not stop the run.
-        let _ = match self.to_stderr {
-            false => io::stdout().write_all(line.as_bytes()),
-            true => io::stderr().write_all(line.as_bytes()),
+        let written = match self.to_stderr {
+            false => write_to_stdout(&line),
+            true => written_to("error", io::stderr().write_all(line.as_bytes())),
         };
+        // The first one says why. The run goes on: its files are of use without the events.
+        if let (Err(problem), None) = (written, &self.failure) {
+            self.failure = Some(problem);
+        }
+    }
+
+    fn failure(&self) -> Option<&Problem> {
+        self.failure.as_ref()
+    }
+}
+
+/// Writes to standard output.
+pub(super) fn write_to_stdout(text: &str) -> Result<(), Problem> {
+    let mut out = io::stdout().lock();
+    written_to("output", out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// A closed pipe is not an error: its reader has what it wants.
+fn written_to(stream: &str, written: io::Result<()>) -> Result<(), Problem> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Problem::local(format!("cannot write to standard {stream}"), &error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -14,13 +14,12 @@ mod segments;
 mod single;
 mod terminal;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use self::batch::BatchNarrator;
-use self::display::Json;
 #[cfg(feature = "demo")]
 use self::display::Silent;
+use self::display::{Json, write_to_stdout};
 pub(crate) use self::event_text::sentence;
 use self::plain::{Plain, Quiet};
 pub(crate) use self::reporter::{BatchGauges, Reporter};
@@ -58,7 +57,7 @@ impl Reporter {
     /// `stdout_carries_file` moves JSON to standard error.
     pub(crate) fn of_single(args: ShowArgs, stdout_carries_file: bool) -> Self {
         Self::single(match DisplayKind::new(args) {
-            DisplayKind::Json => Box::new(Json { to_stderr: stdout_carries_file }),
+            DisplayKind::Json => Box::new(Json::new(stdout_carries_file)),
             DisplayKind::Quiet => Box::new(Quiet(Plain::<ExportNarrator>::on_stderr())),
             DisplayKind::Live => Box::new(single::Live::on_terminal()),
             DisplayKind::Plain => Box::new(Plain::<ExportNarrator>::on_stderr()),
@@ -68,7 +67,7 @@ impl Reporter {
     /// The reporter of a batch, with the display that the flags ask for.
     pub(crate) fn of_batch(args: ShowArgs) -> Self {
         Self::batch(match DisplayKind::new(args) {
-            DisplayKind::Json => Box::new(Json { to_stderr: false }),
+            DisplayKind::Json => Box::new(Json::new(false)),
             DisplayKind::Quiet => Box::new(Quiet(Plain::<BatchNarrator>::on_stderr())),
             DisplayKind::Live => Box::new(batch::Live::on_terminal()),
             DisplayKind::Plain => Box::new(Plain::<BatchNarrator>::on_stderr()),
@@ -85,16 +84,7 @@ impl Reporter {
 /// Prints to standard output. A closed pipe is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
     // Both streams may be the same terminal.
-    let printed = suspend(|| {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush())
-    });
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Problem::local("cannot write to standard output", &error))
-        }
-        _ => Ok(()),
-    }
+    suspend(|| write_to_stdout(text))
 }
 
 /// Prints a problem to standard error.

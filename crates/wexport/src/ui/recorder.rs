@@ -6,6 +6,7 @@ use export_hyper::Timestamp;
 
 use super::display::Display;
 use crate::event::{BatchStart, Event, Record};
+use crate::problem::Problem;
 use crate::state::EventLog;
 use crate::sunset;
 
@@ -50,6 +51,11 @@ impl EventRecorder {
     /// How often the display shows progress.
     pub(super) fn progress_interval(&self) -> Duration {
         self.display.progress_interval()
+    }
+
+    /// Why what programs read of the display is not complete.
+    pub(super) fn failure(&self) -> Option<&Problem> {
+        self.display.failure()
     }
 
     /// Shows and logs a record. The first sunset is followed by a warning.

@@ -11,6 +11,7 @@ use export_hyper::{Counts, Event as JobEvent, Pacer, Timestamp};
 use super::batch::EtaEstimator;
 use super::display::Display;
 use super::live_line::{Clock, clock};
+use super::print_problem;
 use super::recorder::EventRecorder;
 use crate::event::{BatchEnd, BatchStart, EndCounts, Event, Failure, Totals};
 use crate::problem::{Exit, Problem};
@@ -212,6 +213,14 @@ impl Reporter {
             exit_code: exit.code(),
         };
         inner.report(now, None, Event::BatchDone(end));
+    }
+
+    /// Prints why the events that a program reads are not complete, if they are not. Returns the
+    /// exit code of a command that would otherwise have this one.
+    pub(crate) fn exit_code(&self, exit: Exit) -> Exit {
+        let Some(problem) = self.inner().recorder.failure().cloned() else { return exit };
+        print_problem(&problem);
+        if exit == Exit::Done { problem.exit } else { exit }
     }
 
     /// The number of exports of which something is kept in memory.

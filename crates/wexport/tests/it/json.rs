@@ -72,3 +72,53 @@ fn without_waits(text: &str) -> String {
 fn http_status(code: u16) -> http::StatusCode {
     http::StatusCode::from_u16(code).unwrap()
 }
+
+/// What a program reads has to be complete, or the exit code says that it is not.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_a_failure() {
+    let world = World::new();
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+    world.done(&["document", "d1", "-f", "pdf", "-q"]);
+    let operation = world.server.exports().pop().unwrap().operation().to_owned();
+    let cases: [&[&str]; 9] = [
+        &["document", "d1", "-f", "pdf", "--json"],
+        &["document", "d1", "-f", "pdf"],
+        &["batch", "list.csv", "--json"],
+        &["batch", "list.csv", "--results", "/dev/stdout", "-q"],
+        &["status", &operation, "--json"],
+        &["status", &operation],
+        &["doctor", "--json"],
+        &["doctor"],
+        &["jobs", "list", "--json"],
+    ];
+    for line in cases {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ran = world.ran(world.command(line).stdout(full).output().unwrap());
+        assert_eq!(ran.code, Some(7), "{line:?}: {}", ran.err);
+        assert_eq!(ran.err.matches("No space left on device").count(), 1, "{line:?}: {}", ran.err);
+        // A reader that has gone away has what it wants.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = world.ran(world.command(line).stdout(writer).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{line:?}: {}", ran.err);
+        assert!(!ran.err.contains("pipe"), "{line:?}: {}", ran.err);
+    }
+    // The exit code of a failure stands.
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut refused = world.command(&["document", "d1", "-f", "pdf", "--json"]);
+    refused.env("WORKIVA_CLIENT_SECRET", "no-secret").stdout(full);
+    let ran = world.ran(refused.output().unwrap());
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    assert!(ran.err.contains("No space left on device"), "{}", ran.err);
+}
+
+#[test]
+fn results_are_a_file() {
+    let world = World::new();
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+    let ran = world.run(&["batch", "list.csv", "--results", "-"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("invalid value '-' for '--results'"), "{}", ran.err);
+    assert_eq!((world.names("").len(), world.requests().len()), (1, 0));
+}
