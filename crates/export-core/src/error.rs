@@ -29,7 +29,12 @@ pub enum Error {
     Cancelled,
     /// The deadline has passed, or the service asked for a wait that ends after it. An export that
     /// was accepted continues at the service.
-    #[error("{}", Deadline { phase: *phase, status: status.as_deref(), retry_at: *retry_at })]
+    #[error("{}", Deadline {
+        phase: *phase,
+        status: status.as_deref(),
+        retry_at: *retry_at,
+        lacks_url: *lacks_url,
+    })]
     Deadline {
         /// The phase.
         phase: Phase,
@@ -40,6 +45,8 @@ pub enum Error {
         /// Whether the deadline is that of [`Limits::max_time`](crate::Limits::max_time), and not that
         /// of [`Limits::job_timeout`](crate::Limits::job_timeout).
         is_total: bool,
+        /// Whether the operation is completed, and the service has not given the URL of its file.
+        lacks_url: bool,
     },
     /// The service accepted the export, and the operation then failed or was cancelled.
     #[error("the service ended the export as {status}: {reason}")]
@@ -343,6 +350,7 @@ struct Deadline<'a> {
     phase: Phase,
     status: Option<&'a str>,
     retry_at: Option<Timestamp>,
+    lacks_url: bool,
 }
 
 impl fmt::Display for Deadline<'_> {
@@ -354,11 +362,15 @@ impl fmt::Display for Deadline<'_> {
             }
             None => f.write_str("the deadline of this job has passed")?,
         }
-        match self.status {
-            Some(status) => {
+        match (self.phase, self.status) {
+            _ if self.lacks_url => {
+                f.write_str("; the operation is completed, but has no result URL")
+            }
+            (Phase::Fetch, _) => f.write_str("; the export is completed at the service"),
+            (_, Some(status)) => {
                 write!(f, "; the export continues at the service, last status: {status}")
             }
-            None => Ok(()),
+            (_, None) => Ok(()),
         }
     }
 }

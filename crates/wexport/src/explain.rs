@@ -85,6 +85,10 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
     let mut problem = Problem::new(exit_of(error), error.to_string());
     problem.facts.phase = error.phase().map(|phase| phase.to_string());
     match error {
+        Error::Deadline { lacks_url: true, .. } => {
+            problem =
+                problem.advise("try again later, and report it to Workiva's support if it lasts");
+        }
         Error::Deadline { retry_at, is_total, .. } => {
             let flag = if *is_total { "--max-time" } else { "--timeout" };
             problem = problem.advise(match retry_at {

@@ -40,6 +40,7 @@ impl<F: Injector> CrashSim<F> {
                         status: None,
                         retry_at: None,
                         is_total: false,
+                        lacks_url: false,
                     }));
                 }
                 Step::Wait(wait) => {

@@ -457,8 +457,28 @@ fn max_time_ends_the_job_in_each_phase() {
         assert!(matches!(error, Error::Deadline { is_total: true, .. }), "{error}");
         assert_eq!(error.phase(), Some(phase));
         assert!(error.is_resumable());
+        let is_complete = error.to_string().ends_with("; the export is completed at the service");
+        assert_eq!(is_complete, phase == Phase::Fetch, "{error}");
         let took = harness.now.since(started);
         assert!(took <= Duration::from_secs(25), "{phase}: {took:?}");
+    }
+}
+
+#[test]
+fn completed_operation_without_url_is_told_at_the_deadline() {
+    for (timeout, expected) in [
+        (20, "poll: the deadline of this job has passed; the operation is completed, but has no"),
+        (60, "poll: invalid response (200 OK): the operation is completed, but has no result URL"),
+    ] {
+        let limits = Limits::default().with_job_timeout(Duration::from_secs(timeout));
+        for url in ["", r#","resourceUrl":null"#, r#","resourceUrl":"""#, r#","resourceUrl":{}"#] {
+            let reply = status(200).body(format!(r#"{{"status":"completed"{url}}}"#));
+            let harness = Harness::new([accepted()]).then_always(reply);
+            let run = harness.run(job_with(&config().with_limits(limits)));
+            let error = run.outcome.unwrap_err();
+            assert!(error.to_string().starts_with(expected), "{url}: {error}");
+            assert_eq!(error.is_resumable(), timeout == 20);
+        }
     }
 }
 

@@ -118,12 +118,13 @@ impl ExportJob {
         let operation = self.state.operation();
         let status = operation.and_then(|operation| operation.facts.status.as_deref());
         let status = status.map(String::from);
+        let lacks_url = operation.is_some_and(|operation| operation.without_url_since.is_some());
         let phase = self.phase();
         let is_total = self.schedule.budget.is_some_and(|budget| match phase {
             // A download has no deadline but the end, and a longest wait.
             Phase::Fetch => retry_at.is_none_or(|at| at > budget.end),
             _ => budget.end <= budget.deadline,
         });
-        self.end(Err(Error::Deadline { phase, status, retry_at, is_total }));
+        self.end(Err(Error::Deadline { phase, status, retry_at, is_total, lacks_url }));
     }
 }
