@@ -21,20 +21,20 @@ mod sunset;
 mod text;
 mod ui;
 
+use std::io;
 use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
     let cli = args::Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return ui::print_problem(&problem::Problem::local(
-                "cannot start the async runtime",
-                &error,
-            ));
+            let problem = problem::Problem::local("cannot start the async runtime", &error);
+            return ui::print_problem(&problem.advise("raise the limit of open files: ulimit -n"));
         }
     };
     // As a trait object, it is compiled once: `block_on` would inline it several times.
@@ -43,4 +43,12 @@ fn main() -> ExitCode {
     // Not joined: a blocking thread may still read standard input, or write to a disk that hangs.
     runtime.shutdown_background();
     code
+}
+
+fn runtime() -> io::Result<Runtime> {
+    // tokio panics if it cannot open the descriptors of its signal handlers. These eight are more
+    // than it needs at its start.
+    let spare = [io::pipe()?, io::pipe()?, io::pipe()?, io::pipe()?];
+    drop(spare);
+    Builder::new_current_thread().enable_all().build()
 }

@@ -174,3 +174,25 @@ fn unreachable_service_is_reported_while_it_is_waited_for() {
     assert!(ran.err.starts_with("poll failed with 503, retrying in 1 s\n"), "{}", ran.err);
     assert!(ran.err.contains("yes: run the command again"), "{}", ran.err);
 }
+
+/// A program that is started needs four of them itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn too_few_open_files_are_an_error() {
+    let world = World::new();
+    for limit in 4..18 {
+        for line in [&["document", "d1", "-f", "pdf"][..], &["doctor"], &["jobs", "list"]] {
+            let command = world.command(line);
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", &format!("ulimit -n {limit}; exec \"$@\""), "sh"]);
+            shell.arg(command.get_program()).args(command.get_args()).current_dir(world.work());
+            shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            let ran = world.ran(shell.output().unwrap());
+            assert!(!ran.err.contains("panicked"), "{limit} {line:?}: {}", ran.err);
+            if limit < 11 {
+                assert_eq!(ran.code, Some(7), "{limit} {line:?}: {}", ran.err);
+                assert!(ran.err.contains("raise the limit of open files"), "{}", ran.err);
+            }
+        }
+    }
+}
