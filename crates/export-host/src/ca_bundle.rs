@@ -121,6 +121,9 @@ fn parse(bytes: &[u8]) -> Result<Vec<Found>, String> {
         line += line_breaks(section);
         check_between(after, line - line_breaks(after))?;
     }
+    if let (true, Some(reason)) = (found.is_empty(), container(bytes)) {
+        return Err(reason.into());
+    }
     match (found.is_empty(), bytes.first()) {
         (false, _) => Ok(found),
         // The tag of a sequence: DER.
@@ -129,6 +132,27 @@ fn parse(bytes: &[u8]) -> Result<Vec<Found>, String> {
         }
         (true, Some(0x30)) => Ok(vec![Found { line: 1, der: bytes.into() }]),
         (true, _) => Err("contains no certificate".into()),
+    }
+}
+
+/// Why the DER of another container than a certificate cannot be read, if it is one.
+///
+/// **Source:** RFC 7292, 4: a PKCS#12 store begins with its version, 3. RFC 2315, 7: what is in it, and
+/// PKCS#7 itself, begins with an identifier below 1.2.840.113549.1.7.
+fn container(bytes: &[u8]) -> Option<&'static str> {
+    const PKCS7: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07";
+    let start = bytes.get(..bytes.len().min(40))?;
+    let has = |part: &[u8]| start.windows(part.len()).any(|window| window == part);
+    match start.first()? {
+        0x30 if has(PKCS7) && has(b"\x02\x01\x03\x30") => Some(
+            "is a PKCS#12 store (.p12, .pfx), not a certificate: convert it with `openssl pkcs12 \
+             -nokeys`",
+        ),
+        0x30 if has(PKCS7) => Some(
+            "is PKCS#7 (.p7b), not a certificate: convert it with `openssl pkcs7 -inform DER \
+             -print_certs`",
+        ),
+        _ => None,
     }
 }
 

@@ -60,7 +60,11 @@ impl FolderChecks {
             return Ok(Vec::new());
         }
         let found = existing_folder(folder)?;
-        let mut fallbacks = rehearse(folder)?;
+        let mut fallbacks = rehearse(folder).map_err(|error| match error.kind() {
+            // It is there, but takes no file: `/proc`.
+            io::ErrorKind::NotFound => io::Error::new(io::ErrorKind::Unsupported, error),
+            _ => error,
+        })?;
         if checked.file_systems.insert(file_system_of(&found)) {
             fallbacks.extend(FolderHandle::open(folder).sync());
         }

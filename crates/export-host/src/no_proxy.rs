@@ -8,7 +8,8 @@ use crate::host_port::without_brackets;
 ///
 /// **Source:** curl's manual, `--noproxy`: entries separated by commas or blanks. An entry is `*` for all
 /// hosts, a domain for itself and its subdomains, with or without a leading dot, an address, or a
-/// network as `address/bits`.
+/// network as `address/bits`. Semicolons, as in the settings of Windows, line breaks and quotes
+/// separate entries too: no host has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NoProxy {
     /// Each entry, and its text.
@@ -25,7 +26,8 @@ enum Entry {
 impl NoProxy {
     /// Parses a list. Invalid entries match no host.
     pub(crate) fn new(list: &str) -> Self {
-        let entries = list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty());
+        let separates = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'');
+        let entries = list.split(separates).filter(|entry| !entry.is_empty());
         Self { entries: entries.map(|entry| (Entry::new(entry), entry.into())).collect() }
     }
 

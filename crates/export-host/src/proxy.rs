@@ -180,6 +180,9 @@ impl Proxy {
     fn new(source: &str, url: &str) -> Result<Self, ProxyError> {
         let fail = |reason| Err(ProxyError { variable: source.into(), reason });
         let url = url.trim();
+        if url.starts_with(['"', '\'']) {
+            return fail("it is in quotes: remove them, since they are part of the value");
+        }
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let scheme = scheme.to_ascii_lowercase();
         if scheme != "http" && scheme != "https" {

@@ -21,13 +21,14 @@ use crate::proxy::Proxy;
 /// assert!(tunnel.request().starts_with("CONNECT api.app.wdesk.com:443 HTTP/1.1\r\n"));
 ///
 /// let opened = b"HTTP/1.1 200 OK\r\n\r\n";
-/// assert_eq!(Tunnel::parse_response(opened), Some(Ok(opened.len())));
-/// assert_eq!(Tunnel::parse_response(b"HTTP/1.1 200"), None);
+/// assert_eq!(tunnel.parse_response(opened), Some(Ok(opened.len())));
+/// assert_eq!(tunnel.parse_response(b"HTTP/1.1 200"), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Tunnel {
     request: String,
+    has_credentials: bool,
 }
 
 impl fmt::Debug for Tunnel {
@@ -53,7 +54,7 @@ impl Tunnel {
                 .expect("writing to a string does not fail");
         }
         request.push_str("\r\n");
-        Self { request }
+        Self { request, has_credentials: proxy.authorization().is_some() }
     }
 
     /// The request to send to the proxy. It may hold a password.
@@ -69,16 +70,28 @@ impl Tunnel {
     ///
     /// Fails if the proxy does not open the tunnel.
     #[must_use]
-    pub fn parse_response(so_far: &[u8]) -> Option<Result<usize, TunnelError>> {
-        let Some(end) = end_of_head(so_far) else {
-            return (so_far.len() > LONGEST_HEAD).then_some(Err(TunnelError::NotHttp));
+    pub fn parse_response(&self, so_far: &[u8]) -> Option<Result<usize, TunnelError>> {
+        let mut start = 0;
+        let (head, end) = loop {
+            let Some(length) = end_of_head(&so_far[start..]) else {
+                return (so_far.len() > LONGEST_HEAD).then_some(Err(TunnelError::NotHttp));
+            };
+            let head = &so_far[start..start + length];
+            start += length;
+            // An interim response precedes the response itself (RFC 9110, 15.2).
+            match status(head) {
+                Some(status) if status.is_informational() => {}
+                _ => break (head, start),
+            }
         };
-        let head = &so_far[..end];
         Some(match status(head) {
             None => Err(TunnelError::NotHttp),
             Some(status) if status.is_success() => Ok(end),
             Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED) if !accepts_basic(head) => {
                 Err(TunnelError::Authentication)
+            }
+            Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED) if self.has_credentials => {
+                Err(TunnelError::Credentials)
             }
             // The body of a refusal is for browsers, and is not read.
             Some(status) => Err(TunnelError::Refused(status)),
@@ -126,6 +139,9 @@ pub enum TunnelError {
     /// The proxy requires an authentication that is not supported, such as NTLM or Negotiate.
     #[error("it requires another authentication than a user name and password (Basic)")]
     Authentication,
+    /// The proxy does not accept the user name and password that were sent.
+    #[error("it refused the user name and password (407)")]
+    Credentials,
     /// The proxy closed the connection, or does not speak HTTP.
     #[error("it closed the connection or sent no HTTP response")]
     NotHttp,
@@ -148,7 +164,7 @@ impl TunnelError {
         match self {
             // 502, 503, 504: it could not connect. Another try may succeed.
             Self::Refused(status) if !status.is_server_error() => FailureKind::Untrusted,
-            Self::Authentication => FailureKind::Untrusted,
+            Self::Authentication | Self::Credentials => FailureKind::Untrusted,
             Self::NotHttp | Self::Refused(_) => FailureKind::NotSent,
         }
     }
@@ -157,35 +173,39 @@ impl TunnelError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ProxySettings;
+
+    fn parse(user: &str, response: &[u8]) -> Option<Result<usize, TunnelError>> {
+        let rules = ProxySettings::Url(format!("http://{user}proxy.example:1")).rules().unwrap();
+        let target = "https://api.example/".parse().unwrap();
+        Tunnel::new(rules.for_url(&target).unwrap(), &target).parse_response(response)
+    }
 
     #[test]
     fn response_is_read_to_its_end() {
         let response = b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n\x16\x03";
         for end in 0..response.len() - 2 {
-            assert_eq!(Tunnel::parse_response(&response[..end]), None, "{end}");
+            assert_eq!(parse("", &response[..end]), None, "{end}");
         }
-        assert_eq!(Tunnel::parse_response(response), Some(Ok(response.len() - 2)));
-        assert_eq!(
-            Tunnel::parse_response(&[b'x'; LONGEST_HEAD + 1]),
-            Some(Err(TunnelError::NotHttp))
-        );
+        assert_eq!(parse("", response), Some(Ok(response.len() - 2)));
+        assert_eq!(parse("", &[b'x'; LONGEST_HEAD + 1]), Some(Err(TunnelError::NotHttp)));
     }
 
     #[test]
     fn line_may_end_with_a_line_feed_only() {
         let response = b"HTTP/1.1 200 OK\nVia: x\n\n\x16\x03";
-        assert_eq!(Tunnel::parse_response(&response[..23]), None);
-        assert_eq!(Tunnel::parse_response(response), Some(Ok(24)));
+        assert_eq!(parse("", &response[..23]), None);
+        assert_eq!(parse("", response), Some(Ok(24)));
         let mixed = b"HTTP/1.1 403 No\r\nVia: x\n\r\n";
         let refused = TunnelError::Refused(StatusCode::FORBIDDEN);
-        assert_eq!(Tunnel::parse_response(mixed), Some(Err(refused)));
+        assert_eq!(parse("", mixed), Some(Err(refused)));
     }
 
     #[test]
     fn unsupported_authentication_is_told() {
         let error = |schemes: &str| {
             let head = format!("HTTP/1.1 407 Who?\r\n{schemes}\r\n");
-            Tunnel::parse_response(head.as_bytes()).unwrap().unwrap_err()
+            parse("", head.as_bytes()).unwrap().unwrap_err()
         };
         let password = TunnelError::Refused(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
         assert_eq!(error(""), password);
@@ -196,8 +216,30 @@ mod tests {
     }
 
     #[test]
+    fn interim_responses_are_skipped() {
+        let response =
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\na: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
+        for end in 0..response.len() {
+            assert_eq!(parse("", &response[..end]), None, "{end}");
+        }
+        assert_eq!(parse("", response), Some(Ok(response.len())));
+        let refused = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\n\r\n";
+        assert_eq!(parse("", refused), Some(Err(TunnelError::Refused(StatusCode::FORBIDDEN))));
+        let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000);
+        assert_eq!(parse("", &endless), Some(Err(TunnelError::NotHttp)));
+    }
+
+    #[test]
+    fn refused_password_is_told() {
+        let head = b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=x\r\n\r\n";
+        assert_eq!(parse("me:secret@", head), Some(Err(TunnelError::Credentials)));
+        let wants = TunnelError::Refused(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+        assert_eq!(parse("", head), Some(Err(wants)));
+    }
+
+    #[test]
     fn refusal_differs_from_failure() {
-        let kind = |head: &[u8]| Tunnel::parse_response(head).unwrap().unwrap_err().kind();
+        let kind = |head: &[u8]| parse("", head).unwrap().unwrap_err().kind();
         assert_eq!(kind(b"HTTP/1.1 407 Who?\r\n\r\n"), FailureKind::Untrusted);
         assert_eq!(kind(b"HTTP/1.0 403 No\r\n\r\n"), FailureKind::Untrusted);
         assert_eq!(kind(b"HTTP/1.1 502 Gone\r\n\r\n"), FailureKind::NotSent);

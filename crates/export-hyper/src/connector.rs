@@ -171,7 +171,7 @@ async fn open_tunnel(tunnel: Tunnel, proxy: Stream) -> Result<Stream, BoxError> 
     let mut head = Vec::new();
     loop {
         // Byte by byte: the bytes after the head belong to the tunnel.
-        match Tunnel::parse_response(&head) {
+        match tunnel.parse_response(&head) {
             Some(response) => return Ok(response.map(|_| proxy.into_inner())?),
             None => head.push(proxy.read_u8().await.map_err(|_| TunnelError::NotHttp)?),
         }

@@ -4,7 +4,7 @@ use std::io;
 
 use export_core::origins::{Origin, UrlError};
 use export_core::{ErrorOrigin, ResumeError};
-use export_host::{TunnelError, find_cause};
+use export_host::{TunnelError, UnexpectedTls, find_cause};
 use export_hyper::{
     ApiError, AttemptError, Error, ExportError, Failure, FailureKind, Phase, SpecError,
 };
@@ -48,6 +48,9 @@ pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
             (Some(resume), _) => format!("yes: {resume}"),
             (None, Some(_)) => "yes: wexport fetch with the operation above".into(),
             (None, None) if context.is_attached => "yes: run the command again".into(),
+            (None, None) if error.checkpoint().is_some_and(|job| job.submits() > 0) => {
+                "yes, after a check in Workiva: the service may have accepted the export".into()
+            }
             (None, None) => "yes: the service has not accepted the export".into(),
         });
     }
@@ -234,6 +237,9 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
                 problem.message = format!("{phase}: the proxy did not connect to Workiva: {error}");
                 problem = advise_on_proxy(problem, error);
             }
+            None if is_plain_http(failure) => {
+                problem = problem.advise("begin the URL with https://: --base-url");
+            }
             None => {
                 problem = problem
                     .advise("behind a proxy that inspects TLS, pass its CA with --ca-bundle")
@@ -243,6 +249,11 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
         _ => {}
     }
     problem
+}
+
+/// Whether plain http was sent to a port that expects TLS.
+fn is_plain_http(failure: &Failure) -> bool {
+    failure.get_ref().is_some_and(|cause| find_cause::<UnexpectedTls>(cause).is_some())
 }
 
 /// The error of a proxy that did not open a connection, if that is the cause.
@@ -259,6 +270,10 @@ pub(crate) fn advise_on_proxy(problem: Problem, error: &TunnelError) -> Problem 
                  characters percent-encoded (@ as %40)",
             )
             .advise("--proxy takes no USER:PASSWORD: other users can see the command line"),
+        TunnelError::Credentials => problem.advise(
+            "check them in WEXPORT_PROXY or HTTPS_PROXY: special characters have to be \
+             percent-encoded (@ as %40)",
+        ),
         TunnelError::Authentication => problem.advise(
             "run a local proxy that signs in to this one (NTLM, Negotiate), and set HTTPS_PROXY to it",
         ),

@@ -75,6 +75,26 @@ fn no_proxy_may_be_separated_by_blanks() {
 }
 
 #[test]
+fn no_proxy_may_be_separated_in_other_ways() {
+    for list in ["a.example;.b.example", "a.example\nb.example\r\n", "\"a.example,b.example\""] {
+        let rules = rules(&[("https_proxy", "p:1"), ("no_proxy", list)]);
+        for host in ["a.example", "x.b.example"] {
+            assert_eq!(chosen(&rules, &format!("https://{host}/")), "direct", "{list:?}");
+        }
+        assert_eq!(chosen(&rules, "https://c.example/"), "http://p:1/");
+    }
+}
+
+#[test]
+fn proxy_in_quotes_is_told() {
+    for value in ["\"http://p:1\"", " 'p:1'"] {
+        let lookup = |asked: &str| (asked == "https_proxy").then(|| value.into());
+        let error = ProxyRules::from_environment(lookup).unwrap_err().to_string();
+        assert!(error.starts_with("https_proxy: it is in quotes: remove them"), "{error}");
+    }
+}
+
+#[test]
 fn password_with_a_slash_is_not_a_host() {
     for password in ["pa/ss", "pa#ss", "pa?ss"] {
         let url = format!("http://me:{password}@proxy.example:3128");

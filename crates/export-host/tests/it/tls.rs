@@ -283,6 +283,16 @@ fn invalid_bundles_are_named() {
         (&key.serialize_der()[..], "is a private key, not a certificate"),
         (b"0\x82\x01\x01\x02\x01\x03", "is invalid at line 1: it is not an X.509 certificate"),
         (b"\xff\xfe-\0-\0", "is UTF-16: save it as UTF-8"),
+        (
+            b"0\x82\x09\xcf\x02\x01\x030\x82\x09\x85\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x82\x09\x76",
+            "is a PKCS#12 store (.p12, .pfx), not a certificate: convert it with `openssl pkcs12 \
+             -nokeys`",
+        ),
+        (
+            b"0\x82\x03\x28\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x82\x03\x19",
+            "is PKCS#7 (.p7b), not a certificate: convert it with `openssl pkcs7 -inform DER \
+             -print_certs`",
+        ),
     ] {
         fs::write(&path, bytes).unwrap();
         assert_eq!(result(), format!("the CA bundle PATH {reason}"));

@@ -21,7 +21,7 @@ pub(crate) fn open(
 
     loop {
         let more = inner.await_input(timeout())?;
-        match Tunnel::parse_response(inner.buffers().input()) {
+        match tunnel.parse_response(inner.buffers().input()) {
             Some(Ok(length)) => {
                 inner.buffers().input_consume(length);
                 return Ok(inner);

@@ -410,11 +410,15 @@ impl Runner {
     /// The problem of a single export that was stopped.
     fn stopped(&self, signal: Exit) -> Result<Problem, Problem> {
         let store = &self.context.store;
-        let operation = store.row(1)?.checkpoint.operation().map(redact);
+        let checkpoint = store.row(1)?.checkpoint;
+        let operation = checkpoint.operation().map(redact);
         let mut problem = Problem::new(signal, stopped_by(signal));
         problem.retry = Some(match (self.context.resume_command(), &operation) {
             (Some(resume), _) => format!("yes: {resume}"),
             (None, Some(operation)) => format!("yes: wexport fetch {operation}"),
+            (None, None) if checkpoint.submits() > 0 => {
+                "yes, after a check in Workiva: the service may have accepted the export".into()
+            }
             (None, None) => "yes: the service had not accepted the export".into(),
         });
         problem.facts.operation = operation;

@@ -113,7 +113,9 @@ impl Settings {
         let setting = self.service.source.setting(&setting::BASE_URL);
         let problem = Problem::usage(format!("invalid base URL in {setting}: {error}"))
             .advise("expected an https URL such as https://api.eu.wdesk.com");
+        let is_quoted = self.service.value.base_url().trim().starts_with(['"', '\'']);
         match error {
+            _ if is_quoted => problem.advise("remove the quotes around it"),
             UrlError::PlainHttp => problem.advise(
                 "to send the credentials unencrypted in a trusted network: --allow-plain-http",
             ),

@@ -193,14 +193,14 @@ impl CredentialPlan {
                 let id = self.client_id(source)?;
                 let secret = secret::trimmed(text).and_then(secret::one_line);
                 let secret = secret.map_err(|error| invalid_secret(&source.to_string(), &error))?;
-                Ok(LoadedCredentials::client(id, &secret))
+                Ok(LoadedCredentials::client(&id, &secret))
             }
             CredentialSource::ClientSecretFile(path) => {
                 let id = self.client_id(source)?;
                 let secret = secret::read(self.open(path, warn)?).and_then(secret::one_line);
                 let place = path.display().to_string();
                 let secret = secret.map_err(|error| invalid_secret(&place, &error))?;
-                Ok(LoadedCredentials::client(id, &secret))
+                Ok(LoadedCredentials::client(&id, &secret))
             }
             CredentialSource::Command(words) => {
                 let fail = |reason: &str| {
@@ -237,11 +237,15 @@ impl CredentialPlan {
         }
     }
 
-    fn client_id(&self, secret_source: &ValueSource) -> Result<&str, Problem> {
-        let id = self.client_id.as_ref().map(|id| id.value.trim());
-        id.filter(|id| !id.is_empty()).ok_or_else(|| {
+    fn client_id(&self, secret_source: &ValueSource) -> Result<Zeroizing<String>, Problem> {
+        let missing = || {
             Problem::usage(format!("no client ID for the client secret in {secret_source}"))
                 .advise("set WORKIVA_CLIENT_ID, or use --client-id")
+        };
+        let id = self.client_id.as_ref().ok_or_else(missing)?;
+        secret::trimmed(&id.value).and_then(secret::one_line).map_err(|error| match error {
+            SecretError::Empty => missing(),
+            error => Problem::usage(format!("invalid client ID in {}: {error}", id.source)),
         })
     }
 
@@ -342,7 +346,12 @@ fn parse_output(
     }
     match serde_json::from_str(&output) {
         Ok(CommandOutput::Client { client_id, client_secret }) => {
-            Ok(LoadedCredentials::client(client_id.trim(), client_secret.trim()))
+            let read = |what: &str, text: &str| {
+                let text = secret::trimmed(text).and_then(secret::one_line);
+                text.map_err(|error| fail(&format!("printed an invalid {what}: {error}")))
+            };
+            let id = read("client ID", &client_id)?;
+            Ok(LoadedCredentials::client(&id, &read("client secret", &client_secret)?))
         }
         Ok(CommandOutput::Token { token: text }) => Ok(LoadedCredentials::token(&token(text)?)),
         // The error of serde_json may quote the secret.

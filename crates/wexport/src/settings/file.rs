@@ -141,19 +141,31 @@ const MAX_LENGTH: u64 = 1_048_576;
 
 /// Reads a text of at most [`MAX_LENGTH`], without a byte order mark.
 fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(path)?.take(MAX_LENGTH + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_LENGTH {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_LENGTH {
         return Err(io::Error::other(format!("it is longer than {MAX_LENGTH} bytes")));
     }
-    Ok(text.trim_start_matches('\u{feff}').into())
+    let other = |encoding: String| Err(io::Error::new(io::ErrorKind::InvalidData, encoding));
+    // A text has no zero bytes; UTF-16 has one beside each ASCII character.
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0) {
+        return other("it is UTF-16".into());
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text.trim_start_matches('\u{feff}').into()),
+        Err(error) => {
+            let valid = error.as_bytes().get(..error.utf8_error().valid_up_to());
+            let lines = valid.unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
+            other(format!("line {} is not UTF-8, but Latin-1 or the like", lines + 1))
+        }
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
     let path = path.display();
     match error.kind() {
         io::ErrorKind::InvalidData => {
-            Problem::usage(format!("{path}: it is not UTF-8: save it as UTF-8"))
+            Problem::usage(format!("{path}: {error}")).advise("save it as UTF-8")
         }
         _ => Problem::local(format!("cannot read the config file {path}"), error),
     }

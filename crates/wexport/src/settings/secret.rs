@@ -83,14 +83,18 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Zeroizing<String>, SecretError> {
 /// order mark. Refuses quotes around the secret: `docker run --env-file` keeps those of its file.
 pub(super) fn trimmed(text: &str) -> Result<Zeroizing<String>, SecretError> {
     let text = text.trim_start_matches('\u{feff}').trim();
-    let mut inner = text.chars();
-    match (inner.next(), inner.next_back()) {
-        (None, _) => Err(SecretError::Empty),
-        (Some(first @ ('"' | '\'')), Some(last)) if first == last => {
-            Err(SecretError::Quoted(first))
-        }
-        _ => Ok(Zeroizing::new(text.into())),
+    match quote(text) {
+        Some(quote) => Err(SecretError::Quoted(quote)),
+        None if text.is_empty() => Err(SecretError::Empty),
+        None => Ok(Zeroizing::new(text.into())),
     }
+}
+
+/// The quote that a text is in, if it is in quotes.
+pub(super) fn quote(text: &str) -> Option<char> {
+    let text = text.trim();
+    let quote = text.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+    (text.len() > 1 && text.ends_with(quote)).then_some(quote)
 }
 
 /// The value of a variable of another program, without surrounding whitespace. It may be secret.

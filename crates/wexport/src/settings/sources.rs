@@ -11,6 +11,7 @@ use export_hyper::{ProxySettings, Region};
 
 use super::Service;
 use super::file::ConfigFile;
+use super::secret;
 use super::setting::{self, Names, Sourced, ValueSource};
 use crate::args::{ConnectionArgs, StateArgs, SwitchArg};
 use crate::problem::Problem;
@@ -250,11 +251,20 @@ pub(crate) fn expand_home(path: &str) -> PathBuf {
     }
 }
 
-/// A variable that is not UTF-8 is an error: to ignore it would be to use another setting.
+/// A variable that is not UTF-8 is an error: to ignore it would be to use another setting. So is one
+/// in quotes: `docker run --env-file` keeps those of its file.
 fn variable(environment: Environment<'_>, name: &str) -> Result<Option<String>, Problem> {
+    // Secrets have errors of their own.
+    let is_secret = [setting::TOKEN, setting::CLIENT_SECRET].contains(&name);
     match environment(name).map(OsString::into_string) {
         None => Ok(None),
-        Some(Ok(value)) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Some(Ok(value)) => match secret::quote(&value).filter(|_| !is_secret) {
+            Some(quote) => {
+                Err(Problem::usage(format!("the variable {name} is in quotes ({quote})"))
+                    .advise("remove them: they are part of the value"))
+            }
+            None => Ok(Some(value).filter(|value| !value.is_empty())),
+        },
         Some(Err(_)) => Err(Problem::usage(format!("the variable {name} is not valid UTF-8"))),
     }
 }

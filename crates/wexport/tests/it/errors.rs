@@ -196,3 +196,20 @@ fn too_few_open_files_are_an_error() {
         }
     }
 }
+
+#[test]
+fn submit_without_response_is_not_told_as_refused() {
+    // The service takes the request, and closes the connection.
+    let lost = Rule::new(Endpoint::Submit, Fault::status(500));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(lost)));
+    let line = ["document", "d1", "-f", "pdf", "--no-state", "--max-time", "3s"];
+    let ran = world.run(&[&line[..], &["--retries", "9"]].concat());
+    assert_eq!(ran.code, Some(75), "{}", ran.err);
+    assert!(ran.err.contains("the service may have accepted the export"), "{}", ran.err);
+
+    let ran = world.run_with(
+        &[("WEXPORT_BASE_URL", &unused_url())],
+        &[&line[..], &["--retries", "0"]].concat(),
+    );
+    assert!(ran.err.contains("the service has not accepted the export"), "{}", ran.err);
+}

@@ -172,6 +172,17 @@ mod on_unix {
         assert!(world.requests().is_empty());
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn folder_that_takes_no_file_is_not_to_be_made() {
+        let world = World::new();
+        let ran = world.run(&line(&["-o", "/proc/x.pdf"]));
+        assert_eq!(ran.code, Some(7), "{}", ran.err);
+        assert!(ran.err.contains("/proc") && !ran.err.contains("make the folder"), "{}", ran.err);
+        let ran = world.run(&line(&["-o", "nowhere/x.pdf"]));
+        assert!(ran.err.contains("make the folder first"), "{}", ran.err);
+    }
+
     #[test]
     fn stdout_that_cannot_be_written_is_reported_before_any_request() {
         let world = World::new();

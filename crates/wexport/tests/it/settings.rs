@@ -271,6 +271,35 @@ fn variable_that_is_not_utf8_is_an_error() {
     }
 }
 
+/// `docker run --env-file` keeps the quotes of its file.
+#[test]
+fn variables_in_quotes_are_refused() {
+    let world = World::new();
+    for (name, value) in [
+        ("WEXPORT_BASE_URL", "\"https://api.example\""),
+        ("WEXPORT_RETRIES", "'3'"),
+        ("WEXPORT_CONFIG", "\"config.toml\""),
+        ("WORKIVA_CLIENT_ID", "\"an-id\""),
+        ("WORKIVA_CLIENT_SECRET", "'a-secret'"),
+        ("WORKIVA_TOKEN_FILE", "\"token\""),
+        ("HTTP_PROXY", "\"http://p.example:1\""),
+    ] {
+        let ran = world.run_with(&[(name, value)], &["document", "d1", "-f", "pdf", "-q"]);
+        assert_eq!(ran.code, Some(2), "{name}: {}", ran.err);
+        assert!(ran.err.contains(name) && ran.err.contains("in quotes"), "{}", ran.err);
+        assert!(ran.err.contains("remove them"), "{}", ran.err);
+    }
+    let ran = world.run(&["document", "d1", "-f", "pdf", "-q", "--client-id", "\"an-id\""]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("invalid client ID in --client-id: it is in quotes"), "{}", ran.err);
+    let ran = world.run(&["document", "d1", "-f", "pdf", "-q", "--base-url", "'https://x'"]);
+    assert!(ran.err.contains("remove the quotes"), "{}", ran.err);
+    assert!(world.requests().is_empty());
+    let mark = [("WORKIVA_CLIENT_ID", "\u{feff}an-id\r\n")];
+    let ran = world.run_with(&mark, &["document", "d1", "-f", "pdf", "-q"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+}
+
 #[test]
 fn default_config_file_that_cannot_exist_is_none() {
     let world = World::new();
@@ -311,7 +340,22 @@ fn folders_and_binary_files_are_named_as_such() {
     world.write("binary", b"region = \"\xff\"");
     let ran = world.run(&["document", "d1", "-f", "pdf", "-q", "--config", "binary"]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
-    assert_eq!(ran.err, "error: binary: it is not UTF-8: save it as UTF-8\n");
+    assert!(ran.err.contains("binary: line 1 is not UTF-8, but Latin-1"), "{}", ran.err);
+    let utf16 = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        "\u{feff}retries = 1\n".encode_utf16().flat_map(order).collect()
+    };
+    for (name, bytes, what) in [
+        ("le", utf16(u16::to_le_bytes), "it is UTF-16"),
+        ("be", utf16(u16::to_be_bytes), "it is UTF-16"),
+        ("no-mark", utf16(u16::to_le_bytes)[2..].to_vec(), "it is UTF-16"),
+        ("latin", b"retries = 1\n# Gesch\xe4ft\n".to_vec(), "line 2 is not UTF-8, but Latin-1"),
+    ] {
+        world.write(name, bytes);
+        let ran = world.run(&["document", "d1", "-f", "pdf", "-q", "--config", name]);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        let message = format!("error: {name}: {what}");
+        assert!(ran.err.starts_with(&message) && ran.err.contains("save it as"), "{}", ran.err);
+    }
     let ran = world.run(&["document", "d1", "-f", "pdf", "-q", "--profile", "nightly"]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("name the file with --config"), "{}", ran.err);

@@ -231,6 +231,13 @@ async fn s3(bucket: &str, transport: Transport, retry: RetryConfig) -> Result<Bu
     for (key, value) in variables::read(std::env::vars_os(), "aws_", &[])? {
         settings = settings.with_config(key, value);
     }
+    let is_set = |key| settings.get_config_value(&key).is_some();
+    let (id, secret) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+    match (is_set(AmazonS3ConfigKey::AccessKeyId), is_set(AmazonS3ConfigKey::SecretAccessKey)) {
+        (true, false) => return Err(only_one(id, secret)),
+        (false, true) => return Err(only_one(secret, id)),
+        _ => {}
+    }
     let token_file = settings.get_config_value(&AmazonS3ConfigKey::ContainerAuthorizationTokenFile);
     if let Some(path) = token_file {
         variables::check_token_file("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &path)?;
@@ -293,6 +300,13 @@ async fn az(container: &str, transport: Transport, retry: RetryConfig) -> Result
     for (key, value) in variables::read(std::env::vars_os(), "azure_", &["IDENTITY_ENDPOINT"])? {
         settings = settings.with_config(key, value);
     }
+    let is_emulator = settings.get_config_value(&AzureConfigKey::UseEmulator);
+    let account = settings.get_config_value(&AzureConfigKey::AccountName);
+    if account.is_none() && is_emulator.as_deref() != Some("true") {
+        return Err(Problem::usage("no storage account for az://")
+            .advise("set AZURE_STORAGE_ACCOUNT_NAME")
+            .advise(HELP));
+    }
     let endpoint = settings.get_config_value(&AzureConfigKey::Endpoint);
     let allows_http = AzureConfigKey::Client(ClientConfigKey::AllowHttp);
     let allows_http = settings.get_config_value(&allows_http).as_deref() == Some("true");
@@ -308,6 +322,14 @@ async fn az(container: &str, transport: Transport, retry: RetryConfig) -> Result
     check_credentials(Scheme::Az, run(store.credentials().get_credential()).await)?;
     // Uncommitted blocks have no id; the store removes them after a week.
     Ok(Bucket { by_id: None, by_id_if_new: None, has_conditions: true, store: Arc::new(store) })
+}
+
+/// The problem of a variable that is of no use without another.
+#[cfg(feature = "s3")]
+fn only_one(set: &str, missing: &str) -> Problem {
+    Problem::usage(format!("{set} is set, but not {missing}"))
+        .advise(format!("set {missing} as well"))
+        .advise(HELP)
 }
 
 async fn build<T>(

@@ -89,7 +89,11 @@ impl StoreError {
             Some(RequestOutcome::Response(response)) if response.status >= 300 => {
                 Self::Refused(Box::new(response.refusal()))
             }
-            _ => Self::Other(sanitize(&error.to_string())),
+            // The words around the cause are those of the store's client: "Generic S3 error".
+            _ => Self::Other(sanitize(&match error {
+                object_store::Error::Generic { source, .. } => source.to_string(),
+                other => other.to_string(),
+            })),
         }
     }
 

@@ -30,7 +30,14 @@ fn invalid_variables_are_refused_before_an_export() {
             assert!(!ran.err.contains("an-aws"), "{}", ran.err);
         }
     }
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+    let pair = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    for (missing, set) in [(pair[0], pair[1]), (pair[1], pair[0])] {
+        let ran = world.run_with(&[(missing, "")], &line(&url, &[]));
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains(&format!("{set} is set, but not {missing}")), "{}", ran.err);
+        assert!(!ran.err.contains("Generic"), "{}", ran.err);
+    }
+    for name in pair {
         world.set(name, "");
     }
     world.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1");
