@@ -20,5 +20,5 @@ pub use self::spec::{
     ExportOption, ExportPrecision, ExportSpec, FileExport, ItemKind, OptionValue, PageOrientation,
     PageScale, PresentationExport, PresentationPdfOptions, PresentationPptxOptions, SpecError,
     SpreadsheetCsvOptions, SpreadsheetExport, SpreadsheetPdfOptions, SpreadsheetXlsxOptions,
-    StyleGuideExport, TestAttachment,
+    Strict, StyleGuideExport, TestAttachment,
 };

@@ -48,10 +48,19 @@ impl VersionDate {
             4 | 7 => *byte == b'-',
             _ => byte.is_ascii_digit(),
         };
-        let month_and_day = (text.get(5..7)?, text.get(8..10)?);
-        let is_date = date.iter().enumerate().all(is_digit_or_dash)
-            && ("01".."13").contains(&month_and_day.0)
-            && ("01".."32").contains(&month_and_day.1);
+        if !date.iter().enumerate().all(is_digit_or_dash) {
+            return None;
+        }
+        let number = |part: &str| part.parse::<u32>().ok();
+        let (year, month) = (number(text.get(..4)?)?, number(text.get(5..7)?)?);
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let last = match month {
+            2 => 28 + u32::from(is_leap),
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => return None,
+        };
+        let is_date = (1..=last).contains(&number(text.get(8..10)?)?);
         (is_date && text > ApiVersion::V2026_01_01.as_str()).then_some(Self(date))
     }
 }
@@ -267,7 +276,7 @@ mod tests {
 
     #[test]
     fn later_version_is_a_date() {
-        for date in ["2026-01-02", "2027-12-31", "9999-06-30"] {
+        for date in ["2026-01-02", "2027-12-31", "2028-02-29", "9999-06-30"] {
             let version: ApiVersion = date.parse().unwrap();
             assert_eq!(
                 (version.to_string().as_str(), version.paths()),
@@ -283,6 +292,11 @@ mod tests {
             "2027-13-01",
             "2027-00-01",
             "2027-01-32",
+            "2026-02-30",
+            "2027-02-29",
+            "2100-02-29",
+            "2027-04-31",
+            "2027-04-00",
             "2027-1-1",
             "2027-01-010",
             "2027/01/01",

@@ -8,6 +8,14 @@ use crate::problem::Problem;
 const FORMATS: [&[&str]; 3] =
     [DocumentExport::FORMATS, SpreadsheetExport::FORMATS, PresentationExport::FORMATS];
 
+/// Extensions of formats that the service does not convert to.
+const OTHERS: [&str; 44] = [
+    "7z", "bmp", "bz2", "doc", "docm", "dot", "dotx", "eps", "epub", "gif", "htm", "html", "jpeg",
+    "jpg", "json", "key", "md", "mht", "numbers", "odp", "ods", "odt", "pages", "png", "pps",
+    "ppsx", "ppt", "pptm", "ps", "rar", "rtf", "svg", "tar", "tbz", "tif", "tiff", "tsv", "txz",
+    "xls", "xlsb", "xlsm", "xltx", "xz", "zst",
+];
+
 /// The extension of a name, in lower case.
 pub(super) fn extension(output: &str) -> Option<String> {
     let name = output.rsplit(std::path::is_separator).next()?;
@@ -34,7 +42,8 @@ pub(super) fn expected(output: Option<&str>) -> &'static str {
 /// might. `formats` are those that the file can have; none if that is not known.
 pub(super) fn check(output: &str, formats: &[&str]) -> Result<Option<String>, Problem> {
     let Some(extension) = extension(output) else { return Ok(None) };
-    let is_format = FORMATS.into_iter().flatten().any(|format| *format == extension);
+    let is_format = FORMATS.into_iter().flatten().any(|format| *format == extension)
+        || OTHERS.contains(&&*extension);
     let is_archive = ["zip", "gz", "tgz"].contains(&&*extension);
     let wrong = |why: String| Problem::usage(format!("invalid value '{output}' for '-o': {why}"));
     match formats {
@@ -43,6 +52,7 @@ pub(super) fn check(output: &str, formats: &[&str]) -> Result<Option<String>, Pr
         ))),
         // Several files of these formats may come in a zip.
         ["csv" | "xhtml"] if extension == "zip" => Ok(None),
+        ["xhtml"] if ["htm", "html"].contains(&&*extension) => Ok(None),
         ["tar.gz"] if ["gz", "tgz"].contains(&&*extension) => Ok(None),
         [format] if extension == *format => Ok(None),
         [format] if is_format || is_archive => {
@@ -82,6 +92,8 @@ mod tests {
             ("a.zip", &["csv"]),
             ("a.zip", &["zip"]),
             ("a.html", &["xhtml"]),
+            ("a.doc", &[]),
+            ("a.txt", &["csv"]),
             ("a.zip", &["xhtml"]),
             ("a.tar.gz", &["tar.gz"]),
             ("a.tgz", &["tar.gz"]),
@@ -97,12 +109,21 @@ mod tests {
             ("a.zip", &["tar.gz"]),
             ("a.tar.gz", &["zip"]),
             ("{id}.xlsx", &["csv"]),
+            ("a.doc", &["docx"]),
+            ("a.XLS", &["xlsx"]),
+            ("a.rtf", &["docx"]),
+            ("a.ppt", &["pptx"]),
+            ("a.tar", &["tar.gz"]),
+            ("a.html", &["pdf"]),
         ] {
             let expected = format!("the format of the file will be {}", formats[0]);
             assert!(result(output, formats).contains(&expected), "{output} {formats:?}");
         }
         assert!(result("a.csv", &["zip"]).contains("will be a zip"));
         assert!(result("a.pdf", DocumentExport::FORMATS).contains("may choose another"));
-        assert!(result("a.xlsx", DocumentExport::FORMATS).contains("only as pdf, docx, xhtml"));
+        for output in ["a.xlsx", "a.doc"] {
+            let result = result(output, DocumentExport::FORMATS);
+            assert!(result.contains("only as pdf, docx, xhtml"), "{result}");
+        }
     }
 }

@@ -254,10 +254,10 @@ fn file_that_the_service_names_does_not_replace_results() {
 fn exports_replace_no_file_that_the_run_reads() {
     let world = World::new();
     let files = [
-        ("list.csv", "kind,id,format,output,body\ndocument,d1,,out.pdf,@body.json\n"),
+        ("list.csv", "kind,id,format,output,body\ndocument,d1,,out.pdf,@body.txt\n"),
         ("config.toml", ""),
         ("secret", "a-secret"),
-        ("body.json", r#"{"format": "pdf"}"#),
+        ("body.txt", r#"{"format": "pdf"}"#),
         ("one.csv", "kind,id,format\nspreadsheet,d1,csv\n"),
     ];
     for (name, text) in files {
@@ -271,18 +271,18 @@ fn exports_replace_no_file_that_the_run_reads() {
     let setup = ["--config", "config.toml", "--client-secret-file", "secret", "--ca-bundle"];
     let setup = [&setup[..], &["c.pem", "-q"]].concat();
     let document: &[&str] = &["document", "d1", "-f", "pdf", "-o"];
-    let body: &[&str] = &["document", "d1", "--body", "@body.json", "-o"];
+    let body: &[&str] = &["document", "d1", "--body", "@body.txt", "-o"];
     let batch: &[&str] = &["batch", "one.csv", "-o"];
     let mut cases = vec![
         (document, "config.toml", "the config file (--config)"),
         (document, "./secret", "the file of a secret (--client-secret-file)"),
         (document, "c.pem", "a CA bundle (--ca-bundle)"),
         (document, "{id}/../{kind}/../secret", "the file of a secret"),
-        (body, "body.json", "the file of --body"),
+        (body, "body.txt", "the file of --body"),
         (batch, "one.csv", "the list"),
         (batch, "SECRET", "the file of a secret"),
         (&["fetch", "op1", "-o"], "secret", "the file of a secret"),
-        (&["batch", "list.csv", "--results"], "body.json", "is the file of --body"),
+        (&["batch", "list.csv", "--results"], "body.txt", "is the file of --body"),
     ];
     if cfg!(unix) {
         cases.extend([(document, "link", "the config file"), (document, "hard", "of a secret")]);

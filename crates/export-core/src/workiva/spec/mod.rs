@@ -27,7 +27,6 @@ use serde_json::{Map, Value};
 
 use self::body::{Body, ContainerExport, NamedFormat, OptionalFormat};
 use self::reader::Field;
-use self::strict::Strict;
 use super::format::FileFormat;
 use super::routes::{Endpoint, Route};
 use super::settings::ApiVersion;
@@ -45,6 +44,7 @@ pub use self::spreadsheet::{
     ExportPrecision, PageOrientation, PageScale, SpreadsheetCsvOptions, SpreadsheetExport,
     SpreadsheetPdfOptions, SpreadsheetXlsxOptions,
 };
+pub use self::strict::Strict;
 pub use self::style_guide::StyleGuideExport;
 
 /// What to export, and how.

@@ -10,8 +10,20 @@ use core::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// A value that was read strictly.
-pub(super) struct Strict(pub(super) Value);
+/// JSON that is sent as it was written: reading it fails if a member occurs twice, or if a number
+/// would be rounded.
+///
+/// ```
+/// use export_core::workiva::Strict;
+///
+/// let Strict(json) = serde_json::from_str(r#"{"format": "pdf"}"#)?;
+/// assert_eq!(json["format"], "pdf");
+/// assert!(serde_json::from_str::<Strict>(r#"{"format": "pdf", "format": "docx"}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "it is a value that was read")]
+pub struct Strict(pub Value);
 
 /// The whole numbers up to this one are exact as floating-point numbers: 2^53.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;

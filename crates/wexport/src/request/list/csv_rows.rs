@@ -146,7 +146,11 @@ fn start_and_separator(start: &[u8]) -> (usize, u8) {
     let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
     let mut lines = start.split(is_end);
     let first = lines.next().unwrap_or_default();
-    if let Some(&[separator]) = first.strip_prefix(b"sep=") {
+    // Spreadsheet programs quote a cell that has the separator.
+    let bare = first.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(first);
+    if let Some((name, &[separator])) = bare.split_at_checked(4)
+        && name.eq_ignore_ascii_case(b"sep=")
+    {
         return (first.len(), separator);
     }
     let is_blank = |line: &&[u8]| line.trim_ascii().is_empty();

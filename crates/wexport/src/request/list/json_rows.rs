@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use export_core::workiva::Strict;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::errors::ListError;
 use super::rows::{
@@ -101,6 +103,14 @@ fn cells(members: Vec<(String, Value)>) -> Result<Vec<(String, Value)>, String> 
     Ok(cells)
 }
 
+/// Reads a cell. What is sent as it was written, such as a body, is read strictly.
+fn cell(json: &str) -> serde_json::Result<Value> {
+    match json.starts_with(['{', '[']) {
+        true => serde_json::from_str(json).map(|Strict(value)| value),
+        false => serde_json::from_str(json),
+    }
+}
+
 /// All members of an object: a map would keep one of several with the same name.
 struct Members(Vec<(String, Value)>);
 
@@ -117,8 +127,8 @@ impl<'de> Deserialize<'de> for Members {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
                 let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
+                while let Some((name, json)) = map.next_entry::<String, &RawValue>()? {
+                    members.push((name, cell(json.get()).map_err(A::Error::custom)?));
                 }
                 Ok(Members(members))
             }

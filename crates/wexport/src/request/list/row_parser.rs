@@ -44,7 +44,10 @@ enum Column {
     Id,
     /// A flag without a value.
     Switch,
+    /// A flag with one value.
     Flag,
+    /// A flag that may be repeated.
+    List,
 }
 
 /// Flags that apply to a whole run, beside those of [`Session`], which no row has.
@@ -111,6 +114,7 @@ impl RowParser {
                 (None, _) => ("id", Column::Id),
                 (Some(KIND), _) => (FILE_KIND, Column::Flag),
                 (Some(long), ArgAction::SetTrue) => (long, Column::Switch),
+                (Some(long), ArgAction::Append) => (long, Column::List),
                 (Some(long), _) => (long, Column::Flag),
             };
             columns.insert(name.to_owned(), column);
@@ -150,22 +154,27 @@ impl RowParser {
             })?;
             let flag = if name == FILE_KIND { KIND } else { name };
             match column {
-                Column::Id => id = Some(texts(value, false).map_err(error)?.concat()),
+                Column::Id => id = Some(text(value, false).map_err(error)?),
                 Column::Switch if is_true(value).map_err(error)? => {
                     arguments.push(format!("--{flag}"));
                 }
                 Column::Switch => {}
-                Column::Flag if value.is_object() && name == "option" => {
+                Column::List if value.is_object() && name == "option" => {
                     let members = value.as_object().into_iter().flatten();
                     arguments.extend(members.map(|(path, json)| format!("--option={path}={json}")));
                 }
                 Column::Flag if value.is_object() && name == "body" => {
                     arguments.push(format!("--body={value}"));
                 }
-                Column::Flag => {
+                Column::Flag | Column::List => {
                     let option = OPTION_FLAGS.iter().find(|option| option.flag == flag);
                     let takes = option.map(|option| option.value());
-                    let texts = texts(value, takes == Some(OptionValue::Inches)).map_err(error)?;
+                    let may_be_fraction = takes == Some(OptionValue::Inches);
+                    let texts = match column {
+                        Column::List => texts(value, may_be_fraction),
+                        _ => text(value, may_be_fraction).map(|text| vec![text]),
+                    };
+                    let texts = texts.map_err(error)?;
                     let commas = match takes {
                         Some(OptionValue::Ids) => {
                             texts.iter().map(|it| it.matches(',').count()).sum()
@@ -290,25 +299,25 @@ fn first_line(text: &str) -> String {
     line.trim_start_matches("error: ").replace("--", "")
 }
 
-/// The texts of a cell that may have several. A number that was read as a fraction may have lost
-/// digits of an ID.
+/// The texts of a cell that may have several.
 fn texts(value: &Value, may_be_fraction: bool) -> Result<Vec<String>, String> {
     match value {
-        Value::String(text) => Ok(vec![text.clone()]),
+        Value::Array(values) => values.iter().map(|value| text(value, may_be_fraction)).collect(),
+        Value::String(_) | Value::Number(_) => text(value, may_be_fraction).map(|text| vec![text]),
+        other => Err(format!("invalid value '{other}': expected a string or a list")),
+    }
+}
+
+/// The text of a cell. A number that was read as a fraction may have lost digits of an ID.
+fn text(value: &Value, may_be_fraction: bool) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
         Value::Number(number) if number.is_f64() && !may_be_fraction => {
             Err("a number that is not a whole number of at most 19 digits: write it in quotes"
                 .into())
         }
-        Value::Number(number) => Ok(vec![number.to_string()]),
-        Value::Bool(value) => Ok(vec![value.to_string()]),
-        Value::Array(values) => {
-            let texts: Result<Vec<_>, _> =
-                values.iter().map(|value| texts(value, may_be_fraction)).collect();
-            Ok(texts?.concat())
-        }
-        Value::Null | Value::Object(_) => {
-            Err(format!("invalid value '{value}': expected a string or a list"))
-        }
+        Value::Number(number) => Ok(number.to_string()),
+        other => Err(format!("invalid value '{other}': expected a string")),
     }
 }
 
@@ -321,7 +330,7 @@ fn is_true(value: &Value) -> Result<bool, String> {
     match text.as_str() {
         "true" | "yes" | "y" | "1" | "x" => Ok(true),
         "false" | "no" | "n" | "0" => Ok(false),
-        _ => Err(format!("invalid value '{text}': expected yes or no")),
+        _ => Err(format!("invalid value '{text}': expected yes or no, or true or false")),
     }
 }
 

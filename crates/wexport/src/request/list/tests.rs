@@ -304,3 +304,39 @@ proptest! {
         let _ = describe(format!("{{{text}"));
     }
 }
+
+#[test]
+fn quoted_separator_line_is_read() {
+    let plain = describe("\nkind;id;format\ndocument;d1;pdf\n");
+    for first in ["sep=;", "\"sep=;\"", "SEP=;", "\u{feff}\"sep=;\""] {
+        for end in ["\n", "\r\n"] {
+            let list = format!("{first}{end}kind;id;format{end}document;d1;pdf{end}");
+            assert_eq!(describe(list), plain, "{first:?}");
+        }
+    }
+}
+
+#[test]
+fn json_cells_have_the_type_of_their_flag() {
+    let of = |cell: &str| describe(format!(r#"{{"kind":"document","format":"pdf",{cell}}}"#));
+    for (cell, error) in [
+        (r#""id":true"#, "column id: invalid value 'true': expected a string"),
+        (r#""id":["a"]"#, r#"column id: invalid value '["a"]': expected a string"#),
+        (r#""id":[]"#, "column id: invalid value '[]': expected a string"),
+        (r#""id":{}"#, "column id: invalid value '{}': expected a string"),
+        (r#""id":"a","output":true"#, "column output: invalid value 'true': expected a string"),
+        (r#""id":"a","output":["b"]"#, "column output: invalid value"),
+        (r#""id":"a","sections":true"#, "expected a string or a list"),
+        (r#""id":"a","sections":[true]"#, "column sections: invalid value 'true'"),
+        (r#""id":"a","include-comments":"wahr""#, "expected yes or no, or true or false"),
+        (r#""id":"a","option":{"a":1,"a":2}"#, "the field \"a\" occurs twice"),
+        (r#""id":"a","option":{"a":{"b":1,"b":2}}"#, "the field \"b\" occurs twice"),
+        (r#""id":"a","body":{"format":"pdf","format":"docx"}"#, "\"format\" occurs twice"),
+    ] {
+        let said = of(cell);
+        assert!(said.contains(error), "{cell}: {said}");
+    }
+    for cell in [r#""id":12"#, r#""id":"a","sections":["s",1]"#, r#""id":"a","sections":"s""#] {
+        assert!(of(cell).starts_with("1: document"), "{cell}: {}", of(cell));
+    }
+}
