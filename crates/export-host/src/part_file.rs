@@ -12,7 +12,8 @@ use crate::file_name::{cut, longest_name, numbered};
 #[cfg(target_os = "linux")]
 use crate::folder_checks::has_attribute;
 use crate::folder_checks::{
-    FolderChecks, FolderHandle, Lock, existing_folder, ignore_unsupported, is_unusable, try_lock,
+    FolderChecks, FolderHandle, Lock, existing_folder, ignore_unsupported, is_mount_point,
+    is_unusable, try_lock,
 };
 use crate::if_exists::{IfExists, LAST_NUMBER, put_in_place};
 use crate::room::{RoomWatch, check_room};
@@ -32,7 +33,8 @@ use crate::stable_hash::stable_hash;
 /// give; one that replaces a file gets the mode, owner, group and POSIX access list of that file.
 ///
 /// Where the file system cannot lock, or cannot replace a file because it is a mount point, the file
-/// is written without, and [`FinishedFile::fallbacks`] says so. [`check`](Self::check) finds most of
+/// is written without, and [`FinishedFile::fallbacks`] says so. If the folder of a mount point cannot
+/// be written, as in a container, the part is in the folder for temporary files. [`check`](Self::check) finds most of
 /// them before an export is requested.
 ///
 /// ```
@@ -114,7 +116,10 @@ impl PartFile {
         loop {
             match Self::try_open(&part, &target)? {
                 Some(mut file) => {
-                    file.permissions = readers.permissions(&target)?;
+                    // A file that is overwritten keeps its own.
+                    if !is_only_overwritten(&target) {
+                        file.permissions = readers.permissions(&target)?;
+                    }
                     return Ok(file);
                 }
                 None if Instant::now() < give_up_at => thread::sleep(RETRY_LOCK_EVERY),
@@ -149,7 +154,7 @@ impl PartFile {
         rule: IfExists,
     ) -> io::Result<Vec<Fallback>> {
         let target = real_target(target)?;
-        let mut fallbacks = checks.check_short(folder_of(&target))?;
+        let mut fallbacks = checks.check_short(&part_folder(&target))?;
         // These names are longer, and may be too long.
         check_path(&part_path(&target, "")?)?;
         if rule == IfExists::Rename {
@@ -199,6 +204,10 @@ impl PartFile {
             Lock::Held => return Ok(None),
             Lock::Unsupported => vec![Fallback::NoLocks(folder_of(target).into())],
         };
+        if is_only_overwritten(target) && is_of_another_user(&file) {
+            let text = format!("belongs to another user: {}", part.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
         // The former holder of the lock may have renamed the file in the meantime.
         if !is_at(&file, part) {
             return Ok(None);
@@ -385,6 +394,9 @@ impl PartFile {
     /// Renames the part to the target, or does what has the same result. Returns the name that the
     /// file got.
     fn place(&mut self, rule: IfExists) -> io::Result<PathBuf> {
+        if rule == IfExists::Replace && is_only_overwritten(&self.target) {
+            return self.overwrite_target();
+        }
         self.set_access(rule)?;
         let mut placed = put_in_place(&self.part, &self.target, rule);
         let is_elsewhere = folder_of(&self.part) != folder_of(&self.target);
@@ -399,14 +411,18 @@ impl PartFile {
             Err(error) => error,
         };
         if rule == IfExists::Replace && self.target.is_file() && is_in_place(&error) {
-            let target = OpenOptions::new().write(true).open(&self.target);
-            if let Ok(target) = target {
-                return self
-                    .overwrite(target)
-                    .map_err(|error| explain("cannot write", &self.target, &error));
+            // A target that cannot be opened either is told as one that cannot be replaced.
+            if OpenOptions::new().write(true).open(&self.target).is_ok() {
+                return self.overwrite_target();
             }
         }
         Err(explain("cannot rename the part file to", &self.target, &error))
+    }
+
+    fn overwrite_target(&mut self) -> io::Result<PathBuf> {
+        let target = OpenOptions::new().write(true).open(&self.target);
+        let overwritten = target.and_then(|target| self.overwrite(target));
+        overwritten.map_err(|error| explain("cannot write", &self.target, &error))
     }
 
     /// Copies the part to the folder of its target, which is on another file system.
@@ -536,9 +552,42 @@ fn check_path(path: &Path) -> io::Result<()> {
 fn part_path(target: &Path, operation: &str) -> io::Result<PathBuf> {
     let suffix = format!(".{:016x}.part", stable_hash(operation));
     let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let folder = folder_of(target);
-    let name = cut(&name, longest_name(folder).saturating_sub(suffix.len() + ".".len()));
+    let folder = part_folder(target);
+    let name = cut(&name, longest_name(&folder).saturating_sub(suffix.len() + ".".len()));
     Ok(folder.join(format!(".{name}{suffix}")))
+}
+
+/// The folder of the part of a target.
+fn part_folder(target: &Path) -> PathBuf {
+    if is_only_overwritten(target) { std::env::temp_dir() } else { folder_of(target).into() }
+}
+
+/// Whether a target is a mount point in a folder that cannot be written: one file of a container.
+#[cfg(unix)]
+fn is_only_overwritten(target: &Path) -> bool {
+    use rustix::fs::{Access, access};
+
+    is_mount_point(target) && access(folder_of(target), Access::WRITE_OK).is_err()
+}
+
+#[cfg(not(unix))]
+const fn is_only_overwritten(_target: &Path) -> bool {
+    false
+}
+
+/// Whether a part is that of another user, who could read or change it: the folder for temporary files
+/// is everyone's.
+#[cfg(unix)]
+fn is_of_another_user(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let user = rustix::process::geteuid().as_raw();
+    !file.metadata().is_ok_and(|found| found.uid() == user && found.nlink() == 1)
+}
+
+#[cfg(not(unix))]
+const fn is_of_another_user(_file: &File) -> bool {
+    false
 }
 
 /// Whether a file can be replaced by a rename, as far as this can be known before. Its folder is

@@ -153,10 +153,12 @@ impl Outputs {
                 std::fs::create_dir_all(&folder).map_err(|error| {
                     Problem::local(format!("cannot create {}", folder.display()), &error)
                 })?;
-                self.checks.check_folder(&folder)?;
-                template.check_length(&known, name_room(&folder))?;
-                if let Some(path) = template.known_path(&known) {
-                    self.checks.check_file(&path, destination)?;
+                match template.known_path(&known) {
+                    Some(path) => self.checks.check_file(&path, destination)?,
+                    None => {
+                        self.checks.check_folder(&folder)?;
+                        template.check_length(&known, name_room(&folder))?;
+                    }
                 }
                 Ok(None)
             }

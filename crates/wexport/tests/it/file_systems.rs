@@ -298,6 +298,21 @@ mod on_unix {
         assert_eq!(world.names("out"), ["a.pdf", "a.pdf.receipt.json", "d1.pdf"]);
         assert!(world.read("host/a.pdf.receipt.json").starts_with(b"{"));
 
+        // Its folder need not be writable, as in a container. The part is elsewhere then.
+        let read_only = "mount --bind out out; mount --bind host/a.pdf out/a.pdf; \
+                         mount --bind host/a.pdf.receipt.json out/a.pdf.receipt.json; \
+                         mount -o remount,bind,ro out;";
+        let script = format!("unshare -rm sh -ec '{read_only} exec \"$@\"' sh \"$@\"");
+        for flags in [&["-o", "out/a.pdf", "--receipt"][..], &["-o", "out/a.{format}"]] {
+            fs::write(world.work().join("host/a.pdf"), "old ".repeat(100_000)).unwrap();
+            let Ran { code, err, .. } = world.ran(in_shell(&world, &script, flags));
+            assert_eq!(code, Some(0), "{flags:?}: {err}");
+            assert!(err.contains("a.pdf cannot be replaced in one step"), "{flags:?}: {err}");
+            assert_eq!(world.read("host/a.pdf"), world.exported(), "{flags:?}");
+        }
+        let Ran { code, err, .. } = world.ran(in_shell(&world, &script, &["-o", "out/new.pdf"]));
+        assert_eq!(code, Some(7), "{err}");
+
         // A mount that cannot be written is an error before any request.
         let sent = world.requests().len();
         let read_only = "mount --bind host/a.pdf out/a.pdf; mount -o remount,bind,ro out/a.pdf;";
