@@ -130,6 +130,8 @@ struct Failed {
 struct Delay {
     at: Timestamp,
     failure: Failure,
+    /// When the endpoint allows the next request, if it said so.
+    asked: Option<Timestamp>,
 }
 
 /// What a caller that needs a token has to do.
@@ -289,7 +291,7 @@ impl TokenSource {
     /// the token. `None` once the next request was sent.
     #[must_use]
     pub fn delay(&self, phase: Phase) -> Option<(Timestamp, [Event; 2])> {
-        let Delay { at, failure } = self.delay.as_ref()?;
+        let Delay { at, failure, .. } = self.delay.as_ref()?;
         let (at, until) = (*at, self.not_before);
         let status = TokenResponseError::of(failure).map(|error| error.status);
         let failed = match status.filter(|status| status.as_u16() >= 400) {
@@ -299,6 +301,15 @@ impl TokenSource {
             None => Event::Failed { at, phase, kind: failure.kind() },
         };
         Some((until, [failed, Event::Waiting { at, until, why: Why::BackOff }]))
+    }
+
+    /// The failure of a job that may wait for a token until `limit`, if the endpoint asked to wait
+    /// for longer: the job need not wait until then in vain.
+    #[must_use]
+    pub fn exceeds(&self, limit: Timestamp) -> Option<Failure> {
+        let asked = self.delay.as_ref()?.asked.filter(|asked| *asked > limit)?;
+        let what = format!("the token endpoint asked to retry at {asked}, after the deadline");
+        Some(Failure::new(FailureKind::Unanswered).with_detail(&what))
     }
 
     fn request_token(&mut self, now: Timestamp) -> TokenStep {
@@ -454,7 +465,8 @@ impl TokenSource {
         let doublings = (self.failures - 1).min(31);
         let back_off = limits.backoff_base.saturating_mul(1 << doublings).min(limits.backoff_cap);
         self.not_before = now + retry_after.unwrap_or_default().max(back_off);
-        self.delay = Some(Delay { at: now, failure });
+        let asked = retry_after.map(|wait| now + wait);
+        self.delay = Some(Delay { at: now, failure, asked });
     }
 
     fn fail(&mut self, now: Timestamp, failure: Failure) -> TokenStep {

@@ -60,6 +60,9 @@ impl Tokens {
                         .with_detail("timed out waiting for a token"));
                 }
                 TokenStep::Wait(until) => {
+                    if let Some(failure) = self.source().exceeds(transmit.token_by()) {
+                        return Err(failure);
+                    }
                     let until = clock.instant(until.min(transmit.token_by()));
                     let _ = timeout_at(until, notified).await;
                 }

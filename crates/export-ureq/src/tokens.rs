@@ -82,6 +82,9 @@ impl Tokens {
                     );
                 }
                 TokenStep::Wait(until) => {
+                    if let Some(failure) = source.exceeds(transmit.token_by()) {
+                        return TokenResult::Failed(failure);
+                    }
                     // Woken by a response, by a stop, or spuriously.
                     let wait = until.min(transmit.token_by()).since(now);
                     let woken = self.changed.wait_timeout(source, wait);

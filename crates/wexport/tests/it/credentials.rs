@@ -257,3 +257,19 @@ fn fixed_token_that_expires_fails_and_can_be_resumed() {
         assert_eq!(world.submits(), 1);
     }
 }
+
+#[test]
+fn token_endpoint_that_asks_to_wait_too_long_ends_the_job() {
+    let fault = Fault::Status {
+        status: http::StatusCode::TOO_MANY_REQUESTS,
+        retry_after: Some(export_sim::RetryAfter::Seconds(3600)),
+        body: Default::default(),
+    };
+    let rule = Rule::new(Endpoint::Token, fault);
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(rule)));
+    let began = Instant::now();
+    let ran = world.run(&[&PDF[..], &["--timeout", "60s"]].concat());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_ne!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("the token endpoint asked to retry at 20"), "{}", ran.err);
+}
