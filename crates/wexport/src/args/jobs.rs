@@ -65,6 +65,14 @@ pub(crate) struct ResumeArgs {
     #[arg(long)]
     pub(crate) failed: bool,
 
+    /// Replace files that are newer than the jobs, also those of later jobs
+    ///
+    /// Without this, a job that has a later one with the same destination is left once that is
+    /// done, and fails where it would replace a file that was written or put there since it was
+    /// begun.
+    #[arg(long)]
+    pub(crate) overwrite_newer: bool,
+
     /// Whether to resend a submit that the service may have received: if-harmless, never or always
     #[arg(long, value_name = "RULE", value_enum, hide_possible_values = true)]
     pub(crate) resubmit: Option<ResubmitArg>,

@@ -14,7 +14,7 @@ use export_hyper::{
 use crate::args::{ConnectionArgs, DemoArgs, DurationArg, IfExistsArg, Session, StateArgs};
 use crate::clock;
 use crate::engine::{self, Plan};
-use crate::output::Destination;
+use crate::output::{Destination, Earlier};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportRequest, ListedExport};
 use crate::settings::Settings;
@@ -65,6 +65,7 @@ async fn export_all(url: &str, version: ApiVersion, folder: &Path) -> Result<(),
         };
         let subject = Subject { kind: kind.into(), id: id.into(), ..Subject::default() };
         let destination = Destination {
+            earlier: Earlier::Unknown,
             output: None,
             folder: folder.into(),
             if_exists: IfExistsArg::Replace,

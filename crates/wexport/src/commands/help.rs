@@ -119,6 +119,11 @@ upload, and another program may create the object in between. The same applies
 to all files with AWS_CONDITIONAL_PUT=disabled, which is for stores that refuse
 conditional requests (If-None-Match).
 
+`jobs resume` does not replace an object that is newer than the job, by the
+store's clock, unless --overwrite-newer is given. It cannot know of one that the
+credentials do not allow to read, and does not notice an older object that was
+put there since the job was begun.
+
 Files larger than 8 MiB are uploaded in parts. The parts of an upload that
 failed or was stopped are removed at once; those of one that was killed, by
 `jobs resume` and `jobs clean`. If a process is killed after the store has

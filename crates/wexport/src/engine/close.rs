@@ -17,7 +17,7 @@ use crate::output::{OpenFailure, OutputSink};
 use crate::output::{Upload, UploadEnd};
 use crate::problem::{Exit, Problem};
 use crate::receipt::Receipt;
-use crate::state::{Row, RowEnd, RunStore};
+use crate::state::{Later, Row, RowEnd, RunStore};
 use crate::text::redact;
 
 /// The result of closing an export.
@@ -237,6 +237,24 @@ impl RunContext {
     pub(super) async fn skip(&self, row: Row, file: String) -> Closed {
         let end = RowEnd::Skipped { file: file.clone() };
         self.done(row, Event::Skipped { file }, end).await
+    }
+
+    /// Ends an export of a resumed batch that has a later one: it must not replace its file.
+    pub(super) async fn leave(&self, row: Row, later: Later) -> Closed {
+        let Later { id, file } = later;
+        match file {
+            Some(file) => {
+                let message = format!("not resumed: it is superseded by {id}");
+                self.reporter.export_event(row.number, Event::Warning { message });
+                self.skip(row, file).await
+            }
+            None => {
+                let message = format!("not resumed: {id} is later, has the same destination");
+                let problem = Problem::new(Exit::GaveUp, message + ", and is not done")
+                    .advise(format!("show the later one: wexport jobs show {id}"));
+                self.fail(row, problem, false).await
+            }
+        }
     }
 
     pub(super) async fn fail(&self, row: Row, problem: Problem, is_systemic: bool) -> Closed {

@@ -115,16 +115,9 @@ impl RunContext {
         }
     }
 
-    /// The command that resumes the run; `None` if no state is kept. It names the service if the
-    /// command line of this run did: a run is resumed with the credentials of its own service only.
+    /// The command that resumes the run; `None` if no state is kept.
     pub(super) fn resume_command(&self) -> Option<String> {
-        let id = self.store.id()?;
-        Some(match self.settings.service.source.to_string().as_str() {
-            "--region" | "--base-url" => {
-                format!("wexport jobs resume {id} {}", self.description.service_flags())
-            }
-            _ => format!("wexport jobs resume {id}"),
-        })
+        Some(resume_command(self.store.id()?, &self.settings, &self.description))
     }
 
     /// What an error of an export is explained with.
@@ -138,6 +131,15 @@ impl RunContext {
             is_attached: row.subject.kind == "operation",
             sends_email: sends_email(row.checkpoint.spec()),
         }
+    }
+}
+
+/// The command that resumes a run. It names the service if the command line of this run did: a run
+/// is resumed with the credentials of its own service only.
+pub(super) fn resume_command(id: &str, settings: &Settings, run: &RunDescription) -> String {
+    match settings.service.source.to_string().as_str() {
+        "--region" | "--base-url" => format!("wexport jobs resume {id} {}", run.service_flags()),
+        _ => format!("wexport jobs resume {id}"),
     }
 }
 

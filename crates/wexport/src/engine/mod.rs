@@ -14,9 +14,10 @@ mod results_path;
 mod runner;
 mod systemic;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use self::context::RunContext;
+use self::context::{RunContext, resume_command};
 use self::prepare::{check_destinations, restore_names};
 use self::results_path::protect_results;
 pub(crate) use self::runner::RunOutcome;
@@ -27,7 +28,9 @@ use crate::output::{Outputs, Protected};
 use crate::problem::Problem;
 use crate::request::ListedExport;
 use crate::settings::{LoadedCredentials, Settings};
-use crate::state::{NewRow, RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir};
+use crate::state::{
+    Later, NewRow, RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir,
+};
 use crate::ui::Reporter;
 
 /// What a run is to do.
@@ -100,22 +103,36 @@ pub(crate) async fn run(
     // A run that is refused before its first request must not be listed. If it cannot be removed,
     // it is.
     let context = context.inspect_err(|_| drop(new.remove()))?;
-    Runner::new(context, false)?.run().await
+    Runner::new(context)?.run().await
+}
+
+/// How a run is resumed.
+#[derive(Debug, Default)]
+pub(crate) struct ResumeOptions {
+    /// Whether files that are newer than their exports are replaced.
+    pub(crate) overwrite_newer: bool,
+    /// The later exports with the same destinations, by the numbers of the exports that are left.
+    pub(crate) later: BTreeMap<u64, Later>,
 }
 
 /// Resumes a run, with credentials of its service.
 pub(crate) async fn resume(
     store: Arc<dyn RunStore>,
+    options: ResumeOptions,
     settings: Settings,
     loaded: LoadedCredentials,
     reporter: &Arc<Reporter>,
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
-    let outputs = outputs(&settings, reporter);
-    protect_files(&store.description()?.options, &outputs, &settings)?;
+    let mut outputs = outputs(&settings, reporter);
+    let description = store.description()?;
+    if let (false, Some(id)) = (options.overwrite_newer, store.id()) {
+        outputs = outputs.keeping_newer(resume_command(id, &settings, &description));
+    }
+    protect_files(&description.options, &outputs, &settings)?;
     restore_names(&*store, &outputs)?;
     let context = RunContext::new(store, settings, loaded, outputs, reporter)?;
-    Runner::new(context, true)?.run().await
+    Runner::resume(context, options.later)?.run().await
 }
 
 /// Protects the list and the results of a batch.
@@ -134,6 +151,7 @@ fn protect_files(
 impl From<ListedExport> for NewRow {
     fn from(export: ListedExport) -> Self {
         let ListedExport { line, request, destination } = export;
+        let destination = destination.with_earlier(&request.subject);
         Self { line, subject: request.subject, destination, fresh: request.job.checkpoint() }
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use export_hyper::{Artifact, Sink};
 
 use super::context::RunContext;
-use crate::output::OutputSink;
+use crate::output::{OpenFailure, OutputSink};
 use crate::receipt::Receipt;
 use crate::state::{Placement, Row, RunStore};
 
@@ -27,6 +27,15 @@ impl RecordingSink {
 
     pub(super) fn into_inner(self) -> OutputSink {
         self.sink
+    }
+
+    async fn look_again(&mut self) {
+        let (number, earlier) = (self.row.number, self.row.destination.clone());
+        let destination = earlier.clone().with_earlier(&self.row.subject);
+        if destination != earlier {
+            let store = move |store: &dyn RunStore| store.store_destination(number, &destination);
+            let _ = self.context.with_store(store).await;
+        }
     }
 
     async fn record(&mut self, artifact: &Artifact) -> io::Result<()> {
@@ -66,6 +75,12 @@ impl Sink for RecordingSink {
     async fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
         // Without the record, a kill at this moment would cost a second download at most.
         let _ = self.record(artifact).await;
-        self.sink.finish(artifact).await
+        let finished = self.sink.finish(artifact).await;
+        if finished.as_ref().is_err_and(|error| OpenFailure::of(error).is_none()) {
+            // A file that cannot be replaced may be overwritten in part: a resumed run must not
+            // take it for one of somebody else.
+            self.look_again().await;
+        }
+        finished
     }
 }

@@ -1,5 +1,6 @@
 //! Drives the exports of a run.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::mem::take;
 use std::pin::Pin;
@@ -19,7 +20,7 @@ use crate::event::{BatchStart, EndCounts, Event};
 use crate::explain::explain;
 use crate::problem::{Exit, Problem};
 use crate::signals;
-use crate::state::{Row, RowEnd, RowStatus, RunEnd, RunStore};
+use crate::state::{Later, Row, RowEnd, RowStatus, RunEnd, RunStore};
 use crate::text::redact;
 use crate::ui::BatchGauges;
 
@@ -39,6 +40,8 @@ pub(super) struct Runner {
     /// The exports whose job has ended, until their end is recorded.
     closing: FuturesUnordered<Closing>,
     is_resumed: bool,
+    /// The later exports with the destinations of those that are left.
+    later: BTreeMap<u64, Later>,
     /// The exports that are not begun, and not added yet: a batch may have a million.
     queued: Queued,
     /// Why no more exports are submitted, if a failure affects all of them.
@@ -71,7 +74,23 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 const LEARN_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Runner {
-    pub(super) fn new(context: Arc<RunContext>, is_resumed: bool) -> Result<Self, Problem> {
+    /// A new run.
+    pub(super) fn new(context: Arc<RunContext>) -> Result<Self, Problem> {
+        Self::with(context, None)
+    }
+
+    /// A run that is resumed, without the exports that have a later one.
+    pub(super) fn resume(
+        context: Arc<RunContext>,
+        later: BTreeMap<u64, Later>,
+    ) -> Result<Self, Problem> {
+        Self::with(context, Some(later))
+    }
+
+    fn with(
+        context: Arc<RunContext>,
+        later: Option<BTreeMap<u64, Later>>,
+    ) -> Result<Self, Problem> {
         let limits = BatchLimits::default();
         let open = context.description.options.max_in_flight.unwrap_or(limits.max_open);
         let (limits, opener) = (limits.with_max_open(open), Arc::clone(&context));
@@ -80,7 +99,8 @@ impl Runner {
         let closing = FuturesUnordered::new();
         let queued = Queued { after: 0, left: context.store.totals()?.waiting };
         let (halted, unrecorded, last) = (None, None, (None, None));
-        Ok(Self { context, exports, closing, is_resumed, queued, halted, unrecorded, last })
+        let (is_resumed, later) = (later.is_some(), later.unwrap_or_default());
+        Ok(Self { context, exports, closing, is_resumed, later, queued, halted, unrecorded, last })
     }
 
     /// Runs all exports to their end, or until the program is stopped.
@@ -205,6 +225,11 @@ impl Runner {
                 if self.resume_placed(&row).await? {
                     continue;
                 }
+                if let Some(later) = self.later.remove(&row.number) {
+                    let closed = context.leave(row, later).await;
+                    self.on_closed(closed);
+                    continue;
+                }
                 #[cfg(feature = "store")]
                 if self.resume_upload(&row).await? {
                     continue;
@@ -272,7 +297,8 @@ impl Runner {
         let (context, row) = (Arc::clone(&self.context), row.clone());
         self.closing.push(Box::pin(async move {
             let outputs = &context.outputs;
-            let upload = outputs.resume_upload(row.number, &row.destination, dir, pending).await;
+            let Row { number, destination, subject, .. } = &row;
+            let upload = outputs.resume_upload(*number, destination, subject, dir, pending).await;
             match upload {
                 Ok(upload) => Ok(context.upload(row, upload).await),
                 Err(problem) => Ok(context.fail(row, problem, false).await),
@@ -402,7 +428,8 @@ impl Runner {
 
     fn record_end(&self, exit: Exit, text: String) -> Result<(), Problem> {
         let RunContext { store, reporter, .. } = &*self.context;
-        let recorded = store.finish(RunEnd { at: clock::now(), exit_code: exit.code(), text });
+        let recorded =
+            store.finish(RunEnd { at: clock::now(), exit_code: exit.code(), text, outcome: None });
         reporter.batch_done(store.totals()?.waiting, exit);
         recorded
     }

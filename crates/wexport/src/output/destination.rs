@@ -1,16 +1,19 @@
 //! What `-o` means.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use export_hyper::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::newer::Earlier;
 #[cfg(feature = "store")]
 use super::store::Address;
-use super::template::Template;
+use super::template::{Known, Template};
 use crate::args::{IfExistsArg, OutputArgs};
 use crate::problem::Problem;
 use crate::settings::expand_home;
+use crate::subject::Subject;
 
 /// Where a file goes, as it was given: enough for another process to resolve it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,9 @@ pub(crate) struct Destination {
     /// Whether a receipt is written beside the file.
     #[serde(default)]
     pub(crate) receipt: bool,
+    /// What was at the path of the file then.
+    #[serde(default, skip_serializing_if = "Earlier::is_unknown")]
+    pub(crate) earlier: Earlier,
 }
 
 /// A resolved destination.
@@ -71,7 +77,48 @@ impl Destination {
         };
         let if_exists = args.if_exists.unwrap_or_default();
         let receipt = args.receipt;
-        Ok(Self { output, folder, if_exists, at, receipt })
+        Ok(Self { output, folder, if_exists, at, receipt, earlier: Earlier::Unknown })
+    }
+
+    /// Records what is at the path of the file now.
+    pub(crate) fn with_earlier(self, subject: &Subject) -> Self {
+        let path = self.known_path(subject);
+        let earlier = path.map_or(Earlier::Unknown, |path| Earlier::at(&path));
+        Self { earlier, ..self }
+    }
+
+    /// The path of the file, if the service has no part in it.
+    pub(super) fn known_path(&self, subject: &Subject) -> Option<PathBuf> {
+        match self.target().ok()? {
+            Target::File(path) => Some(path),
+            Target::Template(template) => template.known_path(&Known { subject, at: self.at }),
+            _ => None,
+        }
+    }
+
+    /// A name that two exports share if the file of one replaces that of the other. `None` for
+    /// files that replace nothing.
+    pub(crate) fn identity(&self, subject: &Subject) -> Option<OsString> {
+        if self.if_exists == IfExistsArg::Rename {
+            return None;
+        }
+        let known = Known { subject, at: self.at };
+        let chosen = |path: PathBuf| {
+            let mut name = path.into_os_string();
+            name.push(format!("\n{subject}"));
+            name
+        };
+        Some(match self.target().ok()? {
+            Target::Stdout => return None,
+            Target::File(path) => one_path(&path).into(),
+            Target::Folder(folder) => chosen(one_path(&folder).join("{name}")),
+            Target::Template(template) => match template.known_path(&known) {
+                Some(path) => one_path(&path).into(),
+                None => chosen(one_path(&template.partial_path(&known)?)),
+            },
+            #[cfg(feature = "store")]
+            Target::Object(address) => address.identity(&known)?.into(),
+        })
     }
 
     /// Resolves the destination.
@@ -214,6 +261,17 @@ mod stored_path {
     }
 }
 
+/// The same path for all paths of one file, as far as its folder exists.
+fn one_path(path: &Path) -> PathBuf {
+    let linked = path.is_symlink().then(|| path.canonicalize().ok()).flatten();
+    let path = linked.unwrap_or_else(|| path.into());
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
+}
+
 /// A path for messages: relative if it is below the working directory.
 pub(crate) fn display_path(path: impl AsRef<Path>) -> String {
     let current = std::env::current_dir().ok();
@@ -230,7 +288,8 @@ mod tests {
         let (output, if_exists) = (Some("a.pdf".into()), IfExistsArg::Replace);
         let at = Timestamp::from_date(2026, 11, 23);
         let folder = folder.into();
-        let destination = Destination { output, folder, if_exists, at, receipt: false };
+        let earlier = Earlier::Nothing;
+        let destination = Destination { output, folder, if_exists, at, receipt: false, earlier };
         let json = serde_json::to_string(&destination).unwrap();
         assert_eq!(serde_json::from_str::<Destination>(&json).unwrap(), destination);
         json

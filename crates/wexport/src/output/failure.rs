@@ -23,13 +23,17 @@ impl OpenFailure {
         let Some(JobError::Local { failure, .. }) = error.job() else { return None };
         let mut source = failure.get_ref().map(|source| source as &(dyn Error + 'static));
         while let Some(error) = source {
-            let found = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            if let Some(failure) = found.and_then(|found| found.downcast_ref::<Self>()) {
+            if let Some(failure) = error.downcast_ref::<io::Error>().and_then(Self::of) {
                 return Some(failure.clone());
             }
             source = error.source();
         }
         None
+    }
+
+    /// The failure that is the error of a sink.
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
     }
 }
 

@@ -10,6 +10,7 @@ use export_hyper::{Artifact, FileSink, IfExists, Sink};
 use super::checks::FileChecks;
 use super::destination::display_path;
 use super::failure::OpenFailure;
+use super::newer::NewerGuard;
 use super::reserved_names::ReservedNames;
 use crate::args::IfExistsArg;
 use crate::problem::{Exit, Problem};
@@ -33,6 +34,7 @@ pub(crate) struct FileOutput {
     sink: FileSink,
     if_exists: IfExistsArg,
     checks: FileChecks,
+    guard: Option<NewerGuard>,
     /// The path that was reserved, once it is known.
     path: Arc<Mutex<Option<PathBuf>>>,
 }
@@ -78,7 +80,12 @@ impl FileOutput {
         checks: FileChecks,
         path: Arc<Mutex<Option<PathBuf>>>,
     ) -> Self {
-        Self { sink: sink.if_exists(rule_of(if_exists)), if_exists, checks, path }
+        Self { sink: sink.if_exists(rule_of(if_exists)), if_exists, checks, guard: None, path }
+    }
+
+    /// Replaces no newer file, if there is a guard.
+    pub(super) fn with_guard(self, guard: Option<NewerGuard>) -> Self {
+        Self { guard, ..self }
     }
 
     /// The path of the file, once it is complete.
@@ -120,6 +127,10 @@ impl Sink for FileOutput {
     }
 
     async fn finish(&mut self, artifact: &Artifact) -> io::Result<()> {
+        // Again, since the path may be chosen only now, and the file may be newer than the check.
+        if let (Some(guard), Some(path)) = (&self.guard, self.path()) {
+            guard.check_file(&path).map_err(OpenFailure::from)?;
+        }
         let Err(error) = self.sink.finish(artifact).await else {
             self.checks.report(self.sink.fallbacks().iter().cloned());
             return Ok(());

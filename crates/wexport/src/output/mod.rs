@@ -1,7 +1,8 @@
 //! Where files go: a file, a folder, a template, an object store or standard output.
 //!
 //! A destination is used twice. [`Outputs::check`] looks at it before anything is sent: whether it
-//! can be written, and whether a file that exists ends the export before it begins.
+//! can be written, and whether a file that exists ends the export before it begins, or is newer than
+//! an export that is resumed.
 //! [`Outputs::open`] makes the sink of the download. What appeared in between is found when the
 //! file gets its name.
 
@@ -9,6 +10,7 @@ mod checks;
 mod destination;
 mod failure;
 mod file;
+mod newer;
 mod real_path;
 mod reserved_names;
 mod sink;
@@ -27,6 +29,8 @@ use self::destination::Target;
 pub(crate) use self::destination::{Destination, display_path};
 pub(crate) use self::failure::OpenFailure;
 use self::file::FileOutput;
+pub(crate) use self::newer::Earlier;
+use self::newer::NewerGuard;
 pub(crate) use self::real_path::real_path;
 pub(crate) use self::reserved_names::{Protected, ReservedNames};
 pub(crate) use self::sink::OutputSink;
@@ -37,6 +41,7 @@ use self::store::Stores;
 pub(crate) use self::store::{PendingUpload, Upload, UploadDir, UploadEnd};
 use self::template::Known;
 pub(crate) use self::template::PLACEHOLDERS;
+use crate::args::IfExistsArg;
 use crate::problem::Problem;
 use crate::receipt;
 #[cfg(feature = "store")]
@@ -50,6 +55,8 @@ use crate::subject::Subject;
 pub(crate) struct Outputs {
     names: ReservedNames,
     checks: FileChecks,
+    /// The command that resumes the run, if it keeps newer files.
+    keeps_newer: Option<String>,
     #[cfg(feature = "store")]
     stores: Arc<Stores>,
     stdout: StdoutSink,
@@ -65,6 +72,7 @@ impl Outputs {
         Self {
             names,
             checks: FileChecks::default(),
+            keeps_newer: None,
             #[cfg(feature = "store")]
             stores: Arc::new(Stores::new(Arc::clone(settings))),
             stdout: StdoutSink::default(),
@@ -82,6 +90,22 @@ impl Outputs {
         on_reserve: impl Fn(u64, &str) + Send + Sync + 'static,
     ) -> Self {
         Self { names: self.names.with_observer(on_reserve), ..self }
+    }
+
+    /// Replaces no file that is newer than its export. `resume` is the command of the run, which
+    /// problems name.
+    pub(crate) fn keeping_newer(self, resume: String) -> Self {
+        Self { keeps_newer: Some(resume), ..self }
+    }
+
+    fn guard(&self, destination: &Destination, subject: &Subject) -> Option<NewerGuard> {
+        let resume = self.keeps_newer.clone()?;
+        // The other rules replace nothing.
+        (destination.if_exists == IfExistsArg::Replace).then(|| NewerGuard {
+            began: destination.at,
+            earlier: (destination.known_path(subject), destination.earlier),
+            resume,
+        })
     }
 
     /// Calls `warn` once for each thing that a file system cannot do.
@@ -134,14 +158,16 @@ impl Outputs {
     ) -> Result<Option<String>, Problem> {
         self.check_protected(destination, subject)?;
         let if_exists = destination.if_exists;
+        let guard = self.guard(destination, subject);
         match destination.target()? {
             Target::Stdout => self.stdout.check().await.map(|()| None),
             #[cfg(feature = "store")]
-            Target::Object(address) => store::check(&self.stores, &address, if_exists).await,
+            Target::Object(address) => store::check(&self.stores, &address, if_exists, guard).await,
             Target::File(path) => {
                 let kept = file::check_existing(&path, if_exists)?;
                 if kept.is_none() {
                     let path = self.names_for(export, destination).reserve_path(&path);
+                    guard.map_or(Ok(()), |guard| guard.check_file(&path))?;
                     self.checks.check_file(&path, destination)?;
                 }
                 Ok(kept)
@@ -154,7 +180,10 @@ impl Outputs {
                     Problem::local(format!("cannot create {}", folder.display()), &error)
                 })?;
                 match template.known_path(&known) {
-                    Some(path) => self.checks.check_file(&path, destination)?,
+                    Some(path) => {
+                        guard.map_or(Ok(()), |guard| guard.check_file(&path))?;
+                        self.checks.check_file(&path, destination)?;
+                    }
                     None => {
                         self.checks.check_folder(&folder)?;
                         template.check_length(&known, name_room(&folder))?;
@@ -178,7 +207,7 @@ impl Outputs {
         #[cfg(feature = "store")] upload: impl FnOnce() -> std::io::Result<(UploadDir, Origin)>,
     ) -> Result<OutputSink, OpenFailure> {
         let (names, if_exists) = (self.names_for(export, destination), destination.if_exists);
-        let checks = self.checks.clone();
+        let (checks, guard) = (self.checks.clone(), self.guard(destination, subject));
         let sink = match destination.target()? {
             Target::Stdout => return Ok(OutputSink::Stdout(self.stdout.clone())),
             #[cfg(feature = "store")]
@@ -190,6 +219,7 @@ impl Outputs {
                 dir.create().map_err(fail)?;
                 let bucket = self.stores.bucket(&address).await?;
                 let sink = store::UploadSink::new(bucket, address, destination, names, dir, origin);
+                let sink = sink.with_guard(guard);
                 return Ok(OutputSink::Object(Box::new(sink)));
             }
             Target::File(path) => FileOutput::to_path(&path, if_exists, &names, checks)?,
@@ -215,7 +245,7 @@ impl Outputs {
                 }
             }
         };
-        Ok(OutputSink::File(Box::new(sink)))
+        Ok(OutputSink::File(Box::new(sink.with_guard(guard))))
     }
 
     fn names_for(&self, export: u64, destination: &Destination) -> ReservedNames {
@@ -228,11 +258,14 @@ impl Outputs {
         &self,
         export: u64,
         destination: &Destination,
+        subject: &Subject,
         dir: UploadDir,
         pending: PendingUpload,
     ) -> Result<Upload, Problem> {
         let names = self.names.for_export(export);
-        Upload::resume(&self.stores, destination, names, dir, pending).await
+        let guard = self.guard(destination, subject);
+        let upload = Upload::resume(&self.stores, destination, names, dir, pending).await?;
+        Ok(upload.with_guard(guard))
     }
 
     /// Aborts the multipart upload of an export that is removed.

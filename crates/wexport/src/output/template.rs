@@ -91,6 +91,18 @@ impl Template {
         is_known.then(|| self.folder.join(joined(components, usize::MAX)))
     }
 
+    /// The path with what is known, and the names of the other placeholders. `None` if no two
+    /// exports have the same.
+    pub(super) fn partial_path(&self, known: &Known<'_>) -> Option<PathBuf> {
+        let is_unique = |part: &Part| matches!(part, Part::Placeholder("operation"));
+        if self.parts.iter().any(is_unique) {
+            return None;
+        }
+        let partial =
+            |name: &str| Value::Known(known.value(name).unwrap_or_else(|| format!("{{{name}}}")));
+        Some(self.folder.join(joined(self.components(partial), usize::MAX)))
+    }
+
     /// Checks that names of the service, which can be shortened, fit into components of `room`
     /// bytes.
     pub(super) fn check_length(&self, known: &Known<'_>, room: usize) -> Result<(), Problem> {

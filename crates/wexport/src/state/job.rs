@@ -117,7 +117,7 @@ impl Job {
     /// Whether resuming the job may bring its file.
     pub(crate) fn is_resumable(&self, record: &JobRecord) -> bool {
         match self.status(record) {
-            RunStatus::Running | RunStatus::Done => false,
+            RunStatus::Running | RunStatus::Superseded | RunStatus::Done => false,
             RunStatus::Interrupted | RunStatus::Failed => {
                 let end = record.run.end.as_ref();
                 !end.is_some_and(|end| FINAL_CODES.contains(&end.exit_code))

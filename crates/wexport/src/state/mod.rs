@@ -24,6 +24,7 @@ mod dir;
 #[cfg(test)]
 mod fixtures;
 mod job;
+mod later;
 mod lock;
 mod log;
 mod pace_file;
@@ -37,6 +38,7 @@ pub(crate) use self::checkpoints::RunCheckpoints;
 pub(crate) use self::db::{BatchDb, BatchDbWriter, BatchDraft, DbError, Reopen};
 pub(crate) use self::dir::{Found, StateDir};
 pub(crate) use self::job::{Job, JobRecord};
+pub(crate) use self::later::{Later, LaterExports};
 pub(crate) use self::log::EventLog;
 pub(crate) use self::placement::Placement;
 pub(crate) use self::run::{

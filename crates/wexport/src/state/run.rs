@@ -74,6 +74,9 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// Records where an export can be resumed.
     fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> io::Result<()>;
 
+    /// Records where the file of an export goes.
+    fn store_destination(&self, number: u64, destination: &Destination) -> Result<(), Problem>;
+
     /// Records a file before it gets its name.
     fn store_placement(&self, number: u64, placement: &Placement) -> io::Result<()>;
 
@@ -160,6 +163,9 @@ pub(crate) struct RunEnd {
     pub(crate) exit_code: u8,
     /// The file of a single export, or its error; the totals of a batch.
     pub(crate) text: String,
+    /// How a single export ended; `None` if it was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) outcome: Option<RowEnd>,
 }
 
 /// The status of a run.
@@ -169,6 +175,8 @@ pub(crate) enum RunStatus {
     Running,
     Interrupted,
     Failed,
+    /// It has no file, and a later run has brought one to its destination.
+    Superseded,
     Done,
 }
 
@@ -178,6 +186,7 @@ impl RunStatus {
             Self::Running => "running",
             Self::Interrupted => "interrupted",
             Self::Failed => "failed",
+            Self::Superseded => "superseded",
             Self::Done => "done",
         }
     }

@@ -14,6 +14,7 @@ use super::run::{
 };
 use crate::clock;
 use crate::event::Event;
+use crate::output::Destination;
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
 use crate::problem::{Exit, Problem};
@@ -265,6 +266,15 @@ impl RunStore for SingleRun {
         Ok(())
     }
 
+    fn store_destination(&self, _number: u64, destination: &Destination) -> Result<(), Problem> {
+        let mut export = self.export();
+        export.record.destination = destination.clone();
+        let Some(stored) = &self.job else { return Ok(()) };
+        stored.write(|job| job.store_record(&export.record)).map_err(|error| {
+            Problem::local(format!("cannot write job {}", stored.job.id()), &error)
+        })
+    }
+
     fn store_placement(&self, _number: u64, placement: &Placement) -> io::Result<()> {
         let Some(stored) = &self.job else { return Ok(()) };
         stored.write(|job| job.store_placement(placement))
@@ -283,7 +293,8 @@ impl RunStore for SingleRun {
             RowEnd::Failed { error } => error.message.clone(),
         };
         (export.status, export.end) = (end.status(), Some(end.clone()));
-        let run_end = RunEnd { at: clock::now(), exit_code: end.exit_code(), text };
+        let outcome = Some(end.clone());
+        let run_end = RunEnd { at: clock::now(), exit_code: end.exit_code(), text, outcome };
         self.store_end(&mut export, run_end)?;
         if let (Some(StoredJob { job, .. }), RowEnd::Done { .. } | RowEnd::Skipped { .. }) =
             (&self.job, end)
@@ -367,7 +378,7 @@ mod tests {
     }
 
     fn end(exit: Exit) -> RunEnd {
-        RunEnd { at: clock::now(), exit_code: exit.code(), text: "stopped".into() }
+        RunEnd { at: clock::now(), exit_code: exit.code(), text: "stopped".into(), outcome: None }
     }
 
     #[test]

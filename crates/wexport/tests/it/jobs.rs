@@ -65,7 +65,7 @@ fn a_failed_job_is_resumed_by_its_id_only() {
     assert!(world.done(&["jobs", "list", "--failed"]).out.contains("failed"));
 
     // The same command again starts another export.
-    world.done(&PDF);
+    world.done(&["document", "d1", "-f", "pdf", "-o", "b.pdf"]);
     assert_eq!(world.submits(), 2);
     world.done(&["jobs", "resume", &id[id.len() - 4..]]);
     assert_eq!(world.submits(), 2);

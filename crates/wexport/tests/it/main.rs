@@ -30,6 +30,7 @@ mod signals;
 mod statuses;
 #[cfg(all(unix, feature = "s3"))]
 mod stores;
+mod superseded;
 mod terminal;
 mod usage;
 mod world;

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::Out;
 use crate::problem::Problem;
 use crate::state::{
-    BatchDb, BatchDir, DbError, Job, JobRecord, RunDescription, RunStatus, StateDir, StatusCounts,
+    BatchDb, BatchDir, DbError, Job, JobRecord, Later, LaterExports, RunDescription, RunStatus,
+    StateDir, StatusCounts,
 };
 use crate::text::{json, sanitize};
 
@@ -16,6 +17,8 @@ enum Listed<'a> {
     Job {
         id: &'a str,
         status: RunStatus,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        superseded_by: Option<&'a str>,
         #[serde(flatten)]
         record: &'a JobRecord,
     },
@@ -23,6 +26,8 @@ enum Listed<'a> {
     Batch {
         id: &'a str,
         status: RunStatus,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        superseded_by: Option<&'a str>,
         #[serde(flatten)]
         description: &'a RunDescription,
         /// The number of exports with each status.
@@ -40,16 +45,17 @@ pub(super) fn list(
     json: bool,
     out: Out<'_>,
 ) -> Result<(), Problem> {
-    let jobs = state.jobs()?.into_iter().filter_map(|job| job_line(&job, failed, json));
-    let mut lines: Vec<Line> = jobs.collect();
+    let later = LaterExports::find(state)?;
+    let job_line = |job: Job| job_line(&job, later.superseding(job.id()), failed, json);
+    let mut lines: Vec<Line> = state.jobs()?.into_iter().filter_map(job_line).collect();
     for batch in state.batches()? {
-        lines.extend(batch_line(&batch, failed, json));
+        lines.extend(batch_line(&batch, later.superseding(batch.id()), failed, json));
     }
     lines.sort_by(|Line(one, _), Line(other, _)| one.cmp(other));
     lines.iter().try_for_each(|Line(_, line)| out(line))
 }
 
-fn job_line(job: &Job, failed: bool, json: bool) -> Option<Line> {
+fn job_line(job: &Job, by: Option<&Later>, failed: bool, json: bool) -> Option<Line> {
     let id = job.id();
     let record = match job.record() {
         Ok(record) => record,
@@ -58,18 +64,20 @@ fn job_line(job: &Job, failed: bool, json: bool) -> Option<Line> {
         Err(_) if job.is_incomplete() => return (!failed && !json).then(|| incomplete(id)),
         Err(_) => return Some(unreadable(id)),
     };
-    let status = job.status(&record);
+    let status = by.map_or_else(|| job.status(&record), |_| RunStatus::Superseded);
     if failed && !has_failed(status) {
         return None;
     }
+    let superseded_by = by.map(|later| later.id.as_str());
     if json {
-        return Some(json_line(&Listed::Job { id, status, record: &record }, id));
+        return Some(json_line(&Listed::Job { id, status, superseded_by, record: &record }, id));
     }
     let end = record.run.end.as_ref().map_or("", |end| end.text.as_str());
-    Some(text_line(id, status.as_str(), &format!("{}  {end}", record.subject)))
+    let by = superseded_by.map(|by| format!(" (superseded by {by})")).unwrap_or_default();
+    Some(text_line(id, status.as_str(), &format!("{}  {end}{by}", record.subject)))
 }
 
-fn batch_line(batch: &BatchDir, failed: bool, json: bool) -> Option<Line> {
+fn batch_line(batch: &BatchDir, by: Option<&Later>, failed: bool, json: bool) -> Option<Line> {
     let id = batch.id();
     let read = || -> Result<(RunDescription, StatusCounts), DbError> {
         let db = BatchDb::open(batch)?;
@@ -83,16 +91,19 @@ fn batch_line(batch: &BatchDir, failed: bool, json: bool) -> Option<Line> {
         }
         Err(_) => return Some(unreadable(id)),
     };
-    let status = batch.status(&description);
+    let status = by.map_or_else(|| batch.status(&description), |_| RunStatus::Superseded);
     if failed && !has_failed(status) {
         return None;
     }
+    let superseded_by = by.map(|later| later.id.as_str());
     if json {
-        let listed = Listed::Batch { id, status, description: &description, exports };
+        let listed =
+            Listed::Batch { id, status, superseded_by, description: &description, exports };
         return Some(json_line(&listed, id));
     }
     let source = description.source.as_deref().unwrap_or("-");
-    let text = format!("{} of {source}: {exports}", exports.size());
+    let by = superseded_by.map(|by| format!(" (superseded by {by})")).unwrap_or_default();
+    let text = format!("{} of {source}: {exports}{by}", exports.size());
     Some(text_line(id, status.as_str(), &text))
 }
 

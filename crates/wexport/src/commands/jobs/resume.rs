@@ -1,5 +1,6 @@
 //! `wexport jobs resume`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use export_hyper::Config;
@@ -9,12 +10,12 @@ use super::state_dir;
 use crate::args::ResumeArgs;
 use crate::commands::single_command::SingleCommand;
 use crate::commands::{batch, environment};
-use crate::engine::{self, RunOutcome};
+use crate::engine::{self, ResumeOptions, RunOutcome};
 use crate::problem::{Exit, Problem};
 use crate::settings::{LoadedCredentials, Overrides, Settings};
 use crate::state::{
-    BatchDb, BatchDbWriter, BatchDir, DbError, Found, Job, JobRecord, Reopen, RunDescription,
-    RunStatus, SingleRun, StateDir,
+    BatchDb, BatchDbWriter, BatchDir, DbError, Found, Job, JobRecord, Later, LaterExports, Reopen,
+    RunDescription, RunStatus, SingleRun, StateDir,
 };
 use crate::ui::Reporter;
 
@@ -36,12 +37,12 @@ pub(crate) async fn run(args: ResumeArgs) -> Exit {
                 let outcome = resume_job(&args, &today, job, &record, &command.reporter).await;
                 command.finish(outcome)
             }
-            Unfinished::Batch(folder) => {
+            Unfinished::Batch(folder, later) => {
                 let reporter = Arc::new(Reporter::of_batch(args.session.show));
-                let outcome = resume_batch(&args, &today, &folder, &reporter).await;
+                let outcome = resume_batch(&args, &today, &folder, later, &reporter).await;
                 batch::finish(outcome, &reporter)
             }
-            Unfinished::Unreadable(reason) => {
+            Unfinished::Left(reason) => {
                 let command = SingleCommand::new(args.session.show, false);
                 command.reporter.warn(format!("not resumed: {reason}"));
                 continue;
@@ -59,9 +60,10 @@ pub(crate) async fn run(args: ResumeArgs) -> Exit {
 
 enum Unfinished {
     Job(Job, Box<JobRecord>),
-    Batch(BatchDir),
-    /// It cannot be resumed, for this reason.
-    Unreadable(String),
+    /// A batch, and the later exports with the same destinations as its own.
+    Batch(BatchDir, BTreeMap<u64, Later>),
+    /// It is not resumed, for this reason.
+    Left(String),
 }
 
 /// The settings of today, and the runs to resume.
@@ -72,13 +74,24 @@ fn settings_and_runs(args: &ResumeArgs) -> Result<(Settings, Vec<Unfinished>), P
 }
 
 fn find(args: &ResumeArgs, state: &StateDir) -> Result<Vec<Unfinished>, Problem> {
+    let later = match args.overwrite_newer {
+        true => LaterExports::default(),
+        false => LaterExports::find(state)?,
+    };
     if let Some(id) = &args.id {
         return Ok(vec![match state.find(id)? {
             Found::Job(job) => {
                 let record = SingleRun::resumable_record(&job)?;
+                not_superseded("job", job.id(), &later)?;
                 Unfinished::Job(job, Box::new(record))
             }
-            Found::Batch(batch) => Unfinished::Batch(batch),
+            Found::Batch(batch) => {
+                not_superseded("batch", batch.id(), &later)?;
+                // One that is named goes before later ones that are not done.
+                let mut later = later.of_batch(batch.id());
+                later.retain(|_, later| later.file.is_some());
+                Unfinished::Batch(batch, later)
+            }
             Found::Row(batch, _) => {
                 return Err(Problem::usage("the exports of a batch are resumed together")
                     .advise(format!("wexport jobs resume {}", batch.id())));
@@ -89,22 +102,49 @@ fn find(args: &ResumeArgs, state: &StateDir) -> Result<Vec<Unfinished>, Problem>
     for job in state.jobs()? {
         match job.record() {
             Ok(record) if job.is_resumable(&record) => {
+                if let Some(reason) = reason_to_leave("job", job.id(), &later) {
+                    found.push(Unfinished::Left(reason));
+                    continue;
+                }
                 found.push(Unfinished::Job(job, Box::new(record)));
             }
             Ok(_) => {}
             Err(_) if job.is_incomplete() => {}
-            Err(error) => found.push(Unfinished::Unreadable(format!("job {}: {error}", job.id()))),
+            Err(error) => found.push(Unfinished::Left(format!("job {}: {error}", job.id()))),
         }
     }
     for batch in state.batches()? {
         match is_unfinished(&batch) {
-            Ok(true) => found.push(Unfinished::Batch(batch)),
+            Ok(true) => match reason_to_leave("batch", batch.id(), &later) {
+                Some(reason) => found.push(Unfinished::Left(reason)),
+                None => {
+                    let later = later.of_batch(batch.id());
+                    found.push(Unfinished::Batch(batch, later));
+                }
+            },
             Ok(false) => {}
             Err(error) if error.is_incomplete() => {}
-            Err(error) => found.push(Unfinished::Unreadable(error.to_string())),
+            Err(error) => found.push(Unfinished::Left(error.to_string())),
         }
     }
     Ok(found)
+}
+
+/// Refuses a run that is superseded.
+fn not_superseded(kind: &str, id: &str, later: &LaterExports) -> Result<(), Problem> {
+    let Some(Later { id: by, file: Some(file) }) = later.superseding(id) else { return Ok(()) };
+    let message = format!("{kind} {id} is superseded by {by}, which is done: {file}");
+    Err(Problem::new(Exit::No, message)
+        .advise(format!("to replace the file: wexport jobs resume {id} --overwrite-newer")))
+}
+
+/// Why a run that is not named is left because of later ones.
+fn reason_to_leave(kind: &str, id: &str, later: &LaterExports) -> Option<String> {
+    if let Err(superseded) = not_superseded(kind, id, later) {
+        return Some(format!("{} ({})", superseded.message, superseded.advice.join("; ")));
+    }
+    let Later { id: by, .. } = later.of_job(id).filter(|_| kind == "job")?;
+    Some(format!("job {id}: {by} is later, has the same destination, and is not done"))
 }
 
 /// Whether a batch that is not running has exports without their file, or was killed before its end
@@ -113,7 +153,7 @@ fn is_unfinished(batch: &BatchDir) -> Result<bool, DbError> {
     let db = BatchDb::open(batch)?;
     let totals = db.totals()?;
     Ok(match batch.status(&db.description()?) {
-        RunStatus::Running => false,
+        RunStatus::Running | RunStatus::Superseded => false,
         RunStatus::Interrupted => true,
         RunStatus::Failed | RunStatus::Done => totals.waiting + totals.open + totals.failed > 0,
     })
@@ -130,7 +170,9 @@ async fn resume_job(
     let ready = credentials_for(args, today, job.id(), &record.run, reporter)?;
     let Some((settings, loaded)) = ready else { return Ok(None) };
     let store = Arc::new(SingleRun::resume(job)?);
-    engine::resume(store, settings, loaded, reporter).await.map(Some)
+    let options =
+        ResumeOptions { overwrite_newer: args.overwrite_newer, ..ResumeOptions::default() };
+    engine::resume(store, options, settings, loaded, reporter).await.map(Some)
 }
 
 /// Resumes a batch; `None` if it is left out.
@@ -138,6 +180,7 @@ async fn resume_batch(
     args: &ResumeArgs,
     today: &Settings,
     batch: &BatchDir,
+    later: BTreeMap<u64, Later>,
     reporter: &Arc<Reporter>,
 ) -> Result<Option<RunOutcome>, Problem> {
     let description = BatchDb::open(batch)?.description()?;
@@ -145,7 +188,8 @@ async fn resume_batch(
     let Some((settings, loaded)) = ready else { return Ok(None) };
     let which = if args.failed { Reopen::All } else { Reopen::Resumable };
     let store = Arc::new(BatchDbWriter::resume(batch, which)?);
-    engine::resume(store, settings, loaded, reporter).await.map(Some)
+    let options = ResumeOptions { overwrite_newer: args.overwrite_newer, later };
+    engine::resume(store, options, settings, loaded, reporter).await.map(Some)
 }
 
 /// The settings and the credentials for a run, if they belong to its service: those of another one

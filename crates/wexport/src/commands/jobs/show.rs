@@ -5,20 +5,22 @@ use std::io;
 use super::Out;
 use crate::event::{Event, Record};
 use crate::problem::{Exit, Problem};
-use crate::state::{BatchDb, BatchDir, Found, Job, RowEnd, RowResult, RunEnd, StateDir};
+use crate::state::{
+    BatchDb, BatchDir, Found, Job, Later, LaterExports, RowEnd, RowResult, RunEnd, StateDir,
+};
 use crate::text::{json, sanitize};
 use crate::ui::sentence;
 
 /// Shows what happened to a job, a batch, or an export of a batch.
 pub(super) fn show(state: &StateDir, id: &str, json: bool, out: Out<'_>) -> Result<(), Problem> {
     match state.find(id)? {
-        Found::Job(job) => show_job(&job, json, out),
-        Found::Batch(batch) => show_batch(&batch, json, out),
+        Found::Job(job) => show_job(state, &job, json, out),
+        Found::Batch(batch) => show_batch(state, &batch, json, out),
         Found::Row(batch, number) => show_row(&batch, number, json, out),
     }
 }
 
-fn show_job(job: &Job, json: bool, out: Out<'_>) -> Result<(), Problem> {
+fn show_job(state: &StateDir, job: &Job, json: bool, out: Out<'_>) -> Result<(), Problem> {
     let id = job.id();
     let fail = |error| Problem::local(format!("cannot read job {id}"), &error);
     let events = job.events().map_err(fail)?.into_iter().map(Ok);
@@ -29,12 +31,13 @@ fn show_job(job: &Job, json: bool, out: Out<'_>) -> Result<(), Problem> {
     out(&format!("job {id}: {}\n", job.status(&record).as_str()))?;
     out(&format!("{}\n", sanitize(&record.subject.to_string())))?;
     print_end(record.run.end.as_ref(), out)?;
+    print_later(state, id, out)?;
     out("\n")?;
     print_timeline(events, out)
 }
 
 /// A batch as a whole, and the exports that failed.
-fn show_batch(batch: &BatchDir, json: bool, out: Out<'_>) -> Result<(), Problem> {
+fn show_batch(state: &StateDir, batch: &BatchDir, json: bool, out: Out<'_>) -> Result<(), Problem> {
     if json {
         return print_records(events(batch, None)?, out);
     }
@@ -44,6 +47,7 @@ fn show_batch(batch: &BatchDir, json: bool, out: Out<'_>) -> Result<(), Problem>
     let source = sanitize(description.source.as_deref().unwrap_or("-"));
     out(&format!("{} of {source}, begun {}\n", totals.size(), description.began))?;
     print_end(description.end.as_ref(), out)?;
+    print_later(state, batch.id(), out)?;
     out("\n")?;
     for (status, count) in totals.by_status() {
         out(&format!("{:<8}{count:>8}\n", status.as_str()))?;
@@ -99,8 +103,18 @@ fn summary(end: &RowEnd) -> String {
 }
 
 fn print_end(end: Option<&RunEnd>, out: Out<'_>) -> Result<(), Problem> {
-    let Some(RunEnd { at, exit_code, text }) = end else { return Ok(()) };
+    let Some(RunEnd { at, exit_code, text, .. }) = end else { return Ok(()) };
     out(&format!("ended {at} with code {exit_code}: {}\n", sanitize(text)))
+}
+
+/// Prints which later run has brought the file of one that has none.
+fn print_later(state: &StateDir, id: &str, out: Out<'_>) -> Result<(), Problem> {
+    match LaterExports::find(state)?.superseding(id) {
+        Some(Later { id, file: Some(file) }) => {
+            out(&format!("superseded by {id}: {}\n", sanitize(file)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints events unchanged.

@@ -77,6 +77,20 @@ impl Address {
         }
     }
 
+    /// The URL with what is known of the key, and the rest of what tells two objects apart. `None`
+    /// if no two exports have the same.
+    pub(in crate::output) fn identity(&self, known: &Known<'_>) -> Option<String> {
+        let chosen = |key: &str| format!("{}\n{}", self.url(key), known.subject);
+        Some(match &self.key {
+            Key::Exact(key) => self.url(key),
+            Key::Prefix(prefix) => chosen(&format!("{prefix}{{name}}")),
+            Key::Template(template) => match template.known_path(known) {
+                Some(key) => self.url(&key.to_string_lossy()),
+                None => chosen(&template.partial_path(known)?.to_string_lossy()),
+            },
+        })
+    }
+
     /// The URL of an object in this bucket.
     pub(super) fn url(&self, key: &str) -> String {
         format!("{}://{}/{key}", self.scheme.as_str(), self.bucket)

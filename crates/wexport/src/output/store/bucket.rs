@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use export_hyper::Timestamp;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as ObjectPath;
 use object_store::{
@@ -22,6 +23,7 @@ use super::parts::{MultipartById, payload};
 use super::transport::{Transport, run};
 use super::upload_dir::UploadId;
 use super::variables;
+use crate::clock;
 use crate::output::destination::Scheme;
 use crate::problem::{Exit, Problem};
 use crate::receipt::Receipt;
@@ -53,6 +55,8 @@ pub(super) enum PutCondition {
 #[derive(Debug)]
 pub(super) struct ExistingObject {
     length: u64,
+    /// When it was stored, by the store's clock.
+    pub(super) modified: Timestamp,
     attributes: Attributes,
 }
 
@@ -65,7 +69,8 @@ impl Bucket {
         match run(self.store.get_opts(&path(key)?, options)).await {
             Ok(found) => {
                 let (length, attributes) = (found.meta.size, found.attributes);
-                Ok(Some(ExistingObject { length, attributes }))
+                let modified = clock::at(found.meta.last_modified.into());
+                Ok(Some(ExistingObject { length, modified, attributes }))
             }
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),

@@ -11,6 +11,7 @@ use super::transport::Transport;
 use crate::args::IfExistsArg;
 use crate::output::destination::Scheme;
 use crate::output::file::already_exists;
+use crate::output::newer::NewerGuard;
 use crate::problem::Problem;
 use crate::settings::Settings;
 
@@ -52,15 +53,21 @@ pub(in crate::output) async fn check(
     stores: &Stores,
     address: &Address,
     if_exists: IfExistsArg,
+    guard: Option<NewerGuard>,
 ) -> Result<Option<String>, Problem> {
     let bucket = stores.bucket(address).await?;
-    let (Key::Exact(key), IfExistsArg::Skip | IfExistsArg::Error) = (&address.key, if_exists)
-    else {
+    let Key::Exact(key) = &address.key else { return Ok(None) };
+    let keeps = matches!(if_exists, IfExistsArg::Skip | IfExistsArg::Error);
+    if !keeps && guard.is_none() {
         return Ok(None);
-    };
+    }
     let url = address.url(key);
     match bucket.find(key).await {
         Ok(None) => Ok(None),
+        Ok(Some(object)) if !keeps => {
+            guard.map_or(Ok(()), |guard| guard.check_object(&url, object.modified))?;
+            Ok(None)
+        }
         Ok(Some(_)) if if_exists == IfExistsArg::Error => Err(already_exists(&url)),
         Ok(Some(_)) => Ok(Some(url)),
         // Credentials that may only write: the upload itself finds out.

@@ -18,6 +18,7 @@ use crate::args::IfExistsArg;
 use crate::clock;
 use crate::output::destination::{Destination, Target};
 use crate::output::file::already_exists;
+use crate::output::newer::NewerGuard;
 use crate::output::reserved_names::ReservedNames;
 use crate::problem::{Exit, Problem};
 use crate::receipt::{ENDING, Receipt};
@@ -32,6 +33,7 @@ pub(crate) struct Upload {
     names: ReservedNames,
     dir: UploadDir,
     pending: PendingUpload,
+    guard: Option<NewerGuard>,
     multipart: Multipart,
 }
 
@@ -86,8 +88,13 @@ impl Upload {
         pending: PendingUpload,
     ) -> Self {
         let (if_exists, wants_receipt) = (destination.if_exists, destination.receipt);
-        let multipart = Multipart::None;
-        Self { bucket, address, if_exists, wants_receipt, names, dir, pending, multipart }
+        let (guard, multipart) = (None, Multipart::None);
+        Self { bucket, address, if_exists, wants_receipt, names, dir, pending, guard, multipart }
+    }
+
+    /// Replaces no newer object, if there is a guard.
+    pub(in crate::output) fn with_guard(self, guard: Option<NewerGuard>) -> Self {
+        Self { guard, ..self }
     }
 
     /// Resumes an upload of another process.
@@ -190,6 +197,7 @@ impl Upload {
             if !self.names.reserve(url.clone()) {
                 continue;
             }
+            self.check_newer(&key, &url).await?;
             match self.try_key(&key, on_progress).await.map_err(|error| explain(error, &url))? {
                 KeyResult::Uploaded => {
                     self.put_receipt(&key).await?;
@@ -203,6 +211,20 @@ impl Upload {
             }
         }
         Err(already_exists(&self.url()))
+    }
+
+    /// Checks that the object is not newer than the export.
+    async fn check_newer(&mut self, key: &str, url: &str) -> Result<(), Problem> {
+        let Some(guard) = &self.guard else { return Ok(()) };
+        match self.bucket.find(key).await {
+            Ok(Some(object)) if !object.matches(self.receipt()) => {
+                guard.check_object(url, object.modified)
+            }
+            Ok(_) => Ok(()),
+            // Credentials that may only write: nothing is known of the object.
+            Err(error) if error.is_forbidden() => Ok(()),
+            Err(error) => Err(explain(error, url)),
+        }
     }
 
     async fn try_key(

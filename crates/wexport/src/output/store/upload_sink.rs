@@ -11,6 +11,7 @@ use super::bucket::Bucket;
 use super::upload::Upload;
 use super::upload_dir::{PendingUpload, UploadDir};
 use crate::output::destination::Destination;
+use crate::output::newer::NewerGuard;
 use crate::output::reserved_names::ReservedNames;
 use crate::output::template::Known;
 use crate::receipt::{Origin, Receipt, digest};
@@ -23,6 +24,7 @@ pub(crate) struct UploadSink {
     destination: Destination,
     names: ReservedNames,
     dir: UploadDir,
+    guard: Option<NewerGuard>,
     origin: Origin,
     file: FileSink,
     pending: Option<PendingUpload>,
@@ -38,7 +40,13 @@ impl UploadSink {
         origin: Origin,
     ) -> Self {
         let (destination, file) = (destination.clone(), FileSink::to_file(dir.file()));
-        Self { bucket, address, destination, names, dir, origin, file, pending: None }
+        let (guard, pending) = (None, None);
+        Self { bucket, address, destination, names, dir, guard, origin, file, pending }
+    }
+
+    /// Replaces no newer object, if there is a guard.
+    pub(in crate::output) fn with_guard(self, guard: Option<NewerGuard>) -> Self {
+        Self { guard, ..self }
     }
 
     /// Removes the part that was downloaded.
@@ -48,8 +56,9 @@ impl UploadSink {
 
     /// The second step, once the file is complete.
     pub(in crate::output) fn into_upload(self) -> Option<Upload> {
-        let Self { bucket, address, destination, names, dir, pending, .. } = self;
-        Some(Upload::new(bucket, address, &destination, names, dir, pending?))
+        let Self { bucket, address, destination, names, dir, guard, pending, .. } = self;
+        let upload = Upload::new(bucket, address, &destination, names, dir, pending?);
+        Some(upload.with_guard(guard))
     }
 
     async fn prepare_upload(&self, artifact: &Artifact) -> io::Result<PendingUpload> {

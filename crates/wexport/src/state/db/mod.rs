@@ -33,6 +33,8 @@ use self::schema::Access;
 pub(crate) use self::writer::{BatchDbWriter, Reopen};
 use super::batch_dir::BatchDir;
 use super::run::{Items, Row, RowResult, RowStatus, RunDescription, StatusCounts};
+use crate::output::Destination;
+use crate::subject::Subject;
 
 /// The database of a batch, for reading.
 #[derive(Debug)]
@@ -98,6 +100,15 @@ impl BatchDb {
     pub(crate) fn rows(&self, status: RowStatus, after: u64) -> Items<'_, Row> {
         let sql = select_rows(HAS_STATUS);
         Box::new(Pages::new(self, sql, Some(status), read_row, |row| row.number).after(after))
+    }
+
+    /// Where the files of the exports with this status go, and what they are, by their numbers.
+    pub(crate) fn destinations(&self, status: RowStatus) -> Items<'_, (u64, Destination, Subject)> {
+        let sql = format!("SELECT number, destination, subject FROM export WHERE {HAS_STATUS}");
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((rows::number(row, 0)?, rows::json(row, 1)?, rows::json(row, 2)?))
+        };
+        Box::new(Pages::new(self, sql, Some(status), read, |(number, ..)| *number))
     }
 
     /// The exports that ended.

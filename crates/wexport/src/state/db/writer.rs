@@ -12,6 +12,7 @@ use super::error::Cause;
 use super::rows::{RESULT_COLUMNS, key, read_result, to_json};
 use super::schema::{self, Access};
 use super::{BatchDb, DESCRIPTION, DbError, rows};
+use crate::output::Destination;
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
 use crate::problem::{Exit, Problem};
@@ -210,6 +211,13 @@ impl RunStore for BatchDbWriter {
             let sql = "UPDATE export SET checkpoint = ?2, status = 'open' \
                        WHERE number = ?1 AND status IN ('waiting', 'open')";
             connection.execute(sql, (key(number), to_json(checkpoint)?))
+        })?)
+    }
+
+    fn store_destination(&self, number: u64, destination: &Destination) -> Result<(), Problem> {
+        Ok(self.update(number, |connection| {
+            let sql = "UPDATE export SET destination = ?2 WHERE number = ?1";
+            connection.execute(sql, (key(number), to_json(destination)?))
         })?)
     }
 

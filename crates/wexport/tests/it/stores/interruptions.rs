@@ -277,3 +277,47 @@ fn an_endless_response_is_refused() {
     assert!(ran.err.contains("the response is too long"), "{}", ran.err);
     assert!(sent.join().unwrap() < 1_000);
 }
+
+/// An export to `url` that gave up at its first poll.
+fn given_up(url: &str) -> World {
+    let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Only(1));
+    let config = quick().with_scenario(Scenario::default().with_rule(broken));
+    let world = world(config, moto().address);
+    let ran = world.run(&line(url, &["--retries", "0", "-q"]));
+    assert_eq!(ran.code, Some(75), "{}", ran.err);
+    world
+}
+
+#[test]
+fn later_object_supersedes_a_failed_job() {
+    let bucket = moto().bucket();
+    for key in ["a.pdf", "{id}.pdf", "in/", "{name}.{ext}"] {
+        let url = format!("s3://{bucket}/{key}");
+        let world = given_up(&url);
+        world.done(&line(&url, &["-q"]));
+        assert_eq!(world.done(&["jobs", "list", "--failed"]).out, "", "{key}");
+        let requests = world.requests();
+        let ran = world.done(&["jobs", "resume", "--failed"]);
+        assert!(ran.err.contains("is superseded by"), "{}", ran.err);
+        assert_eq!(world.requests(), requests);
+    }
+}
+
+#[test]
+fn newer_object_is_not_replaced_by_a_resume() {
+    let bucket = moto().bucket();
+    for (key, object) in [("x.pdf", "x.pdf"), ("{id}.pdf", "d1.pdf"), ("in/", "in/d1.pdf")] {
+        let url = format!("s3://{bucket}/{key}");
+        let resumed = given_up(&url);
+        // Another machine.
+        let other = world(quick().with_artifact_size(1_000), moto().address);
+        other.done(&line(&url, &["-q"]));
+        let ran = resumed.run(&["jobs", "resume", "--failed"]);
+        assert_eq!(ran.code, Some(7), "{}", ran.err);
+        assert!(ran.err.contains("is newer than this export, and is kept"), "{}", ran.err);
+        assert!(moto().object(&bucket, object).unwrap().body == other.exported());
+        resumed.done(&["jobs", "resume", "--failed", "--overwrite-newer"]);
+        assert!(moto().object(&bucket, object).unwrap().body == resumed.exported());
+        assert_eq!(resumed.submits(), 1);
+    }
+}

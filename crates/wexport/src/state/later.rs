@@ -1,0 +1,193 @@
+//! Which exports without a file have a later one with the same destination.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+
+use export_hyper::Timestamp;
+
+use super::db::BatchDb;
+use super::dir::StateDir;
+use super::run::{FINAL_CODES, RowEnd, RowStatus, RunStatus};
+use crate::problem::Problem;
+
+/// A later export with the destination of an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Later {
+    /// The job, or the export of a batch.
+    pub(crate) id: String,
+    /// Its file; `None` if it has none yet, and can be resumed.
+    pub(crate) file: Option<String>,
+}
+
+/// The later exports of those without a file, by the id of the run and the number of the export.
+/// That of a job is 1.
+#[derive(Debug, Default)]
+pub(crate) struct LaterExports {
+    runs: HashMap<String, Unfinished>,
+}
+
+/// A run that is not done.
+#[derive(Debug, Default)]
+struct Unfinished {
+    exports: u64,
+    later: BTreeMap<u64, Later>,
+}
+
+/// An export without a file.
+struct Wanted {
+    run: String,
+    number: u64,
+    identity: OsString,
+    at: Timestamp,
+}
+
+/// The latest exports with one destination.
+#[derive(Default)]
+struct Latest {
+    done: Option<(Timestamp, Later)>,
+    resumable: Option<(Timestamp, Later)>,
+}
+
+impl LaterExports {
+    /// Looks for them. What cannot be read is left out. Batches that are done are read only if an
+    /// export has no file.
+    pub(crate) fn find(state: &StateDir) -> Result<Self, Problem> {
+        let (mut found, mut wanted) = (Self::default(), Vec::new());
+        let mut latest = HashMap::<OsString, Latest>::new();
+        let (mut done, mut batches) = (Vec::new(), Vec::new());
+        for job in state.jobs()? {
+            let Ok(record) = job.record() else { continue };
+            let Some(identity) = record.destination.identity(&record.subject) else { continue };
+            let (id, at) = (job.id().to_owned(), record.destination.at);
+            match job.status(&record) {
+                RunStatus::Done => {
+                    let outcome = record.run.end.and_then(|end| end.outcome);
+                    if let Some(RowEnd::Done { file, .. }) = outcome {
+                        done.push((identity, at, Later { id, file: Some(file) }));
+                    }
+                }
+                RunStatus::Interrupted | RunStatus::Failed => {
+                    if job.is_resumable(&record) {
+                        let later = Later { id: id.clone(), file: None };
+                        latest.entry(identity.clone()).or_default().resumable(at, later);
+                    }
+                    found.runs.entry(id.clone()).or_default().exports += 1;
+                    wanted.push(Wanted { run: id, number: 1, identity, at });
+                }
+                RunStatus::Running | RunStatus::Superseded => {}
+            }
+        }
+        for batch in state.batches()? {
+            let Ok(db) = BatchDb::open(&batch) else { continue };
+            let Ok(description) = db.description() else { continue };
+            let is_running = batch.status(&description) == RunStatus::Running;
+            if !is_running {
+                found.add_rows(&db, &mut wanted, &mut latest)?;
+            }
+            batches.push((db, description.began));
+        }
+        let Some(oldest) = wanted.iter().map(|wanted| wanted.at).min() else { return Ok(found) };
+        for wanted in &wanted {
+            latest.entry(wanted.identity.clone()).or_default();
+        }
+        for (identity, at, later) in done {
+            if let Some(latest) = latest.get_mut(&identity) {
+                latest.done(at, later);
+            }
+        }
+        for (db, began) in &batches {
+            if *began <= oldest {
+                continue;
+            }
+            for row in db.destinations(RowStatus::Done) {
+                let (number, destination, subject) = row?;
+                let identity = destination.identity(&subject);
+                let Some(latest) = identity.and_then(|identity| latest.get_mut(&identity)) else {
+                    continue;
+                };
+                let Some(result) = db.result(number)? else { continue };
+                if let RowEnd::Done { file, .. } = result.end {
+                    let id = db.batch().row_name(number);
+                    latest.done(destination.at, Later { id, file: Some(file) });
+                }
+            }
+        }
+        for wanted in wanted {
+            let Some(later) =
+                latest.get(&wanted.identity).and_then(|latest| latest.after(wanted.at))
+            else {
+                continue;
+            };
+            let run = found.runs.entry(wanted.run).or_default();
+            run.later.insert(wanted.number, later.clone());
+        }
+        Ok(found)
+    }
+
+    /// The later export of a job.
+    pub(crate) fn of_job(&self, id: &str) -> Option<&Later> {
+        self.runs.get(id)?.later.get(&1)
+    }
+
+    /// The later exports of those of a batch, by their numbers.
+    pub(crate) fn of_batch(&self, id: &str) -> BTreeMap<u64, Later> {
+        self.runs.get(id).map(|run| run.later.clone()).unwrap_or_default()
+    }
+
+    /// The export that has brought a file in place of a job, or the last of those that have brought
+    /// all files in place of a batch.
+    pub(crate) fn superseding(&self, id: &str) -> Option<&Later> {
+        let run = self.runs.get(id)?;
+        let is_superseded = run.later.len() as u64 == run.exports
+            && run.later.values().all(|later| later.file.is_some());
+        run.later.values().next_back().filter(|_| is_superseded)
+    }
+
+    fn add_rows(
+        &mut self,
+        db: &BatchDb,
+        wanted: &mut Vec<Wanted>,
+        latest: &mut HashMap<OsString, Latest>,
+    ) -> Result<(), Problem> {
+        let run = db.batch().id();
+        for status in [RowStatus::Waiting, RowStatus::Open, RowStatus::Failed] {
+            for row in db.destinations(status) {
+                let (number, destination, subject) = row?;
+                self.runs.entry(run.into()).or_default().exports += 1;
+                let Some(identity) = destination.identity(&subject) else { continue };
+                let at = destination.at;
+                let is_resumable = status != RowStatus::Failed
+                    || db.result(number)?.is_some_and(|result| match result.end {
+                        RowEnd::Failed { error } => !FINAL_CODES.contains(&error.exit_code),
+                        _ => false,
+                    });
+                if is_resumable {
+                    let later = Later { id: db.batch().row_name(number), file: None };
+                    latest.entry(identity.clone()).or_default().resumable(at, later);
+                }
+                wanted.push(Wanted { run: run.into(), number, identity, at });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Latest {
+    fn done(&mut self, at: Timestamp, later: Later) {
+        if self.done.as_ref().is_none_or(|(latest, _)| *latest < at) {
+            self.done = Some((at, later));
+        }
+    }
+
+    fn resumable(&mut self, at: Timestamp, later: Later) {
+        if self.resumable.as_ref().is_none_or(|(latest, _)| *latest < at) {
+            self.resumable = Some((at, later));
+        }
+    }
+
+    /// The latest export after this time: one that is done, if there is one.
+    fn after(&self, time: Timestamp) -> Option<&Later> {
+        let latest = [&self.done, &self.resumable].into_iter().flatten();
+        latest.filter(|(at, _)| *at > time).map(|(_, later)| later).next()
+    }
+}
