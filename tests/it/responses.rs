@@ -402,13 +402,17 @@ fn error_as_text(error: &ApiError) -> String {
 fn facts_as_text(facts: &OperationFacts<'_>) -> String {
     let OperationFacts { status, original_request, created, updated, .. } = facts;
     let shown = |fact: &Option<Cow<'_, str>>| fact.as_deref().unwrap_or("-").to_owned();
-    format!(
+    let mut text = format!(
         "   status {}\n   original request {}\n   created {}\n   updated {}",
         shown(status),
         shown(original_request),
         shown(created),
         shown(updated)
-    )
+    );
+    for detail in facts.details() {
+        text.push_str(&format!("\n   detail {detail}"));
+    }
+    text
 }
 
 fn workiva() -> Workiva {

@@ -48,7 +48,7 @@ pub struct ApiErrorDetail {
 pub(crate) const MAX_TEXT: usize = 1_000;
 
 /// Further details are dropped.
-const MAX_DETAILS: usize = 32;
+pub(crate) const MAX_DETAILS: usize = 32;
 
 impl ApiError {
     /// An error with an origin and nothing else.

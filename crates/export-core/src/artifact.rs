@@ -93,6 +93,11 @@ impl Artifact {
         self.0.about.updated.as_deref()
     }
 
+    /// What the service says about the completed operation, such as what is missing in the file.
+    pub fn details(&self) -> impl Iterator<Item = &str> {
+        self.0.about.details().iter().map(AsRef::as_ref)
+    }
+
     /// The number of submit requests that may have reached the service; 0 if the job was attached to
     /// the operation.
     #[must_use]

@@ -1,6 +1,7 @@
 //! The interface between the machine and the API of one service, to export from another service.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -426,6 +427,9 @@ pub struct OperationFacts<'b> {
     pub updated: Option<Cow<'b, str>>,
     /// How long to wait before the next poll, in milliseconds. Small, since each waiting job has it.
     pub(crate) wait_ms: Option<NonZero<u32>>,
+    /// Boxed, since a waiting job has none.
+    #[expect(clippy::box_collection, reason = "each waiting job has this field")]
+    pub(crate) details: Option<Box<Vec<Cow<'b, str>>>>,
 }
 
 impl<'b> OperationFacts<'b> {
@@ -477,13 +481,27 @@ impl<'b> OperationFacts<'b> {
     pub fn retry_after(&self) -> Option<Duration> {
         self.wait_ms.map(|millis| Duration::from_millis(millis.get().into()))
     }
+
+    /// Adds what the service says about a completed operation, such as what is missing in its file.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Cow<'b, str>>) -> Self {
+        self.details.get_or_insert_default().push(detail.into());
+        self
+    }
+
+    /// What the service says about a completed operation, such as what is missing in its file.
+    #[must_use]
+    pub fn details(&self) -> &[Cow<'b, str>] {
+        self.details.as_deref().map_or(&[], Vec::as_slice)
+    }
 }
 
 impl OperationFacts<'_> {
     /// The facts with other texts.
     pub(crate) fn map_texts(mut self, map: impl Fn(&str) -> Cow<'_, str>) -> Self {
-        let Self { status, original_request, created, updated, .. } = &mut self;
-        for text in [status, original_request, created, updated].into_iter().flatten() {
+        let Self { status, original_request, created, updated, details, .. } = &mut self;
+        let texts = [status, original_request, created, updated].into_iter().flatten();
+        for text in texts.chain(details.as_deref_mut().into_iter().flatten()) {
             if let Cow::Owned(mapped) = map(text) {
                 *text = mapped.into();
             }
@@ -512,6 +530,10 @@ impl OperationFacts<'static> {
         replace(&mut self.created, &news.created);
         replace(&mut self.updated, &news.updated);
         self.percent = news.percent.or(self.percent);
+        if !news.details().is_empty() {
+            let shown = news.details().iter().filter_map(|text| printable(Some(text)));
+            self.details = Some(Box::new(shown.map(Cow::Owned).collect()));
+        }
         replace(&mut self.status, &news.status)
     }
 }

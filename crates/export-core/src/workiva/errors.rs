@@ -1,9 +1,12 @@
 //! Error responses, in all formats that were observed.
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::lenient::{List, Text, TextOr};
-use crate::api_error::{ApiError, ErrorOrigin};
+use crate::api_error::{ApiError, ErrorOrigin, MAX_DETAILS};
 use crate::dialect::{Head, begins_a_page};
 use crate::headers::{ContentCoding, content_coding};
 use crate::json::without_bom;
@@ -35,6 +38,18 @@ pub(super) fn of_operation(body: &[u8]) -> ApiError {
     }
     error = error.with_code(reasons.code.get()).with_message(reasons.message.get());
     details.fold(error, with_detail)
+}
+
+/// Reads the `details` of an operation that is completed.
+pub(super) fn details<'b>(body: &[u8]) -> Option<Box<Vec<Cow<'b, str>>>> {
+    let document = serde_json::from_slice::<Document<'_>>(body).unwrap_or_default();
+    let text = |detail: &Detail<'_>| {
+        let parts = [detail.code.get(), detail.message.get(), detail.target.get()];
+        let parts: Vec<&str> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(": ").into())
+    };
+    let details: Vec<_> = document.details.0.iter().filter_map(text).take(MAX_DETAILS).collect();
+    (!details.is_empty()).then(|| Box::new(details))
 }
 
 /// Reads an error document of the service. `None` if the text is not one.

@@ -111,6 +111,11 @@ fn operation<'b>(head: &Head<'b>, body: &'b [u8], cluster: Cluster<'_>) -> Readi
         original_request: operation.original_request.into_inner(),
         created: operation.created.0.date_time.into_inner(),
         updated: operation.updated.0.date_time.into_inner(),
+        details: match status {
+            Status::Completed => errors::details(without_bom(body)),
+            // They are the reason.
+            Status::Failed | Status::Pending => None,
+        },
         ..OperationFacts::default()
     };
     match status {

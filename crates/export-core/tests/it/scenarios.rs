@@ -33,6 +33,18 @@ fn export_succeeds() {
 }
 
 #[test]
+fn details_of_a_completed_operation_are_kept() {
+    let told = json(
+        200,
+        r#"{"id":"op1","status":"completed","resourceUrl":"/platform/v1/downloads/op1","details":[
+            {"code":"Partial","message":"2 images\u001b are missing","target":"s1"}, {}, "text"]}"#,
+    );
+    let run = run([accepted(), told, artifact()]);
+    let details: Vec<String> = run.outcome.unwrap().details().map(String::from).collect();
+    assert_eq!(details, ["Partial: 2 images  are missing: s1"]);
+}
+
+#[test]
 fn retry_after_sets_the_poll_interval() {
     let script = [
         accepted().header("retry-after", "5"),
