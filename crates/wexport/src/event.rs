@@ -8,7 +8,7 @@ use export_core::driver::Why;
 use export_hyper::{Event as JobEvent, FailureKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::problem::Problem;
+use crate::problem::{Problem, explanation};
 use crate::subject::Subject;
 
 /// An event with its time and its job: one line of JSON.
@@ -21,7 +21,7 @@ pub(crate) struct Record {
     /// The ID of the job; `BATCH/ROW` for an export of a batch. `None` if no state is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) job: Option<String>,
-    /// The number of the export in its batch, from 1; `None` if the event is about the whole run.
+    /// The line of the export in the list of its batch; `None` if the event is about the whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) row: Option<u64>,
     #[serde(flatten)]
@@ -94,6 +94,9 @@ pub(crate) enum Event {
         operation: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         original_request: Option<String>,
+        /// What the service says about the completed operation.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        details: Vec<String>,
     },
     /// The result of `wexport status`.
     Operation {
@@ -313,6 +316,13 @@ impl Event {
             JobEvent::Ignored { at, what } => (*at, Self::Ignored { description: (*what).into() }),
             _ => return None,
         })
+    }
+}
+
+impl Failure {
+    /// The lines below its message.
+    pub(crate) fn explanation(&self) -> impl Iterator<Item = String> + '_ {
+        explanation(&self.facts, &self.advice, self.retry.as_deref())
     }
 }
 

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::sanitize;
+
 /// An error, with what a user needs to know to fix it.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
@@ -77,33 +79,41 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "error: {}", self.message)?;
-        let mut line = |name: &str, text: &str| writeln!(f, "  {name:<17} {text}");
-        let Facts { phase, status: _, code, service_message, details, .. } = &*self.facts;
-        if let Some(phase) = phase {
-            line("phase:", phase)?;
-        }
-        match (code, service_message) {
-            (Some(code), Some(message)) => line("service:", &format!("{code}: {message}"))?,
-            (Some(text), None) | (None, Some(text)) => line("service:", text)?,
-            (None, None) => {}
-        }
-        for detail in details {
-            line("", detail)?;
-        }
-        for (name, fact) in [
-            ("request id:", &self.facts.request_id),
-            ("original request:", &self.facts.original_request),
-            ("operation:", &self.facts.operation),
-        ] {
-            if let Some(fact) = fact {
-                line(name, fact)?;
-            }
-        }
-        for (index, advice) in self.advice.iter().enumerate() {
-            line(if index == 0 { "what to do:" } else { "" }, advice)?;
-        }
-        self.retry.as_ref().map_or(Ok(()), |retry| line("try again:", retry))
+        let retry = self.retry.as_deref();
+        explanation(&self.facts, &self.advice, retry).try_for_each(|line| writeln!(f, "{line}"))
     }
+}
+
+/// The lines below the message of an error: where it occurred, what the service said, and what to do.
+pub(crate) fn explanation<'a>(
+    facts: &'a Facts,
+    advice: &'a [String],
+    retry: Option<&'a str>,
+) -> impl Iterator<Item = String> + 'a {
+    let service = match (&facts.code, &facts.service_message) {
+        (Some(code), Some(message)) => Some(format!("{code}: {message}")),
+        (Some(text), None) | (None, Some(text)) => Some(text.clone()),
+        (None, None) => None,
+    };
+    let details = facts.details.iter().map(String::as_str).enumerate();
+    let details = details.map(move |(index, detail)| {
+        let is_first = index == 0 && facts.code.is_none() && facts.service_message.is_none();
+        (if is_first { "service:" } else { "" }, Some(detail))
+    });
+    let advice = advice.iter().map(String::as_str).enumerate();
+    let advice =
+        advice.map(|(index, text)| (if index == 0 { "what to do:" } else { "" }, Some(text)));
+    let line =
+        |(name, text): (&str, Option<&str>)| Some(format!("  {name:<17} {}", sanitize(text?)));
+    let first = line(("phase:", facts.phase.as_deref()));
+    let service = line(("service:", service.as_deref()));
+    let ids = [
+        ("request id:", facts.request_id.as_deref()),
+        ("original request:", facts.original_request.as_deref()),
+        ("operation:", facts.operation.as_deref()),
+    ];
+    let rest = details.chain(ids).chain(advice).chain([("try again:", retry)]);
+    first.into_iter().chain(service).chain(rest.filter_map(line))
 }
 
 /// The exit codes. A number never changes its meaning.

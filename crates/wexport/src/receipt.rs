@@ -46,6 +46,9 @@ pub(crate) struct Receipt {
     pub(crate) created: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) updated: Option<String>,
+    /// What the service says about the completed operation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) details: Vec<String>,
     /// The number of submit requests that may have reached the service.
     pub(crate) submits: u32,
     /// The OAuth client; `None` if a token was given.
@@ -109,6 +112,7 @@ impl Receipt {
             original_request: text(artifact.original_request()),
             created: text(artifact.created()),
             updated: text(artifact.updated()),
+            details: artifact.details().map(String::from).collect(),
             submits: artifact.submits(),
             client_id: origin.client_id,
             wexport: env!("CARGO_PKG_VERSION").into(),

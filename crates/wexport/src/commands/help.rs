@@ -182,7 +182,7 @@ With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
   ignored       description
   warning       message
   operation     operation, status, is_ready, created, updated, original_request
-  done          file, bytes, media_type, operation, original_request
+  done          file, bytes, media_type, operation, original_request, details
   setting       name, value, source
   check         name, status (ok, warning, failed, not_checked), message, advice
   diagnosis     exit_code
@@ -200,7 +200,7 @@ With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
   batch_done    exports, done, skipped, failed, left, not_started, seconds,
                 exit_code
 
-In a batch, row is the number of the export in its list, and job is BATCH/ROW.
+In a batch, row is the line of the export in its list, and job is BATCH/ROW.
 Events without a row are about the whole batch; batch_done is the last event.
 
 Members without a value are omitted. Later releases may add events and members.

@@ -282,5 +282,6 @@ fn done(file: &str, receipt: &Receipt) -> Event {
         media_type: receipt.media_type.clone(),
         operation: Some(receipt.operation.clone()),
         original_request: receipt.original_request.clone(),
+        details: receipt.details.clone(),
     }
 }

@@ -166,7 +166,7 @@ impl StateDir {
     }
 
     /// Finds a job or a batch by its id, or by a unique prefix or suffix of it. `/17` after a batch
-    /// is its 17th export.
+    /// is the export on line 17 of its list.
     pub(crate) fn find(&self, name: &str) -> Result<Found, Problem> {
         let (name, number) = match name.split_once('/') {
             None => (name, None),
@@ -221,7 +221,7 @@ fn numbered(batch: BatchDir, number: &str) -> Result<Found, Problem> {
     match number.parse() {
         Ok(number @ 1..) => Ok(Found::Row(batch, number)),
         _ => Err(Problem::usage(format!("invalid export number {number:?}"))
-            .advise(format!("the first export is {}", batch.row_name(1)))),
+            .advise(format!("use the line of the export in its list: {}", batch.row_name(2)))),
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn row(number: u64) -> NewRow {
     let spec = ExportSpec::document(format!("d{number}"), DocumentExport::pdf());
     let job = ExportJob::new(spec, &Config::new("https://api.example.com").unwrap()).unwrap();
     NewRow {
-        line: number + 1,
+        line: number,
         subject: Subject {
             kind: "document".into(),
             id: format!("d{number}"),

@@ -21,7 +21,8 @@ use crate::text::export_count;
 /// Stores a run: its exports, how each of them ended, and where the others can be resumed.
 ///
 /// There is one implementation for a [single export](super::SingleRun), in the folder of a job or
-/// in memory, and one for [many](super::BatchDbWriter), in a database. Exports are numbered from 1.
+/// in memory, and one for [many](super::BatchDbWriter), in a database. The number of an export is its
+/// line in the list; that of a single one is 1.
 ///
 /// A call that changes something returns when the change is on disk.
 pub(crate) trait RunStore: fmt::Debug + Send + Sync {
@@ -219,9 +220,9 @@ pub(crate) struct NewRow {
 /// An export of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
-    /// From 1, in the order of the list.
-    pub(crate) number: u64,
     /// The line of the list, from 1.
+    pub(crate) number: u64,
+    /// The same, for a batch.
     pub(crate) line: u64,
     pub(crate) subject: Subject,
     pub(crate) destination: Destination,
@@ -312,9 +313,9 @@ impl RowEnd {
 pub(crate) struct RowResult {
     /// The version of the format.
     pub(crate) v: u32,
-    /// The number of the export, from 1.
-    pub(crate) row: u64,
     /// The line of the list, from 1.
+    pub(crate) row: u64,
+    /// The same.
     pub(crate) line: u64,
     pub(crate) subject: Subject,
     #[serde(flatten)]

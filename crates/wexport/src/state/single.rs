@@ -398,7 +398,7 @@ mod tests {
         for exit in [Exit::GaveUp, Exit::Local, Exit::Network, Exit::Unauthorized] {
             let (run, job, _folder) = submitted_run();
             let result = run.conclude(1, &failed(exit)).unwrap();
-            assert_eq!((result.row, result.line, result.end), (1, 2, failed(exit)));
+            assert_eq!((result.row, result.line, result.end), (1, 1, failed(exit)));
             assert_eq!(job.checkpoint().unwrap(), Some(submitted(1)), "{exit:?}");
             drop(run);
             let record = job.record().unwrap();

@@ -25,9 +25,13 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
         }
         Event::Uploading { url, length } => format!("uploading {} to {url}", size(*length)),
         Event::Warning { message } => format!("warning: {message}"),
-        Event::Done { file, bytes, .. } => {
+        Event::Done { file, bytes, details, .. } => {
             let destination = if file == "-" { "standard output" } else { file };
-            format!("done: {destination}, {}", size(*bytes))
+            let remark = match details.is_empty() {
+                true => String::new(),
+                false => format!("; the service says: {}", details.join("; ")),
+            };
+            format!("done: {destination}, {}{remark}", size(*bytes))
         }
         Event::Skipped { file } => format!("skipped: {file} exists"),
         Event::BatchStarted(start) => started(start, None),

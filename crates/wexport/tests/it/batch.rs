@@ -68,15 +68,16 @@ fn each_export_gets_a_file_and_a_result() {
     for result in results(&world) {
         assert_eq!((&result["v"], &result["status"]), (&1.into(), &"done".into()));
         let row = result["row"].as_u64().unwrap();
-        assert_eq!(result["line"], row + 1);
-        assert_eq!(result["subject"]["id"], format!("d{row}"));
+        assert_eq!(result["line"], row);
+        let number = row - 1;
+        assert_eq!(result["subject"]["id"], format!("d{number}"));
         let receipt = &result["receipt"];
-        let beside = world.read(format!("d{row}.pdf.receipt.json"));
+        let beside = world.read(format!("d{number}.pdf.receipt.json"));
         assert_eq!(*receipt, serde_json::from_slice::<Value>(&beside).unwrap());
         rows.push(row);
     }
     rows.sort_unstable();
-    assert!(rows.into_iter().eq(1..=12));
+    assert!(rows.into_iter().eq(2..=13));
     world.done(&["verify", "d1.pdf", "d12.pdf"]);
 }
 
@@ -403,7 +404,7 @@ fn a_skipped_export_sends_no_request() {
         world.done(&["batch", "list.csv", "--if-exists", "skip", "--results", "results.jsonl"]);
     assert_eq!(world.submits(), 1, "{}", ran.err);
     assert_eq!(world.read("d2.pdf"), b"old");
-    let skipped = results(&world).into_iter().find(|it| it["row"] == 2).unwrap();
+    let skipped = results(&world).into_iter().find(|it| it["row"] == 3).unwrap();
     assert_eq!(skipped["status"], "skipped");
 }
 
@@ -433,7 +434,7 @@ fn a_file_created_during_a_batch_is_skipped() {
         let mut statuses: Vec<_> =
             results(&world).iter().map(|it| (it["row"].clone(), it["status"].clone())).collect();
         statuses.sort_by_key(|(row, _)| row.as_u64());
-        assert_eq!(statuses, [(1.into(), "skipped".into()), (2.into(), "done".into())]);
+        assert_eq!(statuses, [(2.into(), "skipped".into()), (3.into(), "done".into())]);
     }
 }
 
@@ -467,7 +468,7 @@ fn jobs_commands_handle_batches() {
     let listed = world.masked(&world.done(&["jobs", "list"]).out);
     assert_snapshot!(listed);
     assert_snapshot!(world.masked(&world.done(&["jobs", "show", &id]).out));
-    let row = world.done(&["jobs", "show", &format!("{id}/2")]).out;
+    let row = world.done(&["jobs", "show", &format!("{id}/3")]).out;
     assert!(row.contains("document d2 as pdf"), "{row}");
     assert!(row.contains("fetch: 200"), "{row}");
     assert!(!row.contains("/documents/d1/"), "{row}");
@@ -488,7 +489,7 @@ fn json_has_the_events_of_each_export() {
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["done"]), (&"batch_done".into(), &3.into()));
     let id = id(&world);
-    for row in 1..=3 {
+    for row in 2..=4 {
         let of_row = events.iter().filter(|event| event["row"] == row);
         let names: Vec<&Value> = of_row.map(|event| &event["event"]).collect();
         for wanted in ["sending", "accepted", "downloading", "done"] {

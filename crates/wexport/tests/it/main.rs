@@ -21,6 +21,7 @@ mod moto;
 mod network;
 mod pages;
 mod proxy;
+mod reasons;
 mod receipts;
 #[cfg(all(unix, feature = "s3"))]
 mod relay;

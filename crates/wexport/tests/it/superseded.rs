@@ -109,7 +109,7 @@ fn rows_with_a_later_file_are_skipped() {
     world.done(&["document", "d2", "-f", "pdf", "-o", "d2.pdf"]);
     let newer = world.exported();
     let ran = world.done(&["jobs", "resume", "--failed"]);
-    assert!(ran.err.contains("warning: row 2: not resumed: it is superseded by "), "{}", ran.err);
+    assert!(ran.err.contains("warning: row 3: not resumed: it is superseded by "), "{}", ran.err);
     assert!(world.read("d2.pdf") == newer);
     assert!(world.work().join("d1.pdf").exists());
     assert_eq!(world.submits(), 3);

@@ -31,6 +31,8 @@ fn show_job(state: &StateDir, job: &Job, json: bool, out: Out<'_>) -> Result<(),
     out(&format!("job {id}: {}\n", job.status(&record).as_str()))?;
     out(&format!("{}\n", sanitize(&record.subject.to_string())))?;
     print_end(record.run.end.as_ref(), out)?;
+    let outcome = record.run.end.as_ref().and_then(|end| end.outcome.as_ref());
+    print_explanation(outcome, out)?;
     print_later(state, id, out)?;
     out("\n")?;
     print_timeline(events, out)
@@ -60,6 +62,7 @@ fn show_batch(state: &StateDir, batch: &BatchDir, json: bool, out: Out<'_>) -> R
         let RowResult { row, subject, end, .. } = failure?;
         let line = format!("{}  {subject}: {}", batch.row_name(row), summary(&end));
         out(&format!("{}\n", sanitize(&line)))?;
+        print_explanation(Some(&end), out)?;
     }
     Ok(())
 }
@@ -81,6 +84,7 @@ fn show_row(batch: &BatchDir, number: u64, json: bool, out: Out<'_>) -> Result<(
     out(&format!("{}\n", sanitize(&line)))?;
     if let Some(result) = db.result(number)? {
         out(&format!("{}\n", sanitize(&summary(&result.end))))?;
+        print_explanation(Some(&result.end), out)?;
     }
     out("\n")?;
     print_timeline(events(batch, Some(number))?, out)
@@ -105,6 +109,12 @@ fn summary(end: &RowEnd) -> String {
 fn print_end(end: Option<&RunEnd>, out: Out<'_>) -> Result<(), Problem> {
     let Some(RunEnd { at, exit_code, text, .. }) = end else { return Ok(()) };
     out(&format!("ended {at} with code {exit_code}: {}\n", sanitize(text)))
+}
+
+/// Prints what the service said of an export that failed, and what to do.
+fn print_explanation(end: Option<&RowEnd>, out: Out<'_>) -> Result<(), Problem> {
+    let Some(RowEnd::Failed { error }) = end else { return Ok(()) };
+    error.explanation().try_for_each(|line| out(&format!("{line}\n")))
 }
 
 /// Prints which later run has brought the file of one that has none.
@@ -162,7 +172,11 @@ fn describe(event: &Event) -> Option<String> {
             format!("waiting {seconds} s until {until} ({})", reason.replace('_', " "))
         }
         Event::Interrupted { exit_code } => format!("stopped by a signal, code {exit_code}"),
-        Event::Error(failure) => format!("error: {}", failure.message),
+        Event::Error(failure) => {
+            let service = failure.facts.service_message.as_ref();
+            let service = service.map(|text| format!(": {text}")).unwrap_or_default();
+            format!("error: {}{service}", failure.message)
+        }
         Event::Deprecated => "the service marks the endpoint as deprecated".into(),
         Event::Ignored { description } => format!("ignored: {description}"),
         Event::Sunset { endpoint, date, .. } => format!("{endpoint} is switched off on {date}"),

@@ -16,9 +16,8 @@ use crate::state::run::{Items, NewRow, Row, RowEnd, RowStatus, RunDescription, R
 pub(crate) struct BatchDraft {
     writer: BatchDbWriter,
     folder: RemovedUnlessKept,
-    /// The exports that are not inserted yet, and the number of those that are.
+    /// The exports that are not inserted yet.
     pending: Vec<NewRow>,
-    inserted: u64,
 }
 
 /// The number of exports that are inserted by one statement.
@@ -34,10 +33,10 @@ impl BatchDraft {
         let connection = schema::begin(&batch.db_path());
         let connection = connection.map_err(|cause| not_stored(DbError::new(&batch, cause)))?;
         let writer = BatchDbWriter::new(&batch, lock, connection);
-        Ok(Self { writer, folder, pending: Vec::new(), inserted: 0 })
+        Ok(Self { writer, folder, pending: Vec::new() })
     }
 
-    /// Adds an export. They are numbered from 1.
+    /// Adds an export. Its number is its line in the list.
     pub(crate) fn add(&mut self, row: NewRow) -> Result<(), Problem> {
         self.pending.push(row);
         if self.pending.len() < CHUNK { Ok(()) } else { self.flush() }
@@ -45,15 +44,14 @@ impl BatchDraft {
 
     /// Inserts the exports that were added.
     pub(crate) fn flush(&mut self) -> Result<(), Problem> {
-        let numbers = self.inserted + 1..;
         let inserted = self.writer.db.query(|connection| {
             let mut insert = connection.prepare(
                 "INSERT INTO export (number, line, subject, destination, fresh) \
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
-            for (number, row) in numbers.zip(&self.pending) {
+            for row in &self.pending {
                 insert.execute(params![
-                    key(number),
+                    key(row.line),
                     key(row.line),
                     to_json(&row.subject)?,
                     to_json(&row.destination)?,
@@ -63,7 +61,6 @@ impl BatchDraft {
             Ok(())
         });
         inserted.map_err(not_stored)?;
-        self.inserted += self.pending.len() as u64;
         self.pending.clear();
         Ok(())
     }

@@ -22,7 +22,7 @@ pub(in crate::ui) struct BatchNarrator {
 }
 
 impl Narrator for BatchNarrator {
-    /// The message is one line without control characters.
+    /// The lines of the message have no control characters.
     fn message(&mut self, now: Timestamp, record: &Record) -> Option<Message> {
         let message = match &record.event {
             Event::Response { .. } | Event::NoResponse { .. } => {
@@ -34,11 +34,12 @@ impl Narrator for BatchNarrator {
                 if start.resumed { Message::Notice(text) } else { Message::Progress(text) }
             }
             Event::Totals(totals) => Message::Progress(self.totals(now, totals)?),
+            Event::Error(failure) => Message::Notice(failed(record.row?, failure)),
             event => stateless(event, record.row)?,
         };
         Some(match message {
-            Message::Progress(text) => Message::Progress(sanitize(&text).into_owned()),
-            Message::Notice(text) => Message::Notice(sanitize(&text).into_owned()),
+            Message::Progress(text) => Message::Progress(sanitize_lines(&text)),
+            Message::Notice(text) => Message::Notice(sanitize_lines(&text)),
         })
     }
 }
@@ -66,7 +67,6 @@ fn stateless(event: &Event, row: Option<u64>) -> Option<Message> {
             Message::Notice(format!("warning: row {row}: {message}"))
         }
         (Event::Warning { .. }, None) => Message::Notice(sentence(event)?),
-        (Event::Error(failure), Some(row)) => Message::Notice(failed(row, failure)),
         (Event::Done { .. } | Event::Skipped { .. } | Event::BatchDone(_), _) => {
             Message::Progress(sentence(event)?)
         }
@@ -74,10 +74,18 @@ fn stateless(event: &Event, row: Option<u64>) -> Option<Message> {
     })
 }
 
-/// The message for a failed export: `failed: row 17 (document d17 as pdf): submit was refused`.
-fn failed(row: u64, Failure { message, subject, .. }: &Failure) -> String {
+/// The message for a failed export: `failed: row 17 (document d17 as pdf): submit was refused`, and
+/// what the service said, and what to do, in the lines below.
+fn failed(row: u64, failure: &Failure) -> String {
+    let Failure { message, subject, .. } = failure;
     let subject = subject.as_ref().map(|subject| format!(" ({subject})")).unwrap_or_default();
-    format!("failed: row {row}{subject}: {message}")
+    let first = format!("failed: row {row}{subject}: {message}");
+    let lines = std::iter::once(sanitize(&first).into_owned()).chain(failure.explanation());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn sanitize_lines(text: &str) -> String {
+    text.split('\n').map(sanitize).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -96,7 +96,8 @@ mod tests {
     fn done(file: &str) -> Event {
         let (media_type, operation, original_request) = (None, None, None);
         let (file, bytes) = (file.into(), 3_000_000);
-        Event::Done { file, bytes, media_type, operation, original_request }
+        let details = Vec::new();
+        Event::Done { file, bytes, media_type, operation, original_request, details }
     }
 
     #[test]

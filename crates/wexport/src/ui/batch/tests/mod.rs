@@ -77,6 +77,7 @@ fn done(row: u64) -> Event {
         media_type: Some("application/pdf".into()),
         operation: Some(format!("https://api.app.wdesk.com/operations/{row}")),
         original_request: None,
+        details: Vec::new(),
     }
 }
 
@@ -230,7 +231,9 @@ fn quiet_display() {
     failed: row 2 (document d2 as pdf): submit was refused with 404 Not Found
     warning: row 5: no receipt was written
     failed: row 6 (document d6 as pdf): the service ended the export as ?[2Jfailed?error: all is lost
+      what to do:       give the id to support
     failed: row 10 (document d10 as pdf): the service ended the export as ?[2Jfailed?error: all is lost
+      what to do:       give the id to support
     ");
 }
 
