@@ -8,7 +8,7 @@ use export_core::driver::Why;
 use export_hyper::{Event as JobEvent, FailureKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{Problem, explanation};
+use crate::problem::{Ending, Exit, Problem, explanation};
 use crate::subject::Subject;
 
 /// An event with its time and its job: one line of JSON.
@@ -319,7 +319,20 @@ impl Event {
     }
 }
 
+/// The exit codes of exports that the service refused or failed.
+pub(crate) const FINAL_CODES: [u8; 2] = [Exit::Refused.code(), Exit::Failed.code()];
+
 impl Failure {
+    /// Whether the export has ended for good, so that only a new one can succeed.
+    pub(crate) fn is_final(&self) -> bool {
+        FINAL_CODES.contains(&self.exit_code) && self.facts.ending != Some(Ending::Unconfirmed)
+    }
+
+    /// Whether the export would fail again: it is repeated only if its run is named.
+    pub(crate) fn would_repeat(&self) -> bool {
+        FINAL_CODES.contains(&self.exit_code) || self.facts.ending == Some(Ending::Refused)
+    }
+
     /// The lines below its message.
     pub(crate) fn explanation(&self) -> impl Iterator<Item = String> + '_ {
         explanation(&self.facts, &self.advice, self.retry.as_deref())

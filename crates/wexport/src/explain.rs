@@ -10,7 +10,7 @@ use export_hyper::{
 };
 use http::StatusCode;
 
-use crate::problem::{Exit, Problem};
+use crate::problem::{Ending, Exit, Problem};
 
 /// What an explanation uses in addition to the error.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +43,13 @@ pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
         facts.original_request = error.original_request().map(String::from);
     }
     facts.operation.clone_from(&context.operation);
+    facts.ending = match (error.job(), problem.exit) {
+        (Some(Error::SubmitUnconfirmed { .. }), _) => Some(Ending::Unconfirmed),
+        (Some(Error::Refused { .. }), _) | (_, Exit::Refused | Exit::Failed) => {
+            Some(Ending::Refused)
+        }
+        _ => None,
+    };
     if error.checkpoint().is_some() && problem.retry.is_none() {
         problem.retry = Some(match (&context.resume, &context.operation) {
             (Some(resume), _) => format!("yes: {resume}"),

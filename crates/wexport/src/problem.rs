@@ -48,6 +48,19 @@ pub(crate) struct Facts {
     /// The URL of the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<String>,
+    /// What resuming the export would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ending: Option<Ending>,
+}
+
+/// An end of an export that is not to be resumed without a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ending {
+    /// The service refused it, or ended it: the same may happen again.
+    Refused,
+    /// A submit may have started an export.
+    Unconfirmed,
 }
 
 impl Problem {
@@ -64,6 +77,12 @@ impl Problem {
     /// An I/O error on this machine.
     pub(crate) fn local(message: impl fmt::Display, error: &io::Error) -> Self {
         Self::new(Exit::Local, format!("{message}: {error}"))
+    }
+
+    /// The problem of a run, which it names if there are others.
+    pub(crate) fn of_run(&self, run: Option<&str>) -> Self {
+        let prefix = run.map(|run| format!("{run}: ")).unwrap_or_default();
+        Self { message: format!("{prefix}{}", self.message), ..self.clone() }
     }
 
     /// Adds advice, unless the problem has it.

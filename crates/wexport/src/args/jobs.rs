@@ -18,7 +18,8 @@ pub(crate) struct JobsArgs {
 pub(crate) enum JobsCommand {
     /// List jobs and batches, the oldest first
     List {
-        /// Only jobs that failed or were interrupted
+        /// Only jobs that have ended without their file: those that failed or were interrupted, but
+        /// not those that a later job supersedes
         #[arg(long)]
         failed: bool,
         /// Print JSON lines
@@ -38,7 +39,10 @@ pub(crate) enum JobsCommand {
         #[command(flatten)]
         state: StateArgs,
     },
-    /// Resume a job that was interrupted or gave up
+    /// Resume jobs that failed or were interrupted
+    ///
+    /// One that is named is always resumed: if the service has refused or ended its export, with a
+    /// new one. --failed leaves those that would be refused again, and names them.
     ///
     /// Credentials are sent only to the service that is set today. A job of another base URL or
     /// client ID is refused; --failed leaves it out.
@@ -60,8 +64,8 @@ pub(crate) struct ResumeArgs {
     #[arg(value_name = "ID", required_unless_present = "failed")]
     pub(crate) id: Option<String>,
 
-    /// Resume all jobs that were interrupted or gave up; in batches, also restart exports that the
-    /// service refused or failed
+    /// Resume all jobs that `jobs list --failed` lists, side by side, except exports that the service
+    /// refused or ended
     #[arg(long)]
     pub(crate) failed: bool,
 

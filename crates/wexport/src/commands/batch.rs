@@ -17,9 +17,9 @@ use crate::text::sanitize;
 use crate::ui::{Reporter, print, print_problem};
 
 pub(super) async fn run(args: BatchArgs) -> Exit {
-    let reporter = Arc::new(Reporter::of_batch(args.session.show));
+    let reporter = Arc::new(Reporter::of_batch(args.session.show, None));
     let outcome = run_batch(&args, &reporter).await;
-    finish(outcome, &reporter)
+    finish(outcome, None, &reporter)
 }
 
 async fn run_batch(
@@ -86,8 +86,13 @@ fn read(
 /// Further warnings about the rows of a list are only counted.
 const MAX_WARNINGS: u64 = 20;
 
-/// Prints the problem of a batch that does not have all of its files.
-pub(super) fn finish(outcome: Result<Option<RunOutcome>, Problem>, reporter: &Reporter) -> Exit {
+/// Prints the problem of a batch that does not have all of its files. `run` names it if there are
+/// others.
+pub(super) fn finish(
+    outcome: Result<Option<RunOutcome>, Problem>,
+    run: Option<&str>,
+    reporter: &Reporter,
+) -> Exit {
     let problem = match outcome {
         Ok(None) => None,
         Ok(Some(RunOutcome { problem, .. })) => problem,
@@ -97,7 +102,7 @@ pub(super) fn finish(outcome: Result<Option<RunOutcome>, Problem>, reporter: &Re
         }
     };
     let exit = problem.map_or(Exit::Done, |problem| {
-        print_problem(&problem);
+        print_problem(&problem.of_run(run));
         problem.exit
     });
     reporter.exit_code(exit)

@@ -190,7 +190,8 @@ With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
   interrupted   exit_code
   error         exit_code, message, subject {kind, id, format}, phase, status,
                 code, service_message, details, request_id, original_request,
-                operation, advice, retry
+                operation, advice, retry, ending (refused: the service refused
+                or ended it; unconfirmed: it may have started an export)
   batch_started source, exports, done, skipped, failed, left, resumed,
                 api_version, base_url
   totals        exports, done, skipped, failed, to_submit, open (accepted),

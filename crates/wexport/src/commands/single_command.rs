@@ -13,14 +13,21 @@ use crate::ui::{Reporter, print, print_problem, streams_share_terminal};
 pub(super) struct SingleCommand {
     pub(super) reporter: Arc<Reporter>,
     show: ShowArgs,
+    /// The job, if there are others.
+    run: Option<String>,
     /// Whether the file itself goes to standard output.
     stdout_carries_file: bool,
 }
 
 impl SingleCommand {
     pub(super) fn new(show: ShowArgs, stdout_carries_file: bool) -> Self {
-        let reporter = Arc::new(Reporter::of_single(show, stdout_carries_file));
-        Self { reporter, show, stdout_carries_file }
+        Self::of_run(show, None, stdout_carries_file)
+    }
+
+    /// A command that resumes a job, which `run` names if there are others.
+    pub(super) fn of_run(show: ShowArgs, run: Option<&str>, stdout_carries_file: bool) -> Self {
+        let reporter = Arc::new(Reporter::of_single(show, run, stdout_carries_file));
+        Self { reporter, show, run: run.map(String::from), stdout_carries_file }
     }
 
     /// Prints the path of the file to standard output, or the problem to standard error.
@@ -44,7 +51,7 @@ impl SingleCommand {
         };
         // On standard error, JSON is not mixed with text.
         if !(self.show.json && self.stdout_carries_file) {
-            print_problem(&problem);
+            print_problem(&problem.of_run(self.run.as_deref()));
         }
         problem.exit
     }

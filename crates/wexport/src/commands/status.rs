@@ -18,7 +18,7 @@ use crate::ui::{Reporter, print, print_problem};
 /// Polls the operation once.
 pub(super) async fn run(args: StatusArgs) -> Exit {
     let show = args.session.show;
-    let reporter = Arc::new(Reporter::of_single(show, false));
+    let reporter = Arc::new(Reporter::of_single(show, None, false));
     let printed = match status(&args, &reporter).await {
         Ok(event) => {
             let printed = if show.json { Ok(()) } else { print(&text(&event)) };

@@ -3,18 +3,19 @@
 use std::io;
 use std::sync::Arc;
 
-use export_hyper::{Blocking, CheckpointStore, Client};
+use export_hyper::Client;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::recording_sink::RecordingSink;
 use super::results::Results;
+use super::shared_client::SharedClient;
 use crate::explain::Context;
 use crate::output::Outputs;
 use crate::problem::{Exit, Problem};
 use crate::receipt::Origin;
-use crate::settings::{LoadedCredentials, Settings};
+use crate::settings::Settings;
 use crate::state::{Row, RunCheckpoints, RunDescription, RunStore};
 use crate::ui::Reporter;
 
@@ -23,6 +24,7 @@ use crate::ui::Reporter;
 pub(super) struct RunContext {
     pub(super) settings: Arc<Settings>,
     pub(super) client: Client,
+    checkpoints: RunCheckpoints,
     pub(super) client_id: Option<String>,
     pub(super) store: Arc<dyn RunStore>,
     pub(super) description: RunDescription,
@@ -34,11 +36,11 @@ pub(super) struct RunContext {
 }
 
 impl RunContext {
-    /// Makes the client. Nothing is sent yet.
+    /// Nothing is sent yet.
     pub(super) fn new(
         store: Arc<dyn RunStore>,
         settings: Arc<Settings>,
-        loaded: LoadedCredentials,
+        shared: SharedClient,
         outputs: Outputs,
         reporter: &Arc<Reporter>,
     ) -> Result<Arc<Self>, Problem> {
@@ -47,14 +49,11 @@ impl RunContext {
         // If this fails, the file may get another name after a crash. The export is not affected.
         let outputs =
             outputs.with_observer(move |number, name| drop(names.reserve_name(number, name)));
-        let checkpoints = Blocking::new(RunCheckpoints::new(Arc::clone(&store)));
-        let checkpoints = Arc::new(checkpoints) as Arc<dyn CheckpointStore>;
-        let LoadedCredentials { credentials, client_id } = loaded;
+        let SharedClient { client, client_id, checkpoints } = shared;
         if let Some(client_id) = &client_id {
             store.bind_client(client_id)?;
         }
-        let pacer = settings.pacer(store.load_pacer()?);
-        let client = settings.client(credentials, Some(checkpoints), pacer)?;
+        checkpoints.add(&store);
         // Last, since it replaces the results of an earlier run.
         let results = match &description.options.results {
             Some(path) => Some(Results::create(path, &*store)?),
@@ -63,6 +62,7 @@ impl RunContext {
         Ok(Arc::new(Self {
             settings,
             client,
+            checkpoints,
             client_id,
             store,
             description,
@@ -71,6 +71,11 @@ impl RunContext {
             results,
             is_stopped: watch::Sender::new(false),
         }))
+    }
+
+    /// The key of an export among those of all runs.
+    pub(super) fn key(&self, number: u64) -> String {
+        RunCheckpoints::key(&*self.store, number)
     }
 
     /// Calls the store where it may block.
@@ -131,6 +136,12 @@ impl RunContext {
             is_attached: row.subject.kind == "operation",
             sends_email: sends_email(row.checkpoint.spec()),
         }
+    }
+}
+
+impl Drop for RunContext {
+    fn drop(&mut self) {
+        self.checkpoints.forget(&*self.store);
     }
 }
 

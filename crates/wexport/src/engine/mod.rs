@@ -12,6 +12,7 @@ mod recording_sink;
 mod results;
 mod results_path;
 mod runner;
+mod shared_client;
 mod systemic;
 
 use std::collections::BTreeMap;
@@ -22,12 +23,13 @@ use self::prepare::{check_destinations, restore_names};
 use self::results_path::protect_results;
 pub(crate) use self::runner::RunOutcome;
 use self::runner::Runner;
+pub(crate) use self::shared_client::SharedClient;
 use crate::clock;
 use crate::event::Event;
 use crate::output::{Outputs, Protected};
 use crate::problem::Problem;
 use crate::request::ListedExport;
-use crate::settings::{LoadedCredentials, Settings};
+use crate::settings::Settings;
 use crate::state::{
     Later, NewRow, RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir,
 };
@@ -98,8 +100,10 @@ pub(crate) async fn run(
     };
     let new = Arc::clone(&store);
     let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning));
-    let context =
-        loaded.and_then(|loaded| RunContext::new(store, settings, loaded, outputs, reporter));
+    let context = loaded.and_then(|loaded| {
+        let client = SharedClient::new(&settings, loaded, store.load_pacer()?)?;
+        RunContext::new(store, settings, client, outputs, reporter)
+    });
     // A run that is refused before its first request must not be listed. If it cannot be removed,
     // it is.
     let context = context.inspect_err(|_| drop(new.remove()))?;
@@ -115,12 +119,12 @@ pub(crate) struct ResumeOptions {
     pub(crate) later: BTreeMap<u64, Later>,
 }
 
-/// Resumes a run, with credentials of its service.
+/// Resumes a run, with a client of its service.
 pub(crate) async fn resume(
     store: Arc<dyn RunStore>,
     options: ResumeOptions,
     settings: Settings,
-    loaded: LoadedCredentials,
+    client: SharedClient,
     reporter: &Arc<Reporter>,
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
@@ -131,7 +135,7 @@ pub(crate) async fn resume(
     }
     protect_files(&description.options, &outputs, &settings)?;
     restore_names(&*store, &outputs)?;
-    let context = RunContext::new(store, settings, loaded, outputs, reporter)?;
+    let context = RunContext::new(store, settings, client, outputs, reporter)?;
     Runner::resume(context, options.later)?.run().await
 }
 

@@ -261,7 +261,7 @@ impl Runner {
         let export = context
             .client
             .resume(row.checkpoint.clone())
-            .with_key(number.to_string())
+            .with_key(context.key(number))
             .on_event(move |event| events.job_event(number, event))
             .on_progress(move |bytes, length| progress.progress(number, bytes, length));
         if let Err(error) = self.exports.add(number, export) {
@@ -464,7 +464,7 @@ fn incomplete_batch(exit: Exit, id: &str, resume: &str) -> Option<Problem> {
     let mut problem = Problem::new(exit, what).advise(format!("`wexport jobs show {id}` says why"));
     problem.retry = Some(match exit {
         Exit::Interrupted | Exit::Terminated => format!("yes: {resume}"),
-        _ => format!("yes: {resume} --failed"),
+        _ => format!("yes: {resume} (with --failed: but for exports that were refused)"),
     });
     Some(problem)
 }

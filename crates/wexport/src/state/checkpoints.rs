@@ -1,40 +1,63 @@
-//! The checkpoints of a run, as the library stores them.
+//! The checkpoints of runs, as the library stores them.
 
+use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use export_host::CheckpointStore;
 use export_hyper::Checkpoint;
 
 use super::run::RunStore;
 
-/// Stores checkpoints under the numbers of exports.
-#[derive(Clone, Debug)]
-pub(crate) struct RunCheckpoints(Arc<dyn RunStore>);
+/// Stores checkpoints under the [keys](Self::key) of exports. Clones share the runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RunCheckpoints {
+    runs: Arc<RwLock<HashMap<String, Arc<dyn RunStore>>>>,
+}
 
 impl RunCheckpoints {
-    pub(crate) const fn new(store: Arc<dyn RunStore>) -> Self {
-        Self(store)
+    /// Adds a run.
+    pub(crate) fn add(&self, run: &Arc<dyn RunStore>) {
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        runs.insert(run.id().unwrap_or_default().into(), Arc::clone(run));
+    }
+
+    /// Forgets a run that has ended.
+    pub(crate) fn forget(&self, run: &dyn RunStore) {
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        runs.remove(run.id().unwrap_or_default());
+    }
+
+    /// The key of an export.
+    pub(crate) fn key(run: &dyn RunStore, number: u64) -> String {
+        format!("{}/{number}", run.id().unwrap_or_default())
+    }
+
+    fn find(&self, key: &str) -> io::Result<(Arc<dyn RunStore>, u64)> {
+        let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+        let found = key
+            .rsplit_once('/')
+            .and_then(|(run, number)| Some((Arc::clone(runs.get(run)?), number.parse().ok()?)));
+        let invalid =
+            || io::Error::new(io::ErrorKind::InvalidInput, format!("invalid key {key:?}"));
+        found.ok_or_else(invalid)
     }
 }
 
 impl CheckpointStore for RunCheckpoints {
     fn load(&self, key: &str) -> io::Result<Option<Checkpoint>> {
-        self.0.load_checkpoint(number(key)?)
+        let (run, number) = self.find(key)?;
+        run.load_checkpoint(number)
     }
 
     fn store(&self, key: &str, checkpoint: &Checkpoint) -> io::Result<()> {
-        self.0.store_checkpoint(number(key)?, checkpoint)
+        let (run, number) = self.find(key)?;
+        run.store_checkpoint(number, checkpoint)
     }
 
     /// Keeps the checkpoint: the file is complete, but its export is not concluded. A crash between
     /// the two must not lose the export, so [`RunStore::conclude`] does both in one step.
     fn remove(&self, key: &str) -> io::Result<()> {
-        number(key).map(drop)
+        self.find(key).map(drop)
     }
-}
-
-fn number(key: &str) -> io::Result<u64> {
-    let invalid = |_| io::Error::new(io::ErrorKind::InvalidInput, format!("invalid key {key:?}"));
-    key.parse().map_err(invalid)
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use export_host::{CheckpointFile, random_number, sync_folder};
-use export_hyper::Timestamp;
+use export_hyper::{Pacer, Timestamp};
 
 use super::batch_dir::BatchDir;
 use super::db::BatchDraft;
@@ -52,6 +52,11 @@ impl StateDir {
 
     fn paces(&self) -> PaceFile {
         PaceFile::new(CheckpointFile::new(self.folder.join(PACE)))
+    }
+
+    /// What earlier runs have learned of the limits of a service.
+    pub(crate) fn learned_pacer(&self, base_url: &str) -> Option<Pacer> {
+        self.paces().load(base_url)
     }
 
     fn batches_folder(&self) -> PathBuf {

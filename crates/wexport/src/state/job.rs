@@ -12,8 +12,8 @@ use super::dir::LOCK;
 use super::lock::Lock;
 use super::log::EventLog;
 use super::placement::Placement;
-use super::run::{FINAL_CODES, NewRow, RunDescription, RunStatus};
-use crate::event::Record;
+use super::run::{NewRow, RowEnd, RunDescription, RunStatus};
+use crate::event::{Failure, Record};
 use crate::output::Destination;
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
@@ -43,6 +43,14 @@ impl JobRecord {
     pub(super) fn new(row: &NewRow, run: RunDescription) -> Self {
         let (subject, destination) = (row.subject.clone(), row.destination.clone());
         Self { version: VERSION, subject, destination, run }
+    }
+
+    /// Why the job failed, if it did.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self.run.end.as_ref()?.outcome.as_ref()? {
+            RowEnd::Failed { error } => Some(error),
+            _ => None,
+        }
     }
 
     /// The status of the job if it is not running.
@@ -89,6 +97,15 @@ impl Job {
         self.checkpoint_file().store(checkpoint)
     }
 
+    /// The checkpoint of the job before its first request, to start over.
+    pub(super) fn fresh(&self) -> io::Result<Option<Checkpoint>> {
+        self.fresh_file().load()
+    }
+
+    pub(super) fn store_fresh(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+        self.fresh_file().store(checkpoint)
+    }
+
     pub(super) fn remove_checkpoint(&self) -> io::Result<()> {
         self.checkpoint_file().remove()
     }
@@ -114,15 +131,9 @@ impl Job {
         if Lock::is_held(&self.lock_path()) { RunStatus::Running } else { record.status() }
     }
 
-    /// Whether resuming the job may bring its file.
-    pub(crate) fn is_resumable(&self, record: &JobRecord) -> bool {
-        match self.status(record) {
-            RunStatus::Running | RunStatus::Superseded | RunStatus::Done => false,
-            RunStatus::Interrupted | RunStatus::Failed => {
-                let end = record.run.end.as_ref();
-                !end.is_some_and(|end| FINAL_CODES.contains(&end.exit_code))
-            }
-        }
+    /// Whether the job is not running, and has no file.
+    pub(crate) fn is_unfinished(&self, record: &JobRecord) -> bool {
+        matches!(self.status(record), RunStatus::Interrupted | RunStatus::Failed)
     }
 
     pub(super) fn open_log(&self) -> io::Result<EventLog> {
@@ -152,6 +163,10 @@ impl Job {
 
     fn checkpoint_file(&self) -> CheckpointFile {
         CheckpointFile::new(self.path.join("checkpoint.json"))
+    }
+
+    fn fresh_file(&self) -> CheckpointFile {
+        CheckpointFile::new(self.path.join("fresh.json"))
     }
 
     fn placement_file(&self) -> CheckpointFile {

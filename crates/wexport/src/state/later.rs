@@ -7,7 +7,8 @@ use export_hyper::Timestamp;
 
 use super::db::BatchDb;
 use super::dir::StateDir;
-use super::run::{FINAL_CODES, RowEnd, RowStatus, RunStatus};
+use super::run::{RowEnd, RowStatus, RunStatus};
+use crate::event::Failure;
 use crate::problem::Problem;
 
 /// A later export with the destination of an earlier one.
@@ -67,7 +68,7 @@ impl LaterExports {
                     }
                 }
                 RunStatus::Interrupted | RunStatus::Failed => {
-                    if job.is_resumable(&record) {
+                    if !record.failure().is_some_and(Failure::would_repeat) {
                         let later = Later { id: id.clone(), file: None };
                         latest.entry(identity.clone()).or_default().resumable(at, later);
                     }
@@ -158,7 +159,7 @@ impl LaterExports {
                 let at = destination.at;
                 let is_resumable = status != RowStatus::Failed
                     || db.result(number)?.is_some_and(|result| match result.end {
-                        RowEnd::Failed { error } => !FINAL_CODES.contains(&error.exit_code),
+                        RowEnd::Failed { error } => !error.would_repeat(),
                         _ => false,
                     });
                 if is_resumable {

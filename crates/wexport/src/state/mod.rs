@@ -3,6 +3,7 @@
 //! ```text
 //! jobs/20261123-021500-7f3a/
 //!   job.json          the subject, the destination, how it ended
+//!   fresh.json        where the job starts over
 //!   checkpoint.json   where the job can be resumed; removed with its end
 //!   placement.json    how to recognise its file, if it is in place already
 //!   events.ndjson     its events, one a line

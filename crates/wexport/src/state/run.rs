@@ -203,9 +203,6 @@ impl RunStatus {
     }
 }
 
-/// The exit codes of exports that cannot be resumed: they would end the same way.
-pub(super) const FINAL_CODES: [u8; 2] = [Exit::Refused.code(), Exit::Failed.code()];
-
 /// An export that a run is to have.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRow {
@@ -301,9 +298,9 @@ impl RowEnd {
         }
     }
 
-    /// Whether the export can be resumed.
+    /// Whether the export can be resumed from its checkpoint.
     pub(super) fn is_resumable(&self) -> bool {
-        matches!(self, Self::Failed { error } if !FINAL_CODES.contains(&error.exit_code))
+        matches!(self, Self::Failed { error } if !error.is_final())
     }
 }
 

@@ -65,6 +65,7 @@ impl SingleRun {
     ) -> io::Result<Self> {
         let export = SingleExport::new(row, run);
         let stored = StoredJob::new(job, lock)?;
+        stored.job.store_fresh(&export.checkpoint)?;
         // A job that is stopped before its first request can be resumed too.
         stored.job.store_checkpoint(&export.checkpoint)?;
         stored.job.store_record(&export.record)?;
@@ -78,11 +79,20 @@ impl SingleRun {
             Problem::usage(format!("job {} is running in another process", job.id()))
         })?;
         let mut record = Self::resumable_record(&job)?;
-        let Some(checkpoint) = job.checkpoint().map_err(fail)? else {
-            return Err(without_checkpoint(&job));
+        let fresh = match record.failure() {
+            Some(failure) if failure.is_final() => job.fresh().map_err(fail)?,
+            _ => None,
+        };
+        let starts_over = fresh.is_some();
+        let checkpoint = match fresh {
+            Some(fresh) => fresh,
+            None => job.checkpoint().map_err(fail)?.ok_or_else(|| without_checkpoint(&job))?,
         };
         record.run.end = None;
         let stored = StoredJob::new(job.clone(), lock).map_err(fail)?;
+        if starts_over {
+            stored.job.store_checkpoint(&checkpoint).map_err(fail)?;
+        }
         stored.job.store_record(&record).map_err(fail)?;
         let export = SingleExport::with_record(record, 1, RowStatus::Open, checkpoint);
         Ok(Self { job: Some(stored), export: Mutex::new(export) })
@@ -402,7 +412,7 @@ mod tests {
             assert_eq!(job.checkpoint().unwrap(), Some(submitted(1)), "{exit:?}");
             drop(run);
             let record = job.record().unwrap();
-            assert!(job.is_resumable(&record), "{exit:?}");
+            assert!(job.is_unfinished(&record), "{exit:?}");
             assert_eq!(record.run.end.unwrap().exit_code, exit.code());
 
             let resumed = SingleRun::resume(job.clone()).unwrap();

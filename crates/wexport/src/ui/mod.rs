@@ -53,24 +53,25 @@ impl DisplayKind {
 }
 
 impl Reporter {
-    /// The reporter of a single export, with the display that the flags ask for.
-    /// `stdout_carries_file` moves JSON to standard error.
-    pub(crate) fn of_single(args: ShowArgs, stdout_carries_file: bool) -> Self {
+    /// The reporter of a single export, with the display that the flags ask for. `run` names it if
+    /// there are others. `stdout_carries_file` moves JSON to standard error.
+    pub(crate) fn of_single(args: ShowArgs, run: Option<&str>, stdout_carries_file: bool) -> Self {
         Self::single(match DisplayKind::new(args) {
             DisplayKind::Json => Box::new(Json::new(stdout_carries_file)),
-            DisplayKind::Quiet => Box::new(Quiet(Plain::<ExportNarrator>::on_stderr())),
+            DisplayKind::Quiet => Box::new(Quiet(Plain::<ExportNarrator>::on_stderr(run))),
             DisplayKind::Live => Box::new(single::Live::on_terminal()),
-            DisplayKind::Plain => Box::new(Plain::<ExportNarrator>::on_stderr()),
+            DisplayKind::Plain => Box::new(Plain::<ExportNarrator>::on_stderr(run)),
         })
     }
 
-    /// The reporter of a batch, with the display that the flags ask for.
-    pub(crate) fn of_batch(args: ShowArgs) -> Self {
+    /// The reporter of a batch, with the display that the flags ask for. `run` names it if there are
+    /// others.
+    pub(crate) fn of_batch(args: ShowArgs, run: Option<&str>) -> Self {
         Self::batch(match DisplayKind::new(args) {
             DisplayKind::Json => Box::new(Json::new(false)),
-            DisplayKind::Quiet => Box::new(Quiet(Plain::<BatchNarrator>::on_stderr())),
+            DisplayKind::Quiet => Box::new(Quiet(Plain::<BatchNarrator>::on_stderr(run))),
             DisplayKind::Live => Box::new(batch::Live::on_terminal()),
-            DisplayKind::Plain => Box::new(Plain::<BatchNarrator>::on_stderr()),
+            DisplayKind::Plain => Box::new(Plain::<BatchNarrator>::on_stderr(run)),
         })
     }
 

@@ -10,18 +10,22 @@ use crate::event::{Event, Record};
 
 /// A line for each message.
 pub(super) struct Plain<N> {
+    /// What the lines begin with: the run, if several are shown.
+    prefix: String,
     narrator: N,
     screen: Arc<Screen>,
     clock: Clock,
 }
 
 impl<N: Narrator + Default> Plain<N> {
-    pub(super) fn on_stderr() -> Self {
-        Self::new(Arc::clone(terminal::stderr()), clock())
+    /// Lines that begin with the name of a run, if there is one.
+    pub(super) fn on_stderr(run: Option<&str>) -> Self {
+        let prefix = run.map(|run| format!("{run}: ")).unwrap_or_default();
+        Self { prefix, ..Self::new(Arc::clone(terminal::stderr()), clock()) }
     }
 
     pub(super) fn new(screen: Arc<Screen>, clock: Clock) -> Self {
-        Self { narrator: N::default(), screen, clock }
+        Self { prefix: String::new(), narrator: N::default(), screen, clock }
     }
 }
 
@@ -29,7 +33,7 @@ impl<N: Narrator> Display for Plain<N> {
     fn show(&mut self, record: &Record) {
         let message = self.narrator.message((self.clock)(), record);
         if let Some(Message::Progress(text) | Message::Notice(text)) = message {
-            self.screen.print(&text);
+            self.screen.print(&format!("{}{text}", self.prefix));
         }
     }
 }

@@ -25,6 +25,7 @@ mod reasons;
 mod receipts;
 #[cfg(all(unix, feature = "s3"))]
 mod relay;
+mod resumed_together;
 mod secrets;
 mod settings;
 mod signals;

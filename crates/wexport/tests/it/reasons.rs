@@ -29,7 +29,9 @@ fn events(text: &str) -> impl Iterator<Item = Value> + '_ {
 /// The texts of an error, without what it is about.
 fn facts(error: &Value) -> Vec<String> {
     let members = error.as_object().unwrap().iter();
-    let told = members.filter(|(name, _)| !matches!(&***name, "at" | "job" | "event" | "subject"));
+    // `ending` is the retry in one word.
+    let others = ["at", "job", "event", "subject", "ending"];
+    let told = members.filter(|(name, _)| !others.contains(&name.as_str()));
     let mut facts = Vec::new();
     for (_, value) in told {
         match value {

@@ -1,85 +1,94 @@
 //! `wexport jobs resume`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use export_hyper::Config;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::Uri;
+use tokio::sync::Mutex;
 
 use super::state_dir;
 use crate::args::ResumeArgs;
 use crate::commands::single_command::SingleCommand;
 use crate::commands::{batch, environment};
-use crate::engine::{self, ResumeOptions, RunOutcome};
+use crate::engine::{self, ResumeOptions, RunOutcome, SharedClient};
 use crate::problem::{Exit, Problem};
-use crate::settings::{LoadedCredentials, Overrides, Settings};
+use crate::settings::{Overrides, Settings};
 use crate::state::{
     BatchDb, BatchDbWriter, BatchDir, DbError, Found, Job, JobRecord, Later, LaterExports, Reopen,
     RunDescription, RunStatus, SingleRun, StateDir,
 };
+use crate::text::export_count;
 use crate::ui::Reporter;
 
-/// Resumes one job or batch, or all that can be resumed. The exit code is that of the first that
-/// did not succeed.
+/// The number of runs that are resumed at once. Their exports share one set of rate limits.
+const MAX_CONCURRENT: usize = 16;
+
+/// Resumes one job or batch, or all that may succeed. The exit code is that of the first that did
+/// not succeed.
 pub(crate) async fn run(args: ResumeArgs) -> Exit {
-    let (today, unfinished) = match settings_and_runs(&args) {
+    let (today, state, found) = match settings_and_runs(&args) {
         Ok(found) => found,
         Err(problem) => {
             return SingleCommand::new(args.session.show, false).finish(Err(problem));
         }
     };
-    let mut code = Exit::Done;
-    for unfinished in unfinished {
-        let exit = match unfinished {
-            Unfinished::Job(job, record) => {
-                let to_stdout = record.destination.is_stdout();
-                let command = SingleCommand::new(args.session.show, to_stdout);
-                let outcome = resume_job(&args, &today, job, &record, &command.reporter).await;
-                command.finish(outcome)
-            }
-            Unfinished::Batch(folder, later) => {
-                let reporter = Arc::new(Reporter::of_batch(args.session.show));
-                let outcome = resume_batch(&args, &today, &folder, later, &reporter).await;
-                batch::finish(outcome, &reporter)
-            }
-            Unfinished::Left(reason) => {
-                let command = SingleCommand::new(args.session.show, false);
-                command.reporter.warn(format!("not resumed: {reason}"));
-                continue;
-            }
-        };
-        if matches!(exit, Exit::Interrupted | Exit::Terminated) {
-            return exit;
-        }
-        if code == Exit::Done {
-            code = exit;
+    if !found.left.is_empty() {
+        let reporter = Reporter::of_single(args.session.show, None, false);
+        for reason in found.left {
+            reporter.warn(format!("not resumed: {reason}"));
         }
     }
-    code
+    let (is_named, clients) = (found.runs.len() > 1, Mutex::default());
+    let command = Resume { args, today, state, is_named, clients };
+    // Standard output takes one file after the other.
+    let (last, first) = found.runs.into_iter().enumerate().partition(|(_, run)| run.is_stdout());
+    let mut failed = BTreeMap::new();
+    for (runs, at_once) in [(first, MAX_CONCURRENT), (last, 1)] {
+        if let Err(signal) = command.resume_all(runs, at_once, &mut failed).await {
+            return signal;
+        }
+    }
+    failed.into_values().next().unwrap_or(Exit::Done)
+}
+
+/// The settings of today, the state, and the runs to resume.
+fn settings_and_runs(args: &ResumeArgs) -> Result<(Settings, StateDir, FoundRuns), Problem> {
+    let today = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
+    let state = state_dir(&today)?;
+    let found = find(args, &state)?;
+    Ok((today, state, found))
+}
+
+/// The runs to resume.
+#[derive(Default)]
+struct FoundRuns {
+    runs: Vec<Unfinished>,
+    /// Why others are not resumed.
+    left: Vec<String>,
 }
 
 enum Unfinished {
     Job(Job, Box<JobRecord>),
     /// A batch, and the later exports with the same destinations as its own.
     Batch(BatchDir, BTreeMap<u64, Later>),
-    /// It is not resumed, for this reason.
-    Left(String),
 }
 
-/// The settings of today, and the runs to resume.
-fn settings_and_runs(args: &ResumeArgs) -> Result<(Settings, Vec<Unfinished>), Problem> {
-    let today = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
-    let found = find(args, &state_dir(&today)?)?;
-    Ok((today, found))
+impl Unfinished {
+    fn is_stdout(&self) -> bool {
+        matches!(self, Self::Job(_, record) if record.destination.is_stdout())
+    }
 }
 
-fn find(args: &ResumeArgs, state: &StateDir) -> Result<Vec<Unfinished>, Problem> {
+fn find(args: &ResumeArgs, state: &StateDir) -> Result<FoundRuns, Problem> {
     let later = match args.overwrite_newer {
         true => LaterExports::default(),
         false => LaterExports::find(state)?,
     };
+    let mut found = FoundRuns::default();
     if let Some(id) = &args.id {
-        return Ok(vec![match state.find(id)? {
+        found.runs.push(match state.find(id)? {
             Found::Job(job) => {
                 let record = SingleRun::resumable_record(&job)?;
                 not_superseded("job", job.id(), &later)?;
@@ -96,35 +105,39 @@ fn find(args: &ResumeArgs, state: &StateDir) -> Result<Vec<Unfinished>, Problem>
                 return Err(Problem::usage("the exports of a batch are resumed together")
                     .advise(format!("wexport jobs resume {}", batch.id())));
             }
-        }]);
+        });
+        return Ok(found);
     }
-    let mut found = Vec::new();
     for job in state.jobs()? {
         match job.record() {
-            Ok(record) if job.is_resumable(&record) => {
-                if let Some(reason) = reason_to_leave("job", job.id(), &later) {
-                    found.push(Unfinished::Left(reason));
-                    continue;
+            Ok(record) if job.is_unfinished(&record) => {
+                match reason_to_leave_job(&job, &record, &later) {
+                    Some(reason) => found.left.push(reason),
+                    None => found.runs.push(Unfinished::Job(job, Box::new(record))),
                 }
-                found.push(Unfinished::Job(job, Box::new(record)));
             }
             Ok(_) => {}
             Err(_) if job.is_incomplete() => {}
-            Err(error) => found.push(Unfinished::Left(format!("job {}: {error}", job.id()))),
+            Err(error) => found.left.push(format!("job {}: {error}", job.id())),
         }
     }
     for batch in state.batches()? {
-        match is_unfinished(&batch) {
-            Ok(true) => match reason_to_leave("batch", batch.id(), &later) {
-                Some(reason) => found.push(Unfinished::Left(reason)),
-                None => {
-                    let later = later.of_batch(batch.id());
-                    found.push(Unfinished::Batch(batch, later));
+        match look_at(&batch) {
+            Ok(Unended { resumable, refused }) => {
+                if let Err(superseded) = not_superseded("batch", batch.id(), &later) {
+                    found.left.push(one_line(&superseded));
+                    continue;
                 }
-            },
-            Ok(false) => {}
+                if refused > 0 {
+                    found.left.push(refused_exports(batch.id(), refused));
+                }
+                if resumable {
+                    let later = later.of_batch(batch.id());
+                    found.runs.push(Unfinished::Batch(batch, later));
+                }
+            }
             Err(error) if error.is_incomplete() => {}
-            Err(error) => found.push(Unfinished::Left(error.to_string())),
+            Err(error) => found.left.push(error.to_string()),
         }
     }
     Ok(found)
@@ -138,87 +151,195 @@ fn not_superseded(kind: &str, id: &str, later: &LaterExports) -> Result<(), Prob
         .advise(format!("to replace the file: wexport jobs resume {id} --overwrite-newer")))
 }
 
-/// Why a run that is not named is left because of later ones.
-fn reason_to_leave(kind: &str, id: &str, later: &LaterExports) -> Option<String> {
-    if let Err(superseded) = not_superseded(kind, id, later) {
-        return Some(format!("{} ({})", superseded.message, superseded.advice.join("; ")));
+/// Why a job that is not named is not resumed.
+fn reason_to_leave_job(job: &Job, record: &JobRecord, later: &LaterExports) -> Option<String> {
+    let id = job.id();
+    if let Err(superseded) = not_superseded("job", id, later) {
+        return Some(one_line(&superseded));
     }
-    let Later { id: by, .. } = later.of_job(id).filter(|_| kind == "job")?;
+    if let Some(failure) = record.failure().filter(|failure| failure.would_repeat()) {
+        let message = &failure.message;
+        return Some(format!(
+            "job {id}: {message} (the service has refused or ended it; to export it again: wexport jobs resume {id})"
+        ));
+    }
+    let Later { id: by, .. } = later.of_job(id)?;
     Some(format!("job {id}: {by} is later, has the same destination, and is not done"))
 }
 
-/// Whether a batch that is not running has exports without their file, or was killed before its end
-/// was recorded.
-fn is_unfinished(batch: &BatchDir) -> Result<bool, DbError> {
+fn refused_exports(id: &str, count: u64) -> String {
+    format!(
+        "batch {id}: {} that the service refused or ended (wexport jobs show {id} says why; to \
+         export them again: wexport jobs resume {id})",
+        export_count(count)
+    )
+}
+
+fn one_line(problem: &Problem) -> String {
+    format!("{} ({})", problem.message, problem.advice.join("; "))
+}
+
+/// The exports of a batch that is not running, without their files.
+#[derive(Default)]
+struct Unended {
+    /// Whether there is one that may succeed, or the end of the batch is not recorded.
+    resumable: bool,
+    /// The number of those that would fail again.
+    refused: u64,
+}
+
+fn look_at(batch: &BatchDir) -> Result<Unended, DbError> {
     let db = BatchDb::open(batch)?;
     let totals = db.totals()?;
-    Ok(match batch.status(&db.description()?) {
-        RunStatus::Running | RunStatus::Superseded => false,
-        RunStatus::Interrupted => true,
-        RunStatus::Failed | RunStatus::Done => totals.waiting + totals.open + totals.failed > 0,
-    })
-}
-
-/// Resumes a job; `None` if it is left out.
-async fn resume_job(
-    args: &ResumeArgs,
-    today: &Settings,
-    job: Job,
-    record: &JobRecord,
-    reporter: &Arc<Reporter>,
-) -> Result<Option<RunOutcome>, Problem> {
-    let ready = credentials_for(args, today, job.id(), &record.run, reporter)?;
-    let Some((settings, loaded)) = ready else { return Ok(None) };
-    let store = Arc::new(SingleRun::resume(job)?);
-    let options =
-        ResumeOptions { overwrite_newer: args.overwrite_newer, ..ResumeOptions::default() };
-    engine::resume(store, options, settings, loaded, reporter).await.map(Some)
-}
-
-/// Resumes a batch; `None` if it is left out.
-async fn resume_batch(
-    args: &ResumeArgs,
-    today: &Settings,
-    batch: &BatchDir,
-    later: BTreeMap<u64, Later>,
-    reporter: &Arc<Reporter>,
-) -> Result<Option<RunOutcome>, Problem> {
-    let description = BatchDb::open(batch)?.description()?;
-    let ready = credentials_for(args, today, batch.id(), &description, reporter)?;
-    let Some((settings, loaded)) = ready else { return Ok(None) };
-    let which = if args.failed { Reopen::All } else { Reopen::Resumable };
-    let store = Arc::new(BatchDbWriter::resume(batch, which)?);
-    let options = ResumeOptions { overwrite_newer: args.overwrite_newer, later };
-    engine::resume(store, options, settings, loaded, reporter).await.map(Some)
-}
-
-/// The settings and the credentials for a run, if they belong to its service: those of another one
-/// are never sent there. A run that is not named is left out with a warning, and `None` is returned.
-fn credentials_for(
-    args: &ResumeArgs,
-    today: &Settings,
-    id: &str,
-    run: &RunDescription,
-    reporter: &Reporter,
-) -> Result<Option<(Settings, LoadedCredentials)>, Problem> {
-    let base_url = today.service.value.base_url();
-    let refused = if is_same_service(base_url, &run.base_url) {
-        let api_version = Some(run.api_version.clone());
-        let overrides = Overrides { resubmit: args.resubmit, api_version };
-        let settings = Settings::resolve(&args.session, &overrides, &environment)?;
-        let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
-        match other_client(id, run, &loaded) {
-            None => return Ok(Some((settings, loaded))),
-            Some(problem) => problem,
-        }
-    } else {
-        other_service(id, run, today)
-    };
-    if args.id.is_some() {
-        return Err(refused);
+    let status = batch.status(&db.description()?);
+    if matches!(status, RunStatus::Running | RunStatus::Superseded) {
+        return Ok(Unended::default());
     }
-    reporter.warn(format!("not resumed: {} ({})", refused.message, refused.advice.join("; ")));
-    Ok(None)
+    let refused = db.repeating()?;
+    let left = totals.waiting + totals.open + totals.failed - refused;
+    Ok(Unended { resumable: left > 0 || status == RunStatus::Interrupted, refused })
+}
+
+/// What the runs that are resumed share.
+struct Resume {
+    args: ResumeArgs,
+    today: Settings,
+    state: StateDir,
+    /// Whether messages name their runs.
+    is_named: bool,
+    /// The client of each version of the API.
+    clients: Mutex<HashMap<String, SharedClient>>,
+}
+
+impl Resume {
+    /// Resumes runs, some of them at once, and adds the codes of those that do not succeed.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the code of a signal. No more runs are resumed then.
+    async fn resume_all(
+        &self,
+        runs: Vec<(usize, Unfinished)>,
+        at_once: usize,
+        failed: &mut BTreeMap<usize, Exit>,
+    ) -> Result<(), Exit> {
+        let (mut runs, mut under_way) = (runs.into_iter(), FuturesUnordered::new());
+        let mut stopped = None;
+        loop {
+            while under_way.len() < at_once && stopped.is_none() {
+                let Some((index, run)) = runs.next() else { break };
+                under_way.push(async move { (index, self.resume(run).await) });
+            }
+            match under_way.next().await {
+                None => return stopped.map_or(Ok(()), Err),
+                Some((_, Exit::Done)) => {}
+                Some((_, signal @ (Exit::Interrupted | Exit::Terminated))) => {
+                    stopped = Some(signal);
+                }
+                Some((index, exit)) => drop(failed.insert(index, exit)),
+            }
+        }
+    }
+
+    async fn resume(&self, run: Unfinished) -> Exit {
+        let show = self.args.session.show;
+        match run {
+            Unfinished::Job(job, record) => {
+                let name = format!("job {}", job.id());
+                let name = self.is_named.then_some(name.as_str());
+                let command = SingleCommand::of_run(show, name, record.destination.is_stdout());
+                let outcome = self.resume_job(job, &record, &command.reporter).await;
+                command.finish(outcome)
+            }
+            Unfinished::Batch(folder, later) => {
+                let name = format!("batch {}", folder.id());
+                let name = self.is_named.then_some(name.as_str());
+                let reporter = Arc::new(Reporter::of_batch(show, name));
+                let outcome = self.resume_batch(&folder, later, &reporter).await;
+                batch::finish(outcome, name, &reporter)
+            }
+        }
+    }
+
+    /// Resumes a job; `None` if it is left out.
+    async fn resume_job(
+        &self,
+        job: Job,
+        record: &JobRecord,
+        reporter: &Arc<Reporter>,
+    ) -> Result<Option<RunOutcome>, Problem> {
+        let ready = self.client_for(job.id(), &record.run, reporter).await?;
+        let Some((settings, client)) = ready else { return Ok(None) };
+        let store = Arc::new(SingleRun::resume(job)?);
+        let options = self.options(BTreeMap::new());
+        engine::resume(store, options, settings, client, reporter).await.map(Some)
+    }
+
+    /// Resumes a batch; `None` if it is left out.
+    async fn resume_batch(
+        &self,
+        batch: &BatchDir,
+        later: BTreeMap<u64, Later>,
+        reporter: &Arc<Reporter>,
+    ) -> Result<Option<RunOutcome>, Problem> {
+        let description = BatchDb::open(batch)?.description()?;
+        let ready = self.client_for(batch.id(), &description, reporter).await?;
+        let Some((settings, client)) = ready else { return Ok(None) };
+        let which = if self.args.failed { Reopen::Resumable } else { Reopen::All };
+        let store = Arc::new(BatchDbWriter::resume(batch, which)?);
+        engine::resume(store, self.options(later), settings, client, reporter).await.map(Some)
+    }
+
+    fn options(&self, later: BTreeMap<u64, Later>) -> ResumeOptions {
+        ResumeOptions { overwrite_newer: self.args.overwrite_newer, later }
+    }
+
+    /// The settings and the client for a run, if the credentials belong to its service: those of
+    /// another one are never sent there. A run that is not named is left out with a warning, and
+    /// `None` is returned.
+    async fn client_for(
+        &self,
+        id: &str,
+        run: &RunDescription,
+        reporter: &Reporter,
+    ) -> Result<Option<(Settings, SharedClient)>, Problem> {
+        let base_url = self.today.service.value.base_url();
+        let refused = if is_same_service(base_url, &run.base_url) {
+            let api_version = Some(run.api_version.clone());
+            let overrides = Overrides { resubmit: self.args.resubmit, api_version };
+            let settings = Settings::resolve(&self.args.session, &overrides, &environment)?;
+            let client = self.client(&settings, run, reporter).await?;
+            match other_client(id, run, &client) {
+                None => return Ok(Some((settings, client))),
+                Some(problem) => problem,
+            }
+        } else {
+            other_service(id, run, &self.today)
+        };
+        if self.args.id.is_some() {
+            return Err(refused);
+        }
+        reporter.warn(format!("not resumed: {}", one_line(&refused)));
+        Ok(None)
+    }
+
+    /// The client of all runs with this version of the API.
+    async fn client(
+        &self,
+        settings: &Settings,
+        run: &RunDescription,
+        reporter: &Reporter,
+    ) -> Result<SharedClient, Problem> {
+        let mut clients = self.clients.lock().await;
+        if let Some(client) = clients.get(&run.api_version) {
+            return Ok(client.clone());
+        }
+        let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
+        let learned = self.state.learned_pacer(&run.base_url);
+        let client = SharedClient::new(settings, loaded, learned)?;
+        clients.insert(run.api_version.clone(), client.clone());
+        Ok(client)
+    }
 }
 
 /// Whether two base URLs lead to the same paths of the same origin.
@@ -241,8 +362,8 @@ fn other_service(id: &str, run: &RunDescription, today: &Settings) -> Problem {
 }
 
 /// The problem of credentials that are those of another client. Whose a token is cannot be told.
-fn other_client(id: &str, run: &RunDescription, loaded: &LoadedCredentials) -> Option<Problem> {
-    let (begun, today) = (run.client_id.as_ref()?, loaded.client_id.as_ref()?);
+fn other_client(id: &str, run: &RunDescription, client: &SharedClient) -> Option<Problem> {
+    let (begun, today) = (run.client_id.as_ref()?, client.client_id.as_ref()?);
     (begun != today).then(|| {
         let message = format!("{id} was begun with the client ID {begun}, not with {today}");
         Problem::usage(message)

@@ -123,6 +123,16 @@ impl BatchDb {
         Box::new(Pages::new(self, sql, status, read_result, |result| result.row))
     }
 
+    /// The number of exports that would fail again.
+    pub(crate) fn repeating(&self) -> Result<u64, DbError> {
+        self.query(|connection| {
+            let condition = rows::would_repeat();
+            let sql =
+                format!("SELECT count(*) FROM export WHERE status = 'failed' AND {condition}");
+            connection.query_one(&sql, [], |row| rows::number(row, 0))
+        })
+    }
+
     /// How one export ended; `None` if it has not.
     pub(crate) fn result(&self, number: u64) -> Result<Option<RowResult>, DbError> {
         self.query(|connection| {

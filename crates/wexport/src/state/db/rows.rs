@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::BatchDb;
+use crate::event::FINAL_CODES;
 use crate::problem::Problem;
 use crate::state::run::{Row, RowResult, RowStatus};
 
@@ -27,6 +28,15 @@ impl FromSql for RowStatus {
 
 /// The condition of rows with one status, for [`Pages`].
 pub(super) const HAS_STATUS: &str = "status = ?3";
+
+/// The condition of failures that [would repeat](crate::event::Failure::would_repeat).
+pub(super) fn would_repeat() -> String {
+    let [refused, failed] = FINAL_CODES;
+    format!(
+        "(exit_code IN ({refused}, {failed}) \
+         OR coalesce(json_extract(outcome, '$.error.ending') = 'refused', FALSE))"
+    )
+}
 
 /// The query for [`Row`]s.
 pub(super) fn select_rows(condition: &str) -> String {

@@ -53,9 +53,11 @@ fn stored_checkpoints_survive_a_restart() {
 fn a_checkpoint_is_removed_with_the_result() {
     let (db, _folder) = batch_db(1);
     let db = Arc::new(db);
-    let store = RunCheckpoints::new(Arc::clone(&db) as Arc<dyn RunStore>);
-    store.store("1", &submitted(1)).unwrap();
-    store.remove("1").unwrap();
+    let (store, run) = (RunCheckpoints::default(), Arc::clone(&db) as Arc<dyn RunStore>);
+    store.add(&run);
+    let key = RunCheckpoints::key(&*run, 1);
+    store.store(&key, &submitted(1)).unwrap();
+    store.remove(&key).unwrap();
     assert!(db.load_checkpoint(1).unwrap().is_some());
     db.conclude(1, &done("a.pdf")).unwrap();
     assert!(db.load_checkpoint(1).unwrap().is_none());

@@ -22,8 +22,7 @@ use crate::state::log::EventLog;
 use crate::state::placement::Placement;
 use crate::state::reserve::Reserve;
 use crate::state::run::{
-    FINAL_CODES, Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStore,
-    StatusCounts,
+    Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStore, StatusCounts,
 };
 
 /// The database of a batch, for writing. It holds the lock of the batch.
@@ -38,9 +37,9 @@ pub(crate) struct BatchDbWriter {
 /// Which failed exports are run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reopen {
-    /// Those that can be resumed.
+    /// Those that may succeed.
     Resumable,
-    /// Also those that the service refused or failed. They start over.
+    /// Also those that would fail again if nothing was changed. What has ended starts over.
     All,
 }
 
@@ -105,12 +104,14 @@ impl BatchDbWriter {
 
     /// Reopens exports that failed, and returns their number. Those that are done or skipped stay.
     pub(super) fn reopen(&self, which: Reopen) -> Result<usize, DbError> {
-        let [refused, failed] = FINAL_CODES;
         self.db.query(|connection| {
-            let sql = "UPDATE export SET outcome = NULL, exit_code = NULL, \
-                       status = CASE WHEN checkpoint IS NULL THEN 'waiting' ELSE 'open' END \
-                       WHERE status = 'failed' AND (?1 OR exit_code NOT IN (?2, ?3))";
-            connection.execute(sql, (which == Reopen::All, refused, failed))
+            let sql = format!(
+                "UPDATE export SET outcome = NULL, exit_code = NULL, \
+                 status = CASE WHEN checkpoint IS NULL THEN 'waiting' ELSE 'open' END \
+                 WHERE status = 'failed' AND (?1 OR NOT {})",
+                rows::would_repeat()
+            );
+            connection.execute(&sql, [which == Reopen::All])
         })
     }
 
