@@ -17,6 +17,9 @@ pub(crate) struct JobsArgs {
 #[command(disable_help_subcommand = true)]
 pub(crate) enum JobsCommand {
     /// List jobs and batches, the oldest first
+    ///
+    /// A process that runs one gives a sign of life every 30 seconds. One that was not heard of for 2
+    /// minutes is stopped, or hangs, and is listed with what to do.
     List {
         /// Only jobs that have ended without their file: those that failed or were interrupted, but
         /// not those that a later job supersedes

@@ -20,7 +20,7 @@ use crate::event::{BatchStart, EndCounts, Event};
 use crate::explain::explain;
 use crate::problem::{Exit, Problem};
 use crate::signals;
-use crate::state::{Later, Row, RowEnd, RowStatus, RunEnd, RunStore};
+use crate::state::{HEARTBEAT, Later, Row, RowEnd, RowStatus, RunEnd, RunStore};
 use crate::text::redact;
 use crate::ui::BatchGauges;
 
@@ -168,6 +168,7 @@ impl Runner {
         }
         let mut tick = interval(REPORT_INTERVAL);
         let mut learned_at = Instant::now();
+        let mut beat_at = None::<Instant>;
         let mut all_ended = false;
         while !(all_ended && self.closing.is_empty()) {
             if self.context.store.is_short_of_space() {
@@ -187,6 +188,10 @@ impl Runner {
                 },
                 _ = tick.tick() => {
                     self.report_totals();
+                    if beat_at.is_none_or(|beat| beat.elapsed() >= HEARTBEAT) {
+                        beat_at = Some(Instant::now());
+                        self.context.store.beat();
+                    }
                     if learned_at.elapsed() >= LEARN_INTERVAL {
                         learned_at = Instant::now();
                         self.store_pacer().await;

@@ -8,6 +8,7 @@ use super::dir::LOCK;
 use super::lock::Lock;
 use super::log::EventLog;
 use super::pace_file::PaceFile;
+use super::presence::RunningProcess;
 use super::run::{RunDescription, RunStatus};
 use crate::event::Record;
 #[cfg(feature = "store")]
@@ -65,6 +66,11 @@ impl BatchDir {
         } else {
             RunStatus::after(description.end.as_ref())
         }
+    }
+
+    /// The process that runs the batch, if one does.
+    pub(crate) fn process(&self) -> Option<RunningProcess> {
+        RunningProcess::read(&self.path)
     }
 
     /// The folder in which the file of one export waits for its upload.

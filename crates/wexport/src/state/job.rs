@@ -12,6 +12,7 @@ use super::dir::LOCK;
 use super::lock::Lock;
 use super::log::EventLog;
 use super::placement::Placement;
+use super::presence::RunningProcess;
 use super::run::{NewRow, RowEnd, RunDescription, RunStatus};
 use crate::event::{Failure, Record};
 use crate::output::Destination;
@@ -129,6 +130,11 @@ impl Job {
 
     pub(crate) fn status(&self, record: &JobRecord) -> RunStatus {
         if Lock::is_held(&self.lock_path()) { RunStatus::Running } else { record.status() }
+    }
+
+    /// The process that runs the job, if one does.
+    pub(crate) fn process(&self) -> Option<RunningProcess> {
+        RunningProcess::read(&self.path)
     }
 
     /// Whether the job is not running, and has no file.

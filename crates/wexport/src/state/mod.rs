@@ -8,12 +8,14 @@
 //!   placement.json    how to recognise its file, if it is in place already
 //!   events.ndjson     its events, one a line
 //!   reserve           space that is released if the disk is full; removed with its end
+//!   running.json      the process that runs it; its time is that of the last sign of life
 //!   lock              locked while it runs
 //! batches/20261123-021500-7f3a/
 //!   batch.sqlite      the exports of a batch: see `db`
 //!   events.ndjson     their events, one a line
 //!   spool/17/         the file of one of them, until it is uploaded
 //!   reserve           space that is released if the disk is full; removed with its end
+//!   running.json      the process that runs it; its time is that of the last sign of life
 //!   lock              locked while it runs
 //! pace.json           what was learned of the limits of each service
 //! ```
@@ -30,6 +32,7 @@ mod lock;
 mod log;
 mod pace_file;
 mod placement;
+mod presence;
 mod reserve;
 mod run;
 mod single;
@@ -42,6 +45,7 @@ pub(crate) use self::job::{Job, JobRecord};
 pub(crate) use self::later::{Later, LaterExports};
 pub(crate) use self::log::EventLog;
 pub(crate) use self::placement::Placement;
+pub(crate) use self::presence::{HEARTBEAT, RunningProcess};
 pub(crate) use self::run::{
     NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStatus,
     RunStore, StatusCounts,

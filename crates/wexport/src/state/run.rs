@@ -41,6 +41,9 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// Records the end of the run.
     fn finish(&self, end: RunEnd) -> Result<(), Problem>;
 
+    /// Gives a sign of life, for other processes.
+    fn beat(&self);
+
     /// Whether the disk was full, so that no more exports must be submitted: the space that was
     /// reserved is for those that are under way.
     fn is_short_of_space(&self) -> bool;

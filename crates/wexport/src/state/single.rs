@@ -7,6 +7,7 @@ use super::job::{Job, JobRecord};
 use super::lock::Lock;
 use super::log::EventLog;
 use super::placement::Placement;
+use super::presence::{Presence, running_elsewhere};
 use super::reserve::Reserve;
 use super::run::{
     Items, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStatus, RunStore,
@@ -32,6 +33,7 @@ pub(crate) struct SingleRun {
 struct StoredJob {
     job: Job,
     reserve: Reserve,
+    presence: Option<Presence>,
     _lock: Lock,
 }
 
@@ -75,9 +77,10 @@ impl SingleRun {
     /// Resumes the export of a job.
     pub(crate) fn resume(job: Job) -> Result<Self, Problem> {
         let fail = |error| Problem::local(format!("cannot read job {}", job.id()), &error);
-        let lock = job.lock().map_err(fail)?.ok_or_else(|| {
-            Problem::usage(format!("job {} is running in another process", job.id()))
-        })?;
+        let lock = job
+            .lock()
+            .map_err(fail)?
+            .ok_or_else(|| running_elsewhere("job", job.id(), job.process()))?;
         let mut record = Self::resumable_record(&job)?;
         let fresh = match record.failure() {
             Some(failure) if failure.is_final() => job.fresh().map_err(fail)?,
@@ -133,7 +136,8 @@ impl SingleRun {
 impl StoredJob {
     fn new(job: Job, lock: Lock) -> io::Result<Self> {
         let reserve = Reserve::take(job.reserve_path(), RESERVE)?;
-        Ok(Self { job, reserve, _lock: lock })
+        let presence = Presence::announce(job.path());
+        Ok(Self { job, reserve, presence, _lock: lock })
     }
 
     /// Writes to the folder. If the disk is full, reserved space is released.
@@ -215,6 +219,12 @@ impl RunStore for SingleRun {
     fn finish(&self, end: RunEnd) -> Result<(), Problem> {
         let mut export = self.export();
         if export.end.is_some() { Ok(()) } else { self.store_end(&mut export, end) }
+    }
+
+    fn beat(&self) {
+        if let Some(StoredJob { presence: Some(presence), .. }) = &self.job {
+            presence.beat();
+        }
     }
 
     /// There is no other export to submit.

@@ -142,3 +142,78 @@ fn a_running_job_cannot_be_resumed() {
     assert_eq!(world.done(&["jobs", "clean", "--older-than", "0s"]).out, "removed 0 jobs\n");
     assert_eq!(signal(&world, child, "-INT").code, Some(130));
 }
+
+/// The file whose time is that of the last sign of life.
+fn running(world: &World) -> std::path::PathBuf {
+    let state = world.home().join(".local/state/wexport");
+    let runs = ["jobs", "batches"].map(|kind| std::fs::read_dir(state.join(kind)).unwrap());
+    let folder = runs.into_iter().flatten().next().unwrap().unwrap().path();
+    folder.join("running.json")
+}
+
+fn set_heard(world: &World, ago: Duration) {
+    let file = std::fs::File::options().write(true).open(running(world)).unwrap();
+    file.set_modified(std::time::SystemTime::now() - ago).unwrap();
+}
+
+#[test]
+fn stopped_process_is_listed_with_what_to_do() {
+    let batch = ["batch", "list.csv", "-q"];
+    for (line, kind) in [(&PDF[..], "job"), (&batch, "batch")] {
+        let world = stalling(Endpoint::Operation, Moment::BeforeHead);
+        world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+        let is_polled =
+            |world: &World| world.requests().iter().any(|line| line.contains("/operations/"));
+        let child = world.start_until(line, is_polled);
+        let pid = child.id().to_string();
+        let list = world.done(&["jobs", "list"]).out;
+        assert!(list.contains(&format!("  process {pid} on ")), "{list}");
+        assert!(list.contains(", heard of ") && !list.contains("not heard"), "{list}");
+        let id = list.split(' ').next().unwrap();
+
+        Command::new("kill").args(["-STOP", &pid]).status().unwrap();
+        set_heard(&world, Duration::from_secs(310));
+        let advice = format!("end it: kill {pid} on ");
+        let then = format!("wexport jobs resume {id}");
+        for command in [&["jobs", "list"][..], &["jobs", "show", id]] {
+            let told = world.done(command).out;
+            assert!(told.contains("running, not heard of for 5 min"), "{told}");
+            assert!(told.contains(&advice) && told.contains(&then), "{told}");
+        }
+        let json = world.done(&["jobs", "list", "--json"]).out;
+        assert!(json.contains(&format!("\"process\":{{\"pid\":{pid},\"host\":")), "{json}");
+        let ran = world.run(&["jobs", "resume", id]);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains(&format!("{kind} {id} is running in another")), "{}", ran.err);
+        assert!(ran.err.contains(&advice) && ran.err.contains(&then), "{}", ran.err);
+        let ran = world.done(&["jobs", "resume", "--failed", "-q"]);
+        assert!(ran.err.contains(&format!("not resumed: {kind} {id} is running")), "{}", ran.err);
+        assert!(ran.err.contains(&advice), "{}", ran.err);
+
+        assert_eq!(signal(&world, child, "-KILL").code, None);
+        assert!(world.done(&["jobs", "list"]).out.contains("interrupted"));
+        world.done(&["jobs", "resume", id]);
+        assert!(!running(&world).exists());
+    }
+}
+
+/// The process is announced, and then blocked by a FIFO, before its run begins.
+#[test]
+fn run_gives_a_sign_of_life() {
+    let world = World::new();
+    let secret = world.work().join("secret");
+    assert!(Command::new("mkfifo").arg(&secret).status().unwrap().success());
+    let command =
+        [&PDF[..], &["--client-secret-file", "secret", "--poll-interval", "10s"]].concat();
+    let is_stored = |world: &World| world.done(&["jobs", "list"]).out.contains("running");
+    let child = world.start_until(&command, is_stored);
+    set_heard(&world, Duration::from_secs(3600));
+    assert!(world.done(&["jobs", "list"]).out.contains("not heard of for 1 h"));
+    std::fs::write(&secret, "a-secret").unwrap();
+    let give_up_at = Instant::now() + Duration::from_secs(20);
+    while world.done(&["jobs", "list"]).out.contains("not heard of") {
+        assert!(Instant::now() < give_up_at);
+    }
+    assert!(world.done(&["jobs", "list"]).out.contains("running"));
+    assert_eq!(signal(&world, child, "-INT").code, Some(130));
+}

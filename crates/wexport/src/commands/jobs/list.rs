@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::Out;
+use crate::clock;
 use crate::problem::Problem;
 use crate::state::{
     BatchDb, BatchDir, DbError, Job, JobRecord, Later, LaterExports, RunDescription, RunStatus,
-    StateDir, StatusCounts,
+    RunningProcess, StateDir, StatusCounts,
 };
 use crate::text::{json, sanitize};
 
@@ -19,6 +20,8 @@ enum Listed<'a> {
         status: RunStatus,
         #[serde(skip_serializing_if = "Option::is_none")]
         superseded_by: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        process: Option<RunningProcess>,
         #[serde(flatten)]
         record: &'a JobRecord,
     },
@@ -28,6 +31,8 @@ enum Listed<'a> {
         status: RunStatus,
         #[serde(skip_serializing_if = "Option::is_none")]
         superseded_by: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        process: Option<RunningProcess>,
         #[serde(flatten)]
         description: &'a RunDescription,
         /// The number of exports with each status.
@@ -69,8 +74,15 @@ fn job_line(job: &Job, by: Option<&Later>, failed: bool, json: bool) -> Option<L
         return None;
     }
     let superseded_by = by.map(|later| later.id.as_str());
+    let process = (status == RunStatus::Running).then(|| job.process()).flatten();
     if json {
-        return Some(json_line(&Listed::Job { id, status, superseded_by, record: &record }, id));
+        return Some(json_line(
+            &Listed::Job { id, status, superseded_by, process, record: &record },
+            id,
+        ));
+    }
+    if let Some(process) = process {
+        return Some(running_line(id, &process, &record.subject.to_string()));
     }
     let end = record.run.end.as_ref().map_or("", |end| end.text.as_str());
     let by = superseded_by.map(|by| format!(" (superseded by {by})")).unwrap_or_default();
@@ -96,14 +108,24 @@ fn batch_line(batch: &BatchDir, by: Option<&Later>, failed: bool, json: bool) ->
         return None;
     }
     let superseded_by = by.map(|later| later.id.as_str());
+    let process = (status == RunStatus::Running).then(|| batch.process()).flatten();
     if json {
-        let listed =
-            Listed::Batch { id, status, superseded_by, description: &description, exports };
+        let listed = Listed::Batch {
+            id,
+            status,
+            superseded_by,
+            process,
+            description: &description,
+            exports,
+        };
         return Some(json_line(&listed, id));
     }
     let source = description.source.as_deref().unwrap_or("-");
     let by = superseded_by.map(|by| format!(" (superseded by {by})")).unwrap_or_default();
     let text = format!("{} of {source}: {exports}{by}", exports.size());
+    if let Some(process) = process {
+        return Some(running_line(id, &process, &text));
+    }
     Some(text_line(id, status.as_str(), &text))
 }
 
@@ -117,6 +139,12 @@ fn incomplete(id: &str) -> Line {
 
 fn unreadable(id: &str) -> Line {
     text_line(id, "unreadable", "")
+}
+
+/// The line of a run that is running: `running  document d1 as pdf  process 7 on host, heard of 4 s ago`.
+fn running_line(id: &str, process: &RunningProcess, what: &str) -> Line {
+    let now = clock::now();
+    text_line(id, &process.status(now), &format!("{what}  {}", process.remark(now, id)))
 }
 
 fn text_line(id: &str, status: &str, rest: &str) -> Line {

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use super::state_dir;
 use crate::args::ResumeArgs;
+use crate::clock;
 use crate::commands::single_command::SingleCommand;
 use crate::commands::{batch, environment};
 use crate::engine::{self, ResumeOptions, RunOutcome, SharedClient};
@@ -17,7 +18,7 @@ use crate::problem::{Exit, Problem};
 use crate::settings::{Overrides, Settings};
 use crate::state::{
     BatchDb, BatchDbWriter, BatchDir, DbError, Found, Job, JobRecord, Later, LaterExports, Reopen,
-    RunDescription, RunStatus, SingleRun, StateDir,
+    RunDescription, RunStatus, RunningProcess, SingleRun, StateDir,
 };
 use crate::text::export_count;
 use crate::ui::Reporter;
@@ -116,6 +117,9 @@ fn find(args: &ResumeArgs, state: &StateDir) -> Result<FoundRuns, Problem> {
                     None => found.runs.push(Unfinished::Job(job, Box::new(record))),
                 }
             }
+            Ok(record) if job.status(&record) == RunStatus::Running => {
+                found.left.extend(silent("job", job.id(), job.process()));
+            }
             Ok(_) => {}
             Err(_) if job.is_incomplete() => {}
             Err(error) => found.left.push(format!("job {}: {error}", job.id())),
@@ -123,7 +127,10 @@ fn find(args: &ResumeArgs, state: &StateDir) -> Result<FoundRuns, Problem> {
     }
     for batch in state.batches()? {
         match look_at(&batch) {
-            Ok(Unended { resumable, refused }) => {
+            Ok(Unended { is_running: true, .. }) => {
+                found.left.extend(silent("batch", batch.id(), batch.process()));
+            }
+            Ok(Unended { resumable, refused, .. }) => {
                 if let Err(superseded) = not_superseded("batch", batch.id(), &later) {
                     found.left.push(one_line(&superseded));
                     continue;
@@ -167,6 +174,13 @@ fn reason_to_leave_job(job: &Job, record: &JobRecord, later: &LaterExports) -> O
     Some(format!("job {id}: {by} is later, has the same destination, and is not done"))
 }
 
+/// Why a run is not resumed whose process has not been heard of for long.
+fn silent(kind: &str, id: &str, process: Option<RunningProcess>) -> Option<String> {
+    let (process, now) = (process?, clock::now());
+    process.silence(now)?;
+    Some(format!("{kind} {id} is {}: {}", process.status(now), process.remark(now, id)))
+}
+
 fn refused_exports(id: &str, count: u64) -> String {
     format!(
         "batch {id}: {} that the service refused or ended (wexport jobs show {id} says why; to \
@@ -179,9 +193,10 @@ fn one_line(problem: &Problem) -> String {
     format!("{} ({})", problem.message, problem.advice.join("; "))
 }
 
-/// The exports of a batch that is not running, without their files.
+/// The exports of a batch without their files, unless it is running.
 #[derive(Default)]
 struct Unended {
+    is_running: bool,
     /// Whether there is one that may succeed, or the end of the batch is not recorded.
     resumable: bool,
     /// The number of those that would fail again.
@@ -192,12 +207,13 @@ fn look_at(batch: &BatchDir) -> Result<Unended, DbError> {
     let db = BatchDb::open(batch)?;
     let totals = db.totals()?;
     let status = batch.status(&db.description()?);
-    if matches!(status, RunStatus::Running | RunStatus::Superseded) {
-        return Ok(Unended::default());
+    if status == RunStatus::Running {
+        return Ok(Unended { is_running: true, ..Unended::default() });
     }
     let refused = db.repeating()?;
     let left = totals.waiting + totals.open + totals.failed - refused;
-    Ok(Unended { resumable: left > 0 || status == RunStatus::Interrupted, refused })
+    let resumable = left > 0 || status == RunStatus::Interrupted;
+    Ok(Unended { resumable, refused, ..Unended::default() })
 }
 
 /// What the runs that are resumed share.

@@ -3,10 +3,12 @@
 use std::io;
 
 use super::Out;
+use crate::clock;
 use crate::event::{Event, Record};
 use crate::problem::{Exit, Problem};
 use crate::state::{
-    BatchDb, BatchDir, Found, Job, Later, LaterExports, RowEnd, RowResult, RunEnd, StateDir,
+    BatchDb, BatchDir, Found, Job, Later, LaterExports, RowEnd, RowResult, RunEnd, RunStatus,
+    RunningProcess, StateDir,
 };
 use crate::text::{json, sanitize};
 use crate::ui::sentence;
@@ -28,7 +30,8 @@ fn show_job(state: &StateDir, job: &Job, json: bool, out: Out<'_>) -> Result<(),
         return print_records(events, out);
     }
     let record = job.record().map_err(fail)?;
-    out(&format!("job {id}: {}\n", job.status(&record).as_str()))?;
+    let (status, process) = with_process(id, job.status(&record), job.process());
+    out(&format!("job {id}: {status}\n{process}"))?;
     out(&format!("{}\n", sanitize(&record.subject.to_string())))?;
     print_end(record.run.end.as_ref(), out)?;
     let outcome = record.run.end.as_ref().and_then(|end| end.outcome.as_ref());
@@ -45,7 +48,9 @@ fn show_batch(state: &StateDir, batch: &BatchDir, json: bool, out: Out<'_>) -> R
     }
     let db = BatchDb::open(batch)?;
     let (description, totals) = (db.description()?, db.totals()?);
-    out(&format!("batch {}: {}\n", batch.id(), batch.status(&description).as_str()))?;
+    let (id, status) = (batch.id(), batch.status(&description));
+    let (status, process) = with_process(id, status, batch.process());
+    out(&format!("batch {id}: {status}\n{process}"))?;
     let source = sanitize(description.source.as_deref().unwrap_or("-"));
     out(&format!("{} of {source}, begun {}\n", totals.size(), description.began))?;
     print_end(description.end.as_ref(), out)?;
@@ -65,6 +70,15 @@ fn show_batch(state: &StateDir, batch: &BatchDir, json: bool, out: Out<'_>) -> R
         print_explanation(Some(&end), out)?;
     }
     Ok(())
+}
+
+/// The status of a run, and a line about its process if it is running.
+fn with_process(id: &str, status: RunStatus, process: Option<RunningProcess>) -> (String, String) {
+    let now = clock::now();
+    match process.filter(|_| status == RunStatus::Running) {
+        Some(process) => (process.status(now), format!("{}\n", process.remark(now, id))),
+        None => (status.as_str().into(), String::new()),
+    }
 }
 
 fn show_row(batch: &BatchDir, number: u64, json: bool, out: Out<'_>) -> Result<(), Problem> {

@@ -8,6 +8,7 @@ use rusqlite::{Error, ErrorCode};
 
 use crate::problem::{Exit, Problem};
 use crate::state::batch_dir::BatchDir;
+use crate::state::presence::{RunningProcess, running_elsewhere};
 
 /// Why the database of a batch could not be read or written.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(super) enum Cause {
     /// It is a database of another program.
     Foreign,
     /// Another process runs the batch.
-    Locked,
+    Locked(Option<RunningProcess>),
     /// It was not stored completely.
     Incomplete,
     /// A file beside it could not be created.
@@ -91,7 +92,7 @@ impl DbError {
                 }
                 _ => &[],
             },
-            Cause::Locked | Cause::NotOpen(_) => &[],
+            Cause::Locked(_) | Cause::NotOpen(_) => &[],
         };
         lines.iter().map(|line| line.replace("BATCH", id)).collect()
     }
@@ -101,7 +102,7 @@ impl DbError {
             Cause::Damaged(_) | Cause::Foreign | Cause::Incomplete | Cause::Newer(_) => {
                 io::ErrorKind::InvalidData
             }
-            Cause::Locked => io::ErrorKind::WouldBlock,
+            Cause::Locked(_) => io::ErrorKind::WouldBlock,
             Cause::Io(error) => error.kind(),
             Cause::NoWal => io::ErrorKind::Unsupported,
             Cause::NotOpen(_) => io::ErrorKind::NotFound,
@@ -127,7 +128,7 @@ impl fmt::Display for DbError {
                 write!(f, "the database of batch {id} is damaged: {path}: {how}")
             }
             Cause::Foreign => write!(f, "{path} is not the database of a batch"),
-            Cause::Locked => write!(f, "batch {id} is running in another process"),
+            Cause::Locked(_) => write!(f, "batch {id} is running in another process"),
             Cause::Incomplete => {
                 write!(f, "batch {id} was interrupted before it was stored: nothing was sent")
             }
@@ -151,7 +152,9 @@ impl std::error::Error for DbError {}
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         let exit = match &error.cause {
-            Cause::Locked => Exit::Usage,
+            Cause::Locked(process) => {
+                return running_elsewhere("batch", &error.batch, process.clone());
+            }
             Cause::Incomplete => Exit::No,
             _ => Exit::Local,
         };

@@ -20,6 +20,7 @@ use crate::state::batch_dir::BatchDir;
 use crate::state::lock::Lock;
 use crate::state::log::EventLog;
 use crate::state::placement::Placement;
+use crate::state::presence::Presence;
 use crate::state::reserve::Reserve;
 use crate::state::run::{
     Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStore, StatusCounts,
@@ -31,6 +32,7 @@ pub(crate) struct BatchDbWriter {
     pub(super) db: BatchDb,
     /// `None` while the batch is a draft.
     reserve: Option<Reserve>,
+    presence: Option<Presence>,
     _lock: Lock,
 }
 
@@ -61,7 +63,9 @@ impl BatchDbWriter {
     pub(crate) fn resume(batch: &BatchDir, which: Reopen) -> Result<Self, DbError> {
         let fail = |cause| DbError::new(batch, cause);
         let locked = batch.lock().map_err(Cause::from);
-        let lock = locked.and_then(|lock| lock.ok_or(Cause::Locked)).map_err(fail)?;
+        let lock = locked
+            .and_then(|lock| lock.ok_or_else(|| Cause::Locked(batch.process())))
+            .map_err(fail)?;
         let connection = schema::open(&batch.db_path(), Access::Write).map_err(fail)?;
         let writer = Self::new(batch, lock, connection).with_reserve()?;
         let description = RunDescription { end: None, ..writer.db.description()? };
@@ -72,7 +76,7 @@ impl BatchDbWriter {
 
     pub(super) fn new(batch: &BatchDir, lock: Lock, connection: Connection) -> Self {
         let db = BatchDb { batch: batch.clone(), connection: Mutex::new(connection) };
-        Self { db, reserve: None, _lock: lock }
+        Self { db, reserve: None, presence: Presence::announce(batch.path()), _lock: lock }
     }
 
     /// Reserves the space to record what is under way when the disk is full.
@@ -158,6 +162,12 @@ impl RunStore for BatchDbWriter {
     fn finish(&self, end: RunEnd) -> Result<(), Problem> {
         let description = RunDescription { end: Some(end), ..self.db.description()? };
         Ok(self.write(|connection| store_note(connection, DESCRIPTION, &description))?)
+    }
+
+    fn beat(&self) {
+        if let Some(presence) = &self.presence {
+            presence.beat();
+        }
     }
 
     fn is_short_of_space(&self) -> bool {
