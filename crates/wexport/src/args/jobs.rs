@@ -50,11 +50,22 @@ pub(crate) enum JobsCommand {
     /// Credentials are sent only to the service that is set today. A job of another base URL or
     /// client ID is refused; --failed leaves it out.
     Resume(Box<ResumeArgs>),
-    /// Remove old jobs that are not running
+    /// Remove old jobs that are not running, and cannot be resumed
+    ///
+    /// A job is forgotten with its checkpoint and the log of its requests: those that are done, that
+    /// a later job supersedes, or that the service refused or ended. Files and receipts stay. A job
+    /// that was interrupted or gave up is kept, since it can be resumed without a second export.
+    ///
+    /// Done jobs are also forgotten by themselves, when another run starts: those that began more
+    /// than 30 days ago, or are not among the latest 1,000. The keys keep_done_for and keep_done of
+    /// the config file change this.
     Clean {
         /// Remove jobs that began longer ago than this
         #[arg(long, value_name = "TIME", default_value = "30d")]
         older_than: DurationArg,
+        /// Also remove jobs that can be resumed: what the service has accepted for them is lost
+        #[arg(long)]
+        resumable: bool,
         #[command(flatten)]
         state: StateArgs,
     },

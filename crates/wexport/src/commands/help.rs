@@ -126,9 +126,9 @@ put there since the job was begun.
 
 Files larger than 8 MiB are uploaded in parts. The parts of an upload that
 failed or was stopped are removed at once; those of one that was killed, by
-`jobs resume` and `jobs clean`. If a process is killed after the store has
-created an upload and before its ID is on disk, the upload remains in the store,
-without parts: a lifecycle rule of the bucket removes it
+`jobs resume` and `jobs clean --resumable`. If a process is killed after the
+store has created an upload and before its ID is on disk, the upload remains in
+the store, without parts: a lifecycle rule of the bucket removes it
 (AbortIncompleteMultipartUpload).
 ";
 
@@ -159,6 +159,8 @@ Files:
   AWS_..., GOOGLE_..., AZURE_...             object stores (see `wexport help
                                              stores`)
   WEXPORT_STATE_DIR                          folder for the state of jobs
+  keep_done_for, keep_done, in the config    age and number of done jobs that
+    file                                     are kept (30d, 1000)
   WEXPORT_CONFIG, WEXPORT_PROFILE            config file, and a profile in it
 ";
 

@@ -40,7 +40,9 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
             JobsCommand::List { failed, json, state } => jobs::list(failed, json, &state),
             JobsCommand::Show { id, json, state } => jobs::show(&id, json, &state),
             JobsCommand::Resume(args) => return jobs::resume(*args).await.into(),
-            JobsCommand::Clean { older_than, state } => jobs::clean(older_than, &state).await,
+            JobsCommand::Clean { older_than, resumable, state } => {
+                jobs::clean(older_than, resumable, &state).await
+            }
         },
         Command::Doctor(args) => return doctor::run(*args).await.into(),
         Command::Verify { files } => verify::run(&files),

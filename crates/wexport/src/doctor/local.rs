@@ -57,6 +57,9 @@ pub(super) fn setting_values(settings: &Settings) -> Vec<SettingValue> {
             SettingValue { name: "state", value: "disabled".into(), source: "--no-state".into() }
         }
     });
+    let (time, count) = (&settings.keep_done_for, &settings.keep_done);
+    values.push(value("keep done for", time, time.value.to_string()));
+    values.push(value("keep done", count, count.value.to_string()));
     values.extend(credentials(settings));
     values
 }

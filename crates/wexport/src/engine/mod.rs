@@ -31,7 +31,7 @@ use crate::problem::Problem;
 use crate::request::ListedExport;
 use crate::settings::Settings;
 use crate::state::{
-    Later, NewRow, RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir,
+    Later, NewRow, Retention, RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir,
 };
 use crate::ui::Reporter;
 
@@ -66,7 +66,14 @@ pub(crate) async fn run(
         end: None,
     };
     let state = settings.state.as_ref().map(|state| state.value.clone());
-    let state = || state.as_deref().map(StateDir::open).transpose();
+    let retention = Retention {
+        keep_for: settings.keep_done_for.value.0,
+        keep: usize::try_from(settings.keep_done.value.0).unwrap_or(usize::MAX),
+    };
+    let state = || -> Result<Option<StateDir>, Problem> {
+        let state = state.as_deref().map(StateDir::open).transpose()?;
+        Ok(state.inspect(|state| state.forget_done(began, retention)))
+    };
     let store: Arc<dyn RunStore> = match plan {
         Plan::Single(export) => {
             outputs.protect_body(export.request.body_file.as_deref());

@@ -50,9 +50,16 @@ pub(crate) struct Settings {
     pub(crate) credentials: CredentialPlan,
     /// `None` if no state is kept.
     pub(crate) state: Option<Sourced<PathBuf>>,
+    /// How long, and how many, runs are kept in the state once they are done.
+    pub(crate) keep_done_for: Sourced<DurationArg>,
+    pub(crate) keep_done: Sourced<CountArg>,
     pub(crate) deny_deprecated: bool,
     pub(crate) resubmit: Resubmit,
 }
+
+/// How long, and how many, runs are kept in the state once they are done.
+const KEEP_DONE_FOR: Duration = Duration::from_secs(30 * 86_400);
+const KEEP_DONE: u32 = 1_000;
 
 /// The service to connect to.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,6 +174,12 @@ impl Settings {
             )?,
             credentials: CredentialPlan::resolve(credentials, sources, command_timeout)?,
             state: sources.state(state)?,
+            keep_done_for: sources.get_or(
+                None,
+                &setting::KEEP_DONE_FOR,
+                duration(KEEP_DONE_FOR),
+            )?,
+            keep_done: sources.get_or(None, &setting::KEEP_DONE, CountArg(KEEP_DONE))?,
             deny_deprecated: flags.deny_deprecated,
             resubmit: overrides.resubmit.map(Into::into).unwrap_or_default(),
         };

@@ -93,6 +93,8 @@ names! {
     SUBMIT_RATE = "--submit-rate", ["WEXPORT_SUBMIT_RATE"], "submit_rate";
     RETRIES = "--retries", ["WEXPORT_RETRIES"], "retries";
     STATE = "--state", ["WEXPORT_STATE_DIR"], "state";
+    KEEP_DONE_FOR = "", [], "keep_done_for";
+    KEEP_DONE = "", [], "keep_done";
     CLIENT_ID = "--client-id", ["WORKIVA_CLIENT_ID"], "client_id";
     CLIENT_SECRET_FILE =
         "--client-secret-file", ["WORKIVA_CLIENT_SECRET_FILE"], "client_secret_file";

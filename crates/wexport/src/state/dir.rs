@@ -232,10 +232,14 @@ fn numbered(batch: BatchDir, number: &str) -> Result<Found, Problem> {
 
 /// An id from the time, and a random suffix.
 fn new_id(began: Timestamp) -> String {
+    format!("{}-{:04x}", id_time(began), random_number() & 0xffff)
+}
+
+/// The time in an id: ids are in the order of their times.
+pub(super) fn id_time(began: Timestamp) -> String {
     let digits: String = began.to_string().chars().filter(char::is_ascii_digit).collect();
     let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
-    let suffix = random_number() & 0xffff;
-    format!("{day}-{}-{suffix:04x}", time.get(..6).unwrap_or(time))
+    format!("{day}-{}", time.get(..6).unwrap_or(time))
 }
 
 /// Creates a folder that only its owner may read, and its parents.

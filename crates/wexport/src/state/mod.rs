@@ -26,6 +26,7 @@ mod db;
 mod dir;
 #[cfg(test)]
 mod fixtures;
+mod forget;
 mod job;
 mod later;
 mod lock;
@@ -41,6 +42,7 @@ pub(crate) use self::batch_dir::BatchDir;
 pub(crate) use self::checkpoints::RunCheckpoints;
 pub(crate) use self::db::{BatchDb, BatchDbWriter, BatchDraft, DbError, Reopen};
 pub(crate) use self::dir::{Found, StateDir};
+pub(crate) use self::forget::Retention;
 pub(crate) use self::job::{Job, JobRecord};
 pub(crate) use self::later::{Later, LaterExports};
 pub(crate) use self::log::EventLog;

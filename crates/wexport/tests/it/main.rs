@@ -8,6 +8,7 @@ mod doctor;
 mod errors;
 mod exports;
 mod file_systems;
+mod forgetting;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod help;

@@ -10,30 +10,45 @@ use export_hyper::Timestamp;
 use super::Out;
 use crate::args::DurationArg;
 use crate::clock;
+use crate::event::Failure;
 use crate::output::Outputs;
 use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::state::{BatchDb, BatchDir, Job, StateDir};
+use crate::state::{BatchDb, BatchDir, DbError, Job, LaterExports, RunStatus, StateDir};
 
-/// Removes jobs and batches that began longer ago than this and do not run. One is kept if its
-/// multipart upload cannot be aborted.
+/// Which jobs and batches are removed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Which {
+    pub(super) older_than: DurationArg,
+    /// Also those that can be resumed.
+    pub(super) resumable: bool,
+}
+
+/// Removes old jobs and batches that do not run. One is kept if its multipart upload cannot be
+/// aborted.
 pub(super) async fn clean(
     state: &StateDir,
     now: Timestamp,
-    older_than: DurationArg,
+    which: Which,
     settings: Settings,
     out: Out<'_>,
 ) -> Result<(), Problem> {
     let outputs = Outputs::new(&Arc::new(settings));
-    let is_old = |began| now.since(began) >= older_than.0;
-    let (mut jobs, mut batches, mut kept) = (0, 0, Ok(()));
+    let is_old = |began| now.since(began) >= which.older_than.0;
+    let later = LaterExports::find(state)?;
+    let (mut jobs, mut batches, mut resumable, mut kept) = (0, 0, 0, Ok(()));
     for job in state.jobs()? {
         let fail = |error| not_removed(job.path(), &error);
         let Some(began) = job_began(&job) else { continue };
+        if !is_old(began) {
+            continue;
+        }
         // Locked until it is removed: another process must not resume it in the meantime.
-        if is_old(began)
-            && let Some(_lock) = state.lock_to_remove(|| job.lock()).map_err(fail)?
-        {
+        if let Some(_lock) = state.lock_to_remove(|| job.lock()).map_err(fail)? {
+            if !which.resumable && can_resume_job(&job, &later) {
+                resumable += 1;
+                continue;
+            }
             match abort_upload(&job, &outputs).await {
                 Ok(()) => job.remove().map_err(fail)?,
                 Err(problem) => {
@@ -47,9 +62,14 @@ pub(super) async fn clean(
     for batch in state.batches()? {
         let Some(began) = batch_began(&batch) else { continue };
         let fail = |error| not_removed(batch.path(), &error);
-        if is_old(began)
-            && let Some(_lock) = state.lock_to_remove(|| batch.lock()).map_err(fail)?
-        {
+        if !is_old(began) {
+            continue;
+        }
+        if let Some(_lock) = state.lock_to_remove(|| batch.lock()).map_err(fail)? {
+            if !which.resumable && can_resume_batch(&batch, &later) {
+                resumable += 1;
+                continue;
+            }
             match abort_uploads(&batch, &outputs).await {
                 Ok(()) => batch.remove().map_err(fail)?,
                 Err(problem) => {
@@ -61,6 +81,10 @@ pub(super) async fn clean(
         }
     }
     out(&removed(jobs, batches))?;
+    if resumable > 0 {
+        let them = if resumable == 1 { "it" } else { "them" };
+        out(&format!("kept {resumable} that can be resumed (--resumable removes {them} too)\n"))?;
+    }
     kept
 }
 
@@ -71,6 +95,25 @@ fn removed(jobs: u32, batches: u32) -> String {
         1 => format!("removed {jobs} and 1 batch\n"),
         batches => format!("removed {jobs} and {batches} batches\n"),
     }
+}
+
+/// Whether a job that is locked here can be resumed, with a chance to succeed.
+fn can_resume_job(job: &Job, later: &LaterExports) -> bool {
+    let Ok(record) = job.record() else { return false };
+    record.status() != RunStatus::Done
+        && !record.failure().is_some_and(Failure::would_repeat)
+        && later.superseding(job.id()).is_none()
+}
+
+/// The same of a batch. One that cannot be read has no exports to resume.
+fn can_resume_batch(batch: &BatchDir, later: &LaterExports) -> bool {
+    let is_unfinished = || -> Result<bool, DbError> {
+        let db = BatchDb::open(batch)?;
+        let totals = db.totals()?;
+        let left = totals.waiting + totals.open + totals.failed - db.repeating()?;
+        Ok(left > 0 || db.description()?.end.is_none())
+    };
+    is_unfinished().unwrap_or(false) && later.superseding(batch.id()).is_none()
 }
 
 /// When a job began; `None` if its record cannot be read.

@@ -13,6 +13,7 @@ use crate::settings::{Overrides, Settings};
 use crate::state::StateDir;
 use crate::ui::print;
 
+use self::clean::Which;
 pub(super) use self::resume::run as resume;
 
 /// Prints a line.
@@ -29,10 +30,15 @@ pub(super) fn show(id: &str, json: bool, flags: &StateArgs) -> Result<(), Proble
 }
 
 /// Removes old jobs and batches.
-pub(super) async fn clean(older_than: DurationArg, flags: &StateArgs) -> Result<(), Problem> {
+pub(super) async fn clean(
+    older_than: DurationArg,
+    resumable: bool,
+    flags: &StateArgs,
+) -> Result<(), Problem> {
     let settings = settings_of(flags)?;
     let state = state_dir(&settings)?;
-    clean::clean(&state, clock::now(), older_than, settings, &mut print).await
+    let which = Which { older_than, resumable };
+    clean::clean(&state, clock::now(), which, settings, &mut print).await
 }
 
 fn settings_of(flags: &StateArgs) -> Result<Settings, Problem> {

@@ -176,7 +176,9 @@ impl Upload {
         };
         let advice = match (&self.pending.started, self.dir.is_kept()) {
             (Some(_), true) => {
-                "parts may remain in the store: `jobs resume` and `jobs clean` remove them".into()
+                "parts may remain in the store: `jobs resume` and `jobs clean --resumable` \
+                 remove them"
+                    .into()
             }
             (Some(UploadId { id, .. }), false) => {
                 format!("parts may remain in the store: abort the multipart upload {id}")

@@ -99,7 +99,10 @@ fn own_object_is_recognised_by_the_next_run() {
 
 #[test]
 fn an_upload_that_was_not_aborted_is_aborted_later() {
-    for command in [&["jobs", "resume", "--failed"][..], &["jobs", "clean", "--older-than", "0s"]] {
+    for command in [
+        &["jobs", "resume", "--failed"][..],
+        &["jobs", "clean", "--older-than", "0s", "--resumable"],
+    ] {
         let bucket = moto().bucket();
         // The store is unreachable from some byte on.
         let lost =
@@ -112,7 +115,7 @@ fn an_upload_that_was_not_aborted_is_aborted_later() {
         assert_eq!(moto().uploads(&bucket).len(), 1);
 
         // A job is not removed while its upload cannot be aborted.
-        let ran = world.run(&["jobs", "clean", "--older-than", "0s"]);
+        let ran = world.run(&["jobs", "clean", "--older-than", "0s", "--resumable"]);
         assert_ne!(ran.code, Some(0), "{}", ran.err);
         assert!(ran.err.contains("is kept"), "{}", ran.err);
         world.set("AWS_ENDPOINT_URL", format!("http://{}", moto().address));
@@ -189,7 +192,10 @@ fn an_upload_that_starts_during_a_stop_is_aborted() {
 
 #[test]
 fn a_killed_upload_leaves_no_visible_object() {
-    for command in [&["jobs", "resume", "--failed"][..], &["jobs", "clean", "--older-than", "0s"]] {
+    for command in [
+        &["jobs", "resume", "--failed"][..],
+        &["jobs", "clean", "--older-than", "0s", "--resumable"],
+    ] {
         let bucket = moto().bucket();
         let relay = Relay::start(moto().address, act_at(10_000_000, Action::Hold));
         let world = world(large(), relay.address);
