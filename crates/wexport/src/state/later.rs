@@ -7,7 +7,7 @@ use export_hyper::Timestamp;
 
 use super::db::BatchDb;
 use super::dir::StateDir;
-use super::run::{RowEnd, RowStatus, RunStatus};
+use super::run::{RowEnd, RowResult, RowStatus, RunStatus};
 use crate::event::Failure;
 use crate::problem::Problem;
 
@@ -82,8 +82,8 @@ impl LaterExports {
             let Ok(db) = BatchDb::open(&batch) else { continue };
             let Ok(description) = db.description() else { continue };
             let is_running = batch.status(&description) == RunStatus::Running;
-            if !is_running {
-                found.add_rows(&db, &mut wanted, &mut latest)?;
+            if !is_running && found.add_rows(&db, &mut wanted, &mut latest).is_err() {
+                continue;
             }
             batches.push((db, description.began));
         }
@@ -101,13 +101,14 @@ impl LaterExports {
                 continue;
             }
             for row in db.destinations(RowStatus::Done) {
-                let (number, destination, subject) = row?;
+                let Ok((number, destination, subject)) = row else { break };
                 let identity = destination.identity(&subject);
                 let Some(latest) = identity.and_then(|identity| latest.get_mut(&identity)) else {
                     continue;
                 };
-                let Some(result) = db.result(number)? else { continue };
-                if let RowEnd::Done { file, .. } = result.end {
+                if let Ok(Some(RowResult { end: RowEnd::Done { file, .. }, .. })) =
+                    db.result(number)
+                {
                     let id = db.batch().row_name(number);
                     latest.done(destination.at, Later { id, file: Some(file) });
                 }
@@ -123,6 +124,14 @@ impl LaterExports {
             run.later.insert(wanted.number, later.clone());
         }
         Ok(found)
+    }
+
+    /// Only the later exports that are not done.
+    pub(crate) fn unfinished(mut self) -> Self {
+        for run in self.runs.values_mut() {
+            run.later.retain(|_, later| later.file.is_none());
+        }
+        self
     }
 
     /// The later export of a job.

@@ -195,3 +195,20 @@ fn file_that_the_export_did_not_know_is_not_replaced() {
         }
     }
 }
+
+/// What cannot be read is listed as such, and hides nothing of the others.
+#[test]
+fn damaged_batch_does_not_hide_a_superseded_job() {
+    let world = world_that_fails(1);
+    let old = fail(&world, COMMANDS[0], "a.pdf");
+    world.done(&[COMMANDS[1], &["b.pdf", "-q"]].concat());
+    let batches = world.home().join(".local/state/wexport/batches");
+    let folder = fs::read_dir(batches).unwrap().next().unwrap().unwrap().path();
+    world.done(&[COMMANDS[0], &["a.pdf", "-q"]].concat());
+    let db = rusqlite::Connection::open(folder.join("batch.sqlite")).unwrap();
+    db.execute("UPDATE export SET destination = '{', subject = '{'", []).unwrap();
+    drop(db);
+    let listed = world.done(&["jobs", "list"]).out;
+    assert!(listed.contains(&format!("{old}  superseded")), "{listed}");
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+}

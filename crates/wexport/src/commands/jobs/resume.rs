@@ -83,10 +83,8 @@ impl Unfinished {
 }
 
 fn find(args: &ResumeArgs, state: &StateDir) -> Result<FoundRuns, Problem> {
-    let later = match args.overwrite_newer {
-        true => LaterExports::default(),
-        false => LaterExports::find(state)?,
-    };
+    let later = LaterExports::find(state)?;
+    let later = if args.overwrite_newer { later.unfinished() } else { later };
     let mut found = FoundRuns::default();
     if let Some(id) = &args.id {
         found.runs.push(match state.find(id)? {

@@ -30,13 +30,15 @@ fn show_job(state: &StateDir, job: &Job, json: bool, out: Out<'_>) -> Result<(),
         return print_records(events, out);
     }
     let record = job.record().map_err(fail)?;
-    let (status, process) = with_process(id, job.status(&record), job.process());
+    let status = job.status(&record);
+    let is_unfinished = status != RunStatus::Done;
+    let (status, process) = with_process(id, status, job.process());
     out(&format!("job {id}: {status}\n{process}"))?;
     out(&format!("{}\n", sanitize(&record.subject.to_string())))?;
     print_end(record.run.end.as_ref(), out)?;
     let outcome = record.run.end.as_ref().and_then(|end| end.outcome.as_ref());
     print_explanation(outcome, out)?;
-    print_later(state, id, out)?;
+    print_later(state, id, is_unfinished, out)?;
     out("\n")?;
     print_timeline(events, out)
 }
@@ -49,12 +51,13 @@ fn show_batch(state: &StateDir, batch: &BatchDir, json: bool, out: Out<'_>) -> R
     let db = BatchDb::open(batch)?;
     let (description, totals) = (db.description()?, db.totals()?);
     let (id, status) = (batch.id(), batch.status(&description));
+    let is_unfinished = status != RunStatus::Done;
     let (status, process) = with_process(id, status, batch.process());
     out(&format!("batch {id}: {status}\n{process}"))?;
     let source = sanitize(description.source.as_deref().unwrap_or("-"));
     out(&format!("{} of {source}, begun {}\n", totals.size(), description.began))?;
     print_end(description.end.as_ref(), out)?;
-    print_later(state, batch.id(), out)?;
+    print_later(state, id, is_unfinished, out)?;
     out("\n")?;
     for (status, count) in totals.by_status() {
         out(&format!("{:<8}{count:>8}\n", status.as_str()))?;
@@ -132,7 +135,15 @@ fn print_explanation(end: Option<&RowEnd>, out: Out<'_>) -> Result<(), Problem> 
 }
 
 /// Prints which later run has brought the file of one that has none.
-fn print_later(state: &StateDir, id: &str, out: Out<'_>) -> Result<(), Problem> {
+fn print_later(
+    state: &StateDir,
+    id: &str,
+    is_unfinished: bool,
+    out: Out<'_>,
+) -> Result<(), Problem> {
+    if !is_unfinished {
+        return Ok(());
+    }
     match LaterExports::find(state)?.superseding(id) {
         Some(Later { id, file: Some(file) }) => {
             out(&format!("superseded by {id}: {}\n", sanitize(file)))

@@ -86,7 +86,7 @@ fn removing_a_batch_aborts_its_uploads() {
     assert_eq!(moto().uploads(&bucket).len(), 1);
 
     world.set("AWS_ENDPOINT_URL", format!("http://{}", moto().address));
-    world.done(&["jobs", "clean", "--older-than", "0s"]);
+    world.done(&["jobs", "clean", "--older-than", "0s", "--resumable"]);
     assert_eq!(moto().uploads(&bucket), [""; 0]);
     assert_eq!(world.done(&["jobs", "list"]).out, "");
 }
