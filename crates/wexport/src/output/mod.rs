@@ -29,6 +29,7 @@ use self::destination::Target;
 pub(crate) use self::destination::{Destination, display_path};
 pub(crate) use self::failure::OpenFailure;
 use self::file::FileOutput;
+#[cfg(feature = "demo")]
 pub(crate) use self::newer::Earlier;
 use self::newer::NewerGuard;
 pub(crate) use self::real_path::real_path;
