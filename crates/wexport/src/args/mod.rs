@@ -24,7 +24,7 @@ pub(crate) use self::help::{HelpArgs, TOPICS};
 pub(crate) use self::jobs::{JobsArgs, JobsCommand, ResumeArgs};
 pub(crate) use self::output::{IfExistsArg, OutputArgs};
 pub(crate) use self::session::{ConnectionArgs, CredentialArgs, Session, ShowArgs, StateArgs};
-pub(crate) use self::values::{CountArg, DurationArg, RateArg, SizeArg, SwitchArg};
+pub(crate) use self::values::{CountArg, DateArg, DurationArg, RateArg, SizeArg, SwitchArg};
 
 /// Export files from Workiva
 #[derive(Debug, Parser)]

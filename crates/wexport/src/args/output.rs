@@ -6,6 +6,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::values::DateArg;
+
 /// The flags of the output file.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct OutputArgs {
@@ -26,6 +28,13 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "RULE", value_enum, help_heading = None)]
     #[arg(hide_possible_values = true)]
     pub(crate) if_exists: Option<IfExistsArg>,
+
+    /// The date of {date} in a template, such as 2026-11-30 [default: today]
+    ///
+    /// Without it, the date is that of the time zone of TZ or of the system, as `date +%F` prints
+    /// it. A job that is resumed keeps the date that it was begun with.
+    #[arg(long, value_name = "DATE", help_heading = None, hide_short_help = true)]
+    pub(crate) date: Option<DateArg>,
 
     /// Write FILE.receipt.json beside the file
     ///

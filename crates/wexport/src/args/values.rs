@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use export_hyper::Rate;
+use jiff::civil::Date;
 
 /// A duration: `90` (seconds), `500ms`, `90s`, `5m`, `2h`, `30d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,20 @@ impl fmt::Display for DurationArg {
             UNITS.into_iter().rev().find(|(_, unit)| millis.is_multiple_of(u128::from(*unit)));
         let (name, unit) = fitting.filter(|_| millis > 0).unwrap_or(("s", 1_000));
         write!(f, "{}{name}", millis / u128::from(unit))
+    }
+}
+
+/// A date: `2026-11-30`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DateArg(pub(crate) Date);
+
+impl FromStr for DateArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        // `Date` is also read from other forms of ISO 8601, with a time and a zone.
+        let date = text.parse().ok().filter(|date: &Date| date.to_string() == text);
+        date.map(Self).ok_or("expected a date such as 2026-11-30")
     }
 }
 

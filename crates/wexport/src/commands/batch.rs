@@ -3,12 +3,13 @@
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
-use export_hyper::{Config, Timestamp};
+use export_hyper::Config;
 
 use super::environment;
 use crate::args::{BatchArgs, DryRun};
 use crate::clock;
 use crate::engine::{self, AddExport, Plan, RunOutcome};
+use crate::output::Moment;
 use crate::problem::{Exit, Problem};
 use crate::request::{List, ListedExport, Source, dry_run, read_list};
 use crate::settings::{Overrides, Settings, apply_headers};
@@ -29,14 +30,16 @@ async fn run_batch(
     let overrides = Overrides { resubmit: args.resubmit, ..Overrides::default() };
     let settings = Settings::resolve(&args.session, &overrides, &environment)?;
     let config = settings.config()?;
-    let at = clock::now();
+    let moment = Moment::local(clock::now());
     let mut list = Source::new(&args.list).open()?;
     if let Some(form) = args.dry_run {
         // Nothing is printed of a list that is invalid: the commands may be run as they are read.
         list = list.rewindable()?;
-        read(&mut list, args, at, &config, reporter, &mut |_| Ok(()))?;
+        read(&mut list, args, moment, &config, reporter, &mut |_| Ok(()))?;
         list.rewind()?;
-        read_list(&mut list, &args.output, at, &config, |export| print(&request(export, form)?))?;
+        read_list(&mut list, &args.output, moment, &config, |export| {
+            print(&request(export, form)?)
+        })?;
         return Ok(None);
     }
     let options = RunOptions {
@@ -48,7 +51,7 @@ async fn run_batch(
             absolute(list).unwrap_or_else(|_| list.into())
         }),
     };
-    let read = |add: AddExport<'_>| read(&mut list, args, at, &config, reporter, add);
+    let read = |add: AddExport<'_>| read(&mut list, args, moment, &config, reporter, add);
     let plan = Plan::Batch { read: Box::new(read), source: args.list.clone(), options };
     engine::run(plan, settings, reporter).await.map(Some)
 }
@@ -57,13 +60,13 @@ async fn run_batch(
 fn read(
     list: &mut List,
     args: &BatchArgs,
-    at: Timestamp,
+    moment: Moment,
     config: &Config,
     reporter: &Reporter,
     add: AddExport<'_>,
 ) -> Result<(), Problem> {
     let (mut denied, mut warnings) = (Ok(()), 0);
-    read_list(list, &args.output, at, config, |export| {
+    read_list(list, &args.output, moment, config, |export| {
         let ListedExport { line, request, .. } = &export;
         for warning in &request.warnings {
             warnings += 1;

@@ -14,7 +14,7 @@ use export_hyper::{
 use crate::args::{ConnectionArgs, DemoArgs, DurationArg, IfExistsArg, Session, StateArgs};
 use crate::clock;
 use crate::engine::{self, Plan};
-use crate::output::{Destination, Earlier};
+use crate::output::{Destination, Earlier, Moment};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportRequest, ListedExport};
 use crate::settings::Settings;
@@ -69,7 +69,7 @@ async fn export_all(url: &str, version: ApiVersion, folder: &Path) -> Result<(),
             output: None,
             folder: folder.into(),
             if_exists: IfExistsArg::Replace,
-            at: clock::now(),
+            moment: Moment::local(clock::now()),
             receipt: true,
         };
         let request =

@@ -5,7 +5,7 @@ use super::single_command::SingleCommand;
 use crate::args::Export;
 use crate::clock;
 use crate::engine::{self, Plan, RunOutcome};
-use crate::output::Destination;
+use crate::output::{Destination, Moment};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportCommand, ExportRequest, ListedExport, dry_run};
 use crate::settings::{Overrides, Settings, apply_headers};
@@ -35,7 +35,7 @@ async fn run_export<C: ExportCommand>(
         print(&dry_run(&mut request.job, apply_headers, form)?)?;
         return Ok(None);
     }
-    let destination = Destination::new(&export.output, clock::now())?;
+    let destination = Destination::new(&export.output, Moment::local(clock::now()))?;
     let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
     engine::run(plan, settings, &command.reporter).await.map(Some)
 }

@@ -5,7 +5,7 @@ use super::single_command::SingleCommand;
 use crate::args::FetchArgs;
 use crate::clock;
 use crate::engine::{self, Plan, RunOutcome};
-use crate::output::Destination;
+use crate::output::{Destination, Moment};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportRequest, ListedExport};
 use crate::settings::{Overrides, Settings};
@@ -23,7 +23,7 @@ async fn fetch(args: &FetchArgs, command: &SingleCommand) -> Result<RunOutcome, 
     if settings.deny_deprecated {
         request.deny_deprecated()?;
     }
-    let destination = Destination::new(&args.output, clock::now())?;
+    let destination = Destination::new(&args.output, Moment::local(clock::now()))?;
     let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
     engine::run(plan, settings, &command.reporter).await
 }

@@ -46,7 +46,10 @@ fn templates() -> String {
         let _ = writeln!(text, "  {:<12} {meaning}", format!("{{{name}}}"));
     }
     text.push_str(
-        "\nFolders are created as needed. Values are changed to file names that are valid\n\
+        "\n{date:utc} and {time:utc} are in UTC; {date:%Y-%m} has a format of strftime, and\n\
+         {date:utc:%Y-%m} both. Local time is that of TZ or of the system, as `date +%F`\n\
+         prints it. --date 2026-11-30 sets the date, to repeat the exports of a night.\n\
+         \nFolders are created as needed. Values are changed to file names that are valid\n\
          on every system. Values that the service chooses are shortened if the file name\n\
          would be too long. {{ and }} are literal braces. For example:\n\n  \
          -o 'reports/{date}/{id}-{name}.{ext}'\n",
@@ -70,7 +73,7 @@ Columns:
               style-guide, graph-report, test-form or attachment
   id          ID of the document, spreadsheet, ...
   file-kind   --kind of `wexport file`, if the kind is file
-  output, if-exists, receipt
+  output, if-exists, date, receipt
               override the flags of the same name for this export
   any other flag of the kind's command, without dashes: format, sections,
               page-width, option, body, ... (see `wexport document --help`)

@@ -116,7 +116,7 @@ impl RunContext {
             base_url: self.description.base_url.clone(),
             api_version: self.description.api_version.clone(),
             client_id: self.client_id.clone(),
-            began: row.destination.at,
+            began: row.destination.moment.at,
         }
     }
 

@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use export_hyper::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::moment::Moment;
 use super::newer::Earlier;
 #[cfg(feature = "store")]
 use super::store::Address;
 use super::template::{Known, Template};
-use crate::args::{IfExistsArg, OutputArgs};
+use crate::args::{DateArg, IfExistsArg, OutputArgs};
 use crate::problem::Problem;
 use crate::settings::expand_home;
 use crate::subject::Subject;
@@ -26,7 +26,8 @@ pub(crate) struct Destination {
     pub(crate) folder: PathBuf,
     pub(crate) if_exists: IfExistsArg,
     /// When the command was given.
-    pub(crate) at: Timestamp,
+    #[serde(flatten)]
+    pub(crate) moment: Moment,
     /// Whether a receipt is written beside the file.
     #[serde(default)]
     pub(crate) receipt: bool,
@@ -63,7 +64,7 @@ pub(crate) enum Scheme {
 
 impl Destination {
     /// Captures the flags of the output and the working directory.
-    pub(crate) fn new(args: &OutputArgs, at: Timestamp) -> Result<Self, Problem> {
+    pub(crate) fn new(args: &OutputArgs, moment: Moment) -> Result<Self, Problem> {
         // A shell does not replace `~` in a list, or behind `=`.
         let expanded = |output: &String| {
             let path = expand_home(output).into_os_string().into_string();
@@ -77,7 +78,8 @@ impl Destination {
         };
         let if_exists = args.if_exists.unwrap_or_default();
         let receipt = args.receipt;
-        Ok(Self { output, folder, if_exists, at, receipt, earlier: Earlier::Unknown })
+        let moment = moment.with_date(args.date.map(|DateArg(date)| date));
+        Ok(Self { output, folder, if_exists, moment, receipt, earlier: Earlier::Unknown })
     }
 
     /// Records what is at the path of the file now.
@@ -91,7 +93,7 @@ impl Destination {
     pub(super) fn known_path(&self, subject: &Subject) -> Option<PathBuf> {
         match self.target().ok()? {
             Target::File(path) => Some(path),
-            Target::Template(template) => template.known_path(&Known { subject, at: self.at }),
+            Target::Template(template) => template.known_path(&Known { subject }),
             _ => None,
         }
     }
@@ -102,7 +104,7 @@ impl Destination {
         if self.if_exists == IfExistsArg::Rename {
             return None;
         }
-        let known = Known { subject, at: self.at };
+        let known = Known { subject };
         let chosen = |path: PathBuf| {
             let mut name = path.into_os_string();
             name.push(format!("\n{subject}"));
@@ -138,10 +140,10 @@ impl Destination {
             return Err(Problem::usage(message).advise(format!("use {output}{{name}}.{{ext}}")));
         }
         if let Some((scheme, rest)) = split_url(output) {
-            return object(scheme, rest);
+            return object(scheme, rest, &self.moment);
         }
         if output.contains(['{', '}']) {
-            return Template::parse(output, &self.folder).map(Target::Template);
+            return Template::parse(output, &self.folder, &self.moment).map(Target::Template);
         }
         let path = self.folder.join(output);
         let names_folder = output.ends_with(['/', std::path::MAIN_SEPARATOR]);
@@ -206,14 +208,14 @@ impl Scheme {
 }
 
 #[cfg_attr(not(feature = "store"), expect(unused_variables, reason = "no store is compiled in"))]
-fn object(scheme: &str, rest: &str) -> Result<Target, Problem> {
+fn object(scheme: &str, rest: &str, moment: &Moment) -> Result<Target, Problem> {
     let scheme = Scheme::parse(scheme).ok_or_else(|| {
         Problem::usage(format!("-o: unsupported URL scheme {scheme}://"))
             .advise("name a file, a folder, or an object as s3://BUCKET/KEY")
     })?;
     #[cfg(feature = "store")]
     if scheme.is_compiled_in() {
-        return Address::parse(scheme, rest).map(Target::Object);
+        return Address::parse(scheme, rest, moment).map(Target::Object);
     }
     Err(scheme.not_compiled_in())
 }
@@ -286,10 +288,11 @@ mod tests {
 
     fn stored(folder: impl Into<PathBuf>) -> String {
         let (output, if_exists) = (Some("a.pdf".into()), IfExistsArg::Replace);
-        let at = Timestamp::from_date(2026, 11, 23);
+        let moment = serde_json::from_str(r#"{"at":0,"offset":3600,"date":"2026-11-30"}"#).unwrap();
         let folder = folder.into();
         let earlier = Earlier::Nothing;
-        let destination = Destination { output, folder, if_exists, at, receipt: false, earlier };
+        let destination =
+            Destination { output, folder, if_exists, moment, receipt: false, earlier };
         let json = serde_json::to_string(&destination).unwrap();
         assert_eq!(serde_json::from_str::<Destination>(&json).unwrap(), destination);
         json

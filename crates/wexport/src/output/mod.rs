@@ -10,6 +10,7 @@ mod checks;
 mod destination;
 mod failure;
 mod file;
+mod moment;
 mod newer;
 mod real_path;
 mod reserved_names;
@@ -29,6 +30,7 @@ use self::destination::Target;
 pub(crate) use self::destination::{Destination, display_path};
 pub(crate) use self::failure::OpenFailure;
 use self::file::FileOutput;
+pub(crate) use self::moment::Moment;
 #[cfg(feature = "demo")]
 pub(crate) use self::newer::Earlier;
 use self::newer::NewerGuard;
@@ -103,7 +105,7 @@ impl Outputs {
         let resume = self.keeps_newer.clone()?;
         // The other rules replace nothing.
         (destination.if_exists == IfExistsArg::Replace).then(|| NewerGuard {
-            began: destination.at,
+            began: destination.moment.at,
             earlier: (destination.known_path(subject), destination.earlier),
             resume,
         })
@@ -130,9 +132,7 @@ impl Outputs {
     ) -> Result<(), Problem> {
         let path = match destination.target()? {
             Target::File(path) => Some(path),
-            Target::Template(template) => {
-                template.known_path(&Known { subject, at: destination.at })
-            }
+            Target::Template(template) => template.known_path(&Known { subject }),
             _ => None,
         };
         let Some(path) = path else { return Ok(()) };
@@ -175,7 +175,7 @@ impl Outputs {
             }
             Target::Folder(folder) => self.checks.check_folder(&folder).map(|()| None),
             Target::Template(template) => {
-                let known = Known { subject, at: destination.at };
+                let known = Known { subject };
                 let folder = template.known_folder(&known);
                 std::fs::create_dir_all(&folder).map_err(|error| {
                     Problem::local(format!("cannot create {}", folder.display()), &error)
@@ -233,15 +233,14 @@ impl Outputs {
                 FileOutput::to_chosen(&folder, if_exists, names, checks, choose)
             }
             Target::Template(template) => {
-                let at = destination.at;
-                let known = Known { subject, at };
+                let known = Known { subject };
                 if let Some(path) = template.known_path(&known) {
                     FileOutput::to_path(&path, if_exists, &names, checks)?
                 } else {
                     let (folder, subject) = (template.known_folder(&known), subject.clone());
                     let room = name_room(&folder);
                     FileOutput::to_chosen(&folder, if_exists, names, checks, move |artifact| {
-                        template.path(&Known { subject: &subject, at }, artifact, room)
+                        template.path(&Known { subject: &subject }, artifact, room)
                     })
                 }
             }

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 use export_core::safe_file_name;
 use export_host::shortened_name;
-use export_hyper::{Artifact, Timestamp};
+use export_hyper::Artifact;
 
+use super::moment::Moment;
 use crate::problem::Problem;
 use crate::subject::Subject;
 
 /// The placeholders, and what each becomes.
 pub(crate) const PLACEHOLDERS: [(&str, &str); 8] = [
-    ("date", "the date on which the command was started, in UTC: 2026-11-23"),
-    ("time", "the time of day, in UTC: 021500"),
+    (DATE, "the local date on which the command was started: 2026-11-23"),
+    (TIME, "the local time of day: 021500"),
     ("id", "the id of what is exported"),
     ("kind", "document, spreadsheet, graph-report, ..."),
     ("format", "the format, or the extension if none was named"),
@@ -21,6 +22,10 @@ pub(crate) const PLACEHOLDERS: [(&str, &str); 8] = [
     ("ext", "the extension of that name: pdf, tar.gz, ..."),
     ("operation", "the id of the operation"),
 ];
+
+/// The placeholders that may have a format: `{date:%Y-%m}`.
+const DATE: &str = "date";
+const TIME: &str = "time";
 
 /// What is left in a name for the values of the service, in **bytes**: room for an extension and the
 /// start of a name.
@@ -36,12 +41,14 @@ pub(crate) struct Template {
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
     Text(String),
+    /// A date or a time.
+    Moment(String),
     Placeholder(&'static str),
 }
 
 impl Template {
-    /// Parses a template. Relative paths are in `folder`.
-    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, Problem> {
+    /// Parses a template, and fills in the date and the time. Relative paths are in `folder`.
+    pub(super) fn parse(text: &str, folder: &Path, moment: &Moment) -> Result<Self, Problem> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
@@ -57,9 +64,7 @@ impl Template {
                     .strip_prefix('{')
                     .and_then(|inside| inside.split_once('}'))
                     .ok_or_else(|| unbalanced(text))?;
-                let known = PLACEHOLDERS.iter().find(|(known, _)| *known == name);
-                let (known, _) = known.ok_or_else(|| unknown(name))?;
-                parts.push(Part::Placeholder(known));
+                push_placeholder(&mut parts, name, moment)?;
                 after
             };
         }
@@ -73,7 +78,7 @@ impl Template {
         let mut text = String::new();
         for part in &self.parts {
             match part {
-                Part::Text(part) => text.push_str(part),
+                Part::Text(part) | Part::Moment(part) => text.push_str(part),
                 Part::Placeholder(name) => match known.value(name) {
                     Some(value) => text.push_str(&value),
                     None => break,
@@ -138,6 +143,7 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Placeholder(name) => component.values.push(value(name)),
+                Part::Moment(text) => component.values.push(Value::Known(text.clone())),
                 Part::Text(text) => {
                     for (index, name) in text.split(std::path::is_separator).enumerate() {
                         if index > 0 {
@@ -227,16 +233,11 @@ impl Value {
 #[derive(Clone, Debug)]
 pub(super) struct Known<'a> {
     pub(super) subject: &'a Subject,
-    pub(super) at: Timestamp,
 }
 
 impl Known<'_> {
     fn value(&self, name: &str) -> Option<String> {
-        let at = self.at.to_string();
-        let (date, time) = at.split_once('T').unwrap_or((&at, ""));
         match name {
-            "date" => Some(date.into()),
-            "time" => Some(time.chars().filter(char::is_ascii_digit).take(6).collect()),
             "id" => Some(segment(&self.subject.id)),
             "kind" => Some(self.subject.kind.replace(' ', "-")),
             "format" => self.subject.format.clone(),
@@ -289,6 +290,41 @@ fn push(parts: &mut Vec<Part>, text: &str) {
     }
 }
 
+/// Adds a placeholder, which may have a format: `date:%Y-%m`.
+fn push_placeholder(
+    parts: &mut Vec<Part>,
+    placeholder: &str,
+    moment: &Moment,
+) -> Result<(), Problem> {
+    let (name, format) = match placeholder.split_once(':') {
+        Some((name, format)) => (name, Some(format)),
+        None => (placeholder, None),
+    };
+    let known = PLACEHOLDERS.iter().find(|(known, _)| *known == name);
+    let (known, _) = known.ok_or_else(|| unknown(name))?;
+    let text = match (*known, format) {
+        (DATE, format) => moment.format("%Y-%m-%d", format)?,
+        (TIME, format) => moment.format("%H%M%S", format)?,
+        (known, None) => {
+            parts.push(Part::Placeholder(known));
+            return Ok(());
+        }
+        (known, Some(_)) => {
+            let message = format!("-o: invalid placeholder {{{placeholder}}}");
+            let advice = format!("use {{{known}}}: only {{date}} and {{time}} have formats");
+            return Err(Problem::usage(message).advise(advice));
+        }
+    };
+    // `%Y/%m` is a folder for each year.
+    for (index, part) in text.split(std::path::is_separator).enumerate() {
+        if index > 0 {
+            push(parts, "/");
+        }
+        parts.push(Part::Moment(segment(part)));
+    }
+    Ok(())
+}
+
 fn unbalanced(text: &str) -> Problem {
     Problem::usage(format!("invalid value '{text}' for '-o': unbalanced brace"))
         .advise("write {{ and }} for literal braces")
@@ -304,12 +340,15 @@ fn unknown(name: &str) -> Problem {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Template, Problem> {
+        let moment: Moment = serde_json::from_str(r#"{"at":1795392000000}"#).unwrap();
+        Template::parse(text, Path::new("/here"), &moment)
+    }
+
     fn folder_of(text: &str) -> PathBuf {
         let subject =
             Subject { kind: "graph report".into(), id: "../a/b".into(), ..Subject::default() };
-        let at = Timestamp::from_date(2026, 11, 23);
-        let template = Template::parse(text, Path::new("/here")).unwrap();
-        template.known_folder(&Known { subject: &subject, at })
+        parse(text).unwrap().known_folder(&Known { subject: &subject })
     }
 
     #[test]
@@ -318,12 +357,22 @@ mod tests {
         assert_eq!(folder_of("{kind}/{name}/x"), Path::new("/here/graph-report/"));
         assert_eq!(folder_of("/there/{name}"), Path::new("/there/"));
         assert_eq!(folder_of("{name}"), Path::new("/here/"));
+        assert_eq!(folder_of("{date:%Y/%m}/{name}"), Path::new("/here/2026/11/"));
+        assert_eq!(folder_of("{date:%H:%M}/{time}/{name}"), Path::new("/here/00_00/000000/"));
+    }
+
+    #[test]
+    fn only_dates_and_times_have_formats() {
+        for text in ["{id:%Y}", "{name:utc}", "{date:%J}", "{date:%Y/%}", "{time:}"] {
+            assert_eq!(parse(text).unwrap_err().exit, crate::problem::Exit::Usage, "{text}");
+        }
+        assert!(parse("{time:utc}{date:utc}").is_ok());
     }
 
     #[test]
     fn an_empty_placeholder_is_no_other_folder() {
         let filled = |text: &str| {
-            let template = Template::parse(text, Path::new("/here")).unwrap();
+            let template = parse(text).unwrap();
             let value = |name: &str| if name == "name" { "README".into() } else { String::new() };
             joined(template.components(|name| Value::Chosen(value(name))), usize::MAX)
         };
@@ -337,7 +386,7 @@ mod tests {
     #[test]
     fn names_of_the_service_are_shortened() {
         let filled = |text: &str, room| {
-            let template = Template::parse(text, Path::new("/here")).unwrap();
+            let template = parse(text).unwrap();
             let components = template.components(|name| match name {
                 "name" => Value::Chosen("Größenordnung ".repeat(14)),
                 "operation" => Value::Chosen("0123456789".repeat(5)),
@@ -364,9 +413,9 @@ mod tests {
     #[test]
     fn texts_that_leave_no_room_are_refused() {
         let subject = Subject { id: "d1".into(), ..Subject::default() };
-        let known = Known { subject: &subject, at: Timestamp::from_date(2026, 11, 23) };
+        let known = Known { subject: &subject };
         let check = |text: &str| {
-            let template = Template::parse(text, Path::new("/here")).unwrap();
+            let template = parse(text).unwrap();
             template.check_length(&known, 100).map_err(|problem| problem.message)
         };
         let long = "n".repeat(85);
@@ -386,10 +435,10 @@ mod tests {
     fn invalid_templates_are_refused() {
         for (text, expected) in [("{nmae}", "{nmae}"), ("a}b", "unbalanced"), ("{a", "unbalanced")]
         {
-            let problem = Template::parse(text, Path::new("/")).unwrap_err();
+            let problem = parse(text).unwrap_err();
             assert!(problem.message.contains(expected), "{problem}");
         }
-        assert!(Template::parse("{{x}}", Path::new("/")).is_ok());
+        assert!(parse("{{x}}").is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use export_hyper::{Checkpoint, Config, DocumentExport, ExportSpec, Timestamp};
 
 use super::run::{NewRow, RowEnd, RunDescription, RunOptions};
 use crate::args::OutputArgs;
-use crate::output::Destination;
+use crate::output::{Destination, Moment};
 use crate::problem::{Exit, Problem};
 use crate::subject::Subject;
 
@@ -26,7 +26,7 @@ pub(super) fn row(number: u64) -> NewRow {
             id: format!("d{number}"),
             ..Subject::default()
         },
-        destination: Destination::new(&OutputArgs::default(), now()).unwrap(),
+        destination: Destination::new(&OutputArgs::default(), Moment::local(now())).unwrap(),
         fresh: job.checkpoint(),
     }
 }

@@ -59,7 +59,7 @@ impl LaterExports {
         for job in state.jobs()? {
             let Ok(record) = job.record() else { continue };
             let Some(identity) = record.destination.identity(&record.subject) else { continue };
-            let (id, at) = (job.id().to_owned(), record.destination.at);
+            let (id, at) = (job.id().to_owned(), record.destination.moment.at);
             match job.status(&record) {
                 RunStatus::Done => {
                     let outcome = record.run.end.and_then(|end| end.outcome);
@@ -110,7 +110,7 @@ impl LaterExports {
                     db.result(number)
                 {
                     let id = db.batch().row_name(number);
-                    latest.done(destination.at, Later { id, file: Some(file) });
+                    latest.done(destination.moment.at, Later { id, file: Some(file) });
                 }
             }
         }
@@ -165,7 +165,7 @@ impl LaterExports {
                 let (number, destination, subject) = row?;
                 self.runs.entry(run.into()).or_default().exports += 1;
                 let Some(identity) = destination.identity(&subject) else { continue };
-                let at = destination.at;
+                let at = destination.moment.at;
                 let is_resumable = status != RowStatus::Failed
                     || db.result(number)?.is_some_and(|result| match result.end {
                         RowEnd::Failed { error } => !error.would_repeat(),

@@ -49,6 +49,99 @@ fn invalid_destinations_are_refused() {
     assert!(world.requests().is_empty());
 }
 
+/// What `date` prints.
+#[cfg(unix)]
+fn date(zone: &str, flags: &[&str]) -> String {
+    let printed = std::process::Command::new("date").env("TZ", zone).args(flags).output().unwrap();
+    String::from_utf8(printed.stdout).unwrap().trim().to_owned()
+}
+
+/// Two of these zones are always on different days.
+#[cfg(unix)]
+const ZONES: [&str; 3] = ["<+14>-14", "<-12>12", ""];
+
+#[cfg(unix)]
+#[test]
+fn the_date_of_a_name_is_local() {
+    let world = World::new();
+    for zone in ZONES {
+        let dates = || {
+            let utc = date(zone, &["-u", "+%F"]);
+            format!("{} {utc} {utc}/{}.pdf", date(zone, &["+%F"]), date(zone, &["+%Y-%m"]))
+        };
+        let before = dates();
+        let line = line(&["-o", "{date} {date:utc} {date:utc:%F}/{date:%Y-%m}.{ext}"]);
+        let output = world.command(&line).env("TZ", zone).output().unwrap();
+        let out = world.ran(output).out;
+        // Midnight may be in between.
+        assert!([before, dates()].iter().any(|name| out.contains(name)), "{zone}: {out}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_resumed_job_keeps_its_date() {
+    for (flags, name) in [(&[][..], None), (&["--date", "2024-02-29"], Some("2024-02-29.pdf"))] {
+        let broken = Rule::new(Endpoint::Operation, Fault::status(503)).on(Nth::Between(1, 2));
+        let world = World::with(quick().with_scenario(Scenario::default().with_rule(broken)));
+        let flags = [&["-o", "{date}.{ext}", "--retries", "1"], flags].concat();
+        let before = date(ZONES[0], &["+%F.pdf"]);
+        let output = world.command(&line(&flags)).env("TZ", ZONES[0]).output().unwrap();
+        assert_eq!(output.status.code(), Some(75));
+        let names = [before, date(ZONES[0], &["+%F.pdf"])];
+        let ran = world.run_with(&[("TZ", ZONES[1])], &["jobs", "resume", "--failed"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let [made] = &world.names("")[..] else { panic!("{:?}", world.names("")) };
+        match name {
+            Some(name) => assert_eq!(made, name),
+            None => assert!(names.contains(made), "{made}"),
+        }
+    }
+}
+
+#[test]
+fn a_date_that_is_given_is_that_of_all_names() {
+    let world = World::new();
+    let template = "{date:%Y/%m}/{date}-{date:utc}-{id}.{ext}";
+    world.done(&line(&["-o", template, "--date", "2026-11-30"]));
+    assert_eq!(world.names("2026/11"), ["2026-11-30-2026-11-30-d1.pdf"]);
+    world.write("list.csv", "kind,id,format,date\ndocument,d2,pdf,\ndocument,d3,pdf,2026-12-01\n");
+    world.done(&["batch", "list.csv", "-o", template, "--date", "2026-11-30"]);
+    assert_eq!(world.names("2026/11").len(), 2);
+    assert_eq!(world.names("2026/12"), ["2026-12-01-2026-12-01-d3.pdf"]);
+}
+
+#[test]
+fn invalid_dates_and_formats_are_refused() {
+    let world = World::new();
+    world.write("list.csv", "kind,id,format,date\ndocument,d2,pdf,2026-02-30\n");
+    let output = |template| line(&["-o", template]);
+    let mut cases = vec![
+        (output("{date:%Q%}/a.pdf"), "invalid format '%Q%'"),
+        (output("{date:yesterday}/a.pdf"), "invalid format 'yesterday'"),
+        (output("{time:}.pdf"), "invalid format ''"),
+        (output("{name:utc}.pdf"), "only {date} and {time} have formats"),
+        (line(&["--date", "2026-02-30"]), "'2026-02-30' for '--date <DATE>': expected a date"),
+        (line(&["--date", "2026-11-30T10:00"]), "expected a date such as"),
+        (vec!["fetch", "op1", "--date", "30.11.2026"], "expected a date such as"),
+        (vec!["batch", "list.csv"], "expected a date such as"),
+    ];
+    #[cfg(feature = "s3")]
+    cases.push((output("s3://bucket/{date:%Q%}/a.pdf"), "invalid format '%Q%'"));
+    for (line, expected) in cases {
+        let ran = world.run(&line);
+        assert_eq!(ran.code, Some(2), "{line:?}: {}", ran.err);
+        assert!(ran.err.contains(expected), "{line:?}: {}", ran.err);
+    }
+    for (template, code) in [("{date}.pdf", 2), ("{time:%H}.pdf", 2), ("{date:utc}.pdf", 0)] {
+        let sent = world.requests().len();
+        let ran = world.run_with(&[("TZ", "Middle/Nowhere")], &output(template));
+        assert_eq!(ran.code, Some(code), "{template}: {}", ran.err);
+        let is_refused = ran.err.contains("unknown time zone 'Middle/Nowhere'");
+        assert_eq!((is_refused, world.requests().len() > sent), (code == 2, code == 0));
+    }
+}
+
 #[test]
 fn if_exists_applies_to_a_named_file() {
     let world = World::new();

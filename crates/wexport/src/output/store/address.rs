@@ -5,6 +5,7 @@ use std::path::Path;
 use export_hyper::Artifact;
 
 use crate::output::destination::Scheme;
+use crate::output::moment::Moment;
 use crate::output::template::{Known, Template};
 use crate::problem::Problem;
 
@@ -33,7 +34,11 @@ const MAX_KEY_LENGTH: usize = 1024;
 
 impl Address {
     /// Parses the part of a URL after `://`.
-    pub(in crate::output) fn parse(scheme: Scheme, rest: &str) -> Result<Self, Problem> {
+    pub(in crate::output) fn parse(
+        scheme: Scheme,
+        rest: &str,
+        moment: &Moment,
+    ) -> Result<Self, Problem> {
         let name = scheme.as_str();
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
@@ -42,7 +47,7 @@ impl Address {
             return Err(Problem::usage(what).advise(format!("use {name}://BUCKET/KEY")));
         }
         let key = if key.contains(['{', '}']) {
-            Key::Template(Template::parse(key, Path::new(""))?)
+            Key::Template(Template::parse(key, Path::new(""), moment)?)
         } else if key.is_empty() || key.ends_with('/') {
             Key::Prefix(key.into())
         } else {
@@ -124,7 +129,8 @@ mod tests {
     #[test]
     fn addresses_are_parsed() {
         fn key(rest: &str) -> Result<Key, Problem> {
-            Address::parse(Scheme::S3, rest).map(|address| address.key)
+            let moment = Moment::local(export_hyper::Timestamp::EPOCH);
+            Address::parse(Scheme::S3, rest, &moment).map(|address| address.key)
         }
         assert_eq!(key("b/a/x y.pdf").unwrap(), Key::Exact("a/x y.pdf".into()));
         assert_eq!(key("b").unwrap(), Key::Prefix(String::new()));

@@ -62,7 +62,7 @@ impl UploadSink {
     }
 
     async fn prepare_upload(&self, artifact: &Artifact) -> io::Result<PendingUpload> {
-        let known = Known { subject: &self.origin.subject, at: self.destination.at };
+        let known = Known { subject: &self.origin.subject };
         let key = self.address.key_for(&known, artifact).map_err(io::Error::other)?;
         let file = self.dir.file();
         let digest = spawn_blocking(move || digest(&file)).await.map_err(io::Error::other)??;

@@ -13,7 +13,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use export_hyper::{Config, Timestamp};
+use export_hyper::Config;
 
 use self::errors::{ListError, ListErrors};
 use self::row_parser::RowParsers;
@@ -21,7 +21,7 @@ use self::rows::Fault;
 pub(crate) use self::source::{List, Source};
 use super::ExportRequest;
 use crate::args::OutputArgs;
-use crate::output::Destination;
+use crate::output::{Destination, Moment};
 use crate::problem::Problem;
 
 /// One export of a list.
@@ -45,7 +45,7 @@ const MAX_ROWS: u64 = 1_000_000;
 pub(crate) fn read(
     list: &mut List,
     defaults: &OutputArgs,
-    at: Timestamp,
+    moment: Moment,
     config: &Config,
     mut pass_on: impl FnMut(ListedExport) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
@@ -68,7 +68,7 @@ pub(crate) fn read(
             break;
         }
         exports += 1;
-        match parsers.parse(&row, defaults, at, config) {
+        match parsers.parse(&row, defaults, moment, config) {
             Ok(export) if errors.is_empty() => pass_on(export)?,
             Ok(_) => {}
             Err(error) => errors.add(error),

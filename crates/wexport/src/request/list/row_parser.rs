@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use export_core::workiva::OptionValue;
-use export_hyper::{Config, Timestamp};
+use export_hyper::Config;
 use serde_json::Value;
 
 use super::ListedExport;
@@ -16,7 +16,7 @@ use crate::args::{
     OPTION_FLAGS, OutputArgs, PresentationArgs, RequestArgs, Session, SpreadsheetArgs,
     StyleGuideArgs, TestFormArgs,
 };
-use crate::output::Destination;
+use crate::output::{Destination, Moment};
 use crate::problem::Problem;
 use crate::request::{ExportCommand, ExportRequest};
 
@@ -34,7 +34,7 @@ struct RowParser {
     read: ReadFn,
 }
 
-type ReadFn = fn(ArgMatches, &OutputArgs, Timestamp, &Config) -> Result<Parsed, Problem>;
+type ReadFn = fn(ArgMatches, &OutputArgs, Moment, &Config) -> Result<Parsed, Problem>;
 type Parsed = (ExportRequest, Destination);
 
 /// How a cell becomes an argument.
@@ -82,7 +82,7 @@ impl RowParsers {
         &mut self,
         row: &Row,
         defaults: &OutputArgs,
-        at: Timestamp,
+        moment: Moment,
         config: &Config,
     ) -> Result<ListedExport, ListError> {
         let kind = row.text(KIND).ok_or_else(|| ListError::new(row.line, "the kind is missing"))?;
@@ -98,7 +98,8 @@ impl RowParsers {
             return Err(ListError::in_column(row.line, KIND, text));
         };
         let arguments = parser.arguments(&kind, row, columns)?;
-        let (request, destination) = parser.parse(row.line, &arguments, defaults, at, config)?;
+        let (request, destination) =
+            parser.parse(row.line, &arguments, defaults, moment, config)?;
         Ok(ListedExport { line: row.line, request, destination })
     }
 }
@@ -199,12 +200,12 @@ impl RowParser {
         line: u64,
         arguments: &[String],
         defaults: &OutputArgs,
-        at: Timestamp,
+        moment: Moment,
         config: &Config,
     ) -> Result<Parsed, ListError> {
         let matches = self.command.try_get_matches_from_mut(arguments);
         let matches = matches.map_err(|error| from_clap(line, &error))?;
-        let read = (self.read)(matches, defaults, at, config);
+        let read = (self.read)(matches, defaults, moment, config);
         read.map_err(|problem| from_problem(line, &problem))
     }
 }
@@ -212,7 +213,7 @@ impl RowParser {
 fn read<C: ExportCommand + Args>(
     mut matches: ArgMatches,
     defaults: &OutputArgs,
-    at: Timestamp,
+    moment: Moment,
     config: &Config,
 ) -> Result<Parsed, Problem> {
     let mut export = || {
@@ -228,10 +229,11 @@ fn read<C: ExportCommand + Args>(
     output.output = output.output.take().or_else(|| defaults.output.clone());
     output.if_exists = output.if_exists.or(defaults.if_exists);
     output.receipt |= defaults.receipt;
+    output.date = output.date.or(defaults.date);
     if export.request.body.as_deref() == Some("-") {
         return Err(Problem::usage("--body: a list cannot read standard input"));
     }
-    let destination = Destination::new(&export.output, at)?;
+    let destination = Destination::new(&export.output, moment)?;
     if destination.is_stdout() {
         return Err(Problem::usage("--output: a list cannot write to standard output"));
     }

@@ -15,11 +15,11 @@ fn parse(text: impl AsRef<[u8]>) -> Result<Vec<ListedExport>, Problem> {
     let path = folder.path().join("list");
     std::fs::write(&path, text).unwrap();
     let defaults = OutputArgs { output: Some("{id}.{ext}".into()), ..OutputArgs::default() };
-    let at = Timestamp::from_date(2026, 11, 25);
+    let moment = Moment::local(export_hyper::Timestamp::from_date(2026, 11, 25));
     let mut exports = Vec::new();
     let list = Source::new(path.display().to_string()).open();
     let read = list.and_then(|mut list| {
-        read(&mut list, &defaults, at, &config(), |export| {
+        read(&mut list, &defaults, moment, &config(), |export| {
             exports.push(export);
             Ok(())
         })
