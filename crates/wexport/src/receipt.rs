@@ -211,10 +211,15 @@ pub(crate) fn digest(path: &Path) -> io::Result<(u64, String)> {
             Err(error) => return Err(error),
         }
     }
+    Ok((length, hex(hash)))
+}
+
+/// A SHA-256 as hexadecimal digits.
+pub(crate) fn hex(hash: Sha256) -> String {
     let mut text = String::new();
     for byte in hash.finalize() {
         // Writing to a `String` does not fail.
         let _ = write!(text, "{byte:02x}");
     }
-    Ok((length, text))
+    text
 }

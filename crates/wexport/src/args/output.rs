@@ -25,6 +25,10 @@ pub(crate) struct OutputArgs {
     /// What to do if the file exists: replace it in one step when the new file is complete, which
     /// gets its owner and permissions; skip the export; rename the new file, for example to `report
     /// (2).pdf`; or fail with an error.
+    ///
+    /// skip and error look before the export is requested, if the name is known then. For a name that
+    /// the service chooses, skip looks for the file that the same export has left before, under the
+    /// same -o and date: the jobs and batches in the state folder have its name.
     #[arg(long, value_name = "RULE", value_enum, help_heading = None)]
     #[arg(hide_possible_values = true)]
     pub(crate) if_exists: Option<IfExistsArg>,

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::context::{RunContext, resume_command};
-use self::prepare::{check_destinations, restore_names};
+use self::prepare::{DestinationChecks, restore_names};
 use self::results_path::protect_results;
 pub(crate) use self::runner::RunOutcome;
 use self::runner::Runner;
@@ -78,7 +78,8 @@ pub(crate) async fn run(
         Plan::Single(export) => {
             outputs.protect_body(export.request.body_file.as_deref());
             let row = NewRow::from(*export);
-            if let Some(file) = outputs.check(1, &row.destination, &row.subject).await? {
+            let checks = DestinationChecks::new(&outputs, &settings);
+            if let Some(file) = checks.check(1, &row.destination, &row.subject, &row.fresh).await? {
                 // Nothing is stored: a nightly job would leave a folder each night.
                 reporter.event(Event::Skipped { file: file.clone() });
                 let end = Some(RowEnd::Skipped { file });
@@ -101,7 +102,7 @@ pub(crate) async fn run(
             })?;
             draft.flush()?;
             protect_files(&options, &outputs, &settings)?;
-            check_destinations(&draft, &outputs).await?;
+            DestinationChecks::new(&outputs, &settings).check_batch(&draft).await?;
             Arc::new(draft.commit(&description(Some(source), options))?)
         }
     };

@@ -12,7 +12,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, interval};
 
 use super::close::Closed;
-use super::context::RunContext;
+use super::context::{RunContext, expected_extension};
 use super::recording_sink::RecordingSink;
 use super::results::Results;
 use crate::clock;
@@ -240,7 +240,10 @@ impl Runner {
                     continue;
                 }
                 let RunContext { outputs, .. } = &*context;
-                match outputs.check(row.number, &row.destination, &row.subject).await {
+                let extension = expected_extension(&row.destination, &row.checkpoint);
+                let checked =
+                    outputs.check(row.number, &row.destination, &row.subject, extension.as_deref());
+                match checked.await {
                     Ok(None) => {}
                     Ok(Some(file)) => {
                         let closed = context.skip(row, file).await;

@@ -161,6 +161,20 @@ impl Destination {
         Ok(Target::Stdout)
     }
 
+    /// Where the file goes, as far as that is known before anything is sent: the same for each export
+    /// that would get the same name. `None` for standard output.
+    pub(crate) fn place(&self) -> Option<String> {
+        match self.target().ok()? {
+            Target::Stdout => None,
+            target => Some(format!("{target:?}")),
+        }
+    }
+
+    /// Whether the service has a part in the name of the file.
+    pub(crate) fn is_named_by_service(&self) -> bool {
+        !matches!(self.target(), Ok(Target::File(_) | Target::Stdout))
+    }
+
     /// The path of the file, where it does not depend on the service.
     pub(crate) fn fixed_path(&self) -> Option<PathBuf> {
         match self.target() {

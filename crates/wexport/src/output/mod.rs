@@ -150,12 +150,14 @@ impl Outputs {
     }
 
     /// Checks a destination before anything is sent, and reserves its name if it is known. Returns
-    /// the file that exists and is to be kept, if there is one.
+    /// the file that exists and is to be kept, if there is one. `extension` is that of the format
+    /// which the file will have, if it is known.
     pub(crate) async fn check(
         &self,
         export: u64,
         destination: &Destination,
         subject: &Subject,
+        extension: Option<&str>,
     ) -> Result<Option<String>, Problem> {
         self.check_protected(destination, subject)?;
         let if_exists = destination.if_exists;
@@ -163,7 +165,10 @@ impl Outputs {
         match destination.target()? {
             Target::Stdout => self.stdout.check().await.map(|()| None),
             #[cfg(feature = "store")]
-            Target::Object(address) => store::check(&self.stores, &address, if_exists, guard).await,
+            Target::Object(address) => {
+                let key = address.expected_key(&Known { subject }, extension);
+                store::check(&self.stores, &address, key, if_exists, guard).await
+            }
             Target::File(path) => {
                 let kept = file::check_existing(&path, if_exists)?;
                 if kept.is_none() {
@@ -176,6 +181,11 @@ impl Outputs {
             Target::Folder(folder) => self.checks.check_folder(&folder).map(|()| None),
             Target::Template(template) => {
                 let known = Known { subject };
+                if let Some(path) = template.expected_path(&known, extension)
+                    && let Some(kept) = file::check_existing(&path, if_exists)?
+                {
+                    return Ok(Some(kept));
+                }
                 let folder = template.known_folder(&known);
                 std::fs::create_dir_all(&folder).map_err(|error| {
                     Problem::local(format!("cannot create {}", folder.display()), &error)

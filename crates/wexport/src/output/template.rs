@@ -108,6 +108,28 @@ impl Template {
         Some(self.folder.join(joined(self.components(partial), usize::MAX)))
     }
 
+    /// The path that the file will have if the service uses this extension, and chooses nothing else.
+    pub(super) fn expected_path(
+        &self,
+        known: &Known<'_>,
+        extension: Option<&str>,
+    ) -> Option<PathBuf> {
+        Some(self.folder.join(self.expected(known, extension)?))
+    }
+
+    /// The same, without the folder that relative paths are in.
+    pub(super) fn expected(&self, known: &Known<'_>, extension: Option<&str>) -> Option<String> {
+        let components = self.components(|name| match (name, extension) {
+            ("ext", Some(extension)) => Value::Known(extension.into()),
+            ("format", Some(extension)) if known.value(name).is_none() => {
+                Value::Known(extension.into())
+            }
+            _ => known_value(name, known),
+        });
+        let is_known = !components.iter().any(Component::has_chosen);
+        is_known.then(|| joined(components, usize::MAX))
+    }
+
     /// Checks that names of the service, which can be shortened, fit into components of `room`
     /// bytes.
     pub(super) fn check_length(&self, known: &Known<'_>, room: usize) -> Result<(), Problem> {

@@ -9,6 +9,7 @@ use export_hyper::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 use super::dir::LOCK;
+use super::earlier::{LeftFile, fingerprint};
 use super::lock::Lock;
 use super::log::EventLog;
 use super::placement::Placement;
@@ -33,6 +34,9 @@ pub(crate) struct JobRecord {
     version: u32,
     pub(crate) subject: Subject,
     pub(crate) destination: Destination,
+    /// Missing in the jobs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) left: Option<LeftFile>,
     #[serde(flatten)]
     pub(crate) run: RunDescription,
 }
@@ -43,7 +47,9 @@ const VERSION: u32 = 1;
 impl JobRecord {
     pub(super) fn new(row: &NewRow, run: RunDescription) -> Self {
         let (subject, destination) = (row.subject.clone(), row.destination.clone());
-        Self { version: VERSION, subject, destination, run }
+        let export = fingerprint(&run.base_url, &subject, &destination, &row.fresh);
+        let left = export.map(|export| LeftFile { export, file: None });
+        Self { version: VERSION, subject, destination, left, run }
     }
 
     /// Why the job failed, if it did.

@@ -24,6 +24,7 @@ mod batch_dir;
 mod checkpoints;
 mod db;
 mod dir;
+mod earlier;
 #[cfg(test)]
 mod fixtures;
 mod forget;
@@ -42,6 +43,7 @@ pub(crate) use self::batch_dir::BatchDir;
 pub(crate) use self::checkpoints::RunCheckpoints;
 pub(crate) use self::db::{BatchDb, BatchDbWriter, BatchDraft, DbError, Reopen};
 pub(crate) use self::dir::{Found, StateDir};
+pub(crate) use self::earlier::{EarlierFiles, fingerprint};
 pub(crate) use self::forget::Retention;
 pub(crate) use self::job::{Job, JobRecord};
 pub(crate) use self::later::{Later, LaterExports};

@@ -313,6 +313,11 @@ impl RunStore for SingleRun {
             RowEnd::Failed { error } => error.message.clone(),
         };
         (export.status, export.end) = (end.status(), Some(end.clone()));
+        if let (Some(left), RowEnd::Done { file, .. } | RowEnd::Skipped { file }) =
+            (&mut export.record.left, end)
+        {
+            left.file = Some(file.clone());
+        }
         let outcome = Some(end.clone());
         let run_end = RunEnd { at: clock::now(), exit_code: end.exit_code(), text, outcome };
         self.store_end(&mut export, run_end)?;

@@ -182,6 +182,82 @@ fn if_exists_applies_to_a_name_of_the_service() {
     assert!(world.read("d1.pdf").starts_with(b"%PDF-"));
 }
 
+/// The extension is that of the format, which the request has.
+#[test]
+fn if_exists_applies_to_a_template_that_is_known_before_the_submit() {
+    let world = World::new();
+    for (export, template, name) in [
+        (&["document", "d1", "-f", "pdf"][..], "out/{date}/{id}.{ext}", "d1.pdf"),
+        (&["document", "d1", "-f", "pdf"], "out/{date}/{kind}.{format}", "document.pdf"),
+        (&["spreadsheet", "s1", "-f", "csv"], "out/{date}/{id}.{ext}", "s1.zip"),
+        (&["spreadsheet", "s1", "-f", "csv", "--sheets", "a"], "out/{date}/{ext}", "csv"),
+        (&["folder", "f1"], "out/{date}/{id}.{ext}", "f1.tar.gz"),
+        (&["graph-report", "g1"], "out/{date}/{id}.{ext}", "g1.csv"),
+        (&["test-form", "t1"], "out/{date}/{id}.{format}", "t1.xlsx"),
+    ] {
+        // Nothing is recorded.
+        let flags = ["-o", template, "--date", "2026-11-30", "--no-state", "--if-exists"];
+        let line = |rule| [export, &flags, &[rule]].concat();
+        world.done(&line("skip"));
+        assert_eq!(world.names("out/2026-11-30"), [name]);
+        let sent = world.requests().len();
+        let ran = world.done(&line("skip"));
+        assert!(ran.err.contains("skipped: "), "{}", ran.err);
+        let ran = world.run(&line("error"));
+        assert_eq!(ran.code, Some(7), "{}", ran.err);
+        assert_eq!(world.requests().len(), sent, "{export:?}");
+        fs::remove_dir_all(world.work().join("out")).unwrap();
+    }
+}
+
+/// What an earlier run has recorded decides: the name is that of the service.
+#[test]
+fn skip_knows_the_names_of_earlier_exports() {
+    let world = World::new();
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\ndocument,d2,pdf\n");
+    fs::create_dir(world.work().join("in")).unwrap();
+    let single = ["document", "d1", "-f", "pdf"];
+    let runs = |output: &'static str, list: bool| {
+        let command = if list { &["batch", "list.csv"][..] } else { &single[..] };
+        [command, &["--if-exists", "skip", "--date", "2026-11-30", "-o", output]].concat()
+    };
+    for (folder, output, list) in [
+        ("one", "one/{date}-{name}.{ext}", false),
+        ("many", "many/{date}-{name}.{ext}", true),
+        ("in", "in/", true),
+        ("deep", "deep/{id}-{operation}", true),
+    ] {
+        let line = runs(output, list);
+        world.done(&line);
+        let (names, submits) = (world.names(folder), world.submits());
+        assert_eq!(names.len(), if list { 2 } else { 1 }, "{names:?}");
+        for _ in 0..2 {
+            let ran = world.done(&line);
+            assert_eq!(world.submits(), submits, "{}", ran.err);
+            assert!(ran.err.contains("skipped"), "{}", ran.err);
+        }
+        assert_eq!(world.names(folder), names);
+
+        // A file that was removed is exported.
+        fs::remove_file(world.work().join(folder).join(&names[0])).unwrap();
+        world.done(&line);
+        assert_eq!(world.submits(), submits + 1);
+        assert_eq!(world.names(folder).len(), names.len());
+    }
+    // Another date, other options, another API and another state are other exports.
+    let submits = world.submits();
+    let line = runs("one/{date}-{name}.{ext}", false);
+    world.done(&[&line[..], &["--include-comments"]].concat());
+    world.done(&[&line[..], &["--api-version", "2022-01-01"]].concat());
+    world.done(&[&line[..], &["--state", "other"]].concat());
+    assert_eq!(world.submits(), submits + 3);
+    let other_date =
+        line.iter().map(|&word| if word == "2026-11-30" { "2026-12-01" } else { word });
+    world.done(&other_date.collect::<Vec<_>>());
+    assert_eq!(world.submits(), submits + 4);
+    assert_eq!(world.names("one").len(), 2);
+}
+
 #[test]
 fn a_name_of_the_service_stays_in_its_folder() {
     let world = World::with(quick().with_file_name("../../CON:a\u{202e}b"));

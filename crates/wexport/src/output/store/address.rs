@@ -96,6 +96,19 @@ impl Address {
         })
     }
 
+    /// The key that the file will have if the service uses this extension, and chooses nothing else.
+    pub(in crate::output) fn expected_key(
+        &self,
+        known: &Known<'_>,
+        extension: Option<&str>,
+    ) -> Option<String> {
+        match &self.key {
+            Key::Exact(key) => Some(key.clone()),
+            Key::Prefix(_) => None,
+            Key::Template(template) => template.expected(known, extension),
+        }
+    }
+
     /// The URL of an object in this bucket.
     pub(super) fn url(&self, key: &str) -> String {
         format!("{}://{}/{key}", self.scheme.as_str(), self.bucket)

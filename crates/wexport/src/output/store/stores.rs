@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, OnceCell};
 
-use super::address::{Address, Key};
+use super::address::Address;
 use super::bucket::Bucket;
 use super::transport::Transport;
 use crate::args::IfExistsArg;
@@ -52,17 +52,18 @@ impl Stores {
 pub(in crate::output) async fn check(
     stores: &Stores,
     address: &Address,
+    key: Option<String>,
     if_exists: IfExistsArg,
     guard: Option<NewerGuard>,
 ) -> Result<Option<String>, Problem> {
     let bucket = stores.bucket(address).await?;
-    let Key::Exact(key) = &address.key else { return Ok(None) };
+    let Some(key) = key else { return Ok(None) };
     let keeps = matches!(if_exists, IfExistsArg::Skip | IfExistsArg::Error);
     if !keeps && guard.is_none() {
         return Ok(None);
     }
-    let url = address.url(key);
-    match bucket.find(key).await {
+    let url = address.url(&key);
+    match bucket.find(&key).await {
         Ok(None) => Ok(None),
         Ok(Some(object)) if !keeps => {
             guard.map_or(Ok(()), |guard| guard.check_object(&url, object.modified))?;

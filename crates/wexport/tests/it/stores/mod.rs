@@ -174,6 +174,21 @@ fn if_exists_applies_to_objects() {
 }
 
 #[test]
+fn skip_finds_an_object_before_the_submit() {
+    for template in ["{date}/{id}.{ext}", "{date}/{name}.{ext}", "in/"] {
+        let (world, bucket) = (world(quick(), moto().address), moto().bucket());
+        let url = format!("s3://{bucket}/{template}");
+        let line = line(&url, &["--if-exists", "skip"]);
+        world.done(&line);
+        let sent = world.requests().len();
+        let ran = world.done(&line);
+        assert!(ran.err.contains("skipped"), "{}", ran.err);
+        assert_eq!(world.requests().len(), sent, "{template}");
+        assert_eq!(moto().keys(&bucket).len(), 1);
+    }
+}
+
+#[test]
 fn an_object_created_during_the_upload_is_kept() {
     for (config, moment) in [(quick(), "PUT /"), (large(), "POST /BUCKET/a.pdf?uploadId=")] {
         for (rule, code) in [("error", 7), ("skip", 0), ("rename", 0)] {
