@@ -13,7 +13,8 @@ use super::values::DateArg;
 pub(crate) struct OutputArgs {
     /// File, folder, template, s3:// URL, or - for stdout [default: the service's file name]
     ///
-    /// A file in a folder gets the service's name for it. A template such as
+    /// Missing folders are made; a path that ends in / is a folder. A file in a folder gets the
+    /// service's name for it. A template such as
     /// '{date}/{id}-{name}.{ext}' is filled in (see `wexport help templates`). For s3:// URLs see
     /// `wexport help stores`. Standard output gets nothing before the download is complete.
     #[arg(short, long, value_name = "PATH", help_heading = None)]

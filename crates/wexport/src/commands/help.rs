@@ -50,7 +50,7 @@ fn templates() -> String {
          {date:utc:%Y-%m} both. Local time is that of TZ or of the system, as `date +%F`\n\
          prints it. --date 2026-11-30 sets the date, to repeat the exports of a night.\n\
          In a crontab, write \\% for %.\n\
-         \nFolders are created as needed. Values are changed to file names that are valid\n\
+         \nMissing folders are made. Values are changed to file names that are valid\n\
          on every system. Values that the service chooses are shortened if the file name\n\
          would be too long. {{ and }} are literal braces. For example:\n\n  \
          -o 'reports/{date}/{id}-{name}.{ext}'\n",

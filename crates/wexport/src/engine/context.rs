@@ -57,7 +57,12 @@ impl RunContext {
         checkpoints.add(&store);
         // Last, since it replaces the results of an earlier run.
         let results = match &description.options.results {
-            Some(path) => Some(Results::create(path, &*store)?),
+            Some(path) => {
+                if let Some(folder) = path.parent() {
+                    outputs.make_folder(folder)?;
+                }
+                Some(Results::create(path, &*store)?)
+            }
             None => None,
         };
         Ok(Arc::new(Self {

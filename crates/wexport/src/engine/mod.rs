@@ -55,6 +55,33 @@ pub(crate) async fn run(
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
     let outputs = outputs(&settings, reporter);
+    match prepare(plan, settings, &outputs, reporter).await {
+        Ok(Prepared::Kept(file)) => {
+            reporter.event(Event::Skipped { file: file.clone() });
+            Ok(RunOutcome { end: Some(RowEnd::Skipped { file }), problem: None })
+        }
+        Ok(Prepared::Ready(runner)) => runner.run().await,
+        Err(problem) => {
+            outputs.remove_made_folders();
+            Err(problem)
+        }
+    }
+}
+
+/// What a plan has become before anything is sent.
+enum Prepared {
+    /// The file of a single export exists, and is kept.
+    Kept(String),
+    Ready(Box<Runner>),
+}
+
+/// Checks a plan, and stores the run.
+async fn prepare(
+    plan: Plan<'_>,
+    settings: Arc<Settings>,
+    outputs: &Outputs,
+    reporter: &Arc<Reporter>,
+) -> Result<Prepared, Problem> {
     let began = clock::now();
     let description = |source, options| RunDescription {
         began,
@@ -78,12 +105,10 @@ pub(crate) async fn run(
         Plan::Single(export) => {
             outputs.protect_body(export.request.body_file.as_deref());
             let row = NewRow::from(*export);
-            let checks = DestinationChecks::new(&outputs, &settings);
+            let checks = DestinationChecks::new(outputs, &settings);
             if let Some(file) = checks.check(1, &row.destination, &row.subject, &row.fresh).await? {
                 // Nothing is stored: a nightly job would leave a folder each night.
-                reporter.event(Event::Skipped { file: file.clone() });
-                let end = Some(RowEnd::Skipped { file });
-                return Ok(RunOutcome { end, problem: None });
+                return Ok(Prepared::Kept(file));
             }
             let description = description(None, RunOptions::default());
             Arc::new(match state()? {
@@ -101,8 +126,8 @@ pub(crate) async fn run(
                 draft.add(export.into())
             })?;
             draft.flush()?;
-            protect_files(&options, &outputs, &settings)?;
-            DestinationChecks::new(&outputs, &settings).check_batch(&draft).await?;
+            protect_files(&options, outputs, &settings)?;
+            DestinationChecks::new(outputs, &settings).check_batch(&draft).await?;
             Arc::new(draft.commit(&description(Some(source), options))?)
         }
     };
@@ -110,12 +135,12 @@ pub(crate) async fn run(
     let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning));
     let context = loaded.and_then(|loaded| {
         let client = SharedClient::new(&settings, loaded, store.load_pacer()?)?;
-        RunContext::new(store, settings, client, outputs, reporter)
+        RunContext::new(store, settings, client, outputs.clone(), reporter)
     });
     // A run that is refused before its first request must not be listed. If it cannot be removed,
     // it is.
     let context = context.inspect_err(|_| drop(new.remove()))?;
-    Runner::new(context)?.run().await
+    Ok(Prepared::Ready(Box::new(Runner::new(context)?)))
 }
 
 /// How a run is resumed.

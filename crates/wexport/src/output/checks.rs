@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::fs;
 use std::io;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use export_host::{Fallback, FolderChecks, IfExists, PartFile};
 
-use super::destination::Destination;
+use super::destination::{Destination, display_path};
 use super::file::{not_writable, rule_of};
-use crate::problem::Problem;
+use crate::problem::{Exit, Problem};
 use crate::receipt;
 
 /// Checks files and folders, and warns once of each thing that a file system cannot do. Clones share
@@ -20,11 +21,50 @@ pub(super) struct FileChecks {
     folders: Arc<FolderChecks>,
     warned: Arc<Mutex<HashSet<Fallback>>>,
     warn: Option<Arc<dyn Fn(String) + Send + Sync>>,
+    /// The folders that were made, each after the one that it is in.
+    made: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 impl FileChecks {
     pub(super) fn with_warnings(self, warn: impl Fn(String) + Send + Sync + 'static) -> Self {
         Self { warn: Some(Arc::new(warn)), ..self }
+    }
+
+    /// Makes a folder, and those above it that are missing.
+    pub(super) fn make_folder(&self, folder: &Path) -> Result<(), Problem> {
+        // One that cannot be looked up is left to the checks.
+        let is_missing = |folder: &&Path| folder.try_exists().is_ok_and(|exists| !exists);
+        // A link is found only without a slash behind it.
+        let folder: PathBuf = folder.components().collect();
+        let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+        for folder in missing.into_iter().rev() {
+            match fs::create_dir(folder) {
+                Ok(()) => self.made().push(folder.into()),
+                // Made by another process, or named as `new/..`.
+                Err(_) if folder.is_dir() => {}
+                Err(_) if folder.is_symlink() => {
+                    let text = format!("{} is a link to a missing folder", display_path(folder));
+                    return Err(Problem::new(Exit::Local, text).advise("make that folder first"));
+                }
+                Err(error) => {
+                    let text = format!("cannot create {}", display_path(folder));
+                    return Err(Problem::local(text, &error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the folders that were made, for a run that is refused. One that is not empty is left:
+    /// another process uses it.
+    pub(super) fn remove_made_folders(&self) {
+        for folder in self.made().drain(..).rev() {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+
+    fn made(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Checks that a file, and its receipt if it gets one, can be written at this path.

@@ -174,11 +174,17 @@ impl Outputs {
                 if kept.is_none() {
                     let path = self.names_for(export, destination).reserve_path(&path);
                     guard.map_or(Ok(()), |guard| guard.check_file(&path))?;
+                    if let Some(folder) = path.parent() {
+                        self.checks.make_folder(folder)?;
+                    }
                     self.checks.check_file(&path, destination)?;
                 }
                 Ok(kept)
             }
-            Target::Folder(folder) => self.checks.check_folder(&folder).map(|()| None),
+            Target::Folder(folder) => {
+                self.checks.make_folder(&folder)?;
+                self.checks.check_folder(&folder).map(|()| None)
+            }
             Target::Template(template) => {
                 let known = Known { subject };
                 if let Some(path) = template.expected_path(&known, extension)
@@ -187,9 +193,7 @@ impl Outputs {
                     return Ok(Some(kept));
                 }
                 let folder = template.known_folder(&known);
-                std::fs::create_dir_all(&folder).map_err(|error| {
-                    Problem::local(format!("cannot create {}", folder.display()), &error)
-                })?;
+                self.checks.make_folder(&folder)?;
                 match template.known_path(&known) {
                     Some(path) => {
                         guard.map_or(Ok(()), |guard| guard.check_file(&path))?;
@@ -203,6 +207,16 @@ impl Outputs {
                 Ok(None)
             }
         }
+    }
+
+    /// Makes a folder for a file of the run, and those above it that are missing.
+    pub(crate) fn make_folder(&self, folder: &Path) -> Result<(), Problem> {
+        self.checks.make_folder(folder)
+    }
+
+    /// Removes the folders that were made, for a run that is refused before its first request.
+    pub(crate) fn remove_made_folders(&self) {
+        self.checks.remove_made_folders();
     }
 
     /// Makes the sink of a download. `upload` has what a file that is uploaded needs.

@@ -93,7 +93,7 @@ fn nothing_is_sent_if_a_line_is_invalid() {
       list.csv:4: the kind is missing
       what to do:       `wexport help batch-files` describes the format
     "#);
-    world.write("list.csv", "kind,id,format,output\ndocument,d1,pdf,no/such/folder/a.pdf\n");
+    world.write("list.csv", "kind,id,format,output\ndocument,d1,pdf,list.csv/in/a.pdf\n");
     let ran = world.run(&["batch", "list.csv"]);
     assert_eq!(ran.code, Some(7), "{}", ran.err);
     assert!(ran.err.contains("line 2: "), "{}", ran.err);
@@ -161,7 +161,7 @@ fn a_refused_batch_leaves_no_state_and_no_folder() {
         assert_eq!(world.done(&["jobs", "list"]).out, "");
         let batches = world.home().join(".local/state/wexport/batches");
         assert_eq!(std::fs::read_dir(batches).unwrap().count(), 0);
-        assert_eq!(world.work().join("new").exists(), code == 7);
+        assert!(!world.work().join("new").exists());
     }
     assert!(world.requests().is_empty());
 }

@@ -27,13 +27,75 @@ fn files_folders_and_templates_are_distinguished() {
 }
 
 #[test]
-fn a_missing_folder_is_reported_before_any_request() {
+fn missing_folders_are_made() {
     let world = World::new();
-    for output in ["missing/a.pdf", "missing/"] {
+    for (number, output) in
+        ["one/a.pdf", "two/in/", "./three/in/../a.pdf", "four/{id}/a.pdf"].iter().enumerate()
+    {
+        world.done(&line(&["-o", output, "--receipt"]));
+        assert_eq!(world.names("").len(), number + 1);
+        // The next one finds them.
+        world.done(&line(&["-o", output, "--receipt"]));
+    }
+    assert_eq!(world.names("one"), ["a.pdf", "a.pdf.receipt.json"]);
+    assert_eq!(world.names("two/in"), ["d1.pdf", "d1.pdf.receipt.json"]);
+    assert_eq!(world.names("three"), ["a.pdf", "a.pdf.receipt.json", "in"]);
+
+    world.write(
+        "list.csv",
+        "kind,id,format,output\ndocument,d1,pdf,five/in/a.pdf\ndocument,d2,pdf,\n",
+    );
+    world.done(&["batch", "list.csv", "-o", "six/in/", "--results", "seven/in/results.jsonl"]);
+    assert_eq!(world.names("five/in"), ["a.pdf"]);
+    assert_eq!(world.names("six/in"), ["d2.pdf"]);
+    assert_eq!(world.names("seven/in"), ["results.jsonl"]);
+}
+
+#[test]
+fn a_refused_run_leaves_no_folders() {
+    let world = World::new();
+    world.write("file", "");
+    world.write(
+        "list.csv",
+        "kind,id,format,output\ndocument,d1,pdf,new/in/a.pdf\ndocument,d2,pdf,file/a.pdf\n",
+    );
+    let long = format!("new/in/{}.pdf", "n".repeat(300));
+    let mut lines = vec![
+        line(&["-o", &long]),
+        line(&["-o", "file/in/a.pdf"]),
+        line(&["-o", "file/"]),
+        line(&["-o", "new/in/a.pdf", "--state", "file/state"]),
+        vec!["batch", "list.csv", "--results", "new/results.jsonl"],
+        vec!["batch", "list.csv", "-o", "new/", "--dry-run", "--results", "new/results.jsonl"],
+    ];
+    let without_client = line(&["-o", "new/in/a.pdf"]);
+    lines.push(without_client.clone());
+    for line in lines {
+        let variables: &[_] =
+            if line == without_client { &[("WORKIVA_CLIENT_ID", "")] } else { &[] };
+        let ran = world.run_with(variables, &line);
+        assert_eq!(ran.code == Some(0), line.contains(&"--dry-run"), "{line:?}: {}", ran.err);
+        assert_eq!(world.names(""), ["file", "list.csv"], "{line:?}");
+    }
+    // A folder that was there is left.
+    fs::create_dir(world.work().join("new")).unwrap();
+    assert_ne!(world.run(&line(&["-o", &long])).code, Some(0));
+    assert_eq!(world.names(""), ["file", "list.csv", "new"]);
+    assert_eq!(world.names("new"), [""; 0]);
+    assert!(world.requests().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_missing_folder_is_named() {
+    let world = World::new();
+    std::os::unix::fs::symlink("elsewhere", world.work().join("new")).unwrap();
+    for output in ["new/a.pdf", "new/", "new/{id}/a.pdf", "new/in/"] {
         let ran = world.run(&line(&["-o", output]));
         assert_eq!(ran.code, Some(7), "{}", ran.err);
-        assert!(ran.err.contains("no such folder"), "{}", ran.err);
+        assert!(ran.err.contains("new is a link to a missing folder"), "{}", ran.err);
     }
+    assert_eq!(world.names(""), ["new"]);
     assert!(world.requests().is_empty());
 }
 
