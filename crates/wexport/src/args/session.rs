@@ -156,18 +156,22 @@ pub(crate) struct CredentialArgs {
     #[arg(long, value_name = "ID", hide_short_help = true)]
     pub(crate) client_id: Option<String>,
 
+    /// File with the OAuth client ID [env: WORKIVA_CLIENT_ID_FILE]
+    #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with = "client_id")]
+    pub(crate) client_id_file: Option<PathBuf>,
+
     /// File with the client secret [env: WORKIVA_CLIENT_SECRET_FILE]
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) client_secret_file: Option<PathBuf>,
 
     /// File with a bearer token [env: WORKIVA_TOKEN_FILE; the token itself: WORKIVA_TOKEN]
     #[arg(long, value_name = "FILE", hide_short_help = true)]
-    #[arg(conflicts_with_all = ["client_id", "client_secret_file"])]
+    #[arg(conflicts_with_all = ["client_id", "client_id_file", "client_secret_file"])]
     pub(crate) token_file: Option<PathBuf>,
 
     /// Read a bearer token from standard input
     #[arg(long, hide_short_help = true)]
-    #[arg(conflicts_with_all = ["token_file", "client_id", "client_secret_file"])]
+    #[arg(conflicts_with_all = ["token_file", "client_id", "client_id_file", "client_secret_file"])]
     pub(crate) token_stdin: bool,
 
     /// Fail, instead of warning, if other users can read the file of a secret

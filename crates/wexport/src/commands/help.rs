@@ -142,7 +142,7 @@ file.
 
 Credentials:
   WORKIVA_CLIENT_ID, WORKIVA_CLIENT_SECRET   OAuth client
-  WORKIVA_CLIENT_SECRET_FILE                 file with the client secret
+  WORKIVA_CLIENT_ID_FILE, WORKIVA_CLIENT_SECRET_FILE   files with them
   WORKIVA_TOKEN, WORKIVA_TOKEN_FILE          bearer token; overrides a client,
                                              unless --client-id is given
   credential_command, in the config file     command line for the shell, or an

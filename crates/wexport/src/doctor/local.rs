@@ -8,7 +8,7 @@ use export_hyper::ProxySettings;
 
 use super::{Checks, SettingValue};
 use crate::problem::{Exit, Problem};
-use crate::settings::{CredentialSource, LoadedCredentials, Service, Settings, Sourced};
+use crate::settings::{ClientId, CredentialSource, LoadedCredentials, Service, Settings, Sourced};
 use crate::state::StateDir;
 
 /// The settings in the order of the report. Of a secret, only its source is shown.
@@ -102,7 +102,11 @@ fn credentials(settings: &Settings) -> Vec<SettingValue> {
                 | CredentialSource::Missing
         )
     {
-        values.push(value("client id", id, id.value.clone()));
+        let text = match &id.value {
+            ClientId::Text(id) => id.clone(),
+            ClientId::File(path) => format!("in {}", path.display()),
+        };
+        values.push(value("client id", id, text));
     }
     let (name, text) = match &secret.value {
         CredentialSource::Token(_) => ("token", "set".into()),

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::command;
 use super::secret::{self, SecretError};
-use super::setting::{self, Sourced, ValueSource};
+use super::setting::{self, Names, Sourced, ValueSource};
 use super::sources::{Sources, expand_home};
 use crate::args::CredentialArgs;
 use crate::problem::{Exit, Problem};
@@ -21,12 +21,19 @@ use crate::problem::{Exit, Problem};
 #[derive(Clone, Debug)]
 pub(crate) struct CredentialPlan {
     pub(crate) secret: Sourced<CredentialSource>,
-    pub(crate) client_id: Option<Sourced<String>>,
+    pub(crate) client_id: Option<Sourced<ClientId>>,
     strict_permissions: bool,
-    /// Variables with credentials that are not used.
-    unused: Vec<&'static str>,
+    /// Settings of credentials that are not used, each beside the one that is.
+    unused: Vec<(ValueSource, ValueSource)>,
     /// How long a command may run.
     command_timeout: Duration,
+}
+
+/// The ID of the OAuth client, or the file that it is in.
+#[derive(Clone, Debug)]
+pub(crate) enum ClientId {
+    Text(String),
+    File(PathBuf),
 }
 
 /// Where a token or a client secret is.
@@ -96,15 +103,19 @@ impl CredentialPlan {
         sources: &Sources<'_>,
         command_timeout: Duration,
     ) -> Result<Self, Problem> {
-        let client_id = sources.get(flags.client_id.clone(), &setting::CLIENT_ID)?;
         let mut unused = Vec::new();
+        let client_id = Self::resolve_client_id(flags, sources, &mut unused)?;
         let found = match Self::from_flags(flags) {
             Some(found) => Some(found),
             None => {
                 let mut set = Self::from_environment(flags, sources)?.into_iter();
                 let first = set.next();
-                unused.extend(set.map(|(variable, _)| variable));
-                first.map(|(variable, value)| (value, ValueSource::Environment(variable)))
+                first.map(|(variable, value)| {
+                    let source = ValueSource::Environment(variable);
+                    let others = set.map(|(variable, _)| ValueSource::Environment(variable));
+                    unused.extend(others.map(|other| (source.clone(), other)));
+                    (value, source)
+                })
             }
         };
         let (value, source) = match found {
@@ -115,6 +126,29 @@ impl CredentialPlan {
         let secret = Sourced { value, source };
         let strict_permissions = flags.strict_permissions;
         Ok(Self { secret, client_id, strict_permissions, unused, command_timeout })
+    }
+
+    fn resolve_client_id(
+        flags: &CredentialArgs,
+        sources: &Sources<'_>,
+        unused: &mut Vec<(ValueSource, ValueSource)>,
+    ) -> Result<Option<Sourced<ClientId>>, Problem> {
+        let text = sources.get(flags.client_id.clone(), &setting::CLIENT_ID)?;
+        let text = text.map(|found| found.map(ClientId::Text));
+        let file = match &flags.client_id_file {
+            Some(path) => {
+                let source = ValueSource::Flag(setting::CLIENT_ID_FILE.flag);
+                Some(Sourced { value: path.clone(), source })
+            }
+            None => sources.path(&setting::CLIENT_ID_FILE)?,
+        };
+        let file = file.map(|found| found.map(ClientId::File));
+        let (Some(text), Some(file)) = (&text, &file) else { return Ok(text.or(file)) };
+        let rank = |found: &Sourced<ClientId>| found.source.rank();
+        if rank(text) == rank(file) {
+            unused.push((text.source.clone(), file.source.clone()));
+        }
+        Ok(Some(if rank(text) <= rank(file) { text } else { file }.clone()))
     }
 
     fn from_flags(flags: &CredentialArgs) -> Option<(CredentialSource, ValueSource)> {
@@ -144,7 +178,8 @@ impl CredentialPlan {
                 CredentialSource::ClientSecretFile(expand_home(&path))
             }),
         ];
-        let ignored = if flags.client_id.is_some() { 2 } else { 0 };
+        let names_client = flags.client_id.is_some() || flags.client_id_file.is_some();
+        let ignored = if names_client { 2 } else { 0 };
         let set = variables.into_iter().skip(ignored).map(|(variable, make)| {
             let value = sources.variable(variable)?.map(Zeroizing::new);
             Ok(value.map(|value| (variable, make(value))))
@@ -168,8 +203,8 @@ impl CredentialPlan {
     /// Reads the secret. Warnings for the user are passed to `warn`.
     pub(crate) fn load(&self, warn: &mut dyn FnMut(String)) -> Result<LoadedCredentials, Problem> {
         let Sourced { value, source } = &self.secret;
-        if !self.unused.is_empty() {
-            warn(format!("using {source}, ignoring {}", self.unused.join(" and ")));
+        for (used, ignored) in &self.unused {
+            warn(format!("using {used}, ignoring {ignored}"));
         }
         match value {
             CredentialSource::Missing => Err(self.missing()),
@@ -184,7 +219,8 @@ impl CredentialPlan {
                 Ok(LoadedCredentials::token(&token))
             }
             CredentialSource::TokenFile(path) => {
-                let token = secret::read(self.open(path, warn)?).and_then(secret::token);
+                let file = self.open_secret(path, &setting::TOKEN_FILE, warn)?;
+                let token = secret::read(file).and_then(secret::token);
                 let place = path.display().to_string();
                 let token = token.map_err(|error| invalid_token(&place, &error))?;
                 Ok(LoadedCredentials::token(&token))
@@ -197,7 +233,8 @@ impl CredentialPlan {
             }
             CredentialSource::ClientSecretFile(path) => {
                 let id = self.client_id(source)?;
-                let secret = secret::read(self.open(path, warn)?).and_then(secret::one_line);
+                let file = self.open_secret(path, &setting::CLIENT_SECRET_FILE, warn)?;
+                let secret = secret::read(file).and_then(secret::one_line);
                 let place = path.display().to_string();
                 let secret = secret.map_err(|error| invalid_secret(&place, &error))?;
                 Ok(LoadedCredentials::client(&id, &secret))
@@ -237,48 +274,40 @@ impl CredentialPlan {
         }
     }
 
+    /// Reads the client ID, which is not secret.
     fn client_id(&self, secret_source: &ValueSource) -> Result<Zeroizing<String>, Problem> {
         let missing = || {
             Problem::usage(format!("no client ID for the client secret in {secret_source}"))
                 .advise("set WORKIVA_CLIENT_ID, or use --client-id")
         };
-        let id = self.client_id.as_ref().ok_or_else(missing)?;
-        secret::trimmed(&id.value).and_then(secret::one_line).map_err(|error| match error {
-            SecretError::Empty => missing(),
-            error => Problem::usage(format!("invalid client ID in {}: {error}", id.source)),
-        })
-    }
-
-    /// The problem of a file that does not exist. Its name is not repeated, since it may be the secret
-    /// itself in the place of its file.
-    fn no_such_file(&self, path: &Path) -> Problem {
-        let names = match self.secret.value {
-            CredentialSource::TokenFile(_) => &setting::TOKEN_FILE,
-            _ => &setting::CLIENT_SECRET_FILE,
-        };
-        let setting = self.secret.source.setting(names);
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.map_or_else(|| "the working directory".into(), Path::to_string_lossy);
-        Problem::new(Exit::Local, format!("{folder} has no file with the name in {setting}"))
+        match self.client_id.as_ref().ok_or_else(missing)? {
+            Sourced { value: ClientId::Text(id), source } => {
+                secret::trimmed(id).and_then(secret::one_line).map_err(|error| match error {
+                    SecretError::Empty => missing(),
+                    error => Problem::usage(format!("invalid client ID in {source}: {error}")),
+                })
+            }
+            Sourced { value: ClientId::File(path), source } => {
+                let id = secret::read(open(path, source, &setting::CLIENT_ID_FILE)?);
+                id.and_then(secret::one_line).map_err(|error| {
+                    let place = path.display();
+                    Problem::new(exit_of(&error), format!("invalid client ID in {place}: {error}"))
+                })
+            }
+        }
     }
 
     /// Opens the file of a secret. If other users can read it, and this one can change that, warns or
     /// fails.
-    fn open(&self, path: &Path, warn: &mut dyn FnMut(String)) -> Result<File, Problem> {
-        let name = path.display();
-        let source = &self.secret.source;
+    fn open_secret(
+        &self,
+        path: &Path,
+        names: &Names,
+        warn: &mut dyn FnMut(String),
+    ) -> Result<File, Problem> {
+        let (name, source) = (path.display(), &self.secret.source);
+        let file = open(path, source, names)?;
         let fail = |error| Problem::local(format!("{source}: cannot read {name}"), &error);
-        let file = File::open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound if !matches!(self.secret.source, ValueSource::Flag(_)) => {
-                self.no_such_file(path)
-            }
-            _ => fail(error),
-        })?;
-        // A folder can be opened.
-        if file.metadata().map_err(fail)?.is_dir() {
-            return Err(fail(io::ErrorKind::IsADirectory.into())
-                .advise("name a file that has nothing but the secret"));
-        }
         let access = OtherUsers::of(&file).map_err(fail)?;
         let message = format!("other users can read {name}");
         match (access, self.strict_permissions) {
@@ -294,6 +323,33 @@ impl CredentialPlan {
         }
         Ok(file)
     }
+}
+
+/// Opens the file of a setting.
+fn open(path: &Path, source: &ValueSource, names: &Names) -> Result<File, Problem> {
+    let name = path.display();
+    let fail = |error| Problem::local(format!("{source}: cannot read {name}"), &error);
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound if !matches!(source, ValueSource::Flag(_)) => {
+            no_such_file(path, source, names)
+        }
+        _ => fail(error),
+    })?;
+    // A folder can be opened.
+    if file.metadata().map_err(fail)?.is_dir() {
+        return Err(fail(io::ErrorKind::IsADirectory.into())
+            .advise("name a file that has nothing but this value"));
+    }
+    Ok(file)
+}
+
+/// The problem of a file that does not exist. Its name is not repeated, since it may be the secret
+/// itself in the place of its file.
+fn no_such_file(path: &Path, source: &ValueSource, names: &Names) -> Problem {
+    let setting = source.setting(names);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.map_or_else(|| "the working directory".into(), Path::to_string_lossy);
+    Problem::new(Exit::Local, format!("{folder} has no file with the name in {setting}"))
 }
 
 /// Whether other users may access a file, and who can change it.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use export_hyper::{ApiVersion, Limits, Pacer, ProxySettings, Rates, Region, Resubmit};
 
 pub(crate) use self::client::apply_headers;
-pub(crate) use self::credentials::{CredentialPlan, CredentialSource, LoadedCredentials};
+pub(crate) use self::credentials::{ClientId, CredentialPlan, CredentialSource, LoadedCredentials};
 #[cfg(feature = "store")]
 pub(crate) use self::secret::trimmed_variable;
 pub(crate) use self::setting::Sourced;
@@ -227,10 +227,17 @@ impl Settings {
             _ => None,
         };
         let secret = path.map(|path| (format!("the file of a secret ({})", secret.source), path));
+        let client_id = self.credentials.client_id.as_ref().and_then(|id| match &id.value {
+            ClientId::File(path) => {
+                Some((format!("the file of the client ID ({})", id.source), path))
+            }
+            ClientId::Text(_) => None,
+        });
         let bundles = self.ca_bundles.value.iter();
         let source = &self.ca_bundles.source;
         let bundles = bundles.map(|path| (format!("a CA bundle ({source})"), path));
-        let files = value.iter().map(|path| (config.clone(), path)).chain(secret).chain(bundles);
+        let config = value.iter().map(|path| (config.clone(), path));
+        let files = config.chain(secret).chain(client_id).chain(bundles);
         files.map(|(what, path)| (what, path.as_path())).collect()
     }
 

@@ -9,6 +9,13 @@ pub(crate) struct Sourced<T> {
     pub(crate) source: ValueSource,
 }
 
+impl<T> Sourced<T> {
+    /// Another form of the value.
+    pub(super) fn map<U>(self, make: impl FnOnce(T) -> U) -> Sourced<U> {
+        Sourced { value: make(self.value), source: self.source }
+    }
+}
+
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ValueSource {
@@ -96,6 +103,7 @@ names! {
     KEEP_DONE_FOR = "", [], "keep_done_for";
     KEEP_DONE = "", [], "keep_done";
     CLIENT_ID = "--client-id", ["WORKIVA_CLIENT_ID"], "client_id";
+    CLIENT_ID_FILE = "--client-id-file", ["WORKIVA_CLIENT_ID_FILE"], "client_id_file";
     CLIENT_SECRET_FILE =
         "--client-secret-file", ["WORKIVA_CLIENT_SECRET_FILE"], "client_secret_file";
     TOKEN_FILE = "--token-file", ["WORKIVA_TOKEN_FILE"], "token_file";

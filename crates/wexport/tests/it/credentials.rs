@@ -63,6 +63,10 @@ fn invalid_secrets_are_rejected_without_their_text() {
         (&[], &["--token-file", "long"]),
         (&[], &["--token-file", "nowhere"]),
         (&[id], &["--client-secret-file", "two"]),
+        (&[("WORKIVA_CLIENT_SECRET", "hunter2")], &["--client-id-file", "two"]),
+        (&[("WORKIVA_CLIENT_SECRET", "hunter2")], &["--client-id-file", "empty"]),
+        (&[("WORKIVA_CLIENT_SECRET", "hunter2"), ("WORKIVA_CLIENT_ID_FILE", "nowhere")], &[]),
+        (&[("WORKIVA_CLIENT_ID_FILE", "two")], &[]),
         (&[], &["--token-stdin"]),
         (&[id], &[]),
         (&[], &[]),
@@ -85,6 +89,9 @@ fn conflicting_credential_flags_are_rejected() {
         &["--token-file", "a", "--client-id", "an-id"],
         &["--token-file", "a", "--token-stdin"],
         &["--token-stdin", "--client-id", "an-id"],
+        &["--token-stdin", "--client-id-file", "b"],
+        &["--token-file", "a", "--client-id-file", "b"],
+        &["--client-id", "an-id", "--client-id-file", "b"],
         &["--token-stdin", "--client-secret-file", "b"],
     ] {
         let ran = run_with(&world, &[], flags);
@@ -107,6 +114,13 @@ fn token_in_the_environment_overrides_a_client() {
     let ran = run_with(&world, &both, &["--client-id", "an-id"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     assert!(world.requests().iter().any(|line| line.contains("oauth2")));
+
+    // The ID of a client is used instead of its file.
+    world.write("id", "another");
+    let two = [&client[..], &[("WORKIVA_CLIENT_ID_FILE", "id")]].concat();
+    let ran = run_with(&world, &two, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(ran.err, "warning: using WORKIVA_CLIENT_ID, ignoring WORKIVA_CLIENT_ID_FILE\n");
 }
 
 #[test]

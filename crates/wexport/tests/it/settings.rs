@@ -93,6 +93,8 @@ fn run_with_credentials(variables: &[(&str, &str)], flags: &[&str], stdin: &str)
     fs::write(world.work().join("stdin"), stdin).unwrap();
     fs::write(world.work().join("token"), "a-token\n").unwrap();
     fs::write(world.work().join("secret"), "a-secret\n").unwrap();
+    // It is no secret: other users may read it.
+    fs::write(world.work().join("id"), " an-id\r\n").unwrap();
     for file in ["token", "secret"] {
         make_private(&world, file);
     }
@@ -121,6 +123,19 @@ fn credentials_come_from_variables_files_and_stdin() {
         (&[("WORKIVA_TOKEN_FILE", "token")], &[], ""),
         (&[id, ("WORKIVA_CLIENT_SECRET", "a-secret")], &[], ""),
         (&[id, ("WORKIVA_CLIENT_SECRET_FILE", "secret")], &[], ""),
+        (&[("WORKIVA_CLIENT_ID_FILE", "id"), ("WORKIVA_CLIENT_SECRET_FILE", "secret")], &[], ""),
+        (&[("WORKIVA_CLIENT_SECRET", "a-secret")], &["--client-id-file", "id"], ""),
+        // A flag that names a client is used instead of a token.
+        (
+            &[("WORKIVA_TOKEN", "wrong"), ("WORKIVA_CLIENT_SECRET", "a-secret")],
+            &["--client-id-file", "id"],
+            "",
+        ),
+        (
+            &[("WORKIVA_CLIENT_ID", "wrong")],
+            &["--client-id-file", "id", "--client-secret-file", "secret"],
+            "",
+        ),
         (&[], &["--token-file", "token"], ""),
         (&[], &["--token-stdin"], "a-token\n"),
         (&[("WORKIVA_TOKEN", "wrong")], &["--token-stdin"], "a-token\n"),
@@ -143,6 +158,7 @@ fn paths_in_the_config_file_are_relative_to_its_folder() {
     let folder = world.home().join(".config/wexport");
     fs::create_dir_all(&folder).unwrap();
     world.write("../home/.config/wexport/secret", "a-secret\n");
+    world.write("../home/.config/wexport/id", "an-id\n");
     world.write("../home/token", "a-token\n");
     let run = |config: &str, variables: &[(&str, &str)]| {
         fs::write(folder.join("config.toml"), config).unwrap();
@@ -152,6 +168,7 @@ fn paths_in_the_config_file_are_relative_to_its_folder() {
     for (config, variables) in [
         ("client_secret_file = \"secret\"\nstate = \"jobs\"", &[][..]),
         ("[profile.p]\nclient_secret_file = \"./secret\"", &[("WEXPORT_PROFILE", "p")]),
+        ("client_id_file = \"id\"\nclient_secret_file = \"secret\"", &[("WORKIVA_CLIENT_ID", "")]),
         ("token_file = \"~/token\"", &[]),
         ("", &[("WORKIVA_TOKEN_FILE", "~/token")]),
     ] {
@@ -164,6 +181,10 @@ fn paths_in_the_config_file_are_relative_to_its_folder() {
         ("client_secret_file = \"hunter2\"", &[][..]),
         ("token_file = \"hunter2\"", &[]),
         ("", &[("WORKIVA_CLIENT_SECRET_FILE", "hunter2")]),
+        (
+            "client_id_file = \"hunter2\"",
+            &[("WORKIVA_CLIENT_ID", ""), ("WORKIVA_CLIENT_SECRET", "a-secret")],
+        ),
     ] {
         let ran = run(config, variables);
         assert_eq!(ran.code, Some(7), "{}", ran.err);
@@ -237,6 +258,47 @@ fn secret_file_of_another_user_is_read_in_silence() {
         assert_eq!(ran.code, Some(2), "{}", ran.err);
         assert!(ran.err.contains("change its mode where it is mounted"), "{}", ran.err);
         chown(&path, Some(0), Some(0)).unwrap();
+    }
+}
+
+/// As Kubernetes mounts a secret: each file is a link to a link, and root's. Only root can make such
+/// a file.
+#[cfg(unix)]
+#[test]
+fn secret_that_is_mounted_through_links_is_read_in_silence() {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+    let world = World::new();
+    let folder = world.work().join("mounted");
+    let version = folder.join("..2026_11_27");
+    fs::create_dir_all(&version).unwrap();
+    symlink("..2026_11_27", folder.join("..data")).unwrap();
+    for (name, text) in [("client-id", "an-id"), ("client-secret", "a-secret")] {
+        fs::write(version.join(name), text).unwrap();
+        symlink(format!("..data/{name}"), folder.join(name)).unwrap();
+    }
+    let variables = [
+        ("WORKIVA_CLIENT_ID", ""),
+        ("WORKIVA_CLIENT_SECRET", ""),
+        ("WORKIVA_CLIENT_ID_FILE", "mounted/client-id"),
+        ("WORKIVA_CLIENT_SECRET_FILE", "mounted/client-secret"),
+    ];
+    let run = |flags: &[&str]| {
+        world.run_with(&variables, &[&["document", "d1", "-f", "pdf", "-q"], flags].concat())
+    };
+    let secret = version.join("client-secret");
+    for mode in [0o644, 0o440] {
+        fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+        // Of this user, who can change the mode.
+        let ran = run(&[]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(ran.err.contains("other users can read mounted/client-secret"), "{}", ran.err);
+        if chown(&secret, Some(54_321), Some(54_321)).is_err() {
+            return;
+        }
+        let ran = run(&[]);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+        assert_eq!(run(&["--strict-permissions"]).code, Some(2));
+        chown(&secret, Some(0), Some(0)).unwrap();
     }
 }
 
