@@ -14,6 +14,10 @@ use indicatif::TermLike;
 /// A terminal's rows and columns.
 pub(super) type Size = (u16, u16);
 
+/// Whether the program may draw: a job of a shell that is in the background would draw over the
+/// shell's prompt.
+pub(super) type IsForeground = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// The writer of the terminal, shared by the region and the text that is printed above it.
 pub(super) type Output = Arc<Mutex<Box<dyn Write + Send>>>;
 
@@ -24,6 +28,7 @@ const CLEAR: &str = "\r\x1b[J";
 pub(super) struct LiveRegion {
     out: Output,
     size: Arc<dyn Fn() -> Size + Send + Sync>,
+    is_foreground: IsForeground,
     frame: Mutex<Frame>,
 }
 
@@ -36,8 +41,12 @@ struct Frame {
 }
 
 impl LiveRegion {
-    pub(super) fn new(out: Output, size: Arc<dyn Fn() -> Size + Send + Sync>) -> Self {
-        Self { out, size, frame: Mutex::default() }
+    pub(super) fn new(
+        out: Output,
+        size: Arc<dyn Fn() -> Size + Send + Sync>,
+        is_foreground: IsForeground,
+    ) -> Self {
+        Self { out, size, is_foreground, frame: Mutex::default() }
     }
 
     fn frame(&self) -> MutexGuard<'_, Frame> {
@@ -98,6 +107,11 @@ impl TermLike for LiveRegion {
     fn flush(&self) -> io::Result<()> {
         let mut frame = self.frame();
         let next = std::mem::take(&mut frame.next);
+        if !(self.is_foreground)() {
+            // What was drawn is no longer below the cursor.
+            frame.shown.clear();
+            return Ok(());
+        }
         if next == frame.shown {
             return Ok(());
         }

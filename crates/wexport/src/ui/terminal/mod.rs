@@ -44,7 +44,20 @@ fn open() -> Screen {
     let size = || Term::stderr().size_checked().filter(|(rows, columns)| rows.min(columns) > &0);
     let has_colours = variable("NO_COLOR").is_none_or(|value| value.is_empty());
     // The size of a VT100, for a terminal that does not report its own.
-    Screen::interactive(out, move || size().unwrap_or((24, 80)), has_colours)
+    Screen::interactive(out, move || size().unwrap_or((24, 80)), is_foreground, has_colours)
+}
+
+/// Whether the process is in the foreground of the terminal of standard error. In one that does not
+/// tell, or is not its controlling terminal, it is.
+#[cfg(unix)]
+fn is_foreground() -> bool {
+    let group = rustix::termios::tcgetpgrp(io::stderr());
+    group.map_or(true, |group| group == rustix::process::getpgrp())
+}
+
+#[cfg(not(unix))]
+const fn is_foreground() -> bool {
+    true
 }
 
 fn has_cursor_movement(term: Option<&str>) -> bool {

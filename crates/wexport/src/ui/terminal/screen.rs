@@ -47,11 +47,13 @@ impl Screen {
     pub(super) fn interactive(
         out: Box<dyn Write + Send>,
         size: impl Fn() -> Size + Send + Sync + 'static,
+        is_foreground: impl Fn() -> bool + Send + Sync + 'static,
         has_colours: bool,
     ) -> Self {
         let (out, size): (Output, Arc<dyn Fn() -> Size + Send + Sync>) =
             (Arc::new(Mutex::new(out)), Arc::new(size));
-        let region = Box::new(LiveRegion::new(Arc::clone(&out), Arc::clone(&size)));
+        let region =
+            Box::new(LiveRegion::new(Arc::clone(&out), Arc::clone(&size), Arc::new(is_foreground)));
         let target = ProgressDrawTarget::term_like_with_hz(region, MAX_FRAMES_PER_SECOND);
         let lines = MultiProgress::with_draw_target(target);
         Self { out, interactive: Some(Interactive { lines, size, has_colours }) }
@@ -171,6 +173,8 @@ impl fmt::Debug for Screen {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
     use crate::text::clip;
     use crate::ui::terminal::TestTerminal;
@@ -197,6 +201,30 @@ mod tests {
         drop(other);
         assert_eq!((terminal.text().as_str(), terminal.cursor()), ("before", (1, 0)));
         assert!(!terminal.hides_cursor());
+    }
+
+    #[test]
+    fn nothing_is_drawn_in_the_background() {
+        let terminal = TestTerminal::new(24, 80);
+        let is_foreground = Arc::new(AtomicBool::new(true));
+        let shared = Arc::clone(&is_foreground);
+        let foreground = move || shared.load(Ordering::Relaxed);
+        let out = Box::new(terminal.clone());
+        let screen = Screen::interactive(out, || (24, 80), foreground, false);
+        let line = screen.add(|_| ("live".into(), None)).unwrap();
+        line.draw();
+        assert_eq!(terminal.text(), "live");
+        is_foreground.store(false, Ordering::Relaxed);
+        terminal.clone().write_all(b"\x1b[2J\x1b[H$ ").unwrap();
+        line.draw();
+        screen.print("a notice");
+        assert_eq!(terminal.text(), "$ a notice");
+        is_foreground.store(true, Ordering::Relaxed);
+        line.draw();
+        assert_eq!(terminal.text(), "$ a notice\nlive");
+        is_foreground.store(false, Ordering::Relaxed);
+        drop(line);
+        assert_eq!(terminal.text(), "$ a notice\nlive");
     }
 
     #[test]
@@ -234,7 +262,7 @@ mod tests {
     #[test]
     fn errors_and_warnings_have_a_coloured_label() {
         let terminal = TestTerminal::new(24, 80);
-        let screen = Screen::interactive(Box::new(terminal.clone()), || (24, 80), true);
+        let screen = Screen::interactive(Box::new(terminal.clone()), || (24, 80), || true, true);
         screen.print("error: one\nfailed: two\nwarning: three\ndone: four");
         assert_eq!(
             (terminal.text_in(1).as_str(), terminal.text_in(3).as_str()),

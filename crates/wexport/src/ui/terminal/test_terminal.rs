@@ -24,7 +24,7 @@ impl TestTerminal {
             let (rows, columns) = size.0.lock().unwrap().screen().size();
             (rows.get(), columns.get())
         };
-        Screen::interactive(Box::new(self.clone()), size, false)
+        Screen::interactive(Box::new(self.clone()), size, || true, false)
     }
 
     /// A plain screen that writes to this terminal.

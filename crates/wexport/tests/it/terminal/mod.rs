@@ -4,7 +4,8 @@
 mod pty;
 mod recording;
 
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use export_sim::{Config, Endpoint, Fault, Nth, Rule, Scenario};
 
@@ -83,6 +84,40 @@ fn lines_fit_a_resized_window() {
     terminal.wait_for("document 124efa2a142f  started, next poll in");
     terminal.press(b"\x03");
     assert_eq!(terminal.end().0, Some(130));
+}
+
+/// The shell goes on when the program is stopped, and continues it in the background.
+#[test]
+fn nothing_is_drawn_in_the_background() {
+    let world = World::with(always("started"));
+    let script = "set -m; \"$@\"; bg; echo the prompt; read key; fg";
+    let wexport = world.command(&PDF);
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(wexport.get_program()).args(wexport.get_args());
+    command.current_dir(world.work()).env_clear();
+    for (name, value) in wexport.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let terminal = Terminal::start(command, 24, 80);
+    terminal.wait_for("started, next poll in");
+    terminal.press(b"\x1a");
+    terminal.wait_for("the prompt");
+    let (frames, polls) = (terminal.frames(), world.requests().len());
+    wait_until(|| world.requests().len() > polls + 1);
+    assert_eq!(terminal.frames(), frames);
+    terminal.press(b"\n");
+    wait_until(|| terminal.frames() > frames);
+    terminal.press(b"\x03");
+    let (_, screens) = terminal.end();
+    assert!(screens.last().contains("error: stopped by Ctrl-C"), "{}", screens.last());
+}
+
+fn wait_until(is_reached: impl Fn() -> bool) {
+    let give_up_at = Instant::now() + Duration::from_secs(30);
+    while !is_reached() {
+        assert!(Instant::now() < give_up_at, "it is not reached within 30 s");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

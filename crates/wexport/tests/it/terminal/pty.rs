@@ -74,6 +74,12 @@ impl Terminal {
         }
     }
 
+    /// The number of frames that were drawn.
+    pub(super) fn frames(&self) -> usize {
+        let screens = self.screens.lock().unwrap();
+        screens.bytes.windows(FRAME.len()).filter(|window| *window == FRAME).count()
+    }
+
     /// Sends keys to the program.
     pub(super) fn press(&self, keys: &[u8]) {
         (&*self.pty).write_all(keys).unwrap();
