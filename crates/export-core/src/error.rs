@@ -340,7 +340,8 @@ impl Error {
             | FailureKind::Unanswered
             | FailureKind::Cut
             | FailureKind::Stalled
-            | FailureKind::TooLong => None,
+            | FailureKind::TooLong
+            | FailureKind::NoToken => None,
         }
     }
 }

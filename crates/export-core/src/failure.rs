@@ -33,6 +33,8 @@ pub enum FailureKind {
     Untrusted,
     /// No token is available: the credentials are wrong.
     Unauthorized,
+    /// No token is available now, and one may be later: what issues it cannot be reached.
+    NoToken,
     /// The local sink failed: disk full, permission denied, a closed pipe.
     Sink,
     /// The checkpoint could not be stored.
@@ -51,7 +53,7 @@ impl FailureKind {
             Self::Stalled => "the response stalled",
             Self::TooLong => "the response is too long",
             Self::Untrusted => "the peer is not trusted",
-            Self::Unauthorized => "no token available",
+            Self::Unauthorized | Self::NoToken => "no token available",
             Self::Sink => "the file could not be written",
             Self::Store => "the checkpoint could not be stored",
             Self::Driver => "the program that drives the export made a mistake",

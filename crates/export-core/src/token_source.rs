@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -88,7 +88,8 @@ pub(crate) enum TokenReading<'b> {
 
 #[derive(Debug)]
 struct Client {
-    endpoint: Box<dyn TokenEndpoint>,
+    /// `None` if the driver gets the tokens elsewhere.
+    endpoint: Option<Box<dyn TokenEndpoint>>,
     limits: Limits,
     scope: Option<String>,
 }
@@ -142,6 +143,9 @@ pub enum TokenStep {
     /// Send this request, and hand its response back with the ticket. The request holds the
     /// client's secret.
     Transmit(Request<Vec<u8>>, Ticket),
+    /// Get a token where those of this [`external`](TokenSource::external) source come from, and hand
+    /// it in with the ticket.
+    Ask(Ticket),
     /// Another caller's request is in flight, or it is too early for the next one. Step again when
     /// that response has been handed in, or at this time.
     Wait(Timestamp),
@@ -154,6 +158,7 @@ impl fmt::Debug for TokenStep {
         match self {
             Self::Ready(_) => f.write_str("Ready"),
             Self::Transmit(..) => f.write_str("Transmit"),
+            Self::Ask(_) => f.write_str("Ask"),
             Self::Wait(until) => write!(f, "Wait({until})"),
             Self::Failed(failure) => write!(f, "Failed({failure:?})"),
         }
@@ -221,11 +226,32 @@ impl TokenSource {
 
     /// A source that requests its tokens from this endpoint.
     pub(crate) fn with_endpoint(endpoint: Box<dyn TokenEndpoint>, limits: Limits) -> Self {
-        Self { client: Some(Client { endpoint, limits, scope: None }), ..Self::empty() }
+        let client = Client { endpoint: Some(endpoint), limits, scope: None };
+        Self { client: Some(client), ..Self::empty() }
+    }
+
+    /// A source of tokens that the driver gets elsewhere, such as from a vault. It says when one is
+    /// needed: [`TokenStep::Ask`].
+    ///
+    /// ```
+    /// use core::time::Duration;
+    ///
+    /// use export_core::token::{TokenNeed, TokenSource, TokenStep};
+    /// use export_core::{Limits, Timestamp};
+    ///
+    /// let mut source = TokenSource::external(Limits::default());
+    /// let now = Timestamp::from_date(2026, 3, 1);
+    /// let TokenStep::Ask(ticket) = source.step(now, TokenNeed::any()) else { panic!() };
+    /// source.handle_token(now, ticket, "eyJhbGciOi", Some(Duration::from_secs(600)));
+    /// assert!(matches!(source.step(now, TokenNeed::any()), TokenStep::Ready(_)));
+    /// ```
+    #[must_use]
+    pub fn external(limits: Limits) -> Self {
+        Self { client: Some(Client { endpoint: None, limits, scope: None }), ..Self::empty() }
     }
 
     /// Requests these scopes, separated by spaces. By default the service decides. Without effect
-    /// on a [fixed](Self::fixed) token.
+    /// on a [fixed](Self::fixed) token, and on those of an [external](Self::external) source.
     #[must_use]
     pub fn with_scope(mut self, scope: &str) -> Self {
         if let Some(client) = &mut self.client {
@@ -258,7 +284,8 @@ impl TokenSource {
     /// sent. [`Token::mask`] replaces the token as well.
     #[must_use]
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let secrets = self.client.as_ref().map(|client| client.endpoint.secrets());
+        let endpoint = self.client.as_ref().and_then(|client| client.endpoint.as_ref());
+        let secrets = endpoint.map(|endpoint| endpoint.secrets());
         mask(text, secrets.iter().flat_map(|secrets| secrets.iter()).map(Secret::expose))
     }
 
@@ -326,12 +353,31 @@ impl TokenSource {
         if now < self.not_before {
             return TokenStep::Wait(self.not_before);
         }
-        let request = client.endpoint.request(client.scope.as_deref());
+        let endpoint = client.endpoint.as_ref();
+        let request = endpoint.map(|endpoint| endpoint.request(client.scope.as_deref()));
         self.delay = None;
         self.last_number += 1;
         let (number, give_up_at) = (self.last_number, now + client.limits.request_timeout);
         self.in_flight = Some(InFlight { number, give_up_at });
-        TokenStep::Transmit(request, Ticket { number, give_up_at })
+        let ticket = Ticket { number, give_up_at };
+        match request {
+            Some(request) => TokenStep::Transmit(request, ticket),
+            None => TokenStep::Ask(ticket),
+        }
+    }
+
+    /// Handles a token that was [asked](TokenStep::Ask) for, with its lifetime if that is known.
+    /// Ignores a late one, as [`handle_response`](Self::handle_response) does.
+    pub fn handle_token(
+        &mut self,
+        now: Timestamp,
+        ticket: Ticket,
+        text: &str,
+        lifetime: Option<Duration>,
+    ) {
+        if self.settle(&ticket) {
+            self.issued(now, text.trim(), lifetime, None);
+        }
     }
 
     /// Handles the response to a token request. Ignores one that comes after
@@ -346,14 +392,15 @@ impl TokenSource {
         if !self.settle(&ticket) {
             return;
         }
-        let Some(client) = &self.client else { return };
+        let endpoint = self.client.as_ref().and_then(|client| client.endpoint.as_ref());
+        let Some(endpoint) = endpoint else { return };
         let limit = ticket.limit();
         let head = Head::new(head.status(), head.headers());
         let retry_after = RetryAfter::of(now, head.headers()).wait();
         let reading = if body.len() > limit {
             TokenReading::Malformed("the token response is longer than allowed")
         } else {
-            client.endpoint.read(&head, body)
+            endpoint.read(&head, body)
         };
         let masked = |error: ApiError| error.map_texts(|text| self.mask(text));
         let reading = match reading {
@@ -364,7 +411,8 @@ impl TokenSource {
         };
         match (head.status().as_u16(), reading) {
             (200, TokenReading::Issued { text, expires_in, scope }) => {
-                self.issued(now, &text, expires_in, scope.as_deref());
+                let lifetime = expires_in.map(Duration::from_secs);
+                self.issued(now, &text, lifetime, scope.as_deref());
             }
             (300..=399, _) => {
                 let page = ApiError::new(ErrorOrigin::Gateway);
@@ -406,7 +454,8 @@ impl TokenSource {
         }
     }
 
-    /// Handles a token request that got no response. Ignores a late report, as
+    /// Handles a token request that got no response, or a token that could not be got where it was
+    /// [asked](TokenStep::Ask) for. Ignores a late report, as
     /// [`handle_response`](Self::handle_response) does.
     pub fn handle_failure(&mut self, now: Timestamp, ticket: Ticket, failure: Failure) {
         if !self.settle(&ticket) {
@@ -416,7 +465,8 @@ impl TokenSource {
             FailureKind::NotSent
             | FailureKind::Unanswered
             | FailureKind::Cut
-            | FailureKind::Stalled => self.retry(now, failure, None),
+            | FailureKind::Stalled
+            | FailureKind::NoToken => self.retry(now, failure, None),
             _ => {
                 self.fail(now, failure);
             }
@@ -437,14 +487,25 @@ impl TokenSource {
         self.in_flight.take_if(|in_flight| in_flight.number == ticket.number).is_some()
     }
 
-    fn issued(&mut self, now: Timestamp, text: &str, expires_in: Option<u64>, scope: Option<&str>) {
+    fn issued(
+        &mut self,
+        now: Timestamp,
+        text: &str,
+        lifetime: Option<Duration>,
+        scope: Option<&str>,
+    ) {
         let Some(client) = &self.client else { return };
-        let secrets = client.endpoint.secrets();
+        let endpoint = client.endpoint.as_ref();
+        let secrets = endpoint.map(|endpoint| endpoint.secrets()).unwrap_or_default();
         let Ok(token) = Token::issued(TokenId(self.last_number), text, secrets) else {
-            self.fail(now, unauthorized(&format!("the token endpoint responded: {InvalidToken}")));
+            let what = match endpoint {
+                Some(_) => format!("the token endpoint responded: {InvalidToken}"),
+                None => InvalidToken.to_string(),
+            };
+            self.fail(now, unauthorized(&what));
             return;
         };
-        let announced = expires_in.filter(|seconds| *seconds > 0).map(Duration::from_secs);
+        let announced = lifetime.filter(|lifetime| !lifetime.is_zero());
         let lifetime = announced.unwrap_or(ASSUMED_LIFETIME).min(MAX_LIFETIME);
         let margin = client.limits.token_margin.min(lifetime / 2);
         let usable_until = now + (lifetime - margin).max(MIN_USE);

@@ -50,6 +50,7 @@ pub(crate) fn check(data: &[u8]) {
                 assert!(!failure.to_string().contains(SECRET), "the secret in {failure}");
                 return;
             }
+            TokenStep::Ask(_) => panic!("the source has an endpoint"),
             TokenStep::Transmit(request, ticket) => {
                 assert!(allowed.has(&request.uri().to_string()), "{}", request.uri());
                 assert!(ticket.give_up_at() > now);

@@ -26,22 +26,27 @@ pub trait FromSettings: Sized {
     /// A custom transport.
     type Transport: fmt::Debug;
 
+    /// A callback that returns tokens.
+    type TokenFn: fmt::Debug;
+
     /// Builds a client. Sends nothing.
     ///
     /// # Errors
     ///
     /// Fails if a setting is invalid.
-    fn from_settings(settings: Settings<Self::Store, Self::Transport>) -> Result<Self, BuildError>;
+    fn from_settings(settings: Settings<Self>) -> Result<Self, BuildError>;
 }
 
 /// The settings of a client, read and checked.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Settings<S: ?Sized, T> {
+pub struct Settings<A: FromSettings> {
     /// The settings of the core.
     pub config: Config,
     /// The source of tokens.
     pub tokens: TokenSource,
+    /// Where the tokens of an [external](TokenSource::external) source come from.
+    pub token_fn: Option<A::TokenFn>,
     /// The rate limiter of all requests.
     pub pacer: Arc<SharedPacer>,
     /// The trusted certificate authorities.
@@ -49,11 +54,11 @@ pub struct Settings<S: ?Sized, T> {
     /// The proxies.
     pub proxies: ProxyRules,
     /// A custom transport, to which TLS and proxies do not apply.
-    pub transport: Option<T>,
+    pub transport: Option<A::Transport>,
     /// The caller's callbacks.
     pub hooks: Hooks,
     /// The checkpoint store, if there is one.
-    pub checkpoints: Option<Arc<S>>,
+    pub checkpoints: Option<Arc<A::Store>>,
 }
 
 /// Builds a client. The settings are the same for each adapter.
@@ -75,7 +80,7 @@ pub struct Settings<S: ?Sized, T> {
 #[derive(Debug)]
 #[must_use = "nothing happens before `build`"]
 pub struct ClientBuilder<A: FromSettings> {
-    credentials: Option<Credentials>,
+    credentials: Option<Credentials<A::TokenFn>>,
     location: Location,
     allowed: Vec<String>,
     api_version: ApiVersion,
@@ -122,7 +127,7 @@ impl<A: FromSettings> Default for ClientBuilder<A> {
 
 impl<A: FromSettings> ClientBuilder<A> {
     /// Sets the credentials. Required.
-    pub fn credentials(mut self, credentials: Credentials) -> Self {
+    pub fn credentials(mut self, credentials: Credentials<A::TokenFn>) -> Self {
         self.credentials = Some(credentials);
         self
     }
@@ -266,6 +271,7 @@ impl<A: FromSettings> ClientBuilder<A> {
         let credentials = self.credentials.ok_or(BuildError::NoCredentials)?;
         A::from_settings(Settings {
             tokens: credentials.source(&config)?,
+            token_fn: credentials.into_callback(),
             config,
             pacer: Arc::new(SharedPacer::new(self.pacer)),
             tls: self.tls,

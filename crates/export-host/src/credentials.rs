@@ -3,20 +3,25 @@
 use std::fmt;
 
 use export_core::Config;
-use export_core::token::{InvalidToken, Token, TokenSource};
+use export_core::token::{Token, TokenSource};
 use zeroize::Zeroizing;
 
-/// The credentials of an OAuth client, or a token.
+use crate::builder::BuildError;
+use crate::token_fn::{AccessToken, AsyncTokenFn, BlockingTokenFn, TokenError};
+
+/// The credentials of an OAuth client, a token, or a callback that returns tokens. `F` is the
+/// callback of an adapter.
 ///
 /// They are never printed, and are overwritten when they are dropped.
-pub struct Credentials(Kind);
+pub struct Credentials<F>(Kind<F>);
 
-enum Kind {
+enum Kind<F> {
+    Callback(F),
     Client { id: String, secret: Zeroizing<String>, scope: Option<String> },
     Token(Zeroizing<String>),
 }
 
-impl Credentials {
+impl<F> Credentials<F> {
     /// An OAuth 2.0 client: tokens are requested when they are needed, and renewed when they
     /// expire.
     #[must_use]
@@ -31,7 +36,8 @@ impl Credentials {
         Self(Kind::Token(Zeroizing::new(token.into())))
     }
 
-    /// Requests these scopes, separated by spaces. Has no effect on a token.
+    /// Requests these scopes, separated by spaces. Has no effect on a token, and on those of a
+    /// callback.
     #[must_use]
     pub fn with_scope(mut self, scopes: impl Into<String>) -> Self {
         if let Kind::Client { scope, .. } = &mut self.0 {
@@ -40,13 +46,15 @@ impl Credentials {
         self
     }
 
-    /// A token source, for programs that drive jobs without a client.
+    /// A token source, for programs that drive jobs without a client. That of a callback asks for
+    /// tokens ([`TokenStep::Ask`](export_core::token::TokenStep::Ask)).
     ///
     /// # Errors
     ///
     /// Fails if the token is not a legal header value.
-    pub fn source(&self, config: &Config) -> Result<TokenSource, InvalidToken> {
+    pub fn source(&self, config: &Config) -> Result<TokenSource, BuildError> {
         Ok(match &self.0 {
+            Kind::Callback(_) => TokenSource::external(*config.limits()),
             Kind::Token(token) => TokenSource::fixed(Token::fixed(token)?),
             Kind::Client { id, secret, scope } => {
                 let source = TokenSource::client_credentials(id, secret, config);
@@ -57,9 +65,51 @@ impl Credentials {
             }
         })
     }
+
+    /// The callback, if there is one.
+    pub(crate) fn into_callback(self) -> Option<F> {
+        match self.0 {
+            Kind::Callback(callback) => Some(callback),
+            Kind::Client { .. } | Kind::Token(_) => None,
+        }
+    }
 }
 
-impl fmt::Debug for Credentials {
+impl Credentials<AsyncTokenFn> {
+    /// Tokens of a callback: from a vault, or the identity of a workload.
+    ///
+    /// It is called when the first token is needed, before a token expires, and when the service
+    /// refuses one. All jobs of a client share one call and its token. A call that takes longer than
+    /// [`Limits::request_timeout`](export_core::Limits::request_timeout) is dropped, and counts as an
+    /// [unavailable](TokenError::unavailable) token.
+    #[must_use]
+    pub fn from_fn<F, T>(get: F) -> Self
+    where
+        F: Fn() -> T + Send + Sync + 'static,
+        T: Future<Output = Result<AccessToken, TokenError>> + Send + 'static,
+    {
+        Self(Kind::Callback(AsyncTokenFn::new(get)))
+    }
+}
+
+impl Credentials<BlockingTokenFn> {
+    /// Tokens of a callback: from a vault, or the identity of a workload.
+    ///
+    /// It is called when the first token is needed, before a token expires, and when the service
+    /// refuses one, on the thread of a job that needs the token. All jobs of a client share one call
+    /// and its token. It should return within
+    /// [`Limits::request_timeout`](export_core::Limits::request_timeout): it cannot be interrupted,
+    /// also not by stopping the job, and other jobs wait no longer than that.
+    #[must_use]
+    pub fn from_fn<F>(get: F) -> Self
+    where
+        F: Fn() -> Result<AccessToken, TokenError> + Send + 'static,
+    {
+        Self(Kind::Callback(BlockingTokenFn::new(get)))
+    }
+}
+
+impl<F> fmt::Debug for Credentials<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials(***)")
     }

@@ -44,6 +44,7 @@ mod spans;
 mod stable_hash;
 mod status;
 mod tls;
+mod token_fn;
 mod tunnel;
 mod until;
 
@@ -73,5 +74,6 @@ pub use room::{RoomWatch, check_room};
 pub use shared_pacer::{PacedRequest, SharedPacer};
 pub use status::{Finished, Status, Submitted};
 pub use tls::{TlsError, TlsOptions};
+pub use token_fn::{AccessToken, AsyncTokenFn, BlockingTokenFn, TokenError};
 pub use tunnel::{Tunnel, TunnelError};
 pub use until::{SyncTimer, Until};

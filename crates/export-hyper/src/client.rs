@@ -10,7 +10,8 @@ use export_core::pacer::Pacer;
 use export_core::workiva::ExportSpec;
 use export_core::{Checkpoint, Config, ExportJob};
 use export_host::{
-    BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings, SharedPacer,
+    AsyncTokenFn, BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings,
+    SharedPacer,
 };
 
 use crate::checkpoints::CheckpointStore;
@@ -139,10 +140,11 @@ impl Client {
 impl FromSettings for Client {
     type Store = dyn CheckpointStore;
     type Transport = OwnTransport;
+    type TokenFn = AsyncTokenFn;
 
-    fn from_settings(settings: Settings<Self::Store, OwnTransport>) -> Result<Self, BuildError> {
-        let Settings { config, tokens, pacer, tls, proxies, transport, hooks, checkpoints, .. } =
-            settings;
+    fn from_settings(settings: Settings<Self>) -> Result<Self, BuildError> {
+        let Settings { config, tokens, token_fn, pacer, tls, .. } = settings;
+        let Settings { proxies, transport, hooks, checkpoints, .. } = settings;
         let transport = match transport {
             Some(own) => Transport::Own(own),
             None => {
@@ -151,7 +153,7 @@ impl FromSettings for Client {
         };
         Ok(Self(Arc::new(ClientInner {
             config,
-            tokens: Tokens::new(tokens, hooks.clone()),
+            tokens: Tokens::new(tokens, token_fn, hooks.clone()),
             pacer,
             transport,
             clock: Clock::start(),

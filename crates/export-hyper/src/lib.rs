@@ -27,6 +27,27 @@
 //! what to send, what a response means and how long to wait are in [`export_core`]. `export-ureq` is the
 //! same client for blocking programs, with the same names.
 //!
+//! # Credentials
+//!
+//! [`Credentials::client`](export_host::Credentials::client) has the ID and the secret of an OAuth
+//! client, and `Credentials::from_fn` a callback that gets tokens elsewhere: from a vault, or the
+//! identity of a workload.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use export_hyper::{AccessToken, Client, Credentials, TokenError};
+//!
+//! # async fn read_secret(_: &str) -> std::io::Result<String> { Ok("eyJhbGciOi".into()) }
+//! let client = Client::builder()
+//!     .credentials(Credentials::from_fn(|| async {
+//!         let token = read_secret("workiva/token").await.map_err(TokenError::unavailable)?;
+//!         Ok(AccessToken::new(token).with_lifetime(Duration::from_secs(600)))
+//!     }))
+//!     .build()?;
+//! # Ok::<(), export_hyper::BuildError>(())
+//! ```
+//!
 //! # Errors
 //!
 //! An [`ExportError`] prints in one line: the phase, the reason, and what to do. Callers that branch
@@ -149,9 +170,9 @@ pub use export_core::{
 };
 pub use export_host::CheckpointStore as BlockingCheckpointStore;
 pub use export_host::{
-    BuildError, CaBundle, CheckpointFolder, CheckpointSlot, ClientBuilder, Credentials,
+    AccessToken, BuildError, CaBundle, CheckpointFolder, CheckpointSlot, ClientBuilder,
     ExportError, Fallback, Finished, IfExists, ProxyError, ProxyRules, ProxySettings, Status,
-    Submitted, TlsError, TlsOptions,
+    Submitted, TlsError, TlsOptions, TokenError,
 };
 pub use exports::Exports;
 pub use file::FileSink;
@@ -159,3 +180,7 @@ pub use http_sender::HttpSender;
 pub use own_transport::OwnTransport;
 pub use sink::Sink;
 pub use stopper::Stopper;
+
+/// The credentials of a client. The callback of [`from_fn`](export_host::Credentials::from_fn) returns
+/// a future.
+pub type Credentials = export_host::Credentials<export_host::AsyncTokenFn>;

@@ -6,7 +6,7 @@ use export_core::driver::Transmit;
 use export_core::origins::Access;
 use export_core::token::{Ticket, Token, TokenSource, TokenStep};
 use export_core::{Failure, FailureKind, Timestamp};
-use export_host::{Hooks, JobObserver};
+use export_host::{AsyncTokenFn, Hooks, JobObserver, TokenError};
 use http::Request;
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
@@ -19,12 +19,13 @@ pub(crate) struct Tokens {
     /// Not locked across an await.
     source: Mutex<TokenSource>,
     changed: Notify,
+    token_fn: Option<AsyncTokenFn>,
     hooks: Hooks,
 }
 
 impl Tokens {
-    pub(crate) fn new(source: TokenSource, hooks: Hooks) -> Self {
-        Self { source: Mutex::new(source), changed: Notify::new(), hooks }
+    pub(crate) fn new(source: TokenSource, token_fn: Option<AsyncTokenFn>, hooks: Hooks) -> Self {
+        Self { source: Mutex::new(source), changed: Notify::new(), token_fn, hooks }
     }
 
     /// The token for a request; `None` if it needs none. Reports what delays it.
@@ -55,6 +56,7 @@ impl Tokens {
                 TokenStep::Transmit(request, ticket) => {
                     self.request_token(request, ticket, transport, clock).await;
                 }
+                TokenStep::Ask(ticket) => self.ask_for_token(ticket, clock).await,
                 TokenStep::Wait(_) if clock.now() >= transmit.token_by() => {
                     return Err(Failure::new(FailureKind::Unanswered)
                         .with_detail("timed out waiting for a token"));
@@ -93,6 +95,24 @@ impl Tokens {
         open.finish(|source, now, ticket| match answer {
             Ok((head, body)) => source.handle_response(now, ticket, &head, &body),
             Err(failure) => source.handle_failure(now, ticket, failure),
+        });
+    }
+
+    /// Calls the caller's callback.
+    async fn ask_for_token(&self, ticket: Ticket, clock: &Clock) {
+        let give_up_at = clock.instant(ticket.give_up_at());
+        let mut open = OpenTicket { tokens: self, ticket: Some(ticket), clock };
+        let called = async {
+            match &self.token_fn {
+                Some(token_fn) => token_fn.call().await,
+                None => Err(TokenError::refused("there is no callback for tokens")),
+            }
+        };
+        let called = timeout_at(give_up_at, called).await;
+        let called = called.unwrap_or_else(|_| Err(TokenError::unavailable("timed out")));
+        open.finish(|source, now, ticket| match called {
+            Ok(token) => source.handle_token(now, ticket, token.text(), token.lifetime()),
+            Err(error) => source.handle_failure(now, ticket, error.into()),
         });
     }
 

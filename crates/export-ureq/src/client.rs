@@ -9,8 +9,8 @@ use export_core::pacer::Pacer;
 use export_core::workiva::ExportSpec;
 use export_core::{Checkpoint, Config, ExportJob};
 use export_host::{
-    BuildError, CheckpointStore, ClientBuilder, Clock, ExportError, FromSettings, Hooks, Settings,
-    SharedPacer,
+    BlockingTokenFn, BuildError, CheckpointStore, ClientBuilder, Clock, ExportError, FromSettings,
+    Hooks, Settings, SharedPacer,
 };
 
 use crate::export::Export;
@@ -131,17 +131,18 @@ impl Client {
 impl FromSettings for Client {
     type Store = dyn CheckpointStore;
     type Transport = OwnAgent;
+    type TokenFn = BlockingTokenFn;
 
-    fn from_settings(settings: Settings<Self::Store, OwnAgent>) -> Result<Self, BuildError> {
-        let Settings { config, tokens, pacer, tls, proxies, transport, hooks, checkpoints, .. } =
-            settings;
+    fn from_settings(settings: Settings<Self>) -> Result<Self, BuildError> {
+        let Settings { config, tokens, token_fn, pacer, tls, .. } = settings;
+        let Settings { proxies, transport, hooks, checkpoints, .. } = settings;
         let tls = tls.client_config().map(Arc::new);
         if let (Err(error), None, true) = (&tls, &transport, config.origins().base().is_https()) {
             return Err(error.clone().into());
         }
         Ok(Self(Arc::new(ClientInner {
             config,
-            tokens: Arc::new(Tokens::new(tokens, hooks.clone())),
+            tokens: Arc::new(Tokens::new(tokens, token_fn, hooks.clone())),
             pacer,
             net: NetConfig { tls, proxies: Arc::new(proxies), custom: transport },
             clock: Clock::start(),

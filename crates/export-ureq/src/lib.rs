@@ -26,6 +26,27 @@
 //! what to send, what a response means and how long to wait are in [`export_core`]. `export-hyper` is the
 //! same client for async programs, with the same names.
 //!
+//! # Credentials
+//!
+//! [`Credentials::client`](export_host::Credentials::client) has the ID and the secret of an OAuth
+//! client, and `Credentials::from_fn` a callback that gets tokens elsewhere: from a vault, or the
+//! identity of a workload.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use export_ureq::{AccessToken, Client, Credentials, TokenError};
+//!
+//! # fn read_secret(_: &str) -> std::io::Result<String> { Ok("eyJhbGciOi".into()) }
+//! let client = Client::builder()
+//!     .credentials(Credentials::from_fn(|| {
+//!         let token = read_secret("workiva/token").map_err(TokenError::unavailable)?;
+//!         Ok(AccessToken::new(token).with_lifetime(Duration::from_secs(600)))
+//!     }))
+//!     .build()?;
+//! # Ok::<(), export_ureq::BuildError>(())
+//! ```
+//!
 //! # Errors
 //!
 //! An [`ExportError`] prints in one line: the phase, the reason, and what to do. Callers that branch
@@ -166,12 +187,15 @@ pub use export_core::{
     FailureKind, Fault, Limits, Phase, Resubmit, Timestamp,
 };
 pub use export_host::{
-    BuildError, CaBundle, CheckpointFolder, CheckpointSlot, CheckpointStore, ClientBuilder,
-    Credentials, ExportError, Fallback, Finished, IfExists, ProxyError, ProxySettings, Status,
-    Submitted, TlsError, TlsOptions,
+    AccessToken, BuildError, CaBundle, CheckpointFolder, CheckpointSlot, CheckpointStore,
+    ClientBuilder, ExportError, Fallback, Finished, IfExists, ProxyError, ProxySettings, Status,
+    Submitted, TlsError, TlsOptions, TokenError,
 };
 pub use exports::Exports;
 pub use file::FileSink;
 pub use own_agent::OwnAgent;
 pub use sink::{Sink, WriteSink};
 pub use stopper::Stopper;
+
+/// The credentials of a client. The callback of [`from_fn`](export_host::Credentials::from_fn) blocks.
+pub type Credentials = export_host::Credentials<export_host::BlockingTokenFn>;

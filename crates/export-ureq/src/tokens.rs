@@ -6,7 +6,7 @@ use export_core::driver::Transmit;
 use export_core::origins::Access;
 use export_core::token::{Ticket, Token, TokenSource, TokenStep};
 use export_core::{Failure, FailureKind};
-use export_host::{Clock, Hooks, JobObserver};
+use export_host::{BlockingTokenFn, Clock, Hooks, JobObserver, TokenError};
 use http::{Request, Response};
 
 use crate::stopper::Stopper;
@@ -17,6 +17,7 @@ pub(crate) struct Tokens {
     /// Not locked while a request is sent.
     source: Mutex<TokenSource>,
     changed: Condvar,
+    token_fn: Option<BlockingTokenFn>,
     hooks: Hooks,
 }
 
@@ -34,8 +35,12 @@ pub(crate) enum TokenResult {
 }
 
 impl Tokens {
-    pub(crate) const fn new(source: TokenSource, hooks: Hooks) -> Self {
-        Self { source: Mutex::new(source), changed: Condvar::new(), hooks }
+    pub(crate) const fn new(
+        source: TokenSource,
+        token_fn: Option<BlockingTokenFn>,
+        hooks: Hooks,
+    ) -> Self {
+        Self { source: Mutex::new(source), changed: Condvar::new(), token_fn, hooks }
     }
 
     /// Gets the token for a request. Reports what delays it.
@@ -75,6 +80,11 @@ impl Tokens {
                     self.request_token(request, ticket, net, clock);
                     source = self.source();
                 }
+                TokenStep::Ask(ticket) => {
+                    drop(source);
+                    self.ask_for_token(ticket, clock);
+                    source = self.source();
+                }
                 TokenStep::Wait(_) if now >= transmit.token_by() => {
                     let failure = Failure::new(FailureKind::Unanswered);
                     return TokenResult::Failed(
@@ -112,6 +122,22 @@ impl Tokens {
         match answer {
             Ok((head, body)) => source.handle_response(clock.now(), ticket, &head, &body),
             Err(failure) => source.handle_failure(clock.now(), ticket, failure),
+        }
+        drop(source);
+        self.changed.notify_all();
+    }
+
+    /// Calls the caller's callback.
+    fn ask_for_token(&self, ticket: Ticket, clock: &Clock) {
+        let called = match &self.token_fn {
+            Some(token_fn) => token_fn.call(),
+            None => Err(TokenError::refused("there is no callback for tokens")),
+        };
+        let mut source = self.source();
+        let now = clock.now();
+        match called {
+            Ok(token) => source.handle_token(now, ticket, token.text(), token.lifetime()),
+            Err(error) => source.handle_failure(now, ticket, error.into()),
         }
         drop(source);
         self.changed.notify_all();

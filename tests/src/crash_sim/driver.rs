@@ -140,6 +140,7 @@ impl<F: Injector> CrashSim<F> {
                     let failure = Failure::new(FailureKind::Unanswered);
                     return Ok(Err(failure.with_detail("no token in time")));
                 }
+                TokenStep::Ask(_) => unreachable!("the tokens have an endpoint"),
                 TokenStep::Wait(until) => self.clock.advance_to(until.min(transmit.token_by())),
                 TokenStep::Transmit(request, ticket) => {
                     let response = self.send(None, request, ticket.give_up_at());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use export_core::driver::{Reply, Step};
 use export_core::token::{Ticket, Token, TokenId, TokenNeed, TokenSource, TokenStep};
 use export_core::workiva::{DocumentExport, ExportSpec, Region};
-use export_core::{Config, Error, ExportJob, Failure, FailureKind, Limits, Timestamp};
+use export_core::{Config, Error, ExportJob, Failure, FailureKind, Fault, Limits, Timestamp};
 use http::Response;
 use insta::assert_snapshot;
 
@@ -265,7 +265,7 @@ fn next(source: &mut TokenSource) -> String {
         TokenStep::Ready(_) => "a token".into(),
         TokenStep::Wait(until) => format!("retry after {:?}", until.since(start())),
         TokenStep::Failed(failure) => format!("{:?}: {failure}", failure.kind()),
-        TokenStep::Transmit(..) => "retry at once".into(),
+        TokenStep::Transmit(..) | TokenStep::Ask(_) => "retry at once".into(),
     }
 }
 
@@ -287,7 +287,7 @@ fn token_endpoint_failures_are_limited() {
                 let _ = writeln!(log, "{at:>3} s  {failure}");
                 break;
             }
-            TokenStep::Ready(_) => panic!("a token was issued"),
+            TokenStep::Ready(_) | TokenStep::Ask(_) => panic!("a token was issued"),
         }
     }
     assert_snapshot!(log);
@@ -405,4 +405,75 @@ fn repeated_secrets_are_neither_shown_nor_stored() {
         let found = shown.find(secret).map(|at| &shown[at.saturating_sub(200)..at + 20]);
         assert_eq!(found, None);
     }
+}
+
+fn ask(source: &mut TokenSource, now: Timestamp, need: TokenNeed) -> Ticket {
+    match source.step(now, need) {
+        TokenStep::Ask(ticket) => ticket,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn external_token_is_asked_for_once_and_replaced() {
+    let mut source = TokenSource::external(Limits::default());
+    let ticket = ask(&mut source, start(), TokenNeed::any());
+    assert!(matches!(source.step(start(), TokenNeed::any()), TokenStep::Wait(_)));
+    source.handle_token(start(), ticket, " t0ken-123\n", Some(Duration::from_secs(599)));
+    let first = ready(&mut source, after(538), TokenNeed::any());
+    // Before it expires, and when the service refuses it.
+    let ticket = ask(&mut source, after(539), TokenNeed::any());
+    source.handle_token(after(539), ticket, "t0ken-456", None);
+    let second = ready(&mut source, after(540), TokenNeed::other_than(first));
+    let ticket = ask(&mut source, after(600), TokenNeed::other_than(second));
+    source.abandon(after(600), ticket);
+    let ticket = ask(&mut source, after(601), TokenNeed::any());
+    source.handle_token(after(601), ticket, "t0ken-789", None);
+    let TokenStep::Ready(token) = source.step(after(601), TokenNeed::any()) else { panic!() };
+    assert_eq!(token.mask("is t0ken-789 valid?"), "is *** valid?");
+    assert!(!format!("{source:?} {token:?}").contains("t0ken"));
+}
+
+#[test]
+fn external_failure_says_whether_it_is_final() {
+    let end = |kind, detail: &str| {
+        let limits = Limits::default().with_max_failures(1);
+        let mut source = TokenSource::external(limits);
+        let (mut now, mut asked) = (start(), 0);
+        let failure = loop {
+            match source.step(now, TokenNeed::any()) {
+                TokenStep::Ask(ticket) => {
+                    asked += 1;
+                    source.handle_failure(now, ticket, Failure::new(kind).with_detail(detail));
+                }
+                TokenStep::Wait(until) => now = until,
+                TokenStep::Failed(failure) => break failure,
+                other => panic!("{other:?}"),
+            }
+        };
+        let mut job = ExportJob::attach("op1", &Config::for_region(Region::Us)).unwrap();
+        let Step::Transmit(transmit) = job.step(start()) else { panic!() };
+        transmit.decline(start(), failure);
+        let Step::Done(Err(error)) = job.step(start()) else { panic!() };
+        assert!(error.is_resumable());
+        (asked, error.fault(), format!("{error}; {}", error.advice()))
+    };
+    let refused = end(FailureKind::Unauthorized, "the role may not read it");
+    let text = "poll: not authorised: no token available: the role may not read it; check the \
+                credentials, then resume the job";
+    assert_eq!(refused, (1, Fault::Local, text.into()));
+    let down = end(FailureKind::NoToken, "the vault is sealed");
+    let text = "poll failed: no token available: the vault is sealed; resume the job later";
+    assert_eq!(down, (2, Fault::Network, text.into()));
+}
+
+#[test]
+fn invalid_external_token_is_refused() {
+    let mut source = TokenSource::external(Limits::default());
+    let ticket = ask(&mut source, start(), TokenNeed::any());
+    source.handle_token(start(), ticket, "two words", None);
+    assert_eq!(
+        next(&mut source),
+        "Unauthorized: no token available: the token is empty or contains invalid characters"
+    );
 }

@@ -1,27 +1,31 @@
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use export_core::origins::{Access, Origin};
 use export_core::token::{TokenNeed, TokenStep};
 use export_core::workiva::{ApiVersion, Region};
 use export_core::{Checkpoint, Config, Limits, Pace, Resubmit, Timestamp};
 use export_host::{
-    BuildError, CheckpointStore, ClientBuilder, Credentials, FromSettings, ProxySettings, Settings,
-    TlsOptions,
+    AccessToken, BlockingTokenFn, BuildError, CheckpointStore, ClientBuilder, FromSettings,
+    ProxySettings, Settings, TlsOptions, TokenError,
 };
 use http::Request;
 
+type Credentials = export_host::Credentials<BlockingTokenFn>;
+
 /// A client that exposes its settings.
 #[derive(Debug)]
-struct SettingsProbe(Settings<dyn CheckpointStore, ()>);
+struct SettingsProbe(Settings<Self>);
 
 impl FromSettings for SettingsProbe {
     type Store = dyn CheckpointStore;
     type Transport = ();
+    type TokenFn = BlockingTokenFn;
 
-    fn from_settings(settings: Settings<Self::Store, ()>) -> Result<Self, BuildError> {
+    fn from_settings(settings: Settings<Self>) -> Result<Self, BuildError> {
         Ok(Self(settings))
     }
 }
@@ -32,7 +36,7 @@ fn builder() -> ClientBuilder<SettingsProbe> {
         .proxy(ProxySettings::Off)
 }
 
-fn build(builder: ClientBuilder<SettingsProbe>) -> Settings<dyn CheckpointStore, ()> {
+fn build(builder: ClientBuilder<SettingsProbe>) -> Settings<SettingsProbe> {
     builder.build().unwrap().0
 }
 
@@ -112,6 +116,9 @@ fn no_secret_is_printed() {
     let credentials = Credentials::client("an-id", "s3cret").with_scope("file:read");
     assert!(!format!("{credentials:?}").contains("s3cret"));
     assert!(!format!("{:?}", Credentials::token("s3cret")).contains("s3cret"));
+    let from_fn = || Credentials::from_fn(|| Ok(AccessToken::new("s3cret")));
+    assert!(!format!("{:?} {:?}", from_fn(), AccessToken::new("s3cret")).contains("s3cret"));
+    assert!(!format!("{:?}", build(builder().credentials(from_fn()))).contains("s3cret"));
     let proxy = ProxySettings::Url("http://me:s3cret@h".into());
     let builder = builder().proxy(proxy);
     assert!(!format!("{builder:?}").contains("s3cret"));
@@ -185,4 +192,24 @@ fn builder_passes_the_store() {
     }
     let settings = build(builder().checkpoints(Arc::new(Nothing)));
     assert_eq!(format!("{:?}", settings.checkpoints.unwrap()), "Nothing");
+}
+
+#[test]
+fn blocking_callback_is_called_once_at_a_time() {
+    let (entered, has_entered) = mpsc::channel();
+    let (leave, may_leave) = mpsc::channel();
+    let credentials = Credentials::from_fn(move || {
+        entered.send(()).unwrap();
+        may_leave.recv().map_err(TokenError::unavailable)?;
+        Ok(AccessToken::new("t"))
+    });
+    let callback = build(builder().credentials(credentials)).token_fn.unwrap();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| callback.call());
+        has_entered.recv().unwrap();
+        let second = callback.call().unwrap_err();
+        assert_eq!(second.to_string(), "the callback has not returned yet");
+        leave.send(()).unwrap();
+        assert_eq!(first.join().unwrap().unwrap().text(), "t");
+    });
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use export_hyper::{Client, Credentials, Error, ExportError, Status};
+use export_hyper::{AccessToken, Client, Credentials, Error, ExportError, Status, TokenError};
 use test_servers::{Action, Server, json, operation, quick, response, token};
 use tokio::task::JoinSet;
 
@@ -112,4 +112,94 @@ async fn job_that_requests_a_token_may_be_dropped() {
     assert!(begun.elapsed() < quick().request_timeout / 2);
     let tokens = server.lines().iter().filter(|line| line.starts_with("POST")).count();
     assert_eq!(tokens, 2);
+}
+
+/// Accepts any token but those that begin with `old`.
+fn accepting_new_tokens() -> Server {
+    Server::start(|_, request| match request.contains("Bearer old") {
+        true => {
+            let body = r#"{"code":"401","message":"old-1 has expired"}"#;
+            Action::Send(json("401 Unauthorized", &[], body))
+        }
+        false => operation("started"),
+    })
+}
+
+#[tokio::test]
+async fn callback_is_called_once_for_all_jobs_and_for_each_refusal() {
+    let server = accepting_new_tokens();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (count, running) = (Arc::clone(&calls), Arc::new(AtomicUsize::new(0)));
+    let credentials = Credentials::from_fn(move || {
+        let (count, running) = (Arc::clone(&count), Arc::clone(&running));
+        async move {
+            assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "two calls at once");
+            tokio::task::yield_now().await;
+            running.fetch_sub(1, Ordering::SeqCst);
+            let number = count.fetch_add(1, Ordering::SeqCst);
+            let token = if number == 0 { "old-1" } else { "new-1" };
+            Ok(AccessToken::new(token).with_lifetime(Duration::from_secs(600)))
+        }
+    });
+    let client = builder(&server).credentials(credentials).build().unwrap();
+    for status in poll_all(&client, 100).await {
+        status.unwrap();
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn callback_that_fails_is_called_again_unless_it_is_refused() {
+    let server = accepting_new_tokens();
+    let run = async |error: fn(&'static str) -> TokenError| {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&calls);
+        let credentials = Credentials::from_fn(move || {
+            let number = count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                match number {
+                    0 | 1 => Err(error("the vault is sealed")),
+                    _ => Ok(AccessToken::new("new-1")),
+                }
+            }
+        });
+        let client = builder(&server).credentials(credentials).build().unwrap();
+        (client.attach("op1").status().await, calls.load(Ordering::SeqCst))
+    };
+    let (status, calls) = run(TokenError::unavailable).await;
+    assert_eq!((status.unwrap().facts.status.as_deref(), calls), (Some("started"), 3));
+    let (status, calls) = run(TokenError::refused).await;
+    let error = status.unwrap_err();
+    assert!(matches!(error.job(), Some(Error::Unauthorized { .. })), "{error}");
+    assert!(error.to_string().contains("no token available: the vault is sealed"), "{error}");
+    assert_eq!(calls, 1);
+}
+
+#[tokio::test]
+async fn callback_that_hangs_is_dropped() {
+    tokio::time::pause();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let credentials = Credentials::from_fn(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        std::future::pending()
+    });
+    let client = crate::clients::builder_at(&test_servers::unused_url());
+    let limits = test_servers::one_attempt();
+    let client = client.credentials(credentials).limits(limits).build().unwrap();
+    let error = client.attach("op1").status().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "poll failed: no token available: timed out; resume the job later"
+    );
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn token_of_a_callback_is_masked() {
+    let server = accepting_new_tokens();
+    let credentials = Credentials::from_fn(async || Ok(AccessToken::new("old-1")));
+    let client = builder(&server).credentials(credentials).build().unwrap();
+    let error = client.attach("op1").status().await.unwrap_err().to_string();
+    assert!(error.contains("*** has expired") && !error.contains("old-1"), "{error}");
 }

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use export_ureq::{Credentials, Error};
+use export_ureq::{AccessToken, Credentials, Error, TokenError};
 use test_servers::{Action, Server, json, operation, quick, token};
 
 use crate::clients::builder;
@@ -61,4 +61,75 @@ fn refused_credentials_fail_all_jobs_at_once() {
         }
     });
     assert_eq!(server.lines(), ["POST /iam/v1/oauth2/token HTTP/1.1"]);
+}
+
+/// Accepts any token but those that begin with `old`.
+fn accepting_new_tokens() -> Server {
+    Server::start(|_, request| match request.contains("Bearer old") {
+        true => {
+            let body = r#"{"code":"401","message":"old-1 has expired"}"#;
+            Action::Send(json("401 Unauthorized", &[], body))
+        }
+        false => operation("started"),
+    })
+}
+
+#[test]
+fn callback_is_called_once_for_all_jobs_and_for_each_refusal() {
+    const JOBS: usize = 50;
+    let server = accepting_new_tokens();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let credentials = Credentials::from_fn(move || {
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        // Gives the other jobs time to wait for it.
+        for _ in 0..50_000 {
+            thread::yield_now();
+        }
+        let token = if number == 0 { "old-1" } else { "new-1" };
+        Ok(AccessToken::new(token).with_lifetime(Duration::from_secs(600)))
+    });
+    let client = builder(&server).credentials(credentials).build().unwrap();
+    let all_here = Barrier::new(JOBS);
+    thread::scope(|scope| {
+        for _ in 0..JOBS {
+            scope.spawn(|| {
+                all_here.wait();
+                client.attach("op1").status().unwrap();
+            });
+        }
+    });
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn callback_that_fails_is_called_again_unless_it_is_refused() {
+    let server = accepting_new_tokens();
+    let run = |error: fn(&'static str) -> TokenError| {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&calls);
+        let credentials =
+            Credentials::from_fn(move || match count.fetch_add(1, Ordering::SeqCst) {
+                0 | 1 => Err(error("the vault is sealed")),
+                _ => Ok(AccessToken::new("new-1")),
+            });
+        let client = builder(&server).credentials(credentials).build().unwrap();
+        (client.attach("op1").status(), calls.load(Ordering::SeqCst))
+    };
+    let (status, calls) = run(TokenError::unavailable);
+    assert_eq!((status.unwrap().facts.status.as_deref(), calls), (Some("started"), 3));
+    let (status, calls) = run(TokenError::refused);
+    let error = status.unwrap_err();
+    assert!(matches!(error.job(), Some(Error::Unauthorized { .. })), "{error}");
+    assert!(error.to_string().contains("no token available: the vault is sealed"), "{error}");
+    assert_eq!(calls, 1);
+}
+
+#[test]
+fn token_of_a_callback_is_masked() {
+    let server = accepting_new_tokens();
+    let credentials = Credentials::from_fn(|| Ok(AccessToken::new("old-1")));
+    let client = builder(&server).credentials(credentials).build().unwrap();
+    let error = client.attach("op1").status().unwrap_err().to_string();
+    assert!(error.contains("*** has expired") && !error.contains("old-1"), "{error}");
 }

@@ -176,7 +176,8 @@ async fn get_token(
                 return Ok((token, info));
             }
             TokenStep::Failed(failure) => return Err(credential_problem(&failure)),
-            TokenStep::Wait(_) => break,
+            // Nothing else provides tokens to the program.
+            TokenStep::Wait(_) | TokenStep::Ask(_) => break,
             TokenStep::Transmit(request, ticket) => match requests.send(request).await {
                 Ok(response) => {
                     let error = api_error(&response, config);
