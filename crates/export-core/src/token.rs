@@ -65,7 +65,8 @@ impl Token {
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(InvalidToken);
         }
-        Ok(Self { id, header: header_value(BEARER, text)?, secrets })
+        let header = secret_header(BEARER, text).ok_or(InvalidToken)?;
+        Ok(Self { id, header, secrets })
     }
 
     /// The id of the token.
@@ -79,7 +80,7 @@ impl Token {
         if prefix == BEARER {
             return self.header.clone();
         }
-        header_value(prefix, self.expose()).expect("the prefix and the token were checked")
+        secret_header(prefix, self.expose()).expect("the prefix and the token were checked")
     }
 
     fn expose(&self) -> &str {
@@ -106,21 +107,31 @@ impl Token {
     }
 }
 
-/// A value that is overwritten when its last copy is dropped, and that `Debug` does not print.
-fn header_value(prefix: &str, token: &str) -> Result<HeaderValue, InvalidToken> {
-    let mut value = Zeroizing::new(Vec::with_capacity(prefix.len() + token.len()));
-    value.extend_from_slice(prefix.as_bytes());
-    value.extend_from_slice(token.as_bytes());
-    let mut header =
-        HeaderValue::from_maybe_shared(Bytes::from_owner(value)).map_err(|_| InvalidToken)?;
-    header.set_sensitive(true);
-    Ok(header)
-}
-
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(***)")
     }
+}
+
+/// The value of an `Authorization` header, whose memory is overwritten when it is dropped.
+pub(crate) fn secret_header(scheme: &str, secret: &str) -> Option<HeaderValue> {
+    let mut value = Zeroizing::new(Vec::with_capacity(scheme.len() + secret.len()));
+    value.extend_from_slice(scheme.as_bytes());
+    value.extend_from_slice(secret.as_bytes());
+    let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(value)).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+/// Where a token request has the credentials of an OAuth client (RFC 6749, 2.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAuth {
+    /// In an `Authorization` header, as all servers accept that follow the RFC.
+    #[default]
+    Basic,
+    /// In the body, beside the grant.
+    Body,
 }
 
 /// Which token the next request needs.

@@ -17,6 +17,7 @@ use crate::dialect::Head;
 use crate::failure::{Failure, FailureKind, TokenResponseError};
 use crate::headers::RetryAfter;
 use crate::job::{Event, Why};
+use crate::origins::Access;
 use crate::phase::Phase;
 use crate::redact::mask;
 use crate::time::Timestamp;
@@ -63,6 +64,9 @@ pub struct TokenSource {
 pub(crate) trait TokenEndpoint: fmt::Debug + Send + Sync {
     /// Builds the request. `scope` lists the scopes to ask for, separated by spaces.
     fn request(&self, scope: Option<&str>) -> Request<Vec<u8>>;
+
+    /// Whether its origin is one that may be sent the token.
+    fn access(&self) -> Access;
 
     /// The secrets in its requests, in each form in which they are sent.
     fn secrets(&self) -> Arc<[Secret]>;
@@ -137,6 +141,7 @@ struct Delay {
 
 /// What a caller that needs a token has to do.
 #[expect(clippy::exhaustive_enums, reason = "a driver handles each of these")]
+#[expect(clippy::large_enum_variant, reason = "a step is matched at once, and never stored")]
 pub enum TokenStep {
     /// A usable token.
     Ready(Token),
@@ -174,6 +179,7 @@ impl fmt::Debug for TokenStep {
 pub struct Ticket {
     number: u64,
     give_up_at: Timestamp,
+    access: Access,
 }
 
 impl Ticket {
@@ -181,6 +187,14 @@ impl Ticket {
     #[must_use]
     pub const fn give_up_at(&self) -> Timestamp {
         self.give_up_at
+    }
+
+    /// Whether the request goes to an origin that may be sent the token, and with it headers of the
+    /// caller that identify it. The token endpoint of another origin gets the client's credentials
+    /// only.
+    #[must_use]
+    pub const fn access(&self) -> Access {
+        self.access
     }
 
     /// The most **bytes** of the response to keep: 64 KiB. Report a longer one as
@@ -359,7 +373,8 @@ impl TokenSource {
         self.last_number += 1;
         let (number, give_up_at) = (self.last_number, now + client.limits.request_timeout);
         self.in_flight = Some(InFlight { number, give_up_at });
-        let ticket = Ticket { number, give_up_at };
+        let access = client.endpoint.as_ref().map_or(Access::Anonymous, |it| it.access());
+        let ticket = Ticket { number, give_up_at, access };
         match request {
             Some(request) => TokenStep::Transmit(request, ticket),
             None => TokenStep::Ask(ticket),

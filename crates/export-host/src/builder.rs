@@ -324,4 +324,7 @@ pub enum BuildError {
     /// The token is not a legal header value.
     #[error(transparent)]
     Token(#[from] InvalidToken),
+    /// The URL of the token endpoint is invalid.
+    #[error("invalid URL of the token endpoint: {0}")]
+    TokenUrl(#[source] UrlError),
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use export_core::Config;
-use export_core::token::{Token, TokenSource};
+use export_core::token::{ClientAuth, Token, TokenSource};
 use zeroize::Zeroizing;
 
 use crate::builder::BuildError;
@@ -17,8 +17,17 @@ pub struct Credentials<F>(Kind<F>);
 
 enum Kind<F> {
     Callback(F),
-    Client { id: String, secret: Zeroizing<String>, scope: Option<String> },
+    Client(OAuthClient),
     Token(Zeroizing<String>),
+}
+
+struct OAuthClient {
+    /// The token endpoint, if it is not the service's.
+    url: Option<String>,
+    auth: ClientAuth,
+    id: String,
+    secret: Zeroizing<String>,
+    scope: Option<String>,
 }
 
 impl<F> Credentials<F> {
@@ -26,7 +35,24 @@ impl<F> Credentials<F> {
     /// expire.
     #[must_use]
     pub fn client(id: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self(Kind::Client { id: id.into(), secret: Zeroizing::new(secret.into()), scope: None })
+        Self::oauth_client(None, id.into(), secret.into())
+    }
+
+    /// An OAuth 2.0 client whose tokens come from another endpoint than Workiva's, for the API of
+    /// another service: `https`, or `http` on this machine. Headers that the caller adds to requests
+    /// are not sent there, unless its origin is that of the base URL or an allowed one.
+    #[must_use]
+    pub fn client_at(
+        url: impl Into<String>,
+        id: impl Into<String>,
+        secret: impl Into<String>,
+    ) -> Self {
+        Self::oauth_client(Some(url.into()), id.into(), secret.into())
+    }
+
+    fn oauth_client(url: Option<String>, id: String, secret: String) -> Self {
+        let (secret, auth) = (Zeroizing::new(secret), ClientAuth::default());
+        Self(Kind::Client(OAuthClient { url, auth, id, secret, scope: None }))
     }
 
     /// A token that was obtained elsewhere. When it expires, running exports end and can be
@@ -40,8 +66,18 @@ impl<F> Credentials<F> {
     /// callback.
     #[must_use]
     pub fn with_scope(mut self, scopes: impl Into<String>) -> Self {
-        if let Kind::Client { scope, .. } = &mut self.0 {
-            *scope = Some(scopes.into());
+        if let Kind::Client(client) = &mut self.0 {
+            client.scope = Some(scopes.into());
+        }
+        self
+    }
+
+    /// Sets where a token request to [another endpoint](Self::client_at) has the ID and the secret.
+    /// **In a header** by default.
+    #[must_use]
+    pub fn with_client_auth(mut self, auth: ClientAuth) -> Self {
+        if let Kind::Client(client) = &mut self.0 {
+            client.auth = auth;
         }
         self
     }
@@ -51,13 +87,17 @@ impl<F> Credentials<F> {
     ///
     /// # Errors
     ///
-    /// Fails if the token is not a legal header value.
+    /// Fails if the token is not a legal header value, or if the URL of the token endpoint is invalid.
     pub fn source(&self, config: &Config) -> Result<TokenSource, BuildError> {
         Ok(match &self.0 {
             Kind::Callback(_) => TokenSource::external(*config.limits()),
             Kind::Token(token) => TokenSource::fixed(Token::fixed(token)?),
-            Kind::Client { id, secret, scope } => {
-                let source = TokenSource::client_credentials(id, secret, config);
+            Kind::Client(OAuthClient { url, auth, id, secret, scope }) => {
+                let source = match url {
+                    None => TokenSource::client_credentials(id, secret, config),
+                    Some(url) => TokenSource::client_credentials_at(url, id, secret, *auth, config)
+                        .map_err(BuildError::TokenUrl)?,
+                };
                 match scope {
                     Some(scope) => source.with_scope(scope),
                     None => source,
@@ -70,7 +110,7 @@ impl<F> Credentials<F> {
     pub(crate) fn into_callback(self) -> Option<F> {
         match self.0 {
             Kind::Callback(callback) => Some(callback),
-            Kind::Client { .. } | Kind::Token(_) => None,
+            Kind::Client(_) | Kind::Token(_) => None,
         }
     }
 }

@@ -58,8 +58,18 @@ impl Hooks {
         if access == Access::Anonymous {
             return;
         }
+        self.add_headers(request, self.headers.as_ref());
+    }
+
+    /// Adds the caller's headers to a token request, unless it goes to another origin: there, only a
+    /// `User-Agent`.
+    pub fn apply_token_headers<B>(&self, request: &mut Request<B>, access: Access) {
+        self.add_headers(request, self.headers.as_ref().filter(|_| access == Access::Trusted));
+    }
+
+    fn add_headers<B>(&self, request: &mut Request<B>, add: Option<&AddHeaders>) {
         let mut added = HeaderMap::new();
-        if let Some(add) = &self.headers {
+        if let Some(add) = add {
             add(&mut added);
         }
         added.entry(USER_AGENT).or_insert(HeaderValue::from_static(DEFAULT_USER_AGENT));

@@ -113,6 +113,12 @@
 //! and [`BatchLimits`]. [`Exports`] is a stream of those that have ended. Exports that are started
 //! separately share the limits too, if they are of the same client.
 //!
+//! # Other services
+//!
+//! [`Client::export_with`] exports from the API of another service, which a
+//! [`Dialect`](export_core::dialect::Dialect) describes, with tokens of its own endpoint:
+//! [`Credentials::client_at`](export_host::Credentials::client_at).
+//!
 //! # Own transport
 //!
 //! [`OwnTransport`] sends the requests over a `tower` service of your own. For any other HTTP client, write a driver
@@ -160,6 +166,7 @@ pub use export::Export;
 pub use export_core;
 pub use export_core::batch::{BatchLimits, Counts, JobKey};
 pub use export_core::pacer::{Pacer, Rate, Rates};
+pub use export_core::token::ClientAuth;
 pub use export_core::workiva::{
     self, ApiVersion, DocumentExport, ExportSpec, FileExport, PresentationExport, Region,
     SpecError, SpreadsheetExport,

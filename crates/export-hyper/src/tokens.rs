@@ -3,7 +3,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use export_core::driver::Transmit;
-use export_core::origins::Access;
 use export_core::token::{Ticket, Token, TokenSource, TokenStep};
 use export_core::{Failure, FailureKind, Timestamp};
 use export_host::{AsyncTokenFn, Hooks, JobObserver, TokenError};
@@ -79,7 +78,7 @@ impl Tokens {
         transport: &Transport,
         clock: &Clock,
     ) {
-        self.hooks.apply_headers(&mut request, Access::Trusted);
+        self.hooks.apply_token_headers(&mut request, ticket.access());
         let give_up_at = clock.instant(ticket.give_up_at());
         let mut open = OpenTicket { tokens: self, ticket: Some(ticket), clock };
         let answer = match transport.send(request, Reuse::Allowed, give_up_at).await {

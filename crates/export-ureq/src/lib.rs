@@ -125,6 +125,12 @@
 //! service and [`BatchLimits`]. [`Exports`] is an iterator over those that have ended. Exports that
 //! are started separately share the limits too, if they are of the same client.
 //!
+//! # Other services
+//!
+//! [`Client::export_with`] exports from the API of another service, which a
+//! [`Dialect`](export_core::dialect::Dialect) describes, with tokens of its own endpoint:
+//! [`Credentials::client_at`](export_host::Credentials::client_at).
+//!
 //! # Own transport
 //!
 //! [`OwnAgent`] sends the requests over a `ureq` agent of your own. For any other HTTP client, write a driver
@@ -178,6 +184,7 @@ pub use export::Export;
 pub use export_core;
 pub use export_core::batch::{BatchLimits, Counts, JobKey};
 pub use export_core::pacer::{Pacer, Rate, Rates};
+pub use export_core::token::ClientAuth;
 pub use export_core::workiva::{
     self, ApiVersion, DocumentExport, ExportSpec, FileExport, PresentationExport, Region,
     SpecError, SpreadsheetExport,

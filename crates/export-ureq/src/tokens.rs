@@ -3,7 +3,6 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use export_core::driver::Transmit;
-use export_core::origins::Access;
 use export_core::token::{Ticket, Token, TokenSource, TokenStep};
 use export_core::{Failure, FailureKind};
 use export_host::{BlockingTokenFn, Clock, Hooks, JobObserver, TokenError};
@@ -111,7 +110,7 @@ impl Tokens {
         net: &NetConfig,
         clock: &Clock,
     ) {
-        self.hooks.apply_headers(&mut request, Access::Trusted);
+        self.hooks.apply_token_headers(&mut request, ticket.access());
         // Tokens are requested every few minutes: a connection would be closed in between.
         let sent = Transport::new(net).send(request, clock.instant(ticket.give_up_at()));
         let answer = sent.and_then(|answer| {

@@ -15,11 +15,13 @@
 
 mod authority;
 mod client;
+mod dialect;
 mod server;
 mod service;
 
 pub use authority::Authority;
 pub use client::{any_bundle, failures, one_attempt, only, quick, settings, spec};
+pub use dialect::OtherService;
 pub use server::{Action, Server, header, json, response, unused_url};
 pub use service::{
     FILE, accepted, completed, first, first_without_etag, operation, rest, service, token, whole,

@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 use core::iter;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -23,20 +23,69 @@ use crate::config::Config;
 use crate::dialect::Head;
 use crate::headers::{ContentCoding, content_coding};
 use crate::json::{NotJson, cannot_be_json, parse_object};
+use crate::origins::Access;
 use crate::redact::url_forms;
-use crate::token::Secret;
+use crate::token::{ClientAuth, Secret, secret_header};
 use crate::token_source::{TokenEndpoint, TokenReading, TokenSource};
+use crate::url::{UrlError, parse};
 
 impl TokenSource {
     /// A source that requests tokens with OAuth 2.0 client credentials (RFC 6749, 4.4).
     #[must_use]
     pub fn client_credentials(id: &str, secret: &str, config: &Config) -> Self {
+        let route = Endpoint::Token.in_version(config.api_version());
+        let url = format!("{}{}", config.base_url(), route.map_or("", |route| route.path));
         let client = ClientCredentials {
-            config: config.clone(),
+            url: url.parse().unwrap_or_default(),
+            access: Access::Trusted,
+            version: route.and_then(|route| route.version_header(config.api_version())),
+            // As in Workiva's API reference.
+            auth: ClientAuth::Body,
             id: id.into(),
             secrets: secrets(id, secret),
         };
         Self::with_endpoint(Box::new(client), *config.limits())
+    }
+
+    /// A source that requests tokens with OAuth 2.0 client credentials from another endpoint, for the
+    /// API of another service.
+    ///
+    /// ```
+    /// use export_core::Config;
+    /// use export_core::token::{ClientAuth, TokenNeed, TokenSource, TokenStep};
+    ///
+    /// let config = Config::new("https://api.example.com")?;
+    /// let url = "https://login.example.com/oauth2/token";
+    /// let source =
+    ///     TokenSource::client_credentials_at(url, "id", "secret", ClientAuth::Basic, &config)?;
+    /// let mut source = source.with_scope("exports:read");
+    /// let step = source.step(export_core::Timestamp::EPOCH, TokenNeed::any());
+    /// let TokenStep::Transmit(request, _ticket) = step else { panic!() };
+    /// assert_eq!(request.uri(), url);
+    /// assert_eq!(request.body(), b"grant_type=client_credentials&scope=exports%3Aread");
+    /// # Ok::<(), export_core::origins::UrlError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if `url` is not a URL, or is plain http to another machine whose origin is not that of
+    /// the base URL or an allowed one: the secret would cross the network unencrypted.
+    pub fn client_credentials_at(
+        url: &str,
+        id: &str,
+        secret: &str,
+        auth: ClientAuth,
+        config: &Config,
+    ) -> Result<Self, UrlError> {
+        let (url, origin) = parse(url)?;
+        let access = match config.origins().trusts(&origin) {
+            true => Access::Trusted,
+            false if origin.is_https() || origin.is_loopback() => Access::Anonymous,
+            false => return Err(UrlError::PlainHttp),
+        };
+        let (id, secrets) = (id.into(), secrets(id, secret));
+        let client = ClientCredentials { url, access, version: None, auth, id, secrets };
+        Ok(Self::with_endpoint(Box::new(client), *config.limits()))
     }
 }
 
@@ -55,31 +104,44 @@ fn secrets(id: &str, secret: &str) -> Arc<[Secret]> {
 
 #[derive(Debug)]
 struct ClientCredentials {
-    config: Config,
+    url: Uri,
+    access: Access,
+    version: Option<HeaderValue>,
+    auth: ClientAuth,
     id: String,
     /// The secret of the client, first as it is.
     secrets: Arc<[Secret]>,
 }
 
 impl TokenEndpoint for ClientCredentials {
-    /// **Source:** RFC 6749, 4.4.2, with the credentials in the body as in Workiva's API reference.
+    /// **Source:** RFC 6749, 4.4.2.
     fn request(&self, scope: Option<&str>) -> Request<Vec<u8>> {
+        let secret = self.secrets.first().map_or("", Secret::expose);
+        let in_body = matches!(self.auth, ClientAuth::Body);
         let mut request = Request::new(form(&[
             ("grant_type", Some("client_credentials")),
-            ("client_id", Some(&self.id)),
-            ("client_secret", self.secrets.first().map(Secret::expose)),
+            ("client_id", in_body.then_some(&*self.id)),
+            ("client_secret", in_body.then_some(secret)),
             ("scope", scope),
         ]));
-        let route = Endpoint::Token.in_version(self.config.api_version());
-        let url = format!("{}{}", self.config.base_url(), route.map_or("", |route| route.path));
-        *request.uri_mut() = url.parse().unwrap_or_default();
+        *request.uri_mut() = self.url.clone();
         *request.method_mut() = Method::POST;
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let version = route.and_then(|route| route.version_header(self.config.api_version()));
+        let version = self.version.clone();
         headers.extend(version.map(|version| (HeaderName::from_static("x-version"), version)));
+        if !in_body {
+            // RFC 6749, 2.3.1: both are encoded as in a form first.
+            let pair = Zeroizing::new(format!("{}:{}", escaped(&self.id), escaped(secret)));
+            let basic = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+            headers.extend(secret_header("Basic ", &basic).map(|value| (AUTHORIZATION, value)));
+        }
         request
+    }
+
+    fn access(&self) -> Access {
+        self.access
     }
 
     fn secrets(&self) -> Arc<[Secret]> {
@@ -198,6 +260,8 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
+    use crate::time::Timestamp;
+    use crate::token::{TokenNeed, TokenStep};
 
     fn read(status: u16, body: &str) -> String {
         let headers = HeaderMap::new();
@@ -211,15 +275,63 @@ mod tests {
         }
     }
 
+    fn request(mut source: TokenSource) -> Request<Vec<u8>> {
+        match source.step(Timestamp::EPOCH, TokenNeed::any()) {
+            TokenStep::Transmit(request, _ticket) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn credentials_are_in_a_header_or_in_the_body() {
+        let config = Config::new("https://api.example.com").unwrap();
+        let url = "https://login.example.com/t?v=2";
+        let source = |auth| {
+            TokenSource::client_credentials_at(url, "an id", "s3cret:&", auth, &config).unwrap()
+        };
+        let basic = request(source(ClientAuth::Basic));
+        assert_eq!(basic.uri(), url);
+        // The encoding of `an%20id:s3cret%3A%26`.
+        let header = "Basic YW4lMjBpZDpzM2NyZXQlM0ElMjY=";
+        assert_eq!(basic.headers()["authorization"], header);
+        assert!(basic.headers()["authorization"].is_sensitive());
+        assert_eq!(basic.body(), b"grant_type=client_credentials");
+        assert!(!basic.headers().contains_key("x-version"));
+        let echo = format!("{header} is not valid");
+        assert_eq!(source(ClientAuth::Basic).mask(&echo), "Basic ***= is not valid");
+
+        let body = request(source(ClientAuth::Body));
+        assert!(!body.headers().contains_key("authorization"));
+        let fields: &[u8] =
+            b"grant_type=client_credentials&client_id=an%20id&client_secret=s3cret%3A%26";
+        assert_eq!(body.body(), fields);
+    }
+
+    #[test]
+    fn secret_is_sent_to_another_machine_with_tls_only() {
+        let config = Config::with_plain_http("http://192.0.2.1").unwrap();
+        let access = |url: &str| {
+            let at = TokenSource::client_credentials_at(url, "i", "s", ClientAuth::Basic, &config);
+            at.map(|mut source| match source.step(Timestamp::EPOCH, TokenNeed::any()) {
+                TokenStep::Transmit(_, ticket) => ticket.access(),
+                other => panic!("{other:?}"),
+            })
+        };
+        assert_eq!(access("https://login.example.com/t"), Ok(Access::Anonymous));
+        assert_eq!(access("http://127.0.0.1:9/t"), Ok(Access::Anonymous));
+        assert_eq!(access("http://192.0.2.1/t"), Ok(Access::Trusted));
+        assert_eq!(access("http://192.0.2.2/t"), Err(UrlError::PlainHttp));
+        assert_eq!(access("https://id:s@login.example.com/t"), Err(UrlError::UserInfo));
+        assert_eq!(access("/t"), Err(UrlError::Syntax));
+    }
+
     #[test]
     fn secret_is_percent_encoded() {
         let config = Config::new("http://127.0.0.1:1").unwrap();
-        let scope = Some("file:read graph:read");
-        let client =
-            ClientCredentials { config, id: "id".into(), secrets: secrets("id", "a&b=c d+ü%\0") };
-        let request = client.request(scope);
+        let source = TokenSource::client_credentials("id", "a&b=c d+ü%\0", &config);
+        let body = request(source.with_scope("file:read graph:read")).into_body();
         assert_eq!(
-            core::str::from_utf8(request.body()).unwrap(),
+            core::str::from_utf8(&body).unwrap(),
             "grant_type=client_credentials&client_id=id&client_secret=a%26b%3Dc%20d%2B%C3%BC%25%00\
              &scope=file%3Aread%20graph%3Aread"
         );

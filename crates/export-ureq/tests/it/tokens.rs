@@ -5,8 +5,8 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use export_ureq::{AccessToken, Credentials, Error, TokenError};
-use test_servers::{Action, Server, json, operation, quick, token};
+use export_ureq::{AccessToken, ClientAuth, Credentials, Error, TokenError};
+use test_servers::{Action, OtherService, Server, header, json, operation, quick, response, token};
 
 use crate::clients::builder;
 
@@ -132,4 +132,76 @@ fn token_of_a_callback_is_masked() {
     let client = builder(&server).credentials(credentials).build().unwrap();
     let error = client.attach("op1").status().unwrap_err().to_string();
     assert!(error.contains("*** has expired") && !error.contains("old-1"), "{error}");
+}
+
+/// A service whose only token is `t1`, and the endpoint that issues it.
+fn other_service() -> (Server, Server) {
+    let login = Server::start(|_, _| token("t1", 3_600));
+    let api = Server::start(|number, request| {
+        assert!(request.contains("Bearer t1"), "{request}");
+        match number {
+            0 => Action::Send(response("202 Accepted", &["location: /exports/1"], "")),
+            1 => Action::Send(response("202 Accepted", &[], "")),
+            _ => Action::Send(response("200 OK", &[], "the file")),
+        }
+    });
+    (api, login)
+}
+
+#[test]
+fn other_service_gets_tokens_of_another_endpoint() {
+    let (api, login) = other_service();
+    let credentials = Credentials::client_at(format!("{}/token", login.url()), "id", "s3cret");
+    let client = builder(&api)
+        .credentials(credentials.with_scope("exports:read"))
+        .headers(|headers| {
+            headers.insert("x-tenant", "acme".parse().unwrap());
+        })
+        .build()
+        .unwrap();
+    let dialect = Arc::new(OtherService(api.url()));
+    let submitted = client.export_with(dialect.clone()).submit().unwrap();
+    let resumed = client.resume_with(dialect, &submitted.checkpoint);
+    let (_, bytes) = resumed.bytes(100).unwrap();
+    assert_eq!(bytes, b"the file");
+    assert_eq!(api.lines()[..2], ["POST /exports HTTP/1.1", "GET /exports/1 HTTP/1.1"]);
+    assert_eq!(header(&api.requests()[0], "x-tenant").unwrap(), "acme");
+
+    let requests = login.requests();
+    let [request] = requests.as_slice() else { panic!("{requests:?}") };
+    assert!(request.starts_with("POST /token HTTP/1.1"), "{request}");
+    // The encoding of `id:s3cret`.
+    assert_eq!(header(request, "authorization").unwrap(), "Basic aWQ6czNjcmV0");
+    assert!(request.ends_with("\r\n\r\ngrant_type=client_credentials&scope=exports%3Aread"));
+    assert_eq!(header(request, "x-tenant"), None);
+    assert!(header(request, "user-agent").unwrap().starts_with("wexport-client/"));
+}
+
+#[test]
+fn token_endpoint_that_repeats_the_credentials_is_masked() {
+    let login = Server::start(|_, request| {
+        let sent = header(request, "authorization").unwrap_or_default();
+        let body = request.split("\r\n\r\n").nth(1).unwrap_or_default();
+        let error = format!(r#"{{"error":"invalid_client","error_description":"{sent} {body}"}}"#);
+        Action::Send(json("401 Unauthorized", &[], &error))
+    });
+    for auth in [ClientAuth::Basic, ClientAuth::Body] {
+        let credentials = Credentials::client_at(login.url(), "id", "s3cret");
+        let client = builder(&login).credentials(credentials.with_client_auth(auth));
+        let error = client.build().unwrap().attach("op1").status().unwrap_err().to_string();
+        assert!(error.contains("***"), "{error}");
+        assert!(!error.contains("s3cret") && !error.contains("aWQ6czNjcmV0"), "{error}");
+    }
+}
+
+#[test]
+fn token_endpoint_needs_tls() {
+    let server = Server::start(|_, _| Action::SendAndClose(Vec::new()));
+    let credentials = Credentials::client_at("http://192.0.2.1/token", "id", "s3cret");
+    let error = builder(&server).credentials(credentials).build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid URL of the token endpoint: it is plain http, and its origin is not explicitly \
+         allowed"
+    );
 }
