@@ -18,6 +18,7 @@ pub(crate) fn check() -> TaskResult {
         args.extend(["--", "-D", "warnings"]);
         run(&mut cargo(&args))?;
     }
+    adapters_without_the_default_provider()?;
     let docs = ["doc", "--workspace", "--no-deps", "--locked"];
     run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
     snapshots::check()?;
@@ -25,4 +26,21 @@ pub(crate) fn check() -> TaskResult {
     examples::check()?;
     samples::check()?;
     proxies::check()
+}
+
+/// Checks the adapters without cryptography for TLS, and with ring.
+///
+/// Their libraries are built without dev-dependencies, which enable a provider of rustls. The tests are those of
+/// clients that have to work, or to fail, without one.
+fn adapters_without_the_default_provider() -> TaskResult {
+    let check = |command: &str, args: &str| {
+        let adapters =
+            "--package export-hyper --package export-ureq --no-default-features --locked";
+        let words = [command, adapters, args].into_iter().flat_map(|part| part.split(' '));
+        run(&mut cargo(&words.collect::<Vec<_>>()))
+    };
+    check("clippy", "--lib -- -D warnings")?;
+    check("clippy", "--lib --features ring -- -D warnings")?;
+    check("clippy", "--all-targets -- -D warnings")?;
+    check("test", "--test it -- without_tls::")
 }

@@ -12,9 +12,6 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
-compile_error!("TLS needs the feature `aws-lc-rs` (the default) or `ring`");
-
 mod access;
 mod builder;
 mod ca_bundle;

@@ -54,10 +54,10 @@ impl TlsOptions {
     ///
     /// # Errors
     ///
-    /// Fails if a bundle cannot be read or contains no certificate, and if there are no certificate
-    /// authorities at all.
+    /// Fails if a bundle cannot be read or contains no certificate, if there are no certificate
+    /// authorities at all, and without the features `aws-lc-rs` and `ring`.
     pub fn client_config(&self) -> Result<ClientConfig, TlsError> {
-        let provider = Arc::new(provider());
+        let provider = Arc::new(provider()?);
         let verifier = self.verifier(&self.bundles, &provider)?;
         Ok(config(provider, verifier))
     }
@@ -69,7 +69,7 @@ impl TlsOptions {
     ///
     /// As [`client_config`](Self::client_config).
     pub fn recording_client_config(&self) -> Result<(ClientConfig, CertRecorder), TlsError> {
-        let provider = Arc::new(provider());
+        let provider = Arc::new(provider()?);
         let verifier = self.verifier(&self.bundles, &provider)?;
         // `None` if the system has no certificate authorities.
         let system = self.verifier(&[], &provider).ok();
@@ -116,13 +116,19 @@ fn config(provider: Arc<CryptoProvider>, verifier: Arc<dyn ServerCertVerifier>) 
 }
 
 #[cfg(feature = "aws-lc-rs")]
-fn provider() -> CryptoProvider {
-    rustls::crypto::aws_lc_rs::default_provider()
+#[expect(clippy::unnecessary_wraps, reason = "a build without a provider has none to return")]
+fn provider() -> Result<CryptoProvider, TlsError> {
+    Ok(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-#[cfg(not(feature = "aws-lc-rs"))]
-fn provider() -> CryptoProvider {
-    rustls::crypto::ring::default_provider()
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+fn provider() -> Result<CryptoProvider, TlsError> {
+    Ok(rustls::crypto::ring::default_provider())
+}
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+fn provider() -> Result<CryptoProvider, TlsError> {
+    Err(TlsError::NoProvider)
 }
 
 /// Why TLS cannot be set up.
@@ -137,6 +143,12 @@ pub enum TlsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The program was built without cryptography for TLS.
+    #[error(
+        "this program was built without TLS: enable the feature `aws-lc-rs` or `ring` of its HTTP \
+         client, or send requests with a transport of your own"
+    )]
+    NoProvider,
     /// There are no certificate authorities.
     #[error(
         "this machine has no certificate authorities ({0}): install them (the package is often \

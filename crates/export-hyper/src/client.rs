@@ -185,7 +185,12 @@ impl FromSettings for Client {
         let transport = match transport {
             Some(own) => Transport::Own(own),
             None => {
-                Transport::Pools(Box::new(Pools::new(Connector::new(&tls, Arc::new(proxies))?)))
+                let tls = tls.client_config();
+                // A service over plain http works without TLS.
+                if let (Err(error), true) = (&tls, config.origins().base().is_https()) {
+                    return Err(error.clone().into());
+                }
+                Transport::Pools(Box::new(Pools::new(Connector::new(tls, Arc::new(proxies)))))
             }
         };
         Ok(Self(Arc::new(ClientInner {

@@ -11,10 +11,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use export_host::{
-    BuildError, CertRecorder, ProxyRules, TlsOptions, Tunnel, TunnelError, find_cause,
+    BuildError, CertRecorder, ProxyRules, TlsError, TlsOptions, Tunnel, TunnelError, find_cause,
     host_and_port,
 };
 use http::Uri;
+use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
@@ -35,7 +36,7 @@ type Boxed<T, E = BoxError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>
 /// If this fails, no byte of a request was sent.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    https: HttpsConnector<ProxyConnector>,
+    route: MaybeTls<ProxyConnector>,
     steps: StepRecorder,
 }
 
@@ -43,9 +44,8 @@ pub(crate) struct Connector {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Connector {
-    pub(crate) fn new(tls: &TlsOptions, proxies: Arc<ProxyRules>) -> Result<Self, BuildError> {
-        let tls = tls.client_config()?;
-        Ok(Self::with_configs(tls.clone(), tls, proxies, StepRecorder::default()))
+    pub(crate) fn new(tls: Result<ClientConfig, TlsError>, proxies: Arc<ProxyRules>) -> Self {
+        Self::with_configs(tls.clone(), tls, proxies, StepRecorder::default())
     }
 
     /// A connector that records the steps of one connection, and the certificate of the host.
@@ -56,28 +56,20 @@ impl Connector {
     ) -> Result<(Self, CertRecorder), BuildError> {
         let proxy_tls = tls.client_config()?;
         let (tls, certificates) = tls.recording_client_config()?;
-        Ok((Self::with_configs(tls, proxy_tls, proxies, steps), certificates))
+        Ok((Self::with_configs(Ok(tls), Ok(proxy_tls), proxies, steps), certificates))
     }
 
     fn with_configs(
-        tls: ClientConfig,
-        proxy_tls: ClientConfig,
+        tls: Result<ClientConfig, TlsError>,
+        proxy_tls: Result<ClientConfig, TlsError>,
         proxies: Arc<ProxyRules>,
         steps: StepRecorder,
     ) -> Self {
         let tcp = TcpConnector::new(steps.clone());
-        let to_proxy = HttpsConnectorBuilder::new()
-            .with_tls_config(proxy_tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(TcpConnector { peer: "the proxy ", ..tcp.clone() });
+        let to_proxy = TcpConnector { peer: "the proxy ", ..tcp.clone() };
+        let to_proxy = MaybeTls::new(to_proxy, proxy_tls, HttpVersions::Http1);
         let route = ProxyConnector { tcp, to_proxy, proxies, steps: steps.clone() };
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(route);
-        Self { https, steps }
+        Self { route: MaybeTls::new(route, tls, HttpVersions::All), steps }
     }
 }
 
@@ -87,11 +79,11 @@ impl Service<Uri> for Connector {
     type Future = Boxed<Self::Response>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.https.poll_ready(cx)
+        self.route.poll_ready(cx)
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let connecting = self.https.call(to);
+        let connecting = self.route.call(to);
         let steps = self.steps.clone();
         Box::pin(async move {
             let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
@@ -102,6 +94,66 @@ impl Service<Uri> for Connector {
             }
             Ok(ReadAfterWriteError::new(stream))
         })
+    }
+}
+
+/// The versions of HTTP that a server is offered in TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HttpVersions {
+    All,
+    Http1,
+}
+
+/// TLS over the connections of `C`, for `https`. Without TLS, only `http` works.
+#[derive(Clone)]
+enum MaybeTls<C> {
+    Tls(HttpsConnector<C>),
+    Plain(C, TlsError),
+}
+
+impl<C> MaybeTls<C> {
+    fn new(connector: C, tls: Result<ClientConfig, TlsError>, versions: HttpVersions) -> Self {
+        let tls = match tls {
+            Ok(tls) => tls,
+            Err(error) => return Self::Plain(connector, error),
+        };
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        Self::Tls(match versions {
+            HttpVersions::All => builder.enable_all_versions().wrap_connector(connector),
+            HttpVersions::Http1 => builder.enable_http1().wrap_connector(connector),
+        })
+    }
+}
+
+impl<C> Service<Uri> for MaybeTls<C>
+where
+    C: Service<Uri, Error = BoxError, Future: Send> + 'static,
+    HttpsConnector<C>:
+        Service<Uri, Response = MaybeHttpsStream<C::Response>, Error = BoxError, Future: Send>,
+{
+    type Response = MaybeHttpsStream<C::Response>;
+    type Error = BoxError;
+    type Future = Boxed<Self::Response>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match self {
+            Self::Tls(connector) => connector.poll_ready(cx),
+            Self::Plain(connector, _) => connector.poll_ready(cx),
+        }
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        match self {
+            Self::Tls(connector) => Box::pin(connector.call(to)),
+            Self::Plain(_, error) if to.scheme() == Some(&Scheme::HTTPS) => {
+                let error = error.clone();
+                Box::pin(async move { Err(error.into()) })
+            }
+            Self::Plain(connector, _) => {
+                let connecting = connector.call(to);
+                Box::pin(async move { Ok(MaybeHttpsStream::Http(connecting.await?)) })
+            }
+        }
     }
 }
 
@@ -133,7 +185,7 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 #[derive(Clone)]
 struct ProxyConnector {
     tcp: TcpConnector,
-    to_proxy: HttpsConnector<TcpConnector>,
+    to_proxy: MaybeTls<TcpConnector>,
     proxies: Arc<ProxyRules>,
     steps: StepRecorder,
 }

@@ -54,7 +54,7 @@ where
     /// Fails if a CA bundle is invalid, or if there are no certificate authorities.
     pub fn new(tls: &TlsOptions, proxies: ProxyRules) -> Result<Self, BuildError> {
         let proxies = Arc::new(proxies);
-        let connector = Connector::new(tls, Arc::clone(&proxies))?;
+        let connector = Connector::new(Ok(tls.client_config()?), Arc::clone(&proxies));
         Ok(Self { pool: pool(connector, usize::MAX), tls: tls.clone(), proxies })
     }
 

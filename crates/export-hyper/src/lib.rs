@@ -126,7 +126,9 @@
 //!
 //! # Features
 //!
-//! - `aws-lc-rs` (default) or `ring`: the cryptography of TLS. One of them is required.
+//! - `aws-lc-rs` (default) or `ring`: the cryptography of TLS. Without both, a client is built only with
+//!   a transport of its own, or for a service over plain http; a file that is elsewhere over `https`
+//!   is an error.
 //! - `tracing`: spans and events for each job.
 //! - `webpki-roots`: compiles in Mozilla's list of certificate authorities
 //!   (`ClientBuilder::compiled_in_roots`), for machines without one. By default, those of the system

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use export_core::{Failure, FailureKind};
-use export_host::{TunnelError, find_cause, root_cause, tls_alert, tls_verdict};
+use export_host::{TlsError, TunnelError, find_cause, root_cause, tls_alert, tls_verdict};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -181,7 +181,9 @@ pub(crate) fn classify_connection(error: BoxError) -> Failure {
 }
 
 fn connection_failure(error: impl StdError + Send + Sync + 'static) -> Failure {
-    if let Some(reason) = tls_verdict(&error) {
+    // Without certificate authorities no server is trusted: as final as an untrusted server.
+    let no_tls = find_cause::<TlsError>(&error).map(TlsError::to_string);
+    if let Some(reason) = no_tls.or_else(|| tls_verdict(&error)) {
         return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
     }
     let tunnel = find_cause::<TunnelError>(&error);

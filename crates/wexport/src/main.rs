@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+compile_error!("TLS needs the feature `aws-lc-rs` (the default) or `ring`");
+
 mod args;
 mod clock;
 mod commands;

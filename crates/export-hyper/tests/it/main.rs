@@ -16,3 +16,5 @@ mod simulated;
 mod stopping;
 mod tokens;
 mod transport;
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+mod without_tls;
