@@ -1,5 +1,6 @@
 //! What a transport reports about a request without a usable response.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::error::Error as StdError;
@@ -98,11 +99,17 @@ impl Failure {
     /// Sets the underlying error. Unless there is a [detail](Self::with_detail), its text and those
     /// of its own sources become the detail.
     #[must_use]
-    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+    pub fn with_source(self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.with_boxed_source(Box::new(source))
+    }
+
+    /// Sets the underlying error, as [`with_source`](Self::with_source) does.
+    #[must_use]
+    pub fn with_boxed_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
         if self.detail.is_none() {
-            self.detail = Some(text_of_chain(&source).into());
+            self.detail = Some(text_of_chain(&*source).into());
         }
-        self.source = Some(Arc::new(source));
+        self.source = Some(source.into());
         self
     }
 

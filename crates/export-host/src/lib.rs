@@ -63,7 +63,7 @@ pub use host_port::host_and_port;
 pub use if_exists::IfExists;
 pub use part_file::{FinishedFile, PartFile};
 pub use peer_error::{
-    UnexpectedTls, find_cause, is_closed_by_peer, root_cause, tls_alert, tls_verdict,
+    UnexpectedTls, find_cause, is_closed_by_peer, root_cause, tls_alert, tls_verdict, unsent_kind,
 };
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
 pub use random::random_number;

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
+use export_core::FailureKind;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, OtherError};
 
 /// Returns why a peer is not trusted, if `error` or one of its sources says so.
@@ -77,6 +78,32 @@ fn tls_unexpected(error: &(dyn StdError + 'static)) -> Option<String> {
 #[must_use]
 pub fn find_cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     causes(error).find_map(|error| error.downcast_ref::<E>())
+}
+
+/// What an error of an unknown transport proves by itself, if it proves that the request was not sent:
+/// the connection was refused, or the certificate of the server is invalid.
+///
+/// ```
+/// use std::io;
+/// use export_core::FailureKind;
+/// use export_host::unsent_kind;
+///
+/// let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+/// assert_eq!(unsent_kind(&io::Error::other(refused)), Some(FailureKind::NotSent));
+/// assert_eq!(unsent_kind(&io::Error::from(io::ErrorKind::ConnectionReset)), None);
+/// ```
+#[must_use]
+pub fn unsent_kind(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
+    causes(error).find_map(|cause| match cause.downcast_ref::<io::Error>() {
+        // Only connecting fails with this.
+        Some(io) if io.kind() == ErrorKind::ConnectionRefused => Some(FailureKind::NotSent),
+        Some(_) => None,
+        // It is verified before the first byte of a request is sent.
+        None => match cause.downcast_ref() {
+            Some(Error::InvalidCertificate(_)) => Some(FailureKind::Untrusted),
+            _ => None,
+        },
+    })
 }
 
 /// An error and its sources.

@@ -1,10 +1,9 @@
 //! A custom transport.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use export_core::{Failure, FailureKind};
@@ -14,13 +13,36 @@ use hyper::body::Body as HttpBody;
 use tower_service::Service;
 
 use crate::connector::BoxError;
-use crate::transport::Body;
+use crate::transport::{Body, connection_kind, kind_of_any};
 
 /// A custom transport, such as a stack of `tower` layers, a pool that other code uses as well, or a
 /// test double.
 ///
-/// It must not follow redirects, decompress bodies, or buffer whole bodies in memory. Settings for
-/// TLS and proxies do not apply to it.
+/// It must not follow redirects, decompress bodies, or buffer whole bodies in memory. It should not
+/// send a request again: the client does, and knows which ones may be sent twice. Settings for TLS and
+/// proxies do not apply to it.
+///
+/// A stack whose errors are boxed:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use bytes::Bytes;
+/// use export_hyper::{Client, Credentials, OwnTransport};
+/// use http_body_util::Full;
+/// use hyper_util::client::legacy::Client as Pool;
+/// use hyper_util::rt::TokioExecutor;
+/// use tower::timeout::Timeout;
+///
+/// let pool: Pool<_, Full<Bytes>> = Pool::builder(TokioExecutor::new()).build_http();
+/// let client = Client::builder()
+///     .credentials(Credentials::token("eyJhbGciOi"))
+///     .transport(OwnTransport::new(Timeout::new(pool, Duration::from_secs(20))))
+///     .build()?;
+/// # Ok::<(), export_hyper::BuildError>(())
+/// ```
+///
+/// A service of one's own:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -59,33 +81,72 @@ use crate::transport::Body;
 pub struct OwnTransport(Arc<dyn DynTransport>);
 
 impl OwnTransport {
-    /// Sends requests with this service. Its errors are unknown, so that the request may have
-    /// arrived after each of them: [`FailureKind::Unanswered`].
+    /// Sends requests with this service. An error of `poll_ready` proves that the request was not sent.
+    /// Those of `call` are classified by what is known among their sources: errors of hyper,
+    /// hyper-util, h2 and rustls, and connections that were refused. After any other error, such as
+    /// the timeout of a layer, the request may have arrived: [`FailureKind::Unanswered`].
     #[must_use]
     pub fn new<S, B>(service: S) -> Self
     where
-        S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Error: StdError + Send + Sync + 'static,
+        S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<BoxError> + Send,
         S::Future: Send + 'static,
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self::with_classify(service, |_| FailureKind::Unanswered)
+        Self::with_failure(service, |error, stage| {
+            let error: BoxError = error.into();
+            let kind = match stage {
+                Stage::Ready => connection_kind(&*error),
+                Stage::Called => kind_of_any(&*error),
+            };
+            Failure::new(kind).with_boxed_source(error)
+        })
     }
 
     /// Sends requests with this service. `classify` maps its errors, above all those that prove
     /// that a request was not sent.
+    ///
+    /// ```
+    /// use export_hyper::{FailureKind, OwnTransport};
+    /// use tower::load_shed::{LoadShed, error::Overloaded};
+    ///
+    /// # type Pool = hyper_util::client::legacy::Client<
+    /// #     hyper_util::client::legacy::connect::HttpConnector, http_body_util::Full<bytes::Bytes>>;
+    /// # fn example(pool: Pool) -> OwnTransport {
+    /// OwnTransport::with_classify(LoadShed::new(pool), |error| match error.is::<Overloaded>() {
+    ///     true => FailureKind::NotSent,
+    ///     false => FailureKind::Unanswered,
+    /// })
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_classify<S, B, C>(service: S, classify: C) -> Self
     where
-        S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Error: StdError + Send + Sync + 'static,
+        S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<BoxError> + Send,
         S::Future: Send + 'static,
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
         C: Fn(&S::Error) -> FailureKind + Send + Sync + 'static,
     {
-        Self(Arc::new(ClassifiedService { service, classify: Arc::new(classify) }))
+        Self::with_failure(service, move |error, _| {
+            let kind = classify(&error);
+            Failure::new(kind).with_boxed_source(error.into())
+        })
+    }
+
+    fn with_failure<S, B, F>(service: S, failure: F) -> Self
+    where
+        S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<BoxError> + Send,
+        S::Future: Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+        F: Fn(S::Error, Stage) -> Failure + Send + Sync + 'static,
+    {
+        let service = Mutex::new(service);
+        Self(Arc::new(ClassifiedService { service, failure: Arc::new(failure) }))
     }
 
     pub(crate) fn send(&self, request: Request<Full<Bytes>>) -> Sending {
@@ -106,29 +167,36 @@ trait DynTransport: Send + Sync {
     fn send(&self, request: Request<Full<Bytes>>) -> Sending;
 }
 
-struct ClassifiedService<S, C> {
-    service: S,
-    classify: Arc<C>,
+struct ClassifiedService<S, F> {
+    /// Locked to clone it: a service need not be `Sync`.
+    service: Mutex<S>,
+    failure: Arc<F>,
 }
 
-impl<S, B, C> DynTransport for ClassifiedService<S, C>
+/// Which part of a service has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Ready,
+    Called,
+}
+
+impl<S, B, F> DynTransport for ClassifiedService<S, F>
 where
-    S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Error: StdError + Send + Sync + 'static,
+    S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Send,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
-    C: Fn(&S::Error) -> FailureKind + Send + Sync + 'static,
+    F: Fn(S::Error, Stage) -> Failure + Send + Sync + 'static,
 {
     fn send(&self, request: Request<Full<Bytes>>) -> Sending {
-        let (mut service, classify) = (self.service.clone(), Arc::clone(&self.classify));
+        let mut service = self.service.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let failure = Arc::clone(&self.failure);
         Box::pin(async move {
-            let sent = async {
-                poll_fn(|cx| service.poll_ready(cx)).await?;
-                service.call(request).await
-            };
-            let response =
-                sent.await.map_err(|error| Failure::new(classify(&error)).with_source(error))?;
+            let ready = poll_fn(|cx| service.poll_ready(cx)).await;
+            ready.map_err(|error| failure(error, Stage::Ready))?;
+            let response = service.call(request).await;
+            let response = response.map_err(|error| failure(error, Stage::Called))?;
             Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
         })
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use export_core::{Failure, FailureKind};
-use export_host::{TlsError, TunnelError, find_cause, root_cause, tls_alert, tls_verdict};
+use export_host::{
+    TlsError, TunnelError, find_cause, root_cause, tls_alert, tls_verdict, unsent_kind,
+};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -156,54 +158,57 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
 /// Classifies an error by what it proves about the request.
 pub(crate) fn classify(error: Error) -> Failure {
     if error.is_connect() {
-        return connection_failure(error);
+        return classify_connection(error.into());
     }
-    if let Some(reason) = tls_alert(&error) {
-        return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
-    }
-    let kind = match find_cause::<hyper::Error>(&error) {
-        _ if find_cause(&error).is_some_and(is_unprocessed) => FailureKind::NotSent,
-        // hyper had not sent it yet when the connection was closed.
-        Some(error) if error.is_canceled() => FailureKind::NotSent,
-        Some(error) if error.is_parse_too_large() => FailureKind::TooLong,
-        _ => FailureKind::Unanswered,
-    };
-    let detail = match find_cause::<hyper::Error>(&error) {
+    let alert = tls_alert(&error);
+    let detail = alert.unwrap_or_else(|| match find_cause::<hyper::Error>(&error) {
         Some(error) if error.is_incomplete_message() => "the connection was closed".into(),
         _ => root_cause(&error),
-    };
-    Failure::new(kind).with_detail(detail).with_source(error)
+    });
+    Failure::new(request_kind(&error)).with_detail(detail).with_source(error)
 }
 
 /// Classifies an error of the connector, as [`classify`] does when a request needs the connection.
 pub(crate) fn classify_connection(error: BoxError) -> Failure {
-    connection_failure(ConnectionError(error))
-}
-
-fn connection_failure(error: impl StdError + Send + Sync + 'static) -> Failure {
     // Without certificate authorities no server is trusted: as final as an untrusted server.
-    let no_tls = find_cause::<TlsError>(&error).map(TlsError::to_string);
-    if let Some(reason) = no_tls.or_else(|| tls_verdict(&error)) {
-        return Failure::new(FailureKind::Untrusted).with_detail(reason).with_source(error);
-    }
-    let tunnel = find_cause::<TunnelError>(&error);
-    let kind = tunnel.map_or(FailureKind::NotSent, TunnelError::kind);
-    Failure::new(kind).with_detail(root_cause(&error)).with_source(error)
+    let no_tls = find_cause::<TlsError>(&*error).map(TlsError::to_string);
+    let verdict = no_tls.or_else(|| tls_verdict(&*error));
+    let kind = connection_kind(&*error);
+    let detail = verdict.unwrap_or_else(|| root_cause(&*error));
+    Failure::new(kind).with_detail(detail).with_boxed_source(error)
 }
 
-/// An error of the connector, as the source of a failure.
-#[derive(Debug)]
-struct ConnectionError(BoxError);
-
-impl fmt::Display for ConnectionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot connect")
+/// What an error of any transport proves about a request that was handed to it, as far as its
+/// sources are known.
+pub(crate) fn kind_of_any(error: &(dyn StdError + 'static)) -> FailureKind {
+    if let Some(kind) = unsent_kind(error) {
+        return kind;
+    }
+    match find_cause::<Error>(error) {
+        Some(pool) if pool.is_connect() => connection_kind(error),
+        _ => request_kind(error),
     }
 }
 
-impl StdError for ConnectionError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.0)
+/// What an error proves about a request, if there was no connection.
+pub(crate) fn connection_kind(error: &(dyn StdError + 'static)) -> FailureKind {
+    if find_cause::<TlsError>(error).is_some() || tls_verdict(error).is_some() {
+        return FailureKind::Untrusted;
+    }
+    find_cause::<TunnelError>(error).map_or(FailureKind::NotSent, TunnelError::kind)
+}
+
+/// What an error proves about a request, if there was a connection.
+fn request_kind(error: &(dyn StdError + 'static)) -> FailureKind {
+    if tls_alert(error).is_some() {
+        return FailureKind::Untrusted;
+    }
+    match find_cause::<hyper::Error>(error) {
+        _ if find_cause(error).is_some_and(is_unprocessed) => FailureKind::NotSent,
+        // hyper had not sent it yet when the connection was closed.
+        Some(error) if error.is_canceled() => FailureKind::NotSent,
+        Some(error) if error.is_parse_too_large() => FailureKind::TooLong,
+        _ => FailureKind::Unanswered,
     }
 }
 

@@ -8,6 +8,8 @@ use export_core::{Failure, FailureKind};
 use http::{Method, Request, Response};
 use ureq::{Agent, AsSendBody, Body, Error};
 
+use crate::transport::classify;
+
 /// A custom agent, with its own proxy, certificates or resolver.
 ///
 /// Redirects and errors by status are disabled for each request, whatever the agent's settings are.
@@ -20,7 +22,7 @@ use ureq::{Agent, AsSendBody, Body, Error};
 /// use export_ureq::{Client, Credentials, OwnAgent};
 ///
 /// let agent = OwnAgent::new(ureq::Agent::new_with_defaults()).with_classify(|error| match error {
-///     ureq::Error::HostNotFound => FailureKind::NotSent,
+///     ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => FailureKind::NotSent,
 ///     _ => FailureKind::Unanswered,
 /// });
 /// let client = Client::builder()
@@ -36,11 +38,12 @@ pub struct OwnAgent {
 }
 
 impl OwnAgent {
-    /// Sends requests with this agent. Its errors are unknown, so that the request may have arrived
-    /// after each of them: [`FailureKind::Unanswered`].
+    /// Sends requests with this agent. Of its errors, those prove that a request was not sent that are
+    /// about resolving the name, connecting, and an invalid certificate (of rustls). After any other
+    /// one, the request may have arrived: [`FailureKind::Unanswered`].
     #[must_use]
     pub fn new(agent: Agent) -> Self {
-        Self { agent, classify: Arc::new(|_| FailureKind::Unanswered) }
+        Self { agent, classify: Arc::new(classify::kind_of_any) }
     }
 
     /// Maps the agent's errors, above all those that prove that a request was not sent.

@@ -10,6 +10,7 @@ mod dropping;
 mod exports;
 mod http2;
 mod in_memory;
+mod own_transport;
 mod pacing;
 mod proxied;
 mod simulated;

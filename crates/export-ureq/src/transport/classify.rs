@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::io;
 
 use export_core::{Failure, FailureKind};
-use export_host::{TlsError, TunnelError, root_cause, tls_alert, tls_verdict};
-use ureq::Error;
+use export_host::{TlsError, TunnelError, root_cause, tls_alert, tls_verdict, unsent_kind};
+use ureq::{Error, Timeout};
 
 use super::attempt::Stage;
 
@@ -30,6 +30,16 @@ pub(crate) fn request_failure(error: Error, stage: Stage) -> Failure {
         None => FailureKind::NotSent,
     };
     Failure::new(kind).with_detail(format!("{peer}: {}", message(&error)))
+}
+
+/// What an error of any agent proves about a request, as far as its causes are known.
+pub(crate) fn kind_of_any(error: &Error) -> FailureKind {
+    match error {
+        Error::HostNotFound
+        | Error::ConnectionFailed
+        | Error::Timeout(Timeout::Resolve | Timeout::Connect) => FailureKind::NotSent,
+        other => cause(other).and_then(unsent_kind).unwrap_or(FailureKind::Unanswered),
+    }
 }
 
 /// Classifies the error of a body that broke off.

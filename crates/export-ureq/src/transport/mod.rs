@@ -2,7 +2,7 @@
 
 mod attempt;
 mod attempt_transport;
-mod classify;
+pub(crate) mod classify;
 mod connector;
 mod tls;
 mod tunnel;

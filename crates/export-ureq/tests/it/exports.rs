@@ -61,7 +61,7 @@ fn custom_agent_works_the_same() {
 }
 
 #[test]
-fn caller_classifies_errors_of_its_agent() {
+fn errors_of_an_own_agent_are_classified() {
     let config = ureq::Agent::config_builder().proxy(None).build();
     let agent = OwnAgent::new(ureq::Agent::new_with_config(config));
     let failures_of = |agent: OwnAgent| {
@@ -70,12 +70,13 @@ fn caller_classifies_errors_of_its_agent() {
         client.export(spec()).submit().unwrap_err();
         failures.lock().unwrap().clone()
     };
-    assert_eq!(failures_of(agent.clone()), [FailureKind::Unanswered]);
+    // The connection is refused.
+    assert_eq!(failures_of(agent.clone()), [FailureKind::NotSent]);
     let classified = agent.with_classify(|error| match error {
-        ureq::Error::Io(_) => FailureKind::NotSent,
+        ureq::Error::Io(_) => FailureKind::Untrusted,
         _ => FailureKind::Unanswered,
     });
-    assert_eq!(failures_of(classified), [FailureKind::NotSent]);
+    assert_eq!(failures_of(classified), [FailureKind::Untrusted]);
 }
 
 #[test]
