@@ -1,6 +1,7 @@
 //! The builder of a client, for all adapters.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use export_core::origins::UrlError;
@@ -11,8 +12,10 @@ use export_core::{Config, Event, Limits, Pace, Resubmit};
 use http::HeaderMap;
 
 use crate::ca_bundle::CaBundle;
+use crate::client_certificate::{ClientCertificate, ScopedCertificate};
 use crate::credentials::Credentials;
 use crate::hooks::Hooks;
+use crate::net_options::{HttpVersions, NetOptions, ResolverFn};
 use crate::proxy::{ProxyError, ProxyRules, ProxySettings};
 use crate::random::random_number;
 use crate::shared_pacer::SharedPacer;
@@ -51,8 +54,12 @@ pub struct Settings<A: FromSettings> {
     pub pacer: Arc<SharedPacer>,
     /// The trusted certificate authorities.
     pub tls: TlsOptions,
+    /// The certificate of the client, if it has one.
+    pub certificate: Option<ScopedCertificate>,
     /// The proxies.
     pub proxies: ProxyRules,
+    /// The settings of connections.
+    pub net: NetOptions,
     /// A custom transport, to which TLS and proxies do not apply.
     pub transport: Option<A::Transport>,
     /// The caller's callbacks.
@@ -71,7 +78,11 @@ pub struct Settings<A: FromSettings> {
 /// | `api_version` | `2022-01-01`, the service's own default |
 /// | `allow_origin` | none: the token is sent to the base URL's origin and those of the region |
 /// | `tls`, `ca_bundle` | none: only the system's certificate authorities |
+/// | `client_certificate` | none |
 /// | `proxy` | that of the environment |
+/// | `resolver` | that of the system |
+/// | `http_versions` | all that the adapter has |
+/// | `max_idle_per_host` | that of the adapter |
 /// | `limits`, `pace`, `resubmit` | [`Limits::default`], [`Pace::Gentle`], [`Resubmit::IfHarmless`] |
 /// | `pacer` | a new one with [`Rates::default`](export_core::pacer::Rates) |
 /// | `jitter` | a random seed |
@@ -90,7 +101,9 @@ pub struct ClientBuilder<A: FromSettings> {
     pacer: Pacer,
     jitter: Option<u64>,
     tls: TlsOptions,
+    certificate: Option<ClientCertificate>,
     proxy: ProxySettings,
+    net: NetOptions,
     hooks: Hooks,
     transport: Option<A::Transport>,
     checkpoints: Option<Arc<A::Store>>,
@@ -117,7 +130,9 @@ impl<A: FromSettings> Default for ClientBuilder<A> {
             pacer: Pacer::default(),
             jitter: None,
             tls: TlsOptions::new(),
+            certificate: None,
             proxy: ProxySettings::default(),
+            net: NetOptions::default(),
             hooks: Hooks::default(),
             transport: None,
             checkpoints: None,
@@ -221,6 +236,52 @@ impl<A: FromSettings> ClientBuilder<A> {
         self
     }
 
+    /// Sets the certificate of the client, for a service or a gateway that requires mutual TLS. It is
+    /// shown to the origins that may be sent the token, and to the token endpoint; never to a storage
+    /// host or a proxy.
+    pub fn client_certificate(mut self, certificate: ClientCertificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
+    /// Sets the addresses of hosts, as `--resolve` of curl does: of those for which `resolve` returns
+    /// `None`, the system's apply. It is called for the host of a proxy too, and must not block.
+    ///
+    /// ```
+    /// use std::net::IpAddr;
+    ///
+    /// # fn example<A: export_host::FromSettings>(builder: export_host::ClientBuilder<A>) {
+    /// let gateway: IpAddr = [10, 0, 0, 7].into();
+    /// let builder = builder.resolver(move |host| match host {
+    ///     "api.app.wdesk.com" => Some(vec![gateway]),
+    ///     _ => None,
+    /// });
+    /// # }
+    /// ```
+    pub fn resolver(
+        mut self,
+        resolve: impl Fn(&str) -> Option<Vec<IpAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        self.net.resolver = Some(ResolverFn::new(resolve));
+        self
+    }
+
+    /// Sets the versions of HTTP. `export-ureq` has HTTP/1.1 only.
+    pub fn http_versions(mut self, versions: HttpVersions) -> Self {
+        self.net.http_versions = versions;
+        self
+    }
+
+    /// Sets how many connections to each host are kept open between requests; 0 opens one for each
+    /// request. **Unlimited** by default in `export-hyper`. In `export-ureq` it is that of each job,
+    /// which has connections of its own, and **3** by default.
+    ///
+    /// The connections in use are as many as the requests under way, unless HTTP/2 shares one.
+    pub fn max_idle_per_host(mut self, connections: usize) -> Self {
+        self.net.max_idle_per_host = Some(connections);
+        self
+    }
+
     /// Calls `on_event` with each event. It must not block.
     pub fn on_event(mut self, on_event: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.hooks = self.hooks.with_event(on_event);
@@ -253,7 +314,7 @@ impl<A: FromSettings> ClientBuilder<A> {
         self
     }
 
-    /// Sets a custom transport. CA bundles and proxies do not apply to it.
+    /// Sets a custom transport. The settings of TLS, proxies and connections do not apply to it.
     pub fn transport(mut self, transport: A::Transport) -> Self {
         self.transport = Some(transport);
         self
@@ -269,7 +330,10 @@ impl<A: FromSettings> ClientBuilder<A> {
         let jitter = self.jitter.or_else(|| config.jitter()).unwrap_or_else(random_number);
         let config = config.with_jitter(jitter);
         let credentials = self.credentials.ok_or(BuildError::NoCredentials)?;
+        let origins = credentials.origins(&config)?;
         A::from_settings(Settings {
+            certificate: self.certificate.map(|it| ScopedCertificate::new(it, origins)),
+            net: self.net,
             tokens: credentials.source(&config)?,
             token_fn: credentials.into_callback(),
             config,

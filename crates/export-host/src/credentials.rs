@@ -3,6 +3,7 @@
 use std::fmt;
 
 use export_core::Config;
+use export_core::origins::Origins;
 use export_core::token::{ClientAuth, Token, TokenSource};
 use zeroize::Zeroizing;
 
@@ -104,6 +105,17 @@ impl<F> Credentials<F> {
                 }
             }
         })
+    }
+
+    /// The origins that may be sent the token, and that of the token endpoint.
+    pub(crate) fn origins(&self, config: &Config) -> Result<Origins, BuildError> {
+        let origins = config.origins().clone();
+        match &self.0 {
+            Kind::Client(OAuthClient { url: Some(url), .. }) => {
+                origins.with_allowed(url).map_err(BuildError::TokenUrl)
+            }
+            _ => Ok(origins),
+        }
     }
 
     /// The callback, if there is one.

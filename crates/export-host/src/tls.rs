@@ -9,6 +9,7 @@ use rustls_platform_verifier::Verifier;
 
 use crate::ca_bundle::CaBundle;
 use crate::cert_recorder::CertRecorder;
+use crate::client_certificate::ClientCertificate;
 
 /// The certificate authorities that a client trusts.
 ///
@@ -57,9 +58,16 @@ impl TlsOptions {
     /// Fails if a bundle cannot be read or contains no certificate, if there are no certificate
     /// authorities at all, and without the features `aws-lc-rs` and `ring`.
     pub fn client_config(&self) -> Result<ClientConfig, TlsError> {
+        self.client_config_with(None)
+    }
+
+    pub(crate) fn client_config_with(
+        &self,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(provider()?);
         let verifier = self.verifier(&self.bundles, &provider)?;
-        Ok(config(provider, verifier))
+        config(provider, verifier, certificate)
     }
 
     /// The same config, with a recorder of the certificates that servers present, for diagnostics.
@@ -74,7 +82,7 @@ impl TlsOptions {
         // `None` if the system has no certificate authorities.
         let system = self.verifier(&[], &provider).ok();
         let (verifier, recorder) = CertRecorder::wrap(verifier, system);
-        Ok((config(provider, Arc::new(verifier)), recorder))
+        Ok((config(provider, Arc::new(verifier), None)?, recorder))
     }
 
     fn verifier(
@@ -105,14 +113,25 @@ impl TlsOptions {
     }
 }
 
-fn config(provider: Arc<CryptoProvider>, verifier: Arc<dyn ServerCertVerifier>) -> ClientConfig {
-    ClientConfig::builder_with_provider(provider)
+fn config(
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+    certificate: Option<&ClientCertificate>,
+) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("each provider supports the default versions")
         // rustls calls any custom verifier dangerous; this one is that of the platform.
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth()
+        .with_custom_certificate_verifier(verifier);
+    let Some(certificate) = certificate else { return Ok(builder.with_no_client_auth()) };
+    let (chain, key) = certificate.load()?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| TlsError::ClientCertificate {
+        reason: match error {
+            rustls::Error::InconsistentKeys(_) => "its key is that of another certificate".into(),
+            other => other.to_string(),
+        },
+    })
 }
 
 #[cfg(feature = "aws-lc-rs")]
@@ -140,6 +159,12 @@ pub enum TlsError {
     Bundle {
         /// The path of the bundle, or `given as text`.
         bundle: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The certificate of the client is unreadable or invalid.
+    #[error("invalid client certificate: {reason}")]
+    ClientCertificate {
         /// What is wrong with it.
         reason: String,
     },

@@ -181,16 +181,22 @@ impl FromSettings for Client {
 
     fn from_settings(settings: Settings<Self>) -> Result<Self, BuildError> {
         let Settings { config, tokens, token_fn, pacer, tls, .. } = settings;
-        let Settings { proxies, transport, hooks, checkpoints, .. } = settings;
+        let Settings { certificate, proxies, net, transport, hooks, checkpoints, .. } = settings;
         let transport = match transport {
             Some(own) => Transport::Own(own),
             None => {
-                let tls = tls.client_config();
+                let tls_config = tls.client_config();
                 // A service over plain http works without TLS.
-                if let (Err(error), true) = (&tls, config.origins().base().is_https()) {
+                if let (Err(error), true) = (&tls_config, config.origins().base().is_https()) {
                     return Err(error.clone().into());
                 }
-                Transport::Pools(Box::new(Pools::new(Connector::new(tls, Arc::new(proxies)))))
+                let mut connector = Connector::new(&tls_config, Arc::new(proxies), &net);
+                if let Some(certificate) = certificate {
+                    let config = certificate.client_config(&tls)?;
+                    connector = connector.with_certificate(certificate, config, &net);
+                }
+                let idle = net.max_idle_per_host.unwrap_or(usize::MAX);
+                Transport::Pools(Box::new(Pools::new(connector, idle)))
             }
         };
         Ok(Self(Arc::new(ClientInner {

@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use export_host::{
-    BuildError, CertRecorder, ProxyRules, TlsError, TlsOptions, Tunnel, TunnelError, find_cause,
-    host_and_port,
+    BuildError, CertRecorder, HttpVersions, NetOptions, ProxyRules, ResolverFn, ScopedCertificate,
+    TlsError, TlsOptions, Tunnel, TunnelError, find_cause, host_and_port,
 };
 use http::Uri;
 use http::uri::Scheme;
@@ -37,6 +37,8 @@ type Boxed<T, E = BoxError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>
 #[derive(Clone)]
 pub(crate) struct Connector {
     route: MaybeTls<ProxyConnector>,
+    /// The same with the client's certificate, and the servers that are shown it.
+    certified: Option<(ScopedCertificate, MaybeTls<ProxyConnector>)>,
     steps: StepRecorder,
 }
 
@@ -44,8 +46,12 @@ pub(crate) struct Connector {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Connector {
-    pub(crate) fn new(tls: Result<ClientConfig, TlsError>, proxies: Arc<ProxyRules>) -> Self {
-        Self::with_configs(tls.clone(), tls, proxies, StepRecorder::default())
+    pub(crate) fn new(
+        tls: &Result<ClientConfig, TlsError>,
+        proxies: Arc<ProxyRules>,
+        net: &NetOptions,
+    ) -> Self {
+        Self::with_steps(tls.clone(), tls.clone(), proxies, net, StepRecorder::default())
     }
 
     /// A connector that records the steps of one connection, and the certificate of the host.
@@ -54,22 +60,37 @@ impl Connector {
         proxies: Arc<ProxyRules>,
         steps: StepRecorder,
     ) -> Result<(Self, CertRecorder), BuildError> {
-        let proxy_tls = tls.client_config()?;
+        let proxy_tls = tls.client_config();
         let (tls, certificates) = tls.recording_client_config()?;
-        Ok((Self::with_configs(Ok(tls), Ok(proxy_tls), proxies, steps), certificates))
+        let net = NetOptions::default();
+        Ok((Self::with_steps(Ok(tls), proxy_tls, proxies, &net, steps), certificates))
     }
 
-    fn with_configs(
+    fn with_steps(
         tls: Result<ClientConfig, TlsError>,
         proxy_tls: Result<ClientConfig, TlsError>,
         proxies: Arc<ProxyRules>,
+        net: &NetOptions,
         steps: StepRecorder,
     ) -> Self {
-        let tcp = TcpConnector::new(steps.clone());
+        let tcp = TcpConnector::new(net.resolver.clone(), steps.clone());
         let to_proxy = TcpConnector { peer: "the proxy ", ..tcp.clone() };
         let to_proxy = MaybeTls::new(to_proxy, proxy_tls, HttpVersions::Http1);
         let route = ProxyConnector { tcp, to_proxy, proxies, steps: steps.clone() };
-        Self { route: MaybeTls::new(route, tls, HttpVersions::All), steps }
+        Self { route: MaybeTls::new(route, tls, net.http_versions), certified: None, steps }
+    }
+
+    /// Shows a certificate to the servers that it is for.
+    pub(crate) fn with_certificate(
+        mut self,
+        certificate: ScopedCertificate,
+        tls: ClientConfig,
+        net: &NetOptions,
+    ) -> Self {
+        let (MaybeTls::Tls { connector, .. } | MaybeTls::Plain { connector, .. }) = &self.route;
+        let route = MaybeTls::new(connector.clone(), Ok(tls), net.http_versions);
+        self.certified = Some((certificate, route));
+        self
     }
 }
 
@@ -83,7 +104,10 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let connecting = self.route.call(to);
+        let connecting = match &mut self.certified {
+            Some((certificate, route)) if certificate.is_for(&to) => route.call(to),
+            _ => self.route.call(to),
+        };
         let steps = self.steps.clone();
         Box::pin(async move {
             let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
@@ -97,31 +121,25 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// The versions of HTTP that a server is offered in TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum HttpVersions {
-    All,
-    Http1,
-}
-
 /// TLS over the connections of `C`, for `https`. Without TLS, only `http` works.
 #[derive(Clone)]
 enum MaybeTls<C> {
-    Tls(HttpsConnector<C>),
-    Plain(C, TlsError),
+    Tls { connector: C, https: HttpsConnector<C> },
+    Plain { connector: C, error: TlsError },
 }
 
-impl<C> MaybeTls<C> {
+impl<C: Clone> MaybeTls<C> {
     fn new(connector: C, tls: Result<ClientConfig, TlsError>, versions: HttpVersions) -> Self {
         let tls = match tls {
             Ok(tls) => tls,
-            Err(error) => return Self::Plain(connector, error),
+            Err(error) => return Self::Plain { connector, error },
         };
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
-        Self::Tls(match versions {
-            HttpVersions::All => builder.enable_all_versions().wrap_connector(connector),
-            HttpVersions::Http1 => builder.enable_http1().wrap_connector(connector),
-        })
+        let https = match versions {
+            HttpVersions::Http1 => builder.enable_http1().wrap_connector(connector.clone()),
+            _ => builder.enable_all_versions().wrap_connector(connector.clone()),
+        };
+        Self::Tls { connector, https }
     }
 }
 
@@ -137,19 +155,19 @@ where
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match self {
-            Self::Tls(connector) => connector.poll_ready(cx),
-            Self::Plain(connector, _) => connector.poll_ready(cx),
+            Self::Tls { https, .. } => https.poll_ready(cx),
+            Self::Plain { connector, .. } => connector.poll_ready(cx),
         }
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
         match self {
-            Self::Tls(connector) => Box::pin(connector.call(to)),
-            Self::Plain(_, error) if to.scheme() == Some(&Scheme::HTTPS) => {
+            Self::Tls { https, .. } => Box::pin(https.call(to)),
+            Self::Plain { error, .. } if to.scheme() == Some(&Scheme::HTTPS) => {
                 let error = error.clone();
                 Box::pin(async move { Err(error.into()) })
             }
-            Self::Plain(connector, _) => {
+            Self::Plain { connector, .. } => {
                 let connecting = connector.call(to);
                 Box::pin(async move { Ok(MaybeHttpsStream::Http(connecting.await?)) })
             }
@@ -240,8 +258,8 @@ struct TcpConnector {
 }
 
 impl TcpConnector {
-    fn new(steps: StepRecorder) -> Self {
-        let resolver = Resolver { system: GaiResolver::new(), steps: steps.clone() };
+    fn new(own: Option<ResolverFn>, steps: StepRecorder) -> Self {
+        let resolver = Resolver { own, system: GaiResolver::new(), steps: steps.clone() };
         let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -288,9 +306,10 @@ fn connect_error(address: &str, error: impl StdError + Send + Sync + 'static) ->
     }
 }
 
-/// The resolver of the system.
+/// The resolver of the caller for the hosts that it knows, and that of the system.
 #[derive(Clone)]
 struct Resolver {
+    own: Option<ResolverFn>,
     system: GaiResolver,
     steps: StepRecorder,
 }
@@ -305,14 +324,23 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let resolving = self.system.call(name.clone());
+        let own = self.own.as_ref().and_then(|own| own.addresses(name.as_str()));
+        // The connector sets the port.
+        let own = own.map(|own| own.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect());
+        let system = own.is_none().then(|| self.system.call(name.clone()));
         let steps = self.steps.clone();
         Box::pin(async move {
             // The system's error does not name the host.
             let fail = |error: io::Error| {
                 io::Error::new(error.kind(), format!("cannot resolve {name}: {error}"))
             };
-            let addresses: Vec<SocketAddr> = resolving.await.map_err(fail)?.collect();
+            let addresses: Vec<SocketAddr> = match system {
+                Some(system) => system.await.map_err(fail)?.collect(),
+                None => own.unwrap_or_default(),
+            };
+            if addresses.is_empty() {
+                return Err(fail(io::Error::other("it has no address")));
+            }
             steps.record(|| ConnectStep::Name(Ok(addresses.iter().map(SocketAddr::ip).collect())));
             Ok(addresses.into_iter())
         })

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use export_core::driver::RequestInfo;
 use export_core::{Failure, FailureKind};
-use export_host::{BuildError, ProxyRules, TlsOptions};
+use export_host::{BuildError, NetOptions, ProxyRules, TlsOptions};
 use http::{Request, Response, Uri};
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper_util::client::legacy::Client;
@@ -54,7 +54,8 @@ where
     /// Fails if a CA bundle is invalid, or if there are no certificate authorities.
     pub fn new(tls: &TlsOptions, proxies: ProxyRules) -> Result<Self, BuildError> {
         let proxies = Arc::new(proxies);
-        let connector = Connector::new(Ok(tls.client_config()?), Arc::clone(&proxies));
+        let config = Ok(tls.client_config()?);
+        let connector = Connector::new(&config, Arc::clone(&proxies), &NetOptions::default());
         Ok(Self { pool: pool(connector, usize::MAX), tls: tls.clone(), proxies })
     }
 

@@ -119,6 +119,31 @@
 //! [`Dialect`](export_core::dialect::Dialect) describes, with tokens of its own endpoint:
 //! [`Credentials::client_at`](export_host::Credentials::client_at).
 //!
+//! # Connections
+//!
+//! [`ClientBuilder`] sets the certificate authorities ([`ca_bundle`](ClientBuilder::ca_bundle)), the proxy,
+//! the certificate of the client for mutual TLS, and the addresses of hosts, as `--resolve` of curl does.
+//! [`ClientBuilder::http_versions`] turns HTTP/2 off, and
+//! [`max_idle_per_host`](ClientBuilder::max_idle_per_host) says how many connections are kept open.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), export_hyper::BuildError> {
+//! use std::net::IpAddr;
+//!
+//! use export_hyper::{Client, ClientCertificate, Credentials, HttpVersions};
+//!
+//! let gateway: IpAddr = [10, 0, 0, 7].into();
+//! let client = Client::builder()
+//!     .credentials(Credentials::client("an-id", "a-secret"))
+//!     .client_certificate(ClientCertificate::files("client.pem", "client.key"))
+//!     .resolver(move |host| (host == "api.app.wdesk.com").then(|| vec![gateway]))
+//!     .http_versions(HttpVersions::Http1)
+//!     .max_idle_per_host(4)
+//!     .build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Own transport
 //!
 //! [`OwnTransport`] sends the requests over a `tower` service of your own. For any other HTTP client, write a driver
@@ -180,8 +205,8 @@ pub use export_core::{
 pub use export_host::CheckpointStore as BlockingCheckpointStore;
 pub use export_host::{
     AccessToken, BuildError, CaBundle, CheckpointFolder, CheckpointSlot, ClientBuilder,
-    ExportError, Fallback, Finished, IfExists, ProxyError, ProxyRules, ProxySettings, Status,
-    Submitted, TlsError, TlsOptions, TokenError,
+    ClientCertificate, ExportError, Fallback, Finished, HttpVersions, IfExists, ProxyError,
+    ProxyRules, ProxySettings, Status, Submitted, TlsError, TlsOptions, TokenError,
 };
 pub use exports::Exports;
 pub use file::FileSink;

@@ -56,8 +56,9 @@ pub(crate) enum Reuse {
 const LARGEST_HEAD: usize = 65_536;
 
 impl Pools {
-    pub(crate) fn new(connector: Connector) -> Self {
-        Self { reused: pool(connector.clone(), usize::MAX), fresh: pool(connector, 0) }
+    /// Pools of which the first keeps at most `idle` idle connections to each host.
+    pub(crate) fn new(connector: Connector, idle: usize) -> Self {
+        Self { reused: pool(connector.clone(), idle), fresh: pool(connector, 0) }
     }
 }
 

@@ -172,7 +172,15 @@ impl FromSettings for Client {
 
     fn from_settings(settings: Settings<Self>) -> Result<Self, BuildError> {
         let Settings { config, tokens, token_fn, pacer, tls, .. } = settings;
-        let Settings { proxies, transport, hooks, checkpoints, .. } = settings;
+        let Settings { certificate, proxies, net: options, transport, .. } = settings;
+        let Settings { hooks, checkpoints, .. } = settings;
+        let certified = match (certificate, &transport) {
+            (Some(certificate), None) => {
+                let config = certificate.client_config(&tls)?;
+                Some((certificate, Arc::new(config)))
+            }
+            _ => None,
+        };
         let tls = tls.client_config().map(Arc::new);
         if let (Err(error), None, true) = (&tls, &transport, config.origins().base().is_https()) {
             return Err(error.clone().into());
@@ -181,7 +189,13 @@ impl FromSettings for Client {
             config,
             tokens: Arc::new(Tokens::new(tokens, token_fn, hooks.clone())),
             pacer,
-            net: NetConfig { tls, proxies: Arc::new(proxies), custom: transport },
+            net: NetConfig {
+                tls,
+                certified,
+                proxies: Arc::new(proxies),
+                options,
+                custom: transport,
+            },
             clock: Clock::start(),
             hooks,
             checkpoints,

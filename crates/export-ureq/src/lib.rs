@@ -131,6 +131,31 @@
 //! [`Dialect`](export_core::dialect::Dialect) describes, with tokens of its own endpoint:
 //! [`Credentials::client_at`](export_host::Credentials::client_at).
 //!
+//! # Connections
+//!
+//! [`ClientBuilder`] sets the certificate authorities ([`ca_bundle`](ClientBuilder::ca_bundle)), the proxy,
+//! the certificate of the client for mutual TLS, and the addresses of hosts, as `--resolve` of curl does.
+//! [`ClientBuilder::http_versions`] has no effect here, since ureq has no HTTP/2, and
+//! [`max_idle_per_host`](ClientBuilder::max_idle_per_host) says how many connections are kept open.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), export_ureq::BuildError> {
+//! use std::net::IpAddr;
+//!
+//! use export_ureq::{Client, ClientCertificate, Credentials, HttpVersions};
+//!
+//! let gateway: IpAddr = [10, 0, 0, 7].into();
+//! let client = Client::builder()
+//!     .credentials(Credentials::client("an-id", "a-secret"))
+//!     .client_certificate(ClientCertificate::files("client.pem", "client.key"))
+//!     .resolver(move |host| (host == "api.app.wdesk.com").then(|| vec![gateway]))
+//!     .http_versions(HttpVersions::Http1)
+//!     .max_idle_per_host(4)
+//!     .build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Own transport
 //!
 //! [`OwnAgent`] sends the requests over a `ureq` agent of your own. For any other HTTP client, write a driver
@@ -197,8 +222,8 @@ pub use export_core::{
 };
 pub use export_host::{
     AccessToken, BuildError, CaBundle, CheckpointFolder, CheckpointSlot, CheckpointStore,
-    ClientBuilder, ExportError, Fallback, Finished, IfExists, ProxyError, ProxySettings, Status,
-    Submitted, TlsError, TlsOptions, TokenError,
+    ClientBuilder, ClientCertificate, ExportError, Fallback, Finished, HttpVersions, IfExists,
+    ProxyError, ProxySettings, Status, Submitted, TlsError, TlsOptions, TokenError,
 };
 pub use exports::Exports;
 pub use file::FileSink;

@@ -9,10 +9,11 @@ use export_core::token::{TokenNeed, TokenStep};
 use export_core::workiva::{ApiVersion, Region};
 use export_core::{Checkpoint, Config, Limits, Pace, Resubmit, Timestamp};
 use export_host::{
-    AccessToken, BlockingTokenFn, BuildError, CheckpointStore, ClientBuilder, FromSettings,
-    ProxySettings, Settings, TlsOptions, TokenError,
+    AccessToken, BlockingTokenFn, BuildError, CheckpointStore, ClientBuilder, ClientCertificate,
+    FromSettings, ProxySettings, Settings, TlsOptions, TokenError,
 };
 use http::Request;
+use test_servers::Authority;
 
 type Credentials = export_host::Credentials<BlockingTokenFn>;
 
@@ -212,4 +213,42 @@ fn blocking_callback_is_called_once_at_a_time() {
         leave.send(()).unwrap();
         assert_eq!(first.join().unwrap().unwrap().text(), "t");
     });
+}
+
+/// What is wrong with a client certificate, found when a config is made.
+#[test]
+fn invalid_client_certificate_is_explained_without_its_key() {
+    let (certificate, key) = Authority::new("ours").issue("client", |_| {});
+    let (chain, key) = (certificate.pem(), key.serialize_pem());
+    let half = chain[..chain.len() / 2].to_owned();
+    let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    let error = |certificate: ClientCertificate| {
+        let credentials = Credentials::client_at("https://login.example.com/t", "id", "s3cret");
+        let builder = builder().credentials(credentials).client_certificate(certificate);
+        let certificate = build(builder).certificate.unwrap();
+        assert!(certificate.is_for(&"https://api.app.wdesk.com/a".parse().unwrap()));
+        assert!(certificate.is_for(&"https://login.example.com/t".parse().unwrap()));
+        assert!(!certificate.is_for(&"https://storage.example.com/a".parse().unwrap()));
+        let tls = TlsOptions::new().with_ca_bundle(Authority::new("ours").bundle());
+        let result = certificate.client_config(&tls);
+        result.map(|_| "valid".into()).unwrap_or_else(|error| error.to_string())
+    };
+    let pem = |chain: &str, key: &str| error(ClientCertificate::pem(chain, key));
+    assert_eq!(pem(&chain, &key), "valid");
+    let both = format!("{key}{chain}");
+    assert_eq!(pem(&both, &both), "valid");
+    for (chain, key, reason) in [
+        ("", &*key, "its chain given as text contains no certificate in PEM"),
+        (&*half, &*key, "its chain given as text is not valid PEM"),
+        (&*chain, "", "its key given as text contains no private key in PEM"),
+        (
+            &*chain,
+            &*encrypted,
+            "its key given as text is encrypted: decrypt it, with `openssl pkey` for example",
+        ),
+    ] {
+        assert_eq!(pem(chain, key), format!("invalid client certificate: {reason}"));
+    }
+    let missing = error(ClientCertificate::files("/no/such/chain.pem", "/no/such/key.pem"));
+    assert!(missing.contains("its chain /no/such/chain.pem cannot be read: "), "{missing}");
 }

@@ -5,6 +5,7 @@ mod awaits;
 mod batch;
 mod clients;
 mod connecting;
+mod connections;
 mod downloads;
 mod dropping;
 mod exports;

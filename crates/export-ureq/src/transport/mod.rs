@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use export_core::{Failure, FailureKind};
-use export_host::{ProxyRules, TlsError};
+use export_host::{NetOptions, ProxyRules, ScopedCertificate, TlsError};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use rustls::ClientConfig;
@@ -28,7 +28,10 @@ use crate::own_agent::OwnAgent;
 pub(crate) struct NetConfig {
     /// An error is reported when TLS is needed: a plain-text service works without.
     pub(crate) tls: Result<Arc<ClientConfig>, TlsError>,
+    /// The same with the client's certificate, and the servers that are shown it.
+    pub(crate) certified: Option<(ScopedCertificate, Arc<ClientConfig>)>,
     pub(crate) proxies: Arc<ProxyRules>,
+    pub(crate) options: NetOptions,
     /// A custom agent, in place of this transport's.
     pub(crate) custom: Option<OwnAgent>,
 }
@@ -117,7 +120,7 @@ fn take_sensitive(headers: &mut HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
 }
 
 fn agent(net: &NetConfig, attempt: &Arc<Attempt>) -> Agent {
-    let config = Agent::config_builder()
+    let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         // The connector chooses the proxy. By default, ureq would read the environment.
@@ -128,16 +131,13 @@ fn agent(net: &NetConfig, attempt: &Arc<Attempt>) -> Agent {
         .max_response_header_size(LONGEST_HEAD)
         .input_buffer_size(READ_BUFFER)
         .output_buffer_size(WRITE_BUFFER)
-        .max_idle_age(LONGEST_IDLE)
-        .build();
-    let connector = ProxyConnector {
-        attempt: Arc::clone(attempt),
-        proxies: Arc::clone(&net.proxies),
-        tls: net.tls.clone(),
-    };
-    let resolver =
-        AddressResolver { attempt: Arc::clone(attempt), proxies: Arc::clone(&net.proxies) };
-    Agent::with_parts(config, connector, resolver)
+        .max_idle_age(LONGEST_IDLE);
+    if let Some(idle) = net.options.max_idle_per_host {
+        config = config.max_idle_connections_per_host(idle);
+    }
+    let connector = ProxyConnector { attempt: Arc::clone(attempt), net: net.clone() };
+    let resolver = AddressResolver { attempt: Arc::clone(attempt), net: net.clone() };
+    Agent::with_parts(config.build(), connector, resolver)
 }
 
 /// The body of a response.

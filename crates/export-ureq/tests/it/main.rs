@@ -4,6 +4,7 @@
 
 mod batch;
 mod clients;
+mod connections;
 mod downloads;
 mod exports;
 mod interrupts;
