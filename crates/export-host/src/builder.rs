@@ -83,6 +83,7 @@ pub struct Settings<A: FromSettings> {
 /// | `resolver` | that of the system |
 /// | `http_versions` | all that the adapter has |
 /// | `max_idle_per_host` | that of the adapter |
+/// | `max_concurrent_downloads` | 8 in `export-hyper` |
 /// | `limits`, `pace`, `resubmit` | [`Limits::default`], [`Pace::Gentle`], [`Resubmit::IfHarmless`] |
 /// | `pacer` | a new one with [`Rates::default`](export_core::pacer::Rates) |
 /// | `jitter` | a random seed |
@@ -279,6 +280,19 @@ impl<A: FromSettings> ClientBuilder<A> {
     /// The connections in use are as many as the requests under way, unless HTTP/2 shares one.
     pub fn max_idle_per_host(mut self, connections: usize) -> Self {
         self.net.max_idle_per_host = Some(connections);
+        self
+    }
+
+    /// Sets how many exports of the client that are run separately download at once, at least 1. The
+    /// others wait for their turn, with no file and no connection open for it, and without a limit of
+    /// time. **8** by default in `export-hyper`. It has no effect in `export-ureq`, where each export
+    /// has a thread of the caller.
+    ///
+    /// Those of `Client::exports` are limited by
+    /// [`BatchLimits::max_downloads`](export_core::batch::BatchLimits::max_downloads) instead, and
+    /// `Export::open` by its readers.
+    pub fn max_concurrent_downloads(mut self, downloads: usize) -> Self {
+        self.net.max_concurrent_downloads = Some(downloads);
         self
     }
 

@@ -15,6 +15,8 @@ pub struct NetOptions {
     /// The number of connections to each host that are kept open between requests. `None` for the
     /// default of the adapter.
     pub max_idle_per_host: Option<usize>,
+    /// The number of downloads of separate exports at once. `None` for the default of the adapter.
+    pub max_concurrent_downloads: Option<usize>,
 }
 
 /// The versions of HTTP that a client uses.

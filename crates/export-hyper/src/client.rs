@@ -17,6 +17,7 @@ use export_host::{
 use crate::checkpoints::CheckpointStore;
 use crate::clock::Clock;
 use crate::connector::Connector;
+use crate::download_limit::DownloadLimit;
 use crate::export::Export;
 use crate::exports::Exports;
 use crate::own_transport::OwnTransport;
@@ -40,6 +41,7 @@ pub(crate) struct ClientInner {
     pub(crate) tokens: Tokens,
     pub(crate) pacer: Arc<SharedPacer>,
     pub(crate) transport: Transport,
+    pub(crate) download_limit: DownloadLimit,
     pub(crate) clock: Clock,
     pub(crate) hooks: Hooks,
     pub(crate) checkpoints: Option<Arc<dyn CheckpointStore>>,
@@ -204,6 +206,7 @@ impl FromSettings for Client {
             tokens: Tokens::new(tokens, token_fn, hooks.clone()),
             pacer,
             transport,
+            download_limit: DownloadLimit::new(net.max_concurrent_downloads),
             clock: Clock::start(),
             hooks,
             checkpoints,

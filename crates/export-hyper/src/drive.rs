@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::checkpoints::CheckpointWriter;
 use crate::client::ClientInner;
+use crate::download_limit::{DownloadLimit, DownloadPermit};
 use crate::sink::Sink;
 use crate::stopper::Stopper;
 use crate::transport::{Body, Reuse, collect, next_within};
@@ -37,6 +38,7 @@ pub(crate) struct Driver {
     writer: CheckpointWriter,
     stopper: Stopper,
     paced: PacedRequest,
+    download_limit: Option<DownloadLimit>,
 }
 
 impl Driver {
@@ -47,12 +49,18 @@ impl Driver {
         stopper: Stopper,
     ) -> Self {
         let paced = PacedRequest::new(Arc::clone(&client.pacer));
-        Self { client, observer, writer, stopper, paced }
+        let download_limit = Some(client.download_limit.clone());
+        Self { client, observer, writer, stopper, paced, download_limit }
     }
 
     /// Replaces the stopper by that of a batch.
     pub(crate) fn with_stopper(self, stopper: Stopper) -> Self {
         Self { stopper, ..self }
+    }
+
+    /// Downloads at once, whatever the number of other downloads.
+    pub(crate) fn without_download_limit(self) -> Self {
+        Self { download_limit: None, ..self }
     }
 
     pub(crate) async fn drive(
@@ -61,12 +69,21 @@ impl Driver {
         sink: &mut impl Sink,
         until: Until,
     ) -> DriveEnd {
+        // Held to the end, since the sink may keep a file open between two requests.
+        let mut download_permit: Option<DownloadPermit> = None;
         loop {
             self.report_and_store(job).await;
             if until.is_reached(job) {
                 return DriveEnd::Reached;
             }
             let stopper = self.stopper.clone();
+            let waits = job.phase() == Phase::Fetch && download_permit.is_none();
+            if let Some(limit) = self.download_limit.as_ref().filter(|_| waits) {
+                tokio::select! {
+                    () = stopper.stopped() => {}
+                    permit = limit.acquire() => download_permit = Some(permit),
+                }
+            }
             match job.step(self.client.clock.now()) {
                 Step::Done(Err(error)) => return DriveEnd::Done(Err(error)),
                 Step::Done(Ok(artifact)) => return DriveEnd::Done(finish(sink, artifact).await),

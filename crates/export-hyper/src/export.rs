@@ -160,11 +160,8 @@ impl Export {
     ///
     /// Fails if the export or the sink does.
     pub async fn to_sink(self, sink: &mut impl Sink) -> Result<Artifact, ExportError> {
-        let (mut job, mut driver) = self.into_parts()?;
-        let end = driver.drive(&mut job, sink, Until::Done).await;
-        let artifact = export_result(&job, end)?;
-        driver.remove_checkpoint().await?;
-        Ok(artifact)
+        let (job, driver) = self.into_parts()?;
+        download(job, driver, sink).await
     }
 
     /// Removes the part if the export cannot be resumed.
@@ -180,11 +177,17 @@ impl Export {
     /// Exports to a reader. Returns when the first byte can be read. A download that breaks off is
     /// resumed internally, if a validator shows that the file is unchanged.
     ///
+    /// It does not count among the [concurrent
+    /// downloads](crate::ClientBuilder::max_concurrent_downloads), since it takes as long as its
+    /// reader does.
+    ///
     /// # Errors
     ///
     /// Fails if the export does.
     pub async fn open(self) -> Result<Download, ExportError> {
-        Download::open(|mut pipe| async move { self.to_sink(&mut pipe).await }).await
+        let (job, driver) = self.into_parts()?;
+        let driver = driver.without_download_limit();
+        Download::open(|mut pipe| async move { download(job, driver, &mut pipe).await }).await
     }
 
     /// Submits the export, and returns when the service has accepted it. Use its checkpoint with
@@ -258,6 +261,18 @@ impl Export {
         let writer = CheckpointWriter::new(entry, self.slot);
         Ok((self.job?, Driver::new(self.client, observer, writer, self.stopper)))
     }
+}
+
+/// Drives a job to its end.
+async fn download(
+    mut job: ExportJob,
+    mut driver: Driver,
+    sink: &mut impl Sink,
+) -> Result<Artifact, ExportError> {
+    let end = driver.drive(&mut job, sink, Until::Done).await;
+    let artifact = export_result(&job, end)?;
+    driver.remove_checkpoint().await?;
+    Ok(artifact)
 }
 
 pub(crate) fn export_result(job: &ExportJob, end: DriveEnd) -> Result<Artifact, ExportError> {

@@ -111,7 +111,28 @@
 //!
 //! [`Client::exports`] runs any number of exports in one future, within the rate limits of the service
 //! and [`BatchLimits`]. [`Exports`] is a stream of those that have ended. Exports that are started
-//! separately share the limits too, if they are of the same client.
+//! separately, as tasks of a `JoinSet` for example, share the rate limits too, if they are of the same
+//! client. Of these, 8 download at once
+//! ([`max_concurrent_downloads`](ClientBuilder::max_concurrent_downloads)): the others wait, with no
+//! file and no connection open.
+//!
+//! ```no_run
+//! # async fn example(client: export_hyper::Client, ids: Vec<String>) {
+//! use export_hyper::{DocumentExport, ExportSpec};
+//! use tokio::task::JoinSet;
+//!
+//! let mut tasks = JoinSet::new();
+//! for id in ids {
+//!     let export = client.export(ExportSpec::document(&id, DocumentExport::pdf()));
+//!     tasks.spawn(export.to_file(format!("{id}.pdf")));
+//! }
+//! for result in tasks.join_all().await {
+//!     if let Err(error) = result {
+//!         eprintln!("{error}");
+//!     }
+//! }
+//! # }
+//! ```
 //!
 //! # Other services
 //!
@@ -173,6 +194,7 @@ mod clock;
 mod connecting;
 mod connector;
 mod download;
+mod download_limit;
 mod drive;
 mod export;
 mod exports;

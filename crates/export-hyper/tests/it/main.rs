@@ -6,6 +6,7 @@ mod batch;
 mod clients;
 mod connecting;
 mod connections;
+mod download_limit;
 mod downloads;
 mod dropping;
 mod exports;
