@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use export_core::origins::Origin;
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
@@ -180,4 +181,13 @@ pub enum TlsError {
          called ca-certificates), name a file of them in SSL_CERT_FILE, or give a CA bundle"
     )]
     NoRoots(String),
+}
+
+impl TlsError {
+    /// Whether a client of a service at this origin cannot be built. A service over plain http works
+    /// without TLS, but not with an invalid setting.
+    #[must_use]
+    pub fn is_fatal_for(&self, base: &Origin) -> bool {
+        base.is_https() || !matches!(self, Self::NoProvider | Self::NoRoots(_))
+    }
 }

@@ -188,9 +188,11 @@ impl FromSettings for Client {
             Some(own) => Transport::Own(own),
             None => {
                 let tls_config = tls.client_config();
-                // A service over plain http works without TLS.
-                if let (Err(error), true) = (&tls_config, config.origins().base().is_https()) {
-                    return Err(error.clone().into());
+                match &tls_config {
+                    Err(error) if error.is_fatal_for(config.origins().base()) => {
+                        return Err(error.clone().into());
+                    }
+                    _ => {}
                 }
                 let mut connector = Connector::new(&tls_config, Arc::new(proxies), &net);
                 if let Some(certificate) = certificate {

@@ -182,8 +182,11 @@ impl FromSettings for Client {
             _ => None,
         };
         let tls = tls.client_config().map(Arc::new);
-        if let (Err(error), None, true) = (&tls, &transport, config.origins().base().is_https()) {
-            return Err(error.clone().into());
+        match (&tls, &transport) {
+            (Err(error), None) if error.is_fatal_for(config.origins().base()) => {
+                return Err(error.clone().into());
+            }
+            _ => {}
         }
         Ok(Self(Arc::new(ClientInner {
             config,

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use export_hyper::{Client, ClientBuilder, ClientCertificate, FailureKind, HttpVersions};
+use export_hyper::{CaBundle, Client, ClientBuilder, ClientCertificate, FailureKind, HttpVersions};
 use test_servers::{
     Action, Authority, Server, failures, json, one_attempt, operation, service, spec, whole,
 };
@@ -43,6 +43,13 @@ fn invalid_certificate_is_an_error_of_the_builder() {
     let builder = builder_at("https://localhost:1").ca_bundle(ours.bundle());
     let error = builder.client_certificate(wrong).build().unwrap_err().to_string();
     assert_eq!(error, "invalid client certificate: its key is that of another certificate");
+}
+
+#[test]
+fn invalid_bundle_is_an_error_also_over_plain_http() {
+    let bundle = CaBundle::pem("no certificate");
+    let error = builder_at("http://127.0.0.1:1").ca_bundle(bundle).build().unwrap_err();
+    assert_eq!(error.to_string(), "the CA bundle given as text contains no certificate");
 }
 
 /// A client of a host whose name only its resolver knows.
