@@ -62,6 +62,25 @@ impl Client {
 
     /// An export of a job that was built by hand, such as one in the dialect of another service. Build
     /// it with the client's [`config`](Self::config), which says where the token may go.
+    ///
+    /// ```no_run
+    /// # fn example(dialect: std::sync::Arc<dyn export_hyper::export_core::dialect::Dialect>)
+    /// #     -> Result<export_hyper::Export, export_hyper::BuildError> {
+    /// use export_hyper::export_core::ExportJob;
+    /// use export_hyper::{Client, Credentials};
+    ///
+    /// let client = Client::builder()
+    ///     .base_url("https://api.example.com")
+    ///     .credentials(Credentials::client_at(
+    ///         "https://login.example.com/oauth2/token",
+    ///         "an-id",
+    ///         "a-secret",
+    ///     ))
+    ///     .build()?;
+    /// let export = client.job(ExportJob::with_dialect(dialect, client.config()));
+    /// # Ok(export)
+    /// # }
+    /// ```
     pub fn job(&self, job: ExportJob) -> Export {
         Export::new(Arc::clone(&self.0), Ok(job))
     }
@@ -130,43 +149,6 @@ impl Client {
     #[must_use]
     pub fn pacer(&self) -> Pacer {
         self.0.pacer.lock().clone()
-    }
-
-    /// An export of another service, whose API this dialect describes. `base_url` is that of its API,
-    /// and [`Credentials::client_at`](crate::Credentials) may get its tokens.
-    ///
-    /// ```no_run
-    /// # fn example(dialect: std::sync::Arc<dyn export_hyper::export_core::dialect::Dialect>)
-    /// #     -> Result<export_hyper::Export, export_hyper::BuildError> {
-    /// use export_hyper::{Client, Credentials};
-    ///
-    /// let client = Client::builder()
-    ///     .base_url("https://api.example.com")
-    ///     .credentials(Credentials::client_at(
-    ///         "https://login.example.com/oauth2/token",
-    ///         "an-id",
-    ///         "a-secret",
-    ///     ))
-    ///     .build()?;
-    /// let export = client.export_with(dialect);
-    /// # Ok(export)
-    /// # }
-    /// ```
-    pub fn export_with(&self, dialect: Arc<dyn Dialect>) -> Export {
-        let job = ExportJob::with_dialect(dialect, &self.0.config);
-        Export::new(Arc::clone(&self.0), Ok(job))
-    }
-
-    /// Resumes an export of another service from its checkpoint, with new budgets.
-    pub fn resume_with(&self, dialect: Arc<dyn Dialect>, checkpoint: &Checkpoint) -> Export {
-        let job = ExportJob::resume_with(dialect, checkpoint, &self.0.config);
-        Export::new(Arc::clone(&self.0), job.map_err(ExportError::from))
-    }
-
-    /// Attaches to an operation of another service, by its URL.
-    pub fn attach_with(&self, dialect: Arc<dyn Dialect>, operation: &str) -> Export {
-        let job = ExportJob::attach_with(dialect, operation, &self.0.config);
-        Export::new(Arc::clone(&self.0), job.map_err(ExportError::Attach))
     }
 
     /// Attaches to an operation that was started elsewhere, by its id or URL.

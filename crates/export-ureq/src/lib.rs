@@ -127,9 +127,10 @@
 //!
 //! # Other services
 //!
-//! [`Client::export_with`] exports from the API of another service, which a
+//! [`Client::job`] exports from the API of another service, which a
 //! [`Dialect`](export_core::dialect::Dialect) describes, with tokens of its own endpoint:
-//! [`Credentials::client_at`](export_host::Credentials::client_at).
+//! [`Credentials::client_at`](export_host::Credentials::client_at). A result of several files goes to a
+//! folder with [`Export::to_files`].
 //!
 //! # Connections
 //!

@@ -31,7 +31,9 @@ impl Dialect for OtherService {
 
     fn read<'b>(&self, phase: Phase, head: &Head<'b>, _body: Option<&'b [u8]>) -> Reading<'b> {
         match (phase, head.status(), head.text("location")) {
-            (Phase::Submit, _, Some(at)) => Reading::Accepted { operation: at.into() },
+            (Phase::Submit, _, Some(at)) => {
+                Reading::Accepted { operation: at.into(), facts: OperationFacts::default() }
+            }
             (Phase::Submit, ..) => Reading::Malformed("no Location"),
             (_, StatusCode::OK, _) => Reading::ReadyHere,
             _ => Reading::Pending(OperationFacts::default()),

@@ -1,7 +1,6 @@
 //! Error responses, in all formats that were observed.
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -41,15 +40,14 @@ pub(super) fn of_operation(body: &[u8]) -> ApiError {
 }
 
 /// Reads the `details` of an operation that is completed.
-pub(super) fn details<'b>(body: &[u8]) -> Option<Box<Vec<Cow<'b, str>>>> {
+pub(super) fn details<'b>(body: &[u8]) -> Vec<Cow<'b, str>> {
     let document = serde_json::from_slice::<Document<'_>>(body).unwrap_or_default();
     let text = |detail: &Detail<'_>| {
         let parts = [detail.code.get(), detail.message.get(), detail.target.get()];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(": ").into())
     };
-    let details: Vec<_> = document.details.0.iter().filter_map(text).take(MAX_DETAILS).collect();
-    (!details.is_empty()).then(|| Box::new(details))
+    document.details.0.iter().filter_map(text).take(MAX_DETAILS).collect()
 }
 
 /// Reads an error document of the service. `None` if the text is not one.

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use http::StatusCode;
 use http::header::LOCATION;
@@ -111,13 +112,14 @@ fn operation<'b>(head: &Head<'b>, body: &'b [u8], cluster: Cluster<'_>) -> Readi
         original_request: operation.original_request.into_inner(),
         created: operation.created.0.date_time.into_inner(),
         updated: operation.updated.0.date_time.into_inner(),
-        details: match status {
-            Status::Completed => errors::details(without_bom(body)),
-            // They are the reason.
-            Status::Failed | Status::Pending => None,
-        },
         ..OperationFacts::default()
     };
+    let details = match status {
+        Status::Completed => errors::details(without_bom(body)),
+        // They are the reason.
+        Status::Failed | Status::Pending => Vec::new(),
+    };
+    let facts = details.into_iter().fold(facts, OperationFacts::with_detail);
     match status {
         Status::Pending => Reading::Pending(facts),
         Status::Failed => Reading::Failed(errors::of_operation(without_bom(body)), facts),

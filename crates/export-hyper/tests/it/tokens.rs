@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use export_hyper::export_core::ExportJob;
 use export_hyper::{
     AccessToken, Client, ClientAuth, Credentials, Error, ExportError, Status, TokenError,
 };
@@ -232,8 +233,13 @@ async fn other_service_gets_tokens_of_another_endpoint() {
         .build()
         .unwrap();
     let dialect = Arc::new(OtherService(api.url()));
-    let submitted = client.export_with(dialect.clone()).submit().await.unwrap();
-    let resumed = client.resume_with(dialect, &submitted.checkpoint);
+    let submitted = client
+        .job(ExportJob::with_dialect(dialect.clone(), client.config()))
+        .submit()
+        .await
+        .unwrap();
+    let resumed = client
+        .job(ExportJob::resume_with(dialect, &submitted.checkpoint, client.config()).unwrap());
     let (_, bytes) = resumed.bytes(100).await.unwrap();
     assert_eq!(bytes, b"the file");
     assert_eq!(api.lines()[..2], ["POST /exports HTTP/1.1", "GET /exports/1 HTTP/1.1"]);

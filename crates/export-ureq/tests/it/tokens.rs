@@ -5,6 +5,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use export_ureq::export_core::ExportJob;
 use export_ureq::{AccessToken, ClientAuth, Credentials, Error, TokenError};
 use test_servers::{Action, OtherService, Server, header, json, operation, quick, response, token};
 
@@ -160,8 +161,10 @@ fn other_service_gets_tokens_of_another_endpoint() {
         .build()
         .unwrap();
     let dialect = Arc::new(OtherService(api.url()));
-    let submitted = client.export_with(dialect.clone()).submit().unwrap();
-    let resumed = client.resume_with(dialect, &submitted.checkpoint);
+    let submitted =
+        client.job(ExportJob::with_dialect(dialect.clone(), client.config())).submit().unwrap();
+    let resumed = client
+        .job(ExportJob::resume_with(dialect, &submitted.checkpoint, client.config()).unwrap());
     let (_, bytes) = resumed.bytes(100).unwrap();
     assert_eq!(bytes, b"the file");
     assert_eq!(api.lines()[..2], ["POST /exports HTTP/1.1", "GET /exports/1 HTTP/1.1"]);
