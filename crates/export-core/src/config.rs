@@ -193,17 +193,20 @@ settings! {
     /// use export_core::Limits;
     ///
     /// let patient = Limits::default().with_job_timeout(Duration::from_secs(6 * 3_600));
-    /// assert_eq!(patient.max_failures, 10);
+    /// assert_eq!(patient.max_submits, 6);
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Limits {
         /// The time for one request and its response, without the bytes of the artifact. **30 s** by
         /// default: the service ends requests after 29 s.
         request_timeout (with_request_timeout): Duration = Duration::from_secs(30),
-        /// The time from the first step until the operation is completed. **1 h** by default.
+        /// The time from the first step until the operation is completed. An outage of the network or of
+        /// the service is waited out until then; one that begins during the download, for as long.
+        /// **1 h** by default.
         job_timeout (with_job_timeout): Duration = Duration::from_secs(3_600),
-        /// How many requests may fail in a row; one more ends the job. **10** by default.
-        max_failures (with_max_failures): u32 = 10,
+        /// How many requests may fail in a row; one more ends the job. **No limit** by default: the time
+        /// limits apply.
+        max_failures (with_max_failures): u32 = u32::MAX,
         /// The wait after the first failure; it doubles with each further one. **1 s** by default.
         backoff_base (with_backoff_base): Duration = Duration::from_secs(1),
         /// The longest wait after a failure. **30 s** by default.
@@ -215,10 +218,11 @@ settings! {
         /// How long an accepted operation may be missing, or completed without a URL. **30 s** by
         /// default.
         grace_period (with_grace_period): Duration = Duration::from_secs(30),
-        /// How many submit requests may have arrived, if a second export does no harm. **3** by default;
-        /// a resumed job may send as many again. The last one is sent after a longer wait: ten times
-        /// `backoff_cap`, or an eighth of the time that is left.
-        max_submits (with_max_submits): u32 = 3,
+        /// How many submit requests may have arrived, if a second export does no harm. **6** by default;
+        /// a resumed job may send as many again. From the third on, they are spread over the time that
+        /// is left: after a sixteenth of it, an eighth, and so on, and at most eight times `backoff_cap`,
+        /// sixteen times, and so on.
+        max_submits (with_max_submits): u32 = 6,
         /// How many requests for the artifact may be sent. **100** by default.
         max_downloads (with_max_downloads): u32 = 100,
         /// The wait for the next byte of a download. **60 s** by default.

@@ -52,6 +52,8 @@ pub struct TokenSource {
     failed: Option<Failed>,
     /// Why the next request has to wait until `not_before`.
     delay: Option<Delay>,
+    /// The failure of the last request, until one succeeds.
+    last_failure: Option<Failure>,
     not_before: Timestamp,
     failures: u32,
     /// Whether the current token, or the one that is requested, replaces one that was refused soon
@@ -281,6 +283,7 @@ impl TokenSource {
             in_flight: None,
             failed: None,
             delay: None,
+            last_failure: None,
             not_before: Timestamp::EPOCH,
             failures: 0,
             replaces_refused: false,
@@ -351,6 +354,15 @@ impl TokenSource {
         let asked = self.delay.as_ref()?.asked.filter(|asked| *asked > limit)?;
         let what = format!("the token endpoint asked to retry at {asked}, after the deadline");
         Some(Failure::new(FailureKind::Unanswered).with_detail(&what))
+    }
+
+    /// The failure of a job that has waited for a token for as long as it may: the last one of the
+    /// endpoint, if there is one.
+    #[must_use]
+    pub fn timed_out(&self) -> Failure {
+        let unknown =
+            || Failure::new(FailureKind::Unanswered).with_detail("timed out waiting for a token");
+        self.last_failure.clone().unwrap_or_else(unknown)
     }
 
     fn request_token(&mut self, now: Timestamp) -> TokenStep {
@@ -528,6 +540,7 @@ impl TokenSource {
         let info = TokenInfo { lifetime: announced, scope };
         self.current = Some(Issued { token, at: now, lifetime, usable_until, info });
         self.failures = 0;
+        self.last_failure = None;
     }
 
     fn retry(&mut self, now: Timestamp, failure: Failure, retry_after: Option<Duration>) {
@@ -541,6 +554,7 @@ impl TokenSource {
         let doublings = (self.failures - 1).min(31);
         let back_off = limits.backoff_base.saturating_mul(1 << doublings).min(limits.backoff_cap);
         self.not_before = now + retry_after.unwrap_or_default().max(back_off);
+        self.last_failure = Some(failure.clone());
         let asked = retry_after.map(|wait| now + wait);
         self.delay = Some(Delay { at: now, failure, asked });
     }

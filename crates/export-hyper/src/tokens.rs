@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use export_core::driver::Transmit;
 use export_core::token::{Ticket, Token, TokenSource, TokenStep};
-use export_core::{Failure, FailureKind, Timestamp};
+use export_core::{Failure, Timestamp};
 use export_host::{AsyncTokenFn, Hooks, JobObserver, TokenError};
 use http::Request;
 use tokio::sync::Notify;
@@ -57,8 +57,7 @@ impl Tokens {
                 }
                 TokenStep::Ask(ticket) => self.ask_for_token(ticket, clock).await,
                 TokenStep::Wait(_) if clock.now() >= transmit.token_by() => {
-                    return Err(Failure::new(FailureKind::Unanswered)
-                        .with_detail("timed out waiting for a token"));
+                    return Err(self.source().timed_out());
                 }
                 TokenStep::Wait(until) => {
                     if let Some(failure) = self.source().exceeds(transmit.token_by()) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use export_core::driver::Transmit;
 use export_core::token::{Ticket, Token, TokenSource, TokenStep};
-use export_core::{Failure, FailureKind};
+use export_core::Failure;
 use export_host::{BlockingTokenFn, Clock, Hooks, JobObserver, TokenError};
 use http::{Request, Response};
 
@@ -85,10 +85,7 @@ impl Tokens {
                     source = self.source();
                 }
                 TokenStep::Wait(_) if now >= transmit.token_by() => {
-                    let failure = Failure::new(FailureKind::Unanswered);
-                    return TokenResult::Failed(
-                        failure.with_detail("timed out waiting for a token"),
-                    );
+                    return TokenResult::Failed(source.timed_out());
                 }
                 TokenStep::Wait(until) => {
                     if let Some(failure) = source.exceeds(transmit.token_by()) {

@@ -34,7 +34,7 @@ fn harmless() -> Vec<Case> {
         submit("504", "1", &status_body(504, "empty")),
         submit("unanswered", "1", CLOSE_BEFORE_HEAD),
         submit("unanswered-persistent", EVERY, CLOSE_BEFORE_HEAD)
-            .ends("submit failed 3 times in a row; the last time: no response"),
+            .ends("submit failed 4 times in a row; the last time: no response"),
         submit("unanswered-resubmit-never", "1", CLOSE_BEFORE_HEAD)
             .with(|case| case.resubmit = Resubmit::Never)
             .ends("may have started an export, but no response confirms it"),

@@ -84,7 +84,7 @@ fn bodies() -> Vec<Case> {
             "submit",
             "huge-error",
             HUGE,
-            "submit failed 3 times in a row; the last time: 500 Internal Server Error",
+            "submit failed 4 times in a row; the last time: 500 Internal Server Error",
         ),
         case("operation", "huge-error", HUGE, "the last time: 500 Internal Server Error"),
         case("download", "huge-error", HUGE, "the last time: 500 Internal Server Error"),

@@ -179,6 +179,8 @@ pub(super) struct Download {
     pub(super) highest_before: u64,
     /// The offset up to which the sink has synced.
     pub(super) durable: u64,
+    /// Since when requests for the artifact have failed, without a new byte.
+    pub(super) failing_since: Option<Timestamp>,
     /// The number of requests for the artifact.
     pub(super) attempts: u32,
     /// The number of attempts in a row that did not pass `highest`.
@@ -197,6 +199,7 @@ impl Download {
         reached: 0,
         highest: 0,
         highest_before: 0,
+        failing_since: None,
         durable: 0,
         attempts: 0,
         idle: 0,

@@ -174,6 +174,25 @@ fn page_that_broke_off_continues_with_its_follower() {
     assert_eq!(run.sent[3].header("range"), "bytes=9-", "{}", run.log);
 }
 
+/// The URL of a page at another origin may have expired: a fresh one comes only with the page before.
+#[test]
+fn expired_page_starts_its_file_again() {
+    let refused = || status(403).body("expired");
+    let script = vec![
+        accepted(),
+        files("/a /b"),
+        page("one", "https://store.example/a?page=2&signature=x"),
+        refused(),
+        files("/a /b"),
+        page("one", "https://store.example/a?page=2&signature=y"),
+        file("two"),
+        file("b"),
+    ];
+    let run = run(script);
+    assert_eq!(contents(&run), [("part.txt", "one"), ("part-2.txt", "two"), ("part-3.txt", "b")]);
+    assert_eq!(run.sent[5].uri.path(), "/a", "{}", run.log);
+}
+
 #[test]
 fn response_to_a_poll_may_be_the_first_page() {
     let here = page("one", "/a?page=2").header("content-type", "text/here");

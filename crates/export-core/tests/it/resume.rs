@@ -85,7 +85,7 @@ fn crash_does_not_repeat_a_side_effect() {
 #[test]
 fn resumed_job_submits_as_often_again() {
     let lost = || ScriptedReply::failure(FailureKind::Unanswered);
-    let mut harness = Harness::new([lost(), lost(), lost()]);
+    let mut harness = Harness::new((0..6).map(|_| lost()));
     let mut job = job();
     let error = loop {
         if let Some(outcome) = harness.drive_once(&mut job) {
@@ -94,9 +94,9 @@ fn resumed_job_submits_as_often_again() {
     };
     assert!(error.is_resumable(), "{error}");
     let checkpoint = job.checkpoint();
-    assert_eq!(checkpoint.submits(), 3);
+    assert_eq!(checkpoint.submits(), 6);
     for (resubmit, sends) in
-        [(Resubmit::IfHarmless, 3), (Resubmit::Always, 3), (Resubmit::Never, 0)]
+        [(Resubmit::IfHarmless, 6), (Resubmit::Always, 6), (Resubmit::Never, 0)]
     {
         let config = config().with_resubmit(resubmit);
         let job = ExportJob::resume(round_trip(&checkpoint), &config).unwrap();

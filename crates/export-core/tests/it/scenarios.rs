@@ -5,7 +5,7 @@ use std::time::Duration;
 use export_core::{Config, Error, FailureKind, Limits, Pace, Phase, Resubmit};
 use insta::assert_snapshot;
 
-use crate::harness::{Harness, Run, ScriptedReply, status};
+use crate::harness::{Harness, Run, ScriptedReply, start as start_time, status};
 use crate::service::{
     PDF, SIGNED, accepted, artifact, artifact_without_etag, completed, completed_at, config, job,
     job_with, json, mailing_job, operation, page, pending, refusal, rest,
@@ -96,14 +96,40 @@ fn successful_poll_resets_failures() {
 
 #[test]
 fn job_gives_up_after_failures_in_a_row() {
-    let run = Harness::new([accepted()]).then_always(status(500)).run(job());
+    let config = config().with_limits(Limits::default().with_max_failures(10));
+    let run = Harness::new([accepted()]).then_always(status(500)).run(job_with(&config));
     assert_snapshot!(run.log);
     assert!(run.outcome.unwrap_err().is_resumable());
 }
 
+/// An outage that ends before the deadline is waited out in each phase; a longer one is told with its
+/// reason.
+#[test]
+fn outage_is_waited_out_until_the_deadline() {
+    let before = [vec![], vec![accepted()], vec![accepted(), completed()]];
+    let after = [accepted(), completed(), artifact()];
+    let down = || failure(FailureKind::NotSent);
+    let busy = || status(503);
+    for (phase, start) in before.iter().enumerate() {
+        for outage in [down as fn() -> ScriptedReply, busy] {
+            // Failures a second apart at first, then half a minute: this takes 50 minutes.
+            let script = start.iter().cloned().chain((0..104).map(|_| outage()));
+            let run = run(script.chain(after[phase..].to_vec()).collect::<Vec<_>>());
+            assert!(run.outcome.is_ok(), "{}", run.log);
+            assert!(run.sent.last().unwrap().at.since(start_time()).as_secs() > 2_900);
+            let forever = Harness::new(start.clone()).then_always(outage()).run(job());
+            let error = forever.outcome.unwrap_err();
+            assert!(matches!(error, Error::GaveUp { .. }) && error.is_resumable(), "{error}");
+            let took = forever.sent.last().unwrap().at.since(start_time()).as_secs();
+            assert!((3_590..3_660).contains(&took), "{took} s: {error}");
+        }
+    }
+}
+
 #[test]
 fn persistent_gateway_is_named() {
-    let run = Harness::new([accepted()]).then_always(page(403)).run(job());
+    let config = config().with_limits(Limits::default().with_max_failures(10));
+    let run = Harness::new([accepted()]).then_always(page(403)).run(job_with(&config));
     assert_snapshot!(run.log);
 }
 
@@ -162,10 +188,10 @@ fn missing_url_is_polled_within_the_grace() {
 }
 
 #[test]
-fn at_most_three_submits_may_have_arrived() {
+fn at_most_six_submits_may_have_arrived() {
     let run = Harness::new([]).then_always(failure(FailureKind::Unanswered)).run(job());
     assert_snapshot!(run.log);
-    assert_eq!(run.sent.len(), 3);
+    assert_eq!(run.sent.len(), 6);
 }
 
 #[test]

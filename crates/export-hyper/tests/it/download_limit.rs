@@ -16,6 +16,7 @@ use crate::clients::builder;
 struct CountingSink {
     open: Arc<AtomicUsize>,
     is_open: bool,
+    written: u64,
 }
 
 impl Sink for CountingSink {
@@ -23,14 +24,16 @@ impl Sink for CountingSink {
         if !std::mem::replace(&mut self.is_open, true) {
             self.open.fetch_add(1, Ordering::SeqCst);
         }
-        Ok(0)
+        Ok(self.written)
     }
 
-    async fn begin(&mut self, _artifact: &Artifact, _offset: u64) -> io::Result<()> {
+    async fn begin(&mut self, _artifact: &Artifact, offset: u64) -> io::Result<()> {
+        self.written = offset;
         Ok(())
     }
 
-    async fn write(&mut self, _chunk: Bytes) -> io::Result<()> {
+    async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        self.written += chunk.len() as u64;
         Ok(())
     }
 
@@ -68,7 +71,7 @@ async fn separate_exports_wait_for_their_turn_to_download() {
     for _ in 0..EXPORTS {
         let (client, open) = (client.clone(), Arc::clone(&open));
         tasks.spawn(async move {
-            let mut sink = CountingSink { open, is_open: false };
+            let mut sink = CountingSink { open, is_open: false, written: 0 };
             client.export(spec()).to_sink(&mut sink).await
         });
     }

@@ -135,7 +135,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "RATE", hide_short_help = true)]
     pub(crate) submit_rate: Option<RateArg>,
 
-    /// Maximum number of consecutive retries [env: WEXPORT_RETRIES] [default: 10]
+    /// Maximum number of consecutive retries, to give up before --timeout
+    /// [env: WEXPORT_RETRIES] [default: no limit]
     #[arg(long, value_name = "COUNT", hide_short_help = true)]
     pub(crate) retries: Option<CountArg>,
 

@@ -50,7 +50,8 @@ pub(super) fn setting_values(settings: &Settings) -> Vec<SettingValue> {
     {
         values.extend(rate.as_ref().map(|rate| value(name, rate, rate.value.to_string())));
     }
-    values.push(value("retries", &settings.retries, settings.retries.value.to_string()));
+    let retries = settings.retries.as_ref();
+    values.extend(retries.map(|retries| value("retries", retries, retries.value.to_string())));
     values.push(match &settings.state {
         Some(folder) => value("state", folder, folder.value.display().to_string()),
         None => {

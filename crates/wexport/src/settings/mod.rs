@@ -46,7 +46,8 @@ pub(crate) struct Settings {
     /// The rate limits of the service, if the user knows them.
     pub(crate) poll_rate: Option<Sourced<RateArg>>,
     pub(crate) submit_rate: Option<Sourced<RateArg>>,
-    pub(crate) retries: Sourced<CountArg>,
+    /// `None` for no other limit than the time.
+    pub(crate) retries: Option<Sourced<CountArg>>,
     pub(crate) credentials: CredentialPlan,
     /// `None` if no state is kept.
     pub(crate) state: Option<Sourced<PathBuf>>,
@@ -167,11 +168,7 @@ impl Settings {
             )?,
             poll_rate: sources.get(flags.poll_rate, &setting::POLL_RATE)?,
             submit_rate: sources.get(flags.submit_rate, &setting::SUBMIT_RATE)?,
-            retries: sources.get_or(
-                flags.retries,
-                &setting::RETRIES,
-                CountArg(limits.max_failures),
-            )?,
+            retries: sources.get(flags.retries, &setting::RETRIES)?,
             credentials: CredentialPlan::resolve(credentials, sources, command_timeout)?,
             state: sources.state(state)?,
             keep_done_for: sources.get_or(
@@ -269,7 +266,9 @@ impl Settings {
             .with_min_poll_interval(poll_interval)
             .with_max_poll_interval(defaults.max_poll_interval.max(poll_interval))
             .with_backoff_base(defaults.backoff_base.min(poll_interval))
-            .with_max_failures(self.retries.value.0)
+            .with_max_failures(
+                self.retries.as_ref().map_or(defaults.max_failures, |retries| retries.value.0),
+            )
             .with_min_speed(self.min_speed.value.0)
             .with_max_time(self.max_time.as_ref().map_or(defaults.max_time, |time| time.value.0))
             .with_max_file_bytes(

@@ -1,6 +1,7 @@
 //! When to retry and how long to wait: the rules that many responses and failures share.
 
 use alloc::boxed::Box;
+use core::mem;
 use core::time::Duration;
 
 use http::StatusCode;
@@ -33,17 +34,17 @@ impl ExportJob {
         self.back_off_at_least(now, least, last, retry_after);
     }
 
-    /// The least wait before a submit that was sent more than once. The last one that may be sent is
-    /// sent much later, so that a short outage does not take all of them.
+    /// The least wait before a submit that was sent more than once: the last ones are spread over the time
+    /// that is left, so that an outage does not take all of them.
     fn spread_of_submits(&self, now: Timestamp) -> Duration {
-        const LONGEST_BACK_OFFS: u32 = 10;
         match &self.state {
-            State::Submitting(submitting)
-                if submitting.sends > 1
-                    && submitting.sends.saturating_add(1) >= submitting.allowed =>
-            {
-                let longest = self.config.limits().backoff_cap.saturating_mul(LONGEST_BACK_OFFS);
-                longest.min(self.wait_limit(now).since(now) / 8)
+            State::Submitting(submitting) if submitting.sends > 1 => {
+                const CAPS: u32 = 8;
+                let doublings = (submitting.sends - 2).min(24);
+                let longest = self.config.limits().backoff_cap.saturating_mul(CAPS << doublings);
+                let left = self.wait_limit(now).since(now);
+                let halvings = submitting.allowed.saturating_sub(submitting.sends).min(31);
+                longest.min(left / (1 << halvings))
             }
             _ => Duration::ZERO,
         }
@@ -111,11 +112,24 @@ impl ExportJob {
         retry_after: Option<Duration>,
     ) {
         self.schedule.failures = self.schedule.failures.saturating_add(1);
-        if self.schedule.failures > self.config.limits().max_failures {
+        let is_allowed = self.schedule.failures <= self.config.limits().max_failures;
+        if !is_allowed || self.has_failed_too_long(now) {
             let error = self.gave_up(error);
             return self.end(Err(error));
         }
         self.back_off_uncounted(now, least, retry_after);
+    }
+
+    /// Whether the time for an outage is over: that until the deadline, or for a download, which has none,
+    /// the same time since its last byte.
+    fn has_failed_too_long(&mut self, now: Timestamp) -> bool {
+        if self.phase() != Phase::Fetch {
+            return now >= self.wait_limit(now);
+        }
+        let longest = self.config.limits().job_timeout;
+        let Some(operation) = self.state.operation_mut() else { return false };
+        let since = *operation.download_mut().failing_since.get_or_insert(now);
+        now.since(since) >= longest
     }
 
     /// Backs off after a 429. It does not count as a failure as long as the deadline bounds the job.
@@ -167,6 +181,7 @@ impl ExportJob {
         }
         if progressed {
             download.repolled = false;
+            download.failing_since = None;
             self.schedule.reset_failures();
         }
         self.back_off(now, error, None);
@@ -176,9 +191,18 @@ impl ExportJob {
     pub(super) fn discard_download(&mut self) {
         if let Some(operation) = self.state.operation_mut() {
             let download = operation.download_mut();
-            let Download { highest, highest_before, attempts, idle, repolled, .. } = *download;
-            *download =
-                Download { highest, highest_before, attempts, idle, repolled, ..Download::NONE };
+            let whole = mem::replace(&mut *download, Download::NONE);
+            let Download { highest, highest_before, attempts, idle, repolled, .. } = whole;
+            let failing_since = whole.failing_since;
+            *download = Download {
+                highest,
+                highest_before,
+                failing_since,
+                attempts,
+                idle,
+                repolled,
+                ..Download::NONE
+            };
         }
     }
 

@@ -206,8 +206,10 @@ impl Bucket {
         settings: &Settings,
         transport: Transport,
     ) -> Result<Self, Problem> {
-        let retries = usize::try_from(settings.retries.value.0).unwrap_or(usize::MAX);
-        let retry = RetryConfig { max_retries: retries, ..RetryConfig::default() };
+        let mut retry = RetryConfig::default();
+        if let Some(retries) = &settings.retries {
+            retry.max_retries = usize::try_from(retries.value.0).unwrap_or(usize::MAX);
+        }
         let opening = async {
             match address.scheme {
                 #[cfg(feature = "s3")]
