@@ -31,13 +31,19 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
+use self::args::JsonStream;
+use self::problem::Problem;
+
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage_error(&error),
+    };
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let problem = problem::Problem::local("cannot start the async runtime", &error);
-            return ui::print_problem(&problem.advise("raise the limit of open files: ulimit -n"));
+            let problem = Problem::local("cannot start the async runtime", &error);
+            return fail(&problem.advise("raise the limit of open files: ulimit -n"));
         }
     };
     // As a trait object, it is compiled once: `block_on` would inline it several times.
@@ -54,4 +60,20 @@ fn runtime() -> io::Result<Runtime> {
     let spare = [io::pipe()?, io::pipe()?, io::pipe()?, io::pipe()?];
     drop(spare);
     Builder::new_current_thread().enable_all().build()
+}
+
+/// Prints an error of the command line, or the help that it asks for.
+fn usage_error(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && args::json_stream(std::env::args_os()).is_some() {
+        return fail(&args::usage_problem(error));
+    }
+    error.exit()
+}
+
+/// Prints a problem before there is a command that prints its own.
+fn fail(problem: &Problem) -> ExitCode {
+    match args::json_stream(std::env::args_os()) {
+        Some(stream) => ui::print_error_event(problem, stream == JsonStream::Stderr),
+        None => ui::print_problem(problem),
+    }
 }

@@ -7,6 +7,7 @@ mod help;
 mod jobs;
 mod output;
 mod session;
+mod usage;
 mod values;
 
 use std::path::PathBuf;
@@ -23,7 +24,10 @@ pub(crate) use self::export_options::{OPTION_FLAGS, OptionArg, OptionFlag};
 pub(crate) use self::help::{HelpArgs, TOPICS};
 pub(crate) use self::jobs::{JobsArgs, JobsCommand, ResumeArgs};
 pub(crate) use self::output::{IfExistsArg, OutputArgs};
-pub(crate) use self::session::{ConnectionArgs, CredentialArgs, Session, ShowArgs, StateArgs};
+pub(crate) use self::session::{
+    ConnectionArgs, CredentialArgs, LogLevel, Session, ShowArgs, StateArgs,
+};
+pub(crate) use self::usage::{JsonStream, json_stream, usage_problem};
 pub(crate) use self::values::{CountArg, DateArg, DurationArg, RateArg, SizeArg, SwitchArg};
 
 /// Export files from Workiva

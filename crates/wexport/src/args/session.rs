@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use export_hyper::{ApiVersion, Region};
 
 use super::values::{CountArg, DurationArg, RateArg, SizeArg};
@@ -32,6 +32,31 @@ pub(crate) struct ShowArgs {
     /// They are printed to standard output, or to standard error with `-o -`.
     #[arg(long, conflicts_with = "quiet", help_heading = None)]
     pub(crate) json: bool,
+
+    /// How much to print: errors, warnings, info or debug [default: info]
+    ///
+    /// It applies to lines and to --json (see `wexport help json`). debug has each request,
+    /// response and wait, which the log of a job always has; --quiet is the same as warnings.
+    #[arg(long, value_name = "LEVEL", value_enum, conflicts_with = "quiet", help_heading = None)]
+    #[arg(hide_short_help = true, hide_possible_values = true)]
+    pub(crate) log_level: Option<LogLevel>,
+}
+
+impl ShowArgs {
+    /// How much is printed.
+    pub(crate) fn level(self) -> LogLevel {
+        let default = if self.quiet { LogLevel::Warnings } else { LogLevel::Info };
+        self.log_level.unwrap_or(default)
+    }
+}
+
+/// How much is printed: each level has what those before it have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum LogLevel {
+    Errors,
+    Warnings,
+    Info,
+    Debug,
 }
 
 /// The flags of the state folder.

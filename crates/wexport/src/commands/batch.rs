@@ -6,7 +6,7 @@ use std::sync::Arc;
 use export_hyper::Config;
 
 use super::environment;
-use crate::args::{BatchArgs, DryRun};
+use crate::args::{BatchArgs, DryRun, ShowArgs};
 use crate::clock;
 use crate::engine::{self, AddExport, Plan, RunOutcome};
 use crate::output::Moment;
@@ -20,7 +20,7 @@ use crate::ui::{Reporter, print, print_problem};
 pub(super) async fn run(args: BatchArgs) -> Exit {
     let reporter = Arc::new(Reporter::of_batch(args.session.show, None));
     let outcome = run_batch(&args, &reporter).await;
-    finish(outcome, None, &reporter)
+    finish(outcome, args.session.show, None, &reporter)
 }
 
 async fn run_batch(
@@ -93,6 +93,7 @@ const MAX_WARNINGS: u64 = 20;
 /// others.
 pub(super) fn finish(
     outcome: Result<Option<RunOutcome>, Problem>,
+    show: ShowArgs,
     run: Option<&str>,
     reporter: &Reporter,
 ) -> Exit {
@@ -105,7 +106,10 @@ pub(super) fn finish(
         }
     };
     let exit = problem.map_or(Exit::Done, |problem| {
-        print_problem(&problem.of_run(run));
+        // With `--json`, it was reported as an event: an error, or the end of the batch.
+        if !show.json {
+            print_problem(&problem.of_run(run));
+        }
         problem.exit
     });
     reporter.exit_code(exit)

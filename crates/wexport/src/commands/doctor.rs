@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use super::environment;
-use crate::args::{DoctorArgs, ShowArgs};
+use crate::args::{DoctorArgs, LogLevel, ShowArgs};
 use crate::clock;
 use crate::doctor::{self, CheckResult, Observer, SettingValue};
 use crate::event::{CheckStatus, Event, Record};
 use crate::problem::{Exit, Problem};
 use crate::text::json;
-use crate::ui::{print, print_problem};
+use crate::ui::{print, print_error_event, print_problem};
 
 /// Runs all checks. The exit code is that of the first failure.
 pub(super) async fn run(args: DoctorArgs) -> Exit {
@@ -20,7 +20,11 @@ pub(super) async fn run(args: DoctorArgs) -> Exit {
     }
     match printer.failure {
         Some(problem) => {
-            print_problem(&problem);
+            if printer.show.json {
+                print_error_event(&problem, true);
+            } else {
+                print_problem(&problem);
+            }
             if exit == Exit::Done { problem.exit } else { exit }
         }
         None => exit,
@@ -47,7 +51,7 @@ impl Observer for Printer {
         let SettingValue { name, value, source } = setting.clone();
         if self.show.json {
             self.print_event(Event::Setting { name: name.replace(' ', "_"), value, source });
-        } else if !self.show.quiet {
+        } else if !self.is_quiet() {
             self.print_text(Section::Settings, &format!("  {name:<16} {value}  ({source})\n"));
         }
     }
@@ -60,7 +64,7 @@ impl Observer for Printer {
             return;
         }
         let mark = match status {
-            CheckStatus::Ok | CheckStatus::NotChecked if self.show.quiet => return,
+            CheckStatus::Ok | CheckStatus::NotChecked if self.is_quiet() => return,
             CheckStatus::Ok => "ok",
             CheckStatus::Warning => "warning",
             CheckStatus::Failed => "FAILED",
@@ -75,10 +79,15 @@ impl Observer for Printer {
 }
 
 impl Printer {
+    /// Whether only what is wrong is printed.
+    fn is_quiet(&self) -> bool {
+        self.show.level() < LogLevel::Info
+    }
+
     fn print_text(&mut self, section: Section, text: &str) {
         let is_new = self.section.replace(section) != Some(section);
         let title = match section {
-            _ if self.show.quiet || !is_new => "",
+            _ if self.is_quiet() || !is_new => "",
             Section::Settings => "Settings, and where each was set:\n",
             Section::Checks => "\nChecks:\n",
         };

@@ -210,6 +210,17 @@ With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
 In a batch, row is the line of the export in its list, and job is BATCH/ROW.
 Events without a row are about the whole batch; batch_done is the last event.
 
+--log-level errors prints error and the result of a command, and warnings also
+warning. info, the default, leaves out sending, response, waiting, progress and
+ignored, but for a response or no_response that is a failure. Of an export of a
+batch it has only the end (done, skipped or error), and totals every 30 seconds.
+debug prints all events, as the log of a job has them.
+
+Nothing but events is printed: also an error of the command line is an event,
+and standard error is empty. docs/schema.json in the repository is a JSON Schema
+of events, of the lines of `wexport jobs list --json` and --results, and of
+receipts.
+
 Members without a value are omitted. Later releases may add events and members.
 ";
 

@@ -17,8 +17,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::args::{Cli, Command, JobsCommand};
-use crate::problem::Exit;
-use crate::ui::print_problem;
+use crate::problem::{Exit, Problem};
+use crate::ui::{print_error_event, print_problem};
 
 /// Runs a command, and returns its exit code.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
@@ -37,8 +37,12 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Fetch(args) => return fetch::run(*args).await.into(),
         Command::Status(args) => return status::run(*args).await.into(),
         Command::Jobs(args) => match args.command {
-            JobsCommand::List { failed, json, state } => jobs::list(failed, json, &state),
-            JobsCommand::Show { id, json, state } => jobs::show(&id, json, &state),
+            JobsCommand::List { failed, json, state } => {
+                return ended(jobs::list(failed, json, &state), json);
+            }
+            JobsCommand::Show { id, json, state } => {
+                return ended(jobs::show(&id, json, &state), json);
+            }
             JobsCommand::Resume(args) => return jobs::resume(*args).await.into(),
             JobsCommand::Clean { older_than, resumable, state } => {
                 jobs::clean(older_than, resumable, &state).await
@@ -52,7 +56,16 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::run(&args).await,
         Command::Help(args) => help::run(&args),
     };
-    result.map_or_else(|problem| print_problem(&problem), |()| Exit::Done.into())
+    ended(result, false)
+}
+
+/// Prints the problem of a command.
+fn ended(result: Result<(), Problem>, json: bool) -> ExitCode {
+    match result {
+        Ok(()) => Exit::Done.into(),
+        Err(problem) if json => print_error_event(&problem, false),
+        Err(problem) => print_problem(&problem),
+    }
 }
 
 /// Reads a variable of the environment.

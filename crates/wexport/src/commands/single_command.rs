@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::args::ShowArgs;
+use crate::args::{LogLevel, ShowArgs};
 use crate::engine::RunOutcome;
 use crate::problem::{Exit, Problem};
 use crate::state::RowEnd;
@@ -49,8 +49,8 @@ impl SingleCommand {
                 problem
             }
         };
-        // On standard error, JSON is not mixed with text.
-        if !(self.show.json && self.stdout_carries_file) {
+        // With `--json`, it was reported as an event.
+        if !self.show.json {
             print_problem(&problem.of_run(self.run.as_deref()));
         }
         problem.exit
@@ -59,7 +59,8 @@ impl SingleCommand {
     fn print_file(&self, end: Option<&RowEnd>) -> Result<(), Problem> {
         let Some(RowEnd::Done { file, .. }) = end else { return Ok(()) };
         // On a terminal that shows both streams, the display has just printed it.
-        let is_shown = self.show.quiet || self.show.json || streams_share_terminal();
+        let is_quiet = self.show.level() < LogLevel::Info;
+        let is_shown = is_quiet || self.show.json || streams_share_terminal();
         if is_shown || self.stdout_carries_file {
             return Ok(());
         }

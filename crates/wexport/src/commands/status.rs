@@ -32,7 +32,9 @@ pub(super) async fn run(args: StatusArgs) -> Exit {
     };
     let exit = printed.map_or_else(
         |problem| {
-            print_problem(&problem);
+            if !show.json {
+                print_problem(&problem);
+            }
             problem.exit
         },
         |()| Exit::Done,

@@ -403,8 +403,13 @@ impl Runner {
                 None => Exit::Done,
             };
             let exit = signal.or(self.halted).unwrap_or(complete);
-            if let (Some(problem), true) = (&results, incomplete) {
-                reporter.warn(problem.message.clone());
+            let resume = self.context.resume_command().unwrap_or_default();
+            let results =
+                results.map(|problem| problem.advise(format!("to write them again: {resume}")));
+            match &results {
+                Some(problem) if incomplete => reporter.warn(problem.message.clone()),
+                Some(problem) => reporter.failed(problem),
+                None => {}
             }
             let text = format!("{} of {} done", totals.done + totals.skipped, totals.all());
             let recorded = self.record_end(exit, text);
@@ -412,11 +417,8 @@ impl Runner {
                 return Err(problem);
             }
             recorded?;
-            let resume = self.context.resume_command().unwrap_or_default();
             let problem = match results {
-                Some(problem) if !incomplete => {
-                    Some(problem.advise(format!("to write them again: {resume}")))
-                }
+                Some(problem) if !incomplete => Some(problem),
                 _ => incomplete_batch(exit, store.id().unwrap_or_default(), &resume),
             };
             return Ok(RunOutcome { end: None, problem });

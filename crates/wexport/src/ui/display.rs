@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use super::level::level_of;
+use crate::args::LogLevel;
 use crate::event::Record;
 use crate::problem::Problem;
 use crate::text::json;
@@ -24,21 +26,24 @@ pub(crate) trait Display: Send {
 }
 
 /// One JSON object a line.
-#[derive(Default)]
 pub(super) struct Json {
-    pub(super) to_stderr: bool,
+    to_stderr: bool,
+    level: LogLevel,
     /// Why the output is not complete.
     failure: Option<Problem>,
 }
 
 impl Json {
-    pub(super) fn new(to_stderr: bool) -> Self {
-        Self { to_stderr, failure: None }
+    pub(super) const fn new(to_stderr: bool, level: LogLevel) -> Self {
+        Self { to_stderr, level, failure: None }
     }
 }
 
 impl Display for Json {
     fn show(&mut self, record: &Record) {
+        if level_of(record) > self.level {
+            return;
+        }
         let Ok(mut line) = json(record) else { return };
         line.push('\n');
         let written = match self.to_stderr {
@@ -49,6 +54,11 @@ impl Display for Json {
         if let (Err(problem), None) = (written, &self.failure) {
             self.failure = Some(problem);
         }
+    }
+
+    /// The totals of a batch are for a log, unless everything is printed.
+    fn progress_interval(&self) -> Duration {
+        Duration::from_secs(if self.level == LogLevel::Debug { 1 } else { 30 })
     }
 
     fn failure(&self) -> Option<&Problem> {

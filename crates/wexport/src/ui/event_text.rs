@@ -6,7 +6,7 @@ use crate::event::{BatchEnd, BatchStart, EndCounts, Event, Totals};
 use crate::text::{duration, export_count, sanitize, seconds, share, size};
 
 /// The message for an event by itself, if it has one.
-pub(crate) fn sentence(event: &Event) -> Option<String> {
+pub(super) fn sentence(event: &Event) -> Option<String> {
     Some(match event {
         Event::Started { subject, api_version, base_url, resumed } => {
             let verb = if *resumed { "resuming" } else { "exporting" };
@@ -38,6 +38,31 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
         Event::Totals(totals) => counts(totals),
         Event::BatchDone(end) => ended(end),
         _ => return None,
+    })
+}
+
+/// The message for an event with its details, for a log.
+pub(crate) fn detail(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Sending { phase, method, url } => format!("{phase}: {method} {url}"),
+        Event::Response { phase, status, retry_after_seconds, request_id } => {
+            let wait = retry_after_seconds.map(|wait| format!(", Retry-After {wait} s"));
+            let id = request_id.as_ref().map(|id| format!(", request id {id}"));
+            format!("{phase}: {status}{}{}", wait.unwrap_or_default(), id.unwrap_or_default())
+        }
+        Event::Waiting { seconds, until, reason } => {
+            format!("waiting {seconds} s until {until} ({})", reason.replace('_', " "))
+        }
+        Event::Interrupted { exit_code } => format!("stopped by a signal, code {exit_code}"),
+        Event::Error(failure) => {
+            let service = failure.facts.service_message.as_ref();
+            let service = service.map(|text| format!(": {text}")).unwrap_or_default();
+            format!("error: {}{service}", failure.message)
+        }
+        Event::Deprecated => "the service marks the endpoint as deprecated".into(),
+        Event::Ignored { description } => format!("ignored: {description}"),
+        Event::Sunset { endpoint, date, .. } => format!("{endpoint} is switched off on {date}"),
+        other => return sentence(other),
     })
 }
 

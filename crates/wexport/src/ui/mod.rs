@@ -5,6 +5,7 @@ mod display;
 #[cfg(test)]
 mod display_fixture;
 mod event_text;
+mod level;
 mod live_line;
 mod messages;
 mod plain;
@@ -19,22 +20,22 @@ use std::process::ExitCode;
 use self::batch::BatchNarrator;
 #[cfg(feature = "demo")]
 use self::display::Silent;
-use self::display::{Json, write_to_stdout};
-pub(crate) use self::event_text::sentence;
-use self::plain::{Plain, Quiet};
+use self::display::{Display, Json, write_to_stdout};
+pub(crate) use self::event_text::detail;
+use self::plain::Plain;
 pub(crate) use self::reporter::{BatchGauges, Reporter};
 use self::single::ExportNarrator;
 pub(crate) use self::terminal::streams_share_terminal;
 use self::terminal::suspend;
-use crate::args::ShowArgs;
+use crate::args::{LogLevel, ShowArgs};
+use crate::clock;
+use crate::event::{Event, Record};
 use crate::problem::Problem;
 
 /// The display that the flags ask for.
 #[derive(Clone, Copy, Debug)]
 enum DisplayKind {
     Json,
-    /// Warnings and errors only.
-    Quiet,
     /// Lines that change, on a terminal.
     Live,
     /// Lines for a log.
@@ -43,11 +44,11 @@ enum DisplayKind {
 
 impl DisplayKind {
     fn new(args: ShowArgs) -> Self {
-        match args {
-            ShowArgs { json: true, .. } => Self::Json,
-            ShowArgs { quiet: true, .. } => Self::Quiet,
-            _ if terminal::stderr().is_interactive() => Self::Live,
-            _ => Self::Plain,
+        let is_interactive = terminal::stderr().is_interactive();
+        match args.json {
+            true => Self::Json,
+            false if is_interactive && args.level() == LogLevel::Info => Self::Live,
+            false => Self::Plain,
         }
     }
 }
@@ -56,22 +57,22 @@ impl Reporter {
     /// The reporter of a single export, with the display that the flags ask for. `run` names it if
     /// there are others. `stdout_carries_file` moves JSON to standard error.
     pub(crate) fn of_single(args: ShowArgs, run: Option<&str>, stdout_carries_file: bool) -> Self {
+        let level = args.level();
         Self::single(match DisplayKind::new(args) {
-            DisplayKind::Json => Box::new(Json::new(stdout_carries_file)),
-            DisplayKind::Quiet => Box::new(Quiet(Plain::<ExportNarrator>::on_stderr(run))),
+            DisplayKind::Json => Box::new(Json::new(stdout_carries_file, level)),
             DisplayKind::Live => Box::new(single::Live::on_terminal()),
-            DisplayKind::Plain => Box::new(Plain::<ExportNarrator>::on_stderr(run)),
+            DisplayKind::Plain => Box::new(Plain::<ExportNarrator>::on_stderr(level, run)),
         })
     }
 
     /// The reporter of a batch, with the display that the flags ask for. `run` names it if there are
     /// others.
     pub(crate) fn of_batch(args: ShowArgs, run: Option<&str>) -> Self {
+        let level = args.level();
         Self::batch(match DisplayKind::new(args) {
-            DisplayKind::Json => Box::new(Json::new(false)),
-            DisplayKind::Quiet => Box::new(Quiet(Plain::<BatchNarrator>::on_stderr(run))),
+            DisplayKind::Json => Box::new(Json::new(false, level)),
             DisplayKind::Live => Box::new(batch::Live::on_terminal()),
-            DisplayKind::Plain => Box::new(Plain::<BatchNarrator>::on_stderr(run)),
+            DisplayKind::Plain => Box::new(Plain::<BatchNarrator>::on_stderr(level, run)),
         })
     }
 
@@ -91,5 +92,18 @@ pub(crate) fn print(text: &str) -> Result<(), Problem> {
 /// Prints a problem to standard error.
 pub(crate) fn print_problem(problem: &Problem) -> ExitCode {
     terminal::print(&problem.to_string());
+    problem.exit.into()
+}
+
+/// Prints a problem as the event `error`, for a command that reports no other events. If standard
+/// output cannot be written, it is printed to standard error.
+pub(crate) fn print_error_event(problem: &Problem, to_stderr: bool) -> ExitCode {
+    let event = Event::Error(Box::new(problem.into()));
+    let record = Record::new(clock::now(), None, event);
+    let mut json = Json::new(to_stderr, LogLevel::Errors);
+    json.show(&record);
+    if json.failure().is_some() && !to_stderr {
+        Json::new(true, LogLevel::Errors).show(&record);
+    }
     problem.exit.into()
 }

@@ -11,7 +11,7 @@ use export_hyper::{Counts, Event as JobEvent, Pacer, Timestamp};
 use super::batch::EtaEstimator;
 use super::display::Display;
 use super::live_line::{Clock, clock};
-use super::print_problem;
+use super::print_error_event;
 use super::recorder::EventRecorder;
 use crate::event::{BatchEnd, BatchStart, EndCounts, Event, Failure, Totals};
 use crate::problem::{Exit, Problem};
@@ -215,11 +215,11 @@ impl Reporter {
         inner.report(now, None, Event::BatchDone(end));
     }
 
-    /// Prints why the events that a program reads are not complete, if they are not. Returns the
-    /// exit code of a command that would otherwise have this one.
+    /// Prints to standard error why the events that a program reads are not complete, if they are
+    /// not. Returns the exit code of a command that would otherwise have this one.
     pub(crate) fn exit_code(&self, exit: Exit) -> Exit {
         let Some(problem) = self.inner().recorder.failure().cloned() else { return exit };
-        print_problem(&problem);
+        print_error_event(&problem, true);
         if exit == Exit::Done { problem.exit } else { exit }
     }
 

@@ -484,7 +484,7 @@ fn jobs_commands_handle_batches() {
 #[test]
 fn json_has_the_events_of_each_export() {
     let world = World::new();
-    let ran = batch(&world, 3, &["--json"]);
+    let ran = batch(&world, 3, &["--json", "--log-level", "debug"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let events: Vec<Value> =
         ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -27,6 +27,7 @@ mod receipts;
 #[cfg(all(unix, feature = "s3"))]
 mod relay;
 mod resumed_together;
+mod schema;
 mod secrets;
 mod settings;
 mod signals;

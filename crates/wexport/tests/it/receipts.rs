@@ -73,6 +73,8 @@ fn texts_of_a_receipt_do_not_control_the_terminal() {
     let ran = world.run(&["verify", "a.pdf"]);
     assert_eq!(ran.code, Some(1));
     assert!(!ran.err.contains('\u{1b}'), "{}", ran.err);
+    // It is none of the program's own.
+    fs::remove_file(world.work().join("a.pdf.receipt.json")).unwrap();
 }
 
 #[test]

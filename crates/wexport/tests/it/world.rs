@@ -10,6 +10,7 @@ use export_sim::{Config, RecordedRequest, Server};
 use tempfile::TempDir;
 
 use crate::mask::mask;
+use crate::schema;
 
 /// A test environment.
 pub(crate) struct World {
@@ -18,7 +19,7 @@ pub(crate) struct World {
     environment: Vec<(&'static str, String)>,
 }
 
-/// The result of a command.
+/// The result of a command. The lines of standard error are without their times.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -113,7 +114,11 @@ impl World {
 
     pub(crate) fn ran(&self, output: Output) -> Ran {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        let (out, err) = (text(output.stdout), text(output.stderr));
+        schema::check_lines(&out);
+        schema::check_lines(&err);
+        let err = err.split_inclusive('\n').map(without_time).collect();
+        Ran { code: output.status.code(), out, err }
     }
 
     /// Runs a command that has to succeed.
@@ -187,4 +192,24 @@ impl World {
         }
         child
     }
+}
+
+impl Drop for World {
+    /// Checks what the runs have left.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            schema::check_files(self.folder.path());
+        }
+    }
+}
+
+/// A line without the time that it begins with: `2026-11-27T08:15:31Z `.
+pub(crate) fn without_time(line: &str) -> &str {
+    const FORM: &str = "0000-00-00T00:00:00Z ";
+    let Some((time, rest)) = line.split_at_checked(FORM.len()) else { return line };
+    let has_form = time.chars().zip(FORM.chars()).all(|(c, form)| match form {
+        '0' => c.is_ascii_digit(),
+        form => c == form,
+    });
+    if has_form { rest } else { line }
 }

@@ -6,38 +6,92 @@ use super::Out;
 use crate::clock;
 use crate::problem::Problem;
 use crate::state::{
-    BatchDb, BatchDir, DbError, Job, JobRecord, Later, LaterExports, RunDescription, RunStatus,
+    BatchDb, BatchDir, DbError, Job, Later, LaterExports, RunDescription, RunStatus,
     RunningProcess, StateDir, StatusCounts,
 };
+use crate::subject::Subject;
 use crate::text::{json, sanitize};
 
-/// One line of `jobs list --json`.
+/// One line of `jobs list --json`. Members are added in later releases and never change their
+/// meaning.
+#[derive(Default, Serialize)]
+struct Listed<'a> {
+    /// The version of the format.
+    v: u32,
+    /// The ID.
+    job: &'a str,
+    status: &'a str,
+    /// The ID of the later run that has brought the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    superseded_by: Option<&'a str>,
+    /// The process of a run that is running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<ListedProcess>,
+    /// RFC 3339, UTC, as is `ended`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    began: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u8>,
+    /// The file of a single export, or its error; the totals of a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    /// What a single export is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a Subject>,
+    /// The value of `-o` of a single export.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'a str>,
+    /// The list of a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    /// The number of exports of a batch with each status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exports: Option<StatusCounts>,
+}
+
+/// The process of a run.
 #[derive(Serialize)]
-#[serde(untagged)]
-enum Listed<'a> {
-    Job {
-        id: &'a str,
-        status: RunStatus,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        superseded_by: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        process: Option<RunningProcess>,
-        #[serde(flatten)]
-        record: &'a JobRecord,
-    },
-    /// Unlike a job, a batch has `source` and `exports`.
-    Batch {
-        id: &'a str,
-        status: RunStatus,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        superseded_by: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        process: Option<RunningProcess>,
-        #[serde(flatten)]
-        description: &'a RunDescription,
-        /// The number of exports with each status.
-        exports: StatusCounts,
-    },
+struct ListedProcess {
+    pid: u32,
+    host: String,
+    /// When it was last heard of: RFC 3339, UTC.
+    heard: String,
+}
+
+impl From<RunningProcess> for ListedProcess {
+    fn from(RunningProcess { pid, host, heard }: RunningProcess) -> Self {
+        Self { pid, host, heard: heard.to_string() }
+    }
+}
+
+impl<'a> Listed<'a> {
+    const VERSION: u32 = 1;
+
+    fn new(job: &'a str, status: RunStatus, run: &'a RunDescription) -> Self {
+        let end = run.end.as_ref();
+        Self {
+            v: Self::VERSION,
+            job,
+            status: status.as_str(),
+            began: Some(run.began.to_string()),
+            ended: end.map(|end| end.at.to_string()),
+            exit_code: end.map(|end| end.exit_code),
+            result: end.map(|end| end.text.as_str()),
+            base_url: Some(&run.base_url),
+            api_version: Some(&run.api_version),
+            client_id: run.client_id.as_deref(),
+            source: run.source.as_deref(),
+            ..Self::default()
+        }
+    }
 }
 
 /// A line, and the id that it is sorted by.
@@ -67,7 +121,7 @@ fn job_line(job: &Job, by: Option<&Later>, failed: bool, json: bool) -> Option<L
         // Another process may be removing it at this moment, or storing it.
         Err(_) if !job.path().exists() => return None,
         Err(_) if job.is_incomplete() => return (!failed && !json).then(|| incomplete(id)),
-        Err(_) => return Some(unreadable(id)),
+        Err(_) => return Some(unreadable(id, json)),
     };
     let status = by.map_or_else(|| job.status(&record), |_| RunStatus::Superseded);
     if failed && !has_failed(status) {
@@ -76,10 +130,11 @@ fn job_line(job: &Job, by: Option<&Later>, failed: bool, json: bool) -> Option<L
     let superseded_by = by.map(|later| later.id.as_str());
     let process = (status == RunStatus::Running).then(|| job.process()).flatten();
     if json {
-        return Some(json_line(
-            &Listed::Job { id, status, superseded_by, process, record: &record },
-            id,
-        ));
+        let (subject, output) = (Some(&record.subject), record.destination.output.as_deref());
+        let listed = Listed::new(id, status, &record.run);
+        let process = process.map(ListedProcess::from);
+        let listed = Listed { superseded_by, process, subject, output, ..listed };
+        return Some(json_line(&listed));
     }
     if let Some(process) = process {
         return Some(running_line(id, &process, &record.subject.to_string()));
@@ -101,7 +156,7 @@ fn batch_line(batch: &BatchDir, by: Option<&Later>, failed: bool, json: bool) ->
         Err(error) if error.is_incomplete() => {
             return (!failed && !json).then(|| incomplete(id));
         }
-        Err(_) => return Some(unreadable(id)),
+        Err(_) => return Some(unreadable(id, json)),
     };
     let status = by.map_or_else(|| batch.status(&description), |_| RunStatus::Superseded);
     if failed && !has_failed(status) {
@@ -110,15 +165,10 @@ fn batch_line(batch: &BatchDir, by: Option<&Later>, failed: bool, json: bool) ->
     let superseded_by = by.map(|later| later.id.as_str());
     let process = (status == RunStatus::Running).then(|| batch.process()).flatten();
     if json {
-        let listed = Listed::Batch {
-            id,
-            status,
-            superseded_by,
-            process,
-            description: &description,
-            exports,
-        };
-        return Some(json_line(&listed, id));
+        let listed = Listed::new(id, status, &description);
+        let (process, exports) = (process.map(ListedProcess::from), Some(exports));
+        let listed = Listed { superseded_by, process, exports, ..listed };
+        return Some(json_line(&listed));
     }
     let source = description.source.as_deref().unwrap_or("-");
     let by = superseded_by.map(|by| format!(" (superseded by {by})")).unwrap_or_default();
@@ -137,8 +187,13 @@ fn incomplete(id: &str) -> Line {
     text_line(id, "incomplete", "nothing was sent")
 }
 
-fn unreadable(id: &str) -> Line {
-    text_line(id, "unreadable", "")
+fn unreadable(id: &str, json: bool) -> Line {
+    const UNREADABLE: &str = "unreadable";
+    if json {
+        let v = Listed::VERSION;
+        return json_line(&Listed { v, job: id, status: UNREADABLE, ..Listed::default() });
+    }
+    text_line(id, UNREADABLE, "")
 }
 
 /// The line of a run that is running: `running  document d1 as pdf  process 7 on host, heard of 4 s ago`.
@@ -152,6 +207,6 @@ fn text_line(id: &str, status: &str, rest: &str) -> Line {
     Line(id.into(), format!("{}\n", sanitize(line.trim_end())))
 }
 
-fn json_line(listed: &Listed<'_>, id: &str) -> Line {
-    Line(id.into(), json(listed).unwrap_or_default() + "\n")
+fn json_line(listed: &Listed<'_>) -> Line {
+    Line(listed.job.into(), json(listed).unwrap_or_default() + "\n")
 }

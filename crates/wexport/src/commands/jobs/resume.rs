@@ -270,7 +270,7 @@ impl Resume {
                 let name = self.is_named.then_some(name.as_str());
                 let reporter = Arc::new(Reporter::of_batch(show, name));
                 let outcome = self.resume_batch(&folder, later, &reporter).await;
-                batch::finish(outcome, name, &reporter)
+                batch::finish(outcome, show, name, &reporter)
             }
         }
     }

@@ -4,14 +4,14 @@ use std::io;
 
 use super::Out;
 use crate::clock;
-use crate::event::{Event, Record};
+use crate::event::Record;
 use crate::problem::{Exit, Problem};
 use crate::state::{
     BatchDb, BatchDir, Found, Job, Later, LaterExports, RowEnd, RowResult, RunEnd, RunStatus,
     RunningProcess, StateDir,
 };
 use crate::text::{json, sanitize};
-use crate::ui::sentence;
+use crate::ui::detail;
 
 /// Shows what happened to a job, a batch, or an export of a batch.
 pub(super) fn show(state: &StateDir, id: &str, json: bool, out: Out<'_>) -> Result<(), Problem> {
@@ -173,7 +173,7 @@ fn print_timeline(
 ) -> Result<(), Problem> {
     for record in events {
         let record = record.map_err(unreadable)?;
-        if let Some(text) = describe(&record.event) {
+        if let Some(text) = detail(&record.event) {
             out(&format!("{:<24}  {}\n", record.at, sanitize(&text)))?;
         }
     }
@@ -182,29 +182,4 @@ fn print_timeline(
 
 fn unreadable(error: io::Error) -> Problem {
     Problem::local("cannot read the log", &error)
-}
-
-/// Describes an event in more detail than the display of a run.
-fn describe(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::Sending { phase, method, url } => format!("{phase}: {method} {url}"),
-        Event::Response { phase, status, retry_after_seconds, request_id } => {
-            let wait = retry_after_seconds.map(|wait| format!(", Retry-After {wait} s"));
-            let id = request_id.as_ref().map(|id| format!(", request id {id}"));
-            format!("{phase}: {status}{}{}", wait.unwrap_or_default(), id.unwrap_or_default())
-        }
-        Event::Waiting { seconds, until, reason } => {
-            format!("waiting {seconds} s until {until} ({})", reason.replace('_', " "))
-        }
-        Event::Interrupted { exit_code } => format!("stopped by a signal, code {exit_code}"),
-        Event::Error(failure) => {
-            let service = failure.facts.service_message.as_ref();
-            let service = service.map(|text| format!(": {text}")).unwrap_or_default();
-            format!("error: {}{service}", failure.message)
-        }
-        Event::Deprecated => "the service marks the endpoint as deprecated".into(),
-        Event::Ignored { description } => format!("ignored: {description}"),
-        Event::Sunset { endpoint, date, .. } => format!("{endpoint} is switched off on {date}"),
-        other => return sentence(other),
-    })
 }

@@ -38,7 +38,10 @@ pub(super) fn stderr() -> &'static Arc<Screen> {
 
 fn open() -> Screen {
     let (out, variable) = (Box::new(io::stderr()), |name| std::env::var(name).ok());
-    if !io::stderr().is_terminal() || !has_cursor_movement(variable("TERM").as_deref()) {
+    if !io::stderr().is_terminal() {
+        return Screen::log(out);
+    }
+    if !has_cursor_movement(variable("TERM").as_deref()) {
         return Screen::plain(out);
     }
     let size = || Term::stderr().size_checked().filter(|(rows, columns)| rows.min(columns) > &0);

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use console::{Color, style};
+use export_hyper::Timestamp;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::live_region::{self, LiveRegion, Output, Size};
+use crate::clock;
 use crate::text::{sanitize, wrap};
 
 /// How often a line is redrawn: ten times a second is smooth, and costs little.
@@ -21,6 +23,8 @@ const MAX_FRAMES_PER_SECOND: u8 = 20;
 pub(crate) struct Screen {
     out: Output,
     interactive: Option<Interactive>,
+    /// Whether text begins with its time, as a log needs it.
+    has_times: bool,
 }
 
 /// A terminal with cursor movement.
@@ -38,9 +42,14 @@ pub(crate) struct ProgressLine {
 }
 
 impl Screen {
-    /// A file, a pipe, or a terminal without cursor movement.
+    /// A terminal without cursor movement.
     pub(super) fn plain(out: Box<dyn Write + Send>) -> Self {
-        Self { out: Arc::new(Mutex::new(out)), interactive: None }
+        Self { out: Arc::new(Mutex::new(out)), interactive: None, has_times: false }
+    }
+
+    /// A file or a pipe: each text begins with its time.
+    pub(super) fn log(out: Box<dyn Write + Send>) -> Self {
+        Self { has_times: true, ..Self::plain(out) }
     }
 
     /// A terminal with cursor movement.
@@ -56,7 +65,7 @@ impl Screen {
             Box::new(LiveRegion::new(Arc::clone(&out), Arc::clone(&size), Arc::new(is_foreground)));
         let target = ProgressDrawTarget::term_like_with_hz(region, MAX_FRAMES_PER_SECOND);
         let lines = MultiProgress::with_draw_target(target);
-        Self { out, interactive: Some(Interactive { lines, size, has_colours }) }
+        Self { out, interactive: Some(Interactive { lines, size, has_colours }), has_times: false }
     }
 
     pub(crate) const fn is_interactive(&self) -> bool {
@@ -71,6 +80,10 @@ impl Screen {
     /// Prints text in a colour, if the terminal has colours.
     pub(crate) fn print_in(&self, colour: Option<Color>, text: &str) {
         let mut printed = String::new();
+        if self.has_times && !text.is_empty() {
+            let seconds = clock::now().as_millis() / 1000;
+            printed = format!("{} ", Timestamp::from_millis(seconds * 1000));
+        }
         for line in text.lines() {
             let line = sanitize(line);
             match &self.interactive {

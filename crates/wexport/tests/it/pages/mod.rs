@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::page::{Page, is_update, mask_numbers, text_block};
 use crate::mask::mask;
-use crate::world::World;
+use crate::world::{World, without_time};
 
 /// The base URL of the service on the pages.
 const API: &str = "https://api.app.wdesk.com";
@@ -51,7 +51,9 @@ fn run_script(world: &World, script: &str) -> String {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+    // The pages show what a terminal shows, where lines have no time.
     let text = fs::read_to_string(&printed).unwrap();
+    let text: String = text.split_inclusive('\n').map(without_time).collect();
     let work = fs::canonicalize(world.work()).unwrap();
     let text = text.replace(world.server.url(), API);
     text.replace(&host_of(world.server.url()), &host_of(API))

@@ -10,12 +10,13 @@ use http::StatusCode;
 use insta::assert_snapshot;
 
 use super::*;
+use crate::args::LogLevel;
 use crate::event::BatchStart;
 use crate::problem::{Exit, Problem};
 use crate::subject::Subject;
 use crate::ui::display_fixture::DisplayFixture;
 use crate::ui::live_line::Clock;
-use crate::ui::plain::{Plain, Quiet};
+use crate::ui::plain::Plain;
 use crate::ui::{BatchGauges, Reporter};
 
 /// A display that records what it is shown.
@@ -216,7 +217,10 @@ fn live_display_at_forty_columns() {
 fn plain_display() {
     let fixture = DisplayFixture::new(60, 200);
     let screen = Arc::new(fixture.terminal.plain_screen());
-    let reporter = reporter(Plain::<BatchNarrator>::new(screen, fixture.clock()), fixture.clock());
+    let reporter = reporter(
+        Plain::<BatchNarrator>::new(LogLevel::Info, screen, fixture.clock()),
+        fixture.clock(),
+    );
     play(&reporter, &fixture, |_| {});
     assert_snapshot!(fixture.terminal.text());
 }
@@ -225,7 +229,7 @@ fn plain_display() {
 fn quiet_display() {
     let fixture = DisplayFixture::new(60, 200);
     let screen = Arc::new(fixture.terminal.plain_screen());
-    let quiet = Quiet(Plain::<BatchNarrator>::new(screen, fixture.clock()));
+    let quiet = Plain::<BatchNarrator>::new(LogLevel::Warnings, screen, fixture.clock());
     play(&reporter(quiet, fixture.clock()), &fixture, |_| {});
     assert_snapshot!(fixture.terminal.text(), @r"
     failed: row 2 (document d2 as pdf): submit was refused with 404 Not Found
@@ -258,7 +262,10 @@ fn a_resumed_batch_counts_earlier_ends() {
     };
     for reporter in [
         reporter(display.clone(), fixture.clock()),
-        reporter(Plain::<BatchNarrator>::new(screen, fixture.clock()), fixture.clock()),
+        reporter(
+            Plain::<BatchNarrator>::new(LogLevel::Info, screen, fixture.clock()),
+            fixture.clock(),
+        ),
     ] {
         fixture.at(0);
         reporter.batch_started(resumed_batch());
