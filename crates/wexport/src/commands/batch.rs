@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use export_hyper::Config;
 
-use super::environment;
+use super::{environment, refuse_json};
 use crate::args::{BatchArgs, DryRun, ShowArgs};
 use crate::clock;
 use crate::engine::{self, AddExport, Plan, RunOutcome};
@@ -33,6 +33,7 @@ async fn run_batch(
     let moment = Moment::local(clock::now());
     let mut list = Source::new(&args.list).open()?;
     if let Some(form) = args.dry_run {
+        refuse_json(args.session.show)?;
         // Nothing is printed of a list that is invalid: the commands may be run as they are read.
         list = list.rewindable()?;
         read(&mut list, args, moment, &config, reporter, &mut |_| Ok(()))?;

@@ -1,7 +1,7 @@
 //! `wexport document`, and the other commands that export one file.
 
-use super::environment;
 use super::single_command::SingleCommand;
+use super::{environment, refuse_json};
 use crate::args::Export;
 use crate::clock;
 use crate::engine::{self, Plan, RunOutcome};
@@ -32,6 +32,7 @@ async fn run_export<C: ExportCommand>(
         request.deny_deprecated()?;
     }
     if let Some(form) = export.request.dry_run {
+        refuse_json(export.session.show)?;
         print(&dry_run(&mut request.job, apply_headers, form)?)?;
         return Ok(None);
     }

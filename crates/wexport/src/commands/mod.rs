@@ -16,7 +16,7 @@ mod verify;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::args::{Cli, Command, JobsCommand};
+use crate::args::{Cli, Command, JobsCommand, ShowArgs};
 use crate::problem::{Exit, Problem};
 use crate::ui::{print_error_event, print_problem};
 
@@ -65,6 +65,14 @@ fn ended(result: Result<(), Problem>, json: bool) -> ExitCode {
         Ok(()) => Exit::Done.into(),
         Err(problem) if json => print_error_event(&problem, false),
         Err(problem) => print_problem(&problem),
+    }
+}
+
+/// Refuses `--json` for a dry run, which prints requests.
+fn refuse_json(show: ShowArgs) -> Result<(), Problem> {
+    match show.json {
+        true => Err(Problem::usage("--json cannot be used with --dry-run")),
+        false => Ok(()),
     }
 }
 

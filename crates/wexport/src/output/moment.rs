@@ -92,7 +92,7 @@ fn instant(at: Timestamp) -> Result<jiff::Timestamp, jiff::Error> {
 fn unknown_zone() -> Problem {
     let zone = std::env::var_os("TZ").unwrap_or_default();
     Problem::usage(format!("-o: unknown time zone '{}' in TZ", zone.display()))
-        .advise("set TZ to a zone such as America/New_York; install tzdata; or use {date:utc}")
+        .advise("set TZ to a zone such as America/New_York, or use {date:utc}")
 }
 
 #[cfg(test)]

@@ -72,6 +72,8 @@ fn errors_are_events_and_nothing_else_is_printed() {
         (&["document", "d1", "-f", "nope", "--json"], 2, "invalid value 'nope' for '--format"),
         (&["document", "d1", "--timeout", "soon", "--json"], 2, "expected a duration"),
         (&["document", "d1", "--json"], 2, "format"),
+        (&["document", "d1", "-f", "pdf", "--json", "--dry-run"], 2, "--dry-run"),
+        (&["batch", "list.csv", "--json", "--dry-run"], 2, "--dry-run"),
         (&["batch", "list.csv", "--json"], 2, "list.csv is invalid"),
         (&["batch", "none.csv", "--json"], 7, "none.csv"),
         (&["fetch", "a b", "--json"], 2, "a b"),
