@@ -25,7 +25,7 @@ pub(crate) enum JobsCommand {
         /// not those that a later job supersedes
         #[arg(long)]
         failed: bool,
-        /// Print JSON lines
+        /// Print JSON lines (see `wexport help json`)
         #[arg(long)]
         json: bool,
         #[command(flatten)]

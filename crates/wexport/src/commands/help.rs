@@ -217,9 +217,14 @@ batch it has only the end (done, skipped or error), and totals every 30 seconds.
 debug prints all events, as the log of a job has them.
 
 Nothing but events is printed: also an error of the command line is an event,
-and standard error is empty. docs/schema.json in the repository is a JSON Schema
-of events, of the lines of `wexport jobs list --json` and --results, and of
-receipts.
+and standard error is empty, unless standard output has the file or cannot be
+written. docs/schema.json in the repository is a JSON Schema of events, of the
+lines of `wexport jobs list --json` and --results, and of receipts.
+
+Each line of `wexport jobs list --json` has v, job, status, superseded_by,
+process {pid, host, heard}, began, ended, exit_code, result, base_url,
+api_version and client_id; a job also subject and output, a batch source and
+exports {waiting, open, done, skipped, failed}.
 
 Members without a value are omitted. Later releases may add events and members.
 ";

@@ -176,9 +176,11 @@ mod on_unix {
     #[test]
     fn folder_that_takes_no_file_is_not_to_be_made() {
         let world = World::new();
-        let ran = world.run(&line(&["-o", "/proc/x.pdf"]));
-        assert_eq!(ran.code, Some(7), "{}", ran.err);
-        assert!(ran.err.contains("/proc") && !ran.err.contains("make the folder"), "{}", ran.err);
+        for output in ["/proc/x.pdf", "/proc/nowhere/x.pdf"] {
+            let Ran { code, err, .. } = world.run(&line(&["-o", output]));
+            assert_eq!(code, Some(7), "{err}");
+            assert!(err.contains("/proc") && !err.contains("make the folder"), "{err}");
+        }
     }
 
     #[test]

@@ -248,6 +248,9 @@ fn a_full_standard_output_is_a_failure() {
         let ran = world.ran(world.command(line).stdout(full).output().unwrap());
         assert_eq!(ran.code, Some(7), "{line:?}: {}", ran.err);
         assert_eq!(ran.err.matches("No space left on device").count(), 1, "{line:?}: {}", ran.err);
+        if line.contains(&"--json") {
+            assert_eq!(events(&ran.err)[0]["event"], "error", "{line:?}");
+        }
         // A reader that has gone away has what it wants.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -262,6 +265,28 @@ fn a_full_standard_output_is_a_failure() {
     let ran = world.ran(refused.output().unwrap());
     assert_eq!(ran.code, Some(4), "{}", ran.err);
     assert!(ran.err.contains("No space left on device"), "{}", ran.err);
+    // So does what is said of jobs that are left.
+    let refused = Rule::new(Endpoint::Submit, Fault::status(404));
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(refused)));
+    assert_eq!(world.run(&["document", "d1", "-f", "pdf", "-q"]).code, Some(3));
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut resume = world.command(&["jobs", "resume", "--failed", "--json"]);
+    let ran = world.ran(resume.stdout(full).output().unwrap());
+    assert_eq!((ran.code, events(&ran.err).len()), (Some(7), 1), "{}", ran.err);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn incomplete_results_are_an_event() {
+    let world = World::new();
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+    let ran = world.run(&["batch", "list.csv", "--json", "--results", "/dev/full"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(7), ""), "{}", ran.out);
+    let events = events(&ran.out);
+    let [.., error, end] = &events[..] else { panic!("{events:?}") };
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("the results in /dev/full are incomplete"), "{error}");
+    assert_eq!((&end["event"], &end["exit_code"]), (&"batch_done".into(), &7.into()));
 }
 
 #[test]

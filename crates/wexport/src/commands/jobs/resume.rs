@@ -35,11 +35,9 @@ pub(crate) async fn run(args: ResumeArgs) -> Exit {
             return SingleCommand::new(args.session.show, false).finish(Err(problem));
         }
     };
-    if !found.left.is_empty() {
-        let reporter = Reporter::of_single(args.session.show, None, false);
-        for reason in found.left {
-            reporter.warn(format!("not resumed: {reason}"));
-        }
+    let reporter = Reporter::of_single(args.session.show, None, false);
+    for reason in found.left {
+        reporter.warn(format!("not resumed: {reason}"));
     }
     let (is_named, clients) = (found.runs.len() > 1, Mutex::default());
     let command = Resume { args, today, state, is_named, clients };
@@ -51,7 +49,7 @@ pub(crate) async fn run(args: ResumeArgs) -> Exit {
             return signal;
         }
     }
-    failed.into_values().next().unwrap_or(Exit::Done)
+    reporter.exit_code(failed.into_values().next().unwrap_or(Exit::Done))
 }
 
 /// The settings of today, the state, and the runs to resume.
