@@ -178,7 +178,7 @@ fn invalid_dates_and_formats_are_refused() {
     let world = World::new();
     world.write("list.csv", "kind,id,format,date\ndocument,d2,pdf,2026-02-30\n");
     let output = |template| line(&["-o", template]);
-    let mut cases = vec![
+    let cases = [
         (output("{date:%Q%}/a.pdf"), "invalid format '%Q%'"),
         (output("{date:yesterday}/a.pdf"), "invalid format 'yesterday'"),
         (output("{time:}.pdf"), "invalid format ''"),
@@ -187,9 +187,9 @@ fn invalid_dates_and_formats_are_refused() {
         (line(&["--date", "2026-11-30T10:00"]), "expected a date such as"),
         (vec!["fetch", "op1", "--date", "30.11.2026"], "expected a date such as"),
         (vec!["batch", "list.csv"], "expected a date such as"),
+        #[cfg(feature = "s3")]
+        (output("s3://bucket/{date:%Q%}/a.pdf"), "invalid format '%Q%'"),
     ];
-    #[cfg(feature = "s3")]
-    cases.push((output("s3://bucket/{date:%Q%}/a.pdf"), "invalid format '%Q%'"));
     for (line, expected) in cases {
         let ran = world.run(&line);
         assert_eq!(ran.code, Some(2), "{line:?}: {}", ran.err);
