@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use export_core::Failure;
 use export_core::driver::Transmit;
 use export_core::token::{Ticket, Token, TokenSource, TokenStep};
-use export_core::Failure;
 use export_host::{BlockingTokenFn, Clock, Hooks, JobObserver, TokenError};
 use http::{Request, Response};
 
