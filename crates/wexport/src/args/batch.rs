@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::export::{DryRun, ResubmitArg};
+use super::hooks::HookArgs;
 use super::output::OutputArgs;
 use super::session::Session;
 
@@ -50,6 +51,8 @@ pub(crate) struct BatchArgs {
     #[arg(hide_short_help = true, hide_possible_values = true)]
     pub(crate) resubmit: Option<ResubmitArg>,
 
+    #[command(flatten)]
+    pub(crate) hooks: HookArgs,
     #[command(flatten)]
     pub(crate) session: Session,
 }

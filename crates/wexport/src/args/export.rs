@@ -6,6 +6,7 @@ use export_hyper::{DocumentExport, PresentationExport, SpreadsheetExport};
 use serde::{Deserialize, Serialize};
 
 use super::export_options::{AnyFile, Archive, Document, OptionArgs, Presentation, Spreadsheet};
+use super::hooks::HookArgs;
 use super::output::OutputArgs;
 use super::session::Session;
 
@@ -18,6 +19,8 @@ pub(crate) struct Export<C: Args> {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) hooks: HookArgs,
     #[command(flatten)]
     pub(crate) session: Session,
 }

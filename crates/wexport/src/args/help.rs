@@ -5,15 +5,15 @@ use clap::Args;
 /// `wexport help`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct HelpArgs {
-    /// Command, or topic: exit-codes, templates, batch-files, stores, environment or
-    /// json
+    /// Command, or topic: exit-codes, templates, batch-files, stores, environment,
+    /// hooks or json
     #[arg(value_name = "COMMAND|TOPIC", num_args = 0..)]
     pub(crate) topic: Vec<String>,
 }
 
 /// The topics that are not commands.
-pub(crate) const TOPICS: [&str; 6] =
-    ["exit-codes", "templates", "batch-files", "stores", "environment", "json"];
+pub(crate) const TOPICS: [&str; 7] =
+    ["exit-codes", "templates", "batch-files", "stores", "environment", "hooks", "json"];
 
 /// The output of `wexport --help`. It groups the commands, which clap's own overview cannot do.
 pub(super) const OVERVIEW: &str = "\

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::export::ResubmitArg;
+use super::hooks::HookArgs;
 use super::session::{Session, StateArgs};
 use super::values::DurationArg;
 
@@ -95,6 +96,8 @@ pub(crate) struct ResumeArgs {
     #[arg(long, value_name = "RULE", value_enum, hide_possible_values = true)]
     pub(crate) resubmit: Option<ResubmitArg>,
 
+    #[command(flatten)]
+    pub(crate) hooks: HookArgs,
     #[command(flatten)]
     pub(crate) session: Session,
 }

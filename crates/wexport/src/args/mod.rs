@@ -4,6 +4,7 @@ mod batch;
 mod export;
 mod export_options;
 mod help;
+mod hooks;
 mod jobs;
 mod output;
 mod session;
@@ -22,6 +23,7 @@ pub(crate) use self::export::{
 };
 pub(crate) use self::export_options::{OPTION_FLAGS, OptionArg, OptionFlag};
 pub(crate) use self::help::{HelpArgs, TOPICS};
+pub(crate) use self::hooks::HookArgs;
 pub(crate) use self::jobs::{JobsArgs, JobsCommand, ResumeArgs};
 pub(crate) use self::output::{IfExistsArg, OutputArgs};
 pub(crate) use self::session::{
@@ -127,6 +129,8 @@ pub(crate) struct FetchArgs {
     #[arg(long)]
     pub(crate) any: bool,
 
+    #[command(flatten)]
+    pub(crate) hooks: HookArgs,
     #[command(flatten)]
     pub(crate) session: Session,
 }

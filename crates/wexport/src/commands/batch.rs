@@ -9,6 +9,7 @@ use super::{environment, refuse_json};
 use crate::args::{BatchArgs, DryRun, ShowArgs};
 use crate::clock;
 use crate::engine::{self, AddExport, Plan, RunOutcome};
+use crate::hooks::{Hooks, Shown};
 use crate::output::Moment;
 use crate::problem::{Exit, Problem};
 use crate::request::{List, ListedExport, Source, dry_run, read_list};
@@ -19,16 +20,27 @@ use crate::ui::{Reporter, print, print_problem};
 
 pub(super) async fn run(args: BatchArgs) -> Exit {
     let reporter = Arc::new(Reporter::of_batch(args.session.show, None));
-    let outcome = run_batch(&args, &reporter).await;
-    finish(outcome, args.session.show, None, &reporter)
+    let hooks = args.hooks.clone();
+    let overrides = Overrides { resubmit: args.resubmit, hooks, ..Overrides::default() };
+    let settings = Settings::resolve(&args.session, &overrides, &environment);
+    let hooks = args.dry_run.is_none().then(|| Hooks::begin(&settings, &overrides.hooks));
+    let outcome = match settings {
+        Ok(settings) => run_batch(&args, settings, &reporter).await,
+        Err(problem) => Err(problem),
+    };
+    let exit = finish(outcome, args.session.show, None, &reporter);
+    if let Some(hooks) = hooks {
+        let shown = Shown { show: args.session.show, stdout_carries_file: false };
+        hooks.end(exit, &[reporter.facts()], shown).await;
+    }
+    exit
 }
 
 async fn run_batch(
     args: &BatchArgs,
+    settings: Settings,
     reporter: &Arc<Reporter>,
 ) -> Result<Option<RunOutcome>, Problem> {
-    let overrides = Overrides { resubmit: args.resubmit, ..Overrides::default() };
-    let settings = Settings::resolve(&args.session, &overrides, &environment)?;
     let config = settings.config()?;
     let moment = Moment::local(clock::now());
     let mut list = Source::new(&args.list).open()?;
@@ -107,6 +119,7 @@ pub(super) fn finish(
         }
     };
     let exit = problem.map_or(Exit::Done, |problem| {
+        reporter.keep_problem(&problem);
         // With `--json`, it was reported as an event: an error, or the end of the batch.
         if !show.json {
             print_problem(&problem.of_run(run));

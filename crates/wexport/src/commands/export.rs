@@ -5,6 +5,7 @@ use super::{environment, refuse_json};
 use crate::args::Export;
 use crate::clock;
 use crate::engine::{self, Plan, RunOutcome};
+use crate::hooks::Hooks;
 use crate::output::{Destination, Moment};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportCommand, ExportRequest, ListedExport, dry_run};
@@ -14,16 +15,23 @@ use crate::ui::print;
 pub(super) async fn run<C: ExportCommand>(export: Export<C>) -> Exit {
     let stdout_carries_file = export.output.output.as_deref() == Some("-");
     let command = SingleCommand::new(export.session.show, stdout_carries_file);
-    let outcome = run_export(&export, &command).await;
-    command.finish(outcome)
+    let hooks = export.hooks.clone();
+    let overrides = Overrides { resubmit: export.request.resubmit, hooks, ..Overrides::default() };
+    let settings = Settings::resolve(&export.session, &overrides, &environment);
+    let is_sent = export.request.dry_run.is_none();
+    let hooks = is_sent.then(|| Hooks::begin(&settings, &overrides.hooks));
+    let outcome = match settings {
+        Ok(settings) => run_export(&export, settings, &command).await,
+        Err(problem) => Err(problem),
+    };
+    command.finish_with_hooks(outcome, hooks).await
 }
 
 async fn run_export<C: ExportCommand>(
     export: &Export<C>,
+    settings: Settings,
     command: &SingleCommand,
 ) -> Result<Option<RunOutcome>, Problem> {
-    let overrides = Overrides { resubmit: export.request.resubmit, ..Overrides::default() };
-    let settings = Settings::resolve(&export.session, &overrides, &environment)?;
     let mut request = ExportRequest::new(export, &settings.config()?)?;
     for warning in std::mem::take(&mut request.warnings) {
         command.reporter.warn(warning);

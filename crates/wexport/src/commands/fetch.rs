@@ -5,6 +5,7 @@ use super::single_command::SingleCommand;
 use crate::args::FetchArgs;
 use crate::clock;
 use crate::engine::{self, Plan, RunOutcome};
+use crate::hooks::Hooks;
 use crate::output::{Destination, Moment};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportRequest, ListedExport};
@@ -13,12 +14,21 @@ use crate::settings::{Overrides, Settings};
 pub(super) async fn run(args: FetchArgs) -> Exit {
     let stdout_carries_file = args.output.output.as_deref() == Some("-");
     let command = SingleCommand::new(args.session.show, stdout_carries_file);
-    let outcome = fetch(&args, &command).await;
-    command.finish(outcome.map(Some))
+    let overrides = Overrides { hooks: args.hooks.clone(), ..Overrides::default() };
+    let settings = Settings::resolve(&args.session, &overrides, &environment);
+    let hooks = Hooks::begin(&settings, &overrides.hooks);
+    let outcome = match settings {
+        Ok(settings) => fetch(&args, settings, &command).await.map(Some),
+        Err(problem) => Err(problem),
+    };
+    command.finish_with_hooks(outcome, Some(hooks)).await
 }
 
-async fn fetch(args: &FetchArgs, command: &SingleCommand) -> Result<RunOutcome, Problem> {
-    let settings = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
+async fn fetch(
+    args: &FetchArgs,
+    settings: Settings,
+    command: &SingleCommand,
+) -> Result<RunOutcome, Problem> {
     let request = ExportRequest::attach(args, &settings.config()?)?;
     if settings.deny_deprecated {
         request.deny_deprecated()?;

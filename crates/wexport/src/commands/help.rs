@@ -5,8 +5,10 @@ use std::fmt::Write;
 use clap::CommandFactory;
 
 use crate::args::{Cli, HelpArgs, TOPICS};
+use crate::hooks::VARIABLES;
 use crate::output::PLACEHOLDERS;
 use crate::problem::{Problem, exit_code_table};
+use crate::text::wrap;
 use crate::ui::print;
 
 pub(super) fn run(args: &HelpArgs) -> Result<(), Problem> {
@@ -17,6 +19,7 @@ pub(super) fn run(args: &HelpArgs) -> Result<(), Problem> {
         ["batch-files"] => print(BATCH_FILES),
         ["stores"] => print(STORES),
         ["environment"] => print(ENVIRONMENT),
+        ["hooks"] => print(&hooks()),
         ["json"] => print(JSON),
         words => print(&command_help(words)?),
     }
@@ -57,6 +60,39 @@ fn templates() -> String {
     );
     text
 }
+
+fn hooks() -> String {
+    let mut text = String::from(
+        "Hooks: what a command that exports does when it begins and ends. The commands\n\
+         that download files (document, batch, fetch, jobs resume and others) have them.\n\
+         \n  \
+         --on-failure CMD, --on-success CMD    or on_failure, on_success in the config\n  \
+         --ping URL                            or WEXPORT_PING, or ping in the config\n\
+         \nCMD is run once, at the end: --on-success if the exit code is 0, --on-failure\n\
+         otherwise, also if the command was stopped by a signal or its settings are\n\
+         invalid (then only of the flag). It is a command line for the shell, or an array\n\
+         of words in the config file. A summary is on its standard input; what it prints\n\
+         goes to standard error. It is killed with its processes after --hook-timeout\n\
+         (hook_timeout, 60s). It does not get WORKIVA_TOKEN and WORKIVA_CLIENT_SECRET. In\n\
+         its environment are:\n\n",
+    );
+    for (name, meaning) in VARIABLES {
+        let _ = writeln!(text, "  {name:<18} {}", wrap(meaning, 59, 0).replace('\n', HANG));
+    }
+    text.push_str(
+        "\n--ping sends GET URL/start at the beginning, and GET URL or GET URL/fail at the\n\
+         end, as healthchecks.io expects it. No token is sent. Proxies and CA bundles are\n\
+         those of exports. A ping is tried 3 times, for 5 s each. Of the URL, only the\n\
+         host is ever printed.\n\
+         \nA hook or a ping that fails is a warning, and never changes the exit code. A\n\
+         wexport that a hook runs has the hooks of its flags only. For example:\n\n  \
+         on_failure = 'mail -s \"wexport: $WEXPORT_FAILED failed\" ops@example.com'\n",
+    );
+    text
+}
+
+/// The start of a line that continues the meaning of a variable.
+const HANG: &str = "\n                     ";
 
 const BATCH_FILES: &str = "\
 Lists for `wexport batch`: CSV with a header row, or JSON lines (an object on
@@ -166,6 +202,10 @@ Files:
   keep_done_for, keep_done, in the config    age and number of done jobs that
     file                                     are kept (30d, 1000)
   WEXPORT_CONFIG, WEXPORT_PROFILE            config file, and a profile in it
+Hooks:
+  WEXPORT_PING                               URL of --ping
+  on_failure, on_success, hook_timeout,      see `wexport help hooks`
+    ping, in the config file
 ";
 
 const JSON: &str = "\

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::args::{LogLevel, ShowArgs};
 use crate::engine::RunOutcome;
+use crate::hooks::{Hooks, Shown};
 use crate::problem::{Exit, Problem};
 use crate::state::RowEnd;
 use crate::ui::{Reporter, print, print_problem, streams_share_terminal};
@@ -36,6 +37,21 @@ impl SingleCommand {
         self.reporter.exit_code(exit)
     }
 
+    /// Finishes a command that has hooks. Those of one that sends nothing are `None`.
+    pub(super) async fn finish_with_hooks(
+        self,
+        outcome: Result<Option<RunOutcome>, Problem>,
+        hooks: Option<Hooks>,
+    ) -> Exit {
+        let shown = Shown { show: self.show, stdout_carries_file: self.stdout_carries_file };
+        let reporter = Arc::clone(&self.reporter);
+        let exit = self.finish(outcome);
+        if let Some(hooks) = hooks {
+            hooks.end(exit, &[reporter.facts()], shown).await;
+        }
+        exit
+    }
+
     fn print_outcome(&self, outcome: Result<Option<RunOutcome>, Problem>) -> Exit {
         let problem = match outcome {
             Ok(None) => return Exit::Done,
@@ -49,6 +65,7 @@ impl SingleCommand {
                 problem
             }
         };
+        self.reporter.keep_problem(&problem);
         // With `--json`, it was reported as an event.
         if !self.show.json {
             print_problem(&problem.of_run(self.run.as_deref()));

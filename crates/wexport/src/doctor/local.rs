@@ -8,7 +8,9 @@ use export_hyper::ProxySettings;
 
 use super::{Checks, SettingValue};
 use crate::problem::{Exit, Problem};
-use crate::settings::{ClientId, CredentialSource, LoadedCredentials, Service, Settings, Sourced};
+use crate::settings::{
+    ClientId, CredentialSource, HookSettings, LoadedCredentials, Service, Settings, Sourced,
+};
 use crate::state::StateDir;
 
 /// The settings in the order of the report. Of a secret, only its source is shown.
@@ -61,8 +63,21 @@ pub(super) fn setting_values(settings: &Settings) -> Vec<SettingValue> {
     let (time, count) = (&settings.keep_done_for, &settings.keep_done);
     values.push(value("keep done for", time, time.value.to_string()));
     values.push(value("keep done", count, count.value.to_string()));
+    values.extend(hooks(&settings.hooks));
     values.extend(credentials(settings));
     values
+}
+
+/// The hooks. Their commands are not shown: the arguments may contain a secret.
+fn hooks(hooks: &HookSettings) -> Vec<SettingValue> {
+    let commands = [("on failure", &hooks.on_failure), ("on success", &hooks.on_success)];
+    let commands = commands.into_iter().filter_map(|(name, command)| {
+        command.as_ref().map(|command| value(name, command, "a command".into()))
+    });
+    let ping = hooks.ping.as_ref().map(|ping| value("ping", ping, ping.value.to_string()));
+    let is_set = hooks.on_failure.is_some() || hooks.on_success.is_some();
+    let timeout = value("hook timeout", &hooks.timeout, hooks.timeout.value.to_string());
+    commands.chain(is_set.then_some(timeout)).chain(ping).collect()
 }
 
 fn value<T>(name: &'static str, sourced: &Sourced<T>, value: String) -> SettingValue {

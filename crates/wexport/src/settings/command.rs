@@ -1,7 +1,7 @@
 //! `credential_command`: a command, such as that of a password manager, that prints a secret.
 
 use std::io;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::secret::{self, SecretError};
 use crate::args::DurationArg;
+use crate::process::{self, kill};
 
 /// Runs a command, and returns what it has printed when it ends, without surrounding whitespace. A
 /// process that it leaves in the background is not waited for.
@@ -21,15 +22,7 @@ use crate::args::DurationArg;
 /// error does not contain the output.
 pub(super) fn output(words: &[String], timeout: Duration) -> Result<Zeroizing<String>, String> {
     let deadline = Instant::now() + timeout;
-    let mut command = match words {
-        [] => return Err("is empty".into()),
-        [line] => shell(line),
-        [program, arguments @ ..] => {
-            let mut command = Command::new(program);
-            command.args(arguments);
-            command
-        }
-    };
+    let mut command = process::command(words).ok_or("is empty")?;
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let has_group = separate(&mut command);
     let fail = |error: io::Error| format!("cannot be run: {error}");
@@ -129,39 +122,7 @@ impl Output {
 
 /// Gives a command a process group of its own, so that all of its processes can be killed. Not on a
 /// terminal, where only the group in the foreground can ask for a passphrase.
-#[cfg(unix)]
 fn separate(command: &mut Command) -> bool {
-    use std::os::unix::process::CommandExt;
-
-    let has_terminal = std::fs::File::open("/dev/tty").is_ok();
-    if !has_terminal {
-        command.process_group(0);
-    }
-    !has_terminal
-}
-
-#[cfg(not(unix))]
-const fn separate(_command: &mut Command) -> bool {
-    false
-}
-
-/// Kills a command, with its group if it has one. The errors are ignored: it may have exited already.
-fn kill(child: &mut Child, has_group: bool) {
-    #[cfg(unix)]
-    if has_group {
-        use rustix::process::{Pid, Signal, kill_process_group};
-
-        let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
-    }
-    #[cfg(not(unix))]
-    let _ = has_group;
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-fn shell(line: &str) -> Command {
-    let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-    let mut command = Command::new(shell);
-    command.args([flag, line]);
-    command
+    let has_terminal = cfg!(unix) && std::fs::File::open("/dev/tty").is_ok();
+    !has_terminal && process::separate(command)
 }

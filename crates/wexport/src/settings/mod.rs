@@ -4,6 +4,7 @@ mod client;
 mod command;
 mod credentials;
 mod file;
+mod hooks;
 mod secret;
 mod setting;
 mod sources;
@@ -15,13 +16,14 @@ use export_hyper::{ApiVersion, Limits, Pacer, ProxySettings, Rates, Region, Resu
 
 pub(crate) use self::client::apply_headers;
 pub(crate) use self::credentials::{ClientId, CredentialPlan, CredentialSource, LoadedCredentials};
+pub(crate) use self::hooks::{HookSettings, PingSignal, PingUrl};
 #[cfg(feature = "store")]
 pub(crate) use self::secret::trimmed_variable;
 pub(crate) use self::setting::Sourced;
 use self::setting::ValueSource;
 use self::sources::Sources;
 pub(crate) use self::sources::{Environment, expand_home};
-use crate::args::{CountArg, DurationArg, RateArg, ResubmitArg, Session, SizeArg};
+use crate::args::{CountArg, DurationArg, HookArgs, RateArg, ResubmitArg, Session, SizeArg};
 use crate::clock;
 use crate::problem::Problem;
 
@@ -54,6 +56,8 @@ pub(crate) struct Settings {
     /// How long, and how many, runs are kept in the state once they are done.
     pub(crate) keep_done_for: Sourced<DurationArg>,
     pub(crate) keep_done: Sourced<CountArg>,
+    /// What is done when a command begins and ends.
+    pub(crate) hooks: HookSettings,
     pub(crate) deny_deprecated: bool,
     pub(crate) resubmit: Resubmit,
 }
@@ -86,6 +90,7 @@ pub(crate) struct Overrides {
     pub(crate) resubmit: Option<ResubmitArg>,
     /// The API version of a run that is resumed.
     pub(crate) api_version: Option<String>,
+    pub(crate) hooks: HookArgs,
 }
 
 impl Overrides {
@@ -177,6 +182,7 @@ impl Settings {
                 duration(KEEP_DONE_FOR),
             )?,
             keep_done: sources.get_or(None, &setting::KEEP_DONE, CountArg(KEEP_DONE))?,
+            hooks: HookSettings::resolve(&overrides.hooks, sources)?,
             deny_deprecated: flags.deny_deprecated,
             resubmit: overrides.resubmit.map(Into::into).unwrap_or_default(),
         };
@@ -191,6 +197,7 @@ impl Settings {
             (&setting::TIMEOUT, Some(time(&self.timeout))),
             (&setting::STALL_TIMEOUT, Some(time(&self.stall_timeout))),
             (&setting::REQUEST_TIMEOUT, Some(time(&self.request_timeout))),
+            (&setting::HOOK_TIMEOUT, Some(time(&self.hooks.timeout))),
             (&setting::MAX_TIME, self.max_time.as_ref().map(time)),
             (
                 &setting::MAX_FILESIZE,

@@ -102,6 +102,10 @@ names! {
     STATE = "--state", ["WEXPORT_STATE_DIR"], "state";
     KEEP_DONE_FOR = "", [], "keep_done_for";
     KEEP_DONE = "", [], "keep_done";
+    ON_FAILURE = "--on-failure", [], "on_failure";
+    ON_SUCCESS = "--on-success", [], "on_success";
+    HOOK_TIMEOUT = "--hook-timeout", [], "hook_timeout";
+    PING = "--ping", ["WEXPORT_PING"], "ping";
     CLIENT_ID = "--client-id", ["WORKIVA_CLIENT_ID"], "client_id";
     CLIENT_ID_FILE = "--client-id-file", ["WORKIVA_CLIENT_ID_FILE"], "client_id_file";
     CLIENT_SECRET_FILE =

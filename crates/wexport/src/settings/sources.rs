@@ -241,6 +241,27 @@ impl<'a> Sources<'a> {
     pub(super) fn credential_command(&self) -> Result<Option<Sourced<Vec<String>>>, Problem> {
         self.file.list(setting::CREDENTIAL_COMMAND.key)
     }
+
+    /// The words of a command that a flag or the config file has.
+    pub(super) fn command(
+        &self,
+        flag: Option<&String>,
+        names: &Names,
+    ) -> Result<Option<Sourced<Vec<String>>>, Problem> {
+        let found = match flag {
+            Some(line) => {
+                Some(Sourced { value: vec![line.clone()], source: ValueSource::Flag(names.flag) })
+            }
+            None => self.file.list(names.key)?,
+        };
+        match &found {
+            Some(Sourced { value, source }) if value.iter().all(|word| word.trim().is_empty()) => {
+                let setting = source.setting(names);
+                Err(Problem::usage(format!("invalid value for {setting}: it is empty")))
+            }
+            _ => Ok(found),
+        }
+    }
 }
 
 /// Replaces a leading `~/`, which no shell replaces in a file.

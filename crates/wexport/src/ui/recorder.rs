@@ -7,6 +7,7 @@ use export_hyper::Timestamp;
 use super::display::Display;
 use crate::event::{BatchStart, Event, Record};
 use crate::problem::Problem;
+use crate::run_facts::RunFacts;
 use crate::state::EventLog;
 use crate::sunset;
 
@@ -21,6 +22,7 @@ pub(super) struct EventRecorder {
     /// The generation of the API, for the warning of an endpoint's end.
     api_version: String,
     has_warned_of_sunset: bool,
+    facts: RunFacts,
 }
 
 impl EventRecorder {
@@ -32,6 +34,7 @@ impl EventRecorder {
             names_exports,
             api_version: String::new(),
             has_warned_of_sunset: false,
+            facts: RunFacts::default(),
         }
     }
 
@@ -46,6 +49,11 @@ impl EventRecorder {
             Some(export) => Record::of_row(at, self.run.as_deref(), export, event),
             None => Record::new(at, self.run.clone(), event),
         }
+    }
+
+    /// The facts of what was shown.
+    pub(super) const fn facts(&mut self) -> &mut RunFacts {
+        &mut self.facts
     }
 
     /// How often the display shows progress.
@@ -78,6 +86,7 @@ impl EventRecorder {
 
     /// Shows a record without logging it.
     pub(super) fn show(&mut self, record: &Record) {
+        self.facts.count(record);
         self.display.show(record);
     }
 

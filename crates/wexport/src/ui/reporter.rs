@@ -15,6 +15,7 @@ use super::print_error_event;
 use super::recorder::EventRecorder;
 use crate::event::{BatchEnd, BatchStart, EndCounts, Event, Failure, Totals};
 use crate::problem::{Exit, Problem};
+use crate::run_facts::RunFacts;
 use crate::state::EventLog;
 use crate::subject::Subject;
 
@@ -213,6 +214,16 @@ impl Reporter {
             exit_code: exit.code(),
         };
         inner.report(now, None, Event::BatchDone(end));
+    }
+
+    /// Remembers the problem of the run, which the command prints.
+    pub(crate) fn keep_problem(&self, problem: &Problem) {
+        self.inner().recorder.facts().problem = Some(problem.clone());
+    }
+
+    /// The facts of the run so far.
+    pub(crate) fn facts(&self) -> RunFacts {
+        self.inner().recorder.facts().clone()
     }
 
     /// Prints to standard error why the events that a program reads are not complete, if they are

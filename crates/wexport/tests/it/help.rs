@@ -76,7 +76,9 @@ fn overview_names_every_command() {
 fn help_command_prints_topics_and_commands() {
     let world = World::new();
     let mut all = String::new();
-    for topic in ["exit-codes", "templates", "batch-files", "stores", "environment", "json"] {
+    for topic in
+        ["exit-codes", "templates", "batch-files", "stores", "environment", "hooks", "json"]
+    {
         let ran = world.done(&["help", topic]);
         assert!(ran.out.lines().all(|line| line.chars().count() <= COLUMNS), "{}", ran.out);
         all.push_str(&format!("$ wexport help {topic}\n{}\n", ran.out));

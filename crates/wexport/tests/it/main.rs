@@ -12,6 +12,8 @@ mod forgetting;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod help;
+#[cfg(unix)]
+mod hooks;
 mod jobs;
 mod json;
 #[cfg(unix)]

@@ -14,7 +14,9 @@ use crate::clock;
 use crate::commands::single_command::SingleCommand;
 use crate::commands::{batch, environment};
 use crate::engine::{self, ResumeOptions, RunOutcome, SharedClient};
+use crate::hooks::{Hooks, Shown};
 use crate::problem::{Exit, Problem};
+use crate::run_facts::RunFacts;
 use crate::settings::{Overrides, Settings};
 use crate::state::{
     BatchDb, BatchDbWriter, BatchDir, DbError, Found, Job, JobRecord, Later, LaterExports, Reopen,
@@ -29,10 +31,35 @@ const MAX_CONCURRENT: usize = 16;
 /// Resumes one job or batch, or all that may succeed. The exit code is that of the first that did
 /// not succeed.
 pub(crate) async fn run(args: ResumeArgs) -> Exit {
-    let (today, state, found) = match settings_and_runs(&args) {
+    let overrides = Overrides { hooks: args.hooks.clone(), ..Overrides::default() };
+    let today = Settings::resolve(&args.session, &overrides, &environment);
+    let hooks = Hooks::begin(&today, &overrides.hooks);
+    let shown = Shown { show: args.session.show, stdout_carries_file: false };
+    let mut runs = Vec::new();
+    let exit = run_all(args, today, &mut runs).await;
+    hooks.end(exit, &runs, shown).await;
+    exit
+}
+
+/// Resumes the runs, and adds the facts of each.
+async fn run_all(
+    args: ResumeArgs,
+    today: Result<Settings, Problem>,
+    facts: &mut Vec<RunFacts>,
+) -> Exit {
+    let found = today.and_then(|today| {
+        let state = state_dir(&today)?;
+        let found = find(&args, &state)?;
+        Ok((today, state, found))
+    });
+    let (today, state, found) = match found {
         Ok(found) => found,
         Err(problem) => {
-            return SingleCommand::new(args.session.show, false).finish(Err(problem));
+            let command = SingleCommand::new(args.session.show, false);
+            let reporter = Arc::clone(&command.reporter);
+            let exit = command.finish(Err(problem));
+            facts.push(reporter.facts());
+            return exit;
         }
     };
     let reporter = Reporter::of_single(args.session.show, None, false);
@@ -43,21 +70,13 @@ pub(crate) async fn run(args: ResumeArgs) -> Exit {
     let command = Resume { args, today, state, is_named, clients };
     // Standard output takes one file after the other.
     let (last, first) = found.runs.into_iter().enumerate().partition(|(_, run)| run.is_stdout());
-    let mut failed = BTreeMap::new();
+    let mut resumed = Resumed { failed: BTreeMap::new(), facts };
     for (runs, at_once) in [(first, MAX_CONCURRENT), (last, 1)] {
-        if let Err(signal) = command.resume_all(runs, at_once, &mut failed).await {
+        if let Err(signal) = command.resume_all(runs, at_once, &mut resumed).await {
             return signal;
         }
     }
-    reporter.exit_code(failed.into_values().next().unwrap_or(Exit::Done))
-}
-
-/// The settings of today, the state, and the runs to resume.
-fn settings_and_runs(args: &ResumeArgs) -> Result<(Settings, StateDir, FoundRuns), Problem> {
-    let today = Settings::resolve(&args.session, &Overrides::default(), &environment)?;
-    let state = state_dir(&today)?;
-    let found = find(args, &state)?;
-    Ok((today, state, found))
+    reporter.exit_code(resumed.failed.into_values().next().unwrap_or(Exit::Done))
 }
 
 /// The runs to resume.
@@ -212,6 +231,13 @@ fn look_at(batch: &BatchDir) -> Result<Unended, DbError> {
     Ok(Unended { resumable, refused, ..Unended::default() })
 }
 
+/// What has become of the runs.
+struct Resumed<'a> {
+    /// The codes of those that did not succeed.
+    failed: BTreeMap<usize, Exit>,
+    facts: &'a mut Vec<RunFacts>,
+}
+
 /// What the runs that are resumed share.
 struct Resume {
     args: ResumeArgs,
@@ -224,7 +250,7 @@ struct Resume {
 }
 
 impl Resume {
-    /// Resumes runs, some of them at once, and adds the codes of those that do not succeed.
+    /// Resumes runs, some of them at once, and adds what has become of each.
     ///
     /// # Errors
     ///
@@ -233,7 +259,7 @@ impl Resume {
         &self,
         runs: Vec<(usize, Unfinished)>,
         at_once: usize,
-        failed: &mut BTreeMap<usize, Exit>,
+        resumed: &mut Resumed<'_>,
     ) -> Result<(), Exit> {
         let (mut runs, mut under_way) = (runs.into_iter(), FuturesUnordered::new());
         let mut stopped = None;
@@ -242,33 +268,35 @@ impl Resume {
                 let Some((index, run)) = runs.next() else { break };
                 under_way.push(async move { (index, self.resume(run).await) });
             }
-            match under_way.next().await {
-                None => return stopped.map_or(Ok(()), Err),
-                Some((_, Exit::Done)) => {}
-                Some((_, signal @ (Exit::Interrupted | Exit::Terminated))) => {
-                    stopped = Some(signal);
-                }
-                Some((index, exit)) => drop(failed.insert(index, exit)),
+            let Some((index, (exit, facts))) = under_way.next().await else {
+                return stopped.map_or(Ok(()), Err);
+            };
+            resumed.facts.push(facts);
+            match exit {
+                Exit::Done => {}
+                Exit::Interrupted | Exit::Terminated => stopped = Some(exit),
+                _ => drop(resumed.failed.insert(index, exit)),
             }
         }
     }
 
-    async fn resume(&self, run: Unfinished) -> Exit {
+    async fn resume(&self, run: Unfinished) -> (Exit, RunFacts) {
         let show = self.args.session.show;
         match run {
             Unfinished::Job(job, record) => {
                 let name = format!("job {}", job.id());
                 let name = self.is_named.then_some(name.as_str());
                 let command = SingleCommand::of_run(show, name, record.destination.is_stdout());
-                let outcome = self.resume_job(job, &record, &command.reporter).await;
-                command.finish(outcome)
+                let reporter = Arc::clone(&command.reporter);
+                let outcome = self.resume_job(job, &record, &reporter).await;
+                (command.finish(outcome), reporter.facts())
             }
             Unfinished::Batch(folder, later) => {
                 let name = format!("batch {}", folder.id());
                 let name = self.is_named.then_some(name.as_str());
                 let reporter = Arc::new(Reporter::of_batch(show, name));
                 let outcome = self.resume_batch(&folder, later, &reporter).await;
-                batch::finish(outcome, show, name, &reporter)
+                (batch::finish(outcome, show, name, &reporter), reporter.facts())
             }
         }
     }
@@ -318,7 +346,8 @@ impl Resume {
         let base_url = self.today.service.value.base_url();
         let refused = if is_same_service(base_url, &run.base_url) {
             let api_version = Some(run.api_version.clone());
-            let overrides = Overrides { resubmit: self.args.resubmit, api_version };
+            let overrides =
+                Overrides { resubmit: self.args.resubmit, api_version, ..Overrides::default() };
             let settings = Settings::resolve(&self.args.session, &overrides, &environment)?;
             let client = self.client(&settings, run, reporter).await?;
             match other_client(id, run, &client) {

@@ -13,7 +13,7 @@ use super::errors::ListError;
 use super::rows::Row;
 use crate::args::{
     AttachmentArgs, ContainerArgs, DocumentArgs, Export, FileArgs, FolderArgs, GraphReportArgs,
-    OPTION_FLAGS, OutputArgs, PresentationArgs, RequestArgs, Session, SpreadsheetArgs,
+    HookArgs, OPTION_FLAGS, OutputArgs, PresentationArgs, RequestArgs, Session, SpreadsheetArgs,
     StyleGuideArgs, TestFormArgs,
 };
 use crate::output::{Destination, Moment};
@@ -221,6 +221,7 @@ fn read<C: ExportCommand + Args>(
             command: C::from_arg_matches_mut(&mut matches)?,
             output: OutputArgs::from_arg_matches_mut(&mut matches)?,
             request: RequestArgs::from_arg_matches_mut(&mut matches)?,
+            hooks: HookArgs::default(),
             session: Session::default(),
         })
     };
