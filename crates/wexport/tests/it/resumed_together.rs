@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
+use serde_json::Value;
 
 use crate::world::{World, quick};
 
@@ -69,6 +70,18 @@ fn failed_runs_are_resumed_side_by_side_with_one_token() {
     }
     let batch = find(&world, "list.csv");
     assert!(ran.err.contains(&format!("batch {batch}: done: ")), "{}", ran.err);
+}
+
+#[test]
+fn an_event_before_a_run_is_resumed_names_it() {
+    let world = world_with_failures();
+    let line = ["jobs", "resume", "--failed", "--json", "--client-secret-file", "nowhere"];
+    let ran = world.run(&line);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(7), ""), "{}", ran.out);
+    let events = ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut jobs: Vec<_> = events.map(|event| event["job"].as_str().map(String::from)).collect();
+    jobs.sort();
+    assert_eq!(jobs, ids(&world).into_iter().map(Some).collect::<Vec<_>>());
 }
 
 #[cfg(unix)]

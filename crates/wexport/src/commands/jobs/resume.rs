@@ -288,6 +288,7 @@ impl Resume {
                 let name = self.is_named.then_some(name.as_str());
                 let command = SingleCommand::of_run(show, name, record.destination.is_stdout());
                 let reporter = Arc::clone(&command.reporter);
+                reporter.attach(Some(job.id()), None);
                 let outcome = self.resume_job(job, &record, &reporter).await;
                 (command.finish(outcome), reporter.facts())
             }
@@ -295,6 +296,7 @@ impl Resume {
                 let name = format!("batch {}", folder.id());
                 let name = self.is_named.then_some(name.as_str());
                 let reporter = Arc::new(Reporter::of_batch(show, name));
+                reporter.attach(Some(folder.id()), None);
                 let outcome = self.resume_batch(&folder, later, &reporter).await;
                 (batch::finish(outcome, show, name, &reporter), reporter.facts())
             }
