@@ -173,6 +173,12 @@ impl Exit {
     pub(crate) const fn code(self) -> u8 {
         self as u8
     }
+
+    /// The exit of another process of this program.
+    pub(crate) fn from_code(code: i32) -> Option<Self> {
+        let mut exits = EXITS.into_iter().map(|(exit, _)| exit);
+        exits.find(|exit| i32::from(exit.code()) == code)
+    }
 }
 
 impl From<Exit> for ExitCode {

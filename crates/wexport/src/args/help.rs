@@ -5,15 +5,15 @@ use clap::Args;
 /// `wexport help`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct HelpArgs {
-    /// Command, or topic: exit-codes, templates, batch-files, stores, environment,
-    /// hooks or json
+    /// Command, or topic: exit-codes, templates, batch-files, stores, config,
+    /// environment, hooks or json
     #[arg(value_name = "COMMAND|TOPIC", num_args = 0..)]
     pub(crate) topic: Vec<String>,
 }
 
 /// The topics that are not commands.
-pub(crate) const TOPICS: [&str; 7] =
-    ["exit-codes", "templates", "batch-files", "stores", "environment", "hooks", "json"];
+pub(crate) const TOPICS: [&str; 8] =
+    ["exit-codes", "templates", "batch-files", "stores", "config", "environment", "hooks", "json"];
 
 /// The output of `wexport --help`. It groups the commands, which clap's own overview cannot do.
 pub(super) const OVERVIEW: &str = "\
@@ -31,7 +31,7 @@ Jobs:
   status, fetch                         Check or fetch an operation by its ID
   verify FILE                           Check a file against its receipt
 Other:
-  doctor                                Check the settings and the connection
+  init, doctor                          Write and check the settings
   demo                                  Try it without credentials or network
   completions SHELL, man [FOLDER]       Print completions or manual pages
   help COMMAND                          Show help; topics: `wexport help help`

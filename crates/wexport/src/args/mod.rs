@@ -1,10 +1,12 @@
 //! The command line as types. This module only parses.
 
 mod batch;
+mod config_help;
 mod export;
 mod export_options;
 mod help;
 mod hooks;
+mod init;
 mod jobs;
 mod output;
 mod session;
@@ -16,6 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::batch::BatchArgs;
+pub(crate) use self::config_help::CONFIG;
 pub(crate) use self::export::{
     AttachmentArgs, ContainerArgs, DocumentArgs, DryRun, Export, FileArgs, FileKind, FolderArgs,
     GraphReportArgs, PresentationArgs, RequestArgs, ResubmitArg, SpreadsheetArgs, StyleGuideArgs,
@@ -24,6 +27,7 @@ pub(crate) use self::export::{
 pub(crate) use self::export_options::{OPTION_FLAGS, OptionArg, OptionFlag};
 pub(crate) use self::help::{HelpArgs, TOPICS};
 pub(crate) use self::hooks::HookArgs;
+pub(crate) use self::init::{EntryKind, InitArgs};
 pub(crate) use self::jobs::{JobsArgs, JobsCommand, ResumeArgs};
 pub(crate) use self::output::{IfExistsArg, OutputArgs};
 pub(crate) use self::session::{
@@ -85,6 +89,15 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
+    /// Write the config file, and print what runs an export each night
+    ///
+    /// Asks for the region, the client ID and where the client secret is, tries them as a cron job
+    /// would have them, and writes the config file. What the flags say is not asked. A secret is
+    /// never an argument, and never in the config file.
+    ///
+    /// The entry that runs an export each night is printed to standard output. Its command is given
+    /// after `--`, as in `wexport init --print systemd -- document 124efa2a142f --format pdf`.
+    Init(Box<InitArgs>),
     /// Show the settings, and check the connection to the service
     Doctor(Box<DoctorArgs>),
     /// Print a shell completion script

@@ -1,11 +1,13 @@
 //! `wexport completions` and `wexport man`.
 
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::Path;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::args::Cli;
+use crate::args::{CONFIG, Cli};
 use crate::problem::Problem;
 use crate::ui::print;
 
@@ -23,9 +25,18 @@ pub(super) fn man(folder: Option<&Path>) -> Result<(), Problem> {
         clap_mangen::Man::new(Cli::command())
             .render(&mut page)
             .map_err(|error| Problem::local("cannot generate the manual page", &error))?;
-        return print(&String::from_utf8_lossy(&page));
+        return print(&(String::from_utf8_lossy(&page) + config_section().as_str()));
     };
-    std::fs::create_dir_all(folder)
+    let main = folder.join("wexport.1");
+    fs::create_dir_all(folder)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+        .and_then(|()| OpenOptions::new().append(true).open(main))
+        .and_then(|mut page| page.write_all(config_section().as_bytes()))
         .map_err(|error| Problem::local(format!("cannot write to {}", folder.display()), &error))
+}
+
+/// The format of the config file as a section of a manual page. Its lines are not filled.
+fn config_section() -> String {
+    let text = CONFIG.replace('\\', "\\e").replace('-', "\\-");
+    format!(".SH \"CONFIG FILE\"\n.nf\n{text}.fi\n")
 }

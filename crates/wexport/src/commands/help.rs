@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::CommandFactory;
 
-use crate::args::{Cli, HelpArgs, TOPICS};
+use crate::args::{CONFIG, Cli, HelpArgs, TOPICS};
 use crate::hooks::VARIABLES;
 use crate::output::PLACEHOLDERS;
 use crate::problem::{Problem, exit_code_table};
@@ -18,6 +18,7 @@ pub(super) fn run(args: &HelpArgs) -> Result<(), Problem> {
         ["templates"] => print(&templates()),
         ["batch-files"] => print(BATCH_FILES),
         ["stores"] => print(STORES),
+        ["config"] => print(CONFIG),
         ["environment"] => print(ENVIRONMENT),
         ["hooks"] => print(&hooks()),
         ["json"] => print(JSON),
@@ -174,7 +175,7 @@ the store, without parts: a lifecycle rule of the bucket removes it
 
 const ENVIRONMENT: &str = "\
 Environment variables. A flag overrides its variable, which overrides the config
-file.
+file (see `wexport help config`).
 
 Credentials:
   WORKIVA_CLIENT_ID, WORKIVA_CLIENT_SECRET   OAuth client
@@ -273,6 +274,7 @@ Members without a value are omitted. Later releases may add events and members.
 mod tests {
     use super::*;
     use crate::args::export_commands;
+    use crate::settings::KEYS;
 
     #[test]
     fn overview_and_batch_files_name_every_export_command() {
@@ -284,5 +286,16 @@ mod tests {
             assert!(has_name(&overview), "{name}: {overview}");
             assert!(has_name(BATCH_FILES), "{name}: {BATCH_FILES}");
         }
+    }
+
+    #[test]
+    fn every_key_of_the_config_file_is_documented() {
+        let (_, table) = CONFIG.split_once("meaning\n").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        let names = table.lines().filter_map(|line| {
+            let name = line.strip_prefix("  ")?.split(' ').next()?;
+            (!name.is_empty()).then_some(name)
+        });
+        assert_eq!(names.collect::<Vec<_>>(), KEYS);
     }
 }

@@ -8,6 +8,7 @@ mod doctor;
 mod export;
 mod fetch;
 mod help;
+mod init;
 mod jobs;
 mod single_command;
 mod status;
@@ -48,6 +49,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
                 jobs::clean(older_than, resumable, &state).await
             }
         },
+        Command::Init(args) => init::run(*args),
         Command::Doctor(args) => return doctor::run(*args).await.into(),
         Command::Verify { files } => verify::run(&files),
         Command::Completions { shell } => completions::completions(shell),

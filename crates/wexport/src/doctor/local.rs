@@ -10,6 +10,7 @@ use super::{Checks, SettingValue};
 use crate::problem::{Exit, Problem};
 use crate::settings::{
     ClientId, CredentialSource, HookSettings, LoadedCredentials, Service, Settings, Sourced,
+    default_config_file,
 };
 use crate::state::StateDir;
 
@@ -143,7 +144,13 @@ fn credentials(settings: &Settings) -> Vec<SettingValue> {
 pub(super) fn check_config_file(settings: &Settings, checks: &mut Checks<'_>) {
     match &settings.config_file.value {
         Some(path) => checks.ok("settings", format!("read {}", path.display())),
-        None => checks.ok("settings", "no config file, which is optional"),
+        None => {
+            let path = default_config_file().map(|path| format!(" at {}", path.display()));
+            let path = path.unwrap_or_default();
+            let message =
+                format!("no config file{path}: it is optional, see `wexport help config`");
+            checks.ok("settings", message);
+        }
     }
 }
 

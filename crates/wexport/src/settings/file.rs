@@ -36,12 +36,13 @@ impl ConfigFile {
     /// Reads the file at its default path, if it exists. A path that cannot be looked at counts as
     /// none: a service account may have the home of another user.
     pub(super) fn read_default(profile: Option<&str>) -> Result<Self, Problem> {
-        let path = etcetera::choose_base_strategy()
-            .map(|strategy| strategy.config_dir().join("wexport").join("config.toml"));
-        let read = path.as_ref().ok().map(|path| read_text(path));
+        let path = default_config_file();
+        let read = path.as_deref().map(read_text);
         match (path, read, profile) {
-            (Ok(path), Some(Ok(text)), _) => Self::parse(&path, &text, profile),
-            (Ok(path), Some(Err(error)), _) if !is_absent(&error) => Err(unreadable(&path, &error)),
+            (Some(path), Some(Ok(text)), _) => Self::parse(&path, &text, profile),
+            (Some(path), Some(Err(error)), _) if !is_absent(&error) => {
+                Err(unreadable(&path, &error))
+            }
             (_, _, Some(profile)) => {
                 Err(Problem::usage(format!("there is no config file for the profile '{profile}'"))
                     .advise("name the file with --config or WEXPORT_CONFIG"))
@@ -134,6 +135,12 @@ impl ConfigFile {
             Some((table.get(key)?, source))
         })
     }
+}
+
+/// The path of the config file that is read if no other is named.
+pub(crate) fn default_config_file() -> Option<PathBuf> {
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    Some(strategy.config_dir().join("wexport").join("config.toml"))
 }
 
 /// The longest config file, in **bytes**.

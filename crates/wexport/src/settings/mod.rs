@@ -16,9 +16,12 @@ use export_hyper::{ApiVersion, Limits, Pacer, ProxySettings, Rates, Region, Resu
 
 pub(crate) use self::client::apply_headers;
 pub(crate) use self::credentials::{ClientId, CredentialPlan, CredentialSource, LoadedCredentials};
+pub(crate) use self::file::default_config_file;
 pub(crate) use self::hooks::{HookSettings, PingSignal, PingUrl};
 #[cfg(feature = "store")]
 pub(crate) use self::secret::trimmed_variable;
+#[cfg(test)]
+pub(crate) use self::setting::KEYS;
 pub(crate) use self::setting::Sourced;
 use self::setting::ValueSource;
 use self::sources::Sources;
@@ -114,7 +117,6 @@ impl Settings {
     }
 
     /// Resolves the settings without the config file.
-    #[cfg(feature = "demo")]
     pub(crate) fn resolve_without_file(
         session: &Session,
         environment: Environment<'_>,

@@ -10,6 +10,11 @@ pub(crate) struct Sourced<T> {
 }
 
 impl<T> Sourced<T> {
+    /// Whether nothing has set it.
+    pub(crate) fn is_default(&self) -> bool {
+        self.source == ValueSource::Default
+    }
+
     /// Another form of the value.
     pub(super) fn map<U>(self, make: impl FnOnce(T) -> U) -> Sourced<U> {
         Sourced { value: make(self.value), source: self.source }

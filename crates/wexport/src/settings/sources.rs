@@ -55,7 +55,6 @@ impl<'a> Sources<'a> {
     }
 
     /// Sources without a config file.
-    #[cfg(feature = "demo")]
     pub(super) fn without_file(environment: Environment<'a>) -> Self {
         let (file, file_source) = (ConfigFile::default(), ValueSource::Default);
         Self { environment, file, file_source, profile: None }

@@ -6,7 +6,7 @@ use crate::world::World;
 const LINES: usize = 24;
 const COLUMNS: usize = 80;
 
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 26] = [
     &[],
     &["document"],
     &["spreadsheet"],
@@ -27,6 +27,7 @@ const COMMANDS: [&[&str]; 25] = [
     &["jobs", "resume"],
     &["jobs", "clean"],
     &["verify"],
+    &["init"],
     &["doctor"],
     &["completions"],
     &["man"],
@@ -76,9 +77,16 @@ fn overview_names_every_command() {
 fn help_command_prints_topics_and_commands() {
     let world = World::new();
     let mut all = String::new();
-    for topic in
-        ["exit-codes", "templates", "batch-files", "stores", "environment", "hooks", "json"]
-    {
+    for topic in [
+        "exit-codes",
+        "templates",
+        "batch-files",
+        "stores",
+        "config",
+        "environment",
+        "hooks",
+        "json",
+    ] {
         let ran = world.done(&["help", topic]);
         assert!(ran.out.lines().all(|line| line.chars().count() <= COLUMNS), "{}", ran.out);
         all.push_str(&format!("$ wexport help {topic}\n{}\n", ran.out));

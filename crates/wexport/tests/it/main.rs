@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 mod batch;
+mod config_help;
 mod credentials;
 mod destinations;
 mod doctor;
@@ -14,6 +15,7 @@ mod full_disk;
 mod help;
 #[cfg(unix)]
 mod hooks;
+mod init;
 mod jobs;
 mod json;
 #[cfg(unix)]

@@ -149,24 +149,10 @@ fn pages_show_the_help_topics() {
     }
     topics.sort();
     topics.dedup();
-    assert_eq!(topics, ["batch-files", "environment", "exit-codes", "json", "stores", "templates"]);
-}
-
-#[test]
-fn cron_line_of_the_readme_runs_twice() {
-    let world = World::new();
-    let lines = Page::read("README.md").blocks("cron");
-    let [line] = &lines[..] else { panic!("{lines:?}") };
-    let command: Vec<&str> = line.split_whitespace().skip(5).collect();
-    // In a crontab, % is a line break.
-    assert!(!line.contains('%'));
-    let files = "ls reports/*/*";
-    let nights = [0, 1].map(|_| run_script(&world, &format!("{}\n{files}", command.join(" "))));
-    assert!(nights[0].lines().all(|line| line.starts_with("reports/")), "{}", nights[0]);
-    assert_eq!(nights[0].lines().count(), 2);
-    // The date may change between the two runs.
-    assert!(matches!(nights[1].lines().count(), 2 | 4), "{}", nights[1]);
-    assert_eq!(world.submits(), 2);
+    assert_eq!(
+        topics,
+        ["batch-files", "config", "environment", "exit-codes", "json", "stores", "templates"]
+    );
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use export_sim::{Config, Endpoint, Fault, Nth, Rule, Scenario};
 
-use self::pty::{Screens, Terminal};
+use self::pty::Screens;
+pub(crate) use self::pty::Terminal;
 use crate::pages::mask_numbers;
 use crate::world::{World, quick};
 

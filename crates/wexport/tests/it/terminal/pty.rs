@@ -16,7 +16,7 @@ use vt100::Parser;
 const FRAME: &[u8] = b"\r\x1b[J";
 
 /// A program on a pseudo-terminal.
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     pty: Arc<Pty>,
     screens: Arc<Mutex<Screens>>,
@@ -24,15 +24,15 @@ pub(super) struct Terminal {
 }
 
 /// The screens of a program, in their order.
-pub(super) struct Screens {
+pub(crate) struct Screens {
     /// The text of each screen that differs from the one before.
-    pub(super) texts: Vec<String>,
+    pub(crate) texts: Vec<String>,
     /// The rows that the terminal has wrapped.
-    pub(super) wrapped: Vec<String>,
+    pub(crate) wrapped: Vec<String>,
     /// Whether the cursor was hidden at any time.
-    pub(super) hid_cursor: bool,
+    pub(crate) hid_cursor: bool,
     /// The output of the program.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     parser: Parser,
     /// The number of bytes that the parser has processed.
     processed: usize,
@@ -40,7 +40,7 @@ pub(super) struct Screens {
 
 impl Terminal {
     /// Starts a command on a terminal of this size.
-    pub(super) fn start(mut command: Command, rows: u16, columns: u16) -> Self {
+    pub(crate) fn start(mut command: Command, rows: u16, columns: u16) -> Self {
         let (pty, pts) = blocking::open().unwrap();
         pty.resize(Size::new(rows, columns)).unwrap();
         if !command.get_envs().any(|(name, _)| name == "TERM") {
@@ -60,7 +60,7 @@ impl Terminal {
     }
 
     /// Waits for a screen with a text.
-    pub(super) fn wait_for(&self, text: &str) {
+    pub(crate) fn wait_for(&self, text: &str) {
         let give_up_at = Instant::now() + Duration::from_secs(30);
         loop {
             let mut screens = self.screens.lock().unwrap();
@@ -75,18 +75,18 @@ impl Terminal {
     }
 
     /// The number of frames that were drawn.
-    pub(super) fn frames(&self) -> usize {
+    pub(crate) fn frames(&self) -> usize {
         let screens = self.screens.lock().unwrap();
         screens.bytes.windows(FRAME.len()).filter(|window| *window == FRAME).count()
     }
 
     /// Sends keys to the program.
-    pub(super) fn press(&self, keys: &[u8]) {
+    pub(crate) fn press(&self, keys: &[u8]) {
         (&*self.pty).write_all(keys).unwrap();
     }
 
     /// Resizes the window, and discards the screens so far.
-    pub(super) fn resize(&self, rows: u16, columns: u16) {
+    pub(crate) fn resize(&self, rows: u16, columns: u16) {
         let mut screens = self.screens.lock().unwrap();
         self.pty.resize(Size::new(rows, columns)).unwrap();
         screens.capture();
@@ -95,7 +95,7 @@ impl Terminal {
     }
 
     /// Waits for the end of the program. Returns its exit code and its screens.
-    pub(super) fn end(mut self) -> (Option<i32>, Screens) {
+    pub(crate) fn end(mut self) -> (Option<i32>, Screens) {
         let status = self.child.wait().unwrap();
         assert_eq!(status.signal(), None);
         self.reader.join().unwrap();
@@ -151,17 +151,17 @@ impl Screens {
     }
 
     /// The last screen.
-    pub(super) fn last(&self) -> &str {
+    pub(crate) fn last(&self) -> &str {
         self.texts.last().unwrap()
     }
 
     /// Row and column of the cursor.
-    pub(super) fn cursor(&self) -> (u16, u16) {
+    pub(crate) fn cursor(&self) -> (u16, u16) {
         self.parser.screen().cursor_position()
     }
 
     /// The first screen with each of these texts, in this order.
-    pub(super) fn in_order<'a>(&'a self, moments: &[&str]) -> Vec<&'a str> {
+    pub(crate) fn in_order<'a>(&'a self, moments: &[&str]) -> Vec<&'a str> {
         let mut rest = self.texts.iter();
         let mut found = Vec::new();
         for moment in moments {
