@@ -33,7 +33,7 @@ in UTF-8, at most 1 MiB. A key that is not listed here is an error:
   poll_interval       time    1s          least time between two polls
   poll_rate           rate    -           limit of the service, else learned
   submit_rate         rate    -           limit of the service, else learned
-  retries             count   -           retries in succession, to give up before
+  retries             count   -           retries in succession; no limit but
                                           timeout
   state               path    -           folder for the state of jobs, else
                                           ~/.local/state/wexport, and on Windows
@@ -45,8 +45,8 @@ in UTF-8, at most 1 MiB. A key that is not listed here is an error:
   client_secret_file  path    -           file with the client secret
   token_file          path    -           file with a bearer token
   credential_command  texts   -           command that prints credentials
-  on_failure          text    -           command at the end of a run that failed
-  on_success          text    -           command at the end of one that succeeded
+  on_failure          text    -           command that is run after a failure
+  on_success          text    -           command that is run after success
   hook_timeout        time    1m          limit of these commands
   ping                text    -           URL of a monitor of cron jobs
 

@@ -151,7 +151,16 @@ fn pages_show_the_help_topics() {
     topics.dedup();
     assert_eq!(
         topics,
-        ["batch-files", "config", "environment", "exit-codes", "json", "stores", "templates"]
+        [
+            "batch-files",
+            "config",
+            "environment",
+            "exit-codes",
+            "hooks",
+            "json",
+            "stores",
+            "templates"
+        ]
     );
 }
 
