@@ -17,6 +17,7 @@ mod output;
 mod problem;
 mod process;
 mod receipt;
+mod report;
 mod request;
 mod run_facts;
 mod settings;

@@ -28,8 +28,8 @@ Exports:
   batch LIST                            Export all rows of a CSV or JSON list
 Jobs:
   jobs list, show, resume, clean        Manage the jobs of this machine
-  status, fetch                         Check or fetch an operation by its ID
-  verify FILE                           Check a file against its receipt
+  report [BATCH]                        Report what a batch did
+  status, fetch, verify                 Check or fetch operations, check files
 Other:
   init, doctor                          Write and check the settings
   demo                                  Try it without credentials or network

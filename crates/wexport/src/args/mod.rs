@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Fetch(Box<FetchArgs>),
     /// List, show, resume and remove the jobs of this machine
     Jobs(Box<JobsArgs>),
+    /// Report what a batch did: as text for a mail, Markdown or a page
+    Report(ReportArgs),
     /// Check files against their receipts
     Verify {
         /// Files exported with --receipt
@@ -146,6 +148,29 @@ pub(crate) struct FetchArgs {
     pub(crate) hooks: HookArgs,
     #[command(flatten)]
     pub(crate) session: Session,
+}
+
+/// `wexport report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// ID of a batch or job, or a unique prefix or suffix of it [default: the last batch]
+    #[arg(value_name = "BATCH")]
+    pub(crate) id: Option<String>,
+
+    /// Report the last batch: the default
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) last: bool,
+
+    /// Print Markdown
+    #[arg(long)]
+    pub(crate) md: bool,
+
+    /// Also write a page with a bar for each export: one file, which loads nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
 }
 
 /// `wexport doctor`.

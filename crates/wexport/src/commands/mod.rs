@@ -10,6 +10,7 @@ mod fetch;
 mod help;
 mod init;
 mod jobs;
+mod report;
 mod single_command;
 mod status;
 mod verify;
@@ -51,6 +52,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         },
         Command::Init(args) => init::run(*args),
         Command::Doctor(args) => return doctor::run(*args).await.into(),
+        Command::Report(args) => report::run(&args),
         Command::Verify { files } => verify::run(&files),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man { folder } => completions::man(folder.as_deref()),

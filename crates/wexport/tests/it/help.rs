@@ -26,6 +26,7 @@ const COMMANDS: [&[&str]; 26] = [
     &["jobs", "show"],
     &["jobs", "resume"],
     &["jobs", "clean"],
+    &["report"],
     &["verify"],
     &["init"],
     &["doctor"],

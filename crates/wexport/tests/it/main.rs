@@ -30,6 +30,7 @@ mod reasons;
 mod receipts;
 #[cfg(all(unix, feature = "s3"))]
 mod relay;
+mod report;
 mod resumed_together;
 mod schema;
 mod secrets;

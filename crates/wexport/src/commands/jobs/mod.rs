@@ -41,12 +41,12 @@ pub(super) async fn clean(
     clean::clean(&state, clock::now(), which, settings, &mut print).await
 }
 
-fn settings_of(flags: &StateArgs) -> Result<Settings, Problem> {
+pub(super) fn settings_of(flags: &StateArgs) -> Result<Settings, Problem> {
     let session = Session { state: flags.clone(), ..Session::default() };
     Settings::resolve(&session, &Overrides::default(), &environment)
 }
 
-fn state_dir(settings: &Settings) -> Result<StateDir, Problem> {
+pub(super) fn state_dir(settings: &Settings) -> Result<StateDir, Problem> {
     let folder = settings
         .state
         .as_ref()

@@ -1,0 +1,21 @@
+//! `wexport report`.
+
+use super::jobs::{settings_of, state_dir};
+use crate::args::ReportArgs;
+use crate::problem::{Exit, Problem};
+use crate::report::Report;
+use crate::state::Found;
+use crate::ui::print;
+
+pub(super) fn run(args: &ReportArgs) -> Result<(), Problem> {
+    let state = state_dir(&settings_of(&args.state)?)?;
+    let found = match &args.id {
+        Some(id) => state.find(id)?,
+        None => state.batches()?.pop().map(Found::Batch).ok_or_else(|| {
+            Problem::new(Exit::No, "there is no batch").advise("`wexport jobs list` lists jobs")
+        })?,
+    };
+    let report = Report::read(&state, &found)?;
+    print(&if args.md { report.markdown() } else { report.text() })?;
+    args.html.as_ref().map_or(Ok(()), |file| report.write_html(file))
+}
