@@ -1,5 +1,7 @@
 //! The flags of what is done when a command begins and ends.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::values::DurationArg;
@@ -31,4 +33,11 @@ pub(crate) struct HookArgs {
     /// command line: keep a secret URL in the variable or in the config file.
     #[arg(long, value_name = "URL", hide_short_help = true)]
     pub(crate) ping: Option<String>,
+
+    /// Write metrics to this file at the end, for the textfile collector of Prometheus
+    /// [env: WEXPORT_METRICS]
+    ///
+    /// The file is replaced in one step. See `wexport help hooks` for the names.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) metrics: Option<PathBuf>,
 }

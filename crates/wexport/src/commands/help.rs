@@ -68,7 +68,8 @@ fn hooks() -> String {
          that download files (document, batch, fetch, jobs resume and others) have them.\n\
          \n  \
          --on-failure CMD, --on-success CMD    or on_failure, on_success in the config\n  \
-         --ping URL                            or WEXPORT_PING, or ping in the config\n\
+         --ping URL                            or WEXPORT_PING, or ping in the config\n  \
+         --metrics FILE                        or WEXPORT_METRICS, or metrics\n\
          \nCMD is run once, at the end: --on-success if the exit code is 0, --on-failure\n\
          otherwise, also if the command was stopped by a signal or its settings are\n\
          invalid (then only of the flag). It is a command line for the shell, or an array\n\
@@ -85,6 +86,16 @@ fn hooks() -> String {
          end, as healthchecks.io expects it. No token is sent. Proxies and CA bundles are\n\
          those of exports. A ping is tried 3 times, for 5 s each. Of the URL, only the\n\
          host is ever printed.\n\
+         \n--metrics writes a file for the textfile collector of Prometheus, which reads\n\
+         *.prom. It is replaced in one step. All are gauges of the last command:\n\n  \
+         wexport_exit_code\n  \
+         wexport_end_timestamp_seconds\n  \
+         wexport_last_success_timestamp_seconds   kept by a command that fails\n  \
+         wexport_duration_seconds\n  \
+         wexport_exports{status=\"done\"}          also skipped, failed and left\n  \
+         wexport_file_bytes\n  \
+         wexport_requests\n  \
+         wexport_throttled_responses              responses with 429\n\
          \nA hook or a ping that fails is a warning, and never changes the exit code. A\n\
          wexport that a hook runs has the hooks of its flags only. For example:\n\n  \
          on_failure = 'mail -s \"wexport: $WEXPORT_FAILED failed\" ops@example.com'\n",
@@ -204,9 +215,9 @@ Files:
     file                                     are kept (30d, 1000)
   WEXPORT_CONFIG, WEXPORT_PROFILE            config file, and a profile in it
 Hooks:
-  WEXPORT_PING                               URL of --ping
+  WEXPORT_PING, WEXPORT_METRICS              URL of --ping, file of --metrics
   on_failure, on_success, hook_timeout,      see `wexport help hooks`
-    ping, in the config file
+    ping, metrics, in the config file
 ";
 
 const JSON: &str = "\

@@ -78,7 +78,9 @@ fn hooks(hooks: &HookSettings) -> Vec<SettingValue> {
     let ping = hooks.ping.as_ref().map(|ping| value("ping", ping, ping.value.to_string()));
     let is_set = hooks.on_failure.is_some() || hooks.on_success.is_some();
     let timeout = value("hook timeout", &hooks.timeout, hooks.timeout.value.to_string());
-    commands.chain(is_set.then_some(timeout)).chain(ping).collect()
+    let metrics = hooks.metrics.as_ref();
+    let metrics = metrics.map(|file| value("metrics", file, file.value.display().to_string()));
+    commands.chain(is_set.then_some(timeout)).chain(ping).chain(metrics).collect()
 }
 
 fn value<T>(name: &'static str, sourced: &Sourced<T>, value: String) -> SettingValue {

@@ -2,6 +2,7 @@
 //! `--ping`. None of it changes the exit code.
 
 mod command;
+mod metrics;
 mod ping;
 mod summary;
 
@@ -83,6 +84,12 @@ impl Hooks {
                 warnings.extend(started.await.ok().flatten());
             }
             warnings.extend(pinger.ping(signal).await.err());
+        }
+        if let Some(file) = self.settings.metrics
+            && let Err(error) = metrics::write(&file.value, &summary, clock::now())
+        {
+            let path = file.value.display();
+            warnings.push(format!("cannot write the metrics to {path}: {error}"));
         }
         if let Some(command) = command {
             let time_limit = self.settings.timeout.value;

@@ -9,9 +9,9 @@ use crate::text::{duration, sanitize, size};
 
 /// The end of a command, with the runs that it had. Only `jobs resume` may have several, or none.
 pub(super) struct Summary<'a> {
-    exit: Exit,
+    pub(super) exit: Exit,
     runs: &'a [RunFacts],
-    time: Duration,
+    pub(super) time: Duration,
 }
 
 /// The variables of a hook, and what they are.
@@ -45,7 +45,7 @@ impl<'a> Summary<'a> {
         }
     }
 
-    fn sum(&self, count: impl Fn(&RunFacts) -> u64) -> u64 {
+    pub(super) fn sum(&self, count: impl Fn(&RunFacts) -> u64) -> u64 {
         self.runs.iter().map(count).sum()
     }
 

@@ -1,6 +1,7 @@
 //! What is done when a command begins and ends.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub(crate) struct HookSettings {
     /// How long one of these commands may run.
     pub(crate) timeout: Sourced<DurationArg>,
     pub(crate) ping: Option<Sourced<PingUrl>>,
+    pub(crate) metrics: Option<Sourced<PathBuf>>,
 }
 
 /// The time limit of a command. A mail may wait for a slow server.
@@ -43,6 +45,10 @@ impl HookSettings {
             on_success: sources.command(flags.on_success.as_ref(), &setting::ON_SUCCESS)?,
             timeout: sources.get_or(flags.hook_timeout, &setting::HOOK_TIMEOUT, TIMEOUT)?,
             ping: ping.transpose()?,
+            metrics: match &flags.metrics {
+                Some(path) => Some(flag_path(path)),
+                None => sources.path(&setting::METRICS)?,
+            },
         };
         Ok(if sources.variable(IN_HOOK)?.is_some() { hooks.of_flags() } else { hooks })
     }
@@ -57,6 +63,7 @@ impl HookSettings {
             on_success: None,
             timeout: Sourced { value: timeout, source: source() },
             ping: None,
+            metrics: flags.metrics.as_deref().map(flag_path),
         }
     }
 
@@ -65,9 +72,14 @@ impl HookSettings {
             on_failure: of_flag(self.on_failure),
             on_success: of_flag(self.on_success),
             ping: of_flag(self.ping),
+            metrics: of_flag(self.metrics),
             ..self
         }
     }
+}
+
+fn flag_path(path: &Path) -> Sourced<PathBuf> {
+    Sourced { value: path.into(), source: ValueSource::Flag(setting::METRICS.flag) }
 }
 
 fn of_flag<T>(setting: Option<Sourced<T>>) -> Option<Sourced<T>> {

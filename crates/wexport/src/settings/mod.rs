@@ -218,7 +218,7 @@ impl Settings {
         }
     }
 
-    /// The files that the settings name, with what they are and what named them.
+    /// The files that the settings name and no export may replace, with what they are and what named them.
     pub(crate) fn input_files(&self) -> Vec<(String, &Path)> {
         let Sourced { value, source } = &self.config_file;
         let config = match source {
@@ -243,7 +243,10 @@ impl Settings {
         let source = &self.ca_bundles.source;
         let bundles = bundles.map(|path| (format!("a CA bundle ({source})"), path));
         let config = value.iter().map(|path| (config.clone(), path));
-        let files = config.chain(secret).chain(client_id).chain(bundles);
+        let metrics = self.hooks.metrics.as_ref();
+        let metrics =
+            metrics.map(|file| (format!("the file of metrics ({})", file.source), &file.value));
+        let files = config.chain(secret).chain(client_id).chain(bundles).chain(metrics);
         files.map(|(what, path)| (what, path.as_path())).collect()
     }
 

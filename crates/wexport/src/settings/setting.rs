@@ -111,6 +111,7 @@ names! {
     ON_SUCCESS = "--on-success", [], "on_success";
     HOOK_TIMEOUT = "--hook-timeout", [], "hook_timeout";
     PING = "--ping", ["WEXPORT_PING"], "ping";
+    METRICS = "--metrics", ["WEXPORT_METRICS"], "metrics";
     CLIENT_ID = "--client-id", ["WORKIVA_CLIENT_ID"], "client_id";
     CLIENT_ID_FILE = "--client-id-file", ["WORKIVA_CLIENT_ID_FILE"], "client_id_file";
     CLIENT_SECRET_FILE =

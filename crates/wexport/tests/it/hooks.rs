@@ -1,5 +1,6 @@
 //! What a command does when it begins and ends: `--on-failure`, `--on-success` and `--ping`.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use export_sim::Scenario;
@@ -293,6 +294,51 @@ fn failed_ping_is_a_warning_without_its_url() {
         assert!(!ran.err.contains("hunter"), "{}", ran.err);
         assert!(world.requests().is_empty());
     }
+}
+
+#[test]
+fn metrics_are_replaced_and_keep_the_last_success() {
+    let world = World::new();
+    let line = [&PDF[..], &["--metrics", "wexport.prom"]].concat();
+    world.done(&line);
+    let value = |name: &str| -> f64 {
+        let metrics = text(&world, "wexport.prom");
+        let prefix = format!("{name} ");
+        let found = metrics.lines().find_map(|line| line.strip_prefix(&prefix));
+        found.unwrap_or_else(|| panic!("{name}: {metrics}")).parse().unwrap()
+    };
+    assert_eq!(value("wexport_exit_code"), 0.0);
+    assert_eq!(value("wexport_exports{status=\"done\"}"), 1.0);
+    assert_eq!(value("wexport_file_bytes"), world.read("d1.pdf").len() as f64);
+    assert!(value("wexport_requests") >= 3.0);
+    let (succeeded, ended) =
+        (value("wexport_last_success_timestamp_seconds"), value("wexport_end_timestamp_seconds"));
+    assert_eq!(succeeded, ended);
+    let metrics = text(&world, "wexport.prom");
+    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        assert!(metrics.contains(&format!("# TYPE {name} gauge\n")), "{line}");
+        assert!(world.done(&["help", "hooks"]).out.contains(name), "{line}");
+    }
+    assert_eq!(world.names(""), ["d1.pdf", "wexport.prom"]);
+    let mode = world.work().join("wexport.prom").metadata().unwrap().permissions().mode();
+    // The collector is another user; the umask may forbid more.
+    assert_eq!(mode & 0o700, 0o600);
+
+    // A command that fails keeps the time of the last success.
+    let ran = world.run_with(&[("WORKIVA_CLIENT_SECRET", "wrong")], &line);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    assert_eq!(value("wexport_exit_code"), 4.0);
+    assert_eq!(value("wexport_last_success_timestamp_seconds"), succeeded);
+    assert!(value("wexport_end_timestamp_seconds") >= ended);
+
+    // It is not replaced by an export, and a folder that is missing is a warning.
+    let ran = world.run(&["document", "d1", "-f", "pdf", "-o", "m.prom", "--metrics", "m.prom"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("the file of metrics (--metrics)"), "{}", ran.err);
+    let ran = world.run(&[&PDF[..], &["--metrics", "nowhere/m.prom"]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.starts_with("warning: cannot write the metrics to nowhere/m.prom: "));
 }
 
 #[test]
