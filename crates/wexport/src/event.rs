@@ -81,6 +81,8 @@ pub(crate) enum Event {
     Deprecated,
     /// The service sent something unexpected, which was ignored.
     Ignored { description: String },
+    /// What becomes of an earlier run of the same name and date.
+    Continuing { message: String },
     /// A problem that does not stop the run.
     Warning { message: String },
     /// The file is complete.

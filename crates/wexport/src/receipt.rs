@@ -54,6 +54,9 @@ pub(crate) struct Receipt {
     /// The OAuth client; `None` if a token was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_id: Option<String>,
+    /// The date that the file is for: that of `--date`, or of the command in local time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) date: Option<String>,
     /// The version of the program.
     pub(crate) wexport: String,
     /// When the command was given, and when the file was complete: RFC 3339, UTC.
@@ -70,6 +73,7 @@ pub(crate) struct Origin {
     pub(crate) api_version: String,
     pub(crate) client_id: Option<String>,
     pub(crate) began: Timestamp,
+    pub(crate) date: Option<String>,
 }
 
 const VERSION: u32 = 1;
@@ -115,6 +119,7 @@ impl Receipt {
             details: artifact.details().map(String::from).collect(),
             submits: artifact.submits(),
             client_id: origin.client_id,
+            date: origin.date,
             wexport: env!("CARGO_PKG_VERSION").into(),
             began: origin.began.to_string(),
             finished: clock::now().to_string(),
@@ -134,6 +139,34 @@ impl Receipt {
         let json = escape_controls(serde_json::to_string_pretty(self)?);
         Ok(format!("{json}\n").into_bytes())
     }
+}
+
+/// Why a file is not the one that was exported; `None` if it is.
+pub(crate) fn difference(file: &Path, receipt: &Receipt) -> Option<String> {
+    match fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some("is gone".into()),
+        Err(error) => Some(format!("cannot be read: {error}")),
+        Ok(found) if found.len() != receipt.bytes => {
+            Some(format!("has {} bytes, and had {}", found.len(), receipt.bytes))
+        }
+        Ok(_) => match digest(file) {
+            Ok((_, sha256)) if sha256.eq_ignore_ascii_case(&receipt.sha256) => None,
+            Ok(_) => Some("has changed".into()),
+            Err(error) => Some(format!("cannot be read: {error}")),
+        },
+    }
+}
+
+/// The files of a folder that have a receipt.
+pub(crate) fn receipts_in(folder: &Path) -> Vec<(PathBuf, Receipt)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.filter_map(|entry| {
+        let path = entry.path();
+        let file = folder.join(path.file_name()?.to_str()?.strip_suffix(ENDING)?);
+        let receipt = read(&file).ok()?;
+        Some((file, receipt))
+    });
+    files.collect()
 }
 
 /// Checks a file against its receipt, and describes it. Either of the two may be named.

@@ -9,6 +9,7 @@ use super::export::{DryRun, ResubmitArg};
 use super::hooks::HookArgs;
 use super::output::OutputArgs;
 use super::session::Session;
+use super::values::key;
 
 #[derive(Debug, Args)]
 pub(crate) struct BatchArgs {
@@ -26,6 +27,23 @@ pub(crate) struct BatchArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) results: Option<PathBuf>,
 
+    /// Continue the batch of this list and date, if there is one
+    ///
+    /// For a command that runs again, as in cron: after a failure, a kill or a reboot the same command
+    /// goes on with what is under way, and repeats what failed. A file that is there as it was exported
+    /// is not exported again; one that is gone or has changed is. If the list has changed, what is
+    /// in both is taken over by a new batch. If no such batch is known, rows with --receipt are done
+    /// whose file and receipt of this date are there.
+    ///
+    /// The same batch has the same path of the list, date (that of --date, or today), service and
+    /// client ID. While it is running, the command is refused.
+    #[arg(long = "continue")]
+    pub(crate) continues: bool,
+
+    /// Continue the batch of this name, wherever its list is
+    #[arg(long, value_name = "NAME", value_parser = key, hide_short_help = true)]
+    pub(crate) key: Option<String>,
+
     /// Continue after a failure that affects every export
     ///
     /// A failed export does not stop the others. But if the credentials are rejected, the service is
@@ -37,7 +55,7 @@ pub(crate) struct BatchArgs {
     /// Maximum number of exports accepted but not completed [default: no limit]
     ///
     /// The limits of the service itself are learned and applied without this flag.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) max_in_flight: Option<NonZeroUsize>,
 
     /// Print the requests (http or curl) instead of sending them

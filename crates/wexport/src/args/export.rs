@@ -9,6 +9,7 @@ use super::export_options::{AnyFile, Archive, Document, OptionArgs, Presentation
 use super::hooks::HookArgs;
 use super::output::OutputArgs;
 use super::session::Session;
+use super::values::key;
 
 /// The arguments of a command that exports one file.
 #[derive(Debug, Args)]
@@ -187,6 +188,15 @@ pub(crate) struct RequestArgs {
     /// Set a field of the request body, such as pdfOptions.newFlag=true; may be repeated
     #[arg(long = "option", value_name = "PATH=JSON", hide_short_help = true)]
     pub(crate) options: Vec<String>,
+
+    /// Continue the export of this name and date, if there is one, instead of another one
+    ///
+    /// For a command that runs again, as in cron. If the job of this name and date (that of --date, or
+    /// today), service and client ID has failed or was killed, it is resumed. If its file is there as
+    /// it was exported, nothing is sent; if it is gone or has changed, it is exported again. If no such
+    /// job is known, a file with a receipt of the same request and date is kept (--receipt writes one).
+    #[arg(long, value_name = "NAME", value_parser = key, hide_short_help = true)]
+    pub(crate) key: Option<String>,
 
     /// Print the request (http or curl) instead of sending it
     ///

@@ -168,6 +168,19 @@ impl fmt::Display for RateArg {
     }
 }
 
+/// Reads the name of a run.
+pub(super) fn key(text: &str) -> Result<String, &'static str> {
+    const MAX: usize = 200;
+    match text.trim() {
+        "" => Err("expected a name such as nightly"),
+        name if name.len() > MAX => Err("longer than 200 bytes"),
+        name if name.chars().any(char::is_control) => {
+            Err("expected a name without control characters")
+        }
+        name => Ok(name.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use export_hyper::Config;
 
 use super::{environment, refuse_json};
-use crate::args::{BatchArgs, DryRun, ShowArgs};
+use crate::args::{BatchArgs, DateArg, DryRun, ShowArgs};
 use crate::clock;
-use crate::engine::{self, AddExport, Plan, RunOutcome};
+use crate::engine::{self, AddExport, Plan, RunOutcome, Start};
 use crate::hooks::{Hooks, Shown};
 use crate::output::Moment;
 use crate::problem::{Exit, Problem};
@@ -55,6 +55,17 @@ async fn run_batch(
         })?;
         return Ok(None);
     }
+    let start = if args.continues || args.key.is_some() { Start::Continue } else { Start::New };
+    if start == Start::Continue && args.key.is_none() && args.list == "-" {
+        return Err(Problem::usage("--continue cannot be used with a list from standard input")
+            .advise("name the batch: --key NAME"));
+    }
+    let date = moment.with_date(args.output.date.map(|DateArg(date)| date)).format("%F", None);
+    let date = match start {
+        Start::Continue => Some(date?),
+        // Only needed by a later command.
+        Start::New => date.ok(),
+    };
     let options = RunOptions {
         keep_going: args.keep_going,
         max_in_flight: args.max_in_flight.map(Into::into),
@@ -63,9 +74,11 @@ async fn run_batch(
             let list = Path::new(&args.list);
             absolute(list).unwrap_or_else(|_| list.into())
         }),
+        key: args.key.clone(),
+        date,
     };
     let read = |add: AddExport<'_>| read(&mut list, args, moment, &config, reporter, add);
-    let plan = Plan::Batch { read: Box::new(read), source: args.list.clone(), options };
+    let plan = Plan::Batch { read: Box::new(read), source: args.list.clone(), options, start };
     engine::run(plan, settings, reporter).await.map(Some)
 }
 

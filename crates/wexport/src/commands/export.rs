@@ -10,6 +10,7 @@ use crate::output::{Destination, Moment};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportCommand, ExportRequest, ListedExport, dry_run};
 use crate::settings::{Overrides, Settings, apply_headers};
+use crate::state::RunOptions;
 use crate::ui::print;
 
 pub(super) async fn run<C: ExportCommand>(export: Export<C>) -> Exit {
@@ -45,6 +46,13 @@ async fn run_export<C: ExportCommand>(
         return Ok(None);
     }
     let destination = Destination::new(&export.output, Moment::local(clock::now()))?;
-    let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
+    let key = export.request.key.clone();
+    let date = key.as_ref().map(|_| destination.moment.format("%F", None)).transpose()?;
+    if key.is_some() && destination.is_stdout() {
+        return Err(Problem::usage("--key cannot be used with -o -")
+            .advise("name a file: what is done is known by its file"));
+    }
+    let export = Box::new(ListedExport { line: 1, request, destination });
+    let plan = Plan::Named(export, RunOptions { key, date, ..RunOptions::default() });
     engine::run(plan, settings, &command.reporter).await.map(Some)
 }

@@ -238,6 +238,7 @@ With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
   sunset        endpoint, date, days_left, successor
   deprecated
   ignored       description
+  continuing    message
   warning       message
   operation     operation, status, is_ready, created, updated, original_request
   done          file, bytes, media_type, operation, original_request, details

@@ -102,7 +102,8 @@ impl RunContext {
         self.done(row, event, RowEnd::Done { file, receipt }).await
     }
 
-    /// The receipt of a file. It reads the whole file, so a single export gets one only on request.
+    /// The receipt of a file. It reads the whole file, so a single export gets one only on request, or
+    /// if it has a key.
     async fn make_receipt(
         &self,
         row: &Row,
@@ -110,7 +111,9 @@ impl RunContext {
         file: Option<PathBuf>,
     ) -> io::Result<Option<Box<Receipt>>> {
         let write_beside = row.destination.receipt;
-        let Some(file) = file.filter(|_| write_beside || self.store.is_batch()) else {
+        // A run that is continued checks its files.
+        let is_recorded = self.store.is_batch() || self.description.options.key.is_some();
+        let Some(file) = file.filter(|_| write_beside || is_recorded) else {
             return Ok(None);
         };
         let made = spawn_blocking(move || {

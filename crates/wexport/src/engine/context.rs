@@ -123,6 +123,7 @@ impl RunContext {
             api_version: self.description.api_version.clone(),
             client_id: self.client_id.clone(),
             began: row.destination.moment.at,
+            date: row.destination.moment.date(),
         }
     }
 
@@ -184,6 +185,6 @@ pub(super) fn expected_extension(
 }
 
 /// What was asked for, from the checkpoint of an export.
-fn spec_of(row: &Row) -> Option<Value> {
+pub(super) fn spec_of(row: &Row) -> Option<Value> {
     serde_json::from_str(row.checkpoint.spec()).ok()
 }

@@ -7,6 +7,7 @@
 
 mod close;
 mod context;
+mod continuing;
 mod prepare;
 mod recording_sink;
 mod results;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::context::{RunContext, resume_command};
+use self::continuing::{ContinuedBatch, ContinuedJob, Continuing};
 use self::prepare::{DestinationChecks, restore_names};
 use self::results_path::protect_results;
 pub(crate) use self::runner::RunOutcome;
@@ -31,14 +33,29 @@ use crate::problem::Problem;
 use crate::request::ListedExport;
 use crate::settings::Settings;
 use crate::state::{
-    Later, NewRow, Retention, RowEnd, RunDescription, RunOptions, RunStore, SingleRun, StateDir,
+    Later, NameClaim, NewRow, Retention, RowEnd, RunDescription, RunOptions, RunStore, SingleRun,
+    StateDir,
 };
 use crate::ui::Reporter;
 
 /// What a run is to do.
 pub(crate) enum Plan<'a> {
     Single(Box<ListedExport>),
-    Batch { read: ReadExports<'a>, source: String, options: RunOptions },
+    /// One that continues the job with its name and date.
+    Named(Box<ListedExport>, RunOptions),
+    Batch {
+        read: ReadExports<'a>,
+        source: String,
+        options: RunOptions,
+        start: Start,
+    },
+}
+
+/// Whether a batch continues the one with its name and date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    New,
+    Continue,
 }
 
 /// Reads the exports of a batch, and adds each. Fails if one of them is invalid.
@@ -55,7 +72,9 @@ pub(crate) async fn run(
 ) -> Result<RunOutcome, Problem> {
     let settings = Arc::new(settings);
     let outputs = outputs(&settings, reporter);
-    match prepare(plan, settings, &outputs, reporter).await {
+    // Held until the run has ended.
+    let mut claim = None;
+    match prepare(plan, settings, &outputs, reporter, &mut claim).await {
         Ok(Prepared::Kept(file)) => {
             reporter.event(Event::Skipped { file: file.clone() });
             Ok(RunOutcome { end: Some(RowEnd::Skipped { file }), problem: None })
@@ -81,6 +100,7 @@ async fn prepare(
     settings: Arc<Settings>,
     outputs: &Outputs,
     reporter: &Arc<Reporter>,
+    claim: &mut Option<NameClaim>,
 ) -> Result<Prepared, Problem> {
     let began = clock::now();
     let description = |source, options| RunDescription {
@@ -92,6 +112,14 @@ async fn prepare(
         options,
         end: None,
     };
+    let load = || settings.credentials.load(&mut |warning| reporter.warn(warning));
+    let mut loaded = None;
+    let mut claim_name = |state: Option<&StateDir>, description: &mut RunDescription| {
+        // A run is continued by its own client only.
+        description.client_id.clone_from(&loaded.insert(load()?).client_id);
+        *claim = state.map(|state| state.claim_name(description)).transpose()?;
+        Ok::<_, Problem>(())
+    };
     let state = settings.state.as_ref().map(|state| state.value.clone());
     let retention = Retention {
         keep_for: settings.keep_done_for.value.0,
@@ -101,46 +129,105 @@ async fn prepare(
         let state = state.as_deref().map(StateDir::open).transpose()?;
         Ok(state.inspect(|state| state.forget_done(began, retention)))
     };
+    let (plan, options) = match plan {
+        Plan::Named(export, options) => (Plan::Single(export), options),
+        plan => (plan, RunOptions::default()),
+    };
+    let mut earlier = None;
     let store: Arc<dyn RunStore> = match plan {
-        Plan::Single(export) => {
+        Plan::Single(export) | Plan::Named(export, _) => {
             outputs.protect_body(export.request.body_file.as_deref());
             let row = NewRow::from(*export);
-            let checks = DestinationChecks::new(outputs, &settings);
-            if let Some(file) = checks.check(1, &row.destination, &row.subject, &row.fresh).await? {
-                // Nothing is stored: a nightly job would leave a folder each night.
-                return Ok(Prepared::Kept(file));
+            let mut description = description(None, options);
+            let continued = if description.options.key.is_some() {
+                let state = state()?;
+                claim_name(state.as_ref(), &mut description)?;
+                let (state, description) = (state.as_ref(), &description);
+                let continuing = Continuing { state, description, outputs, reporter };
+                continuing.job(&row).await?
+            } else {
+                ContinuedJob::New
+            };
+            match continued {
+                ContinuedJob::Done(file) => return Ok(Prepared::Kept(file)),
+                ContinuedJob::Earlier(store) => {
+                    earlier = Some(BTreeMap::new());
+                    Arc::new(*store)
+                }
+                ContinuedJob::New => {
+                    let checks = DestinationChecks::new(outputs, &settings);
+                    let NewRow { destination, subject, fresh, .. } = &row;
+                    if let Some(file) = checks.check(1, destination, subject, fresh).await? {
+                        // Nothing is stored: a nightly job would leave a folder each night.
+                        return Ok(Prepared::Kept(file));
+                    }
+                    Arc::new(match state()? {
+                        Some(state) => state.create_job(row, description)?,
+                        None => SingleRun::in_memory(row, description),
+                    })
+                }
             }
-            let description = description(None, RunOptions::default());
-            Arc::new(match state()? {
-                Some(state) => state.create_job(row, description)?,
-                None => SingleRun::in_memory(row, description),
-            })
         }
-        Plan::Batch { read, source, options } => {
+        Plan::Batch { read, source, options, start } => {
             let state = state()?.ok_or_else(|| {
                 Problem::usage("--no-state cannot be used with `batch`, which stores its exports")
             })?;
-            let mut draft = state.begin_batch(began)?;
+            let mut description = description(Some(source), options);
+            let mut previous = None;
+            if start == Start::Continue {
+                claim_name(Some(&state), &mut description)?;
+                previous = state.previous_batch(&description)?;
+            }
+            let mut draft = Box::new(state.begin_batch(began)?);
             read(&mut |export| {
                 outputs.protect_body(export.request.body_file.as_deref());
                 draft.add(export.into())
             })?;
             draft.flush()?;
-            protect_files(&options, outputs, &settings)?;
-            DestinationChecks::new(outputs, &settings).check_batch(&draft).await?;
-            Arc::new(draft.commit(&description(Some(source), options))?)
+            protect_files(&description.options, outputs, &settings)?;
+            let continued = if start == Start::Continue {
+                let (state, description) = (&state, &description);
+                Continuing { state: Some(state), description, outputs, reporter }
+                    .batch(previous, draft)
+                    .await?
+            } else {
+                ContinuedBatch::New(draft, Vec::new())
+            };
+            match continued {
+                ContinuedBatch::Earlier(store, later) => {
+                    earlier = Some(later);
+                    store
+                }
+                ContinuedBatch::New(draft, begun) => {
+                    DestinationChecks::new(outputs, &settings).check_batch(&draft).await?;
+                    for (number, checkpoint) in begun {
+                        draft.take_over_checkpoint(number, &checkpoint)?;
+                    }
+                    Arc::new(draft.commit(&description)?)
+                }
+            }
         }
     };
-    let new = Arc::clone(&store);
-    let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning));
-    let context = loaded.and_then(|loaded| {
-        let client = SharedClient::new(&settings, loaded, store.load_pacer()?)?;
-        RunContext::new(store, settings, client, outputs.clone(), reporter)
-    });
-    // A run that is refused before its first request must not be listed. If it cannot be removed,
-    // it is.
-    let context = context.inspect_err(|_| drop(new.remove()))?;
-    Ok(Prepared::Ready(Box::new(Runner::new(context)?)))
+    let loaded = loaded.map_or_else(load, Ok);
+    let Some(later) = earlier else {
+        let new = Arc::clone(&store);
+        let context = loaded.and_then(|loaded| {
+            let client = SharedClient::new(&settings, loaded, store.load_pacer()?)?;
+            RunContext::new(store, settings, client, outputs.clone(), reporter)
+        });
+        // A run that is refused before its first request must not be listed. If it cannot be removed,
+        // it is.
+        let context = context.inspect_err(|_| drop(new.remove()))?;
+        return Ok(Prepared::Ready(Box::new(Runner::new(context)?)));
+    };
+    let client = SharedClient::new(&settings, loaded?, store.load_pacer()?)?;
+    let mut outputs = outputs.clone();
+    if let Some(id) = store.id() {
+        outputs = outputs.keeping_newer(resume_command(id, &settings, &store.description()?));
+    }
+    restore_names(&*store, &outputs)?;
+    let context = RunContext::new(store, settings, client, outputs, reporter)?;
+    Ok(Prepared::Ready(Box::new(Runner::resume(context, later)?)))
 }
 
 /// How a run is resumed.

@@ -170,6 +170,26 @@ impl Destination {
         }
     }
 
+    /// The flags of the file, with its date. They are the same for the same command on the same date,
+    /// from the same folder.
+    pub(crate) fn as_given(&self) -> String {
+        let Self { output, folder, receipt, .. } = self;
+        format!("{output:?} {folder:?} {receipt} {:?}", self.moment.date())
+    }
+
+    /// The folder of the file, and its path if the service has no part in it and no number is added.
+    /// `None` for what is not a file.
+    pub(crate) fn folder_and_path(&self, subject: &Subject) -> Option<(PathBuf, Option<PathBuf>)> {
+        let path = self.known_path(subject).filter(|_| self.if_exists != IfExistsArg::Rename);
+        let folder = match self.target().ok()? {
+            Target::Folder(folder) => folder,
+            Target::File(path) => path.parent()?.into(),
+            Target::Template(template) => template.known_folder(&Known { subject }),
+            _ => return None,
+        };
+        Some((folder, path))
+    }
+
     /// Whether the service has a part in the name of the file.
     pub(crate) fn is_named_by_service(&self) -> bool {
         !matches!(self.target(), Ok(Target::File(_) | Target::Stdout))

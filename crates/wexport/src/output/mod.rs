@@ -46,9 +46,9 @@ use self::template::Known;
 pub(crate) use self::template::PLACEHOLDERS;
 use crate::args::IfExistsArg;
 use crate::problem::Problem;
-use crate::receipt;
 #[cfg(feature = "store")]
 use crate::receipt::Origin;
+use crate::receipt::{self, Receipt};
 use crate::settings::Settings;
 use crate::subject::Subject;
 
@@ -270,6 +270,31 @@ impl Outputs {
             }
         };
         Ok(OutputSink::File(Box::new(sink.with_guard(guard))))
+    }
+
+    /// Why an object is not the one that was uploaded; `None` if it is, or if that cannot be told.
+    #[cfg(feature = "store")]
+    pub(crate) async fn object_difference(
+        &self,
+        destination: &Destination,
+        url: &str,
+        receipt: Option<&Receipt>,
+    ) -> Result<Option<String>, Problem> {
+        let object = Destination { output: Some(url.into()), ..destination.clone() };
+        let Target::Object(address) = object.target()? else { return Ok(None) };
+        store::difference(&self.stores, &address, receipt).await
+    }
+
+    /// Without a store, an object cannot be looked at.
+    #[cfg(not(feature = "store"))]
+    #[expect(clippy::unused_async, reason = "a store has to be waited for")]
+    pub(crate) async fn object_difference(
+        &self,
+        _destination: &Destination,
+        _url: &str,
+        _receipt: Option<&Receipt>,
+    ) -> Result<Option<String>, Problem> {
+        Ok(None)
     }
 
     fn names_for(&self, export: u64, destination: &Destination) -> ReservedNames {

@@ -39,8 +39,13 @@ impl Moment {
     }
 
     /// The same moment, for the files of this date.
-    pub(super) fn with_date(self, date: Option<Date>) -> Self {
+    pub(crate) fn with_date(self, date: Option<Date>) -> Self {
         Self { date: date.or(self.date), ..self }
+    }
+
+    /// The local date, or the one that was given; `None` if the time zone is unknown.
+    pub(crate) fn date(&self) -> Option<String> {
+        self.format("%F", None).ok()
     }
 
     /// Formats the moment as a placeholder asks for: in local time as `default`, or as its `argument`
@@ -49,7 +54,7 @@ impl Moment {
     /// # Errors
     ///
     /// Fails with what is wrong with the argument or with the time zone.
-    pub(super) fn format(&self, default: &str, argument: Option<&str>) -> Result<String, Problem> {
+    pub(crate) fn format(&self, default: &str, argument: Option<&str>) -> Result<String, Problem> {
         let (is_utc, format) = match argument {
             None => (false, default),
             Some(UTC) => (true, default),

@@ -63,10 +63,17 @@ impl StateDir {
         self.folder.join("batches")
     }
 
+    /// The folder of the names of runs that are running.
+    pub(super) fn names_folder(&self) -> PathBuf {
+        self.folder.join("names")
+    }
+
     /// What it has: folders and files.
-    pub(crate) fn paths(&self) -> [PathBuf; 4] {
+    pub(crate) fn paths(&self) -> [PathBuf; 5] {
         let pace = self.folder.join(PACE);
-        [self.jobs_folder(), self.batches_folder(), pace, self.creation_lock()]
+        let folders = [self.jobs_folder(), self.batches_folder(), self.names_folder()];
+        let [jobs, batches, names] = folders;
+        [jobs, batches, names, pace, self.creation_lock()]
     }
 
     /// Creates a job for one export.
@@ -104,7 +111,7 @@ impl StateDir {
     }
 
     /// The lock that is shared by processes between creating the folder of a run and locking it.
-    fn creation_lock(&self) -> PathBuf {
+    pub(super) fn creation_lock(&self) -> PathBuf {
         self.folder.join("lock")
     }
 
@@ -204,7 +211,7 @@ impl StateDir {
         }
     }
 
-    fn unusable(&self, error: &io::Error) -> Problem {
+    pub(super) fn unusable(&self, error: &io::Error) -> Problem {
         let folder = self.folder.display();
         Problem::local(format!("cannot store state in {folder}"), error).advise(OTHER_FOLDER)
     }
@@ -243,7 +250,7 @@ pub(super) fn id_time(began: Timestamp) -> String {
 }
 
 /// Creates a folder that only its owner may read, and its parents.
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     private().recursive(true).create(folder)
 }
 

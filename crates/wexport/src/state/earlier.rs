@@ -101,10 +101,25 @@ pub(crate) fn fingerprint(
     checkpoint: &Checkpoint,
 ) -> Option<String> {
     let place = destination.place()?;
+    Some(digest([base_url, &subject.to_string(), &place, checkpoint.spec()]))
+}
+
+/// Identifies a row of a list by what was asked for: also if a time in the name of its file, or the
+/// folder that it goes to, is another by now.
+pub(crate) fn request_fingerprint(
+    subject: &Subject,
+    destination: &Destination,
+    checkpoint: &Checkpoint,
+) -> String {
+    digest([&subject.to_string(), &destination.as_given(), checkpoint.spec()])
+}
+
+/// The SHA-256 of some texts.
+pub(super) fn digest<const N: usize>(texts: [&str; N]) -> String {
     let mut hash = Sha256::new();
-    for text in [base_url, &subject.to_string(), &place, checkpoint.spec()] {
+    for text in texts {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text);
     }
-    Some(hex(hash))
+    hex(hash)
 }

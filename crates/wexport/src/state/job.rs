@@ -105,7 +105,7 @@ impl Job {
     }
 
     /// The checkpoint of the job before its first request, to start over.
-    pub(super) fn fresh(&self) -> io::Result<Option<Checkpoint>> {
+    pub(crate) fn fresh(&self) -> io::Result<Option<Checkpoint>> {
         self.fresh_file().load()
     }
 

@@ -9,7 +9,9 @@ use super::db::BatchDb;
 use super::dir::StateDir;
 use super::run::{RowEnd, RowResult, RowStatus, RunStatus};
 use crate::event::Failure;
+use crate::output::Destination;
 use crate::problem::Problem;
+use crate::subject::Subject;
 
 /// A later export with the destination of an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +55,24 @@ impl LaterExports {
     /// Looks for them. What cannot be read is left out. Batches that are done are read only if an
     /// export has no file.
     pub(crate) fn find(state: &StateDir) -> Result<Self, Problem> {
-        let (mut found, mut wanted) = (Self::default(), Vec::new());
+        Self::find_with(state, Vec::new())
+    }
+
+    /// The file of a later export with the destination of a job that is done.
+    pub(crate) fn after(
+        state: &StateDir,
+        id: &str,
+        destination: &Destination,
+        subject: &Subject,
+    ) -> Result<Option<String>, Problem> {
+        let Some(identity) = destination.identity(subject) else { return Ok(None) };
+        let wanted = Wanted { run: id.into(), number: 1, identity, at: destination.moment.at };
+        let found = Self::find_with(state, vec![wanted])?;
+        Ok(found.of_job(id).and_then(|later| later.file.clone()))
+    }
+
+    fn find_with(state: &StateDir, mut wanted: Vec<Wanted>) -> Result<Self, Problem> {
+        let mut found = Self::default();
         let mut latest = HashMap::<OsString, Latest>::new();
         let (mut done, mut batches) = (Vec::new(), Vec::new());
         for job in state.jobs()? {

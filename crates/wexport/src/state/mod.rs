@@ -17,6 +17,7 @@
 //!   reserve           space that is released if the disk is full; removed with its end
 //!   running.json      the process that runs it; its time is that of the last sign of life
 //!   lock              locked while it runs
+//! names/               a folder for each run with --continue or --key, while it runs
 //! pace.json           what was learned of the limits of each service
 //! ```
 
@@ -35,6 +36,7 @@ mod log;
 mod pace_file;
 mod placement;
 mod presence;
+mod previous;
 mod reserve;
 mod run;
 mod single;
@@ -43,13 +45,14 @@ pub(crate) use self::batch_dir::BatchDir;
 pub(crate) use self::checkpoints::RunCheckpoints;
 pub(crate) use self::db::{BatchDb, BatchDbWriter, BatchDraft, DbError, Reopen};
 pub(crate) use self::dir::{Found, StateDir};
-pub(crate) use self::earlier::{EarlierFiles, fingerprint};
+pub(crate) use self::earlier::{EarlierFiles, fingerprint, request_fingerprint};
 pub(crate) use self::forget::Retention;
 pub(crate) use self::job::{Job, JobRecord};
 pub(crate) use self::later::{Later, LaterExports};
 pub(crate) use self::log::EventLog;
 pub(crate) use self::placement::Placement;
 pub(crate) use self::presence::{HEARTBEAT, RunningProcess};
+pub(crate) use self::previous::NameClaim;
 pub(crate) use self::run::{
     NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStatus,
     RunStore, StatusCounts,

@@ -152,11 +152,24 @@ pub(crate) struct RunOptions {
     /// The list, which no export replaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) list: Option<PathBuf>,
+    /// The name of the run, which is continued by it rather than by its list. Single exports that are
+    /// continued have one too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+    /// The date of the files, such as `2026-11-30`: a run is continued for the same date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) date: Option<String>,
 }
 
 impl RunOptions {
     fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What a run is continued by: its key, or the path of its list.
+    pub(crate) fn name(&self) -> Option<String> {
+        let list = || self.list.as_ref().map(|list| list.display().to_string());
+        self.key.clone().or_else(list)
     }
 }
 

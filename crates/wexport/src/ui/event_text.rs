@@ -24,6 +24,7 @@ pub(super) fn sentence(event: &Event) -> Option<String> {
             format!("resuming the download at {at}")
         }
         Event::Uploading { url, length } => format!("uploading {} to {url}", size(*length)),
+        Event::Continuing { message } => message.clone(),
         Event::Warning { message } => format!("warning: {message}"),
         Event::Done { file, bytes, details, .. } => {
             let destination = if file == "-" { "standard output" } else { file };

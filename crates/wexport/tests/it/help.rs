@@ -6,7 +6,7 @@ use crate::world::World;
 const LINES: usize = 24;
 const COLUMNS: usize = 80;
 
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 27] = [
     &[],
     &["document"],
     &["spreadsheet"],

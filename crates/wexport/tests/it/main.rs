@@ -3,6 +3,7 @@
 
 mod batch;
 mod config_help;
+mod continuing;
 mod credentials;
 mod destinations;
 mod doctor;

@@ -32,7 +32,7 @@ mod upload_sink;
 mod variables;
 
 pub(crate) use self::address::Address;
-pub(super) use self::stores::{Stores, check};
+pub(super) use self::stores::{Stores, check, difference};
 pub(super) use self::upload::abort_upload;
 pub(crate) use self::upload::{Upload, UploadEnd};
 pub(crate) use self::upload_dir::{PendingUpload, UploadDir};

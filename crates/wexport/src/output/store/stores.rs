@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, OnceCell};
 
-use super::address::Address;
+use super::address::{Address, Key};
 use super::bucket::Bucket;
 use super::transport::Transport;
 use crate::args::IfExistsArg;
@@ -13,6 +13,7 @@ use crate::output::destination::Scheme;
 use crate::output::file::already_exists;
 use crate::output::newer::NewerGuard;
 use crate::problem::Problem;
+use crate::receipt::Receipt;
 use crate::settings::Settings;
 
 /// The clients of a run: one for each bucket, and one pool of connections for all of them.
@@ -74,5 +75,26 @@ pub(in crate::output) async fn check(
         // Credentials that may only write: the upload itself finds out.
         Err(error) if error.is_forbidden() => Ok(None),
         Err(error) => Err(error.explain(&format!("looking up {url}"))),
+    }
+}
+
+/// Why an object is not that of its receipt, or is not there without one; `None` if it is, or if that
+/// cannot be told.
+pub(in crate::output) async fn difference(
+    stores: &Stores,
+    address: &Address,
+    receipt: Option<&Receipt>,
+) -> Result<Option<String>, Problem> {
+    let Key::Exact(key) = &address.key else { return Ok(None) };
+    let bucket = stores.bucket(address).await?;
+    match bucket.find(key).await {
+        Ok(None) => Ok(Some("is gone".into())),
+        Ok(Some(object)) => {
+            let is_changed = receipt.is_some_and(|receipt| !object.matches(receipt));
+            Ok(is_changed.then(|| "has changed".into()))
+        }
+        // Credentials that may only write.
+        Err(error) if error.is_forbidden() => Ok(None),
+        Err(error) => Err(error.explain(&format!("looking up {}", address.url(key)))),
     }
 }

@@ -51,7 +51,7 @@ enum Column {
 }
 
 /// Flags that apply to a whole run, beside those of [`Session`], which no row has.
-const RUN_FLAGS: [&str; 2] = ["dry_run", "resubmit"];
+const RUN_FLAGS: [&str; 3] = ["dry_run", "key", "resubmit"];
 
 /// The most values of a cell. Parsing one takes a hundred times its length.
 const MAX_VALUES: usize = 10_000;

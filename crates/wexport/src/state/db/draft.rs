@@ -1,5 +1,6 @@
 //! A batch that is being stored.
 
+use export_hyper::Checkpoint;
 use rusqlite::params;
 
 use super::error::Cause;
@@ -70,9 +71,29 @@ impl BatchDraft {
         self.writer.rows(RowStatus::Waiting, 0)
     }
 
+    /// One of the exports that were flushed.
+    pub(crate) fn row(&self, number: u64) -> Result<Row, Problem> {
+        self.writer.row(number)
+    }
+
     /// Records that the file of an export exists and is kept.
     pub(crate) fn skip(&self, number: u64, file: String) -> Result<(), Problem> {
         self.writer.conclude(number, &RowEnd::Skipped { file }).map(drop)
+    }
+
+    /// Records that an earlier run has brought the file of an export.
+    pub(crate) fn take_over(&self, number: u64, end: &RowEnd) -> Result<(), Problem> {
+        self.writer.conclude(number, end).map(drop)
+    }
+
+    /// Records where an export can be resumed that an earlier run has begun.
+    pub(crate) fn take_over_checkpoint(
+        &self,
+        number: u64,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), Problem> {
+        let stored = self.writer.store_checkpoint(number, checkpoint);
+        stored.map_err(|error| Problem::local("cannot store the batch", &error))
     }
 
     /// Stores the batch.

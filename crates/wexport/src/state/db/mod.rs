@@ -54,7 +54,7 @@ impl BatchDb {
         Ok(Self { batch: batch.clone(), connection: Mutex::new(connection) })
     }
 
-    pub(super) const fn batch(&self) -> &BatchDir {
+    pub(crate) const fn batch(&self) -> &BatchDir {
         &self.batch
     }
 
@@ -94,6 +94,11 @@ impl BatchDb {
             let sql = select_rows("number = ?1");
             connection.query_one(&sql, [rows::key(number)], read_row).optional()
         })
+    }
+
+    /// All exports.
+    pub(crate) fn all_rows(&self) -> Items<'_, Row> {
+        Box::new(Pages::new(self, select_rows("TRUE"), None, read_row, |row| row.number))
     }
 
     /// The exports with this status after this number.

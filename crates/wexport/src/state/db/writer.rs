@@ -23,7 +23,8 @@ use crate::state::placement::Placement;
 use crate::state::presence::Presence;
 use crate::state::reserve::Reserve;
 use crate::state::run::{
-    Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStore, StatusCounts,
+    Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStore,
+    StatusCounts,
 };
 
 /// The database of a batch, for writing. It holds the lock of the batch.
@@ -117,6 +118,25 @@ impl BatchDbWriter {
             );
             connection.execute(&sql, [which == Reopen::All])
         })
+    }
+
+    /// Reopens exports that are done or skipped, to export them again.
+    pub(crate) fn start_over(&self, numbers: &[u64]) -> Result<(), DbError> {
+        self.write(|connection| {
+            let transaction = connection.savepoint()?;
+            let sql = "UPDATE export SET outcome = NULL, exit_code = NULL, checkpoint = NULL, \
+                       status = 'waiting' WHERE number = ?1";
+            for number in numbers {
+                transaction.execute(sql, [key(*number)])?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Replaces the flags of the batch by those of the command that continues it.
+    pub(crate) fn set_options(&self, options: RunOptions) -> Result<(), DbError> {
+        let description = RunDescription { options, ..self.db.description()? };
+        self.write(|connection| store_note(connection, DESCRIPTION, &description))
     }
 
     /// Updates one row. Fails if none matches.

@@ -66,7 +66,9 @@ fn stateless(event: &Event, row: Option<u64>) -> Option<Message> {
         (Event::Warning { message }, Some(row)) => {
             Message::Notice(format!("warning: row {row}: {message}"))
         }
-        (Event::Warning { .. }, None) => Message::Notice(sentence(event)?),
+        (Event::Continuing { .. } | Event::Warning { .. }, None) => {
+            Message::Notice(sentence(event)?)
+        }
         (Event::Done { .. } | Event::Skipped { .. } | Event::BatchDone(_), _) => {
             Message::Progress(sentence(event)?)
         }

@@ -63,7 +63,7 @@ impl Narrator for ExportNarrator {
         let is_notice = match event {
             Event::Started { resumed, .. } => *resumed,
             Event::Downloading { offset, .. } => *offset > 0,
-            Event::Warning { .. } => true,
+            Event::Continuing { .. } | Event::Warning { .. } => true,
             _ => false,
         };
         let text = sentence(event)?;
