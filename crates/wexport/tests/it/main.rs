@@ -25,6 +25,8 @@ mod mask;
 #[cfg(all(unix, feature = "s3"))]
 mod moto;
 mod network;
+#[cfg(unix)]
+mod nights;
 mod pages;
 mod proxy;
 mod reasons;
