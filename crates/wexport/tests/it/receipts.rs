@@ -12,7 +12,7 @@ const PDF: [&str; 7] = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--receipt
 #[test]
 fn a_receipt_describes_the_file_and_its_origin() {
     let world = World::new();
-    world.done(&[&PDF[..], &["--sections", "s1"]].concat());
+    world.done(&[&PDF[..], &["--sections", "s1", "--date", "2026-11-27"]].concat());
     let text = String::from_utf8(world.read("a.pdf.receipt.json")).unwrap();
     insta::assert_snapshot!(world.masked(&text));
     assert!(!text.contains("a-secret"));
