@@ -40,15 +40,16 @@ in UTF-8, at most 1 MiB. A key that is not listed here is an error:
                                           %APPDATA%\wexport
   keep_done_for       time    30d         age up to which done jobs are kept
   keep_done           count   1000        number of done jobs that are kept
+  on_failure          text    -           command that is run after a failure
+  on_success          text    -           command that is run after success
+  hook_timeout        time    1m          limit of these commands
+  ping                text    -           URL of a monitor of cron jobs
+  metrics             path    -           file of metrics for Prometheus
   client_id           text    -           ID of the OAuth client
   client_id_file      path    -           file with it
   client_secret_file  path    -           file with the client secret
   token_file          path    -           file with a bearer token
   credential_command  texts   -           command that prints credentials
-  on_failure          text    -           command that is run after a failure
-  on_success          text    -           command that is run after success
-  hook_timeout        time    1m          limit of these commands
-  ping                text    -           URL of a monitor of cron jobs
 
   text    "eu"
   texts   "one", or ["one", "two"]

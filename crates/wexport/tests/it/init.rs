@@ -272,7 +272,7 @@ fn region_is_asked_until_it_is_valid() {
 fn cron_line_of_the_readme_runs_in_the_environment_of_cron() {
     let world = World::new();
     let page = Page::read("README.md");
-    let [line] = &page.blocks("cron")[..] else { panic!("one cron line") };
+    let [line, batch] = &page.blocks("cron")[..] else { panic!("two cron lines") };
     let [init] = &page.blocks("sh")[..] else { panic!("one init command") };
     let programs = world.home().join(".cargo/bin");
     fs::create_dir_all(&programs).unwrap();
@@ -286,6 +286,14 @@ fn cron_line_of_the_readme_runs_in_the_environment_of_cron() {
         let ran = run_as_cron(&world, &cron_command(line), &[]);
         assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "", ""));
         assert_eq!(world.submits(), night);
+    }
+    // The line of a batch goes on with its run, and sends nothing for what is done.
+    world.write("../home/list.csv", "kind,id,format\ndocument,d9,pdf\n");
+    for _ in 0..2 {
+        let line = format!("{} --date 2026-11-30", cron_command(batch));
+        let ran = run_as_cron(&world, &line, &[]);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+        assert_eq!(world.submits(), 3);
     }
     // The date may change between the two runs.
     let days = fs::read_dir(world.home().join("reports")).unwrap();
