@@ -97,6 +97,26 @@ fn all_exports_succeed_despite_faults_and_latency() {
 }
 
 #[test]
+fn outages_pause_all_exports_and_cost_few_requests() {
+    let latency = Duration::from_millis(20)..Duration::from_millis(200);
+    let calm = BatchSim { latency, ..BatchSim::new(300, 5, DURATION) };
+    let before = calm.run();
+    for (length, probes) in [(300, 20), (1_800, 70), (5_400, 190)] {
+        let outage = 40..40 + length;
+        let report = BatchSim { outages: vec![outage], ..calm.clone() }.run();
+        assert_eq!(report.files + report.failed, 300);
+        // Jobs have an hour.
+        assert_eq!(report.failed > 0, length > 3_600, "{} failed in {length} s", report.failed);
+        // Those that are under way at its begin, and one at a time after that.
+        let more = report.requests.saturating_sub(before.requests);
+        assert!(more < 48 + probes, "{more} more requests in {length} s");
+        let calm_end = before.makespan.unwrap() + Duration::from_secs(length);
+        let later = report.makespan.unwrap().saturating_sub(calm_end);
+        assert!(report.failed > 0 || later.as_secs() < 60, "{later:?} later than the outage");
+    }
+}
+
+#[test]
 fn unpaced_exports_are_slower_and_poll_more() {
     let run = |strategy| BatchSim { strategy, ..BatchSim::new(300, 1, DURATION) }.run();
     let paced = BatchSim::new(300, 1, DURATION).run();

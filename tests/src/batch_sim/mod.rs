@@ -42,6 +42,8 @@ pub struct BatchSim {
     pub faults: f64,
     /// The periods in which all polls get a 429, in seconds from the start.
     pub throttled: Vec<Range<u64>>,
+    /// The periods in which every request gets a 503, in seconds from the start.
+    pub outages: Vec<Range<u64>>,
     /// The range of the one-way latency of requests and responses.
     pub latency: Range<Duration>,
     /// The seed of all random values.
@@ -90,6 +92,7 @@ impl BatchSim {
             strategy: Strategy::Paced(LimitKnowledge::Known),
             faults: 0.0,
             throttled: Vec::new(),
+            outages: Vec::new(),
             latency: Duration::ZERO..Duration::ZERO,
             seed: 1,
             start: Timestamp::from_date(2026, 1, 5),

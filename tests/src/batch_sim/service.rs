@@ -22,11 +22,12 @@ const TOKEN: &str = "sim";
 /// The `Retry-After` of responses in a throttled period, in seconds.
 const THROTTLED_RETRY_AFTER: &str = "5";
 
-/// The simulator, with periods in which it rejects all polls.
+/// The simulator, with periods in which it rejects all polls or all requests.
 #[derive(Debug)]
 pub(super) struct Service {
     simulator: export_sim::Service,
     throttled: Vec<Range<Timestamp>>,
+    outages: Vec<Range<Timestamp>>,
     pub(super) counters: Counters,
 }
 
@@ -65,13 +66,13 @@ impl Service {
             .with_seed(sim.seed)
             .with_scenario(scenario(sim));
         let time = |seconds: u64| sim.start + Duration::from_secs(seconds);
+        let times = |periods: &[Range<u64>]| {
+            periods.iter().map(|period| time(period.start)..time(period.end)).collect()
+        };
         Self {
             simulator: export_sim::Service::new(config),
-            throttled: sim
-                .throttled
-                .iter()
-                .map(|period| time(period.start)..time(period.end))
-                .collect(),
+            throttled: times(&sim.throttled),
+            outages: times(&sim.outages),
             counters: Counters::default(),
         }
     }
@@ -94,6 +95,11 @@ impl Service {
         self.counters.requests += 1;
         let is_poll = request.uri().path().contains("/operations/");
         self.counters.polls += u64::from(is_poll);
+        if self.outages.iter().any(|period| period.contains(&now)) {
+            let response = Response::builder().status(503).body(Bytes::new());
+            let response = Ok(response.expect("the response is valid"));
+            return PartialResponse { response, is_cut: false, took: Duration::ZERO };
+        }
         if is_poll && self.throttled.iter().any(|period| period.contains(&now)) {
             let response = Response::builder().status(429);
             let response = response.header("retry-after", THROTTLED_RETRY_AFTER);

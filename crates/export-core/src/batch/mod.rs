@@ -1,10 +1,12 @@
 //! Runs any number of exports under one pacer, without I/O.
 
 mod limits;
+mod outage;
 mod queue;
 
 use alloc::boxed::Box;
 
+use self::outage::{OutageDetector, Tried};
 use self::queue::{Queue, Waiting};
 use crate::job::{Checkpoint, ExportJob, Step, Why};
 use crate::pacer::{Pacer, Permit, RequestClass};
@@ -70,6 +72,19 @@ pub type JobKey = u64;
 /// while the download rate holds back the oldest download, a later one from another origin may
 /// overtake it.
 ///
+/// # While the service does not respond
+///
+/// After three requests of a class in a row that got no response, or one of 500 and more or of a
+/// gateway, the other requests of that class are paused: one at a time is sent as a probe, after 1,
+/// 2, 4 and up to 30 s, or as long as `Retry-After` says (at most 5 minutes). The first response of
+/// the service ends the pause.
+///
+/// A job that waits meanwhile sends nothing, and if it was not submitted before, its time does not
+/// run. But once the pause has lasted as long as its own limits allow it to fail
+/// ([`Limits::job_timeout`](crate::Limits::job_timeout), or
+/// [`Limits::max_failures`](crate::Limits::max_failures) and 20 requests), it ends with
+/// [`Error::GaveUp`](crate::Error::GaveUp), and can be resumed.
+///
 /// # What is stored
 ///
 /// Store the checkpoint of each job as for a single job. To continue, create a batch, and
@@ -85,6 +100,7 @@ pub struct Batch {
     /// The arrival number of the last job: jobs with the same rank are handed out in this order.
     arrivals: u64,
     handed_out: HandedOut,
+    outage: OutageDetector,
 }
 
 /// The number of jobs that are handed out, by the phase that they were in.
@@ -119,6 +135,8 @@ pub struct Turn {
     waiting: Waiting,
     phase: Phase,
     permit: Option<Permit>,
+    /// The request that it is handed out for, if the pacer counts it.
+    tried: Option<Tried>,
 }
 
 impl Turn {
@@ -196,7 +214,12 @@ impl Batch {
     /// Returns what to do at `now`.
     pub fn step(&mut self, now: Timestamp, pacer: &mut Pacer) -> BatchStep {
         let mut until: Option<Timestamp> = None;
-        for phase in [Phase::Fetch, Phase::Poll, Phase::Submit] {
+        let phases = match self.outage.is_paused() {
+            // A submit is the last choice for a probe: some must not be sent twice.
+            true => [Phase::Poll, Phase::Fetch, Phase::Submit],
+            false => [Phase::Fetch, Phase::Poll, Phase::Submit],
+        };
+        for phase in phases {
             match self.step_in(phase, now, pacer) {
                 Ok(turn) => return BatchStep::Turn(turn),
                 Err(later) => until = earlier(until, later),
@@ -229,27 +252,79 @@ impl Batch {
             self.unpaced.wake(now, |_| Timestamp::EPOCH);
             (unpaced, unpaced_due) = (self.unpaced.first_ready(), self.unpaced.next_due());
         }
+        if self.ends_first(class, now, pacer) {
+            // Its next step returns the outcome.
+            return self.hand_out(phase, Some(class), None, false);
+        }
         if is_full {
             return Err(None);
         }
         let queue = self.queue(Some(class));
-        let permit = match (queue.first_ready(), unpaced) {
-            (None, None) => return Err(earlier(queue.next_due(), unpaced_due)),
-            (Some(paced), other) if other.is_none_or(|unpaced| paced < unpaced) => {
-                match pacer.try_reserve(now, class) {
-                    Ok(permit) => Some(permit),
-                    Err(later) if other.is_none() => {
-                        return Err(earlier(Some(later), unpaced_due));
-                    }
-                    Err(_) => None,
-                }
-            }
-            _ => None,
+        let (paced, paced_due) = (queue.first_ready(), queue.next_due());
+        let Some(first) = paced.into_iter().chain(unpaced).min() else {
+            return Err(earlier(paced_due, unpaced_due));
         };
-        let queue = self.queue(permit.as_ref().map(Permit::class));
-        let Some(waiting) = queue.pop() else { return Err(None) };
+        if unpaced == Some(first) {
+            return self.hand_out(phase, None, None, false);
+        }
+        let probe_at = self.outage.paused_until(class).filter(|_| !self.is_single());
+        let permit = match probe_at {
+            Some(later) if later > now => Err(later),
+            _ => pacer.try_reserve(now, class),
+        };
+        match permit {
+            Ok(permit) => {
+                if probe_at.is_some() {
+                    self.outage.start_probe(now, class);
+                }
+                self.hand_out(phase, Some(class), Some(permit), probe_at.is_some())
+            }
+            Err(_) if unpaced.is_some() => self.hand_out(phase, None, None, false),
+            Err(later) => Err(earlier(Some(later), unpaced_due)),
+        }
+    }
+
+    /// Ends the first ready job of a class if the service does not respond, or a single one if it
+    /// cannot have its turn in time. Returns whether it has ended.
+    fn ends_first(&mut self, class: RequestClass, now: Timestamp, pacer: &Pacer) -> bool {
+        let is_paused = self.outage.paused_until(class).is_some();
+        let is_single = self.is_single();
+        if !is_paused && !is_single {
+            return false;
+        }
+        let (outage, turn_at) = (&self.outage, pacer.earliest(now, class));
+        let queue = match class {
+            RequestClass::Submit => &mut self.submits,
+            RequestClass::Operation => &mut self.polls,
+            RequestClass::Download => &mut self.downloads,
+        };
+        queue.with_first_ready(|job| {
+            is_paused && outage.ends(now, job) || is_single && job.ends_before_turn(now, turn_at)
+        })
+    }
+
+    /// Hands out the first ready job of a [queue](Self::queue).
+    fn hand_out(
+        &mut self,
+        phase: Phase,
+        queue: Option<RequestClass>,
+        permit: Option<Permit>,
+        is_probe: bool,
+    ) -> Result<Turn, Option<Timestamp>> {
+        let Some(waiting) = self.queue(queue).pop() else { return Err(None) };
         *self.handed_out(phase) += 1;
-        Ok(Turn { waiting, phase, permit })
+        let tried = permit.as_ref().map(|permit| Tried {
+            class: permit.class(),
+            at: permit.at(),
+            is_probe,
+        });
+        Ok(Turn { waiting, phase, permit, tried })
+    }
+
+    /// Whether there is one job, which waits for no other.
+    fn is_single(&self) -> bool {
+        let Counts { to_submit, open, to_download, .. } = self.counts();
+        to_submit + open + to_download == 1
     }
 
     /// Whether the limits allow no more jobs of this phase to be handed out.
@@ -270,16 +345,24 @@ impl Batch {
     /// Puts back a job that was handed out, after its step. Returns it if it has ended.
     #[must_use = "a job that has ended is not kept"]
     pub fn put_back(&mut self, now: Timestamp, pacer: &mut Pacer, turn: Turn) -> Option<Ended> {
-        let Turn { mut waiting, phase: was, permit } = turn;
+        let Turn { mut waiting, phase: was, permit, tried } = turn;
         if let Some(permit) = permit {
             pacer.release(permit);
         }
         *self.handed_out(was) -= 1;
-        let (due, is_postponed) = match waiting.job.step(now) {
-            Step::Done(_) => return Some(Ended { key: waiting.key, job: waiting.job }),
-            Step::Wait(wait) => (wait.until, wait.why == Why::Turn),
-            Step::Transmit(_) | Step::Inline(_) | Step::Complete(_) => (now, false),
+        let wait = match waiting.job.step(now) {
+            Step::Wait(wait) => Some(wait),
+            _ => None,
         };
+        if let (Some(tried), Some(contact)) = (tried, waiting.job.take_contact()) {
+            let asked = wait.filter(|wait| wait.why == Why::RetryAfter).map(|wait| wait.until);
+            self.outage.record(now, tried, contact, asked);
+        }
+        if waiting.job.has_ended() {
+            return Some(Ended { key: waiting.key, job: waiting.job });
+        }
+        let due = wait.map_or(now, |wait| wait.until);
+        let is_postponed = wait.is_some_and(|wait| wait.why == Why::Turn);
         // A postponed job has sent no request and keeps its place.
         if !is_postponed {
             waiting.arrival = self.next_arrival();

@@ -56,6 +56,11 @@ impl Queue {
         self.ready.peek().map(|Reverse(first)| first.waiting.arrival)
     }
 
+    /// Calls `f` with the first ready job; returns false if no job is ready.
+    pub(super) fn with_first_ready(&mut self, f: impl FnOnce(&mut ExportJob) -> bool) -> bool {
+        self.ready.peek_mut().is_some_and(|mut first| f(&mut first.0.waiting.job))
+    }
+
     /// When the next job becomes due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.not_due.peek().map(|Reverse(first)| first.rank)

@@ -4,6 +4,7 @@
 //! is in [`transitions`].
 
 mod checkpoint;
+mod contact;
 mod event;
 mod exchange;
 mod files;
@@ -39,6 +40,7 @@ use crate::token::TokenId;
 use crate::url::UrlError;
 
 pub use self::checkpoint::{Checkpoint, ResumeError};
+pub(crate) use self::contact::Contact;
 pub use self::event::{Event, EventUrl};
 pub use self::files::{Complete, Inline};
 pub use self::reply::{Checked, Collect, Reply, Stream};
@@ -61,18 +63,27 @@ pub struct ExportJob {
     schedule: Schedule,
     /// Whether a request was started and its result was not reported.
     in_flight: bool,
-    /// The token that the last response refused; a second refusal in a row is final.
-    refused: Option<Option<TokenId>>,
-    /// What that response said.
-    refusal: Option<Box<ApiError>>,
+    /// The 401 that was the last response; a second one in a row is final.
+    refusal: Option<Box<TokenRefusal>>,
     /// The date of the service's `Sunset` header.
     sunset: Option<Timestamp>,
+    /// Whether the last request has shown that the service responds.
+    contact: Option<Contact>,
     /// How often the driver was handed the next request and has not sent it.
     looks: u16,
     /// The driver's clock beside that of the service.
     clock: ClockCheck,
     revision: u64,
     events: Events,
+}
+
+/// A response that refused the token.
+#[derive(Debug)]
+struct TokenRefusal {
+    /// The token, if there was one.
+    token: Option<TokenId>,
+    /// What the response said, once its body was read.
+    reason: Option<Box<ApiError>>,
 }
 
 /// What a driver has to do next.
@@ -177,9 +188,9 @@ impl ExportJob {
             state,
             schedule,
             in_flight: false,
-            refused: None,
             refusal: None,
             sunset: None,
+            contact: None,
             looks: 0,
             clock: ClockCheck::default(),
             revision: 0,

@@ -62,7 +62,10 @@ impl<'a> Transmit<'a> {
     #[must_use]
     pub fn token_need(&self) -> Option<TokenNeed> {
         match self.access() {
-            Access::Trusted => Some(TokenNeed { refused: self.job.refused.flatten() }),
+            Access::Trusted => {
+                let refusal = self.job.refusal.as_ref();
+                Some(TokenNeed { refused: refusal.and_then(|refusal| refusal.token) })
+            }
             Access::Anonymous => None,
         }
     }
@@ -119,7 +122,7 @@ impl<'a> Transmit<'a> {
     }
 
     /// Postpones the request, because a [`Pacer`](crate::pacer::Pacer) lets other requests of the client go
-    /// first. This extends the deadline of a job that was not submitted yet, but not of a later one.
+    /// first. The time of a job that was never sent before does not run meanwhile.
     pub fn postpone(self, now: Timestamp, until: Timestamp) {
         self.job.on_postponed(now, until);
     }

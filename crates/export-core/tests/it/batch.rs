@@ -14,37 +14,50 @@ use proptest::prelude::*;
 use crate::limiter::{START, at};
 use crate::service::job_with;
 
-fn exact() -> Config {
+pub fn exact() -> Config {
     crate::service::config().with_pace(Pace::Exact)
 }
 
 /// A service whose exports take a given time.
 #[derive(Clone, Debug)]
-struct FakeService {
+pub struct FakeService {
     /// Seconds from the acceptance of each export to its completion.
     takes: Vec<u64>,
     accepted: BTreeMap<u64, Timestamp>,
     submits: BTreeMap<u64, u32>,
     /// Exports whose file is behind a signed URL on another origin.
-    signed: fn(u64) -> bool,
+    pub signed: fn(u64) -> bool,
+    /// Requests that are answered 503, by the milliseconds since the start.
+    pub fails: fn(u64, u64, Phase) -> bool,
+    /// Seconds of the `Retry-After` of these.
+    pub retry_after: Option<u64>,
     /// Every request, in order.
-    sent: Vec<(Timestamp, u64, Phase)>,
+    pub sent: Vec<(Timestamp, u64, Phase)>,
 }
 
 impl FakeService {
-    fn new(takes: impl IntoIterator<Item = u64>) -> Self {
+    pub fn new(takes: impl IntoIterator<Item = u64>) -> Self {
         let takes = takes.into_iter().collect();
         Self {
             takes,
             accepted: BTreeMap::new(),
             submits: BTreeMap::new(),
             signed: |_| false,
+            fails: |_, _, _| false,
+            retry_after: None,
             sent: Vec::new(),
         }
     }
 
     fn answer(&mut self, now: Timestamp, key: u64, phase: Phase) -> Response<Vec<u8>> {
         self.sent.push((now, key, phase));
+        if (self.fails)(now.since(START).as_millis() as u64, key, phase) {
+            let mut answer = Response::builder().status(503);
+            if let Some(seconds) = self.retry_after {
+                answer = answer.header("retry-after", seconds);
+            }
+            return answer.body(Vec::new()).unwrap();
+        }
         let answer = Response::builder().header("retry-after", "1");
         let answer = match phase {
             Phase::Submit => {
@@ -77,7 +90,7 @@ impl FakeService {
 }
 
 /// Takes one step of the job whose turn it is, in no time.
-fn drive(now: Timestamp, turn: &mut Turn, pacer: &mut Pacer, service: &mut FakeService) {
+pub fn drive(now: Timestamp, turn: &mut Turn, pacer: &mut Pacer, service: &mut FakeService) {
     let (key, mut permit) = (turn.key(), turn.take_permit());
     let token = Token::fixed("t").unwrap();
     let Step::Transmit(transmit) = turn.job().step(now) else { panic!("nothing to send") };
@@ -132,7 +145,7 @@ fn run(
     files
 }
 
-fn batch_of(count: u64, limits: BatchLimits, config: &Config) -> Batch {
+pub fn batch_of(count: u64, limits: BatchLimits, config: &Config) -> Batch {
     let mut batch = Batch::new(limits);
     for key in 0..count {
         batch.add(START, key, job_with(config));

@@ -6,7 +6,7 @@ use export_core::driver::{Reply, Step, Wait, Why};
 use export_core::origins::Access;
 use export_core::{Error, ExportJob, Failure, FailureKind, Phase};
 
-use crate::harness::{Harness, ScriptedReply, start};
+use crate::harness::{Harness, ScriptedReply, start, status};
 use crate::service::{
     PDF, SIGNED, accepted, artifact, completed, completed_at, job, mailing_job, page, rest,
 };
@@ -78,6 +78,19 @@ fn postponed_submit_extends_the_deadline() {
         now = now + Duration::from_secs(1_800);
     }
     assert!(matches!(job.step(now), Step::Transmit(_)));
+}
+
+/// The submit was sent, and its time has begun.
+#[test]
+fn postponed_retry_of_a_submit_keeps_the_deadline() {
+    let mut job = job();
+    let harness = about_to_send(&mut job, vec![status(503)]);
+    let (deadline, far) =
+        (start() + Duration::from_secs(3_600), start() + Duration::from_secs(9_000));
+    let Step::Transmit(transmit) = job.step(harness.now) else { panic!("the job does not send") };
+    transmit.postpone(harness.now, far);
+    let Step::Wait(wait) = job.step(harness.now) else { panic!("the job does not wait") };
+    assert_eq!(wait.until, deadline);
 }
 
 #[test]

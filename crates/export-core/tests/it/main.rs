@@ -11,6 +11,7 @@ mod harness;
 mod limiter;
 mod losses;
 mod mistakes;
+mod outages;
 mod pacer;
 mod resume;
 mod scenarios;

@@ -341,6 +341,19 @@ fn resumed_jobs_replace_no_file_that_is_read_today() {
     assert_eq!((world.requests().len(), world.read("a.pdf")), (sent, b"a-secret".to_vec()));
 }
 
+/// `--timeout` of a single export includes its wait for a turn.
+#[test]
+fn single_export_does_not_wait_for_a_turn_beyond_its_time() {
+    let busy = Rule::new(Endpoint::Submit, Fault::status(429)).on(Nth::Every);
+    let world = world_with(busy);
+    let began = Instant::now();
+    let line = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--timeout", "4s", "-q"];
+    let ran = world.run(&[&line[..], &["--submit-rate", "3/m"]].concat());
+    assert_eq!(ran.code, Some(75), "{}", ran.err);
+    assert!(ran.err.contains("the service asked to retry at"), "{}", ran.err);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
 #[test]
 fn a_failed_export_does_not_stop_the_others() {
     let failed = serde_json::from_str(r#"{"fault": "end_operation"}"#).unwrap();

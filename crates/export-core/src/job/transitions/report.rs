@@ -16,7 +16,7 @@ use crate::job::event::Event;
 use crate::job::exchange::{BodyPlan, BodyUse, DownloadEnd, ReceivedHead, SentRequest};
 use crate::job::schedule::Why;
 use crate::job::state::{Operation, Polling, State};
-use crate::job::{ExportJob, misuse};
+use crate::job::{Contact, ExportJob, TokenRefusal, misuse};
 use crate::origins::Access;
 use crate::phase::Phase;
 use crate::time::Timestamp;
@@ -148,9 +148,11 @@ impl ExportJob {
     pub(in crate::job) fn on_declined(&mut self, now: Timestamp, failure: Failure) {
         self.events.push(Event::Failed { at: now, phase: self.phase(), kind: failure.kind() });
         let phase = self.phase();
-        if let (FailureKind::Unauthorized, Some(refusal)) = (failure.kind(), self.refusal.take()) {
+        if failure.kind() == FailureKind::Unauthorized
+            && let Some(reason) = self.refusal.take().and_then(|refusal| refusal.reason)
+        {
             // The service's words say more than that there is no other token.
-            let reason = AttemptError::Response(StatusCode::UNAUTHORIZED, refusal);
+            let reason = AttemptError::Response(StatusCode::UNAUTHORIZED, reason);
             return self.end(Err(Error::Unauthorized { phase, reason }));
         }
         let error = Error::of_final_failure(phase, &failure).unwrap_or_else(|| {
@@ -191,14 +193,15 @@ impl ExportJob {
         sent: &SentRequest,
     ) -> BodyPlan<'h> {
         let (status, retry_after) = self.observe_head(now, head, sent);
-        let first_refusal = status == StatusCode::UNAUTHORIZED && self.refused.is_none();
+        self.contact = Contact::of_status(status);
+        let first_refusal = status == StatusCode::UNAUTHORIZED && self.refusal.is_none();
         if status != StatusCode::UNAUTHORIZED {
-            self.refused = None;
             self.refusal = None;
         }
         match (sent.phase, status.as_u16()) {
             (_, 401) if first_refusal && self.access() == Access::Trusted => {
-                self.refused = Some(sent.token.as_ref().map(Token::id));
+                let token = sent.token.as_ref().map(Token::id);
+                self.refusal = Some(Box::new(TokenRefusal { token, reason: None }));
                 self.uncount_send();
                 self.wait(now, Duration::ZERO, retry_after, Why::BackOff);
                 self.in_flight = false;
@@ -278,7 +281,10 @@ impl ExportJob {
         match body_use {
             BodyUse::Discard => {}
             BodyUse::Refusal(head) => {
-                self.refusal = Some(Box::new(self.read_error(sent, &head, body)));
+                let reason = Box::new(self.read_error(sent, &head, body));
+                if let Some(refusal) = &mut self.refusal {
+                    refusal.reason = Some(reason);
+                }
             }
             BodyUse::Reply(received) => {
                 let reading = self.dialect.read(sent.phase, &received.head, Some(body));

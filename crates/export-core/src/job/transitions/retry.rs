@@ -8,11 +8,11 @@ use http::StatusCode;
 
 use crate::api_error::{ApiError, ErrorOrigin};
 use crate::error::{AttemptError, Error};
-use crate::job::ExportJob;
 use crate::job::event::Event;
 use crate::job::exchange::DownloadEnd;
 use crate::job::schedule::{Why, interval};
 use crate::job::state::{Download, Polling, State};
+use crate::job::{Contact, ExportJob};
 use crate::phase::Phase;
 use crate::time::Timestamp;
 
@@ -111,6 +111,7 @@ impl ExportJob {
         error: AttemptError,
         retry_after: Option<Duration>,
     ) {
+        self.contact = Contact::of_failure(&error).or_else(|| self.contact.take());
         self.schedule.failures = self.schedule.failures.saturating_add(1);
         let is_allowed = self.schedule.failures <= self.config.limits().max_failures;
         if !is_allowed || self.has_failed_too_long(now) {
@@ -317,12 +318,46 @@ impl ExportJob {
         }
     }
 
+    /// The job waits until `turn_at`, for the rate of the client and for no other job. Ends it if its
+    /// turn comes after its deadline. Returns whether it has ended.
+    pub(crate) fn ends_before_turn(&mut self, now: Timestamp, turn_at: Timestamp) -> bool {
+        self.on_step(now);
+        if !self.has_ended() && turn_at > now && turn_at > self.wait_limit(now) {
+            self.end_at_deadline(Some(turn_at));
+        }
+        self.has_ended()
+    }
+
+    /// Other jobs of a batch have found that the service does not respond. Ends a job whose limits
+    /// would have ended it by now, had it sent their requests itself. Returns whether it has ended.
+    pub(crate) fn ends_in_outage(
+        &mut self,
+        lasted: Duration,
+        failures: u32,
+        last: &AttemptError,
+    ) -> bool {
+        // Fewer may be those of jobs that fail by themselves.
+        const MIN_FAILURES: u32 = 20;
+        let limits = self.config.limits();
+        let most = limits.max_failures.max(MIN_FAILURES - 1);
+        let ends = lasted >= limits.job_timeout || failures > most;
+        if ends {
+            self.schedule.failures = self.schedule.failures.max(failures);
+            let error = self.gave_up(last.clone());
+            self.end(Err(error));
+        }
+        ends
+    }
+
     /// Waits for other requests of the client. The revision does not change: a resumed job asks its
-    /// own client's pacer.
+    /// own client's pacer. The time of a job that has sent nothing yet does not run meanwhile.
     pub(in crate::job) fn on_postponed(&mut self, now: Timestamp, until: Timestamp) {
         self.looks = 0;
         let wait = until.since(now);
-        if let (State::Submitting(_), Some(budget)) = (&self.state, &mut self.schedule.budget) {
+        let is_first = self.schedule.back_offs == 0 && self.sends() == 0;
+        if let (State::Submitting(_), Some(budget), true) =
+            (&self.state, &mut self.schedule.budget, is_first)
+        {
             budget.deadline = budget.deadline + wait;
             budget.end = budget.end + wait;
         }
