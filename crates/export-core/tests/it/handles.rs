@@ -83,14 +83,18 @@ fn postponed_submit_extends_the_deadline() {
 /// The submit was sent, and its time has begun.
 #[test]
 fn postponed_retry_of_a_submit_keeps_the_deadline() {
-    let mut job = job();
-    let harness = about_to_send(&mut job, vec![status(503)]);
-    let (deadline, far) =
-        (start() + Duration::from_secs(3_600), start() + Duration::from_secs(9_000));
-    let Step::Transmit(transmit) = job.step(harness.now) else { panic!("the job does not send") };
-    transmit.postpone(harness.now, far);
-    let Step::Wait(wait) = job.step(harness.now) else { panic!("the job does not wait") };
-    assert_eq!(wait.until, deadline);
+    for answer in [status(503), status(429)] {
+        let mut job = job();
+        let harness = about_to_send(&mut job, vec![answer]);
+        let (deadline, far) =
+            (start() + Duration::from_secs(3_600), start() + Duration::from_secs(9_000));
+        let Step::Transmit(transmit) = job.step(harness.now) else {
+            panic!("the job does not send")
+        };
+        transmit.postpone(harness.now, far);
+        let Step::Wait(wait) = job.step(harness.now) else { panic!("the job does not wait") };
+        assert_eq!(wait.until, deadline);
+    }
 }
 
 #[test]

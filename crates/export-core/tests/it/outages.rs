@@ -70,6 +70,9 @@ fn outage_is_probed_by_one_request_at_a_time() {
     let (ends, service) = run_with(200, &exact(), |ms, _, _| ms < 50 * MINUTE);
     assert_eq!((ends.len(), all_done(&ends)), (200, true));
     // Three failures, waits of 1 to 16 s, and one probe in 30 s after that.
+    let times: Vec<u64> =
+        service.sent[..9].iter().map(|(time, ..)| time.since(START).as_millis() as u64).collect();
+    assert_eq!(times, [0, 100, 200, 1_200, 3_200, 7_200, 15_200, 31_200, 61_200]);
     let probes = sent_in(&service, 0, 50 * MINUTE);
     assert!((100..=110).contains(&probes), "{probes}");
     // Different jobs have sent them.
@@ -93,6 +96,12 @@ fn outage_in_the_middle_pauses_polls_and_downloads() {
         *phase == Phase::Submit && (at(9_000)..at(20 * MINUTE)).contains(time)
     });
     assert_eq!(submits.count(), 0);
+    // As soon as a poll is answered, the submits are probed.
+    let first = |wanted: Phase| {
+        let after = service.sent.iter().filter(|(time, ..)| *time >= at(20 * MINUTE));
+        after.filter(|(.., phase)| *phase == wanted).map(|(time, ..)| *time).min().unwrap()
+    };
+    assert_eq!(first(Phase::Submit), first(Phase::Poll));
 }
 
 #[test]
@@ -220,6 +229,18 @@ fn single_job_has_its_turn_before_its_deadline_or_ends() {
             step => panic!("{step:?}"),
         }
     }
+}
+
+/// Nothing is saved if it waits for a probe, which only it could send.
+#[test]
+fn single_job_retries_at_its_own_pace() {
+    let base = Duration::from_millis(100);
+    let config = exact().with_limits(Limits::default().with_backoff_base(base));
+    let (ends, service) = run_with(1, &config, |ms, _, phase| phase == Phase::Poll && ms < 12_000);
+    assert!(all_done(&ends));
+    let polls = service.sent.iter().filter(|(.., phase)| *phase == Phase::Poll);
+    let times: Vec<Timestamp> = polls.map(|(time, ..)| *time).collect();
+    assert_eq!(times[4].since(times[0]), Duration::from_secs(4), "{times:?}");
 }
 
 /// The time of a job runs while it waits for the rate alone, and that of a job behind others does not.

@@ -354,7 +354,7 @@ impl ExportJob {
     pub(in crate::job) fn on_postponed(&mut self, now: Timestamp, until: Timestamp) {
         self.looks = 0;
         let wait = until.since(now);
-        let is_first = self.schedule.back_offs == 0 && self.sends() == 0;
+        let is_first = self.schedule.back_offs == 0;
         if let (State::Submitting(_), Some(budget), true) =
             (&self.state, &mut self.schedule.budget, is_first)
         {
