@@ -80,14 +80,18 @@ pub(crate) fn mask<'t, 's>(
         if masked.contains(secret) {
             masked = masked.replace(secret, "***").into();
         }
-        let starts = secret.char_indices().map(|(at, _)| &secret[..at]).rev();
-        let mut starts = starts.take_while(|start| start.len() >= MIN_SECRET);
-        if let Some(start) = starts.find(|start| is_cut && masked.ends_with(start)) {
-            let shown = masked.len() - start.len();
-            masked = format!("{}***", &masked[..shown]).into();
+        if is_cut && let Some(shown) = before_cut_secret(&masked, secret) {
+            masked = format!("{shown}***").into();
         }
     }
     masked
+}
+
+/// What is before the start of a secret at the end of a text, if it ends in one.
+fn before_cut_secret<'t>(text: &'t str, secret: &str) -> Option<&'t str> {
+    let starts = secret.char_indices().map(|(at, _)| &secret[..at]).rev();
+    let mut starts = starts.take_while(|start| start.len() >= MIN_SECRET);
+    starts.find_map(|start| text.strip_suffix(start))
 }
 
 /// What encoders of URLs and of forms leave as it is.

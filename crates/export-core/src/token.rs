@@ -84,8 +84,8 @@ impl Token {
     }
 
     fn expose(&self) -> &str {
-        let header = self.header.to_str().unwrap_or_default();
-        header.strip_prefix(BEARER).unwrap_or_default()
+        let text = self.header.as_bytes().strip_prefix(BEARER.as_bytes());
+        text.and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
     /// Replaces the token, and the secret of the client that requested it, in a text of the service:

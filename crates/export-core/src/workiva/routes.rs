@@ -203,8 +203,7 @@ impl Route {
     /// The value of the `X-Version` header, if it is sent: the requested version, if it has this path.
     pub(super) fn version_header(&self, requested: ApiVersion) -> Option<HeaderValue> {
         let version = if requested.paths() == self.version { requested } else { self.version };
-        let value = HeaderValue::from_str(version.as_str()).ok();
-        value.filter(|_| self.has_header)
+        version.header().filter(|_| self.has_header)
     }
 
     fn ids_in(&self, path: &str) -> Option<Vec<String>> {

@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
+use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -79,6 +80,15 @@ impl ApiVersion {
             Self::V2022_01_01 => "2022-01-01",
             Self::V2026_01_01 => "2026-01-01",
             Self::Newer(date) => core::str::from_utf8(&date.0).unwrap_or_default(),
+        }
+    }
+
+    /// The value of the `X-Version` header.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        match self {
+            Self::V2022_01_01 => Some(HeaderValue::from_static("2022-01-01")),
+            Self::V2026_01_01 => Some(HeaderValue::from_static("2026-01-01")),
+            Self::Newer(_) => HeaderValue::from_str(self.as_str()).ok(),
         }
     }
 

@@ -58,17 +58,6 @@ impl DbError {
         matches!(self.cause, Cause::Incomplete)
     }
 
-    /// Whether the disk may be full. SQLite reports a quota as an I/O error.
-    pub(super) fn may_be_full(&self) -> bool {
-        match &self.cause {
-            Cause::Sqlite(error) => matches!(
-                error.sqlite_error_code(),
-                Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
-            ),
-            _ => false,
-        }
-    }
-
     fn advice(&self) -> Vec<String> {
         let id = &self.batch;
         let lines: &[&str] = match &self.cause {
@@ -119,6 +108,11 @@ impl DbError {
 
 const FREE_SPACE: &str = "free disk space, then run `wexport jobs resume BATCH`";
 const MAKE_WRITABLE: &str = "make the folder and its files writable";
+
+/// Whether the disk may be full. SQLite reports a quota as an I/O error.
+pub(super) fn may_be_full(error: &Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
+}
 
 impl fmt::Display for DbError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

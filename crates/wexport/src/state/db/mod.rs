@@ -11,10 +11,12 @@
 //! Any process may read the database of a batch; only the holder of the batch's lock writes. A
 //! change is on disk when its call returns, and a crash leaves all of it or nothing: SQLite keeps a
 //! write-ahead log, which `synchronous = FULL` flushes at the end of each transaction
-//! (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
+//! (<https://www.sqlite.org/pragma.html#pragma_synchronous>). Changes that wait for each other are made
+//! in [one transaction](queue).
 
 mod draft;
 mod error;
+mod queue;
 mod rows;
 mod schema;
 #[cfg(test)]

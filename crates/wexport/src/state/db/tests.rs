@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use export_host::CheckpointStore as _;
 use export_hyper::Pacer;
@@ -154,18 +155,20 @@ fn reserved_space_is_released_until_a_write_succeeds() {
     let full = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
     for code in [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_IOERR_WRITE] {
         let mut failures = 3;
-        let written = db.write(|_| {
+        let written = db.write(move |_| {
             failures -= 1;
             if failures == 0 { Ok(17) } else { Err(full(code)) }
         });
         assert_eq!(written.unwrap(), 17);
         assert!(db.is_short_of_space() && length() < before);
     }
-    let mut tries = 0;
-    let never = db.write(|_| -> rusqlite::Result<()> {
-        tries += 1;
+    let tries = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&tries);
+    let never = db.write(move |_| -> rusqlite::Result<()> {
+        counted.fetch_add(1, Ordering::Relaxed);
         Err(full(rusqlite::ffi::SQLITE_FULL))
     });
+    let tries = tries.load(Ordering::Relaxed);
     assert!(never.is_err() && tries > 1 && length() == 0, "{tries}");
     // Other errors release nothing.
     let (db, _folder) = batch_db(2);

@@ -8,7 +8,8 @@ use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::error::Cause;
+use super::error::{Cause, may_be_full};
+use super::queue::WriteQueue;
 use super::rows::{RESULT_COLUMNS, key, read_result, to_json};
 use super::schema::{self, Access};
 use super::{BatchDb, DESCRIPTION, DbError, rows};
@@ -31,6 +32,7 @@ use crate::state::run::{
 #[derive(Debug)]
 pub(crate) struct BatchDbWriter {
     pub(super) db: BatchDb,
+    queue: WriteQueue,
     /// `None` while the batch is a draft.
     reserve: Option<Reserve>,
     presence: Option<Presence>,
@@ -77,7 +79,8 @@ impl BatchDbWriter {
 
     pub(super) fn new(batch: &BatchDir, lock: Lock, connection: Connection) -> Self {
         let db = BatchDb { batch: batch.clone(), connection: Mutex::new(connection) };
-        Self { db, reserve: None, presence: Presence::announce(batch.path()), _lock: lock }
+        let queue = WriteQueue::default();
+        Self { db, queue, reserve: None, presence: Presence::announce(batch.path()), _lock: lock }
     }
 
     /// Reserves the space to record what is under way when the disk is full.
@@ -90,17 +93,14 @@ impl BatchDbWriter {
         Ok(self)
     }
 
-    /// Writes to the database. If the disk is full, reserved space is released.
-    pub(super) fn write<T>(
+    /// Writes to the database, in one transaction. If the disk is full, reserved space is released.
+    pub(super) fn write<T: Send + 'static>(
         &self,
-        mut write: impl FnMut(&mut Connection) -> rusqlite::Result<T>,
+        write: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DbError> {
-        loop {
-            match self.db.query(&mut write) {
-                Err(error) if error.may_be_full() && self.release() => {}
-                written => return written,
-            }
-        }
+        let connect = || self.db.connection();
+        let written = self.queue.write(write, connect, may_be_full, || self.release());
+        written.map_err(|error| self.db.error(error.into()))
     }
 
     fn release(&self) -> bool {
@@ -122,30 +122,30 @@ impl BatchDbWriter {
 
     /// Reopens exports that are done or skipped, to export them again.
     pub(crate) fn start_over(&self, numbers: &[u64]) -> Result<(), DbError> {
-        self.write(|connection| {
-            let transaction = connection.savepoint()?;
+        let numbers = numbers.to_vec();
+        self.write(move |connection| {
             let sql = "UPDATE export SET outcome = NULL, exit_code = NULL, checkpoint = NULL, \
                        status = 'waiting' WHERE number = ?1";
-            for number in numbers {
-                transaction.execute(sql, [key(*number)])?;
+            for number in &numbers {
+                connection.execute(sql, [key(*number)])?;
             }
-            transaction.commit()
+            Ok(())
         })
     }
 
     /// Replaces the flags of the batch by those of the command that continues it.
     pub(crate) fn set_options(&self, options: RunOptions) -> Result<(), DbError> {
         let description = RunDescription { options, ..self.db.description()? };
-        self.write(|connection| store_note(connection, DESCRIPTION, &description))
+        self.write(move |connection| store_note(connection, DESCRIPTION, &description))
     }
 
     /// Updates one row. Fails if none matches.
     fn update(
         &self,
         number: u64,
-        update: impl Fn(&Connection) -> Result<usize, Error>,
+        update: impl FnMut(&Connection) -> Result<usize, Error> + Send + 'static,
     ) -> Result<(), DbError> {
-        match self.write(|connection| update(connection))? {
+        match self.write(update)? {
             1 => Ok(()),
             _ => Err(self.db.error(Cause::NotOpen(number))),
         }
@@ -176,12 +176,12 @@ impl RunStore for BatchDbWriter {
             return Ok(());
         }
         description.client_id = Some(client_id.into());
-        Ok(self.write(|connection| store_note(connection, DESCRIPTION, &description))?)
+        Ok(self.write(move |connection| store_note(connection, DESCRIPTION, &description))?)
     }
 
     fn finish(&self, end: RunEnd) -> Result<(), Problem> {
         let description = RunDescription { end: Some(end), ..self.db.description()? };
-        Ok(self.write(|connection| store_note(connection, DESCRIPTION, &description))?)
+        Ok(self.write(move |connection| store_note(connection, DESCRIPTION, &description))?)
     }
 
     fn beat(&self) {
@@ -224,9 +224,10 @@ impl RunStore for BatchDbWriter {
     }
 
     fn reserve_name(&self, number: u64, name: &str) -> Result<(), Problem> {
-        Ok(self.update(number, |connection| {
+        let name = name.to_owned();
+        Ok(self.update(number, move |connection| {
             let sql = "UPDATE export SET reserved_name = ?2 WHERE number = ?1";
-            connection.execute(sql, (key(number), name))
+            connection.execute(sql, (key(number), &name))
         })?)
     }
 
@@ -238,23 +239,26 @@ impl RunStore for BatchDbWriter {
     }
 
     fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> io::Result<()> {
-        Ok(self.update(number, |connection| {
+        let checkpoint = to_json(checkpoint).map_err(|error| self.db.error(error.into()))?;
+        Ok(self.update(number, move |connection| {
             let sql = "UPDATE export SET checkpoint = ?2, status = 'open' \
                        WHERE number = ?1 AND status IN ('waiting', 'open')";
-            connection.execute(sql, (key(number), to_json(checkpoint)?))
+            connection.execute(sql, (key(number), &checkpoint))
         })?)
     }
 
     fn store_destination(&self, number: u64, destination: &Destination) -> Result<(), Problem> {
-        Ok(self.update(number, |connection| {
+        let destination = destination.clone();
+        Ok(self.update(number, move |connection| {
             let sql = "UPDATE export SET destination = ?2 WHERE number = ?1";
-            connection.execute(sql, (key(number), to_json(destination)?))
+            connection.execute(sql, (key(number), to_json(&destination)?))
         })?)
     }
 
     fn store_placement(&self, number: u64, placement: &Placement) -> io::Result<()> {
+        let placement = placement.clone();
         let stored =
-            self.write(|connection| store_note(connection, &placement_of(number), placement));
+            self.write(move |connection| store_note(connection, &placement_of(number), &placement));
         Ok(stored?)
     }
 
@@ -263,9 +267,8 @@ impl RunStore for BatchDbWriter {
     }
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
-        let result = self.write(|connection| {
-            // A savepoint, since a draft is a transaction itself.
-            let transaction = connection.savepoint()?;
+        let end = end.clone();
+        let result = self.write(move |connection| {
             let sql = format!(
                 "UPDATE export SET status = ?2, exit_code = ?3, outcome = ?4, \
                  checkpoint = CASE WHEN ?5 THEN checkpoint END \
@@ -275,15 +278,14 @@ impl RunStore for BatchDbWriter {
                 key(number),
                 end.status(),
                 end.exit_code(),
-                to_json(end)?,
+                to_json(&end)?,
                 end.is_resumable()
             ];
-            let result = transaction.query_one(&sql, values, read_result).optional()?;
+            let result = connection.query_one(&sql, values, read_result).optional()?;
             if !end.is_resumable() {
                 let sql = "DELETE FROM note WHERE name = ?1";
-                transaction.execute(sql, [placement_of(number)])?;
+                connection.execute(sql, [placement_of(number)])?;
             }
-            transaction.commit()?;
             Ok(result)
         })?;
         Ok(result.ok_or_else(|| self.db.error(Cause::NotOpen(number)))?)
