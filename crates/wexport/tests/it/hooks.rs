@@ -36,12 +36,12 @@ fn told(world: &World, name: &str) -> String {
     told.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap_or("not set").to_owned()
 }
 
-fn ok() -> Action {
+pub(crate) fn ok() -> Action {
     Action::Send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK".to_vec())
 }
 
 /// The paths that a monitor was sent.
-fn pings(monitor: &Server) -> Vec<String> {
+pub(crate) fn pings(monitor: &Server) -> Vec<String> {
     let path = |request: &String| request.split(' ').nth(1).unwrap().to_owned();
     monitor.requests().iter().map(path).collect()
 }

@@ -140,7 +140,7 @@ pub(crate) fn elements(response: &Response, name: &str) -> Vec<String> {
 }
 
 /// A Python interpreter with moto. The first run installs it; processes take turns.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto");
     fs::create_dir_all(&home).unwrap();
     let lock = File::create(home.join("lock")).unwrap();

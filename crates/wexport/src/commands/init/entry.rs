@@ -33,6 +33,15 @@ impl Entry<'_> {
         std::iter::once(self.program).chain(command).chain(self.flags.iter().copied())
     }
 
+    /// Whether the command continues its own run. It is run each hour from 2 to 6 then: this repeats
+    /// what has failed, and sends nothing after a success.
+    fn is_repeated(&self) -> bool {
+        let continues = |word: &String| {
+            matches!(word.as_str(), "--continue" | "--key") || word.starts_with("--key=")
+        };
+        self.command.iter().any(continues)
+    }
+
     /// Whether the client secret has to be in a variable.
     const fn needs_variable(&self) -> bool {
         matches!(self.secret, CredentialSource::Missing)
@@ -45,8 +54,9 @@ impl Entry<'_> {
             true => "# Above it, on a line of its own: WORKIVA_CLIENT_SECRET=...\n",
             false => "",
         };
+        let hours = if self.is_repeated() { "2-6" } else { "2" };
         format!(
-            "# Add this line with `crontab -e`. Paths are relative to your home folder.\n{variable}15 2 * * *  {line}\n"
+            "# Add this line with `crontab -e`. Paths are relative to your home folder.\n{variable}15 {hours} * * *  {line}\n"
         )
     }
 
@@ -59,6 +69,7 @@ impl Entry<'_> {
             }
             false => "",
         };
+        let hours = if self.is_repeated() { "02..06" } else { "02" };
         format!(
             "\
 # ~/.config/systemd/user/wexport.service
@@ -75,7 +86,7 @@ WorkingDirectory=%h
 Description=Export files from Workiva each night
 
 [Timer]
-OnCalendar=*-*-* 02:15:00
+OnCalendar=*-*-* {hours}:15:00
 Persistent=true
 
 [Install]
@@ -117,6 +128,7 @@ WantedBy=timers.target
         };
         let words = joined(self.command.iter().map(String::as_str), ", ", kubernetes_word);
         let config = sh_word(self.config);
+        let hours = if self.is_repeated() { "2-6" } else { "2" };
         format!(
             "\
 # kubectl create configmap wexport --from-file=config.toml={config}
@@ -127,7 +139,7 @@ kind: CronJob
 metadata:
   name: wexport
 spec:
-  schedule: \"15 2 * * *\"
+  schedule: \"15 {hours} * * *\"
   timeZone: Etc/UTC
   concurrencyPolicy: Forbid
   jobTemplate:
@@ -171,12 +183,16 @@ spec:
             false => "",
         };
         let [program, arguments] = [self.program, arguments.as_str()].map(powershell_word);
+        let trigger = match self.is_repeated() {
+            true => "2..6 | ForEach-Object { New-ScheduledTaskTrigger -Daily -At \"0${_}:15\" }",
+            false => "New-ScheduledTaskTrigger -Daily -At 02:15",
+        };
         format!(
             "\
 # Run this in PowerShell. Paths are relative to your home folder.
 {variable}\
 $action = New-ScheduledTaskAction -WorkingDirectory $HOME -Execute {program} -Argument {arguments}
-$trigger = New-ScheduledTaskTrigger -Daily -At 02:15
+$trigger = {trigger}
 $settings = New-ScheduledTaskSettingsSet -StartWhenAvailable
 Register-ScheduledTask -TaskName wexport -Action $action -Trigger $trigger -Settings $settings
 "

@@ -1,6 +1,8 @@
 //! Runs the commands of the documentation, and compares their output with that on the page.
 #![cfg(unix)]
 
+#[cfg(feature = "s3")]
+mod operate;
 mod page;
 
 use std::fs::{self, File};
@@ -15,8 +17,11 @@ use crate::world::{World, without_time};
 /// The base URL of the service on the pages.
 const API: &str = "https://api.app.wdesk.com";
 
-/// The working directory on the pages.
+/// The working directory on the pages, which is also the home folder.
 const HOME: &str = "/home/ada";
+
+/// The program on the pages.
+const PROGRAM: &str = "/usr/local/bin/wexport";
 
 /// Separates the outputs of commands.
 const SEPARATOR: &str = "--- separator ---";
@@ -55,9 +60,17 @@ fn run_script(world: &World, script: &str) -> String {
     let text = fs::read_to_string(&printed).unwrap();
     let text: String = text.split_inclusive('\n').map(without_time).collect();
     let work = fs::canonicalize(world.work()).unwrap();
+    let text = text.replace(env!("CARGO_BIN_EXE_wexport"), PROGRAM);
     let text = text.replace(world.server.url(), API);
     text.replace(&host_of(world.server.url()), &host_of(API))
         .replace(&*work.to_string_lossy(), HOME)
+        .replace(&*world.home().to_string_lossy(), HOME)
+}
+
+/// Writes the file of the client secret that the pages name.
+fn put_secret(world: &World) {
+    fs::create_dir_all(world.home().join(".config/wexport")).unwrap();
+    world.write("../home/.config/wexport/secret", "a-secret\n");
 }
 
 fn host_of(url: &str) -> String {
@@ -75,6 +88,7 @@ fn test_command(command: &str) -> Option<String> {
 /// Runs the commands of a page in one shell, and checks or updates their output on the page.
 fn check_page(path: &str) {
     let world = World::new();
+    put_secret(&world);
     let mut page = Page::read(path);
     for (language, name) in [("json", "old.json"), ("csv", "list.csv")] {
         if let Some(text) = page.blocks(language).first() {
@@ -119,6 +133,11 @@ fn commands_of_the_readme_print_their_output() {
 #[test]
 fn commands_of_from_curl_print_their_output() {
     check_page("docs/from-curl.md");
+}
+
+#[test]
+fn commands_of_operate_print_their_output() {
+    check_page("docs/operate.md");
 }
 
 #[test]
