@@ -135,7 +135,8 @@ pub(crate) enum Event {
     BatchStarted(BatchStart),
     /// The progress of a batch: at most once a second, and every 30 seconds in the log.
     Totals(Totals),
-    /// A batch ended or was stopped: the last event of a run.
+    /// A batch ended or was stopped. Only warnings of hooks follow, and an error if the end cannot be
+    /// recorded.
     BatchDone(BatchEnd),
 }
 

@@ -261,7 +261,9 @@ With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
                 exit_code
 
 In a batch, row is the line of the export in its list, and job is BATCH/ROW.
-Events without a row are about the whole batch; batch_done is the last event.
+Events without a row are about the whole batch. batch_done is the last one of
+it: as after the end of an export, only warnings of hooks may follow, and an
+error if the end cannot be recorded.
 
 --log-level errors prints error and the result of a command, and warnings also
 warning. info, the default, leaves out sending, response, waiting, progress and

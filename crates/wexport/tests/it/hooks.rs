@@ -161,6 +161,24 @@ fn failed_hook_is_a_warning() {
     assert!(last.contains(r#""event":"warning","message":"on_success"#), "{last}");
 }
 
+/// `wexport help json` says so.
+#[test]
+fn only_warnings_of_hooks_follow_the_end_of_a_batch() {
+    let world = World::new();
+    let monitor = Server::start(|_, _| {
+        Action::Send(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec())
+    });
+    world.write("list.csv", "kind,id,format\ndocument,d1,pdf\n");
+    let line = ["batch", "list.csv", "--json", "--metrics", "no/wexport.prom", "--on-success"];
+    let ran = run(&world, &line, &["exit 3", "--ping", &monitor.url()]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let (_, after) = ran.out.rsplit_once(r#""event":"batch_done""#).unwrap();
+    let after: Vec<&str> = after.lines().skip(1).collect();
+    let warns = |line: &&str| line.contains(r#""event":"warning","message":""#);
+    // Two pings, the metrics and the command.
+    assert!(after.len() == 4 && after.iter().all(warns), "{}", ran.out);
+}
+
 /// Also on a terminal: it reads nothing there.
 #[test]
 fn hook_is_killed_with_all_it_has_started() {
