@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod browser;
 mod ci;
 mod commands;
 mod dependencies;
@@ -37,6 +38,9 @@ Usage: cargo xtask <command>
                          requests) against the simulator
   proxies                run wexport through mitmproxy, once with TLS interception and once with
                          proxy authentication
+  browser                check the page of `wexport report --html` with 2,000 exports in Chromium: its
+                         sorting, search, colours and widths, and that it loads nothing else (not part
+                         of ci; to install Chromium on Debian: apt-get install chromium)
   soak [--schedules N] [--seed S] [--replay SEED]
                          run a million exports (or N) in virtual time with random faults and
                          crashes; --replay prints the log of one
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         ["snapshots", "--accept"] => snapshots::accept(),
         ["pages"] => commands::pages(),
         ["samples"] => samples::check(),
+        ["browser"] => browser::check(),
         ["proxies"] => proxies::check(),
         ["soak", args @ ..] => commands::soak(args),
         ["simulate", args @ ..] => commands::simulate(args),

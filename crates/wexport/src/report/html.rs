@@ -10,7 +10,7 @@ use export_host::PartFile;
 
 use super::rows::{PHASES, ReportRow};
 use super::text::{precise as duration, row_names};
-use super::{Report, between};
+use super::{Report, between, reason};
 use crate::problem::Problem;
 use crate::state::RowStatus;
 use crate::text::{sanitize, size};
@@ -132,8 +132,8 @@ impl Report {
             return;
         }
         page.push_str(
-            "<h2>Failures by reason</h2>\n<div class=\"scroll\"><table>\n<tr><th class=\"number\">\
-             exports</th><th>reason</th><th>rows</th><th>what to do</th></tr>\n",
+            "<h2>Failures by reason</h2>\n<div class=\"scroll\"><table class=\"failures\">\n\
+             <tr><th class=\"number\">exports</th><th>reason</th><th>rows</th><th>what to do</th></tr>\n",
         );
         for group in failures {
             let (count, reason) = (group.rows.len(), escape(&group.reason));
@@ -192,7 +192,7 @@ impl Report {
         let status = row.status.as_str();
         let class = if row.status == RowStatus::Failed { " class=\"failed\"" } else { "" };
         let about = match (&row.failure, &row.file) {
-            (Some(failure), _) => format!("<br><small>{}</small>", escape(&failure.message)),
+            (Some(failure), _) => format!("<br><small>{}</small>", escape(&reason(failure))),
             (None, Some(file)) => format!("<br><small class=\"faint\">{}</small>", escape(file)),
             (None, None) => String::new(),
         };

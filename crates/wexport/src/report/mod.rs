@@ -166,12 +166,7 @@ impl Report {
         let mut groups: BTreeMap<String, FailureGroup<'_>> = BTreeMap::new();
         for row in &self.rows {
             let Some(failure) = &row.failure else { continue };
-            let facts = &failure.facts;
-            let said = [facts.code.as_deref(), facts.service_message.as_deref()];
-            let said: Vec<&str> = said.into_iter().flatten().collect();
-            let said =
-                if said.is_empty() { String::new() } else { format!(" ({})", said.join(": ")) };
-            let reason = format!("{}{said}", failure.message);
+            let reason = reason(failure);
             let group = groups.entry(reason.clone());
             let group = group.or_insert(FailureGroup { reason, rows: Vec::new(), failure });
             group.rows.push(row.number);
@@ -223,6 +218,16 @@ impl Report {
             )),
         }
         advice
+    }
+}
+
+/// Why an export failed, with what the service said.
+fn reason(failure: &Failure) -> String {
+    let said = [failure.facts.code.as_deref(), failure.facts.service_message.as_deref()];
+    let said: Vec<&str> = said.into_iter().flatten().collect();
+    match said.is_empty() {
+        true => failure.message.clone(),
+        false => format!("{} ({})", failure.message, said.join(": ")),
     }
 }
 

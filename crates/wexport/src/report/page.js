@@ -1,4 +1,5 @@
 "use strict";
+const collator = new Intl.Collator(undefined, { numeric: true });
 const body = document.querySelector("#exports tbody");
 const rows = [...body.rows];
 const texts = rows.map((row) => row.textContent.toLowerCase());
@@ -24,7 +25,7 @@ document.querySelectorAll("#exports th").forEach((head, column) => {
     document.querySelectorAll("#exports th").forEach((other) => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", isDescending ? "descending" : "ascending");
     const order = isDescending ? -1 : 1;
-    const compare = (one, other) => isNumber ? one - other : one.localeCompare(other);
+    const compare = (one, other) => isNumber ? one - other : collator.compare(one, other);
     const sorted = rows.map((row) => [key(row), row]).sort(([a], [b]) => order * compare(a, b));
     body.append(...sorted.map(([, row]) => row));
   });

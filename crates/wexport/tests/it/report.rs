@@ -72,6 +72,8 @@ fn markdown_and_page_escape_texts_of_the_service() {
     let escaped = "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;two&quot; | `x`";
     assert!(page.contains(escaped), "{page}");
     assert!(!page.contains("<script>alert"), "{page}");
+    // A row has its reason, so that a search finds it.
+    assert_eq!(page.matches(&format!("(TooLarge: {escaped})")).count(), 2, "{page}");
     // One file without outside resources.
     for word in ["http://", "https://", "src=", "href=", "@import", "url("] {
         assert!(!page.contains(word), "{word}");
