@@ -237,12 +237,17 @@ fn numbered(batch: BatchDir, number: &str) -> Result<Found, Problem> {
     }
 }
 
-/// An id from the time, and a random suffix.
+/// An id from the time, with a random part. Ids are in the order of their times, in milliseconds: the
+/// last run of a script is the last one, also within a second.
 fn new_id(began: Timestamp) -> String {
-    format!("{}-{:04x}", id_time(began), random_number() & 0xffff)
+    let suffix = began.as_millis() % 1000 * SUFFIXES + random_number() % SUFFIXES;
+    format!("{}-{suffix:04x}", id_time(began))
 }
 
-/// The time in an id: ids are in the order of their times.
+/// The ids of a millisecond: those of a second are 65,000, which four hexadecimal digits have.
+const SUFFIXES: u64 = 65;
+
+/// The time in an id, in seconds.
 pub(super) fn id_time(began: Timestamp) -> String {
     let digits: String = began.to_string().chars().filter(char::is_ascii_digit).collect();
     let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
@@ -260,4 +265,21 @@ fn private() -> DirBuilder {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_in_the_order_of_their_times() {
+        let ids = [0, 1, 998, 999, 1000, 60_000].map(|millis| {
+            let id = new_id(Timestamp::from_date(2026, 11, 30) + Duration::from_millis(millis));
+            assert_eq!(id.len(), "20261130-000000-xxxx".len());
+            id
+        });
+        assert!(ids.is_sorted(), "{ids:?}");
+    }
 }
