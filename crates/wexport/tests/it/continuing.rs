@@ -44,7 +44,11 @@ fn done(ran: &Ran) {
 
 /// The rows of the results, with their status.
 fn results(world: &World) -> Vec<(u64, String)> {
-    let text = String::from_utf8(world.read("results.jsonl")).unwrap();
+    results_in(world, "results.jsonl")
+}
+
+fn results_in(world: &World, file: &str) -> Vec<(u64, String)> {
+    let text = String::from_utf8(world.read(file)).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mut rows: Vec<_> = lines
         .map(|line| (line["row"].as_u64().unwrap(), line["status"].as_str().unwrap().to_owned()))
@@ -96,11 +100,17 @@ fn failed_batch_is_continued_without_a_second_export() {
     assert_eq!((world.requests(), count(&world, "batches")), (requests, 1));
     assert_eq!(results(&world), all_done(&[2, 3, 4]));
 
-    // Another date is another batch, and so is one without the flag.
+    // Another list or date is another batch, and so is one without the flag.
+    world.write("other.csv", list(&["d1"]));
+    let line = ["batch", "other.csv", "-o", "other/{id}.pdf", "--date", FIRST, "--continue"];
+    let ran = world.run(&line);
+    done(&ran);
+    assert!(first(&ran).contains("nothing of other.csv for 2026-11-30"), "{}", ran.err);
+    assert_eq!((world.submits(), count(&world, "batches")), (4, 2));
     done(&world.run(&night("2026-12-01", &[])));
-    assert_eq!((world.submits(), count(&world, "batches")), (6, 2));
+    assert_eq!((world.submits(), count(&world, "batches")), (7, 3));
     done(&world.run(&["batch", "list.csv", "-o", "{date}-{id}.pdf", "--date", FIRST]));
-    assert_eq!((world.submits(), count(&world, "batches")), (9, 3));
+    assert_eq!((world.submits(), count(&world, "batches")), (10, 4));
 }
 
 #[test]
@@ -183,6 +193,7 @@ fn file_of_a_later_night_is_kept() {
     let ran = world.run(&line("list.csv", FIRST));
     done(&ran);
     assert!(ran.err.contains("row 2: not resumed: it is superseded by "), "{}", ran.err);
+    assert!(!ran.err.contains("exported again"), "{}", ran.err);
     assert_eq!((world.submits(), world.read("d1.pdf")), (6, newer.clone()));
 
     for (date, code) in [(FIRST, 0), ("2026-12-01", 0), (FIRST, 1)] {
@@ -211,6 +222,107 @@ fn changed_list_is_told_and_what_it_shares_is_taken_over() {
     for id in ["d0", "d1", "d2"] {
         assert!(world.work().join(format!("2026-11-30-{id}.pdf")).exists(), "{id}");
     }
+
+    // The batch to continue is now the second one. A rule for existing files is a flag that has changed.
+    let requests = world.requests();
+    done(&world.run(&night(FIRST, &[])));
+    assert_eq!((world.requests(), count(&world, "batches")), (requests.clone(), 2));
+    let ran = world.run(&night(FIRST, &["--if-exists", "skip"]));
+    done(&ran);
+    assert!(first(&ran).contains("has changed: 0 exports new, 0 exports gone"), "{}", ran.err);
+    assert_eq!((world.requests(), count(&world, "batches")), (requests, 3));
+}
+
+#[test]
+fn changed_list_repeats_what_is_gone_and_reads_receipts() {
+    let world = world_that_fails(Nth::Only(1000));
+    let line = |list: &'static str| {
+        let line = ["batch", list, "-o", "{date}-{id}.pdf", "--date", FIRST, "--continue"];
+        [&line[..], &["--receipt"]].concat()
+    };
+    world.write("other.csv", list(&["d4"]));
+    done(&world.run(&line("list.csv")));
+    done(&world.run(&line("other.csv")));
+    assert_eq!(world.submits(), 4);
+    fs::remove_file(world.work().join("2026-11-30-d2.pdf")).unwrap();
+    world.write("list.csv", list(&["d1", "d2", "d4"]));
+    let ran = world.run(&line("list.csv"));
+    done(&ran);
+    assert!(first(&ran).contains("0 exports new, 1 export gone (former row 4)"), "{}", ran.err);
+    let again = "row 3: 2026-11-30-d2.pdf is gone: it is exported again";
+    assert!(ran.err.contains(again), "{}", ran.err);
+    assert_eq!(world.submits(), 5);
+    assert!(world.work().join("2026-11-30-d2.pdf").exists());
+}
+
+/// Both exports have the same name.
+#[test]
+fn file_of_a_former_row_is_not_replaced() {
+    let world = world_that_fails(Nth::Only(1000));
+    let line = ["batch", "list.csv", "-o", "a/{kind}.{ext}", "--date", FIRST, "--continue"];
+    world.write("list.csv", list(&["d1"]));
+    done(&world.run(&line));
+    let kept = world.read("a/document.pdf");
+    world.write("list.csv", list(&["d2", "d1"]));
+    done(&world.run(&line));
+    assert_eq!((world.submits(), world.names("a").len()), (2, 2), "{:?}", world.names("a"));
+    assert_eq!(world.read("a/document.pdf"), kept);
+}
+
+#[test]
+fn results_go_where_the_earlier_or_the_new_command_says() {
+    let world = world_that_fails(Nth::Between(1, 2));
+    assert_eq!(world.run(&night(FIRST, &[])).code, Some(8));
+    let line = ["batch", "list.csv", "-o", "{date}-{id}.pdf", "--date", FIRST, "--continue"];
+    fs::remove_file(world.work().join("results.jsonl")).unwrap();
+    done(&world.run(&line));
+    assert_eq!(results(&world), all_done(&[2, 3, 4]));
+    done(&world.run(&[&line[..], &["--results", "other.jsonl"]].concat()));
+    assert_eq!(results_in(&world, "other.jsonl"), all_done(&[2, 3, 4]));
+}
+
+/// Of two nights that failed, each can be continued.
+#[test]
+fn later_night_without_a_file_does_not_supersede() {
+    let world = world_that_fails(Nth::Between(1, 6));
+    let line = |date: &'static str| {
+        ["batch", "list.csv", "-o", "{id}.pdf", "--date", date, "--continue", "--retries", "0"]
+    };
+    for date in [FIRST, "2026-12-01"] {
+        assert_eq!(world.run(&line(date)).code, Some(8));
+    }
+    done(&world.run(&line(FIRST)));
+    assert_eq!((world.submits(), world.names("").contains(&"d3.pdf".to_owned())), (6, true));
+}
+
+#[test]
+fn job_that_failed_is_not_continued_over_a_later_file() {
+    let world = world_that_fails(Nth::Only(1));
+    for (date, code) in [(FIRST, 75), ("2026-12-01", 0), (FIRST, 1)] {
+        let line = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--key", "a", "--retries", "0"];
+        let ran = world.run(&[&line[..], &["--date", date]].concat());
+        assert_eq!(ran.code, Some(code), "{}", ran.err);
+        assert_eq!(ran.err.contains("a later export has brought "), code == 1, "{}", ran.err);
+    }
+    assert_eq!(world.submits(), 2);
+}
+
+#[test]
+fn skipped_file_that_is_gone_is_exported() {
+    let world = world_that_fails(Nth::Only(1000));
+    let flags = ["--if-exists", "skip"];
+    world.write("2026-11-30-d2.pdf", "x");
+    done(&world.run(&night(FIRST, &flags)));
+    assert_eq!(world.submits(), 2);
+    fs::remove_file(world.work().join("2026-11-30-d2.pdf")).unwrap();
+    let ran = world.run(&night(FIRST, &flags));
+    done(&ran);
+    assert!(
+        ran.err.contains("row 3: 2026-11-30-d2.pdf is gone: it is exported again"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(world.submits(), 3);
 }
 
 #[test]
@@ -245,6 +357,41 @@ fn receipts_tell_what_is_done_without_a_state() {
     }
 }
 
+/// The receipt of another request, service or client is not that of the export.
+#[test]
+fn receipts_of_other_requests_tell_nothing() {
+    let world = World::with(quick().with_client("other-id", "a-secret"));
+    let other = World::new();
+    let other_url = other.server.url().to_string();
+    let twice = list(&["d1", "d1"]);
+    let with_option = "kind,id,format,include-comments\ndocument,d1,pdf,yes\n";
+    let receipt = ["--receipt"];
+    for (text, output, flags, variables) in [
+        (list(&["d1"]).as_str(), "a/{id}-x.pdf", &receipt[..], None),
+        (with_option, "a/{id}.pdf", &receipt, None),
+        // The file of one export is not that of another.
+        (&twice, "a/", &receipt, None),
+        // One that asks for no receipt has none.
+        (&list(&["d1"]), "a/{id}.pdf", &[], None),
+        (&list(&["d1"]), "a/{id}.pdf", &["--receipt", "--api-version", "2022-01-01"], None),
+        (&list(&["d1"]), "a/{id}.pdf", &receipt, Some(("WORKIVA_CLIENT_ID", "other-id"))),
+        (&list(&["d1"]), "a/{id}.pdf", &receipt, Some(("WEXPORT_BASE_URL", &*other_url))),
+    ] {
+        let _ = fs::remove_dir_all(world.work().join("a"));
+        let line = |output| ["batch", "list.csv", "-o", output, "--date", FIRST, "--continue"];
+        world.write("list.csv", list(&["d1"]));
+        let first_output = if output == "a/" { output } else { "a/{id}.pdf" };
+        done(&world.run(&[&line(first_output)[..], &receipt].concat()));
+        fs::remove_dir_all(state(&world)).unwrap();
+        world.write("list.csv", text);
+        let before = world.submits() + other.submits();
+        let variables: Vec<_> = variables.into_iter().collect();
+        done(&world.run_with(&variables, &[&line(output)[..], flags].concat()));
+        assert_eq!(world.submits() + other.submits(), before + 1, "{output} {flags:?}");
+        fs::remove_dir_all(state(&world)).unwrap();
+    }
+}
+
 #[test]
 fn single_export_with_a_key_is_continued() {
     let world = world_that_fails(Nth::Only(1));
@@ -267,6 +414,10 @@ fn single_export_with_a_key_is_continued() {
     done(&ran);
     assert!(first(&ran).contains(" is done, but a.pdf has 1 bytes, and had "), "{}", ran.err);
     assert_eq!((world.submits(), count(&world, "jobs")), (2, 2));
+    // The later job is the one to continue.
+    let requests = world.requests();
+    done(&world.run(&line(&[])));
+    assert_eq!(world.requests(), requests);
     // Another request under the same name.
     let other = ["document", "d2", "-f", "pdf", "-o", "b.pdf", "--key", "report"];
     let ran = world.run(&other);
@@ -319,4 +470,14 @@ fn run_of_another_client_or_service_is_not_continued() {
     assert_eq!((world.submits(), count(&world, "batches")), (2, 2));
     done(&world.run(&night(FIRST, &[])));
     assert_eq!(world.submits(), 2);
+    let other = World::new();
+    let other_url = other.server.url().to_string();
+    for (variable, value) in
+        [("WEXPORT_BASE_URL", &*other_url), ("WEXPORT_API_VERSION", "2022-01-01")]
+    {
+        let ran = world.run_with(&[(variable, value)], &night(FIRST, &[]));
+        done(&ran);
+        assert!(first(&ran).contains("nothing of list.csv"), "{}", ran.err);
+    }
+    assert_eq!((world.submits(), other.submits(), count(&world, "batches")), (3, 1, 4));
 }
