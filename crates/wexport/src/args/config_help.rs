@@ -92,6 +92,27 @@ secret there has both (of HashiCorp Vault, AWS, Google Cloud and Azure):
     "--name", "wexport", "--query", "value", "--output", "tsv",
   ]
 
+These read the client secret from the keyring of Linux (of libsecret-tools) and
+of macOS, and from a file that Windows encrypts for your account. ID is the
+client ID. The comment says how to store the secret:
+
+  # secret-tool store --label wexport service wexport
+  credential_command = '''
+  s=$(XDG_RUNTIME_DIR=/run/user/$(id -u) secret-tool lookup service wexport) &&
+  printf '{"client_id": "ID", "client_secret": "%s"}' "$s"'''
+
+  # security add-generic-password -a wexport -s wexport -w
+  credential_command = '''
+  s=$(security find-generic-password -s wexport -w) &&
+  printf '{"client_id": "ID", "client_secret": "%s"}' "$s"'''
+
+  # Get-Credential ID | Export-Clixml $HOME/wexport.xml
+  credential_command = ["powershell", "-NoProfile", "-Command", """\
+  $c = Import-Clixml $HOME/wexport.xml; ConvertTo-Json @{client_id = \
+  $c.UserName; client_secret = $c.GetNetworkCredential().Password}"""]
+
+A keyring is open only while you are logged in. On a server, use a file.
+
 cron has a short PATH (/usr/bin:/bin): there, name such a program by its full
 path. `wexport init` tries the settings with that PATH.
 "#;

@@ -81,24 +81,44 @@ fn examples_of_credential_command_are_valid() {
 
     let world = World::new();
     let help = world.done(&["help", "config"]).out;
-    for name in ["vault", "aws", "gcloud", "az"] {
+    let json = r#"{"client_id": "an-id", "client_secret": "a-secret"}"#;
+    for (name, printed) in [
+        ("vault", json),
+        ("aws", json),
+        ("gcloud", json),
+        ("az", json),
+        ("secret-tool", "a-secret"),
+        ("security", "a-secret"),
+        ("powershell", json),
+    ] {
         let path = world.work().join(name);
-        let json = r#"{"client_id": "an-id", "client_secret": "a-secret"}"#;
-        std::fs::write(&path, format!("#!/bin/sh\necho '{json}'\necho {name} >> ran\n")).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\necho '{printed}'\necho {name} >> ran\n"))
+            .unwrap();
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
     }
     let path = format!("{}:/usr/bin:/bin", world.work().display());
     let examples: Vec<&str> =
-        help.split("\n\n").filter(|text| text.starts_with("  credential_command = ")).collect();
-    assert_eq!(examples.len(), 4, "{help}");
+        help.split("\n\n").filter(|text| text.contains("  credential_command = ")).collect();
+    assert_eq!(examples.len(), 7, "{help}");
     for example in examples {
-        world.write("a.toml", example);
+        world.write("a.toml", example.replace("ID", "an-id").replace("client_an-id", "client_id"));
         let variables = [("PATH", path.as_str()), ("WORKIVA_CLIENT_SECRET", "")];
         let line = ["document", "d1", "-f", "pdf", "-q", "--config", "a.toml"];
         let ran = world.run_with(&variables, &line);
         assert_eq!(ran.code, Some(0), "{example}: {}", ran.err);
     }
-    assert_eq!(world.read("ran"), b"vault\naws\ngcloud\naz\n");
+    assert_eq!(world.read("ran"), b"vault\naws\ngcloud\naz\nsecret-tool\nsecurity\npowershell\n");
+
+    // A keyring that is locked, or does not have it, is no empty secret.
+    for name in ["secret-tool", "security"] {
+        world.write(name, "#!/bin/sh\nexit 1\n");
+        let example = help.split("\n\n").find(|text| text.contains(&format!("{name} "))).unwrap();
+        world.write("a.toml", example);
+        let line = ["document", "d1", "-f", "pdf", "-q", "--config", "a.toml"];
+        let ran = world.run_with(&[("PATH", &path), ("WORKIVA_CLIENT_SECRET", "")], &line);
+        assert_eq!(ran.code, Some(4), "{}", ran.err);
+        assert!(ran.err.contains("credential_command failed: exit status: 1"), "{}", ran.err);
+    }
 }
 
 #[test]

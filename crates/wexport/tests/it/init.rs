@@ -250,6 +250,39 @@ fn questions_on_a_terminal_lead_to_a_config_file() {
     assert!(config(&world).exists());
 }
 
+/// The command that is shown for the keyring, with a program that stands in for it.
+#[test]
+fn command_for_the_keyring_is_shown_and_works() {
+    let world = World::new();
+    let help = world.done(&["help", "config"]).out;
+    let call = match cfg!(target_os = "macos") {
+        true => "security find-generic-password",
+        false => "secret-tool lookup",
+    };
+    let (program, _) = call.split_once(' ').unwrap();
+    world.write(program, "#!/bin/sh\necho a-secret\n");
+    let mode = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(world.work().join(program), mode).unwrap();
+    let example = help.split("'''").find(|text| text.contains(call)).unwrap();
+    let example = example.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut command = world.command(&["init"]);
+    command.env_remove("WORKIVA_CLIENT_ID").env_remove("WORKIVA_CLIENT_SECRET");
+    let terminal = Terminal::start(command, 24, 200);
+    terminal.wait_for("[file]:");
+    terminal.press(b"command\r");
+    terminal.wait_for(&example);
+    terminal.wait_for("and client_secret:");
+    // Cron has the programs of a keyring in its PATH: those that stand in for it are elsewhere.
+    let path = format!("{}/{program} ", world.work().display());
+    let answer = example.replace("\"ID\"", "\"an-id\"").replace(&format!("{program} "), &path);
+    terminal.press(format!("{answer}\r").as_bytes());
+    let (code, screens) = terminal.end();
+    assert_eq!(code, Some(0), "{}", screens.last());
+    assert!(!screens.last().contains("a-secret"), "{}", screens.last());
+    world.run_with(&[("WORKIVA_CLIENT_SECRET", "")], &["document", "d1", "-f", "pdf", "-q"]);
+    assert_eq!(world.submits(), 1);
+}
+
 #[test]
 fn region_is_asked_until_it_is_valid() {
     let world = world();

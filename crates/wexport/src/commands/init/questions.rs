@@ -17,6 +17,16 @@ use crate::settings::expand_home;
 const SECRET_FLAGS: &str =
     "one of --client-secret-file, --client-secret-variable and --credential-command";
 
+/// The command line that reads the secret from the system's keyring, as the help has it.
+const KEYRING: &str = if cfg!(target_os = "macos") {
+    r#"s=$(security find-generic-password -s wexport -w) && printf '{"client_id": "ID", "client_secret": "%s"}' "$s""#
+} else if cfg!(windows) {
+    "powershell -NoProfile -Command $c = Import-Clixml $HOME/wexport.xml; ConvertTo-Json \
+     @{client_id = $c.UserName; client_secret = $c.GetNetworkCredential().Password}"
+} else {
+    r#"s=$(XDG_RUNTIME_DIR=/run/user/$(id -u) secret-tool lookup service wexport) && printf '{"client_id": "ID", "client_secret": "%s"}' "$s""#
+};
+
 /// Where a client secret is.
 #[derive(Clone, Copy)]
 enum SecretPlace {
@@ -80,6 +90,9 @@ pub(super) fn complete(
             }
             SecretPlace::Variable => args.client_secret_variable = true,
             SecretPlace::Command => {
+                let about =
+                    "This reads a secret from the system's keyring (see `wexport help config`):";
+                say(&format!("{about}\n  {KEYRING}\n"));
                 let what = "Command that prints a token, or JSON with client_id and client_secret";
                 args.credential_command = Some(ask(what, None)?);
             }
