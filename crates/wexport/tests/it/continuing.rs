@@ -1,8 +1,10 @@
 //! The same command again: it continues its own run.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use export_sim::{Endpoint, Fault, Moment, Nth, Rule, Scenario};
 use serde_json::Value;
@@ -74,7 +76,7 @@ fn start_endless(world: &World, line: &[&str]) -> Child {
 }
 
 fn endless() -> World {
-    let world = World::with(quick().with_complete_after(std::time::Duration::from_secs(3600)));
+    let world = World::with(quick().with_complete_after(Duration::from_secs(3600)));
     world.write("list.csv", list(&["d1", "d2", "d3"]));
     world
 }
@@ -157,6 +159,48 @@ fn second_process_is_told_which_one_runs() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+/// The first one waits for the rest of its list, so that it has no batch yet.
+#[test]
+fn second_process_is_told_while_the_first_reads_its_list() {
+    let world = endless();
+    let line = ["batch", "-", "-o", "{id}.pdf", "--key", "nightly"];
+    let mut first = world.command(&line);
+    first.stdin(Stdio::piped());
+    let mut first = first.spawn().unwrap();
+    let mut list = first.stdin.take().unwrap();
+    list.write_all(b"kind,id,format\n").unwrap();
+    let second = |key| {
+        let mut command = world.command(&[&line[..4], &["--key", key]].concat());
+        command.stdin(fs::File::open(world.work().join("list.csv")).unwrap());
+        command
+    };
+    let names = state(&world).join("names");
+    let is_claimed = || {
+        let names = fs::read_dir(&names).into_iter().flatten();
+        names.flatten().any(|name| name.path().join("running.json").exists())
+    };
+    let give_up_at = Instant::now() + Duration::from_secs(20);
+    while !is_claimed() {
+        assert!(Instant::now() < give_up_at, "the name is not claimed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let ran = world.ran(second("nightly").output().unwrap());
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    let told =
+        format!("the run of nightly is running in another process: process {} on ", first.id());
+    assert!(ran.err.contains(&told), "{}", ran.err);
+    let run_until = |key, submits| {
+        let mut child = world.spawn_until(second(key), |world| world.submits() == submits);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    // Another name is free, and so is this one once its process is killed.
+    run_until("weekly", 3);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    run_until("nightly", 6);
 }
 
 #[test]
@@ -423,6 +467,9 @@ fn single_export_with_a_key_is_continued() {
     let ran = world.run(&other);
     done(&ran);
     assert!(ran.err.contains("not continuing job "), "{}", ran.err);
+    let requests = world.requests();
+    done(&world.run(&other));
+    assert_eq!(world.requests(), requests);
     // Without a state, the receipt tells.
     done(&world.run(&line(&["--receipt", "--no-state"])));
     let requests = world.requests();
