@@ -8,11 +8,12 @@ use export_core::origins::UrlError;
 use export_core::pacer::Pacer;
 use export_core::token::{InvalidToken, TokenSource};
 use export_core::workiva::{ApiVersion, Region};
-use export_core::{Config, Event, Limits, Pace, Resubmit};
+use export_core::{Config, Event, Limits, Pace, Resubmit, Timestamp};
 use http::HeaderMap;
 
 use crate::ca_bundle::CaBundle;
 use crate::client_certificate::{ClientCertificate, ScopedCertificate};
+use crate::clock::wall_clock;
 use crate::credentials::Credentials;
 use crate::hooks::Hooks;
 use crate::net_options::{HttpVersions, NetOptions, ResolverFn};
@@ -52,6 +53,8 @@ pub struct Settings<A: FromSettings> {
     pub token_fn: Option<A::TokenFn>,
     /// The rate limiter of all requests.
     pub pacer: Arc<SharedPacer>,
+    /// The present time.
+    pub now: Timestamp,
     /// The trusted certificate authorities.
     pub tls: TlsOptions,
     /// The certificate of the client, if it has one.
@@ -87,6 +90,7 @@ pub struct Settings<A: FromSettings> {
 /// | `limits`, `pace`, `resubmit` | [`Limits::default`], [`Pace::Gentle`], [`Resubmit::IfHarmless`] |
 /// | `pacer` | a new one with [`Rates::default`](export_core::pacer::Rates) |
 /// | `jitter` | a random seed |
+/// | `now` | that of the system |
 /// | `checkpoints` | none: jobs do not survive the process |
 /// | `on_event`, `on_progress`, `headers` | none |
 #[derive(Debug)]
@@ -101,6 +105,7 @@ pub struct ClientBuilder<A: FromSettings> {
     resubmit: Resubmit,
     pacer: Pacer,
     jitter: Option<u64>,
+    now: Option<Timestamp>,
     tls: TlsOptions,
     certificate: Option<ClientCertificate>,
     proxy: ProxySettings,
@@ -130,6 +135,7 @@ impl<A: FromSettings> Default for ClientBuilder<A> {
             resubmit: Resubmit::default(),
             pacer: Pacer::default(),
             jitter: None,
+            now: None,
             tls: TlsOptions::new(),
             certificate: None,
             proxy: ProxySettings::default(),
@@ -215,6 +221,15 @@ impl<A: FromSettings> ClientBuilder<A> {
     /// Sets the seed of the jitter, which lengthens back-offs. **Random** by default.
     pub fn jitter(mut self, seed: u64) -> Self {
         self.jitter = Some(seed);
+        self
+    }
+
+    /// Sets the present time, from which the clock of the client counts on. That of the **system** by
+    /// default.
+    ///
+    /// For tests with a clock of their own: of an export that is resumed on another day, for example.
+    pub fn now(mut self, now: Timestamp) -> Self {
+        self.now = Some(now);
         self
     }
 
@@ -352,6 +367,7 @@ impl<A: FromSettings> ClientBuilder<A> {
             token_fn: credentials.into_callback(),
             config,
             pacer: Arc::new(SharedPacer::new(self.pacer)),
+            now: self.now.unwrap_or_else(wall_clock),
             tls: self.tls,
             proxies: self.proxy.rules()?,
             transport: self.transport,

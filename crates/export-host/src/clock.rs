@@ -27,13 +27,13 @@ impl Clock {
     /// Reads the wall clock.
     #[must_use]
     pub fn start() -> Self {
-        Self::with_instants(Instant::now)
+        Self::with_instants(wall_clock(), Instant::now)
     }
 
-    /// A clock that counts the time of a runtime, which tests may pause.
+    /// A clock that shows `now`, and counts the time of a runtime from there, which tests may pause.
     #[must_use]
-    pub fn with_instants(read_instant: fn() -> Instant) -> Self {
-        Self { at: wall_clock(), started: read_instant(), read_instant }
+    pub fn with_instants(now: Timestamp, read_instant: fn() -> Instant) -> Self {
+        Self { at: now, started: read_instant(), read_instant }
     }
 
     /// The time, rounded down to milliseconds, so that it is never ahead.

@@ -164,7 +164,7 @@ impl FromSettings for Client {
     type TokenFn = AsyncTokenFn;
 
     fn from_settings(settings: Settings<Self>) -> Result<Self, BuildError> {
-        let Settings { config, tokens, token_fn, pacer, tls, .. } = settings;
+        let Settings { config, tokens, token_fn, pacer, now, tls, .. } = settings;
         let Settings { certificate, proxies, net, transport, hooks, checkpoints, .. } = settings;
         let transport = match transport {
             Some(own) => Transport::Own(own),
@@ -191,7 +191,7 @@ impl FromSettings for Client {
             pacer,
             transport,
             download_limit: DownloadLimit::new(net.max_concurrent_downloads),
-            clock: Clock::start(),
+            clock: Clock::start(now),
             hooks,
             checkpoints,
         })))

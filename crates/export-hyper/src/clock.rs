@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep_until};
 pub(crate) struct Clock(export_host::Clock);
 
 impl Clock {
-    pub(crate) fn start() -> Self {
-        Self(export_host::Clock::with_instants(|| Instant::now().into_std()))
+    pub(crate) fn start(now: Timestamp) -> Self {
+        Self(export_host::Clock::with_instants(now, || Instant::now().into_std()))
     }
 
     pub(crate) fn now(&self) -> Timestamp {

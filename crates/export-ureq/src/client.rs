@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use export_core::batch::{BatchLimits, JobKey};
 use export_core::dialect::Dialect;
@@ -155,7 +156,7 @@ impl FromSettings for Client {
     fn from_settings(settings: Settings<Self>) -> Result<Self, BuildError> {
         let Settings { config, tokens, token_fn, pacer, tls, .. } = settings;
         let Settings { certificate, proxies, net: options, transport, .. } = settings;
-        let Settings { hooks, checkpoints, .. } = settings;
+        let Settings { now, hooks, checkpoints, .. } = settings;
         let certified = match (certificate, &transport) {
             (Some(certificate), None) => {
                 let config = certificate.client_config(&tls)?;
@@ -181,7 +182,7 @@ impl FromSettings for Client {
                 options,
                 custom: transport,
             },
-            clock: Clock::start(),
+            clock: Clock::with_instants(now, Instant::now),
             hooks,
             checkpoints,
         })))

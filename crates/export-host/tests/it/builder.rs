@@ -67,9 +67,11 @@ fn builder_passes_every_setting() {
             .pace(Pace::Exact)
             .resubmit(Resubmit::Never)
             .jitter(17)
+            .now(Timestamp::from_date(2026, 11, 30))
             .allow_origin("https://files.example.com")
             .tls(TlsOptions::new().with_ca_bundle(Path::new("ca.pem"))),
     );
+    assert_eq!(settings.now, Timestamp::from_date(2026, 11, 30));
     assert!(format!("{:?}", settings.tls).contains("ca.pem"), "{:?}", settings.tls);
     let config = &settings.config;
     assert_eq!(config.base_url(), "https://api.eu.wdesk.com");

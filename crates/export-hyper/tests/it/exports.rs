@@ -12,7 +12,7 @@ use bytes::Bytes;
 use export_core::workiva::ArchiveOptions;
 use export_hyper::{
     Blocking, Checkpoint, CheckpointFolder, Credentials, Error, Event, ExportError, ExportSpec,
-    FailureKind, FileExport, FileSink, IfExists, Limits, OwnTransport,
+    FailureKind, FileExport, FileSink, IfExists, Limits, OwnTransport, Timestamp,
 };
 use http::{Request, Response};
 use http_body_util::Full;
@@ -98,6 +98,15 @@ async fn submitted_export_resumes_from_its_checkpoint() {
     let (_, bytes) = client(&server).resume(status.checkpoint).bytes(1_000).await.unwrap();
     assert_eq!(bytes, FILE.as_bytes());
     assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
+}
+
+#[tokio::test]
+async fn clock_counts_from_the_given_time() {
+    let server = service(|_, _| whole());
+    let client = builder(&server).now(Timestamp::from_date(2030, 1, 1)).build().unwrap();
+    let submitted = client.export(spec()).submit().await.unwrap();
+    let checkpoint = format!("{:?}", submitted.checkpoint);
+    assert!(checkpoint.contains("accepted: Some(2030-01-01T0"), "{checkpoint}");
 }
 
 #[tokio::test]

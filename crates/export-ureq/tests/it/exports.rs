@@ -8,7 +8,7 @@ use std::time::Duration;
 use export_core::workiva::ArchiveOptions;
 use export_ureq::{
     CheckpointFolder, CheckpointStore, Error, Event, ExportError, ExportSpec, FailureKind,
-    FileExport, OwnAgent,
+    FileExport, OwnAgent, Timestamp,
 };
 use test_servers::{
     Action, FILE, Server, accepted, completed, failures, first, json, one_attempt, quick, response,
@@ -122,6 +122,15 @@ fn submitted_export_resumes_from_its_checkpoint() {
     let (_, bytes) = client(&server).resume(status.checkpoint).bytes(1_000).unwrap();
     assert_eq!(bytes, FILE.as_bytes());
     assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
+}
+
+#[test]
+fn clock_counts_from_the_given_time() {
+    let server = service(|_, _| whole());
+    let client = builder(&server).now(Timestamp::from_date(2030, 1, 1)).build().unwrap();
+    let submitted = client.export(spec()).submit().unwrap();
+    let checkpoint = format!("{:?}", submitted.checkpoint);
+    assert!(checkpoint.contains("accepted: Some(2030-01-01T0"), "{checkpoint}");
 }
 
 #[test]
