@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use export_host::CheckpointStore as _;
-use export_hyper::Pacer;
+use export_hyper::{Pacer, Rate, Rates};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -133,6 +133,19 @@ fn names_and_learned_limits_are_kept() {
     let names: Vec<_> = db.reserved_names().map(Result::unwrap).collect();
     assert_eq!(names, [(3, "/a/x (2).pdf".into())]);
     assert_eq!(db.load_pacer().unwrap(), Some(Pacer::default()));
+}
+
+#[test]
+fn learned_limits_are_written_only_when_they_change() {
+    let (db, folder) = batch_db(1);
+    let file = folder.path().join("pace.json");
+    let faster = Rates::default().with_operations(Rate::per_second(7.0));
+    for pacer in [Pacer::default(), Pacer::new(faster)] {
+        db.store_pacer(&pacer).unwrap();
+        fs::remove_file(&file).unwrap();
+        db.store_pacer(&pacer).unwrap();
+        assert!(!file.exists());
+    }
 }
 
 /// The problem of a batch whose database was changed.
