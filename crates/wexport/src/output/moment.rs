@@ -19,6 +19,9 @@ pub(crate) struct Moment {
     /// The date of `--date`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     date: Option<Date>,
+    /// The time that orders the run after those before it, if the clock was set back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order: Option<Timestamp>,
 }
 
 /// The time zone of a placeholder.
@@ -35,12 +38,23 @@ impl Moment {
             Err(_) => (!is_named).then_some(TimeZone::UTC),
         };
         let offset = zone.zip(instant(at).ok()).map(|(zone, at)| zone.to_offset(at).seconds());
-        Self { at, offset, date: None }
+        Self { at, offset, date: None, order: None }
     }
 
     /// The same moment, for the files of this date.
     pub(crate) fn with_date(self, date: Option<Date>) -> Self {
         Self { date: date.or(self.date), ..self }
+    }
+
+    /// The same moment, in this order of runs.
+    pub(crate) fn with_order(self, order: Option<Timestamp>) -> Self {
+        Self { order, ..self }
+    }
+
+    /// The time by which a run is earlier or later than another. It is not earlier than that of the runs before it,
+    /// also if the clock was set back.
+    pub(crate) fn order(&self) -> Timestamp {
+        self.order.unwrap_or(self.at)
     }
 
     /// The local date, or the one that was given; `None` if the time zone is unknown.
@@ -107,7 +121,7 @@ mod tests {
     /// 2026-12-01, 02:30 in UTC, and 21:30 of the day before in New York.
     fn moment() -> Moment {
         let at = Timestamp::from_date(2026, 12, 1) + std::time::Duration::from_secs(9_000);
-        Moment { at, offset: Some(-5 * 3_600), date: None }
+        Moment { at, offset: Some(-5 * 3_600), date: None, order: None }
     }
 
     #[test]

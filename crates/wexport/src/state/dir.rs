@@ -3,9 +3,12 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use export_host::{CheckpointFile, random_number, sync_folder};
 use export_hyper::{Pacer, Timestamp};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::batch_dir::BatchDir;
 use super::db::BatchDraft;
@@ -79,10 +82,12 @@ impl StateDir {
     /// Creates a job for one export.
     pub(crate) fn create_job(
         &self,
-        row: NewRow,
+        mut row: NewRow,
         run: RunDescription,
     ) -> Result<SingleRun, Problem> {
-        let (id, path, lock) = self.new_folder(&self.jobs_folder(), run.began)?;
+        let order = self.order(run.began)?;
+        row.destination.moment = row.destination.moment.with_order(order);
+        let (id, path, lock) = self.new_folder(&self.jobs_folder(), order.unwrap_or(run.began))?;
         let job = Job::new(id, path);
         SingleRun::create(job.clone(), lock, row, run).map_err(|error| {
             // Nothing was sent, so the job must not be listed. If it cannot be removed, it is.
@@ -93,8 +98,9 @@ impl StateDir {
 
     /// Begins to store a batch.
     pub(crate) fn begin_batch(&self, began: Timestamp) -> Result<BatchDraft, Problem> {
-        let (id, path, lock) = self.new_folder(&self.batches_folder(), began)?;
-        BatchDraft::begin(BatchDir::new(id, path, self.paces()), lock)
+        let order = self.order(began)?;
+        let (id, path, lock) = self.new_folder(&self.batches_folder(), order.unwrap_or(began))?;
+        BatchDraft::begin(BatchDir::new(id, path, self.paces()), lock, order)
     }
 
     /// Locks a run that is to be removed; `None` if it is running, or was removed by another
@@ -115,16 +121,24 @@ impl StateDir {
         self.folder.join("lock")
     }
 
+    /// The time that orders a run after the last one, if the clock was set back since that began.
+    fn order(&self, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
+        let (jobs, batches) = (self.jobs()?, self.batches()?);
+        let ids = jobs.iter().map(Job::id).chain(batches.iter().map(BatchDir::id));
+        let last = ids.filter_map(time_of_id).max();
+        Ok(last.filter(|last| *last > now).map(|last| last + Duration::from_secs(1)))
+    }
+
     /// Creates and locks a folder with an id that no job and no batch has.
     fn new_folder(
         &self,
         parent: &Path,
-        began: Timestamp,
+        order: Timestamp,
     ) -> Result<(String, PathBuf, Lock), Problem> {
         let unusable = |error| self.unusable(&error);
         let _is_created = Lock::wait_shared(&self.creation_lock()).map_err(unusable)?;
         for _ in 0..MAX_TRIES {
-            let id = new_id(began);
+            let id = new_id(order);
             let is_taken = |folder: PathBuf| folder.join(&id).exists();
             if is_taken(self.jobs_folder()) || is_taken(self.batches_folder()) {
                 continue;
@@ -237,21 +251,29 @@ fn numbered(batch: BatchDir, number: &str) -> Result<Found, Problem> {
     }
 }
 
-/// An id from the time, with a random part. Ids are in the order of their times, in milliseconds: the
-/// last run of a script is the last one, also within a second.
-fn new_id(began: Timestamp) -> String {
-    let suffix = began.as_millis() % 1000 * SUFFIXES + random_number() % SUFFIXES;
-    format!("{}-{suffix:04x}", id_time(began))
+/// An id from the time that orders a run, with a random part. Ids are in the order of their times, in
+/// milliseconds: the last run of a script is the last one, also within a second.
+fn new_id(order: Timestamp) -> String {
+    let suffix = order.as_millis() % 1000 * SUFFIXES + random_number() % SUFFIXES;
+    format!("{}-{suffix:04x}", id_time(order))
 }
 
 /// The ids of a millisecond: those of a second are 65,000, which four hexadecimal digits have.
 const SUFFIXES: u64 = 65;
 
 /// The time in an id, in seconds.
-pub(super) fn id_time(began: Timestamp) -> String {
-    let digits: String = began.to_string().chars().filter(char::is_ascii_digit).collect();
+pub(super) fn id_time(order: Timestamp) -> String {
+    let digits: String = order.to_string().chars().filter(char::is_ascii_digit).collect();
     let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
     format!("{day}-{}", time.get(..6).unwrap_or(time))
+}
+
+/// The time in an id, in whole seconds.
+fn time_of_id(id: &str) -> Option<Timestamp> {
+    let (time, _) = id.rsplit_once('-')?;
+    let time = DateTime::strptime("%Y%m%d-%H%M%S", time).ok()?;
+    let time = TimeZone::UTC.to_timestamp(time).ok()?;
+    time.as_millisecond().try_into().ok().map(Timestamp::from_millis)
 }
 
 /// Creates a folder that only its owner may read, and its parents.

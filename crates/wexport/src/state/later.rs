@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use export_hyper::Timestamp;
 
 use super::db::BatchDb;
-use super::dir::StateDir;
+use super::dir::{StateDir, id_time};
 use super::run::{RowEnd, RowResult, RowStatus, RunStatus};
 use crate::event::Failure;
 use crate::output::Destination;
@@ -66,7 +66,7 @@ impl LaterExports {
         subject: &Subject,
     ) -> Result<Option<String>, Problem> {
         let Some(identity) = destination.identity(subject) else { return Ok(None) };
-        let wanted = Wanted { run: id.into(), number: 1, identity, at: destination.moment.at };
+        let wanted = Wanted { run: id.into(), number: 1, identity, at: destination.moment.order() };
         let found = Self::find_with(state, vec![wanted])?;
         Ok(found.of_job(id).and_then(|later| later.file.clone()))
     }
@@ -78,7 +78,7 @@ impl LaterExports {
         for job in state.jobs()? {
             let Ok(record) = job.record() else { continue };
             let Some(identity) = record.destination.identity(&record.subject) else { continue };
-            let (id, at) = (job.id().to_owned(), record.destination.moment.at);
+            let (id, at) = (job.id().to_owned(), record.destination.moment.order());
             match job.status(&record) {
                 RunStatus::Done => {
                     let outcome = record.run.end.and_then(|end| end.outcome);
@@ -115,8 +115,10 @@ impl LaterExports {
                 latest.done(at, later);
             }
         }
+        let oldest_id = id_time(oldest);
         for (db, began) in &batches {
-            if *began <= oldest {
+            // The ID has the time that orders its exports, if that is not the time at which it began.
+            if *began <= oldest && db.batch().id() < oldest_id.as_str() {
                 continue;
             }
             for row in db.destinations(RowStatus::Done) {
@@ -129,7 +131,7 @@ impl LaterExports {
                     db.result(number)
                 {
                     let id = db.batch().row_name(number);
-                    latest.done(destination.moment.at, Later { id, file: Some(file) });
+                    latest.done(destination.moment.order(), Later { id, file: Some(file) });
                 }
             }
         }
@@ -184,7 +186,7 @@ impl LaterExports {
                 let (number, destination, subject) = row?;
                 self.runs.entry(run.into()).or_default().exports += 1;
                 let Some(identity) = destination.identity(&subject) else { continue };
-                let at = destination.moment.at;
+                let at = destination.moment.order();
                 let is_resumable = status != RowStatus::Failed
                     || db.result(number)?.is_some_and(|result| match result.end {
                         RowEnd::Failed { error } => !error.would_repeat(),
@@ -218,5 +220,59 @@ impl Latest {
     fn after(&self, time: Timestamp) -> Option<&Later> {
         let latest = [&self.done, &self.resumable].into_iter().flatten();
         latest.filter(|(at, _)| *at > time).map(|(_, later)| later).next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::args::OutputArgs;
+    use crate::output::Moment;
+    use crate::state::fixtures::{batch_description, description, done, row};
+    use crate::state::{NewRow, RunDescription, RunStore};
+
+    /// Stores a run at a time, whose export has its file or is interrupted. Returns its id.
+    fn run(
+        state: &StateDir,
+        folder: &Path,
+        began: Timestamp,
+        is_batch: bool,
+        is_done: bool,
+    ) -> String {
+        let file = folder.join("latest.pdf").display().to_string();
+        let args = OutputArgs { output: Some(file.clone()), ..OutputArgs::default() };
+        let destination = Destination::new(&args, Moment::local(began)).unwrap();
+        let row = NewRow { destination, ..row(1) };
+        let store: Box<dyn RunStore> = if is_batch {
+            let mut draft = state.begin_batch(began).unwrap();
+            draft.add(row).unwrap();
+            Box::new(draft.commit(&RunDescription { began, ..batch_description() }).unwrap())
+        } else {
+            Box::new(state.create_job(row, RunDescription { began, ..description() }).unwrap())
+        };
+        if is_done {
+            store.conclude(1, &done(&file)).unwrap();
+        }
+        store.id().unwrap().to_owned()
+    }
+
+    #[test]
+    fn later_runs_are_later_after_the_clock_is_set_back() {
+        let now = Timestamp::from_date(2026, 11, 25);
+        let ahead = now + Duration::from_secs(50 * 3_600);
+        for is_batch in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let state = StateDir::open(&folder.path().join("state")).unwrap();
+            let run = |began, is_done| run(&state, folder.path(), began, is_batch, is_done);
+            run(ahead, true);
+            let killed = run(now, false);
+            let later = |id: &str| LaterExports::find(&state).unwrap().of_batch(id);
+            assert_eq!(later(&killed), BTreeMap::new(), "batch: {is_batch}");
+            let done = run(now + Duration::from_millis(1), true);
+            assert!(later(&killed)[&1].id.starts_with(&done), "batch: {is_batch}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A batch that is being stored.
 
-use export_hyper::Checkpoint;
+use export_hyper::{Checkpoint, Timestamp};
 use rusqlite::params;
 
 use super::error::Cause;
@@ -19,6 +19,8 @@ pub(crate) struct BatchDraft {
     folder: RemovedUnlessKept,
     /// The exports that are not inserted yet.
     pending: Vec<NewRow>,
+    /// The time that orders the exports, if it is not that of their command.
+    order: Option<Timestamp>,
 }
 
 /// The number of exports that are inserted by one statement.
@@ -29,16 +31,21 @@ const CHUNK: usize = 1_000;
 struct RemovedUnlessKept(Option<BatchDir>);
 
 impl BatchDraft {
-    pub(in crate::state) fn begin(batch: BatchDir, lock: Lock) -> Result<Self, Problem> {
+    pub(in crate::state) fn begin(
+        batch: BatchDir,
+        lock: Lock,
+        order: Option<Timestamp>,
+    ) -> Result<Self, Problem> {
         let folder = RemovedUnlessKept(Some(batch.clone()));
         let connection = schema::begin(&batch.db_path());
         let connection = connection.map_err(|cause| not_stored(DbError::new(&batch, cause)))?;
         let writer = BatchDbWriter::new(&batch, lock, connection);
-        Ok(Self { writer, folder, pending: Vec::new() })
+        Ok(Self { writer, folder, pending: Vec::new(), order })
     }
 
     /// Adds an export. Its number is its line in the list.
-    pub(crate) fn add(&mut self, row: NewRow) -> Result<(), Problem> {
+    pub(crate) fn add(&mut self, mut row: NewRow) -> Result<(), Problem> {
+        row.destination.moment = row.destination.moment.with_order(self.order);
         self.pending.push(row);
         if self.pending.len() < CHUNK { Ok(()) } else { self.flush() }
     }
