@@ -13,6 +13,12 @@ mod engine;
 mod event;
 mod explain;
 mod hooks;
+#[cfg(test)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "its tests need Unix"))]
+mod machine;
+#[cfg(test)]
+#[cfg(unix)]
+mod nights;
 mod output;
 mod problem;
 mod process;

@@ -82,5 +82,9 @@ fn refuse_json(show: ShowArgs) -> Result<(), Problem> {
 
 /// Reads a variable of the environment.
 fn environment(name: &str) -> Option<OsString> {
+    #[cfg(test)]
+    if let Some(machine) = crate::machine::Machine::current() {
+        return machine.variable(name);
+    }
     std::env::var_os(name)
 }

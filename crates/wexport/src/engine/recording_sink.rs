@@ -41,6 +41,8 @@ impl RecordingSink {
     async fn record(&mut self, artifact: &Artifact) -> io::Result<()> {
         // After this, the part is not changed.
         let Some((part, path)) = self.sink.sync_part().await? else { return Ok(()) };
+        #[cfg(test)]
+        crate::machine::set_modified(&part)?;
         let number = self.row.number;
         let bytes = artifact.length().unwrap_or_default();
         let receipt = Receipt::without_digest(bytes, artifact, self.context.origin(&self.row));
@@ -65,6 +67,8 @@ impl Sink for RecordingSink {
     }
 
     async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        #[cfg(test)]
+        crate::machine::check_disk()?;
         self.sink.write(chunk).await
     }
 

@@ -31,7 +31,7 @@ impl Moment {
     /// A moment in the time zone of the system, or of the variable TZ.
     pub(crate) fn local(at: Timestamp) -> Self {
         let is_named = std::env::var_os("TZ").is_some();
-        let zone = match TimeZone::try_system() {
+        let zone = match system_zone() {
             Ok(zone) => Some(zone),
             // A system that has no time zone has UTC. One that is named has to be known: files would
             // have the names of another day.
@@ -97,6 +97,14 @@ impl Moment {
         let time = time.map_err(|error| Problem::usage(format!("-o: {error}")))?;
         Ok(self.date.map_or(time, |date| date.to_datetime(time.time())))
     }
+}
+
+fn system_zone() -> Result<TimeZone, jiff::Error> {
+    #[cfg(test)]
+    if let Some(machine) = crate::machine::Machine::current() {
+        return Ok(machine.zone.clone());
+    }
+    TimeZone::try_system()
 }
 
 /// The offset of moments that were stored without one.

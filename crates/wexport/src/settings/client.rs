@@ -65,6 +65,8 @@ impl Settings {
         if let Some(checkpoints) = checkpoints {
             builder = builder.checkpoints(checkpoints);
         }
+        #[cfg(test)]
+        let builder = crate::machine::set_up(builder);
         builder.build().map_err(|error| self.build_problem(&error))
     }
 

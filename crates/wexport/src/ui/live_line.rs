@@ -13,8 +13,7 @@ pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// A clock that a change of the system's time does not affect.
 pub(super) fn clock() -> Clock {
-    let clock = export_host::Clock::start();
-    Arc::new(move || clock.now())
+    Arc::new(crate::clock::steady())
 }
 
 /// Renders a view at a time, for a number of columns.
@@ -32,7 +31,7 @@ pub(super) struct LiveLine<V, N> {
 
 impl<V: Send + 'static, N: Narrator + Default> LiveLine<V, N> {
     pub(super) fn on_terminal() -> Self {
-        Self::new(Arc::clone(terminal::stderr()), clock())
+        Self::new(terminal::stderr(), clock())
     }
 
     pub(super) fn new(screen: Arc<Screen>, clock: Clock) -> Self {

@@ -25,7 +25,7 @@ impl<N: Narrator + Default> Plain<N> {
     /// Lines that begin with the name of a run, if there is one.
     pub(super) fn on_stderr(level: LogLevel, run: Option<&str>) -> Self {
         let prefix = run.map(|run| format!("{run}: ")).unwrap_or_default();
-        Self { prefix, ..Self::new(level, Arc::clone(terminal::stderr()), clock()) }
+        Self { prefix, ..Self::new(level, terminal::stderr(), clock()) }
     }
 
     pub(super) fn new(level: LogLevel, screen: Arc<Screen>, clock: Clock) -> Self {

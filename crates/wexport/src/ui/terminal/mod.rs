@@ -31,9 +31,13 @@ pub(crate) fn streams_share_terminal() -> bool {
 }
 
 /// The screen of standard error. The whole process shares it.
-pub(super) fn stderr() -> &'static Arc<Screen> {
+pub(super) fn stderr() -> Arc<Screen> {
     static SCREEN: LazyLock<Arc<Screen>> = LazyLock::new(|| Arc::new(open()));
-    &SCREEN
+    #[cfg(test)]
+    if let Some(machine) = crate::machine::Machine::current() {
+        return Arc::new(Screen::log(Box::new(crate::machine::StandardError(machine))));
+    }
+    Arc::clone(&SCREEN)
 }
 
 fn open() -> Screen {
