@@ -53,7 +53,9 @@ Usage: cargo xtask <command>
                          run wexport batch against the simulator over real sockets and check the
                          result; without arguments 1,000 exports at 5 polls per second, the same
                          with kills, and 40 exports at 1 poll per second of which 3 fail
-  bench [core|download]  measure the core, and downloads compared with curl
+  bench [core|download|many [EXPORTS]]
+                         measure the core, downloads compared with curl, and batches of 500, 2,000
+                         and 10,000 exports (or so many) compared with a short script
 ";
 
 fn main() -> ExitCode {
@@ -76,9 +78,13 @@ fn main() -> ExitCode {
         ["soak", args @ ..] => commands::soak(args),
         ["simulate", args @ ..] => commands::simulate(args),
         ["batch", args @ ..] => commands::batch(args),
-        ["bench"] => bench::core().and_then(|()| bench::download()),
+        ["bench"] => {
+            bench::core().and_then(|()| bench::download()).and_then(|()| bench::many(None))
+        }
         ["bench", "core"] => bench::core(),
         ["bench", "download"] => bench::download(),
+        ["bench", "many"] => bench::many(None),
+        ["bench", "many", exports] => bench::many(Some(exports)),
         _ => {
             eprint!("{HELP}");
             return ExitCode::from(2);

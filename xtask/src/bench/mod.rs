@@ -1,10 +1,13 @@
-//! Benchmarks of the core, and of downloads compared with curl.
+//! Benchmarks of the core, of downloads compared with curl, and of many exports compared with a script.
+
+mod many;
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub(crate) use self::many::many;
 use crate::shell::{Simulator, TaskResult, cargo, output, run, target};
 
 /// Measures the core: time and memory of an export, of a step, and of a waiting job.

@@ -1,0 +1,146 @@
+//! Many exports that are done at once, without a limit at the service: `wexport batch` compared with a
+//! short script, and with what the machine itself allows.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use crate::shell::{Simulator, TaskResult, cargo, output, python, root, run, target};
+
+const SIZES: [usize; 3] = [500, 2_000, 10_000];
+const ROUNDS: usize = 3;
+
+/// The size of a file, in bytes.
+const FILE_SIZE: usize = 10_000;
+
+/// Wall time and processor time, in seconds.
+type Times = (f64, f64);
+
+/// Measures all sizes, or one.
+pub(crate) fn many(size: Option<&str>) -> TaskResult {
+    let sizes = match size.map(str::parse) {
+        None => SIZES.to_vec(),
+        Some(Ok(size)) => vec![size],
+        Some(Err(error)) => return Err(format!("the number of exports: {error}")),
+    };
+    let build = ["build", "--release", "--quiet", "--package"];
+    run(&mut cargo(&[&build[..], &["wexport"]].concat()))?;
+    run(&mut cargo(&[&build[..], &["conformance", "--example", "bare_loop"]].concat()))?;
+    let python = python("bench-venv", &["httpx==0.28.1"])?;
+    let file_size = FILE_SIZE.to_string();
+    let quick = ["--complete-after", "0s", "--operations-rate", "0", "--retry-after", "0"];
+    let simulator =
+        Simulator::start("release", &[&quick[..], &["--artifact-size", &file_size]].concat())?;
+    let bench = Bench { python, folder: target("bench-many"), url: &simulator.url };
+
+    println!(
+        "{:>7} {:<20} {:>8} {:>9} {:>10} {:>10}",
+        "exports", "client", "median", "script=1", "processor", "script=1"
+    );
+    for size in sizes {
+        bench.compare(size)?;
+    }
+    let _ = fs::remove_dir_all(&bench.folder);
+    Ok(())
+}
+
+struct Bench<'a> {
+    python: PathBuf,
+    folder: PathBuf,
+    url: &'a str,
+}
+
+/// What is measured, in this order in each round.
+const CLIENTS: [&str; 4] = ["script", "wexport batch", "bare hyper loop", "bare flushes"];
+
+impl Bench<'_> {
+    fn compare(&self, size: usize) -> TaskResult {
+        let mut times: [Vec<Times>; 4] = Default::default();
+        for _ in 0..ROUNDS {
+            for (client, times) in CLIENTS.into_iter().zip(&mut times) {
+                times.push(self.time(client, size)?);
+            }
+        }
+        let medians = times.map(|times| {
+            let median = |part: fn(&Times) -> f64| {
+                let mut values: Vec<f64> = times.iter().map(part).collect();
+                values.sort_by(f64::total_cmp);
+                values.get(values.len() / 2).copied().unwrap_or_default()
+            };
+            (median(|times| times.0), median(|times| times.1))
+        });
+        let (script, script_cpu) = medians[0];
+        for (client, (wall, cpu)) in CLIENTS.into_iter().zip(medians) {
+            println!(
+                "{size:>7} {client:<20} {wall:>7.2}s {:>9.2} {cpu:>9.2}s {:>10.2}",
+                wall / script,
+                cpu / script_cpu
+            );
+        }
+        Ok(())
+    }
+
+    fn time(&self, client: &str, size: usize) -> TaskResult<Times> {
+        if self.folder.exists() {
+            let removed = fs::remove_dir_all(&self.folder);
+            removed.map_err(|error| format!("{}: {error}", self.folder.display()))?;
+        }
+        let files = self.folder.join("files");
+        fs::create_dir_all(&files).map_err(|error| format!("{}: {error}", files.display()))?;
+        let count = size.to_string();
+        let mut command = Command::new(&self.python);
+        command.arg(root().join("xtask/src/bench/measured.py"));
+        match client {
+            "script" => {
+                command.arg(&self.python).arg(root().join("xtask/src/bench/plain_loop.py"));
+                command.args([self.url, &count]).arg(&files);
+            }
+            "wexport batch" => {
+                let list = self.folder.join("list.csv");
+                write_list(&list, size).map_err(|error| format!("{}: {error}", list.display()))?;
+                command.arg(target("release").join("wexport")).arg("batch").arg(list);
+                command.arg("--state").arg(self.folder.join("state"));
+                command.arg("--output").arg(files.join("{id}.{format}"));
+                command.args(["--submit-rate", "1000/s", "--poll-rate", "1000/s"]);
+                command.env("WEXPORT_BASE_URL", self.url).env("WORKIVA_TOKEN", "t0ken");
+            }
+            "bare hyper loop" => {
+                command.arg(target("release").join("examples").join("bare_loop"));
+                command.args([self.url, &count]).arg(&files);
+            }
+            _ => return flush(&files, size).map_err(|error| error.to_string()),
+        }
+        let printed = output(&mut command)?;
+        let mut numbers = printed.split_whitespace().map(str::parse);
+        let (Some(Ok(wall)), Some(Ok(cpu))) = (numbers.next(), numbers.next()) else {
+            return Err(format!("unexpected output: {printed:?}"));
+        };
+        let written = fs::read_dir(&files).map_err(|error| error.to_string())?.count();
+        if written == size {
+            Ok((wall, cpu))
+        } else {
+            Err(format!("{client} has written {written} of {size} files"))
+        }
+    }
+}
+
+fn write_list(path: &Path, size: usize) -> std::io::Result<()> {
+    let mut list = String::from("id,kind,format\n");
+    for number in 0..size {
+        list += &format!("{number:032x},document,pdf\n");
+    }
+    fs::write(path, list)
+}
+
+/// Writes as many files, one after the other, each with one flush: the least that a durable file costs.
+fn flush(folder: &Path, size: usize) -> std::io::Result<Times> {
+    let (content, began) = (vec![0; FILE_SIZE], Instant::now());
+    for number in 0..size {
+        let mut file = File::create(folder.join(number.to_string()))?;
+        file.write_all(&content)?;
+        file.sync_data()?;
+    }
+    Ok((began.elapsed().as_secs_f64(), 0.0))
+}
