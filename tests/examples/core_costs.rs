@@ -1,4 +1,5 @@
-//! Measures the time, allocations and memory of the core. Run by `cargo xtask bench core`.
+//! Measures the time, allocations and memory of the core. Run by `cargo xtask bench core`. Fails if an
+//! export allocates more often than it should: unlike times, counts are the same on each machine.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -159,6 +160,9 @@ fn median(mut run: impl FnMut()) -> Duration {
     times[times.len() / 2]
 }
 
+/// The most allocations of an export: about twelve a request.
+const MAX_ALLOCATIONS: u64 = 150;
+
 fn main() {
     let config = Config::for_region(Region::Us);
     let token = Token::fixed(&"x".repeat(900)).expect("the token is ASCII");
@@ -170,6 +174,7 @@ fn main() {
     let base_count = measure(|| baseline(&responses)).count_total;
     println!("export (submit, 10 polls, fetch):  {whole:?}, {count} allocations");
     println!("the same without the core:         {base:?}, {base_count} allocations");
+    assert!(count <= MAX_ALLOCATIONS, "an export allocates {count} times");
     println!("ratio of the times:                {:.2}", whole.as_secs_f64() / base.as_secs_f64());
 
     let now = Timestamp::from_date(2026, 3, 1);

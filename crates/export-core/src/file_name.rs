@@ -31,8 +31,9 @@ const MAX_NAME: usize = 200;
 pub fn safe_file_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).find(|part| !part.is_empty())?;
     let kept = last.chars().filter(|&c| !is_dropped(c));
-    let clean: String = kept.map(|c| if is_reserved(c) { '_' } else { c }).collect();
-    let clean = without_vti(&clean);
+    let mut clean = String::with_capacity(last.len());
+    clean.extend(kept.map(|c| if is_reserved(c) { '_' } else { c }));
+    let clean = without_vti(clean);
     let bare = trimmed(&clean);
     if bare.is_empty() {
         return None;
@@ -53,10 +54,9 @@ const fn is_reserved(c: char) -> bool {
 
 /// **Source:** Microsoft, "Restrictions and limitations in OneDrive and SharePoint": a name must not
 /// contain `_vti_`.
-fn without_vti(name: &str) -> String {
+fn without_vti(mut name: String) -> String {
     const RESERVED: &str = "_vti_";
     let lower = name.to_ascii_lowercase();
-    let mut name = String::from(name);
     let mut from = 0;
     // Replacing the first byte also breaks an overlapping match, whose first byte is this last one.
     while let Some(at) = lower[from..].find(RESERVED).map(|at| from + at) {

@@ -57,6 +57,8 @@ pub struct PartFile {
     part: PathBuf,
     target: PathBuf,
     len: u64,
+    /// Whether all of it is on disk.
+    is_synced: bool,
     /// The permissions of a new file; `None` if only its owner may read it.
     permissions: Option<Permissions>,
     fallbacks: Vec<Fallback>,
@@ -220,6 +222,7 @@ impl PartFile {
             part,
             target,
             len,
+            is_synced: false,
             permissions: None,
             fallbacks,
             watch: RoomWatch::default(),
@@ -254,6 +257,7 @@ impl PartFile {
             let text = format!("{} bytes long, expected {to}: {}", self.len, self.part.display());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
+        self.is_synced = false;
         let cut = self.file.set_len(to).and_then(|()| self.file.seek(SeekFrom::Start(to)));
         self.len = cut.map_err(|error| explain("cannot shorten", &self.part, &error))?;
         Ok(())
@@ -276,6 +280,7 @@ impl PartFile {
     /// may have been written then: [`have`](Self::have) says how many there are.
     pub fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         self.watch.on_write(folder_of(&self.part), bytes.len())?;
+        self.is_synced = false;
         while !bytes.is_empty() {
             match self.file.write(bytes) {
                 Ok(0) => {
@@ -299,8 +304,11 @@ impl PartFile {
     ///
     /// Fails if the disk does.
     pub fn sync(&mut self) -> io::Result<u64> {
-        ignore_unsupported(self.file.sync_data())
-            .map_err(|error| explain("cannot write to disk", &self.part, &error))?;
+        if !self.is_synced {
+            ignore_unsupported(self.file.sync_data())
+                .map_err(|error| explain("cannot write to disk", &self.part, &error))?;
+            self.is_synced = true;
+        }
         Ok(self.len)
     }
 

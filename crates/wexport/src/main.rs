@@ -64,12 +64,15 @@ fn main() -> ExitCode {
     code
 }
 
+/// The threads that wait for the disk. More make a batch no faster: they wait for each other.
+const BLOCKING_THREADS: usize = 32;
+
 fn runtime() -> io::Result<Runtime> {
     // tokio panics if it cannot open the descriptors of its signal handlers. These eight are more
     // than it needs at its start.
     let spare = [io::pipe()?, io::pipe()?, io::pipe()?, io::pipe()?];
     drop(spare);
-    Builder::new_current_thread().enable_all().build()
+    Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()
 }
 
 /// Prints an error of the command line, or the help that it asks for.

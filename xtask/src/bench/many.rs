@@ -104,6 +104,8 @@ impl Bench<'_> {
                 command.arg("--state").arg(self.folder.join("state"));
                 command.arg("--output").arg(files.join("{id}.{format}"));
                 command.args(["--submit-rate", "1000/s", "--poll-rate", "1000/s"]);
+                // The script does not wait at all before it polls.
+                command.args(["--poll-interval", "100ms"]);
                 command.env("WEXPORT_BASE_URL", self.url).env("WORKIVA_TOKEN", "t0ken");
             }
             "bare hyper loop" => {

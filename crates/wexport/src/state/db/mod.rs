@@ -93,8 +93,8 @@ impl BatchDb {
     /// One export; `None` if there are not that many.
     pub(crate) fn row(&self, number: u64) -> Result<Option<Row>, DbError> {
         self.query(|connection| {
-            let sql = select_rows("number = ?1");
-            connection.query_one(&sql, [rows::key(number)], read_row).optional()
+            let mut select = connection.prepare_cached(&select_rows("number = ?1"))?;
+            select.query_one([rows::key(number)], read_row).optional()
         })
     }
 

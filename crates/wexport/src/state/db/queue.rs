@@ -11,11 +11,15 @@ use rusqlite::{Connection, Error, Result, TransactionBehavior};
 /// A transaction ends with a flush of the disk, which takes a thousand times as long as the update of
 /// a row. So the first thread that gets the database writes for all that wait for it.
 #[derive(Default)]
-pub(super) struct WriteQueue(Mutex<Vec<Box<dyn Write>>>);
+pub(super) struct WriteQueue {
+    waiting: Mutex<Vec<Box<dyn Write>>>,
+}
 
 impl fmt::Debug for WriteQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WriteQueue").field(&locked(&self.0).len()).finish()
+        f.debug_struct("WriteQueue")
+            .field("waiting", &locked(&self.waiting).len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -68,11 +72,11 @@ impl WriteQueue {
         release: impl Fn() -> bool,
     ) -> Result<T> {
         let slot = Slot::default();
-        locked(&self.0).push(Box::new(Queued { write, result: Arc::clone(&slot) }));
+        locked(&self.waiting).push(Box::new(Queued { write, result: Arc::clone(&slot) }));
         let mut connection = connect();
         let mut result = locked(&slot).take();
         if result.is_none() {
-            let mut writes = take(&mut *locked(&self.0));
+            let mut writes = take(&mut *locked(&self.waiting));
             if !write_together(&mut connection, &mut writes) {
                 for write in &mut writes {
                     write_alone(&mut connection, &mut **write);
@@ -158,7 +162,7 @@ mod tests {
                 scope.spawn(move || queue.write(write, || locked(database), |_| true, release))
             };
             let threads: Vec<_> = values.iter().map(|value| begin(*value)).collect();
-            while locked(&queue.0).len() < values.len() {
+            while locked(&queue.waiting).len() < values.len() {
                 thread::yield_now();
             }
             drop(held);

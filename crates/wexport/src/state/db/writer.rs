@@ -227,7 +227,7 @@ impl RunStore for BatchDbWriter {
         let name = name.to_owned();
         Ok(self.update(number, move |connection| {
             let sql = "UPDATE export SET reserved_name = ?2 WHERE number = ?1";
-            connection.execute(sql, (key(number), &name))
+            connection.prepare_cached(sql)?.execute((key(number), &name))
         })?)
     }
 
@@ -243,7 +243,7 @@ impl RunStore for BatchDbWriter {
         Ok(self.update(number, move |connection| {
             let sql = "UPDATE export SET checkpoint = ?2, status = 'open' \
                        WHERE number = ?1 AND status IN ('waiting', 'open')";
-            connection.execute(sql, (key(number), &checkpoint))
+            connection.prepare_cached(sql)?.execute((key(number), &checkpoint))
         })?)
     }
 
@@ -281,10 +281,11 @@ impl RunStore for BatchDbWriter {
                 to_json(&end)?,
                 end.is_resumable()
             ];
-            let result = connection.query_one(&sql, values, read_result).optional()?;
+            let mut update = connection.prepare_cached(&sql)?;
+            let result = update.query_one(values, read_result).optional()?;
             if !end.is_resumable() {
                 let sql = "DELETE FROM note WHERE name = ?1";
-                connection.execute(sql, [placement_of(number)])?;
+                connection.prepare_cached(sql)?.execute([placement_of(number)])?;
             }
             Ok(result)
         })?;
@@ -321,5 +322,5 @@ pub(super) fn store_note(
 ) -> Result<(), Error> {
     let sql = "INSERT INTO note (name, value) VALUES (?1, ?2) \
                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    connection.execute(sql, (name, to_json(value)?)).map(drop)
+    connection.prepare_cached(sql)?.execute((name, to_json(value)?)).map(drop)
 }
