@@ -46,6 +46,11 @@ impl BatchDir {
         self.path.join("batch.sqlite")
     }
 
+    /// The path of the database until all exports are stored.
+    pub(super) fn draft_path(&self) -> PathBuf {
+        self.path.join("draft.sqlite")
+    }
+
     /// Whether the batch was stored once, so that something may have been sent.
     pub(super) fn has_begun(&self) -> bool {
         self.log_path().exists() || self.path.join("batch.sqlite-wal").exists()

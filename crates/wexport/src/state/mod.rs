@@ -12,6 +12,7 @@
 //!   lock              locked while it runs
 //! batches/20261123-021500-7f3a/
 //!   batch.sqlite      the exports of a batch: see `db`
+//!   draft.sqlite      the same, until all of them are stored
 //!   events.ndjson     their events, one a line
 //!   spool/17/         the file of one of them, until it is uploaded
 //!   reserve           space that is released if the disk is full; removed with its end

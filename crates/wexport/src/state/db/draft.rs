@@ -19,12 +19,16 @@ pub(crate) struct BatchDraft {
     folder: RemovedUnlessKept,
     /// The exports that are not inserted yet.
     pending: Vec<NewRow>,
+    /// The length of their requests, in **bytes**.
+    pending_bytes: usize,
     /// The time that orders the exports, if it is not that of their command.
     order: Option<Timestamp>,
 }
 
-/// The number of exports that are inserted by one statement.
+/// The most exports that are inserted by one statement, and the length of their requests in **bytes**
+/// from which they are: that of one is up to a mebibyte.
 const CHUNK: usize = 1_000;
+const CHUNK_BYTES: usize = 1_048_576;
 
 /// The folder of the batch, which must not be listed before the batch is stored.
 #[derive(Debug)]
@@ -37,17 +41,19 @@ impl BatchDraft {
         order: Option<Timestamp>,
     ) -> Result<Self, Problem> {
         let folder = RemovedUnlessKept(Some(batch.clone()));
-        let connection = schema::begin(&batch.db_path());
+        let connection = schema::begin(&batch.draft_path());
         let connection = connection.map_err(|cause| not_stored(DbError::new(&batch, cause)))?;
         let writer = BatchDbWriter::new(&batch, lock, connection);
-        Ok(Self { writer, folder, pending: Vec::new(), order })
+        Ok(Self { writer, folder, pending: Vec::new(), pending_bytes: 0, order })
     }
 
     /// Adds an export. Its number is its line in the list.
     pub(crate) fn add(&mut self, mut row: NewRow) -> Result<(), Problem> {
         row.destination.moment = row.destination.moment.with_order(self.order);
+        self.pending_bytes += row.fresh.spec().len();
         self.pending.push(row);
-        if self.pending.len() < CHUNK { Ok(()) } else { self.flush() }
+        let is_full = self.pending.len() == CHUNK || self.pending_bytes >= CHUNK_BYTES;
+        if is_full { self.flush() } else { Ok(()) }
     }
 
     /// Inserts the exports that were added.
@@ -70,6 +76,7 @@ impl BatchDraft {
         });
         inserted.map_err(not_stored)?;
         self.pending.clear();
+        self.pending_bytes = 0;
         Ok(())
     }
 
@@ -112,7 +119,8 @@ impl BatchDraft {
             .and_then(|()| schema::commit(&connection));
         drop(connection);
         committed.map_err(|cause| not_stored(self.writer.db.error(cause)))?;
-        let writer = self.writer.with_reserve().map_err(not_stored)?;
+        let writer =
+            self.writer.publish().and_then(BatchDbWriter::with_reserve).map_err(not_stored)?;
         self.folder.0 = None;
         Ok(writer)
     }

@@ -111,8 +111,10 @@ pub(super) struct Pages<'a, T> {
     is_last: bool,
 }
 
-/// The number of items of a page: all that is in memory at once.
+/// The most items of a page, and the length of their columns in **bytes** at which it ends: all that is
+/// in memory at once.
 const PAGE: usize = 1_000;
+const PAGE_BYTES: usize = 4 * 1_048_576;
 
 impl<'a, T> Pages<'a, T> {
     /// `sql` ends in a condition, in which `?3` is the status.
@@ -134,19 +136,35 @@ impl<'a, T> Pages<'a, T> {
     }
 
     fn next_page(&mut self) -> Result<(), Problem> {
-        let page: Vec<T> = self.db.query(|connection| {
+        let (mut page, mut bytes, mut is_last) = (Vec::new(), 0, false);
+        self.db.query(|connection| {
             let mut statement = connection.prepare(&self.sql)?;
             let (after, limit) = (key(self.after), key(PAGE as u64));
-            match self.status {
-                Some(status) => statement.query_map((after, limit, status), self.read)?.collect(),
-                None => statement.query_map((after, limit), self.read)?.collect(),
+            let mut rows = match self.status {
+                Some(status) => statement.query((after, limit, status))?,
+                None => statement.query((after, limit))?,
+            };
+            while bytes < PAGE_BYTES {
+                let Some(row) = rows.next()? else {
+                    is_last = page.len() < PAGE;
+                    break;
+                };
+                bytes += length(row)?;
+                page.push((self.read)(row)?);
             }
+            Ok(())
         })?;
-        self.is_last = page.len() < PAGE;
+        self.is_last = is_last;
         self.after = page.last().map_or(self.after, self.number);
         self.page = page.into_iter();
         Ok(())
     }
+}
+
+/// The length of the texts of a row, in **bytes**.
+fn length(row: &rusqlite::Row<'_>) -> rusqlite::Result<usize> {
+    let columns = 0..row.as_ref().column_count();
+    columns.map(|column| Ok(row.get_ref(column)?.as_str().map_or(0, str::len))).sum()
 }
 
 impl<T> Iterator for Pages<'_, T> {

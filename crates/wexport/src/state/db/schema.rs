@@ -1,9 +1,10 @@
 //! The schema of the database, and the checks of its file.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
+use export_host::sync_folder;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::Cause;
@@ -68,7 +69,8 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, Cause> {
     Ok(connection)
 }
 
-/// Creates a database, in a transaction that is to be [committed](commit) with its rows.
+/// Creates a database, in a transaction that is to be [committed](commit) with its rows. Until it is
+/// [published](publish) it has another name, since a reader would wait for the transaction.
 pub(super) fn begin(path: &Path) -> Result<Connection, Cause> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -84,12 +86,23 @@ pub(super) fn begin(path: &Path) -> Result<Connection, Cause> {
     Ok(connection)
 }
 
-/// Makes a new database durable, and valid.
+/// Makes a new database durable.
 pub(super) fn commit(connection: &Connection) -> Result<(), Cause> {
     connection.pragma_update(None, "application_id", APPLICATION)?;
     connection.pragma_update(None, "user_version", VERSION)?;
-    connection.execute_batch("COMMIT")?;
-    enable_wal(connection)
+    Ok(connection.execute_batch("COMMIT")?)
+}
+
+/// Gives a database that is committed its name, and opens it for writing.
+pub(super) fn publish(
+    connection: Connection,
+    draft: &Path,
+    path: &Path,
+) -> Result<Connection, Cause> {
+    connection.close().map_err(|(_, error)| error)?;
+    fs::rename(draft, path)?;
+    path.parent().map_or(Ok(()), sync_folder)?;
+    open(path, Access::Write)
 }
 
 fn connect(path: &Path) -> Result<Connection, Cause> {

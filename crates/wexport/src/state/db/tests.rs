@@ -30,6 +30,22 @@ fn reopen(db: BatchDbWriter) -> BatchDbWriter {
     BatchDbWriter::resume(&batch, Reopen::Resumable).unwrap()
 }
 
+/// Storing a million exports takes longer than a reader waits.
+#[test]
+fn no_reader_waits_for_a_draft() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::open(folder.path()).unwrap();
+    let mut draft = state.begin_batch(batch_description().began).unwrap();
+    draft.add(row(1)).unwrap();
+    draft.flush().unwrap();
+    let batches = state.batches().unwrap();
+    let [batch] = &batches[..] else { panic!("{batches:?}") };
+    assert!(BatchDb::open(batch).unwrap_err().is_incomplete());
+    let writer = draft.commit(&batch_description()).unwrap();
+    assert_eq!(BatchDb::open(batch).unwrap().totals().unwrap().waiting, 1);
+    drop(writer);
+}
+
 #[test]
 fn stored_checkpoints_survive_a_restart() {
     let (db, _folder) = batch_db(3);

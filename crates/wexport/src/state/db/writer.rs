@@ -1,7 +1,7 @@
 //! The database of a batch, for the process that runs it.
 
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use export_hyper::{Checkpoint, Pacer};
 use rusqlite::{Connection, Error, OptionalExtension, params};
@@ -81,6 +81,15 @@ impl BatchDbWriter {
         let db = BatchDb { batch: batch.clone(), connection: Mutex::new(connection) };
         let queue = WriteQueue::default();
         Self { db, queue, reserve: None, presence: Presence::announce(batch.path()), _lock: lock }
+    }
+
+    /// Moves the database of a draft, which is committed, to where others find it.
+    pub(super) fn publish(self) -> Result<Self, DbError> {
+        let BatchDb { batch, connection } = self.db;
+        let connection = connection.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let opened = schema::publish(connection, &batch.draft_path(), &batch.db_path());
+        let opened = opened.map_err(|cause| DbError::new(&batch, cause))?;
+        Ok(Self { db: BatchDb { batch, connection: Mutex::new(opened) }, ..self })
     }
 
     /// Reserves the space to record what is under way when the disk is full.
