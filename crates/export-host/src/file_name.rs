@@ -15,7 +15,12 @@ const RESERVED: usize = 20;
 /// Names that a service chooses are [shortened](shortened_name) to it.
 #[must_use]
 pub fn name_room(folder: &Path) -> usize {
-    longest_name(folder) - RESERVED
+    room_in(longest_name(folder))
+}
+
+/// The same, where the longest name is known.
+pub(crate) const fn room_in(longest: usize) -> usize {
+    longest - RESERVED
 }
 
 /// Shortens a name to `max` bytes, if it is longer, before its extension.

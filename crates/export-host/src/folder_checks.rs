@@ -1,10 +1,10 @@
 //! Tries what a download does in a folder, before an export is requested.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fs4::{FileExt, TryLockError};
 #[cfg(target_os = "linux")]
@@ -12,7 +12,7 @@ use rustix::fs::StatxAttributes;
 use tempfile::TempPath;
 
 use crate::fallback::Fallback;
-use crate::file_name::longest_name;
+use crate::file_name::{longest_name, room_in};
 use crate::part_file::explain;
 use crate::random::random_number;
 
@@ -33,8 +33,16 @@ pub struct FolderChecks {
 
 #[derive(Debug, Default)]
 struct Checked {
-    folders: HashSet<PathBuf>,
+    folders: HashMap<PathBuf, CheckedFolder>,
     file_systems: HashSet<u64>,
+}
+
+#[derive(Debug)]
+struct CheckedFolder {
+    /// The longest name in it, in **bytes**.
+    longest: usize,
+    /// Whether its path leaves room for a file with that name, as far as this was checked.
+    takes_longest: bool,
 }
 
 impl FolderChecks {
@@ -46,17 +54,35 @@ impl FolderChecks {
     /// Fails if it is missing or not a folder, if its path is too long for a file in it, or if no
     /// file can be created, written or renamed there. The text names the folder.
     pub fn check(&self, folder: &Path) -> io::Result<Vec<Fallback>> {
+        if self.checked().folders.get(folder).is_some_and(|checked| checked.takes_longest) {
+            return Ok(Vec::new());
+        }
         let longest = "n".repeat(longest_name(folder));
         match fs::symlink_metadata(folder.join(longest)) {
             Err(error) if is_unusable(&error) => Err(explain("cannot write in", folder, &error)),
-            _ => self.check_short(folder),
+            _ => {
+                let fallbacks = self.check_short(folder)?;
+                self.checked()
+                    .folders
+                    .entry(folder.into())
+                    .and_modify(|it| it.takes_longest = true);
+                Ok(fallbacks)
+            }
         }
+    }
+
+    /// The [`name_room`](crate::name_room) of a folder, which is looked up once if the folder was
+    /// checked.
+    #[must_use]
+    pub fn name_room(&self, folder: &Path) -> usize {
+        let longest = self.checked().folders.get(folder).map(|checked| checked.longest);
+        room_in(longest.unwrap_or_else(|| longest_name(folder)))
     }
 
     /// Checks a folder for a file with a name that is known not to be too long.
     pub(crate) fn check_short(&self, folder: &Path) -> io::Result<Vec<Fallback>> {
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if checked.folders.contains(folder) {
+        let mut checked = self.checked();
+        if checked.folders.contains_key(folder) {
             return Ok(Vec::new());
         }
         let found = existing_folder(folder)?;
@@ -68,10 +94,35 @@ impl FolderChecks {
         if checked.file_systems.insert(file_system_of(&found)) {
             fallbacks.extend(FolderHandle::open(folder).sync());
         }
-        checked.folders.insert(folder.into());
+        let found = CheckedFolder { longest: longest_name(folder), takes_longest: false };
+        checked.folders.insert(folder.into(), found);
         Ok(fallbacks)
     }
+
+    /// Whether a new file can be written at this path, as far as its folder was checked: nothing is
+    /// there, and all names that are made from its own are short enough. If not, all is to be checked.
+    pub(crate) fn has_checked(&self, path: &Path) -> bool {
+        let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else { return false };
+        let Some(longest) = self.checked().folders.get(folder).map(|checked| checked.longest)
+        else {
+            return false;
+        };
+        let is_short =
+            name.len() + MAX_ADDED <= longest && path.as_os_str().len() + MAX_ADDED <= SHORT_PATH;
+        let found = fs::symlink_metadata(path);
+        is_short && found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
+    fn checked(&self) -> MutexGuard<'_, Checked> {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+/// The most that is added to the name of a file, as for its part, in **bytes**.
+const MAX_ADDED: usize = 32;
+
+/// The length of a path that no system finds too long, in **bytes**: Windows allows 260.
+const SHORT_PATH: usize = 250;
 
 /// Whether a path could not be looked up for another reason than that there is no file.
 pub(crate) fn is_unusable(error: &io::Error) -> bool {

@@ -155,6 +155,10 @@ impl PartFile {
         target: &Path,
         rule: IfExists,
     ) -> io::Result<Vec<Fallback>> {
+        // Most files of many are new, in a folder that others are in too.
+        if checks.has_checked(target) {
+            return Ok(Vec::new());
+        }
         let target = real_target(target)?;
         let mut fallbacks = checks.check_short(&part_folder(&target))?;
         // These names are longer, and may be too long.

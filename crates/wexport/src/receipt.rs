@@ -219,6 +219,12 @@ fn read(file: &Path) -> Result<Receipt, Problem> {
     Ok(receipt)
 }
 
+/// The path of the receipt that an export to this path gets: beside the file that a link leads to.
+pub(crate) fn path_for(target: &Path) -> PathBuf {
+    let file = target.is_symlink().then(|| target.canonicalize().ok()).flatten();
+    path_of(file.as_deref().unwrap_or(target))
+}
+
 /// The path of the receipt of a file.
 pub(crate) fn path_of(file: &Path) -> PathBuf {
     let mut path = OsString::from(file);

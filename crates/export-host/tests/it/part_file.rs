@@ -200,6 +200,30 @@ fn checks_leave_no_file() {
     assert_eq!(checks.check(&folder.path().join("g")).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
+/// A batch has many new files in few folders.
+#[test]
+fn a_folder_is_looked_at_once_for_all_new_files() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("out");
+    fs::create_dir(&folder).unwrap();
+    let checks = FolderChecks::default();
+    let check = |name: &str, rule| PartFile::check_with(&checks, &folder.join(name), rule);
+    assert_eq!(checks.check(&folder).unwrap(), []);
+    let room = checks.name_room(&folder);
+    assert_eq!(room, name_room(&folder));
+    fs::remove_dir(&folder).unwrap();
+    for name in ["a.pdf", "b.pdf"] {
+        assert_eq!(check(name, IfExists::Replace).unwrap(), []);
+        assert_eq!(check(name, IfExists::Rename).unwrap(), []);
+        assert_eq!(checks.check(&folder).unwrap(), []);
+        assert_eq!(checks.name_room(&folder), room);
+    }
+    // What is there is looked at, and so is a name that may be too long.
+    fs::create_dir_all(folder.join("c")).unwrap();
+    assert!(check("c", IfExists::Replace).is_err());
+    assert!(check(&"n".repeat(250), IfExists::Rename).is_err());
+}
+
 #[test]
 fn a_path_that_is_too_long_for_its_part_is_refused() {
     let root = tempfile::tempdir().unwrap();

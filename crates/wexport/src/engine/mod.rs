@@ -17,7 +17,10 @@ mod shared_client;
 mod systemic;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::mem::take;
+use std::panic::resume_unwind;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use self::context::{RunContext, resume_command};
 use self::continuing::{ContinuedBatch, ContinuedJob, Continuing};
@@ -29,12 +32,12 @@ pub(crate) use self::shared_client::SharedClient;
 use crate::clock;
 use crate::event::Event;
 use crate::output::{Outputs, Protected};
-use crate::problem::Problem;
+use crate::problem::{Exit, Problem};
 use crate::request::ListedExport;
 use crate::settings::Settings;
 use crate::state::{
-    Later, NameClaim, NewRow, Retention, RowEnd, RunDescription, RunOptions, RunStore, SingleRun,
-    StateDir,
+    BatchDraft, Later, NameClaim, NewRow, Retention, RowEnd, RunDescription, RunOptions, RunStore,
+    SingleRun, StateDir,
 };
 use crate::ui::Reporter;
 
@@ -179,11 +182,12 @@ async fn prepare(
                 previous = state.previous_batch(&description)?;
             }
             let mut draft = Box::new(state.begin_batch(began)?);
-            read(&mut |export| {
-                outputs.protect_body(export.request.body_file.as_deref());
-                draft.add(export.into())
+            store_rows(&mut draft, |add| {
+                read(&mut |export| {
+                    outputs.protect_body(export.request.body_file.as_deref());
+                    add(export)
+                })
             })?;
-            draft.flush()?;
             protect_files(&description.options, outputs, &settings)?;
             let continued = if start == Start::Continue {
                 let (state, description) = (&state, &description);
@@ -229,6 +233,36 @@ async fn prepare(
     let context = RunContext::new(store, settings, client, outputs, reporter)?;
     Ok(Prepared::Ready(Box::new(Runner::resume(context, later)?)))
 }
+
+/// Stores the rows of a list while the next ones are read and checked: either takes half of the time.
+fn store_rows(
+    draft: &mut BatchDraft,
+    read: impl FnOnce(AddExport<'_>) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    thread::scope(|scope| {
+        let (chunks, read_chunks) = mpsc::sync_channel::<Vec<ListedExport>>(1);
+        let storing = scope.spawn(move || {
+            let mut rows = read_chunks.into_iter().flatten();
+            rows.try_for_each(|export| draft.add(export.into()))?;
+            draft.flush()
+        });
+        // The receiver is gone only if a row could not be stored, which is reported instead.
+        let gone = |_| Problem::new(Exit::Local, "the batch could not be stored");
+        let mut chunk = Vec::new();
+        let read = read(&mut |export| {
+            chunk.push(export);
+            let is_full = chunk.len() == CHUNK;
+            if is_full { chunks.send(take(&mut chunk)).map_err(gone) } else { Ok(()) }
+        });
+        let read = read.and_then(|()| chunks.send(chunk).map_err(gone));
+        drop(chunks);
+        let stored = storing.join().unwrap_or_else(|panic| resume_unwind(panic));
+        stored.and(read)
+    })
+}
+
+/// The number of rows that are handed over at once: a thread takes longer to wake up than to store one.
+const CHUNK: usize = 64;
 
 /// How a run is resumed.
 #[derive(Debug, Default)]

@@ -17,7 +17,7 @@ use crate::state::{
 use crate::subject::Subject;
 
 /// The number of destinations that are checked at once: one in an object store takes a request.
-const MAX_CONCURRENT: usize = 16;
+const MAX_CONCURRENT: usize = 64;
 
 /// The number of destinations that cannot be used and are printed.
 const MAX_SHOWN: usize = 50;

@@ -152,7 +152,9 @@ impl Runner {
             api_version,
             base_url,
         });
-        for result in store.results().filter(|_| !resumed) {
+        // Among a million exports, they are not looked for in vain.
+        let skipped = (!resumed && totals.skipped > 0).then(|| store.results());
+        for result in skipped.into_iter().flatten() {
             let result = result?;
             if let RowEnd::Skipped { file } = result.end {
                 reporter.export_event(result.row, Event::Skipped { file });

@@ -72,9 +72,8 @@ impl FileChecks {
         let rule = rule_of(destination.if_exists);
         self.check(|folders| PartFile::check_with(folders, path, rule))?;
         if destination.receipt {
-            // The receipt is beside the file that a link leads to, and may have a longer name.
-            let path = path.canonicalize().unwrap_or_else(|_| path.into());
-            let receipt = receipt::path_of(&path);
+            // Its name may be too long where that of the file is not.
+            let receipt = receipt::path_for(path);
             let rule = if rule == IfExists::Rename { rule } else { IfExists::Replace };
             self.check(|folders| PartFile::check_with(folders, &receipt, rule))?;
         }
@@ -84,6 +83,11 @@ impl FileChecks {
     /// Checks that files can be written into a folder.
     pub(super) fn check_folder(&self, folder: &Path) -> Result<(), Problem> {
         self.check(|folders| folders.check(folder))
+    }
+
+    /// The longest name that the service may choose for a file in a folder, in **bytes**.
+    pub(super) fn name_room(&self, folder: &Path) -> usize {
+        self.folders.name_room(folder)
     }
 
     /// Warns of what could not be done for a file.

@@ -91,11 +91,7 @@ impl Destination {
 
     /// The path of the file, if the service has no part in it.
     pub(super) fn known_path(&self, subject: &Subject) -> Option<PathBuf> {
-        match self.target().ok()? {
-            Target::File(path) => Some(path),
-            Target::Template(template) => template.known_path(&Known { subject }),
-            _ => None,
-        }
+        self.target().ok()?.known_path(subject)
     }
 
     /// A name that two exports share if the file of one replaces that of the other. `None` for
@@ -206,6 +202,17 @@ impl Destination {
     /// Whether the file itself goes to standard output.
     pub(crate) fn is_stdout(&self) -> bool {
         self.output.as_deref() == Some("-")
+    }
+}
+
+impl Target {
+    /// The path of the file, if the service has no part in it.
+    pub(super) fn known_path(&self, subject: &Subject) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::Template(template) => template.known_path(&Known { subject }),
+            _ => None,
+        }
     }
 }
 

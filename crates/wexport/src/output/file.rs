@@ -20,10 +20,10 @@ pub(super) fn check_existing(
     path: &Path,
     if_exists: IfExistsArg,
 ) -> Result<Option<String>, Problem> {
-    let exists = path.try_exists().unwrap_or(true);
+    let exists = || path.try_exists().unwrap_or(true);
     match if_exists {
-        IfExistsArg::Skip if exists => Ok(Some(path.display().to_string())),
-        IfExistsArg::Error if exists => Err(already_exists(&display_path(path))),
+        IfExistsArg::Skip if exists() => Ok(Some(path.display().to_string())),
+        IfExistsArg::Error if exists() => Err(already_exists(&display_path(path))),
         _ => Ok(None),
     }
 }

@@ -130,23 +130,21 @@ impl Outputs {
         destination: &Destination,
         subject: &Subject,
     ) -> Result<(), Problem> {
-        let path = match destination.target()? {
-            Target::File(path) => Some(path),
-            Target::Template(template) => template.known_path(&Known { subject }),
-            _ => None,
-        };
-        let Some(path) = path else { return Ok(()) };
-        if let Some(protected) = self.names.protected(&path) {
-            return Err(refused(&protected, &path, "the file"));
+        let path = destination.target()?.known_path(subject);
+        path.map_or(Ok(()), |path| self.check_path(&path, destination.receipt))
+    }
+
+    /// The same, for a path and that of its receipt, if it gets one.
+    fn check_path(&self, path: &Path, receipt: bool) -> Result<(), Problem> {
+        if let Some(protected) = self.names.protected(path) {
+            return Err(refused(&protected, path, "the file"));
         }
-        // The receipt is beside the file that a link leads to.
-        let receipt = receipt::path_of(&path.canonicalize().unwrap_or(path));
-        match self.names.protected(&receipt) {
-            Some(protected) if destination.receipt => {
-                Err(refused(&protected, &receipt, "the receipt"))
-            }
-            _ => Ok(()),
+        if !receipt {
+            return Ok(());
         }
+        let receipt = receipt::path_for(path);
+        let protected = self.names.protected(&receipt);
+        protected.map_or(Ok(()), |protected| Err(refused(&protected, &receipt, "the receipt")))
     }
 
     /// Checks a destination before anything is sent, and reserves its name if it is known. Returns
@@ -159,10 +157,12 @@ impl Outputs {
         subject: &Subject,
         extension: Option<&str>,
     ) -> Result<Option<String>, Problem> {
-        self.check_protected(destination, subject)?;
+        let target = destination.target()?;
+        let known_path = target.known_path(subject);
+        known_path.as_ref().map_or(Ok(()), |path| self.check_path(path, destination.receipt))?;
         let if_exists = destination.if_exists;
         let guard = self.guard(destination, subject);
-        match destination.target()? {
+        match target {
             Target::Stdout => self.stdout.check().await.map(|()| None),
             #[cfg(feature = "store")]
             Target::Object(address) => {
@@ -187,22 +187,23 @@ impl Outputs {
             }
             Target::Template(template) => {
                 let known = Known { subject };
-                if let Some(path) = template.expected_path(&known, extension)
+                // The other rules keep no file.
+                let keeps = matches!(if_exists, IfExistsArg::Skip | IfExistsArg::Error);
+                if keeps
+                    && let Some(path) = template.expected_path(&known, extension)
                     && let Some(kept) = file::check_existing(&path, if_exists)?
                 {
                     return Ok(Some(kept));
                 }
-                let folder = template.known_folder(&known);
-                self.checks.make_folder(&folder)?;
-                match template.known_path(&known) {
-                    Some(path) => {
-                        guard.map_or(Ok(()), |guard| guard.check_file(&path))?;
-                        self.checks.check_file(&path, destination)?;
-                    }
-                    None => {
-                        self.checks.check_folder(&folder)?;
-                        template.check_length(&known, name_room(&folder))?;
-                    }
+                if let Some(path) = known_path {
+                    path.parent().map_or(Ok(()), |folder| self.checks.make_folder(folder))?;
+                    guard.map_or(Ok(()), |guard| guard.check_file(&path))?;
+                    self.checks.check_file(&path, destination)?;
+                } else {
+                    let folder = template.known_folder(&known);
+                    self.checks.make_folder(&folder)?;
+                    self.checks.check_folder(&folder)?;
+                    template.check_length(&known, self.checks.name_room(&folder))?;
                 }
                 Ok(None)
             }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use export_host::{is_mount_point, numbered};
 use icu_normalizer::ComposingNormalizerBorrowed;
+use sha2::{Digest as _, Sha256};
 
 use super::real_path::{FileId, folder_of, real_path};
 use crate::receipt;
@@ -25,7 +26,7 @@ pub(crate) struct ReservedNames {
 
 #[derive(Default)]
 struct Names {
-    owners: HashMap<String, Owner>,
+    owners: HashMap<Digest, Owner>,
     /// The path by which a folder or a mounted file was first met: it may be mounted at several.
     met: HashMap<FileId, PathBuf>,
     /// The files that no export may replace, by their keys and by themselves.
@@ -34,6 +35,9 @@ struct Names {
     /// Their names without folders.
     protected_names: HashSet<String>,
 }
+
+/// The start of the SHA-256 of a name: a run may have a million of them.
+type Digest = [u8; 16];
 
 /// Called for each name that is reserved.
 type OnReserve = Arc<dyn Fn(Owner, &str) + Send + Sync>;
@@ -84,7 +88,7 @@ impl ReservedNames {
         let mut names = self.names();
         let name = Path::new(&key).file_name().unwrap_or_default();
         names.protected_names.insert(name.to_string_lossy().into_owned());
-        names.owners.entry(key.clone()).or_insert(NO_EXPORT);
+        names.owners.entry(digest(&key)).or_insert(NO_EXPORT);
         names.protected.entry(key).or_insert_with(|| what.clone());
         if let Some(id) = found.as_ref().and_then(FileId::of) {
             names.protected_files.entry(id).or_insert_with(|| what.clone());
@@ -93,13 +97,16 @@ impl ReservedNames {
 
     /// What a file is, if it is protected.
     pub(crate) fn protected(&self, path: &Path) -> Option<Protected> {
-        let id = fs::metadata(path).ok().as_ref().and_then(FileId::of);
+        let found = fs::symlink_metadata(path).ok();
+        let is_link = found.as_ref().is_some_and(Metadata::is_symlink);
+        let found = if is_link { fs::metadata(path).ok() } else { found };
+        let id = found.as_ref().and_then(FileId::of);
         if let Some(found) = id.and_then(|id| self.names().protected_files.get(&id).cloned()) {
             return Some(found);
         }
         // Most files of a batch have other names, and are not looked up.
         let name = folded(Path::new(path.file_name()?));
-        let may_be_same = path.is_symlink() || self.names().protected_names.contains(&name);
+        let may_be_same = is_link || self.names().protected_names.contains(&name);
         let key = may_be_same.then(|| self.file_key(path))?;
         self.names().protected.get(&key).cloned()
     }
@@ -122,13 +129,13 @@ impl ReservedNames {
         let mut names = self.names();
         if self.receipts {
             // The key of a receipt is that of its file with the suffix, which has no capitals.
-            let receipt = format!("{name}{}", receipt::ENDING);
-            let free = names.owners.get(&name).is_none_or(|owner| *owner == self.owner);
+            let receipt = digest(&format!("{name}{}", receipt::ENDING));
+            let free = names.owners.get(&digest(&name)).is_none_or(|owner| *owner == self.owner);
             if !free || *names.owners.entry(receipt).or_insert(self.owner) != self.owner {
                 return false;
             }
         }
-        match names.owners.entry(name.clone()) {
+        match names.owners.entry(digest(&name)) {
             Entry::Occupied(taken) => return *taken.get() == self.owner,
             Entry::Vacant(free) => free.insert(self.owner),
         };
@@ -178,9 +185,19 @@ impl fmt::Debug for ReservedNames {
     }
 }
 
+fn digest(name: &str) -> Digest {
+    let mut digest = Digest::default();
+    digest.iter_mut().zip(Sha256::digest(name)).for_each(|(to, byte)| *to = byte);
+    digest
+}
+
 fn folded(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     // Upper case first: it is the same for ß and ss, and for the two forms of a small sigma.
-    let upper: String = path.to_string_lossy().chars().flat_map(char::to_uppercase).collect();
+    let upper: String = text.chars().flat_map(char::to_uppercase).collect();
     let lower: String = upper.chars().flat_map(char::to_lowercase).collect();
     ComposingNormalizerBorrowed::new_nfc().normalize(&lower).into_owned()
 }

@@ -265,10 +265,8 @@ impl<'a> Sources<'a> {
 
 /// Replaces a leading `~/`, which no shell replaces in a file.
 pub(crate) fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), etcetera::home_dir()) {
-        (Some(rest), Ok(home)) => home.join(rest),
-        _ => path.into(),
-    }
+    let at_home = path.strip_prefix("~/").map(|rest| Ok(etcetera::home_dir()?.join(rest)));
+    at_home.and_then(Result::<_, etcetera::HomeDirError>::ok).unwrap_or_else(|| path.into())
 }
 
 /// A variable that is not UTF-8 is an error: to ignore it would be to use another setting. So is one

@@ -131,3 +131,27 @@ fn the_exports_of_a_batch_share_one_client() {
     // At most 16 files are uploaded at once.
     assert!(store.connections() <= 16, "{} connections", store.connections());
 }
+
+/// The rows of a list share a client of the store, which looks up each object once.
+#[test]
+fn objects_are_looked_up_once_before_the_first_submit() {
+    const COUNT: usize = 200;
+    let store =
+        Server::start(|_, _| test_servers::Action::Send(response("404 Not Found", &[], "")));
+    let world = world(quick(), store.address());
+    let rows = (1..=COUNT).map(|number| format!("document,d{number},pdf\n"));
+    world.write("list.csv", format!("kind,id,format\n{}", rows.collect::<String>()));
+    let command = ["batch", "list.csv", "-o", "s3://b/{id}.{ext}", "--if-exists", "error"];
+    let mut child = world.start_until(&command, |world| world.submits() > 0);
+    let (lines, clients) = (store.lines(), store.connections());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut heads: Vec<String> =
+        lines.into_iter().filter(|line| line.starts_with("HEAD")).collect();
+    let mut expected: Vec<String> =
+        (1..=COUNT).map(|number| format!("HEAD /b/d{number}.pdf HTTP/1.1")).collect();
+    heads.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(heads, expected);
+    assert!(clients < COUNT / 2, "{clients}");
+}
