@@ -128,7 +128,8 @@ impl Bench<'_> {
     }
 }
 
-fn write_list(path: &Path, size: usize) -> std::io::Result<()> {
+/// A list of documents, as PDF.
+pub(super) fn write_list(path: &Path, size: usize) -> std::io::Result<()> {
     let mut list = String::from("id,kind,format\n");
     for number in 0..size {
         list += &format!("{number:032x},document,pdf\n");

@@ -1,6 +1,8 @@
-//! Benchmarks of the core, of downloads compared with curl, and of many exports compared with a script.
+//! Benchmarks of the core, of downloads compared with curl, of many exports compared with a script, and of
+//! the start of a batch.
 
 mod many;
+mod start;
 
 use std::fs;
 use std::path::Path;
@@ -8,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::many::many;
+pub(crate) use self::start::start;
 use crate::shell::{Simulator, TaskResult, cargo, output, run, target};
 
 /// Measures the core: time and memory of an export, of a step, and of a waiting job.
