@@ -35,15 +35,42 @@ fn known_limit_gives_minimal_makespan_without_429() {
     }
 }
 
+/// In the first night the limit is unknown, in the second it was learned.
 #[test]
-fn learnt_limit_gives_minimal_makespan_in_next_run() {
-    for (exports, limit) in [(1_000, 1), (1_000, 5), (10_000, 50)] {
-        let strategy = Strategy::Paced(LimitKnowledge::LearnedEarlier);
-        let report = BatchSim { strategy, ..BatchSim::new(exports, limit, DURATION) }.run();
-        let name = format!("{exports} exports at {limit}/s");
-        assert_eq!(report.files, exports);
-        assert!(ratio(&report) < 1.05, "{name}: {}", ratio(&report));
-        assert!(report.throttled <= 4, "{name}: {} times 429", report.throttled);
+fn unknown_limit_costs_little_time_and_few_429s() {
+    for (knowledge, max) in
+        [(LimitKnowledge::Unknown, 1.05), (LimitKnowledge::LearnedEarlier, 1.02)]
+    {
+        let strategy = Strategy::Paced(knowledge);
+        for (exports, limit) in [(1_000, 1), (1_000, 5), (1_000, 50), (10_000, 50)] {
+            for seed in [1, 2] {
+                let sim = BatchSim { strategy, seed, ..BatchSim::new(exports, limit, DURATION) };
+                let report = sim.run();
+                let name = format!("{knowledge:?}: {exports} exports at {limit}/s");
+                assert_eq!(report.files, exports);
+                assert!(ratio(&report) < max, "{name}: {}", ratio(&report));
+                assert!(report.throttled <= 3, "{name}: {} times 429", report.throttled);
+            }
+        }
+    }
+}
+
+/// Neither random faults, periods of 429 nor latency are taken for a low limit.
+#[test]
+fn unknown_limit_is_found_despite_faults() {
+    let strategy = Strategy::Paced(LimitKnowledge::Unknown);
+    let sim = BatchSim { strategy, ..BatchSim::new(1_000, 5, DURATION) };
+    let latency = Duration::from_millis(20)..Duration::from_millis(200);
+    let throttled = vec![30..60, 100..160];
+    for (sim, max) in [
+        (BatchSim { faults: 0.03, ..sim.clone() }, 1.2),
+        (BatchSim { latency: latency.clone(), ..sim.clone() }, 1.4),
+        (BatchSim { throttled: throttled.clone(), ..sim.clone() }, 1.2),
+        (BatchSim { faults: 0.03, throttled, latency, ..sim }, 1.7),
+    ] {
+        let report = sim.run();
+        assert_eq!(report.files, 1_000);
+        assert!(ratio(&report) < max, "{sim:?}: {}", ratio(&report));
     }
 }
 

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::api_error::MAX_TEXT;
 use crate::redact::{mask, url_forms};
 
 pub use crate::token_source::{Ticket, TokenInfo, TokenSource, TokenStep};
@@ -25,8 +24,6 @@ pub struct Token {
     header: HeaderValue,
     /// What it was requested with.
     secrets: Arc<[Secret]>,
-    /// A shorter text contains neither the token nor one of the secrets.
-    shortest: usize,
 }
 
 /// Identifies a token without holding its text.
@@ -69,10 +66,7 @@ impl Token {
             return Err(InvalidToken);
         }
         let header = secret_header(BEARER, text).ok_or(InvalidToken)?;
-        let lengths = secrets.iter().map(|secret| secret.expose().len());
-        // The start of a longer secret may be at the end of a text that was cut.
-        let shortest = lengths.fold(text.len(), usize::min).min(MAX_TEXT);
-        Ok(Self { id, header, secrets, shortest })
+        Ok(Self { id, header, secrets })
     }
 
     /// The id of the token.
@@ -107,11 +101,7 @@ impl Token {
     /// ```
     #[must_use]
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        // Texts are masked for each response, and few are as long as a token.
-        if text.len() < self.shortest {
-            return Cow::Borrowed(text);
-        }
-        // The forms of a URL have a percent sign.
+        // Texts are masked for each response, and the forms of a URL have a percent sign.
         let forms = if text.contains('%') { url_forms(self.expose()) } else { Vec::new() };
         let secrets = forms.iter().chain(&*self.secrets).map(Secret::expose);
         mask(text, iter::once(self.expose()).chain(secrets))

@@ -132,8 +132,9 @@ impl Lane {
             return;
         }
         if was_refused {
-            let without_slack = interval.saturating_add(self.slack());
-            self.next = self.next.min(micros(sent).saturating_add(without_slack));
+            // The wait for this response is not made up for.
+            let due = micros(sent).saturating_add(interval).max(micros(now));
+            self.next = self.next.min(due.saturating_add(self.slack()));
         }
         // The service counted the request at some time before it answered: by as much later than
         // usual, at most, as the response was later than usual. The usual latency varies as well: a

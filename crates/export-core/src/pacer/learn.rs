@@ -1,6 +1,7 @@
-//! Learns a rate limit from responses: slows down at once, speeds up slowly, and measures the limit
-//! by counting.
+//! Learns a rate limit from responses: doubles the rate until the first 429, measures the limit by
+//! counting, and then searches between what was allowed and what was refused.
 
+use core::mem;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,16 +11,19 @@ use crate::time::Timestamp;
 
 /// What was learned of the rate at which one class of requests is admitted.
 ///
-/// A service with a limit of `R` requests a second admits what was saved up, and then `R` in each
-/// second. A 429 says that nothing is saved up. So if it admits `A` requests in the time `T`
-/// between two 429s, these are at most one more than it earned: `A <= 1 + R T`. The limit is at
-/// least `(A - 1) / T`, and lower than the rate that was refused. The rate climbs between these
-/// two bounds; once they are within 5 % of each other, it stays at the lower one.
+/// The rate doubles until the first 429, as in the slow start of TCP (RFC 5681). It says that
+/// nothing is saved up any more. A service with a limit of `R` requests a second that admits `A`
+/// requests in the time `T` from there to the next 429 has earned these, and at most one more or
+/// less: `(A - 1) / T <= R < (A + 1) / T`. So the second 429 measures the limit, and the rate is set
+/// to what was let through, as in TCP Westwood (Mascolo and others, 2001). What is left between a
+/// rate that is allowed and one that is refused is halved with each step, as in BIC (Xu, Harfoush
+/// and Rhee, 2004), until both are within 5 % of each other.
 ///
 /// Not every 429 says something about the rate. If nothing was admitted since the previous one, it
-/// is an outage. If the count above has shown the rate to be allowed, another client or chance has
-/// caused it; and if that rate was being tested after a cut, the cut was wrong and is taken back.
-/// Both hold requests back, and neither lowers the rate.
+/// is an outage. If the count has shown the rate to be allowed, another client or chance has caused
+/// it; and if that rate was being tested after a cut, the cut was wrong and is taken back. A single
+/// one at a rate that was fine before may be chance as well. All of them hold requests back, and
+/// none lowers the rate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RateLearner {
     #[serde(rename = "pace")]
@@ -29,20 +33,19 @@ pub(super) struct RateLearner {
     previous: Option<RateEstimate>,
     /// An interval that the limit allows, by counting. In microseconds.
     proven: Option<u64>,
-    /// The shortest interval that was used for a while without a 429.
+    /// The shortest interval that was used for a while without a 429. The service may have admitted
+    /// it from what was saved up.
     good: Option<u64>,
     /// Whether requests are evenly spaced, without slack: the service saves nothing up.
     is_even: bool,
     /// How many of the next 429s are ignored, as chance.
     ignored: u32,
-    /// How many 429s came at a rate that is allowed.
+    /// How many 429s came at a rate that is allowed, except for the first.
     #[serde(rename = "surprises")]
     unexpected: u32,
-    /// How many 429s were ignored in a row, as chance.
-    tolerated: u32,
     /// Requests in a row that were admitted at this rate.
     steady: u32,
-    /// When the rate was changed.
+    /// When the rate was raised.
     changed: Timestamp,
     /// When the last 429 was received, other than to requests that were sent before another one.
     #[serde(default)]
@@ -85,25 +88,23 @@ struct RecentCount {
     before: u32,
 }
 
-/// Requests to send at the initial rate before the first increase: a minute's worth of the
-/// documented one request a second.
-const FIRST_STEP: u32 = 60;
+/// Requests to send at one rate before it is doubled, and the time. A few requests tell whether a
+/// rate is admitted at all. The time bounds by how much a fast rate overshoots: most services save
+/// up what they allow in a second, which twice the limit uses up within a second.
+const STEP: u32 = 8;
+const STEP_TIME: Duration = Duration::from_secs(1);
 
-/// Requests to send at one rate before it is doubled again.
-const STEP: u32 = 16;
+/// After a 429, a rate counts as right after this time without another one. What was saved up in
+/// the second of a hold hides a rate that is 5 % too high for 20 s. And it takes twice as many
+/// requests as ever were admitted between two 429s, since fewer could pass by chance.
+const TRIAL_TIME: Duration = Duration::from_secs(30);
 
-/// A rate counts as right after this many requests and this time without a 429: until what the
-/// service has saved up is spent, it admits more. After more than half as many requests between
-/// two 429s, twice that number is needed, since fewer could pass by chance.
-const TRIAL: u32 = 64;
-const TRIAL_TIME: Duration = Duration::from_secs(10);
+/// A part of the rate, 5 %, that is not worth a 429 to be found out.
+const CLOSE: u64 = 20;
 
-/// A count over this time is a measurement even before the next 429.
-const LONG: Duration = Duration::from_secs(30);
-
-/// At most this many 429s in a row are ignored as chance, unless a measurement shows a limit far
-/// below the rate.
-const TOLERATED: u32 = 8;
+/// A limit that is known is usually right: this many 429s in a row are ignored at it, unless the
+/// count shows that the limit is lower by a fifth.
+const TOLERATED: u32 = 6;
 
 /// For how long a refused rate is not tried again; doubled each time that it is refused again, up
 /// to a day.
@@ -130,9 +131,8 @@ impl RateLearner {
             proven: None,
             good: None,
             is_even: false,
-            ignored: 0,
+            ignored: if is_known(rate.interval, rate) { TOLERATED } else { 0 },
             unexpected: 0,
-            tolerated: 0,
             steady: 0,
             changed: Timestamp::EPOCH,
             refused_at: Timestamp::EPOCH,
@@ -191,51 +191,44 @@ impl RateLearner {
         if sent < self.changed {
             return;
         }
-        if self.count.is_long(now) {
-            self.add_measurement(self.count.interval(now));
-        }
         self.steady = self.steady.saturating_add(1);
-        if self.is_tried(now, rate) {
+        if self.is_tried(now) {
             self.steady = 0;
             self.previous = None;
+            if is_known(self.current.interval, rate) {
+                self.ignored = TOLERATED;
+            }
             self.speed_up(now, rate);
         }
     }
 
     /// Whether the rate was used for long enough to count as right.
-    fn is_tried(&self, now: Timestamp, rate: Rate) -> bool {
-        let requests = match (self.current.refused, self.count.since) {
-            (None, None) if self.current.interval == rate.interval => {
-                return self.steady >= FIRST_STEP;
-            }
-            (None, None) => return self.steady >= STEP,
-            (None, Some(_)) => TRIAL,
-            (Some(_), _) => self.longest.saturating_mul(2).max(TRIAL),
+    fn is_tried(&self, now: Timestamp) -> bool {
+        let is_first_climb = self.current.refused.is_none() && self.changed >= self.refused_at;
+        let (requests, time) = if is_first_climb {
+            (STEP, STEP_TIME)
+        } else {
+            (self.longest.saturating_mul(2).max(STEP), TRIAL_TIME)
         };
-        self.steady >= requests && now.since(self.changed) >= TRIAL_TIME
+        let since = self.changed.max(self.refused_at);
+        self.steady >= requests && now.since(since) >= time
     }
 
     fn speed_up(&mut self, now: Timestamp, rate: Rate) {
         let RateEstimate { interval, refused, doubtful_at, .. } = self.current;
         self.good = Some(interval);
-        let fastest = if rate.is_learned { FASTEST } else { rate.interval };
-        let faster = match refused {
-            None => interval / 2,
-            Some(refused) if interval.saturating_sub(refused) > interval / 20 => {
-                refused.midpoint(interval)
-            }
-            // The gain would not be worth a 429, unless the limit may have changed since.
-            Some(_) if doubtful_at.is_some_and(|doubtful| now < doubtful) => interval,
-            Some(_) => {
-                let refused = interval - interval / 10;
-                self.current.refused = Some(refused);
-                refused.midpoint(interval)
-            }
-        };
-        let faster = faster.max(fastest);
+        let mut faster = refused.map_or(interval / 2, |refused| between(interval, refused));
+        if faster == interval && doubtful_at.is_some_and(|doubtful| now >= doubtful) {
+            // The limit may have been raised since.
+            let refused = interval - interval / CLOSE;
+            self.current.refused = Some(refused);
+            faster = refused.midpoint(interval);
+        }
+        let faster = faster.max(if rate.is_learned { FASTEST } else { rate.interval });
         if faster < interval {
             self.current.interval = faster;
             self.changed = now;
+            self.count = AdmittedCount::default();
         }
     }
 
@@ -258,7 +251,7 @@ impl RateLearner {
                     self.count = AdmittedCount::default();
                 }
             }
-            (self.changed, self.refused_at, self.steady) = (now, now, 0);
+            (self.refused_at, self.steady) = (now, 0);
         }
         if self.current.interval == 0 {
             return retry_after.unwrap_or_default();
@@ -275,65 +268,77 @@ impl RateLearner {
 
     /// The first 429 after an admitted request.
     fn on_first_429(&mut self, now: Timestamp, rate: Rate) {
-        let measured = self.count.interval(now);
+        let count = mem::replace(&mut self.count, AdmittedCount::starting(now));
         let interval = self.current.interval;
         if interval == 0 {
             if rate.is_learned {
                 self.current.interval = self.recent.half_interval(now);
-                self.count = AdmittedCount { admitted: 0, since: Some(now) };
             }
             return;
         }
-        if self.ignored > 0 {
+        let bounds = count.bounds(now);
+        if bounds.is_some() {
+            self.longest = self.longest.max(count.admitted);
+        }
+        let is_far_too_fast = is_known(interval, rate)
+            && bounds.is_some_and(|bounds| bounds.shortest > interval + interval / 4);
+        if self.ignored > 0 && !is_far_too_fast {
             self.ignored -= 1;
-        } else if self.proven.is_some_and(|proven| interval >= proven) {
+        } else if self.proven.is_some_and(|proven| interval >= proven - proven / CLOSE) {
             self.on_unexpected_429();
-        } else if self.tolerated < TOLERATED && self.is_tolerable(measured) {
-            self.tolerated += 1;
-        } else {
-            self.tolerated = 0;
-            self.slow_down(now, measured);
+        } else if bounds.is_some() || !self.may_be_chance(now) {
+            self.slow_down(now, bounds);
+        } else if rate.is_learned && self.refused_at == Timestamp::EPOCH {
+            // The rate that was doubled last is likely to be too high. The next 429 tells.
+            self.current.interval = (interval + interval / 2).min(SLOWEST);
         }
-        if self.count.since.is_some() {
-            self.longest = self.longest.max(self.count.admitted);
-        }
-        self.count = AdmittedCount { admitted: 0, since: Some(now) };
     }
 
-    /// Whether to ignore a 429 as chance. Without a measurement, nothing can be concluded from it.
-    /// And as long as no rate was refused, chance is far more likely than a limit just below this
-    /// rate: a known limit is usually right, and a rate that doubles with each step tells more at
-    /// the next one.
-    fn is_tolerable(&self, measured: Option<u64>) -> bool {
-        let interval = self.current.interval;
-        let is_close = measured.is_some_and(|measured| measured <= interval + interval / 4);
-        self.count.since.is_none() || (self.current.refused.is_none() && is_close)
+    /// Whether a 429 that ends no count may be chance. Not at a rate that is being tested, which is
+    /// given up for less, and not soon after another one.
+    fn may_be_chance(&self, now: Timestamp) -> bool {
+        let RateEstimate { interval, refused, .. } = self.current;
+        let is_tested = refused.is_some() && self.good.is_some_and(|good| good > interval);
+        !is_tested && now.since(self.refused_at) >= TRIAL_TIME
     }
 
-    fn slow_down(&mut self, now: Timestamp, measured: Option<u64>) {
+    fn slow_down(&mut self, now: Timestamp, bounds: Option<Bounds>) {
         let RateEstimate { interval, doubtful_at, confirmed, .. } = self.current;
+        let Bounds { shortest, longest } = bounds.unwrap_or_default();
         // While an earlier cut is being tested, both are tested from now on.
         self.previous.get_or_insert(self.current);
-        self.add_measurement(measured);
-        // A rate that is refused was not good after all.
-        self.good = self.good.filter(|good| *good > interval);
-        let known = self.proven.into_iter().chain(self.good).min();
+        self.ignored = 0;
+        // A rate that is refused was not good after all, and one that the count excludes neither.
+        let is_excluded = |good: u64| good <= interval || (longest.is_some() && good < shortest);
+        self.good = self.good.filter(|good| !is_excluded(*good));
+        self.proven = self.proven.into_iter().chain(longest).min();
         let half = interval.saturating_mul(2);
-        let slower = known.map_or(half, |known| known.clamp(interval + 1, half));
+        let allowed = self.proven.into_iter().chain(self.good).min();
+        let allowed = allowed.map_or(half, |allowed| allowed.clamp(interval + 1, half));
+        let (slower, refused) = if shortest > allowed {
+            // The service has not saved up what it earned during the hold, so that the count is
+            // too low.
+            (allowed, interval)
+        } else {
+            let refused = shortest.max(interval);
+            // The middle of what was measured is the best guess.
+            let slower = if longest.is_some() {
+                refused.midpoint(allowed)
+            } else {
+                between(allowed, refused)
+            };
+            (slower, refused)
+        };
         let was_doubted = doubtful_at.is_some_and(|doubtful| now >= doubtful);
         let believed = BELIEVED
             .saturating_mul(1 << (confirmed + u32::from(was_doubted)).min(5))
             .min(BELIEVED_AT_MOST);
         self.current = RateEstimate {
             interval: slower.min(SLOWEST),
-            refused: Some(interval.min(SLOWEST)),
+            refused: Some(refused.min(SLOWEST)),
             doubtful_at: Some(now + believed),
             confirmed: confirmed.saturating_add(u32::from(was_doubted)),
         };
-    }
-
-    fn add_measurement(&mut self, measured: Option<u64>) {
-        self.proven = self.proven.into_iter().chain(measured).min();
     }
 
     /// A 429 at a rate that is allowed. The first time, requests that were not evenly spaced may
@@ -377,17 +382,36 @@ impl RecentCount {
     }
 }
 
+/// The intervals that explain a count, in microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bounds {
+    /// The limit allows no shorter one, unless the service had saved up less than it earned.
+    shortest: u64,
+    /// The limit allows this one. `None` if less than two requests were admitted.
+    longest: Option<u64>,
+}
+
 impl AdmittedCount {
-    /// Whether it is a measurement before it has ended: if the 429 that began it was chance, what
-    /// the service had saved up changes the result only a little.
-    fn is_long(&self, now: Timestamp) -> bool {
-        self.admitted >= TRIAL && self.since.is_some_and(|since| now.since(since) >= LONG)
+    const fn starting(now: Timestamp) -> Self {
+        Self { admitted: 0, since: Some(now) }
     }
 
-    /// The longest interval that explains the count, in microseconds: the limit allows it.
-    fn interval(&self, now: Timestamp) -> Option<u64> {
-        let time = u64::try_from(now.since(self.since?).as_micros()).ok()?;
-        let requests = u64::from(self.admitted).checked_sub(1).filter(|requests| *requests > 0)?;
-        Some(time.div_ceil(requests))
+    fn bounds(&self, now: Timestamp) -> Option<Bounds> {
+        let time = u64::try_from(now.since(self.since?).as_micros()).unwrap_or(u64::MAX);
+        let admitted = u64::from(self.admitted);
+        let longest = (admitted > 1).then(|| time.div_ceil(admitted - 1));
+        Some(Bounds { shortest: time / (admitted + 1), longest })
     }
+}
+
+/// Whether the limit was given, and nothing shows that it is lower.
+fn is_known(interval: u64, rate: Rate) -> bool {
+    !rate.is_learned && interval == rate.interval
+}
+
+/// The middle between an interval that is allowed and one that is refused, or the former if the
+/// gain would not be worth a 429.
+fn between(allowed: u64, refused: u64) -> u64 {
+    let is_close = allowed.saturating_sub(refused) <= allowed / CLOSE;
+    if is_close { allowed } else { refused.midpoint(allowed) }
 }

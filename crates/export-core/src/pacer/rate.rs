@@ -54,8 +54,9 @@ impl Rate {
         Self::per_second(rate / 60.0)
     }
 
-    /// An unknown limit, with the rate to start at. After 60 requests the rate climbs, and from
-    /// then on it follows what the service turns out to allow.
+    /// An unknown limit, with the rate to start at. It doubles after each eight requests, once a
+    /// second at most, until the first 429. The second one measures the limit, and from then on the
+    /// rate follows what the service turns out to allow.
     #[must_use]
     pub fn learned(first: f64) -> Self {
         Self { interval: interval(first), burst: None, is_learned: true }
