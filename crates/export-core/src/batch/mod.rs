@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 use self::outage::{OutageDetector, Tried};
 use self::queue::{Queue, Waiting};
 use crate::job::{Checkpoint, ExportJob, Step, Why};
-use crate::pacer::{Pacer, Permit, RequestClass};
+use crate::pacer::{Pacer, PerClass, Permit, RequestClass};
 use crate::phase::Phase;
 use crate::time::Timestamp;
 
@@ -92,23 +92,14 @@ pub type JobKey = u64;
 #[derive(Debug, Default)]
 pub struct Batch {
     limits: BatchLimits,
-    submits: Queue,
-    polls: Queue,
-    downloads: Queue,
+    queues: PerClass<Queue>,
     /// Downloads from other origins, which the pacer does not count.
     unpaced: Queue,
     /// The arrival number of the last job: jobs with the same rank are handed out in this order.
     arrivals: u64,
-    handed_out: HandedOut,
+    /// The number of jobs that are handed out, by the class of the phase that they were in.
+    handed_out: PerClass<usize>,
     outage: OutageDetector,
-}
-
-/// The number of jobs that are handed out, by the phase that they were in.
-#[derive(Clone, Copy, Debug, Default)]
-struct HandedOut {
-    submits: usize,
-    polls: usize,
-    downloads: usize,
 }
 
 /// What a batch wants next.
@@ -293,12 +284,7 @@ impl Batch {
             return false;
         }
         let (outage, turn_at) = (&self.outage, pacer.earliest(now, class));
-        let queue = match class {
-            RequestClass::Submit => &mut self.submits,
-            RequestClass::Operation => &mut self.polls,
-            RequestClass::Download => &mut self.downloads,
-        };
-        queue.with_first_ready(|job| {
+        self.queues.of_mut(class).with_first_ready(|job| {
             is_paused && outage.ends(now, job) || is_single && job.ends_before_turn(now, turn_at)
         })
     }
@@ -312,7 +298,7 @@ impl Batch {
         is_probe: bool,
     ) -> Result<Turn, Option<Timestamp>> {
         let Some(waiting) = self.queue(queue).pop() else { return Err(None) };
-        *self.handed_out(phase) += 1;
+        *self.handed_out.of_mut(phase.into()) += 1;
         let tried = permit.as_ref().map(|permit| Tried {
             class: permit.class(),
             at: permit.at(),
@@ -333,12 +319,11 @@ impl Batch {
         match phase {
             Phase::Submit => {
                 let ahead = pacer.fits(RequestClass::Operation, limits.max_poll_round).max(1);
-                let open = self.polls.len() + handed_out.polls + handed_out.submits;
-                handed_out.submits >= limits.max_submits
-                    || open >= limits.max_open.max(1).min(ahead)
+                let open = self.queues.operations.len() + handed_out.operations + handed_out.submit;
+                handed_out.submit >= limits.max_submits || open >= limits.max_open.max(1).min(ahead)
             }
-            Phase::Poll | Phase::Cancel => handed_out.polls >= limits.max_polls,
-            Phase::Fetch => handed_out.downloads >= limits.max_downloads,
+            Phase::Poll | Phase::Cancel => handed_out.operations >= limits.max_polls,
+            Phase::Fetch => handed_out.download >= limits.max_downloads,
         }
     }
 
@@ -349,7 +334,7 @@ impl Batch {
         if let Some(permit) = permit {
             pacer.release(permit);
         }
-        *self.handed_out(was) -= 1;
+        *self.handed_out.of_mut(was.into()) -= 1;
         let wait = match waiting.job.step(now) {
             Step::Wait(wait) => Some(wait),
             _ => None,
@@ -377,33 +362,34 @@ impl Batch {
     ///
     /// A job whose submit was sent and not answered says so in its checkpoint.
     pub fn withdraw(&mut self) -> impl Iterator<Item = (JobKey, Box<ExportJob>)> {
-        let submits = core::mem::take(&mut self.submits);
+        let submits = core::mem::take(&mut self.queues.submit);
         submits.into_iter().map(|Waiting { key, job, .. }| (key, job))
     }
 
     /// Removes and returns all jobs that are not handed out.
     pub fn drain(&mut self) -> impl Iterator<Item = (JobKey, Box<ExportJob>)> {
-        let others = [&mut self.polls, &mut self.downloads, &mut self.unpaced];
+        let PerClass { operations, download, .. } = &mut self.queues;
+        let others = [operations, download, &mut self.unpaced];
         let others = others.map(core::mem::take).into_iter().flat_map(Queue::into_iter);
         self.withdraw().chain(others.map(|Waiting { key, job, .. }| (key, job)))
     }
 
     /// The checkpoints of the jobs that are not handed out.
     pub fn checkpoints(&self) -> impl Iterator<Item = (JobKey, Checkpoint)> {
-        let queues = [&self.submits, &self.polls, &self.downloads, &self.unpaced];
-        let waiting = queues.into_iter().flat_map(Queue::iter);
+        let queues = self.queues.all().into_iter().chain([&self.unpaced]);
+        let waiting = queues.flat_map(Queue::iter);
         waiting.map(|waiting| (waiting.key, waiting.job.checkpoint()))
     }
 
     /// The number of jobs in each phase.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let HandedOut { submits, polls, downloads } = self.handed_out;
+        let Self { queues, unpaced, handed_out, .. } = self;
         Counts {
-            to_submit: self.submits.len() + submits,
-            open: self.polls.len() + polls,
-            to_download: self.downloads.len() + self.unpaced.len() + downloads,
-            under_way: submits + polls + downloads,
+            to_submit: queues.submit.len() + handed_out.submit,
+            open: queues.operations.len() + handed_out.operations,
+            to_download: queues.download.len() + unpaced.len() + handed_out.download,
+            under_way: handed_out.all().into_iter().sum(),
         }
     }
 
@@ -417,18 +403,8 @@ impl Batch {
     /// permit.
     const fn queue(&mut self, class: Option<RequestClass>) -> &mut Queue {
         match class {
-            Some(RequestClass::Submit) => &mut self.submits,
-            Some(RequestClass::Operation) => &mut self.polls,
-            Some(RequestClass::Download) => &mut self.downloads,
+            Some(class) => self.queues.of_mut(class),
             None => &mut self.unpaced,
-        }
-    }
-
-    const fn handed_out(&mut self, phase: Phase) -> &mut usize {
-        match phase {
-            Phase::Submit => &mut self.handed_out.submits,
-            Phase::Poll | Phase::Cancel => &mut self.handed_out.polls,
-            Phase::Fetch => &mut self.handed_out.downloads,
         }
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::error::AttemptError;
 use crate::job::{Contact, ExportJob};
-use crate::pacer::RequestClass;
+use crate::pacer::{PerClass, RequestClass};
 use crate::time::Timestamp;
 
 /// The requests of one class that fail in a row before its other requests are paused.
@@ -28,9 +28,7 @@ const PROBE_TIME: Duration = Duration::from_secs(120);
 /// job may have a reason of its own to fail.
 #[derive(Debug, Default)]
 pub(super) struct OutageDetector {
-    submit: Failures,
-    operations: Failures,
-    download: Failures,
+    failures: PerClass<Failures>,
     pause: Option<Pause>,
 }
 
@@ -69,7 +67,7 @@ impl OutageDetector {
     /// When the next probe may be sent; `None` if the class is not paused.
     pub(super) fn paused_until(&self, class: RequestClass) -> Option<Timestamp> {
         let pause = self.pause.as_ref()?;
-        self.failures(class).is_outage().then_some(pause.probe_at)
+        self.failures.of(class).is_outage().then_some(pause.probe_at)
     }
 
     pub(super) const fn is_paused(&self) -> bool {
@@ -100,7 +98,7 @@ impl OutageDetector {
         contact: Contact,
         retry_at: Option<Timestamp>,
     ) {
-        let failures = self.failures_mut(tried.class);
+        let failures = self.failures.of_mut(tried.class);
         match contact {
             Contact::Responded => {
                 let was_outage = failures.is_outage();
@@ -138,27 +136,10 @@ impl OutageDetector {
 
     /// Ends the pause with that of the last class. Others are probed at once.
     fn resume(&mut self, now: Timestamp, was_outage: bool) {
-        let classes = [&self.submit, &self.operations, &self.download];
-        if classes.into_iter().all(|failures| !failures.is_outage()) {
+        if self.failures.all().into_iter().all(|failures| !failures.is_outage()) {
             self.pause = None;
         } else if let Some(pause) = self.pause.as_mut().filter(|_| was_outage) {
             (pause.probe_at, pause.wait) = (now, FIRST_WAIT);
-        }
-    }
-
-    const fn failures(&self, class: RequestClass) -> &Failures {
-        match class {
-            RequestClass::Submit => &self.submit,
-            RequestClass::Operation => &self.operations,
-            RequestClass::Download => &self.download,
-        }
-    }
-
-    const fn failures_mut(&mut self, class: RequestClass) -> &mut Failures {
-        match class {
-            RequestClass::Submit => &mut self.submit,
-            RequestClass::Operation => &mut self.operations,
-            RequestClass::Download => &mut self.download,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod lane;
 mod learn;
+mod per_class;
 mod rate;
 
 use core::time::Duration;
@@ -10,6 +11,7 @@ use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use self::lane::Lane;
+pub(crate) use self::per_class::PerClass;
 use self::rate::per_second;
 use crate::headers::RetryAfter;
 use crate::phase::Phase;
@@ -59,11 +61,7 @@ pub use self::rate::{Rate, Rates};
 ///
 /// It can be stored (about 1 KiB as JSON), so that a learned limit outlives the process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pacer {
-    submit: Lane,
-    operations: Lane,
-    download: Lane,
-}
+pub struct Pacer(PerClass<Lane>);
 
 /// The requests that share a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -129,11 +127,11 @@ impl Pacer {
     /// A pacer with these rates and no history.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
-        Self {
+        Self(PerClass {
             submit: Lane::new(rates.submits),
             operations: Lane::new(rates.operations),
             download: Lane::new(rates.downloads),
-        }
+        })
     }
 
     /// Continues with a pacer that was stored.
@@ -142,7 +140,7 @@ impl Pacer {
     /// hour.
     #[must_use]
     pub fn resumed(mut self, now: Timestamp) -> Self {
-        for lane in [&mut self.submit, &mut self.operations, &mut self.download] {
+        for lane in self.0.all_mut() {
             lane.resume(now);
         }
         self
@@ -151,12 +149,12 @@ impl Pacer {
     /// When a request that is reserved now may be sent.
     #[must_use]
     pub fn earliest(&self, now: Timestamp, class: RequestClass) -> Timestamp {
-        self.lane(class).earliest(now)
+        self.0.of(class).earliest(now)
     }
 
     /// Reserves a permit for a request, behind all earlier reservations of its class.
     pub fn reserve(&mut self, now: Timestamp, class: RequestClass) -> Permit {
-        self.lane_mut(class).reserve(now, class)
+        self.0.of_mut(class).reserve(now, class)
     }
 
     /// Reserves a permit for a request that may be sent now.
@@ -169,7 +167,7 @@ impl Pacer {
         now: Timestamp,
         class: RequestClass,
     ) -> Result<Permit, Timestamp> {
-        let lane = self.lane_mut(class);
+        let lane = self.0.of_mut(class);
         let at = lane.earliest(now);
         if at > now { Err(at) } else { Ok(lane.reserve(now, class)) }
     }
@@ -185,12 +183,12 @@ impl Pacer {
     /// Fails with the time at which to confirm it again: it is too early, the service has answered
     /// another request with 429, or another permit was confirmed late.
     pub fn confirm(&mut self, now: Timestamp, permit: &mut Permit) -> Result<(), Timestamp> {
-        self.lane_mut(permit.class).confirm(now, permit)
+        self.0.of_mut(permit.class).confirm(now, permit)
     }
 
     /// Learns from the head of the response to the permit's request.
     pub fn handle_head<B>(&mut self, now: Timestamp, permit: Permit, head: &Response<B>) {
-        let lane = self.lane_mut(permit.class);
+        let lane = self.0.of_mut(permit.class);
         match head.status() {
             StatusCode::TOO_MANY_REQUESTS => {
                 let retry_after = RetryAfter::of(now, head.headers()).wait();
@@ -206,44 +204,28 @@ impl Pacer {
     ///
     /// Has no effect on a confirmed permit: the service may have counted its request.
     pub fn release(&mut self, permit: Permit) {
-        self.lane_mut(permit.class).release(&permit);
+        self.0.of_mut(permit.class).release(&permit);
     }
 
     /// The current rate of a class, in requests per second; `None` without a limit.
     #[must_use]
     pub fn per_second(&self, class: RequestClass) -> Option<f64> {
-        let interval = self.lane(class).learning.interval();
+        let interval = self.0.of(class).learning.interval();
         (interval > 0).then(|| per_second(interval))
     }
 
     /// Until when a 429 holds back all requests of a class; `None` if none does.
     #[must_use]
     pub fn held_until(&self, now: Timestamp, class: RequestClass) -> Option<Timestamp> {
-        Some(self.lane(class).held_until()).filter(|until| *until > now)
+        Some(self.0.of(class).held_until()).filter(|until| *until > now)
     }
 
     /// How many requests of a class can be sent in this time, at most.
     pub(crate) fn fits(&self, class: RequestClass, time: Duration) -> usize {
-        let interval = u128::from(self.lane(class).learning.interval());
+        let interval = u128::from(self.0.of(class).learning.interval());
         time.as_micros()
             .checked_div(interval)
             .map_or(usize::MAX, |fits| usize::try_from(fits).unwrap_or(usize::MAX))
-    }
-
-    const fn lane(&self, class: RequestClass) -> &Lane {
-        match class {
-            RequestClass::Submit => &self.submit,
-            RequestClass::Operation => &self.operations,
-            RequestClass::Download => &self.download,
-        }
-    }
-
-    const fn lane_mut(&mut self, class: RequestClass) -> &mut Lane {
-        match class {
-            RequestClass::Submit => &mut self.submit,
-            RequestClass::Operation => &mut self.operations,
-            RequestClass::Download => &mut self.download,
-        }
     }
 }
 
