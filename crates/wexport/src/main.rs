@@ -64,7 +64,8 @@ fn main() -> ExitCode {
     code
 }
 
-/// The threads that wait for the disk. More make a batch no faster: they wait for each other.
+/// The most threads that wait for the disk, of which more would wait for each other. tokio's default of
+/// 512 is for servers.
 const BLOCKING_THREADS: usize = 32;
 
 fn runtime() -> io::Result<Runtime> {

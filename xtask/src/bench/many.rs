@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::median;
 use crate::shell::{Simulator, TaskResult, cargo, output, python, root, run, target};
 
 const SIZES: [usize; 3] = [500, 2_000, 10_000];
@@ -15,16 +16,12 @@ const ROUNDS: usize = 3;
 /// The size of a file, in bytes.
 const FILE_SIZE: usize = 10_000;
 
-/// Wall time and processor time, in seconds.
-type Times = (f64, f64);
+/// Wall time and processor time; the latter is not measured for what runs in this process.
+type Times = (Duration, Option<Duration>);
 
 /// Measures all sizes, or one.
 pub(crate) fn many(size: Option<&str>) -> TaskResult {
-    let sizes = match size.map(str::parse) {
-        None => SIZES.to_vec(),
-        Some(Ok(size)) => vec![size],
-        Some(Err(error)) => return Err(format!("the number of exports: {error}")),
-    };
+    let sizes = super::sizes(size, &SIZES)?;
     let build = ["build", "--release", "--quiet", "--package"];
     run(&mut cargo(&[&build[..], &["wexport"]].concat()))?;
     run(&mut cargo(&[&build[..], &["conformance", "--example", "bare_loop"]].concat()))?;
@@ -57,27 +54,26 @@ const CLIENTS: [&str; 4] = ["script", "wexport batch", "bare hyper loop", "bare 
 
 impl Bench<'_> {
     fn compare(&self, size: usize) -> TaskResult {
-        let mut times: [Vec<Times>; 4] = Default::default();
+        let mut times: [(Vec<Duration>, Vec<Duration>); 4] = Default::default();
         for _ in 0..ROUNDS {
-            for (client, times) in CLIENTS.into_iter().zip(&mut times) {
-                times.push(self.time(client, size)?);
+            for (client, (walls, cpus)) in CLIENTS.into_iter().zip(&mut times) {
+                let (wall, cpu) = self.time(client, size)?;
+                walls.push(wall);
+                cpus.extend(cpu);
             }
         }
-        let medians = times.map(|times| {
-            let median = |part: fn(&Times) -> f64| {
-                let mut values: Vec<f64> = times.iter().map(part).collect();
-                values.sort_by(f64::total_cmp);
-                values.get(values.len() / 2).copied().unwrap_or_default()
-            };
-            (median(|times| times.0), median(|times| times.1))
+        let medians = times.map(|(mut walls, mut cpus)| {
+            let cpu = (!cpus.is_empty()).then(|| median(&mut cpus).as_secs_f64());
+            (median(&mut walls).as_secs_f64(), cpu)
         });
         let (script, script_cpu) = medians[0];
         for (client, (wall, cpu)) in CLIENTS.into_iter().zip(medians) {
-            println!(
-                "{size:>7} {client:<20} {wall:>7.2}s {:>9.2} {cpu:>9.2}s {:>10.2}",
-                wall / script,
-                cpu / script_cpu
-            );
+            let ratio = wall / script;
+            print!("{size:>7} {client:<20} {wall:>7.2}s {ratio:>9.2}");
+            match cpu.zip(script_cpu) {
+                Some((cpu, script)) => println!(" {cpu:>9.2}s {:>10.2}", cpu / script),
+                None => println!(" {:>10} {:>10}", "-", "-"),
+            }
         }
         Ok(())
     }
@@ -115,13 +111,15 @@ impl Bench<'_> {
             _ => return flush(&files, size).map_err(|error| error.to_string()),
         }
         let printed = output(&mut command)?;
-        let mut numbers = printed.split_whitespace().map(str::parse);
-        let (Some(Ok(wall)), Some(Ok(cpu))) = (numbers.next(), numbers.next()) else {
+        let mut times = printed.split_whitespace().map(|seconds| {
+            seconds.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        });
+        let (Some(Some(wall)), Some(Some(cpu))) = (times.next(), times.next()) else {
             return Err(format!("unexpected output: {printed:?}"));
         };
         let written = fs::read_dir(&files).map_err(|error| error.to_string())?.count();
         if written == size {
-            Ok((wall, cpu))
+            Ok((wall, Some(cpu)))
         } else {
             Err(format!("{client} has written {written} of {size} files"))
         }
@@ -145,5 +143,5 @@ fn flush(folder: &Path, size: usize) -> std::io::Result<Times> {
         file.write_all(&content)?;
         file.sync_data()?;
     }
-    Ok((began.elapsed().as_secs_f64(), 0.0))
+    Ok((began.elapsed(), None))
 }

@@ -82,9 +82,19 @@ pub(crate) fn download() -> TaskResult {
     Ok(())
 }
 
+/// The middle one, if there is one.
 fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// The number of exports that a benchmark was asked for, or its own numbers.
+fn sizes(asked: Option<&str>, own: &[usize]) -> TaskResult<Vec<usize>> {
+    match asked.map(str::parse) {
+        None => Ok(own.to_vec()),
+        Some(Ok(size)) => Ok(vec![size]),
+        Some(Err(error)) => Err(format!("the number of exports: {error}")),
+    }
 }
 
 /// Starts an export with curl, and returns the URL of its file.

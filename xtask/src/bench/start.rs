@@ -18,11 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Measures all sizes, or one.
 pub(crate) fn start(size: Option<&str>) -> TaskResult {
-    let sizes = match size.map(str::parse) {
-        None => SIZES.to_vec(),
-        Some(Ok(size)) => vec![size],
-        Some(Err(error)) => return Err(format!("the number of exports: {error}")),
-    };
+    let sizes = super::sizes(size, &SIZES)?;
     run(&mut cargo(&["build", "--release", "--quiet", "--package", "wexport"]))?;
     let folder = target("bench-start");
     println!("{:>9} {:<30} {:>9} {:>9}", "exports", "to", "start", "RSS MiB");

@@ -234,7 +234,7 @@ async fn prepare(
     Ok(Prepared::Ready(Box::new(Runner::resume(context, later)?)))
 }
 
-/// Stores the rows of a list while the next ones are read and checked: either takes half of the time.
+/// Stores the rows of a list while the next ones are read and checked.
 fn store_rows(
     draft: &mut BatchDraft,
     read: impl FnOnce(AddExport<'_>) -> Result<(), Problem>,

@@ -42,6 +42,11 @@ impl Entry<'_> {
         self.command.iter().any(continues)
     }
 
+    /// The hours in which cron and Kubernetes run it.
+    fn cron_hours(&self) -> &'static str {
+        if self.is_repeated() { "2-6" } else { "2" }
+    }
+
     /// Whether the client secret has to be in a variable.
     const fn needs_variable(&self) -> bool {
         matches!(self.secret, CredentialSource::Missing)
@@ -54,7 +59,7 @@ impl Entry<'_> {
             true => "# Above it, on a line of its own: WORKIVA_CLIENT_SECRET=...\n",
             false => "",
         };
-        let hours = if self.is_repeated() { "2-6" } else { "2" };
+        let hours = self.cron_hours();
         format!(
             "# Add this line with `crontab -e`. Paths are relative to your home folder.\n{variable}15 {hours} * * *  {line}\n"
         )
@@ -128,7 +133,7 @@ WantedBy=timers.target
         };
         let words = joined(self.command.iter().map(String::as_str), ", ", kubernetes_word);
         let config = sh_word(self.config);
-        let hours = if self.is_repeated() { "2-6" } else { "2" };
+        let hours = self.cron_hours();
         format!(
             "\
 # kubectl create configmap wexport --from-file=config.toml={config}

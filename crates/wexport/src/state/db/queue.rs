@@ -8,8 +8,8 @@ use rusqlite::{Connection, Error, Result, TransactionBehavior};
 
 /// The writes that wait for the database.
 ///
-/// A transaction ends with a flush of the disk, which takes a thousand times as long as the update of
-/// a row. So the first thread that gets the database writes for all that wait for it.
+/// A transaction ends with a flush of the disk, however many rows it has written. So the first thread
+/// that gets the database writes for all that wait for it.
 #[derive(Default)]
 pub(super) struct WriteQueue {
     waiting: Mutex<Vec<Box<dyn Write>>>,
@@ -137,6 +137,13 @@ mod tests {
         connection
     }
 
+    /// The same, with the number 3.
+    fn database_with_three(folder: &TempDir) -> Connection {
+        let connection = database(folder);
+        insert(&connection, 3).unwrap();
+        connection
+    }
+
     fn insert(connection: &Connection, value: u32) -> Result<usize> {
         connection.execute("INSERT INTO number VALUES (?1)", [value])
     }
@@ -188,8 +195,7 @@ mod tests {
     #[test]
     fn write_that_fails_fails_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let connection = database(&folder);
-        insert(&connection, 3).unwrap();
+        let connection = database_with_three(&folder);
         let results = write_at_once(connection, &[1, 2, 3, 4], insert, || false);
         let failed: Vec<bool> = results.iter().map(Result::is_err).collect();
         assert_eq!(failed, [false, false, true, false]);
@@ -199,8 +205,7 @@ mod tests {
     #[test]
     fn write_is_repeated_while_room_is_made() {
         let folder = tempfile::tempdir().unwrap();
-        let connection = database(&folder);
-        insert(&connection, 3).unwrap();
+        let connection = database_with_three(&folder);
         let released = AtomicU32::new(0);
         let other = Mutex::new(database(&folder));
         let results = write_at_once(connection, &[1, 2, 3], insert, || {
