@@ -8,10 +8,13 @@ pub(crate) use self::inherited::{allow, can_keep, keep, of_new_file, restrict};
 
 #[cfg(unix)]
 mod unix {
+    use std::collections::HashMap;
     use std::fs::{self, File, OpenOptions, Permissions};
     use std::io;
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
     use std::path::Path;
+    use std::sync::{LazyLock, Mutex, PoisonError};
+    use std::time::{Duration, Instant};
 
     use crate::random::random_number;
 
@@ -23,9 +26,68 @@ mod unix {
     }
 
     /// The permissions of a new file in this folder, which the umask and the folder decide.
+    ///
+    /// They are found out at most once a second for a folder that stays the same: a file for each of
+    /// many downloads would cost more than the downloads (ext4 without a journal skips inodes that
+    /// were freed in the last seconds one by one).
     pub(crate) fn of_new_file(folder: &Path) -> io::Result<Option<Permissions>> {
-        Ok(Some(probe(folder, 0o666)?.metadata()?.permissions()))
+        static FOUND: LazyLock<Mutex<HashMap<FolderAccess, (Instant, Permissions)>>> =
+            LazyLock::new(Mutex::default);
+        let found = || FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+        let access = FolderAccess::of(folder)?;
+        found().retain(|_, (at, _)| at.elapsed() < VALID_FOR);
+        if let Some((_, permissions)) = found().get(&access) {
+            return Ok(Some(permissions.clone()));
+        }
+        let permissions = probe(folder, 0o666)?.metadata()?.permissions();
+        found().insert(access, (Instant::now(), permissions.clone()));
+        Ok(Some(permissions))
     }
+
+    /// How long the permissions of new files are taken to be the same: the umask of the process may
+    /// change.
+    const VALID_FOR: Duration = Duration::from_secs(1);
+
+    /// A folder, and what decides who may read new files in it.
+    #[derive(Debug, PartialEq, Eq, Hash)]
+    struct FolderAccess {
+        folder: (u64, u64),
+        group: u32,
+        mode: u32,
+        default_acl: Vec<u8>,
+    }
+
+    impl FolderAccess {
+        fn of(folder: &Path) -> io::Result<Self> {
+            let found = fs::metadata(folder)?;
+            Ok(Self {
+                folder: (found.dev(), found.ino()),
+                group: found.gid(),
+                mode: found.mode(),
+                default_acl: default_acl(folder),
+            })
+        }
+    }
+
+    /// The access list that new files in a folder get; empty if it has none.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn default_acl(folder: &Path) -> Vec<u8> {
+        use rustix::fs::getxattr;
+
+        let mut acl = Vec::with_capacity(MAX_ACL);
+        let read =
+            getxattr(folder, "system.posix_acl_default", rustix::buffer::spare_capacity(&mut acl));
+        if read.is_ok() { acl } else { Vec::new() }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn default_acl(_folder: &Path) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// The longest access list that Linux stores, in **bytes**.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const MAX_ACL: usize = 65_536;
 
     /// Creates a file without a name, so that nothing is left if this process is killed.
     fn probe(folder: &Path, mode: u32) -> io::Result<File> {
@@ -107,9 +169,7 @@ mod unix {
         use rustix::io::Errno;
 
         const ACL: &str = "system.posix_acl_access";
-        /// The longest value that Linux stores.
-        const MAX: usize = 65_536;
-        let mut acl = Vec::with_capacity(MAX);
+        let mut acl = Vec::with_capacity(MAX_ACL);
         match getxattr(from, ACL, rustix::buffer::spare_capacity(&mut acl)) {
             Ok(_) => fsetxattr(to, ACL, &acl, XattrFlags::empty()).is_ok(),
             Err(Errno::NODATA) => {

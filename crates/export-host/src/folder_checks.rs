@@ -15,6 +15,7 @@ use crate::fallback::Fallback;
 use crate::file_name::{longest_name, room_in};
 use crate::part_file::explain;
 use crate::random::random_number;
+use crate::shared_sync;
 
 /// Tries in each folder once what a download does there: an empty file is created, locked, written,
 /// renamed and removed, and the folder is synced once on each file system.
@@ -235,9 +236,10 @@ impl<'a> FolderHandle<'a> {
         Self { path, opened: cfg!(unix).then(|| File::open(path)) }
     }
 
-    /// Makes a rename in the folder durable. A file in it stands whether this succeeds or not.
+    /// Makes a rename in the folder durable. A file in it stands whether this succeeds or not. Threads
+    /// that wait for each other share a sync.
     pub(crate) fn sync(self) -> Option<Fallback> {
-        let synced = self.opened?.and_then(|folder| ignore_unsupported(folder.sync_all()));
+        let synced = self.opened?.and_then(|folder| ignore_unsupported(shared_sync::sync(&folder)));
         // A folder in which files can be created and not listed cannot be opened.
         let ignored = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
         let error = synced.err().filter(|error| !ignored(error))?;

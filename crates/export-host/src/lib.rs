@@ -38,6 +38,7 @@ mod proxy;
 mod random;
 mod room;
 mod shared_pacer;
+mod shared_sync;
 #[cfg(feature = "tracing")]
 mod spans;
 mod stable_hash;

@@ -155,17 +155,23 @@ impl FileSink {
     /// Starts to write the gathered bytes, after the previous write.
     async fn flush(&mut self) -> io::Result<()> {
         self.wait_idle().await?;
-        let pending = mem::take(&mut self.pending);
-        self.pending_bytes = 0;
-        self.start_work(move |part| pending.iter().try_for_each(|chunk| part.write_all(chunk)));
+        if !self.pending.is_empty() {
+            self.start_work(|_| Ok(()));
+        }
         Ok(())
     }
 
-    /// Starts work on the part on a thread for blocking work. It continues if the sink is dropped,
-    /// and the part stays locked until it is done.
+    /// Starts to write the gathered bytes, and then to do `work`, on a thread for blocking work. It
+    /// continues if the sink is dropped, and the part stays locked until it is done.
     fn start_work(&mut self, work: impl FnOnce(&mut PartFile) -> io::Result<()> + Send + 'static) {
         if let Part::Open(mut part) = mem::replace(&mut self.part, Part::Closed) {
-            self.part = Part::Busy(spawn_blocking(move || work(&mut part).map(|()| part)));
+            let pending = mem::take(&mut self.pending);
+            self.pending_bytes = 0;
+            self.part = Part::Busy(spawn_blocking(move || {
+                pending.iter().try_for_each(|chunk| part.write_all(chunk))?;
+                work(&mut part)?;
+                Ok(part)
+            }));
         }
     }
 }
@@ -197,7 +203,6 @@ impl Sink for FileSink {
     }
 
     async fn sync(&mut self) -> io::Result<u64> {
-        self.flush().await?;
         self.wait_idle().await?;
         self.start_work(|part| part.sync().map(|_| ()));
         Ok(self.wait_idle().await?.have())

@@ -382,15 +382,18 @@ mod on_unix {
             [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
         };
         let none = u32::MAX;
-        let acl = [
-            2_u32.to_le_bytes().to_vec(),
-            entry(0x01, 6, none),
-            entry(0x02, 0, 12_345),
-            entry(0x04, 4, none),
-            entry(0x10, 4, none),
-            entry(0x20, 4, none),
-        ]
-        .concat();
+        let acl_with = |others: u16| {
+            [
+                2_u32.to_le_bytes().to_vec(),
+                entry(0x01, 6, none),
+                entry(0x02, 0, 12_345),
+                entry(0x04, 4, none),
+                entry(0x10, 4, none),
+                entry(0x20, others, none),
+            ]
+            .concat()
+        };
+        let acl = acl_with(4);
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("f");
         fs::write(&target, "old").unwrap();
@@ -411,15 +414,19 @@ mod on_unix {
         let plain = folder.path().join("plain");
         fs::write(&plain, "old").unwrap();
         set_mode(&plain, 0o640);
-        setxattr(folder.path(), "system.posix_acl_default", &acl, XattrFlags::empty()).unwrap();
-        open(&plain).finish().unwrap();
-        assert_eq!((acl_of(&plain).len(), mode(&plain)), (0, 0o640));
-        // A new file does.
-        let (new, expected) = (folder.path().join("new"), folder.path().join("expected"));
-        open(&new).finish().unwrap();
-        fs::write(&expected, "").unwrap();
-        assert_eq!((acl_of(&new), mode(&new)), (acl_of(&expected), mode(&expected)));
-        assert!(!acl_of(&new).is_empty());
+        // A new file does, also if that of the folder is changed between two files.
+        for others in [4, 0] {
+            let acl = acl_with(others);
+            setxattr(folder.path(), "system.posix_acl_default", &acl, XattrFlags::empty()).unwrap();
+            open(&plain).finish().unwrap();
+            assert_eq!((acl_of(&plain).len(), mode(&plain)), (0, 0o640));
+            let [new, expected] = ["new", "expected"].map(|name| folder.path().join(name));
+            open(&new).finish().unwrap();
+            fs::write(&expected, "").unwrap();
+            assert_eq!((acl_of(&new), mode(&new)), (acl_of(&expected), mode(&expected)));
+            assert!(!acl_of(&new).is_empty());
+            fs::remove_file(&new).and_then(|()| fs::remove_file(&expected)).unwrap();
+        }
     }
 
     #[test]

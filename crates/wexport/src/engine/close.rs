@@ -17,7 +17,7 @@ use crate::output::{OpenFailure, OutputSink};
 use crate::output::{Upload, UploadEnd};
 use crate::problem::{Exit, Problem};
 use crate::receipt::Receipt;
-use crate::state::{Later, Row, RowEnd, RunStore};
+use crate::state::{Later, Row, RowEnd, RunStore, write};
 use crate::text::redact;
 
 /// The result of closing an export.
@@ -53,8 +53,12 @@ impl RunContext {
         self: Arc<Self>,
         finished: Finished<RecordingSink>,
     ) -> Result<Closed, Problem> {
-        let row = self.row(finished.key).await?;
-        let sink = finished.sink.map(RecordingSink::into_inner);
+        let (row, sink) = finished.sink.map(RecordingSink::into_parts).unzip();
+        let row = match (row, &finished.outcome) {
+            (Some(row), Ok(_)) => row,
+            // Its checkpoint says what was sent.
+            _ => self.row(finished.key).await?,
+        };
         match finished.outcome {
             Ok(artifact) => self.deliver(row, &artifact, sink).await,
             Err(error) => Ok(self.fail_job(row, &error, sink).await),
@@ -161,8 +165,8 @@ impl RunContext {
             return true;
         };
         let number = row.number;
-        let store = move |store: &dyn RunStore| Ok(store.store_checkpoint(number, &checkpoint));
-        matches!(self.with_store(store).await, Ok(Ok(())))
+        let store = move |store: &dyn RunStore| store.store_checkpoint(number, &checkpoint);
+        write(&self.store, store).await.is_ok()
     }
 
     /// Uploads a file, until the upload is complete or the program is stopped.
@@ -269,7 +273,7 @@ impl RunContext {
 
     /// Records the end of an export: in the store, and then in the results.
     async fn conclude(&self, number: u64, end: RowEnd) -> Result<(), Problem> {
-        let result = self.with_store(move |store| store.conclude(number, &end)).await?;
+        let result = write(&self.store, move |store| store.conclude(number, &end)).await?;
         if let Some(results) = &self.results {
             results.append(&result);
         }

@@ -47,9 +47,7 @@ impl RunContext {
     ) -> Result<Arc<Self>, Problem> {
         let description = store.description()?;
         let names = Arc::clone(&store);
-        // If this fails, the file may get another name after a crash. The export is not affected.
-        let outputs =
-            outputs.with_observer(move |number, name| drop(names.reserve_name(number, name)));
+        let outputs = outputs.with_observer(move |number, name| names.reserve_name(number, name));
         let SharedClient { client, client_id, checkpoints } = shared;
         if let Some(client_id) = &client_id {
             store.bind_client(client_id)?;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use export_hyper::{Artifact, Sink};
+use tokio::task::spawn_blocking;
 
 use super::context::RunContext;
 use crate::output::{OpenFailure, OutputSink};
 use crate::receipt::Receipt;
-use crate::state::{Placement, Row, RunStore};
+use crate::state::{Placement, Row, RunStore, write};
 
 /// Takes the file of an export. If the process is killed after the file was renamed, and before the
 /// end of the export is on disk, the next run finds the file by what is recorded here.
@@ -25,8 +26,8 @@ impl RecordingSink {
         Self { sink, context, row }
     }
 
-    pub(super) fn into_inner(self) -> OutputSink {
-        self.sink
+    pub(super) fn into_parts(self) -> (Row, OutputSink) {
+        (self.row, self.sink)
     }
 
     async fn look_again(&mut self) {
@@ -46,14 +47,10 @@ impl RecordingSink {
         let number = self.row.number;
         let bytes = artifact.length().unwrap_or_default();
         let receipt = Receipt::without_digest(bytes, artifact, self.context.origin(&self.row));
-        let record = move |store: &dyn RunStore| {
-            let placement = Placement::new(part, path, receipt);
-            Ok(placement.and_then(|placement| store.store_placement(number, &placement)))
-        };
-        self.context
-            .with_store(record)
-            .await
-            .map_err(|problem| io::Error::other(problem.message))?
+        let placement = spawn_blocking(move || Placement::new(part, path, receipt)).await;
+        let placement = placement.map_err(io::Error::other)??;
+        let store = move |store: &dyn RunStore| store.store_placement(number, &placement);
+        write(&self.context.store, store).await
     }
 }
 

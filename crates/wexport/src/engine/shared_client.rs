@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use export_hyper::{Blocking, CheckpointStore, Client, Pacer};
+use export_hyper::{CheckpointStore, Client, Pacer};
 
 use crate::problem::Problem;
 use crate::settings::{LoadedCredentials, Settings};
@@ -27,7 +27,7 @@ impl SharedClient {
         learned: Option<Pacer>,
     ) -> Result<Self, Problem> {
         let checkpoints = RunCheckpoints::default();
-        let store = Arc::new(Blocking::new(checkpoints.clone())) as Arc<dyn CheckpointStore>;
+        let store = Arc::new(checkpoints.clone()) as Arc<dyn CheckpointStore>;
         let LoadedCredentials { credentials, client_id } = loaded;
         let client = settings.client(credentials, Some(store), settings.pacer(learned))?;
         Ok(Self { client, client_id, checkpoints })

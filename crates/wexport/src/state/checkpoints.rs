@@ -1,13 +1,14 @@
 //! The checkpoints of runs, as the library stores them.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use export_host::CheckpointStore;
-use export_hyper::Checkpoint;
+use export_hyper::{Checkpoint, CheckpointStore, Storing};
+use tokio::task::spawn_blocking;
 
-use super::run::RunStore;
+use super::run::{RunStore, write};
 
 /// Stores checkpoints under the [keys](Self::key) of exports. Clones share the runs.
 #[derive(Clone, Debug, Default)]
@@ -45,19 +46,24 @@ impl RunCheckpoints {
 }
 
 impl CheckpointStore for RunCheckpoints {
-    fn load(&self, key: &str) -> io::Result<Option<Checkpoint>> {
-        let (run, number) = self.find(key)?;
-        run.load_checkpoint(number)
+    fn load<'a>(&'a self, key: &'a str) -> Storing<'a, Option<Checkpoint>> {
+        Box::pin(async move {
+            let (run, number) = self.find(key)?;
+            let loaded = spawn_blocking(move || run.load_checkpoint(number)).await;
+            loaded.map_err(io::Error::other)?
+        })
     }
 
-    fn store(&self, key: &str, checkpoint: &Checkpoint) -> io::Result<()> {
-        let (run, number) = self.find(key)?;
-        run.store_checkpoint(number, checkpoint)
+    fn store<'a>(&'a self, key: &'a str, checkpoint: Checkpoint) -> Storing<'a> {
+        Box::pin(async move {
+            let (run, number) = self.find(key)?;
+            write(&run, move |run| run.store_checkpoint(number, &checkpoint)).await
+        })
     }
 
     /// Keeps the checkpoint: the file is complete, but its export is not concluded. A crash between
     /// the two must not lose the export, so [`RunStore::conclude`] does both in one step.
-    fn remove(&self, key: &str) -> io::Result<()> {
-        self.find(key).map(drop)
+    fn remove<'a>(&'a self, key: &'a str) -> Storing<'a> {
+        Box::pin(ready(self.find(key).map(drop)))
     }
 }

@@ -4,12 +4,18 @@ use export_core::ExportJob;
 use export_core::driver::Step;
 use export_core::token::Token;
 use export_hyper::{Checkpoint, Config, DocumentExport, ExportSpec, Timestamp};
+use futures_util::FutureExt;
 
 use super::run::{NewRow, RowEnd, RunDescription, RunOptions};
 use crate::args::OutputArgs;
 use crate::output::{Destination, Moment};
 use crate::problem::{Exit, Problem};
 use crate::subject::Subject;
+
+/// The result of a write. Without an async runtime, it is done.
+pub(super) fn done_now<T, E>(written: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    written.now_or_never().expect("a write that is done")
+}
 
 fn now() -> Timestamp {
     Timestamp::from_date(2026, 11, 25)

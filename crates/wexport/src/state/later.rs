@@ -231,7 +231,7 @@ mod tests {
     use super::*;
     use crate::args::OutputArgs;
     use crate::output::Moment;
-    use crate::state::fixtures::{batch_description, description, done, row};
+    use crate::state::fixtures::{batch_description, description, done, done_now, row};
     use crate::state::{NewRow, RunDescription, RunStore};
 
     /// Stores a run at a time, whose export has its file or is interrupted. Returns its id.
@@ -254,7 +254,7 @@ mod tests {
             Box::new(state.create_job(row, RunDescription { began, ..description() }).unwrap())
         };
         if is_done {
-            store.conclude(1, &done(&file)).unwrap();
+            done_now(store.conclude(1, &done(&file))).unwrap();
         }
         store.id().unwrap().to_owned()
     }

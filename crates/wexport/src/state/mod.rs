@@ -56,6 +56,6 @@ pub(crate) use self::presence::{HEARTBEAT, RunningProcess};
 pub(crate) use self::previous::NameClaim;
 pub(crate) use self::run::{
     NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStatus,
-    RunStore, StatusCounts,
+    RunStore, StatusCounts, write,
 };
 pub(crate) use self::single::SingleRun;

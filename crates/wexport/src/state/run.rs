@@ -1,11 +1,16 @@
 //! A run and its exports, wherever they are stored.
 
 use std::fmt;
+use std::future::ready;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use export_hyper::{Checkpoint, Config, Pacer, Region, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 
 use super::log::EventLog;
 use super::placement::Placement;
@@ -24,7 +29,7 @@ use crate::text::export_count;
 /// in memory, and one for [many](super::BatchDbWriter), in a database. The number of an export is its
 /// line in the list; that of a single one is 1.
 ///
-/// A call that changes something returns when the change is on disk.
+/// A call that changes something returns when the change is on disk, or returns a [`Written`].
 pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// The id of the job or the batch; `None` if no state is kept.
     fn id(&self) -> Option<&str>;
@@ -69,27 +74,28 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// The names that files have reserved, each with the number of its export.
     fn reserved_names(&self) -> Items<'_, (u64, String)>;
 
-    /// Records the name of a file before the file exists.
-    fn reserve_name(&self, number: u64, name: &str) -> Result<(), Problem>;
+    /// Records the name of a file, before anything that is recorded later. If this fails, the file may
+    /// get another name after a crash; the export is not affected.
+    fn reserve_name(&self, number: u64, name: &str);
 
     /// The last checkpoint of an export that was begun.
     fn load_checkpoint(&self, number: u64) -> io::Result<Option<Checkpoint>>;
 
     /// Records where an export can be resumed.
-    fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> io::Result<()>;
+    fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> Written<(), io::Error>;
 
     /// Records where the file of an export goes.
     fn store_destination(&self, number: u64, destination: &Destination) -> Result<(), Problem>;
 
     /// Records a file before it gets its name.
-    fn store_placement(&self, number: u64, placement: &Placement) -> io::Result<()>;
+    fn store_placement(&self, number: u64, placement: &Placement) -> Written<(), io::Error>;
 
     /// The file of an export that has not ended, if it may have got its name.
     fn load_placement(&self, number: u64) -> Result<Option<Placement>, Problem>;
 
     /// Records how an export ended. Its checkpoint and its placement are removed in the same step,
     /// unless the export can be resumed.
-    fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem>;
+    fn conclude(&self, number: u64, end: &RowEnd) -> Written<RowResult>;
 
     /// The pacer of an earlier run: what it has learned of the service's limits.
     fn load_pacer(&self) -> Result<Option<Pacer>, Problem>;
@@ -100,6 +106,30 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// The folder in which the file of an export waits for its upload.
     #[cfg(feature = "store")]
     fn upload_dir(&self, number: u64) -> io::Result<UploadDir>;
+}
+
+/// A write that has begun, and is durable when this completes. The store of a batch writes on other
+/// threads, that of a single export before it returns.
+pub(crate) type Written<T, E = Problem> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// A write that is done.
+pub(super) fn written<T: Send + 'static, E: Send + 'static>(result: Result<T, E>) -> Written<T, E> {
+    Box::pin(ready(result))
+}
+
+/// Writes, where that may block.
+pub(crate) async fn write<T: Send + 'static, E: Send + 'static>(
+    store: &Arc<dyn RunStore>,
+    write: impl FnOnce(&dyn RunStore) -> Written<T, E> + Send + 'static,
+) -> Result<T, E> {
+    if store.is_batch() {
+        return write(&**store).await;
+    }
+    let store = Arc::clone(store);
+    match spawn_blocking(move || write(&*store)).await {
+        Ok(written) => written.await,
+        Err(error) => resume_unwind(error.into_panic()),
+    }
 }
 
 /// Items that are read as they are needed: a batch may have a million.

@@ -11,7 +11,7 @@ use super::presence::{Presence, running_elsewhere};
 use super::reserve::Reserve;
 use super::run::{
     Items, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunStatus, RunStore,
-    StatusCounts,
+    StatusCounts, Written, written,
 };
 use crate::clock;
 use crate::event::Event;
@@ -130,6 +130,33 @@ impl SingleRun {
             let id = stored.job.id();
             Problem::local(format!("the end of job {id} was not recorded"), &error)
         })
+    }
+
+    /// Records how the export ended.
+    fn store_row_end(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
+        let mut export = self.export();
+        let text = match end {
+            RowEnd::Done { file, .. } => file.clone(),
+            RowEnd::Skipped { file } => format!("skipped: {file} exists"),
+            RowEnd::Failed { error } => error.message.clone(),
+        };
+        (export.status, export.end) = (end.status(), Some(end.clone()));
+        if let (Some(left), RowEnd::Done { file, .. } | RowEnd::Skipped { file }) =
+            (&mut export.record.left, end)
+        {
+            left.file = Some(file.clone());
+        }
+        let outcome = Some(end.clone());
+        let run_end = RunEnd { at: clock::now(), exit_code: end.exit_code(), text, outcome };
+        self.store_end(&mut export, run_end)?;
+        if let (Some(StoredJob { job, .. }), RowEnd::Done { .. } | RowEnd::Skipped { .. }) =
+            (&self.job, end)
+        {
+            // What is left of them is harmless: the record says that the job is done.
+            let _ = job.remove_checkpoint().and_then(|()| job.remove_placement());
+        }
+        let subject = export.record.subject.clone();
+        Ok(RowResult::new(number, export.line, subject, end.clone()))
     }
 }
 
@@ -268,22 +295,21 @@ impl RunStore for SingleRun {
         Box::new(std::iter::empty())
     }
 
-    fn reserve_name(&self, _number: u64, _name: &str) -> Result<(), Problem> {
-        Ok(())
-    }
+    fn reserve_name(&self, _number: u64, _name: &str) {}
 
     fn load_checkpoint(&self, _number: u64) -> io::Result<Option<Checkpoint>> {
         let export = self.export();
         Ok((export.status == RowStatus::Open).then(|| export.checkpoint.clone()))
     }
 
-    fn store_checkpoint(&self, _number: u64, checkpoint: &Checkpoint) -> io::Result<()> {
+    fn store_checkpoint(&self, _number: u64, checkpoint: &Checkpoint) -> Written<(), io::Error> {
         let mut export = self.export();
-        if let Some(stored) = &self.job {
-            stored.write(|job| job.store_checkpoint(checkpoint))?;
+        let store = |stored: &StoredJob| stored.write(|job| job.store_checkpoint(checkpoint));
+        let stored = self.job.as_ref().map_or(Ok(()), store);
+        if stored.is_ok() {
+            (export.status, export.checkpoint) = (RowStatus::Open, checkpoint.clone());
         }
-        (export.status, export.checkpoint) = (RowStatus::Open, checkpoint.clone());
-        Ok(())
+        written(stored)
     }
 
     fn store_destination(&self, _number: u64, destination: &Destination) -> Result<(), Problem> {
@@ -295,9 +321,9 @@ impl RunStore for SingleRun {
         })
     }
 
-    fn store_placement(&self, _number: u64, placement: &Placement) -> io::Result<()> {
-        let Some(stored) = &self.job else { return Ok(()) };
-        stored.write(|job| job.store_placement(placement))
+    fn store_placement(&self, _number: u64, placement: &Placement) -> Written<(), io::Error> {
+        let store = |stored: &StoredJob| stored.write(|job| job.store_placement(placement));
+        written(self.job.as_ref().map_or(Ok(()), store))
     }
 
     fn load_placement(&self, _number: u64) -> Result<Option<Placement>, Problem> {
@@ -305,30 +331,8 @@ impl RunStore for SingleRun {
         Ok(self.job.as_ref().and_then(|stored| stored.job.placement().ok().flatten()))
     }
 
-    fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
-        let mut export = self.export();
-        let text = match end {
-            RowEnd::Done { file, .. } => file.clone(),
-            RowEnd::Skipped { file } => format!("skipped: {file} exists"),
-            RowEnd::Failed { error } => error.message.clone(),
-        };
-        (export.status, export.end) = (end.status(), Some(end.clone()));
-        if let (Some(left), RowEnd::Done { file, .. } | RowEnd::Skipped { file }) =
-            (&mut export.record.left, end)
-        {
-            left.file = Some(file.clone());
-        }
-        let outcome = Some(end.clone());
-        let run_end = RunEnd { at: clock::now(), exit_code: end.exit_code(), text, outcome };
-        self.store_end(&mut export, run_end)?;
-        if let (Some(StoredJob { job, .. }), RowEnd::Done { .. } | RowEnd::Skipped { .. }) =
-            (&self.job, end)
-        {
-            // What is left of them is harmless: the record says that the job is done.
-            let _ = job.remove_checkpoint().and_then(|()| job.remove_placement());
-        }
-        let subject = export.record.subject.clone();
-        Ok(RowResult::new(number, export.line, subject, end.clone()))
+    fn conclude(&self, number: u64, end: &RowEnd) -> Written<RowResult> {
+        written(self.store_row_end(number, end))
     }
 
     /// One export learns too little to record it.
@@ -391,13 +395,13 @@ mod tests {
 
     use super::*;
     use crate::state::StateDir;
-    use crate::state::fixtures::{description, done, failed, row, submitted};
+    use crate::state::fixtures::{description, done, done_now, failed, row, submitted};
 
     /// A run whose export was submitted, and its job.
     fn submitted_run() -> (SingleRun, Job, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let run = StateDir::open(folder.path()).unwrap().create_job(row(1), description()).unwrap();
-        run.store_checkpoint(1, &submitted(1)).unwrap();
+        done_now(run.store_checkpoint(1, &submitted(1))).unwrap();
         let job = run.job.as_ref().unwrap().job.clone();
         (run, job, folder)
     }
@@ -422,7 +426,7 @@ mod tests {
     fn conclude_keeps_the_checkpoint_of_a_failure() {
         for exit in [Exit::GaveUp, Exit::Local, Exit::Network, Exit::Unauthorized] {
             let (run, job, _folder) = submitted_run();
-            let result = run.conclude(1, &failed(exit)).unwrap();
+            let result = done_now(run.conclude(1, &failed(exit))).unwrap();
             assert_eq!((result.row, result.line, result.end), (1, 1, failed(exit)));
             assert_eq!(job.checkpoint().unwrap(), Some(submitted(1)), "{exit:?}");
             drop(run);
@@ -442,7 +446,7 @@ mod tests {
         let skipped = RowEnd::Skipped { file: "a.pdf".into() };
         for (end, text) in [(done("a.pdf"), "a.pdf"), (skipped, "skipped: a.pdf exists")] {
             let (run, job, _folder) = submitted_run();
-            run.conclude(1, &end).unwrap();
+            done_now(run.conclude(1, &end)).unwrap();
             assert_eq!(job.checkpoint().unwrap(), None);
             assert_eq!(run.results().count(), 1);
             drop(run);
@@ -459,7 +463,7 @@ mod tests {
     fn finish_after_a_conclusion_changes_nothing() {
         for conclusion in [done("a.pdf"), failed(Exit::GaveUp)] {
             let (run, job, _folder) = submitted_run();
-            run.conclude(1, &conclusion).unwrap();
+            done_now(run.conclude(1, &conclusion)).unwrap();
             let (record, checkpoint) = (job.record().unwrap(), job.checkpoint().unwrap());
             run.finish(end(Exit::Interrupted)).unwrap();
             assert_eq!((job.record().unwrap(), job.checkpoint().unwrap()), (record, checkpoint));
@@ -480,9 +484,9 @@ mod tests {
         let run = SingleRun::in_memory(row(1), description());
         assert_eq!(run.id(), None);
         assert!(run.open_log().unwrap().is_none());
-        run.store_checkpoint(1, &submitted(1)).unwrap();
+        done_now(run.store_checkpoint(1, &submitted(1))).unwrap();
         assert_eq!(run.load_checkpoint(1).unwrap(), Some(submitted(1)));
-        run.conclude(1, &done("a.pdf")).unwrap();
+        done_now(run.conclude(1, &done("a.pdf"))).unwrap();
         assert_eq!(run.totals().unwrap(), StatusCounts { done: 1, ..Default::default() });
     }
 }

@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use super::error::Cause;
 use super::rows::{key, to_json};
-use super::writer::store_note;
+use super::writer::{conclude, store_note, update_checkpoint};
 use super::{BatchDbWriter, DESCRIPTION, DbError, schema};
 use crate::problem::Problem;
 use crate::state::batch_dir::BatchDir;
@@ -92,12 +92,13 @@ impl BatchDraft {
 
     /// Records that the file of an export exists and is kept.
     pub(crate) fn skip(&self, number: u64, file: String) -> Result<(), Problem> {
-        self.writer.conclude(number, &RowEnd::Skipped { file }).map(drop)
+        self.take_over(number, &RowEnd::Skipped { file })
     }
 
     /// Records that an earlier run has brought the file of an export.
     pub(crate) fn take_over(&self, number: u64, end: &RowEnd) -> Result<(), Problem> {
-        self.writer.conclude(number, end).map(drop)
+        let concluded = self.writer.write(|connection| conclude(connection, number, end));
+        Ok(concluded.map(drop)?)
     }
 
     /// Records where an export can be resumed that an earlier run has begun.
@@ -106,8 +107,9 @@ impl BatchDraft {
         number: u64,
         checkpoint: &Checkpoint,
     ) -> Result<(), Problem> {
-        let stored = self.writer.store_checkpoint(number, checkpoint);
-        stored.map_err(|error| Problem::local("cannot store the batch", &error))
+        let stored =
+            self.writer.write(|connection| update_checkpoint(connection, number, checkpoint));
+        stored.map(drop).map_err(not_stored)
     }
 
     /// Stores the batch.

@@ -23,7 +23,7 @@ mod schema;
 mod tests;
 mod writer;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -42,7 +42,7 @@ use crate::subject::Subject;
 #[derive(Debug)]
 pub(crate) struct BatchDb {
     batch: BatchDir,
-    connection: Mutex<Connection>,
+    connection: Arc<Mutex<Connection>>,
 }
 
 /// The name of the note with the description of the batch.
@@ -53,7 +53,11 @@ impl BatchDb {
     pub(crate) fn open(batch: &BatchDir) -> Result<Self, DbError> {
         let connection = schema::open(&batch.db_path(), Access::Read);
         let connection = connection.map_err(|cause| DbError::new(batch, cause))?;
-        Ok(Self { batch: batch.clone(), connection: Mutex::new(connection) })
+        Ok(Self::new(batch, connection))
+    }
+
+    fn new(batch: &BatchDir, connection: Connection) -> Self {
+        Self { batch: batch.clone(), connection: Arc::new(Mutex::new(connection)) }
     }
 
     pub(crate) const fn batch(&self) -> &BatchDir {

@@ -1,29 +1,44 @@
-//! Writes of several threads in one transaction.
+//! Writes of several exports in one transaction.
 
 use std::fmt;
-use std::mem::take;
+use std::mem::{forget, replace, take};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Error, Result, TransactionBehavior};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::error::may_be_full;
+use crate::state::reserve::Reserve;
 
 /// The writes that wait for the database.
 ///
-/// A transaction ends with a flush of the disk, however many rows it has written. So the first thread
-/// that gets the database writes for all that wait for it.
+/// A transaction ends with a flush of the disk, however many rows it has written. So one thread at a
+/// time writes, and takes all writes that have come meanwhile into its next transaction. Whoever waits
+/// for a write is a future: no thread does.
+pub(super) struct WriteQueue(Arc<Shared>);
+
+struct Shared {
+    connection: Arc<Mutex<Connection>>,
+    waiting: Mutex<Waiting>,
+    /// Space that is released if the disk is full.
+    reserve: Mutex<Option<Reserve>>,
+}
+
 #[derive(Default)]
-pub(super) struct WriteQueue {
-    waiting: Mutex<Vec<Box<dyn Write>>>,
+struct Waiting {
+    writes: Vec<Box<dyn Write>>,
+    /// Whether a thread writes, or is about to.
+    has_writer: bool,
 }
 
 impl fmt::Debug for WriteQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteQueue")
-            .field("waiting", &locked(&self.waiting).len())
-            .finish_non_exhaustive()
+        f.debug_struct("WriteQueue").field("reserve", &self.0.reserve).finish_non_exhaustive()
     }
 }
 
-/// A write that waits, and whose result another thread waits for.
+/// A write whose result is sent when it is committed.
 trait Write: Send {
     /// Writes, and keeps the result. Returns whether it has succeeded.
     fn run(&mut self, connection: &Connection) -> bool;
@@ -31,64 +46,148 @@ trait Write: Send {
     /// Sets another result: it was not committed.
     fn fail(&mut self, error: Error);
 
-    /// Whether it failed with such an error.
-    fn has_failed(&self, is_such: fn(&Error) -> bool) -> bool;
+    /// Whether it has failed since the disk is full.
+    fn is_out_of_space(&self) -> bool;
+
+    /// Sends the result, which is final.
+    fn send(self: Box<Self>);
 }
 
 struct Queued<T, F> {
     write: F,
-    result: Slot<T>,
+    result: Option<Result<T>>,
+    /// `None` if the caller waits for the write itself.
+    sender: Option<oneshot::Sender<Result<T>>>,
 }
-
-/// Where the result of a write is. It is final as soon as another thread can lock the connection.
-type Slot<T> = Arc<Mutex<Option<Result<T>>>>;
 
 impl<T: Send, F: FnMut(&Connection) -> Result<T> + Send> Write for Queued<T, F> {
     fn run(&mut self, connection: &Connection) -> bool {
         let result = (self.write)(connection);
-        let is_ok = result.is_ok();
-        *locked(&self.result) = Some(result);
-        is_ok
+        self.result.insert(result).is_ok()
     }
 
     fn fail(&mut self, error: Error) {
-        *locked(&self.result) = Some(Err(error));
+        self.result = Some(Err(error));
     }
 
-    fn has_failed(&self, is_such: fn(&Error) -> bool) -> bool {
-        matches!(&*locked(&self.result), Some(Err(error)) if is_such(error))
+    fn is_out_of_space(&self) -> bool {
+        matches!(&self.result, Some(Err(error)) if may_be_full(error))
+    }
+
+    fn send(self: Box<Self>) {
+        if let (Some(sender), Some(result)) = (self.sender, self.result) {
+            // The export may have been stopped meanwhile.
+            let _ = sender.send(result);
+        }
     }
 }
 
 impl WriteQueue {
-    /// Writes in a transaction, which may be that of other threads too. `connect` waits for the
-    /// connection. A write that has failed with an error of the kind that `is_full` knows is repeated
-    /// for as long as `release` makes room.
-    pub(super) fn write<'c, T: Send + 'static>(
+    pub(super) fn new(connection: Arc<Mutex<Connection>>) -> Self {
+        Self(Arc::new(Shared { connection, waiting: Mutex::default(), reserve: Mutex::default() }))
+    }
+
+    /// Sets the space that is released if the disk is full.
+    pub(super) fn set_reserve(&self, reserve: Reserve) {
+        *locked(&self.0.reserve) = Some(reserve);
+    }
+
+    /// Whether the disk was full.
+    pub(super) fn is_short_of_space(&self) -> bool {
+        locked(&self.0.reserve).as_ref().is_some_and(Reserve::is_short)
+    }
+
+    /// Writes in a transaction of its own, and returns when it is committed.
+    pub(super) fn write<T: Send>(
+        &self,
+        write: impl FnMut(&Connection) -> Result<T> + Send,
+    ) -> Result<T> {
+        let mut queued = Queued { write, result: None, sender: None };
+        self.0.write_alone(&mut locked(&self.0.connection), &mut queued);
+        queued.result.unwrap_or(Err(Error::InvalidQuery))
+    }
+
+    /// Writes in a transaction that may be that of other writes too. The result comes when it is
+    /// committed. Writes are made in the order of these calls.
+    pub(super) fn push<T: Send + 'static>(
         &self,
         write: impl FnMut(&Connection) -> Result<T> + Send + 'static,
-        connect: impl FnOnce() -> MutexGuard<'c, Connection>,
-        is_full: fn(&Error) -> bool,
-        release: impl Fn() -> bool,
-    ) -> Result<T> {
-        let slot = Slot::default();
-        locked(&self.waiting).push(Box::new(Queued { write, result: Arc::clone(&slot) }));
-        let mut connection = connect();
-        let mut result = locked(&slot).take();
-        if result.is_none() {
-            let mut writes = take(&mut *locked(&self.waiting));
+    ) -> oneshot::Receiver<Result<T>> {
+        let (sender, receiver) = oneshot::channel();
+        let queued = Box::new(Queued { write, result: None, sender: Some(sender) });
+        let mut waiting = locked(&self.0.waiting);
+        waiting.writes.push(queued);
+        if !replace(&mut waiting.has_writer, true) {
+            drop(waiting);
+            let shared = Arc::clone(&self.0);
+            match Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn_blocking(move || shared.write_waiting())),
+                Err(_) => shared.write_waiting(),
+            }
+        }
+        receiver
+    }
+}
+
+/// What waits is written. A thread that is about to write finds nothing then, and no reserve that it
+/// could remove after another process has opened the database.
+impl Drop for WriteQueue {
+    fn drop(&mut self) {
+        self.0.write_waiting();
+        drop(locked(&self.0.reserve).take());
+    }
+}
+
+impl Shared {
+    /// Writes until nothing waits.
+    fn write_waiting(&self) {
+        loop {
+            let mut connection = locked(&self.connection);
+            let mut writes = {
+                let mut waiting = locked(&self.waiting);
+                waiting.has_writer = !waiting.writes.is_empty();
+                take(&mut waiting.writes)
+            };
+            if writes.is_empty() {
+                return;
+            }
+            let resign = Resign(&self.waiting);
             if !write_together(&mut connection, &mut writes) {
                 for write in &mut writes {
-                    write_alone(&mut connection, &mut **write);
-                    while write.has_failed(is_full) && release() {
-                        write_alone(&mut connection, &mut **write);
-                    }
+                    self.write_alone(&mut connection, &mut **write);
                 }
             }
-            result = locked(&slot).take();
+            forget(resign);
+            drop(connection);
+            writes.into_iter().for_each(Write::send);
         }
-        // A thread that panics with the writes of others has no result for them.
-        result.unwrap_or(Err(Error::InvalidQuery))
+    }
+
+    /// A savepoint, since a batch that is being stored is a transaction itself. A write that fails
+    /// since the disk is full is repeated for as long as reserved space can be released.
+    fn write_alone(&self, connection: &mut Connection, write: &mut dyn Write) {
+        loop {
+            let written = connection.savepoint().and_then(|savepoint| {
+                if write.run(&savepoint) { savepoint.commit() } else { Ok(()) }
+            });
+            if let Err(error) = written {
+                write.fail(error);
+            }
+            let release = || locked(&self.reserve).as_ref().is_some_and(Reserve::release);
+            if !(write.is_out_of_space() && release()) {
+                return;
+            }
+        }
+    }
+}
+
+/// Lets another thread write after this one has panicked. The writes that it had taken, and those that
+/// have come meanwhile, have no result.
+struct Resign<'q>(&'q Mutex<Waiting>);
+
+impl Drop for Resign<'_> {
+    fn drop(&mut self) {
+        *locked(self.0) = Waiting::default();
     }
 }
 
@@ -105,16 +204,6 @@ fn write_together(connection: &mut Connection, writes: &mut [Box<dyn Write>]) ->
     written.unwrap_or(false)
 }
 
-/// A savepoint, since a batch that is being stored is a transaction itself.
-fn write_alone(connection: &mut Connection, write: &mut dyn Write) {
-    let written = connection
-        .savepoint()
-        .and_then(|savepoint| if write.run(&savepoint) { savepoint.commit() } else { Ok(()) });
-    if let Err(error) = written {
-        write.fail(error);
-    }
-}
-
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -122,9 +211,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::thread;
 
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
     use tempfile::TempDir;
+    use tokio::runtime::Builder;
 
     use super::*;
 
@@ -152,42 +243,38 @@ mod tests {
         connection.query_one("SELECT count(*) FROM number", [], |row| row.get(0)).unwrap()
     }
 
-    /// Writes the numbers in threads of their own. All wait before the first one gets the database.
+    /// Queues writes of these numbers while the database is locked. Returns the results.
     fn write_at_once<T: Send + 'static>(
         connection: Connection,
         values: &[u32],
-        write: impl Fn(&Connection, u32) -> Result<T> + Clone + Send + Sync + 'static,
-        release: impl Fn() -> bool + Sync,
+        write: impl Fn(&Connection, u32) -> Result<T> + Clone + Send + 'static,
+        reserve: Option<Reserve>,
     ) -> Vec<Result<T>> {
-        let (queue, database) = (WriteQueue::default(), Mutex::new(connection));
-        let held = locked(&database);
-        thread::scope(|scope| {
-            let (queue, database, release) = (&queue, &database, &release);
-            let begin = |value: u32| {
-                let write = write.clone();
-                let write = move |connection: &Connection| write(connection, value);
-                scope.spawn(move || queue.write(write, || locked(database), |_| true, release))
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let connection = Arc::new(Mutex::new(connection));
+            let queue = WriteQueue::new(Arc::clone(&connection));
+            reserve.into_iter().for_each(|reserve| queue.set_reserve(reserve));
+            let held = locked(&connection);
+            let push = |value: &u32| {
+                let (write, value) = (write.clone(), *value);
+                queue.push(move |connection| write(connection, value))
             };
-            let threads: Vec<_> = values.iter().map(|value| begin(*value)).collect();
-            while locked(&queue.waiting).len() < values.len() {
-                thread::yield_now();
-            }
+            let receivers: Vec<_> = values.iter().map(push).collect();
             drop(held);
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            join_all(receivers).await.into_iter().map(|result| result.unwrap()).collect()
         })
     }
 
     #[test]
     fn writes_that_wait_are_one_transaction() {
         let folder = tempfile::tempdir().unwrap();
-        let (connection, reader) = (database(&folder), Mutex::new(database(&folder)));
+        let (connection, reader) = (database(&folder), Arc::new(Mutex::new(database(&folder))));
         let write = move |connection: &Connection, value| {
             insert(connection, value)?;
             Ok(count(&locked(&reader)))
         };
-        let write = Arc::new(write);
-        let write = move |connection: &Connection, value| write(connection, value);
-        let seen = write_at_once(connection, &[1, 2, 3, 4], write, || false);
+        let seen = write_at_once(connection, &[1, 2, 3, 4], write, None);
         assert!(seen.into_iter().all(|committed| committed == Ok(0)));
         assert_eq!(count(&database(&folder)), 4);
     }
@@ -196,27 +283,59 @@ mod tests {
     fn write_that_fails_fails_alone() {
         let folder = tempfile::tempdir().unwrap();
         let connection = database_with_three(&folder);
-        let results = write_at_once(connection, &[1, 2, 3, 4], insert, || false);
+        let results = write_at_once(connection, &[1, 2, 3, 4], insert, None);
         let failed: Vec<bool> = results.iter().map(Result::is_err).collect();
         assert_eq!(failed, [false, false, true, false]);
         assert_eq!(count(&database(&folder)), 4);
     }
 
     #[test]
-    fn write_is_repeated_while_room_is_made() {
+    fn write_is_repeated_while_space_is_released() {
         let folder = tempfile::tempdir().unwrap();
-        let connection = database_with_three(&folder);
-        let released = AtomicU32::new(0);
-        let other = Mutex::new(database(&folder));
-        let results = write_at_once(connection, &[1, 2, 3], insert, || {
-            // The second time, there is room.
-            let is_second = released.fetch_add(1, Ordering::Relaxed) == 1;
-            if is_second {
-                locked(&other).execute("DELETE FROM number WHERE value = 3", []).unwrap();
+        let connection = database(&folder);
+        let reserve = Reserve::take(folder.path().join("reserve"), 100_000).unwrap();
+        let failures = Arc::new(AtomicU32::new(2));
+        let write = move |connection: &Connection, value| {
+            let is_full = value == 3 && failures.load(Ordering::Relaxed) > 0;
+            if is_full {
+                failures.fetch_sub(1, Ordering::Relaxed);
+                let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+                return Err(Error::SqliteFailure(full, None));
             }
-            true
-        });
+            insert(connection, value)
+        };
+        let results = write_at_once(connection, &[1, 2, 3], write, Some(reserve));
         assert!(results.iter().all(Result::is_ok));
-        assert_eq!((released.into_inner(), count(&database(&folder))), (2, 3));
+        assert_eq!(count(&database(&folder)), 3);
+    }
+
+    #[test]
+    fn writes_that_wait_are_made_when_the_queue_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            // No thread is free to write.
+            let (stop, stopped) = std::sync::mpsc::channel::<()>();
+            let busy = runtime.spawn_blocking(move || stopped.recv());
+            let queue = WriteQueue::new(Arc::new(Mutex::new(database(&folder))));
+            let written = queue.push(|connection| insert(connection, 1));
+            drop(queue);
+            let written = written.now_or_never();
+            assert_eq!((written, count(&database(&folder))), (Some(Ok(Ok(1))), 1));
+            drop(stop);
+            assert!(busy.await.unwrap().is_err());
+        });
+    }
+
+    #[test]
+    fn queue_writes_after_a_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let queue = WriteQueue::new(Arc::new(Mutex::new(database(&folder))));
+            let panicked = queue.push(|_| -> Result<()> { panic!("a fault") });
+            assert!(panicked.await.is_err());
+            assert_eq!(queue.push(|connection| insert(connection, 1)).await, Ok(Ok(1)));
+        });
     }
 }

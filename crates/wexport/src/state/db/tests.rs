@@ -5,14 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use export_host::CheckpointStore as _;
-use export_hyper::{Pacer, Rate, Rates};
+use export_hyper::{CheckpointStore as _, Pacer, Rate, Rates};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
 use crate::problem::{Exit, Problem};
-use crate::state::fixtures::{batch_description, done, failed, row, submitted};
+use crate::state::fixtures::{batch_description, done, done_now, failed, row, submitted};
 use crate::state::{RowEnd, RunCheckpoints, RunStore, StateDir};
 
 /// A batch with this number of exports, in a temporary folder.
@@ -50,7 +49,7 @@ fn no_reader_waits_for_a_draft() {
 fn stored_checkpoints_survive_a_restart() {
     let (db, _folder) = batch_db(3);
     let checkpoint = submitted(2);
-    db.store_checkpoint(2, &checkpoint).unwrap();
+    done_now(db.store_checkpoint(2, &checkpoint)).unwrap();
     let db = reopen(db);
     let statuses: Vec<_> = (1..=3).map(|number| db.row(number).unwrap().status).collect();
     assert_eq!(statuses, [RowStatus::Waiting, RowStatus::Open, RowStatus::Waiting]);
@@ -73,14 +72,14 @@ fn a_checkpoint_is_removed_with_the_result() {
     let (store, run) = (RunCheckpoints::default(), Arc::clone(&db) as Arc<dyn RunStore>);
     store.add(&run);
     let key = RunCheckpoints::key(&*run, 1);
-    store.store(&key, &submitted(1)).unwrap();
-    store.remove(&key).unwrap();
+    done_now(store.store(&key, submitted(1))).unwrap();
+    done_now(store.remove(&key)).unwrap();
     assert!(db.load_checkpoint(1).unwrap().is_some());
-    db.conclude(1, &done("a.pdf")).unwrap();
+    done_now(db.conclude(1, &done("a.pdf"))).unwrap();
     assert!(db.load_checkpoint(1).unwrap().is_none());
     // A late call changes nothing.
-    assert!(db.store_checkpoint(1, &submitted(1)).is_err());
-    assert!(db.conclude(1, &failed(Exit::Local)).is_err());
+    assert!(done_now(db.store_checkpoint(1, &submitted(1))).is_err());
+    assert!(done_now(db.conclude(1, &failed(Exit::Local))).is_err());
     assert_eq!(db.totals().unwrap(), StatusCounts { done: 1, ..StatusCounts::default() });
 }
 
@@ -97,8 +96,8 @@ fn resumable_failures_are_reopened() {
             RowEnd::Skipped { file: "b.pdf".into() },
         ];
         for (number, end) in (1..).zip(&ends) {
-            db.store_checkpoint(number, &submitted(number)).unwrap();
-            db.conclude(number, end).unwrap();
+            done_now(db.store_checkpoint(number, &submitted(number))).unwrap();
+            done_now(db.conclude(number, end)).unwrap();
         }
         assert_eq!(db.reopen(which).unwrap(), reopened);
         let totals = db.totals().unwrap();
@@ -123,7 +122,7 @@ fn a_batch_is_run_by_one_process_at_a_time() {
     assert_eq!(problem.exit, Exit::Usage);
     assert!(problem.message.contains("is running in another process: process "), "{problem}");
     let reader = BatchDb::open(db.db.batch()).unwrap();
-    db.conclude(1, &done("a.pdf")).unwrap();
+    done_now(db.conclude(1, &done("a.pdf"))).unwrap();
     assert_eq!(reader.totals().unwrap(), db.totals().unwrap());
 }
 
@@ -133,7 +132,7 @@ fn rows_are_read_in_order() {
     let numbers = db.rows(RowStatus::Waiting, 0).map(|row| row.unwrap().number);
     assert!(numbers.eq(1..=2_500));
     for number in [7, 1_001, 2_500] {
-        db.conclude(number, &failed(Exit::GaveUp)).unwrap();
+        done_now(db.conclude(number, &failed(Exit::GaveUp))).unwrap();
     }
     let failures = db.db.failures().map(|result| result.unwrap().row);
     assert!(failures.eq([7, 1_001, 2_500]));
@@ -143,7 +142,7 @@ fn rows_are_read_in_order() {
 #[test]
 fn names_and_learned_limits_are_kept() {
     let (db, _folder) = batch_db(3);
-    db.reserve_name(3, "/a/x (2).pdf").unwrap();
+    db.reserve_name(3, "/a/x (2).pdf");
     db.store_pacer(&Pacer::default()).unwrap();
     let db = reopen(db);
     let names: Vec<_> = db.reserved_names().map(Result::unwrap).collect();
@@ -243,7 +242,7 @@ fn only_the_owner_can_read_it() {
     use std::os::unix::fs::PermissionsExt;
 
     let (db, _folder) = batch_db(1);
-    db.store_checkpoint(1, &submitted(1)).unwrap();
+    done_now(db.store_checkpoint(1, &submitted(1))).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let folder = db.db.batch().path();
     assert_eq!(mode(folder), 0o700);

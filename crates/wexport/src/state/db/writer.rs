@@ -1,14 +1,15 @@
 //! The database of a batch, for the process that runs it.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::mem::replace;
+use std::sync::Arc;
 
 use export_hyper::{Checkpoint, Pacer};
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::error::{Cause, may_be_full};
+use super::error::Cause;
 use super::queue::WriteQueue;
 use super::rows::{RESULT_COLUMNS, key, read_result, to_json};
 use super::schema::{self, Access};
@@ -25,7 +26,7 @@ use crate::state::presence::Presence;
 use crate::state::reserve::Reserve;
 use crate::state::run::{
     Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStore,
-    StatusCounts,
+    StatusCounts, Written,
 };
 
 /// The database of a batch, for writing. It holds the lock of the batch.
@@ -33,8 +34,6 @@ use crate::state::run::{
 pub(crate) struct BatchDbWriter {
     pub(super) db: BatchDb,
     queue: WriteQueue,
-    /// `None` while the batch is a draft.
-    reserve: Option<Reserve>,
     presence: Option<Presence>,
     _lock: Lock,
 }
@@ -78,42 +77,54 @@ impl BatchDbWriter {
     }
 
     pub(super) fn new(batch: &BatchDir, lock: Lock, connection: Connection) -> Self {
-        let db = BatchDb { batch: batch.clone(), connection: Mutex::new(connection) };
-        let queue = WriteQueue::default();
-        Self { db, queue, reserve: None, presence: Presence::announce(batch.path()), _lock: lock }
+        let db = BatchDb::new(batch, connection);
+        let queue = WriteQueue::new(Arc::clone(&db.connection));
+        Self { db, queue, presence: Presence::announce(batch.path()), _lock: lock }
     }
 
     /// Moves the database of a draft, which is committed, to where others find it.
     pub(super) fn publish(self) -> Result<Self, DbError> {
-        let BatchDb { batch, connection } = self.db;
-        let connection = connection.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let opened = schema::publish(connection, &batch.draft_path(), &batch.db_path());
-        let opened = opened.map_err(|cause| DbError::new(&batch, cause))?;
-        Ok(Self { db: BatchDb { batch, connection: Mutex::new(opened) }, ..self })
+        let BatchDb { batch, .. } = &self.db;
+        let publish = || {
+            let mut connection = self.db.connection();
+            // SQLite has to close a database before it is renamed.
+            let draft = replace(&mut *connection, Connection::open_in_memory()?);
+            *connection = schema::publish(draft, &batch.draft_path(), &batch.db_path())?;
+            Ok(())
+        };
+        publish().map_err(|cause| self.db.error(cause))?;
+        Ok(self)
     }
 
     /// Reserves the space to record what is under way when the disk is full.
-    pub(super) fn with_reserve(mut self) -> Result<Self, DbError> {
+    pub(super) fn with_reserve(self) -> Result<Self, DbError> {
         let totals = self.db.totals()?;
         let rows = (totals.waiting + totals.open).min(MAX_RESERVED_ROWS);
         let path = self.db.batch().reserve_path();
         let reserve = Reserve::take(path, MIN_RESERVE + rows * RESERVE_OF_ROW);
-        self.reserve = Some(reserve.map_err(|error| self.db.error(error.into()))?);
+        self.queue.set_reserve(reserve.map_err(|error| self.db.error(error.into()))?);
         Ok(self)
     }
 
     /// Writes to the database, in one transaction. If the disk is full, reserved space is released.
-    pub(super) fn write<T: Send + 'static>(
+    pub(super) fn write<T: Send>(
         &self,
-        write: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        write: impl FnMut(&Connection) -> rusqlite::Result<T> + Send,
     ) -> Result<T, DbError> {
-        let connect = || self.db.connection();
-        let written = self.queue.write(write, connect, may_be_full, || self.release());
-        written.map_err(|error| self.db.error(error.into()))
+        self.queue.write(write).map_err(|error| self.db.error(error.into()))
     }
 
-    fn release(&self) -> bool {
-        self.reserve.as_ref().is_some_and(Reserve::release)
+    /// The same on another thread, in a transaction that may be that of other exports too.
+    fn push<T: Send + 'static>(
+        &self,
+        write: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Written<T, DbError> {
+        let (pushed, batch) = (self.queue.push(write), self.db.batch().clone());
+        Box::pin(async move {
+            // A thread that panics has no results.
+            let written = pushed.await.unwrap_or(Err(Error::InvalidQuery));
+            written.map_err(|error| DbError::new(&batch, error.into()))
+        })
     }
 
     /// Reopens exports that failed, and returns their number. Those that are done or skipped stay.
@@ -131,11 +142,10 @@ impl BatchDbWriter {
 
     /// Reopens exports that are done or skipped, to export them again.
     pub(crate) fn start_over(&self, numbers: &[u64]) -> Result<(), DbError> {
-        let numbers = numbers.to_vec();
-        self.write(move |connection| {
+        self.write(|connection| {
             let sql = "UPDATE export SET outcome = NULL, exit_code = NULL, checkpoint = NULL, \
                        status = 'waiting' WHERE number = ?1";
-            for number in &numbers {
+            for number in numbers {
                 connection.execute(sql, [key(*number)])?;
             }
             Ok(())
@@ -145,19 +155,7 @@ impl BatchDbWriter {
     /// Replaces the flags of the batch by those of the command that continues it.
     pub(crate) fn set_options(&self, options: RunOptions) -> Result<(), DbError> {
         let description = RunDescription { options, ..self.db.description()? };
-        self.write(move |connection| store_note(connection, DESCRIPTION, &description))
-    }
-
-    /// Updates one row. Fails if none matches.
-    fn update(
-        &self,
-        number: u64,
-        update: impl FnMut(&Connection) -> Result<usize, Error> + Send + 'static,
-    ) -> Result<(), DbError> {
-        match self.write(update)? {
-            1 => Ok(()),
-            _ => Err(self.db.error(Cause::NotOpen(number))),
-        }
+        self.write(|connection| store_note(connection, DESCRIPTION, &description))
     }
 
     /// Loads a note; `None` if it is missing or cannot be parsed. No such note is essential.
@@ -185,12 +183,12 @@ impl RunStore for BatchDbWriter {
             return Ok(());
         }
         description.client_id = Some(client_id.into());
-        Ok(self.write(move |connection| store_note(connection, DESCRIPTION, &description))?)
+        Ok(self.write(|connection| store_note(connection, DESCRIPTION, &description))?)
     }
 
     fn finish(&self, end: RunEnd) -> Result<(), Problem> {
         let description = RunDescription { end: Some(end), ..self.db.description()? };
-        Ok(self.write(move |connection| store_note(connection, DESCRIPTION, &description))?)
+        Ok(self.write(|connection| store_note(connection, DESCRIPTION, &description))?)
     }
 
     fn beat(&self) {
@@ -200,7 +198,7 @@ impl RunStore for BatchDbWriter {
     }
 
     fn is_short_of_space(&self) -> bool {
-        self.reserve.as_ref().is_some_and(Reserve::is_short)
+        self.queue.is_short_of_space()
     }
 
     fn remove(&self) -> io::Result<()> {
@@ -232,12 +230,12 @@ impl RunStore for BatchDbWriter {
         self.db.reserved_names()
     }
 
-    fn reserve_name(&self, number: u64, name: &str) -> Result<(), Problem> {
+    fn reserve_name(&self, number: u64, name: &str) {
         let name = name.to_owned();
-        Ok(self.update(number, move |connection| {
+        drop(self.queue.push(move |connection| {
             let sql = "UPDATE export SET reserved_name = ?2 WHERE number = ?1";
             connection.prepare_cached(sql)?.execute((key(number), &name))
-        })?)
+        }));
     }
 
     fn load_checkpoint(&self, number: u64) -> io::Result<Option<Checkpoint>> {
@@ -247,58 +245,46 @@ impl RunStore for BatchDbWriter {
         })?)
     }
 
-    fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> io::Result<()> {
-        let checkpoint = to_json(checkpoint).map_err(|error| self.db.error(error.into()))?;
-        Ok(self.update(number, move |connection| {
-            let sql = "UPDATE export SET checkpoint = ?2, status = 'open' \
-                       WHERE number = ?1 AND status IN ('waiting', 'open')";
-            connection.prepare_cached(sql)?.execute((key(number), &checkpoint))
-        })?)
+    fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> Written<(), io::Error> {
+        let (checkpoint, batch) = (checkpoint.clone(), self.db.batch().clone());
+        let stored =
+            self.push(move |connection| update_checkpoint(connection, number, &checkpoint));
+        Box::pin(async move {
+            match stored.await? {
+                1 => Ok(()),
+                _ => Err(DbError::new(&batch, Cause::NotOpen(number)).into()),
+            }
+        })
     }
 
     fn store_destination(&self, number: u64, destination: &Destination) -> Result<(), Problem> {
-        let destination = destination.clone();
-        Ok(self.update(number, move |connection| {
+        let updated = self.write(|connection| {
             let sql = "UPDATE export SET destination = ?2 WHERE number = ?1";
-            connection.execute(sql, (key(number), to_json(&destination)?))
-        })?)
+            connection.execute(sql, (key(number), to_json(destination)?))
+        })?;
+        if updated == 1 { Ok(()) } else { Err(self.db.error(Cause::NotOpen(number)).into()) }
     }
 
-    fn store_placement(&self, number: u64, placement: &Placement) -> io::Result<()> {
+    fn store_placement(&self, number: u64, placement: &Placement) -> Written<(), io::Error> {
         let placement = placement.clone();
-        let stored =
-            self.write(move |connection| store_note(connection, &placement_of(number), &placement));
-        Ok(stored?)
+        let store = move |connection: &Connection| {
+            store_note(connection, &placement_of(number), &placement)
+        };
+        let stored = self.push(store);
+        Box::pin(async move { Ok(stored.await?) })
     }
 
     fn load_placement(&self, number: u64) -> Result<Option<Placement>, Problem> {
         Ok(self.load_note(&placement_of(number))?)
     }
 
-    fn conclude(&self, number: u64, end: &RowEnd) -> Result<RowResult, Problem> {
-        let end = end.clone();
-        let result = self.write(move |connection| {
-            let sql = format!(
-                "UPDATE export SET status = ?2, exit_code = ?3, outcome = ?4, \
-                 checkpoint = CASE WHEN ?5 THEN checkpoint END \
-                 WHERE number = ?1 AND status IN ('waiting', 'open') RETURNING {RESULT_COLUMNS}"
-            );
-            let values = params![
-                key(number),
-                end.status(),
-                end.exit_code(),
-                to_json(&end)?,
-                end.is_resumable()
-            ];
-            let mut update = connection.prepare_cached(&sql)?;
-            let result = update.query_one(values, read_result).optional()?;
-            if !end.is_resumable() {
-                let sql = "DELETE FROM note WHERE name = ?1";
-                connection.prepare_cached(sql)?.execute([placement_of(number)])?;
-            }
-            Ok(result)
-        })?;
-        Ok(result.ok_or_else(|| self.db.error(Cause::NotOpen(number)))?)
+    fn conclude(&self, number: u64, end: &RowEnd) -> Written<RowResult> {
+        let (end, batch) = (end.clone(), self.db.batch().clone());
+        let concluded = self.push(move |connection| conclude(connection, number, &end));
+        Box::pin(async move {
+            let not_open = || DbError::new(&batch, Cause::NotOpen(number)).into();
+            concluded.await?.ok_or_else(not_open)
+        })
     }
 
     fn load_pacer(&self) -> Result<Option<Pacer>, Problem> {
@@ -332,4 +318,37 @@ pub(super) fn store_note(
     let sql = "INSERT INTO note (name, value) VALUES (?1, ?2) \
                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     connection.prepare_cached(sql)?.execute((name, to_json(value)?)).map(drop)
+}
+
+/// Stores the checkpoint of an export that has not ended. Returns the number of such exports.
+pub(super) fn update_checkpoint(
+    connection: &Connection,
+    number: u64,
+    checkpoint: &Checkpoint,
+) -> Result<usize, Error> {
+    let sql = "UPDATE export SET checkpoint = ?2, status = 'open' \
+               WHERE number = ?1 AND status IN ('waiting', 'open')";
+    connection.prepare_cached(sql)?.execute((key(number), to_json(checkpoint)?))
+}
+
+/// Stores how an export ended; `None` if it had ended.
+pub(super) fn conclude(
+    connection: &Connection,
+    number: u64,
+    end: &RowEnd,
+) -> Result<Option<RowResult>, Error> {
+    let sql = format!(
+        "UPDATE export SET status = ?2, exit_code = ?3, outcome = ?4, \
+         checkpoint = CASE WHEN ?5 THEN checkpoint END \
+         WHERE number = ?1 AND status IN ('waiting', 'open') RETURNING {RESULT_COLUMNS}"
+    );
+    let values =
+        params![key(number), end.status(), end.exit_code(), to_json(end)?, end.is_resumable()];
+    let mut update = connection.prepare_cached(&sql)?;
+    let result = update.query_one(values, read_result).optional()?;
+    if !end.is_resumable() {
+        let sql = "DELETE FROM note WHERE name = ?1";
+        connection.prepare_cached(sql)?.execute([placement_of(number)])?;
+    }
+    Ok(result)
 }
