@@ -53,11 +53,11 @@ Usage: cargo xtask <command>
                          run wexport batch against the simulator over real sockets and check the
                          result; without arguments 1,000 exports at 5 polls per second, the same
                          with kills, and 40 exports at 1 poll per second of which 3 fail
-  bench [core|download|many [EXPORTS]|start [EXPORTS]]
-                         measure the core, downloads compared with curl, batches of 500, 2,000 and
-                         10,000 exports (or so many) compared with a short script, and how long
-                         batches of 1, 400 and 100,000 exports (or so many) take, and how much
-                         memory, until their first request
+  bench [core|download|many [EXPORTS]|start [EXPORTS]|transfer]
+                         measure the core, one download and 200 files compared with curl, batches
+                         of 500, 2,000 and 10,000 exports (or so many) compared with a short
+                         script, and how long batches of 1, 400 and 100,000 exports (or so many)
+                         take, and how much memory, until their first request
 ";
 
 fn main() -> ExitCode {
@@ -82,7 +82,8 @@ fn main() -> ExitCode {
         ["batch", args @ ..] => commands::batch(args),
         ["bench"] => {
             let core = bench::core().and_then(|()| bench::download());
-            core.and_then(|()| bench::many(None)).and_then(|()| bench::start(None))
+            let many = core.and_then(|()| bench::transfer()).and_then(|()| bench::many(None));
+            many.and_then(|()| bench::start(None))
         }
         ["bench", "core"] => bench::core(),
         ["bench", "download"] => bench::download(),
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
         ["bench", "many", exports] => bench::many(Some(exports)),
         ["bench", "start"] => bench::start(None),
         ["bench", "start", exports] => bench::start(Some(exports)),
+        ["bench", "transfer"] => bench::transfer(),
         _ => {
             eprint!("{HELP}");
             return ExitCode::from(2);

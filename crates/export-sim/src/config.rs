@@ -36,6 +36,7 @@ pub struct Config {
     pub(crate) submit_retry_after: Option<u64>,
     pub(crate) poll_retry_after: Option<u64>,
     pub(crate) operations_rate: f64,
+    pub(crate) bandwidth: Option<u64>,
     pub(crate) completion: Completion,
     pub(crate) downloads: Downloads,
     pub(crate) framing: Framing,
@@ -107,6 +108,7 @@ impl Default for Config {
             submit_retry_after: Some(5),
             poll_retry_after: Some(1),
             operations_rate: 1.0,
+            bandwidth: None,
             completion: Completion::default(),
             downloads: Downloads::ApiHost,
             framing: Framing::Length,
@@ -253,6 +255,14 @@ impl Config {
     pub fn with_operations_rate(mut self, per_second: impl Into<f64>) -> Self {
         let rate = per_second.into();
         self.operations_rate = if rate.is_finite() { rate.max(0.0) } else { 0.0 };
+        self
+    }
+
+    /// Sets the number of bytes per second that all clients together receive of the bodies of responses; 0 disables
+    /// the limit. **No limit** by default.
+    #[must_use]
+    pub fn with_bandwidth(mut self, per_second: u64) -> Self {
+        self.bandwidth = (per_second > 0).then_some(per_second);
         self
     }
 

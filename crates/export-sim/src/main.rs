@@ -79,6 +79,10 @@ struct Args {
     #[arg(long, value_name = "PER_SECOND", default_value_t = 1.0, value_parser = rate)]
     operations_rate: f64,
 
+    /// Number of bytes per second that all clients together receive (119MiB is about 1 Gbit/s); 0 disables the limit.
+    #[arg(long, value_name = "BYTES", default_value_t = 0, value_parser = size)]
+    bandwidth: u64,
+
     /// JSON file with the faults to inject.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
@@ -153,6 +157,7 @@ fn config(args: Args) -> Result<Config, String> {
         .with_downloads(args.downloads)
         .with_completion(args.complete_after)
         .with_operations_rate(args.operations_rate)
+        .with_bandwidth(args.bandwidth)
         .with_scenario(scenario)
         .with_seed(args.seed);
     if let Some(url) = args.public_url {

@@ -1,8 +1,9 @@
-//! Benchmarks of the core, of downloads compared with curl, of many exports compared with a script, and of
-//! the start of a batch.
+//! Benchmarks of the core, of downloads and transfers compared with curl, of many exports compared with a
+//! script, and of the start of a batch.
 
 mod many;
 mod start;
+mod transfer;
 
 use std::fs;
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::many::many;
 pub(crate) use self::start::start;
+pub(crate) use self::transfer::transfer;
 use crate::shell::{Simulator, TaskResult, cargo, output, run, target};
 
 /// Measures the core: time and memory of an export, of a step, and of a waiting job.

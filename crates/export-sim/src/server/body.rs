@@ -5,8 +5,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep_until};
 
+use super::Shared;
 use super::stream::StreamState;
 use crate::delivery::{Action, DeliverySteps, Step};
 
@@ -15,6 +16,7 @@ use crate::delivery::{Action, DeliverySteps, Step};
 pub(super) struct ResponseBody {
     steps: DeliverySteps,
     stream: Arc<StreamState>,
+    shared: Arc<Shared>,
     state: State,
     /// Whether the surplus has to be sent after the message, because it does not fit into the declared length.
     surplus_after_message: bool,
@@ -41,17 +43,16 @@ enum BodyEnd {
     Complete,
 }
 
-/// Large enough that the simulator does not limit the speed of a download.
-const CHUNK: usize = 512 * 1024;
-
 impl ResponseBody {
     pub(super) fn new(
         steps: DeliverySteps,
         stream: Arc<StreamState>,
+        shared: Arc<Shared>,
         surplus_after_message: bool,
         end: Option<Action>,
     ) -> Self {
-        let mut body = Self { steps, stream, state: State::Sending, surplus_after_message, end };
+        let state = State::Sending;
+        let mut body = Self { steps, stream, shared, state, surplus_after_message, end };
         // hyper does not poll an empty body.
         body.end_if_sent();
         body
@@ -97,8 +98,12 @@ impl Body for ResponseBody {
                 State::Ended => return Poll::Ready(None),
             }
             let flush = |then| State::Flushing { flushes: this.stream.flushes(), then };
-            this.state = match this.steps.next_step(CHUNK) {
+            let link = &this.shared.link;
+            this.state = match this.steps.next_step(link.max_piece()) {
                 Ok(Step::Send(bytes)) => {
+                    if let Some(sent_at) = link.take(bytes.len()) {
+                        this.state = State::Sleeping(Box::pin(sleep_until(sent_at)));
+                    }
                     // hyper does not poll again once the declared length is reached.
                     if this.surplus_after_message && this.steps.is_body_sent() {
                         this.stream.send_after_message(this.steps.take_surplus());

@@ -130,7 +130,7 @@ async fn respond(
     parts.extensions.insert(origin);
     let request = Request::from_parts(parts, body);
     let response = shared.service().handle(shared.now(), request);
-    let mut response = deliver(response, version, stream).await?;
+    let mut response = deliver(response, version, stream, shared).await?;
     if (is_early || !all_read) && version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -142,6 +142,7 @@ async fn deliver(
     response: SimResponse,
     version: Version,
     stream: Arc<StreamState>,
+    shared: Arc<Shared>,
 ) -> Result<Response<ResponseBody>, ServeError> {
     let (response, mut delivery) = response.into_parts();
     let (mut parts, payload) = response.into_parts();
@@ -172,7 +173,7 @@ async fn deliver(
             Step::Close | Step::End | Step::Send(_) => return Err(ServeError::Scenario),
         };
     }
-    let body = ResponseBody::new(steps, stream, surplus_after_message, end);
+    let body = ResponseBody::new(steps, stream, shared, surplus_after_message, end);
     Ok(Response::from_parts(parts, body))
 }
 

@@ -3,6 +3,7 @@
 mod body;
 mod connection;
 mod head;
+mod link;
 mod stream;
 mod thread;
 mod tls;
@@ -19,6 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
+use self::link::Link;
 use self::thread::RuntimeThread;
 use self::tls::Tls;
 use crate::{Config, Mistake, Origin, RecordedRequest, Service, StartedExport, Timestamp};
@@ -78,7 +80,8 @@ impl Server {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = base(&mut config.public_url, scheme, address)?;
         let storage_url = base(&mut config.storage_url, scheme, storage.local_addr()?)?;
-        let shared = Arc::new(Shared::new(Service::new(config)));
+        let bandwidth = config.bandwidth;
+        let shared = Arc::new(Shared::new(Service::new(config), bandwidth));
         let acceptor = tls.as_ref().map(Tls::acceptor);
         let listen = |listener, origin| {
             tokio::spawn(accept(listener, origin, acceptor.clone(), shared.clone()))
@@ -189,12 +192,13 @@ struct Shared {
     service: Mutex<Service>,
     /// The wall clock is read once, at the start; the time is monotonic from then on.
     started: (Timestamp, Instant),
+    link: Link,
 }
 
 impl Shared {
-    fn new(service: Service) -> Self {
+    fn new(service: Service, bandwidth: Option<u64>) -> Self {
         let started = (SystemTime::now().into(), Instant::now());
-        Self { service: Mutex::new(service), started }
+        Self { service: Mutex::new(service), started, link: Link::new(bandwidth) }
     }
 
     fn service(&self) -> MutexGuard<'_, Service> {

@@ -323,3 +323,17 @@ async fn invalid_certificate_is_rejected() {
         assert!(error.contains(word), "{error}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn connections_share_the_bandwidth() {
+    let config = config().with_artifact_size(1_000_000).with_bandwidth(100_000);
+    let server = Server::start(config).await.unwrap();
+    let request = download(&server).await;
+    let began = tokio::time::Instant::now();
+    let both =
+        tokio::join!(exchange_in_memory(&server, &request), exchange_in_memory(&server, &request));
+    assert!(both.0.0.len() > 1_000_000 && both.1.0.len() > 1_000_000);
+    // All but the last piece, which nothing follows, takes its time.
+    let seconds = began.elapsed().as_secs_f64();
+    assert!((19.9..20.1).contains(&seconds), "{seconds}");
+}
