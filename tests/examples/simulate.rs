@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     match args.value("--only") {
+        Some("nights") => nights(&args, args.value("--plots").unwrap_or("docs"))?,
         Some("distributions") => distributions(&args),
         Some("faults") => faults(&args),
         Some("memory") => memory(),
@@ -56,11 +57,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// All tables and plots.
 fn everything(args: &Args) -> Result<(), Box<dyn Error>> {
+    let folder = args.value("--plots").unwrap_or("docs");
     let reports = sizes(args);
+    nights(args, folder)?;
     distributions(args);
     faults(args);
     memory();
-    draw(&reports, args.value("--plots").unwrap_or("docs"))
+    draw(&reports, folder)
 }
 
 /// All strategies for one batch.
@@ -100,6 +103,35 @@ fn sizes(args: &Args) -> Vec<(BatchSim, BatchReport)> {
         }
     }
     reports
+}
+
+/// 1,000 exports on a first night, whose limit is not known, and on the second one. Plots the makespan by
+/// the limit.
+fn nights(args: &Args, folder: &str) -> Result<(), Box<dyn Error>> {
+    header(&format!("1,000 exports that take {DURATION}, first and second night"));
+    let mut curves = [
+        ("first night", "#66a61e", ""),
+        ("second night", "#1b6ca8", "8 3"),
+        ("lower bound", "#000", "1 4"),
+    ]
+    .map(|(name, colour, dashes)| Curve::new(name, colour, dashes));
+    for rate in [1, 2, 5, 10, 20, 50] {
+        for (night, strategy) in [LEARNING, LEARNED].into_iter().enumerate() {
+            let sim = BatchSim { strategy, ..args.sim(1_000, rate, DURATION) };
+            let report = sim.run();
+            show(name(strategy), &sim, &report);
+            let makespan = report.makespan.unwrap_or_default().as_secs_f64();
+            curves[night].points.push((rate.into(), makespan));
+            if strategy == LEARNED {
+                curves[2].points.push((rate.into(), report.bound.as_secs_f64()));
+            }
+        }
+    }
+    let marks = [(60.0, "1 min"), (300.0, "5 min"), (600.0, "10 min"), (3_600.0, "1 h")];
+    let title = "Time to the last of 1,000 files, by the limit of polls per second";
+    fs::write(format!("{folder}/nights.svg"), plot(title, "polls per second", &marks, &curves))?;
+    println!("\nwrote {folder}/nights.svg");
+    Ok(())
 }
 
 fn distributions(args: &Args) {
@@ -232,12 +264,8 @@ fn draw(reports: &[(BatchSim, BatchReport)], folder: &str) -> Result<(), Box<dyn
     for rate in RATES {
         let bound = |report: &BatchReport| Some(report.bound.as_secs_f64());
         let name = if rate == 1 { "lower bound" } else { "" };
-        times.push(Curve {
-            name: name.into(),
-            colour: "#000",
-            dashes: "1 4",
-            points: points(reports, KNOWN, rate, bound),
-        });
+        let points = points(reports, KNOWN, rate, bound);
+        times.push(Curve::new(name, "#000", "1 4").with_points(points));
     }
     let marks = [
         (60.0, "1 min"),
@@ -277,7 +305,7 @@ fn curves(
                 _ => "3 3",
             };
             let points = points(reports, strategy, rate, &value);
-            curves.push(Curve { name: name.into(), colour, dashes, points });
+            curves.push(Curve::new(name, colour, dashes).with_points(points));
         }
     }
     curves

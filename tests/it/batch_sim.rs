@@ -167,8 +167,8 @@ fn waiting_job_takes_less_than_1_kib() {
 #[test]
 fn plot_draws_all_curves_within_the_axes() {
     let points = vec![(10.0, 1.0), (1e6, 1e5)];
-    let curve = Curve { name: "one".into(), colour: "#000", dashes: "", points };
-    let unnamed = Curve { name: String::new(), ..curve.clone() };
+    let [curve, unnamed] =
+        ["one", ""].map(|name| Curve::new(name, "#000", "").with_points(points.clone()));
     let svg = plot("title", "x", &[(60.0, "1 min")], &[curve, unnamed]);
     assert_eq!(svg.matches("<polyline").count(), 2);
     assert!(svg.contains(">one</text>") && svg.contains(">1,000,000</text>"));

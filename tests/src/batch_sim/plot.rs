@@ -1,11 +1,11 @@
-//! Draws curves on logarithmic axes as an SVG.
+//! Draws curves on logarithmic axes as an SVG. `xtask` includes this file.
 
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 /// A curve.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "callers construct it with a struct literal")]
+#[non_exhaustive]
 pub struct Curve {
     /// The name in the legend. If empty, the curve has no entry there.
     pub name: String,
@@ -15,6 +15,20 @@ pub struct Curve {
     pub dashes: &'static str,
     /// The points. All coordinates must be greater than 0.
     pub points: Vec<(f64, f64)>,
+}
+
+impl Curve {
+    /// A curve without points.
+    #[must_use]
+    pub fn new(name: &str, colour: &'static str, dashes: &'static str) -> Self {
+        Self { name: name.into(), colour, dashes, points: Vec::new() }
+    }
+
+    /// The same curve with these points.
+    #[must_use]
+    pub fn with_points(self, points: Vec<(f64, f64)>) -> Self {
+        Self { points, ..self }
+    }
 }
 
 const WIDTH: f64 = 860.0;

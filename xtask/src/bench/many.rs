@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::median;
+use super::plot::{Curve, plot};
 use crate::shell::{Simulator, TaskResult, cargo, output, python, root, run, target};
 
 const SIZES: [usize; 3] = [500, 2_000, 10_000];
@@ -36,10 +37,32 @@ pub(crate) fn many(size: Option<&str>) -> TaskResult {
         "{:>7} {:<20} {:>8} {:>9} {:>10} {:>10}",
         "exports", "client", "median", "script=1", "processor", "script=1"
     );
+    let mut walls = Vec::new();
     for size in sizes {
-        bench.compare(size)?;
+        walls.push((size, bench.compare(size)?));
     }
     let _ = fs::remove_dir_all(&bench.folder);
+    if walls.len() > 1 { draw(&walls) } else { Ok(()) }
+}
+
+/// Plots the files per second by the number of exports.
+fn draw(walls: &[(usize, [f64; 4])]) -> TaskResult {
+    let colours = ["#d95f02", "#1b6ca8", "#7570b3", "#000"];
+    let curves: Vec<Curve> = (0..CLIENTS.len())
+        .map(|client| {
+            let points = walls.iter().map(|(size, walls)| {
+                let exports = *size as f64;
+                (exports, exports / walls[client])
+            });
+            Curve::new(CLIENTS[client], colours[client], "").with_points(points.collect())
+        })
+        .collect();
+    let marks = [(100.0, "100"), (300.0, "300"), (1_000.0, "1,000"), (3_000.0, "3,000")];
+    let title = "Files per second, of exports that are done at once";
+    let path = root().join("docs/files-per-second.svg");
+    fs::write(&path, plot(title, "exports", &marks, &curves))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    println!("\nwrote {}", path.display());
     Ok(())
 }
 
@@ -53,7 +76,8 @@ struct Bench<'a> {
 const CLIENTS: [&str; 4] = ["script", "wexport batch", "bare hyper loop", "bare flushes"];
 
 impl Bench<'_> {
-    fn compare(&self, size: usize) -> TaskResult {
+    /// Returns the wall times in seconds.
+    fn compare(&self, size: usize) -> TaskResult<[f64; 4]> {
         let mut times: [(Vec<Duration>, Vec<Duration>); 4] = Default::default();
         for _ in 0..ROUNDS {
             for (client, (walls, cpus)) in CLIENTS.into_iter().zip(&mut times) {
@@ -75,7 +99,7 @@ impl Bench<'_> {
                 None => println!(" {:>10} {:>10}", "-", "-"),
             }
         }
-        Ok(())
+        Ok(medians.map(|(wall, _)| wall))
     }
 
     fn time(&self, client: &str, size: usize) -> TaskResult<Times> {

@@ -2,6 +2,12 @@
 //! script, and of the start of a batch.
 
 mod many;
+#[expect(
+    unreachable_pub,
+    reason = "the file is also a module of a library, with many dependencies"
+)]
+#[path = "../../../tests/src/batch_sim/plot.rs"]
+mod plot;
 mod start;
 mod transfer;
 
