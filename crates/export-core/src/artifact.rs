@@ -2,6 +2,9 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use serde::{Serialize, Serializer};
 
 use crate::dialect::OperationFacts;
 use crate::sunset::SunsetNotice;
@@ -109,5 +112,42 @@ impl Artifact {
     #[must_use]
     pub fn sunset(&self) -> Option<&SunsetNotice> {
         self.0.sunset.as_ref()
+    }
+}
+
+impl Serialize for Artifact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            file_name: &'a str,
+            length: Option<u64>,
+            media_type: Option<&'a str>,
+            etag: Option<&'a str>,
+            operation: &'a str,
+            original_request: Option<&'a str>,
+            created: Option<&'a str>,
+            updated: Option<&'a str>,
+            details: Vec<&'a str>,
+            submits: u32,
+            index: u32,
+            is_last: bool,
+            sunset: Option<&'a SunsetNotice>,
+        }
+        let wire = Wire {
+            file_name: self.file_name(),
+            length: self.length(),
+            media_type: self.media_type(),
+            etag: self.etag(),
+            operation: self.operation(),
+            original_request: self.original_request(),
+            created: self.created(),
+            updated: self.updated(),
+            details: self.details().collect(),
+            submits: self.submits(),
+            index: self.index(),
+            is_last: self.is_last(),
+            sunset: self.sunset(),
+        };
+        wire.serialize(serializer)
     }
 }

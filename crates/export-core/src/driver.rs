@@ -3,6 +3,6 @@
 //! The [loop of a driver](crate#the-loop-of-a-driver) shows how they follow each other.
 
 pub use crate::job::{
-    Checked, Collect, Complete, InFlight, Inline, Reply, RequestInfo, Step, Stream, Transmit, Wait,
-    Why,
+    Checked, Collect, Complete, InFlight, Inline, Reply, RequestInfo, Step, Stream, SyncTimer,
+    Transmit, Wait, Why,
 };

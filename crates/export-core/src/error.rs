@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::fmt;
 
 use http::StatusCode;
+use serde::Serialize;
 
 use crate::api_error::ApiError;
 use crate::failure::{Failure, FailureKind};
@@ -202,7 +203,8 @@ impl fmt::Display for AttemptError {
 }
 
 /// Who has to act on an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "callers branch on it")]
 pub enum Fault {
     /// The user: the request, the credentials, the disk or the settings are wrong.
@@ -283,6 +285,69 @@ impl Error {
             | Self::SubmitUnconfirmed { .. }
             | Self::SwitchedOff { .. }
             | Self::UntrustedUrl { .. } => false,
+        }
+    }
+
+    /// The name of the variant in snake case, for logs and for other languages.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Deadline { .. } => "deadline",
+            Self::ExportFailed { .. } => "export_failed",
+            Self::Gateway { .. } => "gateway",
+            Self::GaveUp { .. } => "gave_up",
+            Self::Local { .. } => "local",
+            Self::Protocol { .. } => "protocol",
+            Self::Refused { .. } => "refused",
+            Self::SubmitUnconfirmed { .. } => "submit_unconfirmed",
+            Self::SwitchedOff { .. } => "switched_off",
+            Self::TokenWithheld { .. } => "token_withheld",
+            Self::TooLarge { .. } => "too_large",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Untrusted { .. } => "untrusted",
+            Self::UntrustedUrl { .. } => "untrusted_url",
+            Self::WrongFormat { .. } => "wrong_format",
+        }
+    }
+
+    /// The status of the response that ended the job, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Gateway { status, .. }
+            | Self::Refused { status, .. }
+            | Self::SwitchedOff { status, .. }
+            | Self::TokenWithheld { status, .. } => Some(*status),
+            Self::Protocol { status, .. } => *status,
+            _ => match self.attempt()? {
+                AttemptError::Response(status, _) => Some(*status),
+                AttemptError::Failure(_) => None,
+            },
+        }
+    }
+
+    /// The service's id of the request that failed, for its support, if the response has one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::ExportFailed { reason, .. }
+            | Self::Gateway { reason, .. }
+            | Self::Refused { reason, .. }
+            | Self::TokenWithheld { reason, .. } => reason.request_id(),
+            _ => match self.attempt()? {
+                AttemptError::Response(_, reason) => reason.request_id(),
+                AttemptError::Failure(_) => None,
+            },
+        }
+    }
+
+    /// The last failure of an error that has one.
+    const fn attempt(&self) -> Option<&AttemptError> {
+        match self {
+            Self::GaveUp { last, .. } | Self::SubmitUnconfirmed { last, .. } => Some(last),
+            Self::Unauthorized { reason, .. } => Some(reason),
+            _ => None,
         }
     }
 

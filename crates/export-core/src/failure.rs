@@ -7,6 +7,7 @@ use core::error::Error as StdError;
 use core::fmt;
 
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 
 use crate::api_error::{ApiError, ErrorOrigin};
 
@@ -15,7 +16,8 @@ use crate::api_error::{ApiError, ErrorOrigin};
 /// The kind says how much the server can have seen. A submit that was certainly not sent is sent
 /// again; one that may have arrived is not, unless a second export would do no harm. A transport
 /// that cannot tell reports [`Unanswered`](Self::Unanswered).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FailureKind {
     /// No byte of the request reached a server: name resolution, connection or TLS handshake

@@ -19,6 +19,7 @@
 //! | describe an export | [`workiva::ExportSpec`], with a type of options for each kind of file |
 //! | choose region, API version, retries and budgets | [`Config`], [`Limits`] |
 //! | drive an export | [`ExportJob`], [`driver`] |
+//! | drive one from another language | [`session`] |
 //! | share one token among many jobs | [`token::TokenSource`] |
 //! | run many jobs within the service's rate limits | [`batch`], [`pacer`] |
 //! | resume after a crash | [`Checkpoint`] |
@@ -211,6 +212,7 @@ pub mod dialect;
 pub mod driver;
 pub mod origins;
 pub mod pacer;
+pub mod session;
 pub mod token;
 pub mod workiva;
 
@@ -230,6 +232,7 @@ mod sunset;
 mod time;
 mod token_source;
 mod url;
+mod wire;
 
 pub use api_error::{ApiError, ApiErrorDetail, ErrorOrigin};
 pub use artifact::Artifact;

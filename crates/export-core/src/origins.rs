@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use http::Uri;
+use serde::Serialize;
 
 use crate::redact::Redacted;
 use crate::url::{parse, resolve};
@@ -11,7 +12,8 @@ use crate::url::{parse, resolve};
 pub use crate::url::{Origin, UrlError};
 
 /// Whether a request is sent with the job's credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "they are sent or they are not")]
 pub enum Access {
     /// The origin is the base URL's or one allowed by name: the token and the service's own headers

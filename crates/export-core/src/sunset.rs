@@ -1,9 +1,11 @@
 //! The announced end of an endpoint.
 
+use serde::Serialize;
+
 use crate::time::Timestamp;
 
 /// The announced end of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Sunset {
     /// The endpoint, as the service's documentation writes it.
@@ -49,7 +51,7 @@ impl Sunset {
 }
 
 /// An announced end, and the days left when the notice was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SunsetNotice {
     /// The announcement. The date of the service's `Sunset` header, if it sent one, replaces the

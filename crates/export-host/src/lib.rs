@@ -78,4 +78,4 @@ pub use status::{Finished, Status, Submitted};
 pub use tls::{TlsError, TlsOptions};
 pub use token_fn::{AccessToken, AsyncTokenFn, BlockingTokenFn, TokenError};
 pub use tunnel::{Tunnel, TunnelError};
-pub use until::{SyncTimer, Until};
+pub use until::Until;

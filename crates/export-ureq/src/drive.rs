@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use export_core::driver::{Complete, InFlight, Inline, Reply, Step, Stream, Transmit};
+use export_core::driver::{Complete, InFlight, Inline, Reply, Step, Stream, SyncTimer, Transmit};
 use export_core::pacer::Permit;
 use export_core::{Artifact, Error, ExportJob, Failure, FailureKind, Phase};
-use export_host::{ExportError, JobObserver, PacedRequest, SyncTimer, Until, several_files};
+use export_host::{ExportError, JobObserver, PacedRequest, Until, several_files};
 use http::{Request, Response};
 
 use crate::checkpoint_writer::CheckpointWriter;

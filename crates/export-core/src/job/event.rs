@@ -7,6 +7,7 @@ use core::fmt;
 use core::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, Uri};
+use serde::Serialize;
 
 use super::schedule::Why;
 use crate::failure::FailureKind;
@@ -14,13 +15,15 @@ use crate::phase::Phase;
 use crate::redact::Redacted;
 use crate::sunset::SunsetNotice;
 use crate::time::Timestamp;
+use crate::wire;
 
 /// Something that happened to a job.
 ///
 /// Events are for users and logs. A program that misses some loses nothing: what it needs is in the
 /// outcome and in the checkpoint. Events hold no secrets: URLs print without the values of their
 /// queries.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
     /// A request is about to be sent.
@@ -30,8 +33,10 @@ pub enum Event {
         /// What the request is for.
         phase: Phase,
         /// The method.
+        #[serde(serialize_with = "wire::display")]
         method: Method,
         /// The URL; prints redacted.
+        #[serde(serialize_with = "wire::display")]
         url: EventUrl,
     },
     /// The head of a response was received.
@@ -41,10 +46,13 @@ pub enum Event {
         /// What the request was for.
         phase: Phase,
         /// The status.
+        #[serde(serialize_with = "wire::status")]
         status: StatusCode,
         /// How long to wait before the next request, from `Retry-After`.
+        #[serde(rename = "retry_after_ms", serialize_with = "wire::optional_millis")]
         retry_after: Option<Duration>,
         /// The service's id of the request, from `X-Request-ID`, if it has at most 256 bytes.
+        #[serde(serialize_with = "wire::optional_header")]
         request_id: Option<HeaderValue>,
     },
     /// A request got no response, or an incomplete one.
@@ -61,6 +69,7 @@ pub enum Event {
         /// When.
         at: Timestamp,
         /// The URL to poll; prints redacted.
+        #[serde(serialize_with = "wire::display")]
         operation: EventUrl,
     },
     /// The operation has a new status.
@@ -113,8 +122,10 @@ pub enum Event {
         /// When this was noticed.
         at: Timestamp,
         /// The time that has passed for the driver.
+        #[serde(rename = "elapsed_ms", serialize_with = "wire::millis")]
         elapsed: Duration,
         /// The time that has passed for the service.
+        #[serde(rename = "service_elapsed_ms", serialize_with = "wire::millis")]
         service_elapsed: Duration,
     },
     /// A part of a response was ignored.

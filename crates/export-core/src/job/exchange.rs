@@ -25,6 +25,14 @@ pub(super) struct SentRequest {
 }
 
 impl SentRequest {
+    /// When to stop waiting for the whole body of the response.
+    pub(super) fn body_deadline(&self, now: Timestamp, body_use: BodyUse) -> Timestamp {
+        match body_use {
+            BodyUse::Discard => self.give_up_at.min(now + DISCARD_TIMEOUT),
+            _ => self.give_up_at,
+        }
+    }
+
     /// Hides the secrets that were sent in a text of the response.
     pub(super) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.token.as_ref().map_or(Cow::Borrowed(text), |token| token.mask(text))
@@ -47,6 +55,9 @@ impl SentRequest {
     }
 }
 
+/// A new connection takes less time than this.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
+
 impl fmt::Debug for SentRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} from byte {}", self.phase, Redacted(&self.uri), self.offset)
@@ -55,24 +66,24 @@ impl fmt::Debug for SentRequest {
 
 /// What to do with the body, decided by the head.
 #[derive(Debug)]
-pub(super) enum BodyPlan<'a> {
+pub(super) enum BodyPlan {
     /// Read it into memory.
-    Collect(BodyUse<'a>),
+    Collect(BodyUse),
     /// It is the artifact: stream it to the sink.
     Stream(DownloadStart),
 }
 
 /// What a collected body is needed for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum BodyUse<'a> {
+pub(super) enum BodyUse {
     /// Nothing: the head decided everything, and reading the body frees the connection.
     Discard,
     /// What a 401 says, after which the request is sent with another token.
-    Refusal(Head<'a>),
-    /// The meaning of a 2xx.
-    Reply(ReceivedHead<'a>),
-    /// The reason of a 4xx or 5xx.
-    Error(ReceivedHead<'a>),
+    Refusal,
+    /// The meaning of a 2xx, with the wait that its head asks for.
+    Reply(Option<Duration>),
+    /// The reason of a 4xx or 5xx, with the wait that its head asks for.
+    Error(Option<Duration>),
 }
 
 /// A head whose body has not been read.

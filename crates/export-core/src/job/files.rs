@@ -33,10 +33,7 @@ impl<'a> Inline<'a> {
     /// The whole file.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        match &self.job.state {
-            State::Inline(inline) => &inline.bytes,
-            _ => &[],
-        }
+        self.job.inline_bytes()
     }
 
     /// Handles the bytes that were written. `have` is the number of bytes in the sink.
@@ -51,6 +48,16 @@ impl<'a> Inline<'a> {
     /// Handles a sink that failed.
     pub fn handle_failure(self, failure: Failure) {
         self.job.stop(failure);
+    }
+}
+
+impl ExportJob {
+    /// The bytes of an artifact that came with a response.
+    pub(super) fn inline_bytes(&self) -> &[u8] {
+        match &self.state {
+            State::Inline(inline) => &inline.bytes,
+            _ => &[],
+        }
     }
 }
 

@@ -12,7 +12,9 @@ mod misuse;
 mod reply;
 mod request_info;
 mod schedule;
+pub(crate) mod session;
 mod state;
+mod sync_timer;
 mod transitions;
 mod transmit;
 
@@ -46,6 +48,7 @@ pub use self::files::{Complete, Inline};
 pub use self::reply::{Checked, Collect, Reply, Stream};
 pub use self::request_info::RequestInfo;
 pub use self::schedule::Why;
+pub use self::sync_timer::SyncTimer;
 pub use self::transmit::{InFlight, Transmit};
 
 /// One export, from the submit request to the last byte of the file, without I/O.

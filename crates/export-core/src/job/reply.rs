@@ -12,7 +12,7 @@ use super::exchange::{BodyUse, DownloadEnd, DownloadStart, SentRequest};
 use super::files::wrong_length;
 use crate::artifact::Artifact;
 use crate::config::Limits;
-use crate::dialect::Contradiction;
+use crate::dialect::{Contradiction, Head};
 use crate::failure::{Failure, FailureKind};
 use crate::time::Timestamp;
 
@@ -32,16 +32,18 @@ pub enum Reply<'a> {
 pub struct Collect<'a> {
     job: &'a mut ExportJob,
     sent: SentRequest,
-    body_use: BodyUse<'a>,
+    head: Head<'a>,
+    body_use: BodyUse,
 }
 
 impl<'a> Collect<'a> {
     pub(super) const fn new(
         job: &'a mut ExportJob,
         sent: SentRequest,
-        body_use: BodyUse<'a>,
+        head: Head<'a>,
+        body_use: BodyUse,
     ) -> Self {
-        Self { job, sent, body_use }
+        Self { job, sent, head, body_use }
     }
 
     /// See [`ExportJob::revision`]. Store the checkpoint before reading the body: the head may have
@@ -64,10 +66,7 @@ impl<'a> Collect<'a> {
     /// connection.
     #[must_use]
     pub fn give_up_at(&self, now: Timestamp) -> Timestamp {
-        match self.body_use {
-            BodyUse::Discard => self.sent.give_up_at.min(now + DISCARD_TIMEOUT),
-            _ => self.sent.give_up_at,
-        }
+        self.sent.body_deadline(now, self.body_use)
     }
 
     /// The most **bytes** to read. Report a longer body as
@@ -79,17 +78,14 @@ impl<'a> Collect<'a> {
 
     /// Handles the whole body.
     pub fn handle_body(self, now: Timestamp, body: &[u8]) {
-        self.job.on_body(now, &self.sent, self.body_use, body);
+        self.job.on_body(now, &self.head, &self.sent, self.body_use, body);
     }
 
     /// Handles a body that did not come, or broke off.
     pub fn handle_failure(self, now: Timestamp, failure: Failure) {
-        self.job.on_body_failure(now, &self.sent, self.body_use, failure);
+        self.job.on_body_failure(now, &self.head, &self.sent, self.body_use, failure);
     }
 }
-
-/// A new connection takes less time than this.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The bytes of the artifact from an offset on.
 ///
@@ -103,6 +99,12 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 #[must_use = "the job has to learn the result of the download"]
 pub struct Stream<'a> {
     job: &'a mut ExportJob,
+    state: StreamState,
+}
+
+/// A download as far as it has come: a [`Stream`] without its job.
+#[derive(Debug)]
+pub(super) struct StreamState {
     download: DownloadStart,
     position: u64,
     highest: u64,
@@ -164,12 +166,43 @@ const FIRST: usize = 1_024;
 /// The number of bytes that it is called with at least, unless the file is shorter.
 const SIGNATURE: usize = 8;
 
+impl StreamState {
+    pub(super) const fn offset(&self) -> u64 {
+        self.download.offset
+    }
+
+    pub(super) const fn artifact(&self) -> &Artifact {
+        &self.download.artifact
+    }
+
+    pub(super) const fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+impl ExportJob {
+    /// How long to wait for the next byte of a download.
+    pub(super) fn read_timeout(&self, now: Timestamp) -> Duration {
+        self.config.limits().read_timeout.min(self.end_of_budget(now).since(now))
+    }
+}
+
 impl<'a> Stream<'a> {
     pub(super) fn new(now: Timestamp, job: &'a mut ExportJob, download: DownloadStart) -> Self {
         let highest = job.state.operation().map_or(0, |operation| operation.download().highest);
         let position = download.offset;
         let pace = ReadPace { waiting_since: now, waited: Duration::ZERO, bytes: 0 };
-        Self { job, download, position, highest, first: Vec::new(), pace, refusal: None }
+        let state =
+            StreamState { download, position, highest, first: Vec::new(), pace, refusal: None };
+        Self { job, state }
+    }
+
+    pub(super) const fn with_state(job: &'a mut ExportJob, state: StreamState) -> Self {
+        Self { job, state }
+    }
+
+    pub(super) fn into_state(self) -> StreamState {
+        self.state
     }
 
     /// See [`ExportJob::revision`].
@@ -192,26 +225,26 @@ impl<'a> Stream<'a> {
     /// The offset of the first byte. The sink is truncated to this length, or fails.
     #[must_use]
     pub const fn offset(&self) -> u64 {
-        self.download.offset
+        self.state.offset()
     }
 
     /// The name, media type and length of the file, known before the first byte.
     #[must_use]
     pub const fn artifact(&self) -> &Artifact {
-        &self.download.artifact
+        self.state.artifact()
     }
 
     /// The offset of the next byte.
     #[must_use]
     pub const fn position(&self) -> u64 {
-        self.position
+        self.state.position()
     }
 
     /// How long to wait for the next byte. Report a
     /// [`FailureKind::Stalled`](crate::FailureKind::Stalled) then.
     #[must_use]
     pub fn read_timeout(&self, now: Timestamp) -> Duration {
-        self.job.config.limits().read_timeout.min(self.job.end_of_budget(now).since(now))
+        self.job.read_timeout(now)
     }
 
     /// Checks a chunk before it is written. [`Break`](ControlFlow::Break) means that the body is not
@@ -219,23 +252,23 @@ impl<'a> Stream<'a> {
     /// [`finish`](Self::finish).
     pub fn check(&mut self, now: Timestamp, chunk: &[u8]) -> ControlFlow<(), Checked> {
         let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-        let end = self.position.saturating_add(length);
-        if self.download.offset == 0 && self.first.len() < FIRST {
-            let taken = chunk.len().min(FIRST - self.first.len());
-            self.first.extend_from_slice(&chunk[..taken]);
+        let end = self.state.position.saturating_add(length);
+        if self.state.download.offset == 0 && self.state.first.len() < FIRST {
+            let taken = chunk.len().min(FIRST - self.state.first.len());
+            self.state.first.extend_from_slice(&chunk[..taken]);
             let is_refused =
-                || self.download.refused.is_some() || self.contradiction(false).is_some();
-            if self.first.len() >= SIGNATURE && is_refused() {
-                self.refusal = Some(Refusal::Wrong);
+                || self.state.download.refused.is_some() || self.contradiction(false).is_some();
+            if self.state.first.len() >= SIGNATURE && is_refused() {
+                self.state.refusal = Some(Refusal::Wrong);
             }
         }
-        if self.download.end.is_some_and(|announced| end > announced) {
-            self.refusal = Some(Refusal::Wrong);
+        if self.state.download.end.is_some_and(|announced| end > announced) {
+            self.state.refusal = Some(Refusal::Wrong);
         }
         let limits = *self.job.config.limits();
-        let is_too_slow = self.pace.is_too_slow(now, length, &limits);
-        if self.refusal.is_none() {
-            self.refusal = if end > limits.max_file_bytes {
+        let is_too_slow = self.state.pace.is_too_slow(now, length, &limits);
+        if self.state.refusal.is_none() {
+            self.state.refusal = if end > limits.max_file_bytes {
                 Some(Refusal::TooLarge)
             } else if now >= self.job.end_of_budget(now) {
                 Some(Refusal::TimeUp)
@@ -243,27 +276,31 @@ impl<'a> Stream<'a> {
                 is_too_slow.then_some(Refusal::TooSlow)
             };
         }
-        match self.refusal {
+        match self.state.refusal {
             Some(_) => ControlFlow::Break(()),
             None => ControlFlow::Continue(Checked { length }),
         }
     }
 
     fn contradiction(&self, is_whole: bool) -> Option<Contradiction> {
-        self.job.dialect.contradiction(self.download.artifact.media_type(), &self.first, is_whole)
+        self.job.dialect.contradiction(
+            self.state.download.artifact.media_type(),
+            &self.state.first,
+            is_whole,
+        )
     }
 
     /// Handles a chunk that was written to the sink as a whole.
     pub fn advance(&mut self, now: Timestamp, checked: Checked) {
-        self.pace.waiting_since = now;
-        self.position = self.position.saturating_add(checked.length);
-        self.job.on_bytes_written(self.position);
+        self.state.pace.waiting_since = now;
+        self.state.position = self.state.position.saturating_add(checked.length);
+        self.job.on_bytes_written(self.state.position);
     }
 
     /// Handles a sync of the sink: everything up to `offset` would survive a crash. Returns the
     /// checkpoint to store.
     pub fn mark_durable(&mut self, offset: u64) -> Checkpoint {
-        self.job.on_synced(offset.min(self.position));
+        self.job.on_synced(offset.min(self.state.position));
         self.job.checkpoint()
     }
 
@@ -272,11 +309,11 @@ impl<'a> Stream<'a> {
     /// `have` is the number of bytes in the sink, as the sink itself counts them. If that is not the
     /// offset and all chunks, the job ends with a [`FailureKind::Driver`]: the file would be wrong.
     pub fn finish(self, now: Timestamp, have: u64) {
-        if let Some(mistake) = wrong_length(have, self.position) {
+        if let Some(mistake) = wrong_length(have, self.state.position) {
             return self.job.on_wrong_length(mistake);
         }
-        match self.refusal {
-            Some(Refusal::TooLarge) => return self.job.on_too_large(self.download.end),
+        match self.state.refusal {
+            Some(Refusal::TooLarge) => return self.job.on_too_large(self.state.download.end),
             Some(Refusal::TimeUp) => return self.job.end_at_deadline(None),
             Some(Refusal::TooSlow) => {
                 let Limits { min_speed, read_timeout, .. } = *self.job.config.limits();
@@ -287,22 +324,22 @@ impl<'a> Stream<'a> {
             }
             Some(Refusal::Wrong) | None => {}
         }
-        let whole = self.download.offset == 0;
+        let whole = self.state.download.offset == 0;
         let contradiction = if whole { self.contradiction(true) } else { None };
         let end = DownloadEnd {
-            status: self.download.status,
-            offset: self.download.offset,
-            position: self.position,
-            is_short: self.download.end.is_some_and(|end| self.position < end),
-            highest: self.highest,
-            is_too_long: self.refusal.is_some() && contradiction.is_none(),
-            refused: self.download.refused,
+            status: self.state.download.status,
+            offset: self.state.download.offset,
+            position: self.state.position,
+            is_short: self.state.download.end.is_some_and(|end| self.state.position < end),
+            highest: self.state.highest,
+            is_too_long: self.state.refusal.is_some() && contradiction.is_none(),
+            refused: self.state.download.refused,
         };
-        self.job.on_download_end(now, self.download.artifact, &end, contradiction);
+        self.job.on_download_end(now, self.state.download.artifact, &end, contradiction);
     }
 
     /// Handles a body that broke off, or a sink that failed.
     pub fn handle_failure(self, now: Timestamp, failure: Failure) {
-        self.job.on_download_failure(now, self.position > self.highest, failure);
+        self.job.on_download_failure(now, self.state.position > self.state.highest, failure);
     }
 }

@@ -2,11 +2,14 @@
 
 use core::time::Duration;
 
+use serde::Serialize;
+
 use crate::config::{Limits, Pace};
 use crate::time::Timestamp;
 
 /// Why a job waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Why {
     /// The service asked for it with `Retry-After`.
@@ -19,6 +22,8 @@ pub enum Why {
     Resumed,
     /// Other requests of the same client go first.
     Turn,
+    /// A token is requested for all jobs of the client, or must not be requested yet.
+    Token,
 }
 
 /// The earliest time of the next request, and the budgets for time and failures.

@@ -70,6 +70,11 @@ impl<'a> Transmit<'a> {
         }
     }
 
+    /// See [`ExportJob::next_event`].
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.job.next_event()
+    }
+
     /// When to stop waiting for a token, and to [decline](Self::decline) the request.
     #[must_use]
     pub fn token_by(&self) -> Timestamp {
@@ -146,6 +151,14 @@ pub struct InFlight<'a> {
 }
 
 impl<'a> InFlight<'a> {
+    pub(super) const fn new(job: &'a mut ExportJob, sent: SentRequest) -> Self {
+        Self { job, sent }
+    }
+
+    pub(super) fn into_sent(self) -> SentRequest {
+        self.sent
+    }
+
     /// What the request is for.
     #[must_use]
     pub const fn phase(&self) -> Phase {
@@ -182,7 +195,7 @@ impl<'a> InFlight<'a> {
         let head = Head::new(head.status(), head.headers());
         let Self { job, sent } = self;
         match job.on_head(now, &head, &sent) {
-            BodyPlan::Collect(body_use) => Reply::Collect(Collect::new(job, sent, body_use)),
+            BodyPlan::Collect(body_use) => Reply::Collect(Collect::new(job, sent, head, body_use)),
             BodyPlan::Stream(download) => Reply::Stream(Stream::new(now, job, download)),
         }
     }
@@ -195,7 +208,7 @@ impl<'a> InFlight<'a> {
 
 impl ExportJob {
     /// When to stop waiting for the response to a request that is sent now.
-    fn request_deadline(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn request_deadline(&self, now: Timestamp) -> Timestamp {
         (now + self.config.limits().request_timeout).min(self.end_of_budget(now))
     }
 

@@ -58,6 +58,11 @@ fn all_scripts_end_and_keep_the_invariants() {
             let prefix: Vec<usize> = (1..=length).map(digit).collect();
             play(&prefix, digit(0), job(), false);
             play(&prefix, digit(0), mailing_job(), true);
+            play_as_session(&prefix, digit(0), job);
+            // Both jobs differ in what is sent again, which the session does not know.
+            if length < longest {
+                play_as_session(&prefix, digit(0), mailing_job);
+            }
         });
     }
     assert!(longest < 3 || scripts >= 204_204, "only {scripts} scripts");
@@ -98,6 +103,28 @@ fn play(prefix: &[usize], forever: usize, job: ExportJob, mails: bool) {
         panic!("{violation}: {names:?}, then always {:?}\n{}", ALPHABET[forever].0, run.log)
     };
     check(&run, mails, letter, fail);
+}
+
+/// Drives the job with handles and as a session, with the same tokens, and compares all that is visible.
+fn play_as_session(prefix: &[usize], forever: usize, job: fn() -> ExportJob) {
+    let harness = || {
+        let script = prefix.iter().map(|letter| ALPHABET[*letter].1());
+        let mut harness = Harness::new(script).then_always(ALPHABET[forever].1());
+        harness.record_events = true;
+        harness.with_token_source()
+    };
+    let (handles, session) = (harness().run(job()), harness().run_session(job()));
+    let visible = |run: &Run| format!("{:?}\n{:?}", run.outcome, run.events);
+    let is_same = handles.log == session.log
+        && handles.sent == session.sent
+        && handles.sink == session.sink
+        && visible(&handles) == visible(&session);
+    if !is_same {
+        let names: Vec<_> = prefix.iter().map(|letter| ALPHABET[*letter].0).collect();
+        let text = |run: &Run| format!("{}{}\n{:?}", run.log, visible(run), run.sent);
+        let (handles, session) = (text(&handles), text(&session));
+        panic!("{names:?}, then {:?}\n{handles}\n\n{session}", ALPHABET[forever].0);
+    }
 }
 
 fn check(run: &Run, mails: bool, letter: impl Fn(usize) -> &'static Letter, fail: impl Fn(&str)) {

@@ -6,9 +6,13 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use export_core::driver::{Reply, Step};
-use export_core::token::Token;
-use export_core::{Artifact, Checkpoint, Error, Event, ExportJob, Failure, FailureKind, Timestamp};
+use export_core::driver::{Reply, Step, Why};
+use export_core::pacer::{Pacer, Rates};
+use export_core::session::{Action, ClientState, Input, Session};
+use export_core::token::{Token, TokenNeed, TokenSource, TokenStep};
+use export_core::{
+    Artifact, Checkpoint, Error, Event, ExportJob, Failure, FailureKind, Limits, Timestamp,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 /// What one request gets: a response, or a failure.
@@ -67,6 +71,14 @@ impl ScriptedReply {
         head
     }
 
+    /// The part of the body that comes, and the failure after it.
+    fn arrived(&self) -> (&[u8], Option<FailureKind>) {
+        match self.body_failure {
+            Some((at, kind)) => (&self.body[..at.min(self.body.len())], Some(kind)),
+            None => (&self.body[..], None),
+        }
+    }
+
     /// The body breaks off at `offset`.
     pub fn cut_at(self, offset: usize) -> Self {
         self.fails_at(offset, FailureKind::Cut)
@@ -80,7 +92,7 @@ impl ScriptedReply {
 }
 
 /// A request that was sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sent {
     pub at: Timestamp,
     pub method: Method,
@@ -108,6 +120,8 @@ pub struct Harness {
     pub sent: Vec<Sent>,
     pub log: String,
     pub tokens: u32,
+    /// Gives the tokens, as a client has them; without it, each need is met.
+    pub source: Option<TokenSource>,
     /// The number of times that a checkpoint was stored.
     pub stores: usize,
     /// The end of the last wait.
@@ -136,6 +150,7 @@ pub struct Run {
     pub sink: Vec<u8>,
     pub files: Vec<(String, Vec<u8>)>,
     pub stores: usize,
+    pub events: Vec<Event>,
 }
 
 /// The start of the clock.
@@ -156,6 +171,7 @@ impl Harness {
             sent: Vec::new(),
             log: String::new(),
             tokens: 0,
+            source: None,
             stores: 0,
             wait_until: Timestamp::EPOCH,
             chunk: 4,
@@ -185,6 +201,90 @@ impl Harness {
         if let Ok(file) = &outcome {
             self.keep(file);
         }
+        self.into_run(outcome)
+    }
+
+    /// The tokens of a client whose driver gets them elsewhere.
+    pub fn with_token_source(mut self) -> Self {
+        self.source = Some(TokenSource::external(Limits::default()));
+        self
+    }
+
+    /// Drives a job to its end as a session does, with the same log.
+    pub fn run_session(mut self, job: ExportJob) -> Run {
+        let source = self.source.take().expect("a session has a token source");
+        let mut client = ClientState::new(source, Pacer::new(Rates::unlimited()));
+        let mut session = Session::new(job);
+        // What is left of the response: its chunks, and how it ends.
+        let (mut chunks, mut end, mut chunk) = (VecDeque::new(), Input::End, Vec::new());
+        let (mut scripted, mut name) = (status(200), String::new());
+        let mut input = Input::Done;
+        let outcome = loop {
+            assert!(self.sent.len() < 20_000, "the job does not end:\n{}", self.log);
+            let action = session.next(self.now, &mut client, input).expect("the input fits");
+            self.take_events(|| session.next_event());
+            input = match action {
+                Action::Store { checkpoint } => {
+                    self.stored = Some((session.job().revision(), *checkpoint));
+                    self.stores += 1;
+                    Input::Done
+                }
+                Action::GetToken { .. } => {
+                    Input::Token { text: self.next_token().into(), lifetime: None }
+                }
+                Action::Send(send) => {
+                    scripted = self.next_reply(&send.request);
+                    self.log_reply(&send.request, &scripted);
+                    match scripted.failure {
+                        Some(kind) => Input::Failed(kind.into()),
+                        None => Input::Head(scripted.head()),
+                    }
+                }
+                Action::Collect { limit, .. } => match scripted.arrived() {
+                    (body, _) if body.len() > limit => Input::Failed(FailureKind::TooLong.into()),
+                    (_, Some(kind)) => Input::Failed(kind.into()),
+                    (body, None) => Input::Body(body.to_vec().into()),
+                },
+                Action::Begin { offset, artifact } => {
+                    name = artifact.file_name().to_owned();
+                    self.sink.truncate(usize::try_from(offset).unwrap());
+                    assert_eq!(self.sink.len() as u64, offset, "a hole in the file");
+                    let (body, failure) = scripted.arrived();
+                    chunks = body.chunks(self.chunk).map(<[u8]>::to_vec).collect();
+                    end = failure.map_or(Input::End, |kind| Input::Failed(kind.into()));
+                    Input::Done
+                }
+                Action::Read { .. } => match chunks.pop_front() {
+                    Some(next) => {
+                        self.now = self.now + self.chunk_time;
+                        chunk = next;
+                        Input::Chunk(chunk.clone().into())
+                    }
+                    None => end.clone(),
+                },
+                Action::Write { bytes, .. } => {
+                    if bytes.is_some() {
+                        self.log_line(&format!("inline: {name}"));
+                    }
+                    self.sink.extend_from_slice(bytes.as_deref().unwrap_or(&chunk));
+                    Input::Done
+                }
+                Action::Sync | Action::Measure { .. } => Input::Length(self.sink.len() as u64),
+                Action::Finish { artifact } => {
+                    self.keep(&artifact);
+                    Input::Done
+                }
+                Action::Wait { until, why } => {
+                    self.wait(until, why);
+                    Input::Done
+                }
+                Action::End { outcome } => break outcome,
+            };
+        };
+        self.into_run(outcome)
+    }
+
+    fn into_run(mut self, outcome: Result<Artifact, Error>) -> Run {
         match &outcome {
             Ok(file) => self.log_line(&format!("done: {} ({:?})", file.file_name(), file.length())),
             Err(error) => self.log_line(&format!("error: {error}")),
@@ -196,6 +296,7 @@ impl Harness {
             sink: self.sink,
             files: self.files,
             stores: self.stores,
+            events: self.events,
         }
     }
 
@@ -217,6 +318,51 @@ impl Harness {
         self.files.push((artifact.file_name().into(), kept));
     }
 
+    fn wait(&mut self, until: Timestamp, why: Why) {
+        assert!(until > self.now, "the wait is already over:\n{}", self.log);
+        let length = until.since(self.now);
+        self.log_line(&format!("wait {length:?} ({why:?})"));
+        self.now = until;
+        self.wait_until = until;
+    }
+
+    fn token(&mut self, need: TokenNeed) -> Result<Token, Failure> {
+        let Some(mut source) = self.source.take() else {
+            self.tokens += u32::from(need.refused.is_some());
+            return Ok(Token::fixed(&format!("token{}", self.tokens)).unwrap());
+        };
+        let token = loop {
+            match source.step(self.now, need) {
+                TokenStep::Ready(token) => break Ok(token),
+                TokenStep::Failed(failure) => break Err(failure),
+                TokenStep::Ask(ticket) => {
+                    source.handle_token(self.now, ticket, &self.next_token(), None);
+                }
+                step => panic!("an external source has no such step: {step:?}"),
+            }
+        };
+        self.source = Some(source);
+        token
+    }
+
+    fn next_token(&mut self) -> String {
+        self.tokens += 1;
+        format!("token{}", self.tokens)
+    }
+
+    fn log_reply(&mut self, request: &Request<Vec<u8>>, reply: &ScriptedReply) {
+        let (method, uri) = (request.method(), request.uri());
+        let range = request.headers().get("range").map(|range| range.to_str().unwrap());
+        let range = range.map(|range| format!(" [{range}]")).unwrap_or_default();
+        match reply.failure {
+            Some(kind) => self.log_line(&format!("{method} {uri} -> {kind:?}")),
+            None => {
+                let status = reply.status.as_u16();
+                self.log_line(&format!("{method} {uri}{range} -> {status}"));
+            }
+        }
+    }
+
     fn log_line(&mut self, text: &str) {
         let at = self.now.since(start()).as_millis();
         let _ = writeln!(self.log, "{at:>8} ms  {text}");
@@ -228,13 +374,7 @@ impl Harness {
         self.store(job.revision(), || job.checkpoint());
         match job.step(self.now) {
             Step::Done(outcome) => return Some(outcome),
-            Step::Wait(wait) => {
-                assert!(wait.until > self.now, "the wait is already over:\n{}", self.log);
-                let length = wait.until.since(self.now);
-                self.log_line(&format!("wait {length:?} ({:?})", wait.why));
-                self.now = wait.until;
-                self.wait_until = wait.until;
-            }
+            Step::Wait(wait) => self.wait(wait.until, wait.why),
             Step::Inline(inline) => {
                 self.log_line(&format!("inline: {}", inline.artifact().file_name()));
                 self.sink = inline.bytes().to_vec();
@@ -245,10 +385,14 @@ impl Harness {
                 complete.handle_finished(self.now);
             }
             Step::Transmit(transmit) => {
-                let token = transmit.token_need().map(|need| {
-                    self.tokens += u32::from(need.refused.is_some());
-                    Token::fixed(&format!("token{}", self.tokens)).unwrap()
-                });
+                let token = match transmit.token_need().map(|need| self.token(need)) {
+                    Some(Err(failure)) => {
+                        transmit.decline(self.now, failure);
+                        return None;
+                    }
+                    Some(Ok(token)) => Some(token),
+                    None => None,
+                };
                 let have = self.sink.len() as u64;
                 let (request, mut in_flight) = transmit.start(self.now, token.as_ref(), have);
                 self.take_events(|| in_flight.next_event());
@@ -257,19 +401,11 @@ impl Harness {
                     return None;
                 }
                 let reply = self.next_reply(&request);
+                self.log_reply(&request, &reply);
                 if let Some(kind) = reply.failure {
-                    self.log_line(&format!("{} {} -> {kind:?}", request.method(), request.uri()));
                     in_flight.handle_failure(self.now, Failure::new(kind));
                     return None;
                 }
-                let range = request.headers().get("range").map(|range| range.to_str().unwrap());
-                self.log_line(&format!(
-                    "{} {}{} -> {}",
-                    request.method(),
-                    request.uri(),
-                    range.map(|range| format!(" [{range}]")).unwrap_or_default(),
-                    reply.status.as_u16()
-                ));
                 self.handle_reply(in_flight.handle_head(self.now, &reply.head()), &reply);
             }
         }
@@ -277,10 +413,7 @@ impl Harness {
     }
 
     fn handle_reply(&mut self, reply: Reply<'_>, scripted: &ScriptedReply) {
-        let (whole, failure) = match scripted.body_failure {
-            Some((at, kind)) => (&scripted.body[..at.min(scripted.body.len())], Some(kind)),
-            None => (&scripted.body[..], None),
-        };
+        let (whole, failure) = scripted.arrived();
         if let Reply::Collect(collect) = &reply {
             self.store(collect.revision(), || collect.checkpoint());
             if std::mem::take(&mut self.drop_body) {

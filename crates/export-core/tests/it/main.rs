@@ -16,5 +16,6 @@ mod pacer;
 mod resume;
 mod scenarios;
 mod service;
+mod session;
 mod table;
 mod tokens;

@@ -144,12 +144,12 @@ impl ExportJob {
 
     /// Starts the download of a 200 or 206, once it is known which bytes of which version of the
     /// file its body has.
-    pub(super) fn start_download<'h>(
+    pub(super) fn start_download(
         &mut self,
         now: Timestamp,
-        head: &Head<'h>,
+        head: &Head<'_>,
         sent: &SentRequest,
-    ) -> BodyPlan<'h> {
+    ) -> BodyPlan {
         let (status, headers) = (head.status(), head.headers());
         let is_compressed = match headers::content_coding(headers) {
             ContentCoding::Identity => false,

@@ -186,12 +186,12 @@ impl ExportJob {
     }
 
     /// The head of the response came. What it decides is committed now; the rest needs the body.
-    pub(in crate::job) fn on_head<'h>(
+    pub(in crate::job) fn on_head(
         &mut self,
         now: Timestamp,
-        head: &Head<'h>,
+        head: &Head<'_>,
         sent: &SentRequest,
-    ) -> BodyPlan<'h> {
+    ) -> BodyPlan {
         let (status, retry_after) = self.observe_head(now, head, sent);
         self.contact = Contact::of_status(status);
         let first_refusal = status == StatusCode::UNAUTHORIZED && self.refusal.is_none();
@@ -205,7 +205,7 @@ impl ExportJob {
                 self.uncount_send();
                 self.wait(now, Duration::ZERO, retry_after, Why::BackOff);
                 self.in_flight = false;
-                return BodyPlan::Collect(BodyUse::Refusal(*head));
+                return BodyPlan::Collect(BodyUse::Refusal);
             }
             (_, 407) => {
                 let failure = Failure::new(FailureKind::Untrusted)
@@ -221,7 +221,7 @@ impl ExportJob {
                 let reading = sent.mask_reading(self.dialect.read(sent.phase, head, None));
                 match (sent.phase, reading) {
                     (_, Reading::NeedBody) => {
-                        return self.collect_body(now, BodyUse::Reply, head, retry_after);
+                        return self.collect_body(now, BodyUse::Reply(retry_after), retry_after);
                     }
                     (Phase::Poll, Reading::ReadyHere) => {
                         if self.begin_here(now, sent, retry_after) {
@@ -243,7 +243,9 @@ impl ExportJob {
                 self.restart_download(now, status, retry_after);
             }
             (_, 300..=399) => self.follow_redirect(now, head, sent, retry_after),
-            (_, 400..=599) => return self.collect_body(now, BodyUse::Error, head, retry_after),
+            (_, 400..=599) => {
+                return self.collect_body(now, BodyUse::Error(retry_after), retry_after);
+            }
             _ => self.end_with_protocol_error(status, "unexpected status"),
         }
         self.in_flight = false;
@@ -252,46 +254,53 @@ impl ExportJob {
 
     /// Leaves the decision to the body. A `Retry-After` in the head applies even if the body never
     /// comes.
-    fn collect_body<'h>(
+    fn collect_body(
         &mut self,
         now: Timestamp,
-        body_use: fn(ReceivedHead<'h>) -> BodyUse<'h>,
-        head: &Head<'h>,
+        body_use: BodyUse,
         retry_after: Option<Duration>,
-    ) -> BodyPlan<'h> {
+    ) -> BodyPlan {
         if let Some(wait) = retry_after.filter(|wait| now + *wait > self.schedule.not_before) {
             self.schedule.set(now, wait, Why::RetryAfter);
             self.bump_revision();
         }
-        BodyPlan::Collect(body_use(ReceivedHead { head: *head, retry_after }))
+        BodyPlan::Collect(body_use)
     }
 
     /// The whole body came.
     pub(in crate::job) fn on_body(
         &mut self,
         now: Timestamp,
+        head: &Head<'_>,
         sent: &SentRequest,
-        body_use: BodyUse<'_>,
+        body_use: BodyUse,
         body: &[u8],
     ) {
         if body.len() > self.config.limits().max_body_bytes {
             let too_long = Failure::new(FailureKind::TooLong);
-            return self.on_body_failure(now, sent, body_use, too_long);
+            return self.on_body_failure(now, head, sent, body_use, too_long);
         }
         match body_use {
             BodyUse::Discard => {}
-            BodyUse::Refusal(head) => {
-                let reason = Box::new(self.read_error(sent, &head, body));
+            BodyUse::Refusal => {
+                let reason = Box::new(self.read_error(sent, head, body));
                 if let Some(refusal) = &mut self.refusal {
                     refusal.reason = Some(reason);
                 }
             }
-            BodyUse::Reply(received) => {
-                let reading = self.dialect.read(sent.phase, &received.head, Some(body));
+            BodyUse::Reply(retry_after) => {
+                let reading = self.dialect.read(sent.phase, head, Some(body));
                 let reading = sent.mask_reading(reading);
-                self.apply_reading(now, &received.head, sent, reading, received.retry_after);
+                self.apply_reading(now, head, sent, reading, retry_after);
             }
-            BodyUse::Error(received) => self.apply_error_status(now, sent, &received, body),
+            BodyUse::Error(retry_after) => {
+                self.apply_error_status(
+                    now,
+                    sent,
+                    &ReceivedHead { head: *head, retry_after },
+                    body,
+                );
+            }
         }
     }
 
@@ -299,8 +308,9 @@ impl ExportJob {
     pub(in crate::job) fn on_body_failure(
         &mut self,
         now: Timestamp,
+        head: &Head<'_>,
         sent: &SentRequest,
-        body_use: BodyUse<'_>,
+        body_use: BodyUse,
         failure: Failure,
     ) {
         // Nothing depends on a body that is discarded.
@@ -312,18 +322,17 @@ impl ExportJob {
             // The head has ended the job.
             _ if is_done => {}
             (_, Some(error)) => self.end(Err(error)),
-            (BodyUse::Discard | BodyUse::Refusal(_), None) => {}
-            (BodyUse::Error(received), None) => {
-                self.apply_error_status(now, sent, &received, b"");
+            (BodyUse::Discard | BodyUse::Refusal, None) => {}
+            (BodyUse::Error(retry_after), None) => {
+                self.apply_error_status(now, sent, &ReceivedHead { head: *head, retry_after }, b"");
             }
-            (BodyUse::Reply(received), None) => {
+            (BodyUse::Reply(retry_after), None) => {
                 self.in_flight = false;
                 if failure.kind() == FailureKind::TooLong {
-                    let status = received.head.status();
-                    self.end_with_protocol_error(status, "the body is longer than allowed");
+                    self.end_with_protocol_error(head.status(), "the body is longer than allowed");
                 } else {
                     let error = AttemptError::Failure(failure);
-                    self.retry_unconfirmed(now, error, received.retry_after);
+                    self.retry_unconfirmed(now, error, retry_after);
                 }
             }
         }
