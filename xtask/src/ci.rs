@@ -1,7 +1,7 @@
 //! The checks of continuous integration.
 
 use crate::shell::{TaskResult, cargo, run};
-use crate::{dependencies, examples, proxies, samples, snapshots};
+use crate::{dependencies, examples, proxies, python, samples, snapshots};
 
 /// Runs all checks, the fastest first.
 pub(crate) fn check() -> TaskResult {
@@ -25,7 +25,8 @@ pub(crate) fn check() -> TaskResult {
     run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
     examples::check()?;
     samples::check()?;
-    proxies::check()
+    proxies::check()?;
+    python::check()
 }
 
 /// Checks the adapters without cryptography for TLS, and with ring.

@@ -11,6 +11,7 @@ mod examples;
 mod licences;
 mod packages;
 mod proxies;
+mod python;
 mod samples;
 mod shell;
 mod snapshots;
@@ -22,7 +23,7 @@ const HELP: &str = "\
 Usage: cargo xtask <command>
 
   ci                     run all checks: format, lints, docs, tests, snapshots, dependencies, the
-                         examples, the request samples of the API reference, and a real proxy
+                         examples, the request samples of the API reference, a real proxy, and Python
   deny                   check licences, banned and duplicate packages, sources and known
                          vulnerabilities; installs cargo-deny if it is missing
   packages               build each published crate from its package, and check that the package has
@@ -38,6 +39,8 @@ Usage: cargo xtask <command>
                          requests) against the simulator
   proxies                run wexport through mitmproxy, once with TLS interception and once with
                          proxy authentication
+  python                 build the wheel of the Python package, install it in a virtual environment, and run
+                         its tests, its README and its type checkers
   browser                check the page of `wexport report --html` with 2,000 exports in Chromium: its
                          sorting, search, colours and widths, and that it loads nothing else (not part
                          of ci; to install Chromium on Debian: apt-get install chromium)
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         ["snapshots", "--accept"] => snapshots::accept(),
         ["pages"] => commands::pages(),
         ["samples"] => samples::check(),
+        ["python"] => python::check(),
         ["browser"] => browser::check(),
         ["proxies"] => proxies::check(),
         ["soak", args @ ..] => commands::soak(args),

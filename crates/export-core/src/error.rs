@@ -342,7 +342,19 @@ impl Error {
         }
     }
 
-    /// The last failure of an error that has one.
+    /// What a transport, a store or a sink has reported, if the job ended because of that.
+    #[must_use]
+    pub const fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Local { failure, .. } | Self::Untrusted { failure, .. } => Some(failure),
+            _ => match self.attempt() {
+                Some(AttemptError::Failure(failure)) => Some(failure),
+                _ => None,
+            },
+        }
+    }
+
+    /// The last attempt of an error that has one.
     const fn attempt(&self) -> Option<&AttemptError> {
         match self {
             Self::GaveUp { last, .. } | Self::SubmitUnconfirmed { last, .. } => Some(last),

@@ -105,6 +105,7 @@ impl Serialize for Error {
             is_resumable: bool,
             status: Option<u16>,
             request_id: Option<&'a str>,
+            failure: Option<WireFailure<'a>>,
         }
         let wire = Wire {
             kind: self.kind(),
@@ -115,7 +116,18 @@ impl Serialize for Error {
             is_resumable: self.is_resumable(),
             status: self.status().map(|status| status.as_u16()),
             request_id: self.request_id(),
+            failure: self.failure().map(|failure| WireFailure {
+                kind: failure.kind(),
+                detail: failure.detail(),
+            }),
         };
         wire.serialize(serializer)
     }
+}
+
+/// What a transport reported.
+#[derive(Serialize)]
+struct WireFailure<'a> {
+    kind: crate::FailureKind,
+    detail: Option<&'a str>,
 }

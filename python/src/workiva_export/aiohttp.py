@@ -1,0 +1,124 @@
+"""Exports over an `aiohttp.ClientSession` of your own.
+
+    import aiohttp
+    from workiva_export.aiohttp import AsyncClient
+
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False) as session:
+        client = AsyncClient(session, "an-id", "a-secret")
+        await client.export_document("124efa2a142f").to_file("report.pdf")
+
+The session must not decompress, keep cookies, or have headers or credentials of its own: the state machine decides
+what a request has. Its connector is used, with its proxies and certificates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, List, Optional, Sequence, Tuple
+
+import aiohttp
+import yarl
+
+from ._drive import CHUNK, Header, TransportFailure
+from ._driven import AsyncDrivenClient, AsyncDrivenExport, AsyncTransport, within
+from ._native import Action
+
+__all__ = ["AsyncClient", "AsyncDrivenExport"]
+
+
+class AsyncClient(AsyncDrivenClient):
+    """A client for asyncio over aiohttp, with the settings of `workiva_export.AsyncClient` except those of
+    connections."""
+
+    def __init__(self, session: aiohttp.ClientSession, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        if session.auto_decompress:
+            raise ValueError("the session decompresses: create it with auto_decompress=False")
+        if not isinstance(session.cookie_jar, aiohttp.DummyCookieJar):
+            raise ValueError(
+                "the session keeps cookies: create it with cookie_jar=aiohttp.DummyCookieJar()"
+            )
+        if session.headers or session.auth is not None:
+            raise ValueError("the session has headers or credentials: pass headers to this client instead")
+        self._session = session
+
+    def _transport(self) -> "_Transport":
+        return _Transport(self._session)
+
+
+class _Transport(AsyncTransport):
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+        self._response: Optional[aiohttp.ClientResponse] = None
+
+    async def send(
+        self, action: Action.Send, headers: List[Tuple[str, str]]
+    ) -> Tuple[int, Sequence[Header]]:
+        await self.close()
+        # Without these, aiohttp adds headers of its own, and a content type.
+        skip = ["accept", "accept-encoding", "user-agent", "content-type"]
+        try:
+            sent = self._session.request(
+                action.method,
+                yarl.URL(action.url, encoded=True),
+                headers=headers,
+                data=action.body or None,
+                skip_auto_headers=skip,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=action.timeout),
+                max_line_size=65_536,
+                max_field_size=65_536,
+            )
+            response = await within(action.timeout, sent)
+        except asyncio.TimeoutError as error:
+            connecting = isinstance(error, aiohttp.ConnectionTimeoutError)
+            kind = "not_sent" if connecting else "unanswered"
+            raise TransportFailure(kind, "no response in time") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _failure(error) from error
+        self._response = response
+        return response.status, list(response.raw_headers)
+
+    async def collect(self, limit: int, timeout: float) -> bytes:
+        end = time.monotonic() + timeout
+        body = bytearray()
+        while True:
+            chunk = await self.read(end - time.monotonic())
+            if not chunk:
+                await self.close()
+                return bytes(body)
+            body += chunk
+            if len(body) > limit:
+                raise TransportFailure("too_long", f"more than {limit} bytes")
+
+    async def read(self, timeout: float) -> bytes:
+        if self._response is None:
+            return b""
+        try:
+            return await within(timeout, self._response.content.read(CHUNK))
+        except asyncio.TimeoutError as error:
+            raise TransportFailure("stalled", "no byte came in time") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TransportFailure("cut", error) from error
+
+    async def close(self) -> None:
+        response, self._response = self._response, None
+        if response is None:
+            return
+        if response.content.at_eof():
+            response.release()
+        else:
+            response.close()
+
+
+def _failure(error: BaseException) -> TransportFailure:
+    """What a failure proves."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return TransportFailure("untrusted", error)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        refuses = error.status in range(400, 500)
+        return TransportFailure("untrusted" if refuses else "not_sent", error)
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.InvalidURL)):
+        return TransportFailure("not_sent", error)
+    return TransportFailure("unanswered", error)

@@ -1,0 +1,53 @@
+//! The Python package: its wheel, tests and types.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::shell::{self, TaskResult, root, run, target};
+
+/// Builds the wheel, installs it, and runs the tests and the type checkers.
+pub(crate) fn check() -> TaskResult {
+    let python = python()?;
+    install(&python, "dev")?;
+    let checks: [&[&str]; 3] = [
+        &["-m", "pytest"],
+        &["-m", "mypy"],
+        // It looks for packages beside the interpreter that it is given.
+        &["-m", "pyright", "--pythonpath"],
+    ];
+    for args in checks {
+        let mut command = Command::new(&python);
+        command.args(args).current_dir(root().join("python"));
+        if args.contains(&"--pythonpath") {
+            command.arg(&python);
+        }
+        run(&mut command)?;
+    }
+    Ok(())
+}
+
+/// A Python with what `python/requirements.txt` lists, in a virtual environment in the target directory.
+pub(crate) fn python() -> TaskResult<PathBuf> {
+    let path = root().join("python/requirements.txt");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let packages: Vec<_> =
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    shell::python("python-venv", &packages)
+}
+
+/// Builds the wheel in a profile of cargo, and installs it. Returns its path.
+pub(crate) fn install(python: &Path, profile: &str) -> TaskResult<PathBuf> {
+    let folder = target(&format!("wheels-{profile}"));
+    let _ = fs::remove_dir_all(&folder);
+    let mut maturin = Command::new(python);
+    maturin.args(["-m", "maturin", "build", "--locked", "--quiet", "--profile", profile, "--out"]);
+    run(maturin.arg(&folder).current_dir(root().join("python")))?;
+    let wheel = fs::read_dir(&folder).ok().and_then(|mut files| files.next()?.ok());
+    let wheel = wheel.ok_or("maturin has built no wheel")?.path();
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let mut pip = Command::new(python);
+    pip.args(install).args(["--no-deps", "--force-reinstall"]).arg(&wheel);
+    run(&mut pip)?;
+    Ok(wheel)
+}
