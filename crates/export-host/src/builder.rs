@@ -17,6 +17,7 @@ use crate::clock::wall_clock;
 use crate::credentials::Credentials;
 use crate::hooks::Hooks;
 use crate::net_options::{HttpVersions, NetOptions, ResolverFn};
+use crate::pace_store::PaceStore;
 use crate::proxy::{ProxyError, ProxyRules, ProxySettings};
 use crate::random::random_number;
 use crate::shared_pacer::SharedPacer;
@@ -89,6 +90,7 @@ pub struct Settings<A: FromSettings> {
 /// | `max_concurrent_downloads` | 8 in `export-hyper` |
 /// | `limits`, `pace`, `resubmit` | [`Limits::default`], [`Pace::Gentle`], [`Resubmit::IfHarmless`] |
 /// | `pacer` | a new one with [`Rates::default`](export_core::pacer::Rates) |
+/// | `pace_store` | none: no other client shares the pacer |
 /// | `jitter` | a random seed |
 /// | `now` | that of the system |
 /// | `checkpoints` | none: jobs do not survive the process |
@@ -104,6 +106,7 @@ pub struct ClientBuilder<A: FromSettings> {
     pace: Pace,
     resubmit: Resubmit,
     pacer: Pacer,
+    pace_store: Option<Arc<dyn PaceStore>>,
     jitter: Option<u64>,
     now: Option<Timestamp>,
     tls: TlsOptions,
@@ -134,6 +137,7 @@ impl<A: FromSettings> Default for ClientBuilder<A> {
             pace: Pace::default(),
             resubmit: Resubmit::default(),
             pacer: Pacer::default(),
+            pace_store: None,
             jitter: None,
             now: None,
             tls: TlsOptions::new(),
@@ -215,6 +219,16 @@ impl<A: FromSettings> ClientBuilder<A> {
     /// limits: known limits, or a pacer that another process has stored.
     pub fn pacer(mut self, pacer: Pacer) -> Self {
         self.pacer = pacer;
+        self
+    }
+
+    /// Sets the store of a pacer that other clients share, such as those of other processes, so that
+    /// the requests of all of them together stay within the service's limits: a
+    /// [`PaceFile`](crate::PaceFile), for example. **None** by default.
+    ///
+    /// [`pacer`](Self::pacer) then has the rates of this client: see [`Pacer::adopt`].
+    pub fn pace_store(mut self, store: Arc<dyn PaceStore>) -> Self {
+        self.pace_store = Some(store);
         self
     }
 
@@ -366,7 +380,7 @@ impl<A: FromSettings> ClientBuilder<A> {
             tokens: credentials.source(&config)?,
             token_fn: credentials.into_callback(),
             config,
-            pacer: Arc::new(SharedPacer::new(self.pacer)),
+            pacer: Arc::new(SharedPacer::with_store(self.pacer, self.pace_store)),
             now: self.now.unwrap_or_else(wall_clock),
             tls: self.tls,
             proxies: self.proxy.rules()?,

@@ -32,6 +32,8 @@ mod host_port;
 mod if_exists;
 mod net_options;
 mod no_proxy;
+mod pace_file;
+mod pace_store;
 mod part_file;
 mod peer_error;
 mod proxy;
@@ -66,6 +68,8 @@ pub use hooks::{Hooks, JobObserver};
 pub use host_port::host_and_port;
 pub use if_exists::IfExists;
 pub use net_options::{HttpVersions, NetOptions, ResolverFn};
+pub use pace_file::PaceFile;
+pub use pace_store::PaceStore;
 pub use part_file::{FinishedFile, PartFile};
 pub use peer_error::{
     UnexpectedTls, find_cause, is_closed_by_peer, root_cause, tls_alert, tls_verdict, unsent_kind,
@@ -73,7 +77,7 @@ pub use peer_error::{
 pub use proxy::{Proxy, ProxyError, ProxyRules, ProxySettings};
 pub use random::random_number;
 pub use room::{RoomWatch, check_room};
-pub use shared_pacer::{PacedRequest, SharedPacer};
+pub use shared_pacer::{PacedRequest, SharedPacer, SharedTurns};
 pub use status::{Finished, Status, Submitted};
 pub use tls::{TlsError, TlsOptions};
 pub use token_fn::{AccessToken, AsyncTokenFn, BlockingTokenFn, TokenError};

@@ -229,6 +229,7 @@ impl Driver {
             return in_flight.handle_failure(clock.now(), failure);
         }
         hooks.apply_headers(&mut request, access);
+        self.paced.sent(clock.now());
         self.send(request, reuse, in_flight, sink).await;
     }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use export_core::Artifact;
 use export_core::batch::{Batch, BatchLimits, BatchStep, Counts, JobKey, Turn};
-use export_host::{ExportError, Finished};
+use export_host::{ExportError, Finished, SharedTurns};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -56,6 +56,7 @@ use crate::stopper::Stopper;
 pub struct Exports<S> {
     client: Arc<ClientInner>,
     batch: Batch,
+    pacer: SharedTurns,
     /// The drivers of the jobs that are not handed out.
     drivers: HashMap<JobKey, Driver>,
     open: OpenSink<S>,
@@ -96,6 +97,7 @@ impl<S: Sink + 'static> Exports<S> {
         F: Future<Output = io::Result<S>> + Send + 'static,
     {
         Self {
+            pacer: client.pacer.turns(),
             client,
             batch: Batch::new(limits),
             drivers: HashMap::new(),
@@ -171,7 +173,7 @@ impl<S: Sink + 'static> Exports<S> {
                     continue;
                 }
             }
-            let step = self.batch.step(self.client.clock.now(), &mut self.client.pacer.lock());
+            let step = self.batch.step(self.client.clock.now(), &mut self.pacer);
             let until = match step {
                 BatchStep::Turn(turn) => {
                     self.start_turn(turn);
@@ -220,8 +222,7 @@ impl<S: Sink + 'static> Exports<S> {
     fn put_back(&mut self, result: TurnResult<S>) -> Option<Finished<S>> {
         let TurnResult { turn, driver, outcome, sink } = result;
         let key = turn.key();
-        let ended =
-            self.batch.put_back(self.client.clock.now(), &mut self.client.pacer.lock(), turn);
+        let ended = self.batch.put_back(self.client.clock.now(), &mut self.pacer, turn);
         match (ended, outcome) {
             (Some(_), Some(outcome)) => Some(Finished::new(key, outcome, sink)),
             // Its deadline has passed since its turn: the next turn returns the outcome.

@@ -228,8 +228,9 @@ pub use export_core::{
 pub use export_host::CheckpointStore as BlockingCheckpointStore;
 pub use export_host::{
     AccessToken, BuildError, CaBundle, CheckpointFolder, CheckpointSlot, ClientBuilder,
-    ClientCertificate, ExportError, Fallback, Finished, HttpVersions, IfExists, ProxyError,
-    ProxyRules, ProxySettings, Status, Submitted, TlsError, TlsOptions, TokenError,
+    ClientCertificate, ExportError, Fallback, Finished, HttpVersions, IfExists, PaceFile,
+    PaceStore, ProxyError, ProxyRules, ProxySettings, Status, Submitted, TlsError, TlsOptions,
+    TokenError,
 };
 pub use exports::Exports;
 pub use file::FileSink;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use export_core::batch::{BatchLimits, JobKey};
@@ -135,10 +136,17 @@ impl Client {
     }
 
     /// A copy of the pacer, with what it has learned of the service's limits, to be stored and
-    /// passed to the next client.
+    /// passed to the next client. A client with a [`pace_store`](ClientBuilder::pace_store) stores it
+    /// there by itself; its times are by the clock of that store.
     #[must_use]
     pub fn pacer(&self) -> Pacer {
-        self.0.pacer.lock().clone()
+        self.0.pacer.pacer()
+    }
+
+    /// For how long a 429 holds back requests of the client; `None` if none does.
+    #[must_use]
+    pub fn held_for(&self) -> Option<Duration> {
+        self.0.pacer.held_for(self.0.clock.now())
     }
 
     /// Attaches to an operation that was started elsewhere, by its id or URL.

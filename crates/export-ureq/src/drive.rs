@@ -193,6 +193,7 @@ impl<'a> Driver<'a> {
             return in_flight.handle_failure(clock.now(), failure);
         }
         self.client.hooks.apply_headers(&mut request, access);
+        self.paced.sent(clock.now());
         self.send(request, in_flight, sink);
     }
 

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use export_core::batch::{Batch, BatchLimits, BatchStep, Counts, JobKey, Turn};
 use export_core::{Artifact, ExportJob};
-use export_host::{ExportError, Finished, JobObserver};
+use export_host::{ExportError, Finished, JobObserver, SharedTurns};
 
 use crate::checkpoint_writer::CheckpointWriter;
 use crate::client::ClientInner;
@@ -72,6 +72,7 @@ type OpenSink<S> = Box<dyn Fn(JobKey) -> io::Result<S> + Send + Sync>;
 
 struct SharedState<S> {
     batch: Batch,
+    pacer: SharedTurns,
     /// The parts of the drivers of the jobs that are not handed out.
     parked: HashMap<JobKey, DriverParts>,
     finished: VecDeque<Finished<S>>,
@@ -104,6 +105,7 @@ impl<S: Sink + Send + 'static> Exports<S> {
     ) -> Self {
         let state = SharedState {
             batch: Batch::new(limits),
+            pacer: client.pacer.turns(),
             parked: HashMap::new(),
             finished: VecDeque::new(),
             is_closed: false,
@@ -285,7 +287,8 @@ impl<S: Sink + Send + 'static> Shared<S> {
                 continue;
             }
             let clock = &self.client.clock;
-            let step = state.batch.step(clock.now(), &mut self.client.pacer.lock());
+            let SharedState { batch, pacer, .. } = &mut *state;
+            let step = batch.step(clock.now(), pacer);
             state = match step {
                 BatchStep::Turn(turn) => {
                     let Some(parts) = state.parked.remove(&turn.key()) else { continue };
@@ -333,7 +336,7 @@ impl<S: Sink + Send + 'static> Shared<S> {
     fn put_back(&self, state: &mut SharedState<S>, result: TurnResult<S>) {
         let TurnResult { turn, parts, outcome, sink } = result;
         let (key, now) = (turn.key(), self.client.clock.now());
-        let ended = state.batch.put_back(now, &mut self.client.pacer.lock(), turn);
+        let ended = state.batch.put_back(now, &mut state.pacer, turn);
         match (ended, outcome) {
             (Some(_), Some(outcome)) => {
                 state.finished.push_back(Finished::new(key, outcome, sink));

@@ -5,6 +5,7 @@ mod outage;
 mod queue;
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use self::outage::{OutageDetector, Tried};
 use self::queue::{Queue, Waiting};
@@ -116,6 +117,43 @@ pub enum BatchStep {
     Done,
 }
 
+/// What gives a batch the permits for its requests: a [`Pacer`], or one that other clients share.
+pub trait Turns {
+    /// Reserves a permit for a request that may be sent now.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the time at which to try again; nothing is reserved.
+    fn try_reserve(&mut self, now: Timestamp, class: RequestClass) -> Result<Permit, Timestamp>;
+
+    /// Returns a permit whose request was not sent.
+    fn release(&mut self, permit: Permit);
+
+    /// When a request that is reserved now may be sent.
+    fn earliest(&self, now: Timestamp, class: RequestClass) -> Timestamp;
+
+    /// How many requests of a class can be sent in this time, at most.
+    fn fits(&self, class: RequestClass, time: Duration) -> usize;
+}
+
+impl Turns for Pacer {
+    fn try_reserve(&mut self, now: Timestamp, class: RequestClass) -> Result<Permit, Timestamp> {
+        Self::try_reserve(self, now, class)
+    }
+
+    fn release(&mut self, permit: Permit) {
+        Self::release(self, permit);
+    }
+
+    fn earliest(&self, now: Timestamp, class: RequestClass) -> Timestamp {
+        Self::earliest(self, now, class)
+    }
+
+    fn fits(&self, class: RequestClass, time: Duration) -> usize {
+        Self::fits(self, class, time)
+    }
+}
+
 /// A job whose turn it is, with the reserved permit for its next request.
 ///
 /// It has to be [put back](Batch::put_back). One that is dropped counts as under way for the life
@@ -203,7 +241,7 @@ impl Batch {
     }
 
     /// Returns what to do at `now`.
-    pub fn step(&mut self, now: Timestamp, pacer: &mut Pacer) -> BatchStep {
+    pub fn step(&mut self, now: Timestamp, pacer: &mut dyn Turns) -> BatchStep {
         let mut until: Option<Timestamp> = None;
         let phases = match self.outage.is_paused() {
             // A submit is the last choice for a probe: some must not be sent twice.
@@ -229,7 +267,7 @@ impl Batch {
         &mut self,
         phase: Phase,
         now: Timestamp,
-        pacer: &mut Pacer,
+        pacer: &mut dyn Turns,
     ) -> Result<Turn, Option<Timestamp>> {
         let class = RequestClass::from(phase);
         let is_full = self.is_full(phase, pacer);
@@ -245,7 +283,7 @@ impl Batch {
         }
         if self.ends_first(class, now, pacer) {
             // Its next step returns the outcome.
-            return self.hand_out(phase, Some(class), None, false);
+            return self.hand_out(now, phase, Some(class), None, false);
         }
         if is_full {
             return Err(None);
@@ -256,7 +294,7 @@ impl Batch {
             return Err(earlier(paced_due, unpaced_due));
         };
         if unpaced == Some(first) {
-            return self.hand_out(phase, None, None, false);
+            return self.hand_out(now, phase, None, None, false);
         }
         let probe_at = self.outage.paused_until(class).filter(|_| !self.is_single());
         let permit = match probe_at {
@@ -268,16 +306,16 @@ impl Batch {
                 if probe_at.is_some() {
                     self.outage.start_probe(now, class);
                 }
-                self.hand_out(phase, Some(class), Some(permit), probe_at.is_some())
+                self.hand_out(now, phase, Some(class), Some(permit), probe_at.is_some())
             }
-            Err(_) if unpaced.is_some() => self.hand_out(phase, None, None, false),
+            Err(_) if unpaced.is_some() => self.hand_out(now, phase, None, None, false),
             Err(later) => Err(earlier(Some(later), unpaced_due)),
         }
     }
 
     /// Ends the first ready job of a class if the service does not respond, or a single one if it
     /// cannot have its turn in time. Returns whether it has ended.
-    fn ends_first(&mut self, class: RequestClass, now: Timestamp, pacer: &Pacer) -> bool {
+    fn ends_first(&mut self, class: RequestClass, now: Timestamp, pacer: &dyn Turns) -> bool {
         let is_paused = self.outage.paused_until(class).is_some();
         let is_single = self.is_single();
         if !is_paused && !is_single {
@@ -292,6 +330,7 @@ impl Batch {
     /// Hands out the first ready job of a [queue](Self::queue).
     fn hand_out(
         &mut self,
+        now: Timestamp,
         phase: Phase,
         queue: Option<RequestClass>,
         permit: Option<Permit>,
@@ -299,11 +338,8 @@ impl Batch {
     ) -> Result<Turn, Option<Timestamp>> {
         let Some(waiting) = self.queue(queue).pop() else { return Err(None) };
         *self.handed_out.of_mut(phase.into()) += 1;
-        let tried = permit.as_ref().map(|permit| Tried {
-            class: permit.class(),
-            at: permit.at(),
-            is_probe,
-        });
+        let tried =
+            permit.as_ref().map(|permit| Tried { class: permit.class(), at: now, is_probe });
         Ok(Turn { waiting, phase, permit, tried })
     }
 
@@ -314,7 +350,7 @@ impl Batch {
     }
 
     /// Whether the limits allow no more jobs of this phase to be handed out.
-    fn is_full(&self, phase: Phase, pacer: &Pacer) -> bool {
+    fn is_full(&self, phase: Phase, pacer: &dyn Turns) -> bool {
         let Self { handed_out, limits, .. } = self;
         match phase {
             Phase::Submit => {
@@ -329,7 +365,7 @@ impl Batch {
 
     /// Puts back a job that was handed out, after its step. Returns it if it has ended.
     #[must_use = "a job that has ended is not kept"]
-    pub fn put_back(&mut self, now: Timestamp, pacer: &mut Pacer, turn: Turn) -> Option<Ended> {
+    pub fn put_back(&mut self, now: Timestamp, pacer: &mut dyn Turns, turn: Turn) -> Option<Ended> {
         let Turn { mut waiting, phase: was, permit, tried } = turn;
         if let Some(permit) = permit {
             pacer.release(permit);

@@ -1,12 +1,13 @@
 //! The rate limiter of one class of requests.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::learn::RateLearner;
 use super::rate::{Rate, SECOND};
-use super::{Permit, RequestClass};
+use super::{ClientId, Permit, RequestClass};
 use crate::time::Timestamp;
 
 /// The rate limiter of one class of requests.
@@ -21,19 +22,37 @@ pub(super) struct Lane {
     pub(super) learning: RateLearner,
     /// When the next request is due, counting confirmed permits. Microseconds since the epoch.
     next: u64,
-    /// The same, counting reserved permits. Not stored: reservations end with the process.
-    #[serde(skip)]
+    /// The same, counting reserved permits.
+    #[serde(default)]
     booked: u64,
     /// The sum of all delays of the reservations, in microseconds.
-    #[serde(skip)]
+    #[serde(default)]
     delay: u64,
     held_until: Timestamp,
-    #[serde(skip)]
+    #[serde(default)]
     latency: LatencyTracker,
+    /// The clients that wait for their turn, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    line: Vec<Place>,
 }
 
+/// The place of a client that waits for its turn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    client: ClientId,
+    /// When it asks again, at the latest.
+    until: Timestamp,
+}
+
+/// How late a client may ask again before it loses its place: it was killed or frozen.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// For how long a limit that a client was given applies to those that were not, after its last
+/// request.
+const GIVEN_FOR: Duration = Duration::from_secs(60);
+
 /// The latency of recent responses.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct LatencyTracker {
     samples: u32,
     /// The lowest latency. Rises slowly, since the route to the service may change.
@@ -63,7 +82,23 @@ impl Lane {
             delay: 0,
             held_until: Timestamp::EPOCH,
             latency: LatencyTracker::default(),
+            line: Vec::new(),
         }
+    }
+
+    pub(super) const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Uses this rate, if it is another one. A limit that another client was given is kept while
+    /// that client sends requests, unless this one was given a limit too.
+    pub(super) fn adopt(&mut self, now: Timestamp, rate: Rate) {
+        let is_given = |rate: Rate| !rate.is_learned;
+        let is_used = rounded_up(self.next) + GIVEN_FOR > now;
+        if rate == self.rate || !is_given(rate) && (!is_given(self.rate) || is_used) {
+            return;
+        }
+        (self.rate, self.learning) = (rate, RateLearner::new(rate));
     }
 
     pub(super) const fn held_until(&self) -> Timestamp {
@@ -76,7 +111,14 @@ impl Lane {
 
     /// When a request that is reserved now may be sent.
     pub(super) fn earliest(&self, now: Timestamp) -> Timestamp {
-        let by_rate = self.next.max(self.booked).saturating_sub(self.slack());
+        self.earliest_behind(now, 0)
+    }
+
+    /// The same, behind this many others.
+    fn earliest_behind(&self, now: Timestamp, others: usize) -> Timestamp {
+        let others = self.spacing().saturating_mul(others as u64);
+        let by_rate = self.next.max(self.booked).saturating_add(others);
+        let by_rate = by_rate.saturating_sub(self.slack());
         now.max(self.held_until.min(now + LONGEST_HOLD)).max(rounded_up(by_rate))
     }
 
@@ -86,7 +128,41 @@ impl Lane {
             let booked = self.next.max(self.booked).max(micros(at));
             self.booked = booked.saturating_add(self.learning.interval());
         }
-        Permit { class, at, delay: self.delay, sent: None, paced: false }
+        let (delay, client) = (self.delay, None);
+        Permit { class, at, delay, sent: None, paced: false, client, keeps_turn: false }
+    }
+
+    /// Reserves a permit for a request that is sent now, if it is this client's turn. Otherwise, the
+    /// client gets a place in the line, and fails with the time of its turn.
+    ///
+    /// A place in the line is a later time and nothing more: those behind a client that does not
+    /// take its turn wait for one more interval each, until it has lost its place.
+    pub(super) fn take_turn(
+        &mut self,
+        now: Timestamp,
+        class: RequestClass,
+        client: ClientId,
+        ask_again: Duration,
+    ) -> Result<Permit, Timestamp> {
+        self.line.retain(|place| place.client == client || now <= place.until + PATIENCE);
+        let place = self.line.iter().position(|place| place.client == client);
+        let at = self.earliest_behind(now, place.unwrap_or(self.line.len()));
+        let until = at.min(now + ask_again);
+        match place.and_then(|place| self.line.get_mut(place)) {
+            Some(place) => place.until = until,
+            None if at > now => self.line.push(Place { client, until }),
+            None => {}
+        }
+        if at > now {
+            return Err(at);
+        }
+        self.leave(client);
+        Ok(Permit { client: Some(client), ..self.reserve(now, class) })
+    }
+
+    /// Gives up the place of a client.
+    pub(super) fn leave(&mut self, client: ClientId) {
+        self.line.retain(|place| place.client != client);
     }
 
     /// Uses the permit, or returns the time at which to try again.
@@ -115,10 +191,16 @@ impl Lane {
         if self.learning.is_refused() { interval.max(PROBE_INTERVAL) } else { interval }
     }
 
-    /// Frees the slot of a permit that was not confirmed.
+    /// Frees the slot of a permit that was not confirmed. A client that keeps its turn is the first in
+    /// the line.
     pub(super) fn release(&mut self, permit: &Permit) {
-        if !permit.is_confirmed() {
-            self.booked = self.booked.saturating_sub(self.learning.interval());
+        if permit.is_confirmed() {
+            return;
+        }
+        self.booked = self.booked.saturating_sub(self.learning.interval());
+        if let Some(client) = permit.client.filter(|_| permit.keeps_turn) {
+            self.leave(client);
+            self.line.insert(0, Place { client, until: permit.at });
         }
     }
 
@@ -176,6 +258,7 @@ impl Lane {
         self.next = self.next.min(micros(now + LONGEST_HOLD));
         // The reservations of the other process are void.
         (self.booked, self.delay, self.latency) = (0, 0, LatencyTracker::default());
+        self.line = Vec::new();
     }
 }
 

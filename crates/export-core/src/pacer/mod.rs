@@ -59,7 +59,8 @@ pub use self::rate::{Rate, Rates};
 /// # Ok::<(), http::Error>(())
 /// ```
 ///
-/// It can be stored (about 1 KiB as JSON), so that a learned limit outlives the process.
+/// It can be stored (about 1 KiB as JSON), so that a learned limit outlives the process, and so that
+/// several processes share one: see [`take_turn`](Self::take_turn).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pacer(PerClass<Lane>);
 
@@ -101,7 +102,14 @@ pub struct Permit {
     sent: Option<Timestamp>,
     /// Whether it was used as soon as possible, so that its response says something about the rate.
     paced: bool,
+    /// Whose turn it is.
+    client: Option<ClientId>,
+    /// Whether that client has its turn again if the permit is released.
+    keeps_turn: bool,
 }
+
+/// One of the clients that share a pacer: a random number, which no other has.
+pub type ClientId = u64;
 
 impl Permit {
     /// When the request may be sent, as far as is known now.
@@ -116,10 +124,28 @@ impl Permit {
         self.class
     }
 
+    /// Gives its client the next [turn](Pacer::take_turn) if it is released: the request was postponed,
+    /// because the permit could not be confirmed.
+    pub const fn keep_turn(&mut self) {
+        self.keeps_turn = true;
+    }
+
+    /// The request of a confirmed permit is sent at this time: something was done first, such as storing
+    /// a checkpoint. Without this, it counts as sent when it was confirmed.
+    pub fn sent_at(&mut self, now: Timestamp) {
+        self.sent = self.sent.map(|confirmed| confirmed.max(now));
+    }
+
     /// Whether it was confirmed: it counts as used, whether or not its request was sent.
     #[must_use]
     pub const fn is_confirmed(&self) -> bool {
         self.sent.is_some()
+    }
+
+    /// When it was confirmed, or its request sent.
+    #[must_use]
+    pub const fn confirmed_at(&self) -> Option<Timestamp> {
+        self.sent
     }
 }
 
@@ -172,6 +198,67 @@ impl Pacer {
         if at > now { Err(at) } else { Ok(lane.reserve(now, class)) }
     }
 
+    /// Reserves a permit for a request that may be sent now, if it is the turn of this client.
+    ///
+    /// For a pacer that several clients share, such as the processes that use one stored pacer: each
+    /// has its turn in the order in which they asked first. A client that waits has to ask again at
+    /// the time of its turn, and after `ask_again` at the latest; otherwise it was killed, and loses
+    /// its place after three seconds more. Meanwhile, those behind it have their turns as well, but
+    /// later by one interval.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    ///
+    /// use export_core::pacer::{Pacer, Rate, Rates, RequestClass::Operation};
+    /// use export_core::Timestamp;
+    ///
+    /// let at = |second: u64| Timestamp::from_millis(1_000 * second);
+    /// let mut pacer = Pacer::new(Rates::default().with_operations(Rate::per_second(1.0)));
+    /// let mut ask = |now, client| {
+    ///     let mut permit = pacer.take_turn(now, Operation, client, Duration::from_secs(1))?;
+    ///     pacer.confirm(now, &mut permit)
+    /// };
+    /// assert_eq!(ask(at(0), 1), Ok(()));
+    /// assert_eq!(ask(at(0), 2), Err(at(1)));
+    /// assert_eq!(ask(at(0), 1), Err(at(2)));
+    /// assert_eq!(ask(at(1), 1), Err(at(2)));
+    /// assert_eq!(ask(at(1), 2), Ok(()));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails with the time of its turn, as far as is known now.
+    pub fn take_turn(
+        &mut self,
+        now: Timestamp,
+        class: RequestClass,
+        client: ClientId,
+        ask_again: Duration,
+    ) -> Result<Permit, Timestamp> {
+        self.0.of_mut(class).take_turn(now, class, client, ask_again)
+    }
+
+    /// Gives up the place of a client that waits for its turn.
+    pub fn leave(&mut self, class: RequestClass, client: ClientId) {
+        self.0.of_mut(class).leave(client);
+    }
+
+    /// The rates that it was made with, or has adopted.
+    #[must_use]
+    pub const fn rates(&self) -> Rates {
+        let PerClass { submit, operations, download } = &self.0;
+        Rates { submits: submit.rate(), operations: operations.rate(), downloads: download.rate() }
+    }
+
+    /// Uses these rates from now on, where they are others than before: another client shares the
+    /// pacer. A [known](Rate::per_second) limit replaces any other; while it is in use, and for a minute
+    /// after that, it applies to clients that know none.
+    pub fn adopt(&mut self, now: Timestamp, rates: Rates) {
+        self.0.submit.adopt(now, rates.submits);
+        self.0.operations.adopt(now, rates.operations);
+        self.0.download.adopt(now, rates.downloads);
+    }
+
     /// Uses a permit: the request is sent now.
     ///
     /// Call it last, once there is a token and nothing else can postpone the request: only
@@ -221,7 +308,8 @@ impl Pacer {
     }
 
     /// How many requests of a class can be sent in this time, at most.
-    pub(crate) fn fits(&self, class: RequestClass, time: Duration) -> usize {
+    #[must_use]
+    pub fn fits(&self, class: RequestClass, time: Duration) -> usize {
         let interval = u128::from(self.0.of(class).learning.interval());
         time.as_micros()
             .checked_div(interval)

@@ -9,6 +9,7 @@ mod files;
 mod handles;
 mod harness;
 mod limiter;
+mod line;
 mod losses;
 mod mistakes;
 mod outages;

@@ -229,6 +229,18 @@ fn late_answer_delays_the_next_request() {
     assert!((at(41_300)..=at(41_316)).contains(&next), "{next}");
 }
 
+/// A checkpoint was stored first, which may take no time before the next request.
+#[test]
+fn next_request_is_due_after_the_last_was_sent() {
+    let mut pacer = pacer(Rate::per_second(1.0));
+    for second in (0..40).step_by(2) {
+        let mut permit = take(&mut pacer, at(second * 1_000), CLASS).unwrap();
+        permit.sent_at(at(second * 1_000 + 100));
+        pacer.handle_head(at(second * 1_000 + 150), permit, &head(200, None));
+    }
+    assert_eq!(pacer.earliest(at(38_150), CLASS), at(39_100));
+}
+
 /// The reason for the above: evenly spaced requests whose latency varies.
 #[test]
 fn varying_latency_causes_no_429() {

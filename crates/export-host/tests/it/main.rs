@@ -5,6 +5,7 @@
 mod builder;
 mod checkpoints;
 mod clock;
+mod pace_file;
 mod part_file;
 mod proxy;
 mod shared_pacer;

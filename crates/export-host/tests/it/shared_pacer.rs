@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use export_core::Timestamp;
+use export_core::batch::Turns as _;
 use export_core::pacer::{Pacer, Rate, Rates, RequestClass};
 use export_host::{PacedRequest, SharedPacer};
 use http::Response;
@@ -55,14 +56,14 @@ fn a_429_holds_back_the_other_requests() {
     let busy = Response::builder().status(429).header("retry-after", "9").body(()).unwrap();
     one.handle_head(START, &busy);
     assert!(two.confirm(second(1), POLL).unwrap_err() >= second(9));
-    assert_eq!(pacer.lock().held_until(second(1), RequestClass::Operation), Some(second(9)));
+    assert_eq!(pacer.held_for(second(1)), Some(Duration::from_secs(8)));
 }
 
 #[test]
 fn a_request_to_another_origin_gives_its_permit_back() {
     let pacer = pacer();
     let [mut one, mut two] = requests(&pacer);
-    let permit = pacer.lock().try_reserve(START, RequestClass::Operation).unwrap();
+    let permit = pacer.turns().try_reserve(START, RequestClass::Operation).unwrap();
     one.hold(Some(permit));
     assert_eq!(one.confirm(START, None), Ok(()));
     one.handle_head(START, &Response::builder().status(429).body(()).unwrap());
@@ -77,6 +78,20 @@ fn a_permit_serves_one_request_of_its_class() {
     assert_eq!(one.confirm(START, POLL), Ok(()));
     assert_eq!(one.confirm(START, POLL), Err(second(1)));
     assert_eq!(two.confirm(START, POLL), Err(second(2)));
+    // It gives up its turn.
     assert_eq!(one.confirm(START, Some(RequestClass::Download)), Ok(()));
-    assert_eq!(two.confirm(second(1), POLL), Err(second(2)));
+    assert_eq!(two.confirm(second(1), POLL), Ok(()));
+}
+
+#[test]
+fn the_longest_hold_of_any_class_is_reported() {
+    let pacer = pacer();
+    assert_eq!(pacer.held_for(START), None);
+    for (class, wait) in [(RequestClass::Operation, 12), (RequestClass::Submit, 20)] {
+        let [mut request] = requests(&pacer);
+        request.confirm(START, Some(class)).unwrap();
+        let busy = Response::builder().status(429).header("retry-after", wait).body(()).unwrap();
+        request.handle_head(START, &busy);
+        assert_eq!(pacer.held_for(START), Some(Duration::from_secs(wait)));
+    }
 }
