@@ -56,11 +56,13 @@ Usage: cargo xtask <command>
                          run wexport batch against the simulator over real sockets and check the
                          result; without arguments 1,000 exports at 5 polls per second, the same
                          with kills, and 40 exports at 1 poll per second of which 3 fail
-  bench [core|download|many [EXPORTS]|start [EXPORTS]|transfer]
+  bench [core|download|transfer|many [EXPORTS]|start [EXPORTS]|processes [EXPORTS]]
                          measure the core, one download and 200 files compared with curl, batches
                          of 500, 2,000 and 10,000 exports (or so many) compared with a short
                          script, and how long batches of 1, 400 and 100,000 exports (or so many)
-                         take, and how much memory, until their first request
+                         take, and how much memory, until their first request; processes (not part
+                         of the rest) compares 40 (or so many) commands that run at once with one
+                         batch, at 1 poll a second, also with some of them killed and frozen
 ";
 
 fn main() -> ExitCode {
@@ -93,6 +95,8 @@ fn main() -> ExitCode {
         ["bench", "download"] => bench::download(),
         ["bench", "many"] => bench::many(None),
         ["bench", "many", exports] => bench::many(Some(exports)),
+        ["bench", "processes"] => bench::processes(None),
+        ["bench", "processes", exports] => bench::processes(Some(exports)),
         ["bench", "start"] => bench::start(None),
         ["bench", "start", exports] => bench::start(Some(exports)),
         ["bench", "transfer"] => bench::transfer(),

@@ -1,5 +1,5 @@
 //! Benchmarks of the core, of downloads and transfers compared with curl, of many exports compared with a
-//! script, and of the start of a batch.
+//! script, of separate processes, and of the start of a batch.
 
 mod many;
 #[expect(
@@ -8,6 +8,7 @@ mod many;
 )]
 #[path = "../../../tests/src/batch_sim/plot.rs"]
 mod plot;
+mod processes;
 mod start;
 mod transfer;
 
@@ -17,6 +18,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::many::many;
+pub(crate) use self::processes::processes;
 pub(crate) use self::start::start;
 pub(crate) use self::transfer::transfer;
 use crate::shell::{Simulator, TaskResult, cargo, output, run, target};

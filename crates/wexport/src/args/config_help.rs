@@ -33,6 +33,8 @@ in UTF-8, at most 1 MiB. A key that is not listed here is an error:
   poll_interval       time    1s          least time between two polls
   poll_rate           rate    -           limit of the service, else learned
   submit_rate         rate    -           limit of the service, else learned
+  pace_group          text    -           commands of this name share these
+                                          limits, else those of a client_id
   retries             count   -           retries in succession; no limit but
                                           timeout
   state               path    -           folder for the state of jobs, else

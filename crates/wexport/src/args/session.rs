@@ -160,6 +160,15 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "RATE", hide_short_help = true)]
     pub(crate) submit_rate: Option<RateArg>,
 
+    /// Share the service's rate limits with the commands of this name, instead of those with the same
+    /// client ID [env: WEXPORT_PACE_GROUP]
+    ///
+    /// Commands that keep their state in the same folder, and use the same service and client ID, take
+    /// turns, so that together they stay within its limits. Name a group if several clients share one
+    /// limit.
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub(crate) pace_group: Option<String>,
+
     /// Maximum number of consecutive retries, to give up before --timeout
     /// [env: WEXPORT_RETRIES] [default: no limit]
     #[arg(long, value_name = "COUNT", hide_short_help = true)]

@@ -206,7 +206,8 @@ Connection:
                                              system's CA certificates)
   WEXPORT_TIMEOUT, WEXPORT_STALL_TIMEOUT, WEXPORT_REQUEST_TIMEOUT
   WEXPORT_MIN_SPEED, WEXPORT_MAX_TIME, WEXPORT_MAX_FILESIZE
-  WEXPORT_POLL_INTERVAL, WEXPORT_POLL_RATE, WEXPORT_SUBMIT_RATE, WEXPORT_RETRIES
+  WEXPORT_POLL_INTERVAL, WEXPORT_POLL_RATE, WEXPORT_SUBMIT_RATE,
+  WEXPORT_PACE_GROUP, WEXPORT_RETRIES
 Files:
   AWS_..., GOOGLE_..., AZURE_...             object stores (see `wexport help
                                              stores`)

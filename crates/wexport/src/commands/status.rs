@@ -7,6 +7,7 @@ use export_hyper::Event as JobEvent;
 
 use super::environment;
 use crate::args::StatusArgs;
+use crate::engine::shared_pace;
 use crate::event::Event;
 use crate::explain::{Context, explain};
 use crate::problem::{Exit, Problem};
@@ -47,7 +48,8 @@ async fn status(args: &StatusArgs, reporter: &Arc<Reporter>) -> Result<Event, Pr
     check_operation(&args.operation)?;
     let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
     let token_source = settings.credentials.token_source(loaded.client_id.as_deref());
-    let client = settings.client(loaded.credentials, None, settings.pacer(None))?;
+    let pace = shared_pace(&settings, loaded.client_id.as_deref(), reporter);
+    let client = settings.client(loaded.credentials, None, pace)?;
     let operation = client.attach(&args.operation);
     let operation = match args.session.show.json {
         // A single event, which is the result.

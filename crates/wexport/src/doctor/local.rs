@@ -53,6 +53,8 @@ pub(super) fn setting_values(settings: &Settings) -> Vec<SettingValue> {
     {
         values.extend(rate.as_ref().map(|rate| value(name, rate, rate.value.to_string())));
     }
+    let group = settings.pace_group.as_ref();
+    values.extend(group.map(|group| value("pace group", group, group.value.clone())));
     let retries = settings.retries.as_ref();
     values.extend(retries.map(|retries| value("retries", retries, retries.value.to_string())));
     values.push(match &settings.state {

@@ -28,7 +28,7 @@ use self::prepare::{DestinationChecks, restore_names};
 use self::results_path::protect_results;
 pub(crate) use self::runner::RunOutcome;
 use self::runner::Runner;
-pub(crate) use self::shared_client::SharedClient;
+pub(crate) use self::shared_client::{SharedClient, shared_pace};
 use crate::clock;
 use crate::event::Event;
 use crate::output::{Outputs, Protected};
@@ -216,7 +216,7 @@ async fn prepare(
     let Some(later) = earlier else {
         let new = Arc::clone(&store);
         let context = loaded.and_then(|loaded| {
-            let client = SharedClient::new(&settings, loaded, store.load_pacer()?)?;
+            let client = SharedClient::new(&settings, loaded, reporter)?;
             RunContext::new(store, settings, client, outputs.clone(), reporter)
         });
         // A run that is refused before its first request must not be listed. If it cannot be removed,
@@ -224,7 +224,7 @@ async fn prepare(
         let context = context.inspect_err(|_| drop(new.remove()))?;
         return Ok(Prepared::Ready(Box::new(Runner::new(context)?)));
     };
-    let client = SharedClient::new(&settings, loaded?, store.load_pacer()?)?;
+    let client = SharedClient::new(&settings, loaded?, reporter)?;
     let mut outputs = outputs.clone();
     if let Some(id) = store.id() {
         outputs = outputs.keeping_newer(resume_command(id, &settings, &store.description()?));

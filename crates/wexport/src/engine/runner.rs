@@ -70,9 +70,6 @@ const MAX_CLOSING: usize = 16;
 /// How often the reporter gets the state of a batch.
 const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often what was learned is stored, for the run after one that is killed.
-const LEARN_INTERVAL: Duration = Duration::from_secs(2);
-
 impl Runner {
     /// A new run.
     pub(super) fn new(context: Arc<RunContext>) -> Result<Self, Problem> {
@@ -169,7 +166,6 @@ impl Runner {
             opened = last;
         }
         let mut tick = interval(REPORT_INTERVAL);
-        let mut learned_at = Instant::now();
         let mut beat_at = None::<Instant>;
         let mut all_ended = false;
         while !(all_ended && self.closing.is_empty()) {
@@ -194,15 +190,10 @@ impl Runner {
                         beat_at = Some(Instant::now());
                         self.context.store.beat();
                     }
-                    if learned_at.elapsed() >= LEARN_INTERVAL {
-                        learned_at = Instant::now();
-                        self.store_pacer().await;
-                    }
                 }
             }
         }
         self.report_totals();
-        self.store_pacer().await;
         Ok(())
     }
 
@@ -372,16 +363,9 @@ impl Runner {
     }
 
     fn report_totals(&self) {
-        let (counts, pacer) = (self.exports.counts(), self.context.client.pacer());
-        let mut gauges = BatchGauges::new(clock::now(), counts, &pacer);
+        let mut gauges = BatchGauges::new(self.exports.counts(), &self.context.client);
         gauges.to_submit += self.queued.left;
         self.context.reporter.totals(&gauges);
-    }
-
-    /// If this fails, the next run learns the limits of the service again.
-    async fn store_pacer(&self) {
-        let pacer = self.context.client.pacer();
-        let _ = self.context.with_store(move |store| store.store_pacer(&pacer)).await;
     }
 
     /// Stops all exports but for uploads, which are aborted. A second signal ends that too.

@@ -1,12 +1,14 @@
 //! The client of a run, or of several that are resumed side by side.
 
+use std::io;
 use std::sync::Arc;
 
-use export_hyper::{CheckpointStore, Client, Pacer};
+use export_hyper::{CheckpointStore, Client, PaceStore};
 
 use crate::problem::Problem;
 use crate::settings::{LoadedCredentials, Settings};
-use crate::state::RunCheckpoints;
+use crate::state::{RunCheckpoints, StateDir};
+use crate::ui::Reporter;
 
 /// A client, and the checkpoints of the runs that use it. Its runs share one token and one set of
 /// rate limits.
@@ -19,17 +21,47 @@ pub(crate) struct SharedClient {
 }
 
 impl SharedClient {
-    /// Makes the client, with what an earlier run has learned of the service's limits. Nothing is
-    /// sent yet.
+    /// Makes the client, which shares its pacer with all commands that keep their state in the same
+    /// folder. Nothing is sent yet.
     pub(crate) fn new(
         settings: &Settings,
         loaded: LoadedCredentials,
-        learned: Option<Pacer>,
+        reporter: &Arc<Reporter>,
     ) -> Result<Self, Problem> {
         let checkpoints = RunCheckpoints::default();
         let store = Arc::new(checkpoints.clone()) as Arc<dyn CheckpointStore>;
         let LoadedCredentials { credentials, client_id } = loaded;
-        let client = settings.client(credentials, Some(store), settings.pacer(learned))?;
+        let pace = shared_pace(settings, client_id.as_deref(), reporter);
+        let client = settings.client(credentials, Some(store), pace)?;
         Ok(Self { client, client_id, checkpoints })
+    }
+}
+
+/// The pacer that this command shares with others; `None` if there is no state, or if it cannot be
+/// stored there.
+pub(crate) fn shared_pace(
+    settings: &Settings,
+    client_id: Option<&str>,
+    reporter: &Arc<Reporter>,
+) -> Option<Arc<dyn PaceStore>> {
+    let folder = settings.state.as_ref().map(|folder| &folder.value).filter(|it| it.exists())?;
+    let state = StateDir::existing(folder);
+    let group = settings.pace_group.as_ref().map(|group| group.value.as_str());
+    let file =
+        state.pace_file(settings.service.value.base_url(), group.or(client_id).unwrap_or(""));
+    let (folder, reporter) = (state.pace_folder(), Arc::clone(reporter));
+    let alone = move |error: &io::Error| {
+        reporter.warn(format!(
+            "cannot share the rate limit with other commands in {}: {error}: this command goes on \
+             without them",
+            folder.display()
+        ));
+    };
+    match file {
+        Ok(file) => Some(Arc::new(file.with_on_failure(alone))),
+        Err(error) => {
+            alone(&error);
+            None
+        }
     }
 }

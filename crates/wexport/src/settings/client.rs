@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use export_core::origins::UrlError;
 use export_hyper::{
-    BuildError, CheckpointStore, Client, Config, Credentials, Pacer, ProxyError, ProxySettings,
+    BuildError, CheckpointStore, Client, Config, Credentials, PaceStore, ProxyError, ProxySettings,
     TlsError, TlsOptions,
 };
 use http::header::USER_AGENT;
@@ -53,17 +53,20 @@ impl Settings {
         &self,
         credentials: Credentials,
         checkpoints: Option<Arc<dyn CheckpointStore>>,
-        pacer: Pacer,
+        pace_store: Option<Arc<dyn PaceStore>>,
     ) -> Result<Client, Problem> {
         let mut builder = Client::builder()
             .config(self.config()?)
             .credentials(credentials)
-            .pacer(pacer)
+            .pacer(self.pacer())
             .tls(self.tls())
             .proxy(self.proxy.value.clone())
             .headers(apply_headers);
         if let Some(checkpoints) = checkpoints {
             builder = builder.checkpoints(checkpoints);
+        }
+        if let Some(pace_store) = pace_store {
+            builder = builder.pace_store(pace_store);
         }
         #[cfg(test)]
         let builder = crate::machine::set_up(builder);

@@ -27,7 +27,6 @@ use self::setting::ValueSource;
 use self::sources::Sources;
 pub(crate) use self::sources::{Environment, expand_home};
 use crate::args::{CountArg, DurationArg, HookArgs, RateArg, ResubmitArg, Session, SizeArg};
-use crate::clock;
 use crate::problem::Problem;
 
 /// The settings of a run, each with its source.
@@ -51,6 +50,7 @@ pub(crate) struct Settings {
     /// The rate limits of the service, if the user knows them.
     pub(crate) poll_rate: Option<Sourced<RateArg>>,
     pub(crate) submit_rate: Option<Sourced<RateArg>>,
+    pub(crate) pace_group: Option<Sourced<String>>,
     /// `None` for no other limit than the time.
     pub(crate) retries: Option<Sourced<CountArg>>,
     pub(crate) credentials: CredentialPlan,
@@ -175,6 +175,7 @@ impl Settings {
             )?,
             poll_rate: sources.get(flags.poll_rate, &setting::POLL_RATE)?,
             submit_rate: sources.get(flags.submit_rate, &setting::SUBMIT_RATE)?,
+            pace_group: sources.get(flags.pace_group.clone(), &setting::PACE_GROUP)?,
             retries: sources.get(flags.retries, &setting::RETRIES)?,
             credentials: CredentialPlan::resolve(credentials, sources, command_timeout)?,
             state: sources.state(state)?,
@@ -250,21 +251,15 @@ impl Settings {
         files.map(|(what, path)| (what, path.as_path())).collect()
     }
 
-    /// The pacer to start with: with the rates that are set, or else with those that an earlier run
-    /// has learned.
-    pub(crate) fn pacer(&self, learned: Option<Pacer>) -> Pacer {
+    /// The pacer to start with.
+    fn pacer(&self) -> Pacer {
         let rate = |rate: &Option<Sourced<RateArg>>| rate.as_ref().map(|rate| rate.value.rate());
-        match (rate(&self.submit_rate), rate(&self.poll_rate), learned) {
-            (None, None, Some(learned)) => learned.resumed(clock::now()),
-            (submit, operations, _) => {
-                let rates = Rates::default();
-                Pacer::new(
-                    rates
-                        .with_submits(submit.unwrap_or(rates.submits))
-                        .with_operations(operations.unwrap_or(rates.operations)),
-                )
-            }
-        }
+        let rates = Rates::default();
+        Pacer::new(
+            rates
+                .with_submits(rate(&self.submit_rate).unwrap_or(rates.submits))
+                .with_operations(rate(&self.poll_rate).unwrap_or(rates.operations)),
+        )
     }
 
     /// The time limits and the number of retries.

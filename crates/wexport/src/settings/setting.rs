@@ -103,6 +103,7 @@ names! {
     POLL_INTERVAL = "--poll-interval", ["WEXPORT_POLL_INTERVAL"], "poll_interval";
     POLL_RATE = "--poll-rate", ["WEXPORT_POLL_RATE"], "poll_rate";
     SUBMIT_RATE = "--submit-rate", ["WEXPORT_SUBMIT_RATE"], "submit_rate";
+    PACE_GROUP = "--pace-group", ["WEXPORT_PACE_GROUP"], "pace_group";
     RETRIES = "--retries", ["WEXPORT_RETRIES"], "retries";
     STATE = "--state", ["WEXPORT_STATE_DIR"], "state";
     KEEP_DONE_FOR = "", [], "keep_done_for";

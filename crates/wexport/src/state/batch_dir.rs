@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::dir::LOCK;
 use super::lock::Lock;
 use super::log::EventLog;
-use super::pace_file::PaceFile;
 use super::presence::RunningProcess;
 use super::run::{RunDescription, RunStatus};
 use crate::event::Record;
@@ -19,13 +18,11 @@ use crate::output::UploadDir;
 pub(crate) struct BatchDir {
     id: String,
     path: PathBuf,
-    /// What was learned of the limits of services.
-    pub(super) paces: PaceFile,
 }
 
 impl BatchDir {
-    pub(super) const fn new(id: String, path: PathBuf, paces: PaceFile) -> Self {
-        Self { id, path, paces }
+    pub(super) const fn new(id: String, path: PathBuf) -> Self {
+        Self { id, path }
     }
 
     pub(crate) fn id(&self) -> &str {

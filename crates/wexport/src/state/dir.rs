@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use export_host::{CheckpointFile, random_number, sync_folder};
-use export_hyper::{Pacer, Timestamp};
+use export_host::{random_number, sync_folder};
+use export_hyper::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -14,7 +14,6 @@ use super::batch_dir::BatchDir;
 use super::db::BatchDraft;
 use super::job::Job;
 use super::lock::Lock;
-use super::pace_file::PaceFile;
 use super::run::{NewRow, RunDescription};
 use super::single::SingleRun;
 use crate::problem::{Exit, Problem};
@@ -24,9 +23,6 @@ use crate::problem::{Exit, Problem};
 pub(crate) struct StateDir {
     folder: PathBuf,
 }
-
-/// The name of the file with the limits that were learned.
-const PACE: &str = "pace.json";
 
 /// The name of the lock in the folder of a run.
 pub(super) const LOCK: &str = "lock";
@@ -53,13 +49,8 @@ impl StateDir {
         self.folder.join("jobs")
     }
 
-    fn paces(&self) -> PaceFile {
-        PaceFile::new(CheckpointFile::new(self.folder.join(PACE)))
-    }
-
-    /// What earlier runs have learned of the limits of a service.
-    pub(crate) fn learned_pacer(&self, base_url: &str) -> Option<Pacer> {
-        self.paces().load(base_url)
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn batches_folder(&self) -> PathBuf {
@@ -73,10 +64,9 @@ impl StateDir {
 
     /// What it has: folders and files.
     pub(crate) fn paths(&self) -> [PathBuf; 5] {
-        let pace = self.folder.join(PACE);
         let folders = [self.jobs_folder(), self.batches_folder(), self.names_folder()];
         let [jobs, batches, names] = folders;
-        [jobs, batches, names, pace, self.creation_lock()]
+        [jobs, batches, names, self.pace_folder(), self.creation_lock()]
     }
 
     /// Creates a job for one export.
@@ -100,7 +90,7 @@ impl StateDir {
     pub(crate) fn begin_batch(&self, began: Timestamp) -> Result<BatchDraft, Problem> {
         let order = self.order(began)?;
         let (id, path, lock) = self.new_folder(&self.batches_folder(), order.unwrap_or(began))?;
-        BatchDraft::begin(BatchDir::new(id, path, self.paces()), lock, order)
+        BatchDraft::begin(BatchDir::new(id, path), lock, order)
     }
 
     /// Locks a run that is to be removed; `None` if it is running, or was removed by another
@@ -171,7 +161,7 @@ impl StateDir {
     /// All batches, the oldest first.
     pub(crate) fn batches(&self) -> Result<Vec<BatchDir>, Problem> {
         let folders = self.folders(&self.batches_folder())?;
-        Ok(folders.into_iter().map(|(id, path)| BatchDir::new(id, path, self.paces())).collect())
+        Ok(folders.into_iter().map(|(id, path)| BatchDir::new(id, path)).collect())
     }
 
     /// The folders in a folder, sorted by name.

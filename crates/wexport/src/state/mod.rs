@@ -19,7 +19,7 @@
 //!   running.json      the process that runs it; its time is that of the last sign of life
 //!   lock              locked while it runs
 //! names/               a folder for each run with --continue or --key, while it runs
-//! pace.json           what was learned of the limits of each service
+//! pace/               the rate limits of each service and client, which all commands share
 //! ```
 
 mod batch_dir;
@@ -34,7 +34,7 @@ mod job;
 mod later;
 mod lock;
 mod log;
-mod pace_file;
+mod pace;
 mod placement;
 mod presence;
 mod previous;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use export_hyper::{Checkpoint, Config, Pacer, Region, Timestamp};
+use export_hyper::{Checkpoint, Config, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
@@ -96,12 +96,6 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// Records how an export ended. Its checkpoint and its placement are removed in the same step,
     /// unless the export can be resumed.
     fn conclude(&self, number: u64, end: &RowEnd) -> Written<RowResult>;
-
-    /// The pacer of an earlier run: what it has learned of the service's limits.
-    fn load_pacer(&self) -> Result<Option<Pacer>, Problem>;
-
-    /// Records what was learned of the service's limits.
-    fn store_pacer(&self, pacer: &Pacer) -> Result<(), Problem>;
 
     /// The folder in which the file of an export waits for its upload.
     #[cfg(feature = "store")]

@@ -19,7 +19,7 @@ use crate::output::Destination;
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
 use crate::problem::{Exit, Problem};
-use export_hyper::{Checkpoint, Pacer};
+use export_hyper::Checkpoint;
 
 /// A run of one export, in the folder of its job, or in memory if no state is kept.
 #[derive(Debug)]
@@ -333,15 +333,6 @@ impl RunStore for SingleRun {
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Written<RowResult> {
         written(self.store_row_end(number, end))
-    }
-
-    /// One export learns too little to record it.
-    fn load_pacer(&self) -> Result<Option<Pacer>, Problem> {
-        Ok(None)
-    }
-
-    fn store_pacer(&self, _pacer: &Pacer) -> Result<(), Problem> {
-        Ok(())
     }
 
     #[cfg(feature = "store")]

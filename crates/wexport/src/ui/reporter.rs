@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use export_core::pacer::RequestClass;
-use export_hyper::{Counts, Event as JobEvent, Pacer, Timestamp};
+use export_hyper::{Client, Counts, Event as JobEvent, Timestamp};
 
 use super::batch::EtaEstimator;
 use super::display::Display;
@@ -72,10 +72,8 @@ pub(crate) struct BatchGauges {
 }
 
 impl BatchGauges {
-    pub(crate) fn new(now: Timestamp, counts: Counts, pacer: &Pacer) -> Self {
-        let classes = [RequestClass::Submit, RequestClass::Operation, RequestClass::Download];
-        let held = classes.into_iter().filter_map(|class| pacer.held_until(now, class)).max();
-        let polls = pacer.per_second(RequestClass::Operation);
+    pub(crate) fn new(counts: Counts, client: &Client) -> Self {
+        let polls = client.pacer().per_second(RequestClass::Operation);
         Self {
             to_submit: counts.to_submit as u64,
             open: counts.open as u64,
@@ -83,7 +81,7 @@ impl BatchGauges {
             under_way: counts.under_way as u64,
             // Hundredths: a rate that was learned is not more precise.
             polls_per_second: polls.map(|polls| (polls * 100.0).round() / 100.0),
-            held: held.map(|until| until.since(now)),
+            held: client.held_for(),
         }
     }
 }

@@ -591,10 +591,10 @@ fn a_stopped_batch_can_be_resumed() {
 }
 
 #[test]
-fn learned_limits_are_used_by_the_next_batch() {
+fn limit_of_a_batch_applies_to_the_next_one() {
     let world = World::new();
     assert_eq!(batch(&world, 8, &["-q"]).code, Some(0));
-    // Without learned limits, a batch submits one export a second.
+    // A batch that knows no limit submits one export a second at first.
     let default_rates = [("WEXPORT_POLL_RATE", ""), ("WEXPORT_SUBMIT_RATE", "")];
     let ran = world.run_with(&default_rates, &["batch", "list.csv", "-o", "{id}.{ext}", "-q"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);

@@ -27,6 +27,8 @@ mod moto;
 mod network;
 #[cfg(unix)]
 mod nights;
+#[cfg(unix)]
+mod paces;
 mod pages;
 mod proxy;
 mod reasons;

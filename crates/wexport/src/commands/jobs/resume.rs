@@ -50,9 +50,9 @@ async fn run_all(
     let found = today.and_then(|today| {
         let state = state_dir(&today)?;
         let found = find(&args, &state)?;
-        Ok((today, state, found))
+        Ok((today, found))
     });
-    let (today, state, found) = match found {
+    let (today, found) = match found {
         Ok(found) => found,
         Err(problem) => {
             let command = SingleCommand::new(args.session.show, false);
@@ -67,7 +67,7 @@ async fn run_all(
         reporter.warn(format!("not resumed: {reason}"));
     }
     let (is_named, clients) = (found.runs.len() > 1, Mutex::default());
-    let command = Resume { args, today, state, is_named, clients };
+    let command = Resume { args, today, is_named, clients };
     // Standard output takes one file after the other.
     let (last, first) = found.runs.into_iter().enumerate().partition(|(_, run)| run.is_stdout());
     let mut resumed = Resumed { failed: BTreeMap::new(), facts };
@@ -242,7 +242,6 @@ struct Resumed<'a> {
 struct Resume {
     args: ResumeArgs,
     today: Settings,
-    state: StateDir,
     /// Whether messages name their runs.
     is_named: bool,
     /// The client of each version of the API.
@@ -343,7 +342,7 @@ impl Resume {
         &self,
         id: &str,
         run: &RunDescription,
-        reporter: &Reporter,
+        reporter: &Arc<Reporter>,
     ) -> Result<Option<(Settings, SharedClient)>, Problem> {
         let base_url = self.today.service.value.base_url();
         let refused = if is_same_service(base_url, &run.base_url) {
@@ -371,15 +370,14 @@ impl Resume {
         &self,
         settings: &Settings,
         run: &RunDescription,
-        reporter: &Reporter,
+        reporter: &Arc<Reporter>,
     ) -> Result<SharedClient, Problem> {
         let mut clients = self.clients.lock().await;
         if let Some(client) = clients.get(&run.api_version) {
             return Ok(client.clone());
         }
         let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
-        let learned = self.state.learned_pacer(&run.base_url);
-        let client = SharedClient::new(settings, loaded, learned)?;
+        let client = SharedClient::new(settings, loaded, reporter)?;
         clients.insert(run.api_version.clone(), client.clone());
         Ok(client)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use export_hyper::{CheckpointStore as _, Pacer, Rate, Rates};
+use export_hyper::CheckpointStore as _;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -140,27 +140,12 @@ fn rows_are_read_in_order() {
 }
 
 #[test]
-fn names_and_learned_limits_are_kept() {
+fn names_are_kept() {
     let (db, _folder) = batch_db(3);
     db.reserve_name(3, "/a/x (2).pdf");
-    db.store_pacer(&Pacer::default()).unwrap();
     let db = reopen(db);
     let names: Vec<_> = db.reserved_names().map(Result::unwrap).collect();
     assert_eq!(names, [(3, "/a/x (2).pdf".into())]);
-    assert_eq!(db.load_pacer().unwrap(), Some(Pacer::default()));
-}
-
-#[test]
-fn learned_limits_are_written_only_when_they_change() {
-    let (db, folder) = batch_db(1);
-    let file = folder.path().join("pace.json");
-    let faster = Rates::default().with_operations(Rate::per_second(7.0));
-    for pacer in [Pacer::default(), Pacer::new(faster)] {
-        db.store_pacer(&pacer).unwrap();
-        fs::remove_file(&file).unwrap();
-        db.store_pacer(&pacer).unwrap();
-        assert!(!file.exists());
-    }
 }
 
 /// The problem of a batch whose database was changed.

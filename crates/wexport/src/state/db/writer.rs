@@ -4,7 +4,7 @@ use std::io;
 use std::mem::replace;
 use std::sync::Arc;
 
-use export_hyper::{Checkpoint, Pacer};
+use export_hyper::Checkpoint;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,9 +52,6 @@ pub(crate) enum Reopen {
 const MIN_RESERVE: u64 = 524_288;
 const RESERVE_OF_ROW: u64 = 16_384;
 const MAX_RESERVED_ROWS: u64 = 512;
-
-/// The names of the other notes.
-const PACER: &str = "pacer";
 
 fn placement_of(number: u64) -> String {
     format!("placement {number}")
@@ -285,23 +282,6 @@ impl RunStore for BatchDbWriter {
             let not_open = || DbError::new(&batch, Cause::NotOpen(number)).into();
             concluded.await?.ok_or_else(not_open)
         })
-    }
-
-    fn load_pacer(&self) -> Result<Option<Pacer>, Problem> {
-        match self.load_note(PACER)? {
-            Some(pacer) => Ok(Some(pacer)),
-            None => Ok(self.db.batch().paces.load(&self.db.description()?.base_url)),
-        }
-    }
-
-    fn store_pacer(&self, pacer: &Pacer) -> Result<(), Problem> {
-        // A batch that waits learns nothing, and must not write to the disk every other second.
-        if self.db.note(PACER)? == serde_json::to_string(pacer).ok() {
-            return Ok(());
-        }
-        // For other batches: this one has a note of its own.
-        let _ = self.db.batch().paces.store(&self.db.description()?.base_url, pacer);
-        Ok(self.db.query(|connection| store_note(connection, PACER, pacer))?)
     }
 
     #[cfg(feature = "store")]

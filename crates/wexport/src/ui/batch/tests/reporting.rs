@@ -1,17 +1,13 @@
 //! What the reporter of a batch counts, logs and keeps in memory.
 
-use std::time::Duration;
-
-use export_core::pacer::RequestClass;
-use export_hyper::{Counts, Event as JobEvent, Pacer, Rate, Rates, Timestamp};
-use http::Response;
+use export_hyper::{Event as JobEvent, Timestamp};
 
 use super::{RecordingDisplay, batch_start, done, gauges, play, reporter, started, subject};
 use crate::event::{Event, Record};
 use crate::problem::{Exit, Problem};
 use crate::state::EventLog;
+use crate::ui::Reporter;
 use crate::ui::display_fixture::DisplayFixture;
-use crate::ui::{BatchGauges, Reporter};
 
 const BATCH: &str = "20261125-071130-7f3a";
 
@@ -139,20 +135,4 @@ fn problems_of_the_batch_have_no_row() {
     assert!(display.records().iter().all(|record| record.row.is_none()));
     assert_eq!(display.count(|event| matches!(event, Event::Warning { .. })), 1);
     assert_eq!(display.count(|event| matches!(event, Event::Error(_))), 1);
-}
-
-#[test]
-fn a_429_to_any_class_holds_the_batch() {
-    let now = Timestamp::from_date(2026, 11, 25);
-    let mut pacer = Pacer::new(Rates::default().with_operations(Rate::per_second(1.0)));
-    let counts = Counts::default();
-    assert_eq!(BatchGauges::new(now, counts, &pacer).held, None);
-    assert_eq!(BatchGauges::new(now, counts, &pacer).polls_per_second, Some(1.0));
-    for (class, wait) in [(RequestClass::Operation, 12), (RequestClass::Submit, 20)] {
-        let mut permit = pacer.reserve(now, class);
-        pacer.confirm(now, &mut permit).unwrap();
-        let busy = Response::builder().status(429).header("retry-after", wait).body(()).unwrap();
-        pacer.handle_head(now, permit, &busy);
-        assert_eq!(BatchGauges::new(now, counts, &pacer).held, Some(Duration::from_secs(wait)));
-    }
 }
