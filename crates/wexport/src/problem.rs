@@ -148,13 +148,15 @@ pub(crate) enum Exit {
     Network = 6,
     Local = 7,
     SomeFailed = 8,
+    /// Another process runs the same.
+    Running = 9,
     GaveUp = 75,
     Interrupted = 130,
     Terminated = 143,
 }
 
 /// Each code, and what it means.
-const EXITS: [(Exit, &str); 12] = [
+const EXITS: [(Exit, &str); 13] = [
     (Exit::Done, "done: the file is complete, or it existed and was kept"),
     (Exit::No, "no: the file differs from its receipt, or the ID is unknown"),
     (Exit::Usage, "usage: a flag or a setting is invalid; nothing was sent"),
@@ -164,6 +166,7 @@ const EXITS: [(Exit, &str); 12] = [
     (Exit::Network, "network: the service cannot be reached or verified"),
     (Exit::Local, "local: a file, an object or the state folder cannot be read or written"),
     (Exit::SomeFailed, "some: exports of a batch failed; see `wexport jobs show ID`"),
+    (Exit::Running, "running: another process runs the same; nothing was sent"),
     (Exit::GaveUp, "gave up: out of time or retries; continue with `wexport jobs resume ID`"),
     (Exit::Interrupted, "stopped by Ctrl-C; continue with `wexport jobs resume ID`"),
     (Exit::Terminated, "stopped by SIGTERM; continue with `wexport jobs resume ID`"),

@@ -10,7 +10,7 @@ use export_hyper::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::problem::Problem;
+use crate::problem::{Exit, Problem};
 use crate::text::duration;
 
 /// How often a process that runs a job or a batch gives a sign of life.
@@ -123,13 +123,14 @@ impl fmt::Display for RunningProcess {
 /// The problem of a run that is running already.
 pub(super) fn running_elsewhere(kind: &str, id: &str, process: Option<RunningProcess>) -> Problem {
     let Some(process) = process else {
-        return Problem::usage(format!("{kind} {id} is running in another process"));
+        let message = format!("{kind} {id} is running in another process");
+        return Problem::new(Exit::Running, message);
     };
     let now = clock::now();
     let ago = duration(now.since(process.heard));
     let message =
         format!("{kind} {id} is running in another process: {process}, heard of {ago} ago");
-    Problem::usage(message).advise(match process.silence(now) {
+    Problem::new(Exit::Running, message).advise(match process.silence(now) {
         None => "wait until it has ended".into(),
         Some(_) => process.advice(id),
     })

@@ -580,7 +580,7 @@ fn a_stopped_batch_can_be_resumed() {
     let pid = child.id().to_string();
     // No other process can run it meanwhile.
     let other = world.run(&["jobs", "resume", &id(&world)]);
-    assert_eq!(other.code, Some(2), "{}", other.err);
+    assert_eq!(other.code, Some(9), "{}", other.err);
     assert!(other.err.contains("is running in another process"), "{}", other.err);
     std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
     let ran = world.ran(child.wait_with_output().unwrap());

@@ -153,7 +153,7 @@ fn second_process_is_told_which_one_runs() {
         });
         let ran = world.run(line);
         let pid = format!("process {} on ", child.id());
-        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert_eq!(ran.code, Some(9), "{}", ran.err);
         assert!(ran.err.contains("running in another process"), "{}", ran.err);
         assert!(ran.err.contains(&pid), "{}", ran.err);
         child.kill().unwrap();
@@ -187,7 +187,7 @@ fn second_process_is_told_while_the_first_reads_its_list() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let ran = world.ran(second("nightly").output().unwrap());
-    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert_eq!(ran.code, Some(9), "{}", ran.err);
     let told =
         format!("the run of nightly is running in another process: process {} on ", first.id());
     assert!(ran.err.contains(&told), "{}", ran.err);

@@ -181,7 +181,7 @@ impl Nights {
                 for ran in [&first, &second] {
                     match ran.code {
                         Some(0) => {}
-                        Some(2) => {
+                        Some(9) => {
                             let told = "running in another process: process ";
                             assert!(ran.err.contains(told), "{}", ran.err);
                         }

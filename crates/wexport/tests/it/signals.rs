@@ -137,7 +137,7 @@ fn a_running_job_cannot_be_resumed() {
     let list = world.done(&["jobs", "list"]).out;
     assert!(list.contains("running"), "{list}");
     let ran = world.run(&["jobs", "resume", list.split(' ').next().unwrap()]);
-    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert_eq!(ran.code, Some(9), "{}", ran.err);
     assert!(ran.err.contains("is running in another process"), "{}", ran.err);
     assert_eq!(world.done(&["jobs", "clean", "--older-than", "0s"]).out, "removed 0 jobs\n");
     assert_eq!(signal(&world, child, "-INT").code, Some(130));
@@ -183,7 +183,7 @@ fn stopped_process_is_listed_with_what_to_do() {
         let json = world.done(&["jobs", "list", "--json"]).out;
         assert!(json.contains(&format!("\"process\":{{\"pid\":{pid},\"host\":")), "{json}");
         let ran = world.run(&["jobs", "resume", id]);
-        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert_eq!(ran.code, Some(9), "{}", ran.err);
         assert!(ran.err.contains(&format!("{kind} {id} is running in another")), "{}", ran.err);
         assert!(ran.err.contains(&advice) && ran.err.contains(&then), "{}", ran.err);
         let ran = world.done(&["jobs", "resume", "--failed", "-q"]);

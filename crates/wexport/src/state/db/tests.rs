@@ -119,7 +119,7 @@ fn resumable_failures_are_reopened() {
 fn a_batch_is_run_by_one_process_at_a_time() {
     let (db, _folder) = batch_db(2);
     let problem = Problem::from(BatchDbWriter::resume(db.db.batch(), Reopen::All).unwrap_err());
-    assert_eq!(problem.exit, Exit::Usage);
+    assert_eq!(problem.exit, Exit::Running);
     assert!(problem.message.contains("is running in another process: process "), "{problem}");
     let reader = BatchDb::open(db.db.batch()).unwrap();
     done_now(db.conclude(1, &done("a.pdf"))).unwrap();
