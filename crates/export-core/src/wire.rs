@@ -116,10 +116,9 @@ impl Serialize for Error {
             is_resumable: self.is_resumable(),
             status: self.status().map(|status| status.as_u16()),
             request_id: self.request_id(),
-            failure: self.failure().map(|failure| WireFailure {
-                kind: failure.kind(),
-                detail: failure.detail(),
-            }),
+            failure: self
+                .failure()
+                .map(|failure| WireFailure { kind: failure.kind(), detail: failure.detail() }),
         };
         wire.serialize(serializer)
     }
