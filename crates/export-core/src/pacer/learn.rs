@@ -77,6 +77,9 @@ struct AdmittedCount {
     admitted: u32,
     /// When that 429 was; `None` if there was none.
     since: Option<Timestamp>,
+    /// When the first of them was answered.
+    #[serde(default)]
+    resumed: Option<Timestamp>,
 }
 
 /// The requests that were admitted in this second and in the previous one. Counted while there is
@@ -187,7 +190,7 @@ impl RateLearner {
             self.count = AdmittedCount::default();
             return;
         }
-        self.count.admitted = self.count.admitted.saturating_add(1);
+        self.count.add(now);
         if sent < self.changed {
             return;
         }
@@ -393,14 +396,24 @@ struct Bounds {
 
 impl AdmittedCount {
     const fn starting(now: Timestamp) -> Self {
-        Self { admitted: 0, since: Some(now) }
+        Self { admitted: 0, since: Some(now), resumed: None }
     }
 
+    fn add(&mut self, now: Timestamp) {
+        self.admitted = self.admitted.saturating_add(1);
+        self.resumed = self.resumed.or(Some(now));
+    }
+
+    /// Nothing is sent during the hold, and while the answer to the first request after it is awaited.
+    /// A service saves up what it earns in all of that time, or in the last second of it.
     fn bounds(&self, now: Timestamp) -> Option<Bounds> {
-        let time = u64::try_from(now.since(self.since?).as_micros()).unwrap_or(u64::MAX);
+        let since = self.since?;
+        let micros = |since| u64::try_from(now.since(since).as_micros()).unwrap_or(u64::MAX);
+        let paused = self.resumed.map_or(Duration::ZERO, |resumed| resumed.since(since));
+        let lost = paused.saturating_sub(ONE_SECOND);
         let admitted = u64::from(self.admitted);
-        let longest = (admitted > 1).then(|| time.div_ceil(admitted - 1));
-        Some(Bounds { shortest: time / (admitted + 1), longest })
+        let longest = (admitted > 1).then(|| micros(since).div_ceil(admitted - 1));
+        Some(Bounds { shortest: micros(since + lost) / (admitted + 1), longest })
     }
 }
 
