@@ -15,7 +15,7 @@ use test_servers::any_bundle;
 use crate::case::{BaseUrl, Case, Goal, Login, TOKEN, TrustedCa};
 use crate::leaks;
 use crate::recorder::Recorder;
-use crate::transcript;
+use crate::transcript::{self, End};
 
 /// An adapter of the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn run(case: &Case, adapter: Adapter) -> CaseRun {
     let started = Instant::now();
     let result = clients.run(adapter);
     let elapsed = started.elapsed();
-    let mut text = transcript::write(&server, &recorder, &result);
+    let mut text = transcript::write(&server, &recorder, &End::of(&result));
     if elapsed > case.within {
         text += &format!("took {elapsed:?}, which is longer than {:?}\n", case.within);
     }
@@ -143,7 +143,7 @@ impl Clients<'_> {
         self.recorder.print(&credentials);
         let client = builder
             .credentials(credentials)
-            .base_url(self.base_url())
+            .base_url(base_url(self.case, self.server))
             .proxy(ProxySettings::Off)
             .pacer(Pacer::new(Rates::unlimited()))
             .api_version(self.case.version)
@@ -155,19 +155,20 @@ impl Clients<'_> {
             .build();
         client.expect("the settings of a case are valid")
     }
+}
 
-    fn base_url(&self) -> String {
-        let url = self.server.url();
-        match self.case.base_url {
-            BaseUrl::Service => url.to_owned(),
-            BaseUrl::OtherScheme => match url.strip_prefix("http://") {
-                Some(rest) => format!("https://{rest}"),
-                None => url.replace("https://", "http://"),
-            },
-            // Port 1 (tcpmux) is not in use on current systems.
-            BaseUrl::ClosedPort => "http://127.0.0.1:1".to_owned(),
-            BaseUrl::UnknownHost => "https://no-such-host.invalid".to_owned(),
-        }
+/// The base URL of the clients of a case.
+pub(crate) fn base_url(case: &Case, server: &Server) -> String {
+    let url = server.url();
+    match case.base_url {
+        BaseUrl::Service => url.to_owned(),
+        BaseUrl::OtherScheme => match url.strip_prefix("http://") {
+            Some(rest) => format!("https://{rest}"),
+            None => url.replace("https://", "http://"),
+        },
+        // Port 1 (tcpmux) is not in use on current systems.
+        BaseUrl::ClosedPort => "http://127.0.0.1:1".to_owned(),
+        BaseUrl::UnknownHost => "https://no-such-host.invalid".to_owned(),
     }
 }
 

@@ -16,6 +16,7 @@ mod cases;
 pub mod crash_sim;
 pub mod dialects;
 mod leaks;
+pub mod python;
 mod recorder;
 mod transcript;
 

@@ -10,6 +10,8 @@ use export_host::ExportError;
 use export_hyper::Storing;
 use export_sim::{Endpoint, RecordedRequest, Server};
 
+use serde_json::Value;
+
 use crate::adapter::CaseOutput;
 
 /// Records the behaviour of a case. Also a checkpoint store that keeps nothing.
@@ -74,8 +76,14 @@ impl Recorder {
         let recorder = self.clone();
         move |event| {
             recorder.print(event);
-            recorder.lock_log().add_event(&recorder.server, event);
+            let event = serde_json::to_value(event).unwrap_or_default();
+            recorder.add_event(&event);
         }
+    }
+
+    /// Records an event, as it is serialized.
+    pub(crate) fn add_event(&self, event: &Value) {
+        self.lock_log().add_event(&self.server, event);
     }
 
     /// The requests and events recorded so far.
@@ -129,31 +137,40 @@ impl export_hyper::CheckpointStore for Recorder {
 
 impl Log {
     /// Adds an event, after the requests that the server has received before it.
-    fn add_event(&mut self, server: &Server, event: &Event) {
+    fn add_event(&mut self, server: &Server, event: &Value) {
         self.add_requests(server);
-        let line = match event {
-            Event::Sending { phase, method, url, .. } => format!("sending {phase}: {method} {url}"),
-            Event::Response { status, retry_after, .. } => match retry_after {
-                Some(time) => {
-                    format!("response {}, retry after {} s", status.as_u16(), time.as_secs())
-                }
-                None => format!("response {}", status.as_u16()),
-            },
-            Event::Failed { phase, kind, .. } => format!("{phase} failed: {kind:?}"),
-            Event::Accepted { operation, .. } => format!("accepted: {operation}"),
-            Event::Status { status, .. } => format!("status: {status}"),
-            Event::Waiting { at, until, why } => {
-                format!("waiting {} ms: {why:?}", until.since(*at).as_millis())
+        let text = |name: &str| event[name].as_str().unwrap_or_default();
+        let line = match text("event") {
+            "sending" => {
+                format!("sending {}: {} {}", text("phase"), text("method"), text("url"))
             }
-            Event::Downloading { offset, length, .. } => match length {
-                Some(length) => format!("downloading from byte {offset} of {length}"),
-                None => format!("downloading from byte {offset}"),
+            "response" => match event["retry_after_ms"].as_u64() {
+                Some(time) => {
+                    format!("response {}, retry after {} s", event["status"], time / 1_000)
+                }
+                None => format!("response {}", event["status"]),
+            },
+            "failed" => format!("{} failed: {}", text("phase"), camel_case(text("kind"))),
+            "accepted" => format!("accepted: {}", text("operation")),
+            "status" => format!("status: {}", text("status")),
+            "waiting" => {
+                let [at, until] =
+                    ["at", "until"].map(|name| event[name].as_u64().unwrap_or_default());
+                let length = until.saturating_sub(at);
+                format!("waiting {length} ms: {}", camel_case(text("why")))
+            }
+            "downloading" => match event["length"].as_u64() {
+                Some(length) => format!("downloading from byte {} of {length}", event["offset"]),
+                None => format!("downloading from byte {}", event["offset"]),
             },
             // The number of days left depends on the current date.
-            Event::Sunset { notice, .. } => format!("sunset of {}", notice.sunset.endpoint),
-            Event::Deprecated { .. } => "deprecated".into(),
-            Event::Ignored { what, .. } => format!("ignored: {what}"),
-            other => format!("{other:?}"),
+            "sunset" => {
+                let endpoint = event["notice"]["sunset"]["endpoint"].as_str().unwrap_or_default();
+                format!("sunset of {endpoint}")
+            }
+            "deprecated" => "deprecated".into(),
+            "ignored" => format!("ignored: {}", text("what")),
+            _ => event.to_string(),
         };
         let _ = writeln!(self.text, "  {line}");
     }
@@ -222,4 +239,13 @@ impl Log {
         });
         format!("token {}", number + 1)
     }
+}
+
+/// A name in snake case, as Rust prints the variant.
+pub(crate) fn camel_case(name: &str) -> String {
+    let capitalized = name.split('_').map(|word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+        first.to_uppercase() + rest
+    });
+    capitalized.collect()
 }

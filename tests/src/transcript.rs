@@ -2,39 +2,82 @@
 
 use std::fmt::Write as _;
 
-use export_core::{AttemptError, Error, Failure, FailureKind};
+use export_core::{Checkpoint, Error, FailureKind};
 use export_host::ExportError;
 use export_sim::Server;
 
 use crate::adapter::CaseOutput;
 use crate::recorder::Recorder;
 
-pub(crate) fn write(
-    server: &Server,
-    recorder: &Recorder,
-    result: &Result<CaseOutput, ExportError>,
-) -> String {
+/// How a case has ended, as far as every adapter and language tells it.
+pub(crate) enum End {
+    Status {
+        word: String,
+        is_ready: bool,
+    },
+    File {
+        name: String,
+        bytes: Vec<u8>,
+        length: Option<u64>,
+        media_type: Option<String>,
+        submits: u64,
+    },
+    Error {
+        fault: String,
+        /// The offset in the checkpoint, if the error is resumable.
+        offset: Option<u64>,
+        message: String,
+        /// The part of the message that depends on the transport, and the kind of its failure.
+        detail: Option<(FailureKind, String)>,
+    },
+}
+
+impl End {
+    pub(crate) fn of(result: &Result<CaseOutput, ExportError>) -> Self {
+        match result {
+            Ok(CaseOutput::Status(status)) => Self::Status {
+                word: status.facts.status.as_deref().unwrap_or("no status").into(),
+                is_ready: status.is_ready,
+            },
+            Ok(CaseOutput::File(artifact, bytes)) => Self::File {
+                name: artifact.file_name().into(),
+                bytes: bytes.clone(),
+                length: artifact.length(),
+                media_type: artifact.media_type().map(String::from),
+                submits: artifact.submits().into(),
+            },
+            Err(error) => {
+                let failure = error.job().and_then(Error::failure);
+                Self::Error {
+                    fault: format!("{:?}", error.fault()),
+                    offset: error.checkpoint().map(Checkpoint::offset),
+                    message: error.to_string(),
+                    detail: failure
+                        .and_then(|failure| Some((failure.kind(), failure.detail()?.into()))),
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn write(server: &Server, recorder: &Recorder, end: &End) -> String {
     let mut text = recorder.text();
     let exports = server.exports();
     let mails = exports.iter().filter(|export| export.mails()).count();
     let _ = writeln!(text, "exports started: {}, mails: {mails}", exports.len());
     text.push_str("=> ");
-    match result {
-        Ok(CaseOutput::Status(status)) => {
-            let word = status.facts.status.as_deref().unwrap_or("no status");
-            let _ = write!(text, "{word}, {}", if status.is_ready { "ready" } else { "not ready" });
+    match end {
+        End::Status { word, is_ready } => {
+            let _ = write!(text, "{word}, {}", if *is_ready { "ready" } else { "not ready" });
         }
-        Ok(CaseOutput::File(artifact, bytes)) => {
+        End::File { name, bytes, length, media_type, submits } => {
             let served = |content: &export_sim::Payload| content.to_bytes().unwrap_or_default();
             let whole = exports.iter().any(|export| served(export.content()) == *bytes);
+            let media_type = media_type.as_deref().unwrap_or("no media type");
+            let got = bytes.len();
             let _ = writeln!(
                 text,
-                "{}, {} of {:?} bytes, {}, submits: {}",
-                artifact.file_name(),
-                bytes.len(),
-                artifact.length(),
-                artifact.media_type().unwrap_or("no media type"),
-                artifact.submits(),
+                "{name}, {got} of {length:?} bytes, {media_type}, submits: {submits}"
             );
             text.push_str(if whole {
                 crate::case::FILE
@@ -42,17 +85,20 @@ pub(crate) fn write(
                 "bytes, but not those of the file"
             });
         }
-        Err(error) => {
-            let mut message = error.to_string();
-            if let Some((detail, is_shared)) = error.job().and_then(transport_detail) {
+        End::Error { fault, offset, message, detail } => {
+            let mut message = message.clone();
+            let of_transport = detail
+                .as_ref()
+                .and_then(|(kind, detail)| Some((detail, is_shared(*kind, detail)?)));
+            if let Some((detail, is_shared)) = of_transport {
                 // Only the last part of the detail can be the same for all transports.
-                let reason = detail.rsplit_once(": ").map_or(detail, |(_, reason)| reason);
+                let reason = detail.rsplit_once(": ").map_or(detail.as_str(), |(_, reason)| reason);
                 let reason = if is_shared { format!(": {reason}") } else { String::new() };
                 message = message.replace(&format!(": {detail}"), &reason);
             }
-            let _ = write!(text, "{:?}", error.fault());
-            if let Some(checkpoint) = error.checkpoint() {
-                let _ = write!(text, ", resumable from byte {}", checkpoint.offset());
+            text.push_str(fault);
+            if let Some(offset) = offset {
+                let _ = write!(text, ", resumable from byte {offset}");
             }
             let _ = write!(text, "\n{message}");
         }
@@ -61,30 +107,19 @@ pub(crate) fn write(
     normalize(&text, server)
 }
 
-/// The part of an error message that depends on the transport, and whether its reason is the same
-/// for all transports.
-fn transport_detail(error: &Error) -> Option<(&str, bool)> {
-    let failure: &Failure = match error {
-        Error::GaveUp { last, .. } | Error::SubmitUnconfirmed { last, .. } => match last {
-            AttemptError::Failure(failure) => failure,
-            AttemptError::Response(..) => return None,
-        },
-        Error::Unauthorized { reason: AttemptError::Failure(failure), .. } => failure,
-        Error::Untrusted { failure, .. } => failure,
-        _ => return None,
-    };
-    let detail = failure.detail()?;
+/// Whether the reason in a failure's detail is the same for all transports; `None` if the whole detail is.
+fn is_shared(kind: FailureKind, detail: &str) -> Option<bool> {
     if detail.contains("token") {
         // The messages of the token source do not depend on the transport.
         return None;
     }
-    match failure.kind() {
+    match kind {
         FailureKind::NotSent
         | FailureKind::Unanswered
         | FailureKind::Cut
         | FailureKind::Stalled
-        | FailureKind::TooLong => Some((detail, false)),
-        FailureKind::Untrusted => Some((detail, true)),
+        | FailureKind::TooLong => Some(false),
+        FailureKind::Untrusted => Some(true),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{self, TaskResult, root, run, target};
+use crate::shell::{self, TaskResult, cargo, root, run, target};
 
 /// Builds the wheel, installs it, and runs the tests and the type checkers.
 pub(crate) fn check() -> TaskResult {
@@ -24,7 +24,16 @@ pub(crate) fn check() -> TaskResult {
         }
         run(&mut command)?;
     }
-    Ok(())
+    cases(&python)
+}
+
+/// Runs the conformance cases with the drivers of the package, and compares their transcripts with the snapshots.
+fn cases(python: &Path) -> TaskResult {
+    let program =
+        ["run", "--quiet", "--package", "conformance", "--bin", "python_cases", "--locked"];
+    let mut command = cargo(&program);
+    command.arg("--").arg(python).arg(root().join("python/tests/cases.py"));
+    run(command.args(["requests", "httpx", "httpx-async", "aiohttp"]))
 }
 
 /// A Python with what `python/requirements.txt` lists, in a virtual environment in the target directory.

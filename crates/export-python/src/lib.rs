@@ -1,6 +1,8 @@
 //! The native part of the Python package `workiva_export`: what its Python modules build their interface on.
 //!
-//! Everything here is documented for Python in `python/workiva_export/_native.pyi`.
+//! Everything here is documented for Python in `python/src/workiva_export/_native.pyi`.
+
+#![forbid(unsafe_code)]
 
 mod job;
 mod machine;

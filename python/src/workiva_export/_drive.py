@@ -34,6 +34,71 @@ class TransportFailure(Exception):
         self.kind = kind
 
 
+def chain(error: BaseException) -> List[BaseException]:
+    """An error, and what has caused it."""
+    errors = [error]
+    while len(errors) < 20:
+        last = errors[-1]
+        # urllib3 has the cause in `reason`.
+        cause = getattr(last, "reason", None)
+        cause = cause if isinstance(cause, BaseException) else last.__cause__ or last.__context__
+        if cause is None or cause in errors:
+            break
+        errors.append(cause)
+    return errors
+
+
+def final_failure(error: BaseException) -> Optional[TransportFailure]:
+    """The failure of a request that would fail again: a peer that is not trusted, or a head that is too long."""
+    import ssl
+
+    for cause in chain(error):
+        text = str(cause)
+        if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_code"):
+            default = f"its certificate is not accepted: {cause.verify_message}"
+            return TransportFailure("untrusted", _VERDICTS.get(cause.verify_code, default))
+        if isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None) in _NOT_TLS:
+            return TransportFailure("untrusted", "it does not speak TLS on this port")
+        # The start of an alert.
+        if "\x15\x03" in text or "\\x15\\x03" in text:
+            return TransportFailure("untrusted", "it expects TLS on this port, but the URL is http")
+        if "got more than" in text.lower() or "too long" in text.lower():
+            return TransportFailure("too_long", text)
+    return None
+
+
+_UNKNOWN_CA = (
+    "its certificate was issued by a CA that this machine does not trust; if it is your company's CA, pass its CA bundle"
+)
+
+# By the codes of OpenSSL.
+_VERDICTS = {
+    9: "its certificate is not valid yet; this machine's clock may be wrong",
+    10: "its certificate has expired",
+    18: _UNKNOWN_CA,
+    19: _UNKNOWN_CA,
+    20: _UNKNOWN_CA,
+    21: _UNKNOWN_CA,
+    62: "its certificate is for another host name",
+    64: "its certificate is for another host name",
+}
+
+_NOT_TLS = {
+    "HTTP_REQUEST",
+    "PACKET_LENGTH_TOO_LONG",
+    "RECORD_LAYER_FAILURE",
+    "UNEXPECTED_MESSAGE",
+    "UNKNOWN_PROTOCOL",
+    "WRONG_SSL_VERSION",
+    "WRONG_VERSION_NUMBER",
+}
+
+
+def connect_timeout(timeout: float) -> float:
+    """Less than the time for the whole request, so that a connection that is not opened is known as such."""
+    return max(timeout * 0.9, timeout - 0.5)
+
+
 class Transport(Protocol):
     """What a blocking HTTP client does for a driver. That of asyncio has the same methods as coroutines."""
 
@@ -96,7 +161,7 @@ class MemorySink:
 
     def _check(self, length: int) -> None:
         if length > self._limit:
-            raise OSError(f"the file is larger than the limit of {self._limit} bytes")
+            raise OSError(f"the file is longer than the {self._limit} bytes allowed")
 
 
 class Drive:
@@ -133,10 +198,13 @@ class Drive:
         machine = self.machine
         chunk = b""
         length: Optional[int] = None
+        # Whether a request of the machine was just answered, other than one for a token.
+        is_answered = False
+        is_token = False
         action = machine.done()
         while True:
-            # What a caller is told of is stored.
-            if self._events is not None and not isinstance(action, Action.Store):
+            is_reached = until(machine)
+            if self._events is not None and (is_reached or _is_told(action, is_answered)):
                 for event in machine.events():
                     self._events(event)
             if isinstance(action, Action.Done):
@@ -145,7 +213,9 @@ class Drive:
                 return action.artifact
             if isinstance(action, Action.Failed):
                 raise export_error(action.error)
-            if not isinstance(action, (Action.Store, Action.Collect)) and until(machine):
+            if is_reached:
+                if isinstance(action, Action.Store) and self._key is not None:
+                    self._settings.store(self._key, action.checkpoint)
                 return None
             try:
                 if isinstance(action, Action.Store):
@@ -158,10 +228,12 @@ class Drive:
                     text, lifetime = (token, None) if isinstance(token, str) else token
                     action = machine.token(text, lifetime)
                 elif isinstance(action, Action.Send):
+                    is_token, is_answered = action.phase is None, False
                     status, headers = yield ("send", action, self._all_headers(action))
                     action = machine.head(status, headers)
                 elif isinstance(action, Action.Collect):
                     body = yield ("collect", action.limit, action.timeout)
+                    is_answered = not is_token
                     action = machine.body(body)
                 elif isinstance(action, Action.Begin):
                     begun, offset = action.artifact, action.offset
@@ -194,7 +266,7 @@ class Drive:
                 else:
                     raise AssertionError(f"a newer action: {action!r}")
             except TransportFailure as failure:
-                action = machine.failed(failure.kind, str(failure))
+                action = machine.failed(failure.kind, str(failure) or None)
             except OSError as error:
                 kind = "store" if isinstance(action, Action.Store) else "sink"
                 action = machine.failed(kind, str(error))
@@ -210,6 +282,14 @@ class Drive:
             own = {name for name, _ in headers}
             headers += [item for item in self._headers.items() if item[0] not in own]
         return headers
+
+
+def _is_told(action: Action, is_answered: bool) -> bool:
+    """Whether events are passed on now, as the other clients do: once they are stored, and those of a request once it
+    has a token."""
+    if isinstance(action, Action.GetToken) or (isinstance(action, Action.Send) and action.phase is None):
+        return is_answered
+    return not isinstance(action, (Action.Store, Action.Collect))
 
 
 def run(calls: Calls, transport: Transport) -> Any:

@@ -7,7 +7,7 @@
         client = AsyncClient(session, "an-id", "a-secret")
         await client.export_document("124efa2a142f").to_file("report.pdf")
 
-The session must not decompress, keep cookies, or have headers or credentials of its own: the state machine decides
+Give it a session for this purpose alone, which must not decompress, keep cookies, or have headers or credentials of its own: the state machine decides
 what a request has. Its connector is used, with its proxies and certificates.
 """
 
@@ -20,7 +20,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 import aiohttp
 import yarl
 
-from ._drive import CHUNK, Header, TransportFailure
+from ._drive import CHUNK, Header, TransportFailure, connect_timeout, final_failure
 from ._driven import AsyncDrivenClient, AsyncDrivenExport, AsyncTransport, within
 from ._native import Action
 
@@ -41,6 +41,8 @@ class AsyncClient(AsyncDrivenClient):
             )
         if session.headers or session.auth is not None:
             raise ValueError("the session has headers or credentials: pass headers to this client instead")
+        # It repeats a request by itself where a connection was closed, and the machine would not know.
+        session._retry_connection = False
         self._session = session
 
     def _transport(self) -> "_Transport":
@@ -66,7 +68,7 @@ class _Transport(AsyncTransport):
                 data=action.body or None,
                 skip_auto_headers=skip,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=action.timeout),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout(action.timeout)),
                 max_line_size=65_536,
                 max_field_size=65_536,
             )
@@ -100,6 +102,9 @@ class _Transport(AsyncTransport):
         except asyncio.TimeoutError as error:
             raise TransportFailure("stalled", "no byte came in time") from error
         except (aiohttp.ClientError, OSError) as error:
+            rest = _rest(self._response.content)
+            if rest:
+                return rest
             raise TransportFailure("cut", error) from error
 
     async def close(self) -> None:
@@ -112,10 +117,18 @@ class _Transport(AsyncTransport):
             response.close()
 
 
+def _rest(content: aiohttp.StreamReader) -> bytes:
+    """What came before a body broke off, which aiohttp keeps and does not return: the download continues behind it."""
+    read = getattr(content, "_read_nowait", None)
+    rest: bytes = b"" if read is None else read(-1)
+    return rest
+
+
 def _failure(error: BaseException) -> TransportFailure:
     """What a failure proves."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return TransportFailure("untrusted", error)
+    final = final_failure(error)
+    if final is not None:
+        return final
     if isinstance(error, aiohttp.ClientHttpProxyError):
         refuses = error.status in range(400, 500)
         return TransportFailure("untrusted" if refuses else "not_sent", error)

@@ -14,13 +14,12 @@ what a request has. Do not give it a transport that retries.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from typing import Any, AsyncIterator, Iterator, List, Optional, Sequence, Tuple
 
 import httpx
 
-from ._drive import Header, TransportFailure
+from ._drive import Header, TransportFailure, connect_timeout, final_failure
 from ._driven import (
     AsyncDrivenClient,
     AsyncDrivenExport,
@@ -65,7 +64,7 @@ def _request(action: Action.Send, headers: List[Tuple[str, str]]) -> httpx.Reque
         action.url,
         headers=headers,
         content=action.body or None,
-        extensions={"timeout": httpx.Timeout(action.timeout).as_dict()},
+        extensions={"timeout": httpx.Timeout(action.timeout, connect=connect_timeout(action.timeout)).as_dict()},
     )
     return request
 
@@ -185,24 +184,16 @@ def _check(body: bytearray, limit: int) -> None:
 
 def _failure(error: BaseException) -> TransportFailure:
     """What a failure proves."""
-    if _is_untrusted(error):
+    final = final_failure(error)
+    if final is not None:
+        return final
+    if isinstance(error, httpx.ProxyError) and " 4" in f" {error}":
         return TransportFailure("untrusted", error)
     connecting = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
     before = (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.ProxyError)
     if isinstance(error, connecting + before):
         return TransportFailure("not_sent", error)
     return TransportFailure("unanswered", error)
-
-
-def _is_untrusted(error: BaseException) -> bool:
-    cause: Optional[BaseException] = error
-    for _ in range(20):
-        if cause is None:
-            return False
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return isinstance(error, httpx.ProxyError) and " 4" in str(error)
 
 
 def _broken(error: BaseException) -> TransportFailure:

@@ -20,7 +20,7 @@ import requests
 import urllib3
 from urllib3.util import SKIP_HEADER
 
-from ._drive import CHUNK, Header, TransportFailure
+from ._drive import CHUNK, Header, TransportFailure, chain, final_failure
 from ._driven import BlockingDrivenClient, BlockingTransport, DrivenExport
 from ._native import Action
 
@@ -110,30 +110,16 @@ class _Transport(BlockingTransport):
 
 def _failure(error: BaseException) -> TransportFailure:
     """What a failure proves: requests and urllib3 do not say whether the connection was open."""
-    chain = _chain(error)
-    text = chain[-1]
-    import ssl
-
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
+    final = final_failure(error)
+    if final is not None:
+        return final
+    causes = chain(error)
+    text = causes[-1]
+    if any("Tunnel connection failed: 4" in str(cause) for cause in causes):
         return TransportFailure("untrusted", text)
-    if any("Tunnel connection failed: 4" in str(cause) for cause in chain):
-        return TransportFailure("untrusted", text)
-    if any(_was_connecting(cause) for cause in chain):
+    if any(_was_connecting(cause) for cause in causes):
         return TransportFailure("not_sent", text)
     return TransportFailure("unanswered", text)
-
-
-def _chain(error: BaseException) -> List[BaseException]:
-    """An error, and what has caused it."""
-    chain = [error]
-    while len(chain) < 20:
-        last = chain[-1]
-        cause = getattr(last, "reason", None)
-        cause = cause if isinstance(cause, BaseException) else last.__cause__ or last.__context__
-        if cause is None or cause in chain:
-            break
-        chain.append(cause)
-    return chain
 
 
 def _was_connecting(error: BaseException) -> bool:

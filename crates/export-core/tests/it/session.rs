@@ -149,8 +149,8 @@ fn export_in_json() {
         json!({"input": "head", "status": 200, "headers": [["content-type", "application/pdf"]]}),
     ]);
     let mut bodies = VecDeque::from([
-        // {"access_token":"eyJhbGciOi"}, nothing, {"status":"completed","resourceUrl":"/files/1"}
-        "eyJhY2Nlc3NfdG9rZW4iOiJleUpoYkdjaU9pIn0=",
+        // {"access_token":"token1"}, nothing, {"status":"completed","resourceUrl":"/files/1"}
+        "eyJhY2Nlc3NfdG9rZW4iOiJ0b2tlbjEifQ==",
         "",
         "eyJzdGF0dXMiOiJjb21wbGV0ZWQiLCJyZXNvdXJjZVVybCI6Ii9maWxlcy8xIn0=",
     ]);
