@@ -1,7 +1,7 @@
 //! The checks of continuous integration.
 
 use crate::shell::{TaskResult, cargo, run};
-use crate::{dependencies, examples, proxies, python, samples, snapshots};
+use crate::{dependencies, examples, proxies, python, samples, snapshots, wasm};
 
 /// Runs all checks, the fastest first.
 pub(crate) fn check() -> TaskResult {
@@ -26,7 +26,8 @@ pub(crate) fn check() -> TaskResult {
     examples::check()?;
     samples::check()?;
     proxies::check()?;
-    python::check()
+    python::check()?;
+    wasm::check()
 }
 
 /// Checks the adapters without cryptography for TLS, and with ring.

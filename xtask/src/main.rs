@@ -15,6 +15,7 @@ mod python;
 mod samples;
 mod shell;
 mod snapshots;
+mod wasm;
 
 use std::env;
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ Usage: cargo xtask <command>
                          proxy authentication
   python                 build the wheel of the Python package, install it in a virtual environment, and run
                          its tests, its README and its type checkers
+  wasm                   build the example in WebAssembly, and export with it in Node; skipped where the target
+                         or Node is not installed
   browser                check the page of `wexport report --html` with 2,000 exports in Chromium: its
                          sorting, search, colours and widths, and that it loads nothing else (not part
                          of ci; to install Chromium on Debian: apt-get install chromium)
@@ -56,13 +59,16 @@ Usage: cargo xtask <command>
                          run wexport batch against the simulator over real sockets and check the
                          result; without arguments 1,000 exports at 5 polls per second, the same
                          with kills, and 40 exports at 1 poll per second of which 3 fail
-  bench [core|download|transfer|many [EXPORTS]|start [EXPORTS]|processes [EXPORTS]]
+  bench [core|download|transfer|many [EXPORTS]|start [EXPORTS]]
                          measure the core, one download and 200 files compared with curl, batches
                          of 500, 2,000 and 10,000 exports (or so many) compared with a short
                          script, and how long batches of 1, 400 and 100,000 exports (or so many)
-                         take, and how much memory, until their first request; processes (not part
-                         of the rest) compares 40 (or so many) commands that run at once with one
-                         batch, at 1 poll a second, also with some of them killed and frozen
+                         take, and how much memory, until their first request
+  bench processes [EXPORTS]
+                         compare 40 commands (or so many) that run at once with one batch, at 1
+                         poll a second, also with some of them killed and frozen
+  bench python           measure the Python package: its wheel, import and memory, and 200 MiB
+                         compared with a script
 ";
 
 fn main() -> ExitCode {
@@ -81,6 +87,7 @@ fn main() -> ExitCode {
         ["pages"] => commands::pages(),
         ["samples"] => samples::check(),
         ["python"] => python::check(),
+        ["wasm"] => wasm::check(),
         ["browser"] => browser::check(),
         ["proxies"] => proxies::check(),
         ["soak", args @ ..] => commands::soak(args),
@@ -97,6 +104,7 @@ fn main() -> ExitCode {
         ["bench", "many", exports] => bench::many(Some(exports)),
         ["bench", "processes"] => bench::processes(None),
         ["bench", "processes", exports] => bench::processes(Some(exports)),
+        ["bench", "python"] => bench::python(),
         ["bench", "start"] => bench::start(None),
         ["bench", "start", exports] => bench::start(Some(exports)),
         ["bench", "transfer"] => bench::transfer(),

@@ -1,5 +1,5 @@
 //! Benchmarks of the core, of downloads and transfers compared with curl, of many exports compared with a
-//! script, of separate processes, and of the start of a batch.
+//! script, of separate processes, of the start of a batch, and of the Python package.
 
 mod many;
 #[expect(
@@ -9,6 +9,7 @@ mod many;
 #[path = "../../../tests/src/batch_sim/plot.rs"]
 mod plot;
 mod processes;
+mod python;
 mod start;
 mod transfer;
 
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::many::many;
 pub(crate) use self::processes::processes;
+pub(crate) use self::python::python;
 pub(crate) use self::start::start;
 pub(crate) use self::transfer::transfer;
 use crate::shell::{Simulator, TaskResult, cargo, output, run, target};
