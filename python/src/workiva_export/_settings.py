@@ -64,7 +64,8 @@ def native_settings(
         api_version=api_version,
         checkpoints=folder,
         limits=all_limits,
-        **options,
+        # Clients that failed together must not retry together.
+        **{"jitter": int.from_bytes(os.urandom(8), "big"), **options},
     )
 
 

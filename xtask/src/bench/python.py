@@ -6,6 +6,7 @@ Prints the seconds that the export took without the imports, the time of `import
 of the memory in KiB.
 """
 
+import os
 import resource
 import sys
 import time
@@ -26,7 +27,7 @@ SETTINGS = {
 }
 
 
-def script():
+def script(flushes=False):
     import requests
 
     headers = {"Authorization": "Bearer t0ken", "X-Version": "2026-01-01"}
@@ -43,6 +44,9 @@ def script():
             with open(path, "wb") as file:
                 for chunk in response.iter_content(1 << 20):
                     file.write(chunk)
+                if flushes:
+                    file.flush()
+                    os.fsync(file.fileno())
 
 
 def export(client):
@@ -96,6 +100,7 @@ def over_aiohttp():
 
 run = {
     "script": script,
+    "flushed": lambda: script(flushes=True),
     "Client": native,
     "AsyncClient": in_asyncio,
     "requests": over_requests,
@@ -103,7 +108,7 @@ run = {
     "aiohttp": over_aiohttp,
 }[client]
 # What they import is not part of an export.
-if client in ("script", "requests"):
+if client in ("script", "flushed", "requests"):
     import requests  # noqa: F401
 elif client in ("httpx", "aiohttp"):
     __import__(client)
