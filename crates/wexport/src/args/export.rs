@@ -198,6 +198,12 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "NAME", value_parser = key, hide_short_help = true)]
     pub(crate) key: Option<String>,
 
+    /// Stop when the service has accepted the export, and print its operation
+    ///
+    /// `wexport fetch OPERATION` waits for it and downloads the file, on any machine. No job is stored.
+    #[arg(long, hide_short_help = true, conflicts_with_all = ["key", "dry_run", "output"])]
+    pub(crate) no_wait: bool,
+
     /// Print the request (http or curl) instead of sending it
     ///
     /// The output is the request exactly as it would be sent, without the token.

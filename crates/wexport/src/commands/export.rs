@@ -1,16 +1,21 @@
 //! `wexport document`, and the other commands that export one file.
 
+use std::sync::Arc;
+
 use super::single_command::SingleCommand;
 use super::{environment, refuse_json};
 use crate::args::Export;
 use crate::clock;
-use crate::engine::{self, Plan, RunOutcome};
+use crate::engine::{self, Plan, RunOutcome, sends_email, shared_pace};
+use crate::event::Event;
+use crate::explain::{Context, explain};
 use crate::hooks::Hooks;
 use crate::output::{Destination, Moment};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportCommand, ExportRequest, ListedExport, dry_run};
 use crate::settings::{Overrides, Settings, apply_headers};
 use crate::state::RunOptions;
+use crate::text::redact;
 use crate::ui::print;
 
 pub(super) async fn run<C: ExportCommand>(export: Export<C>) -> Exit {
@@ -45,6 +50,10 @@ async fn run_export<C: ExportCommand>(
         print(&dry_run(&mut request.job, apply_headers, form)?)?;
         return Ok(None);
     }
+    if export.request.no_wait {
+        submit(request, &settings, command).await?;
+        return Ok(None);
+    }
     let destination = Destination::new(&export.output, Moment::local(clock::now()))?;
     let key = export.request.key.clone();
     let date = key.as_ref().map(|_| destination.moment.format("%F", None)).transpose()?;
@@ -55,4 +64,35 @@ async fn run_export<C: ExportCommand>(
     let export = Box::new(ListedExport { line: 1, request, destination });
     let plan = Plan::Named(export, RunOptions { key, date, ..RunOptions::default() });
     engine::run(plan, settings, &command.reporter).await.map(Some)
+}
+
+/// Submits an export, and prints its operation when the service has accepted it.
+async fn submit(
+    request: ExportRequest,
+    settings: &Settings,
+    command: &SingleCommand,
+) -> Result<(), Problem> {
+    let reporter = &command.reporter;
+    let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
+    let token_source = settings.credentials.token_source(loaded.client_id.as_deref());
+    let pace = shared_pace(settings, loaded.client_id.as_deref(), reporter);
+    let client = settings.client(loaded.credentials, None, pace)?;
+    let ExportRequest { job, subject, .. } = request;
+    reporter.event(Event::Started {
+        subject: subject.clone(),
+        api_version: settings.api_version.value.to_string(),
+        base_url: settings.service.value.base_url().into(),
+        resumed: false,
+    });
+    let (events, sends_email) = (Arc::clone(reporter), sends_email(job.checkpoint().spec()));
+    let export = client.job(*job).on_event(move |event| events.job_event(1, event));
+    let submitted = export.submit().await.map_err(|error| {
+        let scope = Some(subject.scope).filter(|scope| !scope.is_empty());
+        explain(&error, &Context { scope, token_source, sends_email, ..Context::default() })
+    })?;
+    match command.show.json {
+        // The event has it.
+        true => Ok(()),
+        false => print(&format!("{}\n", redact(&submitted.operation))),
+    }
 }

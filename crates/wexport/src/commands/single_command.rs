@@ -13,7 +13,7 @@ use crate::ui::{Reporter, print, print_problem, streams_share_terminal};
 #[derive(Debug)]
 pub(super) struct SingleCommand {
     pub(super) reporter: Arc<Reporter>,
-    show: ShowArgs,
+    pub(super) show: ShowArgs,
     /// The job, if there are others.
     run: Option<String>,
     /// Whether the file itself goes to standard output.

@@ -160,7 +160,7 @@ pub(super) fn resume_command(id: &str, settings: &Settings, run: &RunDescription
 }
 
 /// Whether an export of this spec sends an email: the service's name of the option is set in it.
-fn sends_email(spec: &str) -> bool {
+pub(crate) fn sends_email(spec: &str) -> bool {
     const OPTION: &str = "\"emailOnComplete\":";
     spec.split_once(OPTION).is_some_and(|(_, value)| !value.starts_with("false"))
 }

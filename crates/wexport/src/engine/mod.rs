@@ -22,6 +22,7 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+pub(crate) use self::context::sends_email;
 use self::context::{RunContext, resume_command};
 use self::continuing::{ContinuedBatch, ContinuedJob, Continuing};
 use self::prepare::{DestinationChecks, restore_names};

@@ -264,3 +264,35 @@ fn downloads_have_a_least_speed_a_time_and_a_size() {
         assert!(!world.work().join("a.pdf").exists());
     }
 }
+
+/// Another machine fetches the file.
+#[test]
+fn export_without_waiting_prints_its_operation() {
+    let world = World::new();
+    let line = ["document", "d1", "-f", "pdf", "--no-wait"];
+    let ran = world.done(&line);
+    let operation = ran.out.trim();
+    assert!(operation.starts_with(world.server.url()), "{ran:?}");
+    assert_eq!((ran.out.lines().count(), world.submits()), (1, 1));
+    assert!(world.requests().iter().all(|line| !line.contains("GET")), "{:?}", world.requests());
+    assert_eq!(world.done(&["jobs", "list"]).out.lines().count(), 0);
+    world.done(&["fetch", operation, "-o", "d1.pdf"]);
+    assert!(world.read("d1.pdf") == world.exported());
+
+    let ran = world.done(&[&line[..], &["--json"]].concat());
+    let last: serde_json::Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
+    assert_eq!(last["event"], "accepted", "{}", ran.out);
+    assert_eq!(world.submits(), 2);
+    for (flag, value) in [("-o", "a.pdf"), ("--key", "nightly"), ("--dry-run=http", "-q")] {
+        let ran = world.run(&[&line[..], &[flag, value]].concat());
+        assert_eq!((ran.code, world.submits()), (Some(2), 2), "{}", ran.err);
+    }
+}
+
+#[test]
+fn export_without_waiting_that_is_refused_fails() {
+    let refused = Rule::new(Endpoint::Submit, Fault::status(400)).on(Nth::Every);
+    let world = World::with(quick().with_scenario(Scenario::default().with_rule(refused)));
+    let ran = world.run(&["document", "d1", "-f", "pdf", "--no-wait"]);
+    assert_eq!((ran.code, &*ran.out), (Some(3), ""), "{}", ran.err);
+}
