@@ -87,7 +87,7 @@ impl Client {
         &self.0.config
     }
 
-    /// Resumes an export from its checkpoint, with new budgets.
+    /// Resumes an export from its checkpoint: see [`ExportJob::resume`].
     pub fn resume(&self, checkpoint: Checkpoint) -> Export {
         let job = ExportJob::resume(checkpoint, &self.0.config).map_err(ExportError::from);
         Export::new(Arc::clone(&self.0), job)

@@ -36,6 +36,9 @@ pub struct Checkpoint {
     pub(super) accepted: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) retry_after_ms: Option<u64>,
+    /// When the job was begun, if it has sent a request since then and has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) began: Option<Timestamp>,
     #[serde(default)]
     pub(super) not_before: Timestamp,
     #[serde(default)]
@@ -189,6 +192,8 @@ impl Checkpoint {
         let (files, may_continue) = saved_files(operation);
         let download = operation.filter(|_| may_continue);
         let download = download.map_or(&Download::NONE, Operation::download);
+        // A job that has ended begins anew if somebody wants it to go on.
+        let is_under_way = (submits > 0 || operation.is_some()) && !job.has_ended();
         let wait = job.schedule.length + next_poll.since(job.schedule.not_before);
         Self {
             version: if files.is_some() || is_cancelled { VERSION } else { SINGLE_FILE },
@@ -200,6 +205,7 @@ impl Checkpoint {
             accepted: operation.and_then(|operation| operation.accepted),
             retry_after_ms: operation
                 .and_then(|operation| u64::try_from(operation.retry_after?.as_millis()).ok()),
+            began: job.schedule.budget.map(|budget| budget.started).filter(|_| is_under_way),
             not_before: job.schedule.not_before.max(next_poll),
             wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             offset: if download.etag.is_some() { download.durable } else { 0 },

@@ -142,7 +142,8 @@ impl ExportJob {
         Ok(Self::in_state(dialect, config, State::Polling(polling), Schedule::due_now()))
     }
 
-    /// Continues a job from a checkpoint, in any dialect. All time and failure budgets start again.
+    /// Continues a job from a checkpoint, in any dialect. A job that was killed has the rest of its
+    /// time; one that has ended, or has used it up, begins again with all of it. Failures are counted anew.
     ///
     /// # Errors
     ///
@@ -175,7 +176,7 @@ impl ExportJob {
                 }
             }
         };
-        let schedule = Schedule::resumed(saved.not_before, saved.wait());
+        let schedule = Schedule::resumed(saved.began, saved.not_before, saved.wait());
         Ok(Self::in_state(dialect, config, state, schedule))
     }
 

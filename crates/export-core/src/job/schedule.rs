@@ -33,6 +33,8 @@ pub(super) struct Schedule {
     pub(super) why: Why,
     /// The whole length of the wait that ends at `not_before`.
     pub(super) length: Duration,
+    /// When an earlier process began the job. The epoch if none did: each waiting job has these bytes.
+    began: Timestamp,
     /// The time budget; `None` before the first step.
     pub(super) budget: Option<Budget>,
     /// The number of consecutive failures that count against [`Limits::max_failures`].
@@ -60,6 +62,7 @@ impl Schedule {
             not_before: Timestamp::EPOCH,
             why: Why::Pace,
             length: Duration::ZERO,
+            began: Timestamp::EPOCH,
             budget: None,
             failures: 0,
             back_offs: 0,
@@ -67,24 +70,34 @@ impl Schedule {
         }
     }
 
-    /// A wait that was saved in a checkpoint.
-    pub(super) const fn resumed(not_before: Timestamp, length: Duration) -> Self {
+    /// A wait that was saved in a checkpoint, and when the job was begun.
+    pub(super) const fn resumed(
+        began: Option<Timestamp>,
+        not_before: Timestamp,
+        length: Duration,
+    ) -> Self {
         let mut schedule = Self::due_now();
+        if let Some(began) = began {
+            schedule.began = began;
+        }
         schedule.not_before = not_before;
         schedule.length = length;
         schedule.why = Why::Resumed;
         schedule
     }
 
-    /// Starts the time budget at the first step.
+    /// Starts the time budget at the first step. It is the rest of that of the process which began the
+    /// job, unless that has been used up: then somebody wants it to go on.
     ///
     /// The wait of a checkpoint is honoured for at most its own length, since the wall clock may
     /// have been set back since then.
     pub(super) fn begin(&mut self, now: Timestamp, limits: &Limits) {
         if self.budget.is_none() {
-            let end = now + limits.max_time;
-            let deadline = (now + limits.job_timeout).min(end);
-            self.budget = Some(Budget { started: now, deadline, end });
+            let is_used_up = now >= self.began + limits.job_timeout.min(limits.max_time);
+            let started = if is_used_up { now } else { self.began.min(now) };
+            let end = started + limits.max_time;
+            let deadline = (started + limits.job_timeout).min(end);
+            self.budget = Some(Budget { started, deadline, end });
             self.not_before = self.not_before.min(now + self.length);
         }
     }
@@ -186,7 +199,7 @@ mod tests {
     #[test]
     fn saved_wait_is_not_longer_than_it_was() {
         let mut schedule =
-            Schedule::resumed(Timestamp::from_millis(900_000), Duration::from_secs(5));
+            Schedule::resumed(None, Timestamp::from_millis(900_000), Duration::from_secs(5));
         schedule.begin(Timestamp::from_millis(1_000), &Limits::default());
         assert_eq!(schedule.not_before, Timestamp::from_millis(6_000));
     }

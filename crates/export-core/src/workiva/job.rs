@@ -82,7 +82,8 @@ impl ExportJob {
         Self::attach_with(Arc::new(workiva), &url, config)
     }
 
-    /// Continues a job from a checkpoint. All time and failure budgets start again. The API version
+    /// Continues a job from a checkpoint. A job that was killed has the rest of its time; one that has
+    /// ended, or has used it up, begins again with all of it. Failures are counted anew. The API version
     /// is that of the checkpoint.
     ///
     /// # Errors

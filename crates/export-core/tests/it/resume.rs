@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use export_core::{Checkpoint, Config, ExportJob, FailureKind, Resubmit, ResumeError, Timestamp};
+use export_core::{
+    Checkpoint, Config, ExportJob, FailureKind, Limits, Resubmit, ResumeError, Timestamp,
+};
 
 use crate::harness::{Harness, ScriptedReply, start};
 use crate::service::{
@@ -62,6 +64,59 @@ fn resume_after_any_revision_ends_the_same() {
             assert!(first >= not_before, "a request before not_before:\n{}", run.log);
         }
     }
+}
+
+/// When a job gives up whose operation never completes, if it is resumed this long after its start.
+fn gives_up_at(checkpoint: &Checkpoint, config: &Config, resumed: Duration) -> Duration {
+    let mut harness = Harness::new([]).then_always(pending());
+    harness.now = start() + resumed;
+    let run = harness.run(ExportJob::resume(round_trip(checkpoint), config).unwrap());
+    assert!(run.outcome.is_err(), "{}", run.log);
+    run.sent.last().unwrap().at.since(start())
+}
+
+#[test]
+fn killed_job_has_the_rest_of_its_time() {
+    let mut harness = Harness::new([accepted()]);
+    let mut job = job();
+    while job.operation().is_none() {
+        assert!(harness.drive_once(&mut job).is_none());
+    }
+    let (minutes, checkpoint) =
+        (|minutes: u64| Duration::from_secs(60 * minutes), job.checkpoint());
+    let after = |resumed| gives_up_at(&checkpoint, &config(), resumed);
+    assert_eq!(after(minutes(10)), minutes(60));
+    assert_eq!(after(minutes(59)), minutes(60));
+    // It has none left: somebody wants it to go on.
+    assert_eq!(after(minutes(61)), minutes(121));
+    // More or less time was asked for.
+    let limits = |minutes| config().with_limits(Limits::default().with_job_timeout(minutes));
+    assert_eq!(gives_up_at(&checkpoint, &limits(minutes(90)), minutes(61)), minutes(90));
+    assert_eq!(gives_up_at(&checkpoint, &limits(minutes(20)), minutes(10)), minutes(20));
+    // The clock was set back.
+    let mut earlier = Harness::new([]).then_always(pending());
+    earlier.now = Timestamp::from_millis(start().as_millis() - 86_400_000);
+    let run = earlier.run(resumed(&checkpoint));
+    let took = run.sent.last().unwrap().at.since(run.sent[0].at);
+    assert!(took <= minutes(60) && took > minutes(55), "{took:?}");
+    // That of an earlier release does not say when it was begun.
+    let mut value = serde_json::to_value(&checkpoint).unwrap();
+    assert!(value.as_object_mut().unwrap().remove("began").is_some());
+    let old: Checkpoint = serde_json::from_value(value).unwrap();
+    assert_eq!(gives_up_at(&old, &config(), minutes(10)), minutes(70));
+}
+
+#[test]
+fn job_that_has_ended_is_resumed_with_all_of_its_time() {
+    let busy = || ScriptedReply::failure(FailureKind::Unanswered);
+    let few = config().with_limits(Limits::default().with_max_failures(2));
+    let mut harness = Harness::new([accepted()]).then_always(busy());
+    let mut job = job_with(&few);
+    while harness.drive_once(&mut job).is_none() {}
+    let checkpoint = job.checkpoint();
+    assert!(checkpoint.operation().is_some());
+    let (ten, seventy) = (Duration::from_secs(600), Duration::from_secs(4_200));
+    assert_eq!(gives_up_at(&checkpoint, &config(), ten), seventy);
 }
 
 #[test]
