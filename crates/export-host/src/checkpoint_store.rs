@@ -13,7 +13,8 @@ use crate::stable_hash::stable_hash;
 ///
 /// A job is stored under a key that its caller chooses. When [`store`](Self::store) returns, the
 /// checkpoint must be on durable storage: the adapter sends no request before that. A store that
-/// fails ends the job.
+/// fails ends the job, unless the error may pass ([`io::ErrorKind::ResourceBusy`] or `TimedOut`, for
+/// example): then it is tried again for as long as a request may take.
 pub trait CheckpointStore: fmt::Debug + Send + Sync {
     /// Loads the checkpoint under this key; `None` if there is none.
     ///

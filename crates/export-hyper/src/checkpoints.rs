@@ -5,15 +5,18 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use export_core::{Checkpoint, Failure, FailureKind};
-use export_host::{CheckpointSlot, ExportError};
+use export_host::{CheckpointSlot, ExportError, StoreRetries};
+use tokio::time::sleep;
 
 /// A store in which checkpoints outlive the process.
 ///
 /// A job is stored under a key that its caller chooses. When [`store`](Self::store) completes, the
 /// checkpoint must be on durable storage: no request is sent before that. A store that fails ends
-/// the job.
+/// the job, unless the error may pass ([`io::ErrorKind::ResourceBusy`] or `TimedOut`, for example):
+/// then it is tried again for as long as a request may take.
 ///
 /// [`Blocking`] wraps a store that blocks, such as [`CheckpointFolder`](crate::CheckpointFolder).
 pub trait CheckpointStore: fmt::Debug + Send + Sync {
@@ -78,6 +81,8 @@ impl<S: export_host::CheckpointStore + 'static> Blocking<S> {
 pub(crate) struct CheckpointWriter {
     entry: Option<(Arc<dyn CheckpointStore>, String)>,
     slot: Option<CheckpointSlot>,
+    /// For how long a store that fails is tried again.
+    patience: Duration,
     /// The revision of the stored checkpoint.
     revision: Option<u64>,
 }
@@ -86,8 +91,9 @@ impl CheckpointWriter {
     pub(crate) const fn new(
         entry: Option<(Arc<dyn CheckpointStore>, String)>,
         slot: Option<CheckpointSlot>,
+        patience: Duration,
     ) -> Self {
-        Self { entry, slot, revision: None }
+        Self { entry, slot, patience, revision: None }
     }
 
     /// Whether the job has a store or a slot.
@@ -113,8 +119,14 @@ impl CheckpointWriter {
             slot.set(checkpoint.clone());
         }
         let Some((store, key)) = &self.entry else { return Ok(()) };
-        let stored = store.store(key, checkpoint).await;
-        stored.map_err(|error| Failure::new(FailureKind::Store).with_source(error))
+        let mut retries = StoreRetries::new(self.patience);
+        loop {
+            let Err(error) = store.store(key, checkpoint.clone()).await else { return Ok(()) };
+            let Some(wait) = retries.wait_after(&error) else {
+                return Err(Failure::new(FailureKind::Store).with_source(error));
+            };
+            sleep(wait).await;
+        }
     }
 
     /// Removes the checkpoint: the file is complete.

@@ -258,7 +258,8 @@ impl Export {
             (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
         let observer = self.hooks.observer();
-        let writer = CheckpointWriter::new(entry, self.slot);
+        let patience = self.client.config.limits().request_timeout;
+        let writer = CheckpointWriter::new(entry, self.slot, patience);
         Ok((self.job?, Driver::new(self.client, observer, writer, self.stopper)))
     }
 }

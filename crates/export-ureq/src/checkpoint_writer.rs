@@ -1,15 +1,19 @@
 //! Checkpoint stores, and the writer of one job's checkpoints.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use export_core::{Checkpoint, Failure, FailureKind};
-use export_host::{CheckpointSlot, CheckpointStore, ExportError};
+use export_host::{CheckpointSlot, CheckpointStore, ExportError, StoreRetries};
 
 /// Writes the checkpoints of one job, if it has a store or a slot.
 #[derive(Debug)]
 pub(crate) struct CheckpointWriter {
     entry: Option<(Arc<dyn CheckpointStore>, String)>,
     slot: Option<CheckpointSlot>,
+    /// For how long a store that fails is tried again.
+    patience: Duration,
     revision: Option<u64>,
 }
 
@@ -17,8 +21,9 @@ impl CheckpointWriter {
     pub(crate) const fn new(
         entry: Option<(Arc<dyn CheckpointStore>, String)>,
         slot: Option<CheckpointSlot>,
+        patience: Duration,
     ) -> Self {
-        Self { entry, slot, revision: None }
+        Self { entry, slot, patience, revision: None }
     }
 
     /// Whether the job has a store or a slot.
@@ -44,8 +49,14 @@ impl CheckpointWriter {
             slot.set(checkpoint.clone());
         }
         let Some((store, key)) = &self.entry else { return Ok(()) };
-        let stored = store.store(key, checkpoint);
-        stored.map_err(|error| Failure::new(FailureKind::Store).with_source(error))
+        let mut retries = StoreRetries::new(self.patience);
+        loop {
+            let Err(error) = store.store(key, checkpoint) else { return Ok(()) };
+            let Some(wait) = retries.wait_after(&error) else {
+                return Err(Failure::new(FailureKind::Store).with_source(error));
+            };
+            thread::sleep(wait);
+        }
     }
 
     /// Removes the checkpoint: the file is complete.

@@ -253,7 +253,8 @@ impl Export {
             (Some(_), None) => return Err(ExportError::NoStore),
             (Some(key), Some(store)) => Some((Arc::clone(store), key)),
         };
-        let writer = CheckpointWriter::new(entry, self.slot);
+        let patience = self.client.config.limits().request_timeout;
+        let writer = CheckpointWriter::new(entry, self.slot, patience);
         Ok((self.job?, self.hooks.observer(), writer))
     }
 }

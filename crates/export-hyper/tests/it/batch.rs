@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::future::ready;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,14 +11,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use export_hyper::{
-    Artifact, BatchLimits, Blocking, CheckpointFolder, Client, ClientBuilder, DocumentExport,
-    Error, ExportError, ExportSpec, Exports, FileSink, Pacer, Rate, Rates, Sink,
+    Artifact, BatchLimits, Blocking, Checkpoint, CheckpointFolder, CheckpointStore, Client,
+    ClientBuilder, DocumentExport, Error, ExportError, ExportSpec, Exports, FileSink, Pacer, Rate,
+    Rates, Sink, Storing,
 };
 use export_sim::{Config, Downloads, Endpoint, Fault, Nth, Rule, Scenario, Server};
 use futures_util::StreamExt;
 use http::StatusCode;
 
-use crate::in_memory::{self, poll_times};
+use crate::in_memory::{self, Disk, Memory, poll_times};
 use crate::simulated::{builder, simulated, unlimited};
 
 fn spec(key: u64) -> ExportSpec {
@@ -26,7 +28,7 @@ fn spec(key: u64) -> ExportSpec {
 
 fn to_files(folder: &Path) -> impl Fn(u64) -> std::future::Ready<io::Result<FileSink>> + use<> {
     let folder = folder.to_owned();
-    move |key| std::future::ready(Ok(FileSink::to_file(path_of(&folder, key))))
+    move |key| ready(Ok(FileSink::to_file(path_of(&folder, key))))
 }
 
 fn path_of(folder: &Path, key: u64) -> PathBuf {
@@ -158,11 +160,7 @@ async fn limits_bound_what_is_under_way() {
     let limits = BatchLimits::default().with_max_downloads(3).with_max_open(5);
     let mut exports = client.exports(limits, move |_| {
         counted.fetch_add(1, Ordering::SeqCst);
-        std::future::ready(Ok(Slow {
-            written: 0,
-            open: Arc::clone(&counted),
-            most: Arc::clone(&most_seen),
-        }))
+        ready(Ok(Slow { written: 0, open: Arc::clone(&counted), most: Arc::clone(&most_seen) }))
     });
     for key in 0..40 {
         exports.add(key, client.export(spec(key))).unwrap();
@@ -191,7 +189,7 @@ async fn one_failure_does_not_affect_others() {
     let mut exports = client.exports(limits, {
         let place = to_files(folder.path());
         move |key| match key {
-            7 => std::future::ready(Err(io::ErrorKind::StorageFull.into())),
+            7 => ready(Err(io::ErrorKind::StorageFull.into())),
             _ => place(key),
         }
     });
@@ -305,4 +303,49 @@ async fn unsubmitted_exports_can_be_withdrawn() {
     assert!(given_up.len() > 900, "{}", given_up.len());
     assert_eq!(done + given_up.len(), 1_000);
     assert_eq!(server.exports().len(), done);
+}
+
+/// A store that is busy each time, for as long as it is tried this often.
+#[derive(Debug, Default)]
+struct Busy {
+    store: Memory,
+    tries: AtomicUsize,
+    busy: usize,
+    kind: Option<io::ErrorKind>,
+}
+
+impl CheckpointStore for Busy {
+    fn load<'a>(&'a self, key: &'a str) -> Storing<'a, Option<Checkpoint>> {
+        self.store.load(key)
+    }
+
+    fn store<'a>(&'a self, key: &'a str, checkpoint: Checkpoint) -> Storing<'a> {
+        let is_busy = self.tries.fetch_add(1, Ordering::Relaxed) % (self.busy + 1) < self.busy;
+        match self.kind.filter(|_| is_busy) {
+            Some(kind) => Box::pin(async move { Err(kind.into()) }),
+            None => self.store.store(key, checkpoint),
+        }
+    }
+
+    fn remove<'a>(&'a self, key: &'a str) -> Storing<'a> {
+        self.store.remove(key)
+    }
+}
+
+/// One job that fails because of its store would end them all.
+#[tokio::test(start_paused = true)]
+async fn store_that_is_busy_for_a_moment_ends_no_job() {
+    let run = |busy, kind| async move {
+        let server = in_memory::start(unlimited()).await;
+        let store = Arc::new(Busy { busy, kind: Some(kind), ..Busy::default() });
+        let client = in_memory::builder(&server).checkpoints(store).build().unwrap();
+        let mut exports = client.exports(BatchLimits::default(), |_| ready(Ok(Disk::default())));
+        exports.add(1, client.export(spec(1)).with_key("1")).unwrap();
+        let finished = exports.next().await.unwrap();
+        (finished.outcome.is_ok(), server.exports().len())
+    };
+    assert_eq!(run(5, io::ErrorKind::ResourceBusy).await, (true, 1));
+    // It takes longer than a request may.
+    assert_eq!(run(60, io::ErrorKind::TimedOut).await, (false, 0));
+    assert_eq!(run(1, io::ErrorKind::StorageFull).await, (false, 0));
 }

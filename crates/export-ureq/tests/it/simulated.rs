@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -151,4 +152,32 @@ fn unresumable_export_leaves_nothing() {
     assert!(client.export(spec()).to_dir(folder.path()).is_err());
     let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// A store that is busy at each second call.
+#[derive(Debug, Default)]
+struct Busy(AtomicUsize);
+
+impl CheckpointStore for Busy {
+    fn load(&self, _key: &str) -> io::Result<Option<Checkpoint>> {
+        Ok(None)
+    }
+
+    fn store(&self, _key: &str, _checkpoint: &Checkpoint) -> io::Result<()> {
+        match self.0.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => Err(io::ErrorKind::ResourceBusy.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn remove(&self, _key: &str) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn store_that_is_busy_for_a_moment_ends_no_job() {
+    let server = simulated(unlimited());
+    let client = builder(&server).checkpoints(Arc::new(Busy::default())).build().unwrap();
+    client.export(spec()).with_key("1").bytes(1 << 20).unwrap();
 }

@@ -100,6 +100,9 @@ impl DbError {
                 Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                     io::ErrorKind::PermissionDenied
                 }
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                    io::ErrorKind::ResourceBusy
+                }
                 _ => io::ErrorKind::Other,
             },
         }
