@@ -265,8 +265,10 @@ def test_gil_is_released(tmp_path: Path) -> None:
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
 from workiva_export import Client
+# A process in the background may have inherited that it is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 client = Client("an-id", "a-secret", base_url=sys.argv[1], proxy="", checkpoints=sys.argv[2])
 export = client.export_document("d1", key="nightly")
 try:

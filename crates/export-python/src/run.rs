@@ -202,6 +202,8 @@ struct State {
     events: VecDeque<Value>,
     progress: Option<(u64, Option<u64>)>,
     has_ended: bool,
+    /// The thread calls nothing of Python any more.
+    has_left_python: bool,
     /// Called after each export and at the end, from the thread.
     on_end: Option<Py<PyAny>>,
 }
@@ -226,6 +228,18 @@ impl Run {
             }
             true
         })
+    }
+
+    /// Waits until the thread calls nothing of Python any more, which it must not while the interpreter shuts down. All
+    /// exports have to have ended.
+    fn join(&self, py: Python<'_>) {
+        py.detach(|| {
+            let mut state = self.shared.state();
+            while !state.has_left_python {
+                let woken = self.shared.changed.wait(state);
+                state = woken.unwrap_or_else(PoisonError::into_inner);
+            }
+        });
     }
 
     /// Takes the next export that has ended, as its number and a dict; `None` if there is none.
@@ -298,8 +312,13 @@ impl Drop for End<'_> {
         self.0.changed.notify_all();
         if let Some(on_end) = on_end {
             // The interpreter may be gone.
-            Python::try_attach(|py| call(py, &on_end));
+            Python::try_attach(|py| {
+                call(py, &on_end);
+                drop(on_end);
+            });
         }
+        self.0.state().has_left_python = true;
+        self.0.changed.notify_all();
     }
 }
 

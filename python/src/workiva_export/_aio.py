@@ -66,6 +66,7 @@ class AsyncClient(NativeClient, Exporter["AsyncExport"]):
                 await waiter.wait_for(run, None, None)
                 taken = run.take()
                 if taken is None:
+                    run.join()
                     return
                 index, outcome = taken
                 error = outcome.get("error")
@@ -166,6 +167,7 @@ class AsyncExport:
             # The thread stores a checkpoint and closes its file: a moment, unless it resolves a name.
             await waiter.wait_until_ended(run)
             raise
+        run.join()
         return outcome_of(run)
 
 
@@ -198,6 +200,8 @@ class _Waiter:
             self._changed.clear()
             if not run.has_ended:
                 await self._sleep(end - self._loop.time())
+        if run.has_ended:
+            run.join()
 
     async def _sleep(self, seconds: Optional[float]) -> None:
         try:

@@ -192,6 +192,7 @@ def _finished(run: _native.Run, paths: "list[Path]") -> Iterator[Finished]:
                 pass
             taken = run.take()
             if taken is None:
+                run.join()
                 return
             index, outcome = taken
             error = outcome.get("error")
@@ -283,6 +284,7 @@ class Export:
             run.stop()
             run.wait(STOP)
             raise
+        run.join()
         return outcome_of(run)
 
 
