@@ -63,6 +63,9 @@ const LONGEST_AHEAD: Duration = Duration::from_secs(50 * 365 * 86_400);
 /// time would run too fast.
 const SAME_TIME: Duration = Duration::from_millis(5);
 
+/// When nobody has used the file for this long, what was counted in it says nothing about the present.
+const IDLE: Duration = Duration::from_secs(600);
+
 /// How often a lock is tried before it counts as busy: another process holds it for microseconds.
 const TRIES: u32 = 10;
 const RETRY_EVERY: Duration = Duration::from_micros(50);
@@ -142,6 +145,9 @@ impl Last {
         let behind = self.stored.time.since(here);
         if behind > SAME_TIME {
             self.ahead += behind;
+        }
+        if here.since(self.stored.time) > IDLE {
+            self.stored.pacer = self.stored.pacer.take().map(|pacer| pacer.resumed(here));
         }
         self.stored.version = VERSION;
         self.stored.time = here.max(self.stored.time);

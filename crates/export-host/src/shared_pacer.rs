@@ -34,11 +34,18 @@ struct State {
     returned: Vec<Returned>,
     /// Whether the store has the rates of this client.
     is_adopted: bool,
-    /// Since when the store is busy.
-    busy_since: Option<Timestamp>,
+    /// When the store was busy.
+    busy: Option<Busy>,
     /// Until when the store is not tried again.
     alone_until: Option<Timestamp>,
     has_reported: bool,
+}
+
+/// The first and the last of several calls in a row for which the store was busy.
+#[derive(Clone, Copy, Debug)]
+struct Busy {
+    first: Timestamp,
+    last: Timestamp,
 }
 
 /// What clients give back.
@@ -58,6 +65,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(5);
 /// For how long a store may be busy: a process that was stopped while it had the lock keeps it.
 const LONGEST_BUSY: Duration = Duration::from_secs(2);
 
+/// A longer time between two calls for which the store was busy says nothing about the time between them.
+const LONGEST_GAP: Duration = Duration::from_millis(500);
+
 /// For how long a client goes on alone before it tries the store again.
 const ALONE_FOR: Duration = Duration::from_secs(30);
 
@@ -67,8 +77,8 @@ const BATCH_ASKS_AGAIN: Duration = Duration::from_secs(1);
 /// The same of a single export, which reports each of its waits.
 const EXPORT_ASKS_AGAIN: Duration = Duration::from_secs(10);
 
-/// A rate of more than one request in this time is fast. There, the time of a call of the store for each
-/// step of a request would be felt: a turn is confirmed when it is taken, and what was admitted is stored
+/// A rate of more than one request in this time is fast. There, a call of the store for each step
+/// of a request would take too long: a turn is confirmed when it is taken, and what was admitted is stored
 /// with the next turn.
 const FAST: Duration = Duration::from_millis(50);
 
@@ -94,7 +104,7 @@ impl SharedPacer {
             store_now: Timestamp::EPOCH,
             returned: Vec::new(),
             is_adopted: false,
-            busy_since: None,
+            busy: None,
             alone_until: None,
             has_reported: false,
             pacer,
@@ -164,14 +174,18 @@ impl SharedPacer {
             });
             match updated {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if now.since(*state.busy_since.get_or_insert(now)) < LONGEST_BUSY {
+                    // If it was not tried again meanwhile, it may have been free.
+                    let busy = state.busy.filter(|busy| now.since(busy.last) < LONGEST_GAP);
+                    let first = busy.map_or(now, |busy| busy.first);
+                    state.busy = Some(Busy { first, last: now });
+                    if now.since(first) < LONGEST_BUSY {
                         return Err(now + RETRY_AFTER);
                     }
                     let text = "another process has locked it, and is stopped or hangs";
                     state.go_alone(now, &**store, &io::Error::other(text));
                 }
                 Err(error) => state.go_alone(now, &**store, &error),
-                Ok(()) => (state.busy_since, state.alone_until) = (None, None),
+                Ok(()) => (state.busy, state.alone_until) = (None, None),
             }
         }
         if let Some(f) = f.take() {
@@ -179,7 +193,11 @@ impl SharedPacer {
             let State { returned, pacer, .. } = state;
             returned.drain(..).for_each(|it| it.apply(now, store_now, pacer));
             result = Some(f(store_now, pacer));
-            (state.now, state.store_now) = (now, store_now);
+            // Another thread may have read its clock later, and have come first.
+            let is_earlier = now < state.now && state.now.since(now) < LONGEST_BUSY;
+            if !is_earlier {
+                (state.now, state.store_now) = (now, store_now);
+            }
         }
         result.ok_or(now + RETRY_AFTER)
     }
@@ -359,7 +377,7 @@ pub struct PacedRequest {
     permit: Option<Permit>,
     /// Whether the permit is confirmed already, and its request not sent.
     is_taken: bool,
-    /// The class whose turn the job waits for, and the client as which it does.
+    /// The class whose turn the job waits for, and the client that it is for that.
     waits_for: Option<(RequestClass, ClientId)>,
 }
 

@@ -21,7 +21,7 @@ impl StoreRetries {
         Self { left: patience, wait: FIRST }
     }
 
-    /// For how long to wait before the store is tried again; `None` if that would be in vain.
+    /// For how long to wait before the store is tried again; `None` if it is not to be tried again.
     pub fn wait_after(&mut self, error: &io::Error) -> Option<Duration> {
         if self.left.is_zero() || !is_passing(error.kind()) {
             return None;

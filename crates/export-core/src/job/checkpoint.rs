@@ -192,7 +192,7 @@ impl Checkpoint {
         let (files, may_continue) = saved_files(operation);
         let download = operation.filter(|_| may_continue);
         let download = download.map_or(&Download::NONE, Operation::download);
-        // A job that has ended begins anew if somebody wants it to go on.
+        // A job that has ended begins anew if the user resumes it.
         let is_under_way = (submits > 0 || operation.is_some()) && !job.has_ended();
         let wait = job.schedule.length + next_poll.since(job.schedule.not_before);
         Self {

@@ -87,7 +87,7 @@ impl Schedule {
     }
 
     /// Starts the time budget at the first step. It is the rest of that of the process which began the
-    /// job, unless that has been used up: then somebody wants it to go on.
+    /// job, unless that has been used up: then the user has resumed it.
     ///
     /// The wait of a checkpoint is honoured for at most its own length, since the wall clock may
     /// have been set back since then.

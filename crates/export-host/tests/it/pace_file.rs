@@ -85,6 +85,28 @@ fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
     (folder, file)
 }
 
+/// The first poll of a night is answered 429, since another client has used what is allowed. What was
+/// counted since the last 429, which was the night before, says nothing about the limit.
+#[test]
+fn counts_of_the_night_before_are_forgotten() {
+    let (_folder, file) = folder();
+    let clock = TestClock::new();
+    let process = Process::start(&file, &clock, Some(5.0));
+    let busy = Response::builder().status(429).body(()).unwrap();
+    process.poll().unwrap().handle_head(clock.now(), &busy);
+    for _ in 0..20 {
+        // As soon as the rate allows.
+        while let Err(millis) = process.poll().map(|mut request| {
+            request.handle_head(clock.now(), &Response::new(()));
+        }) {
+            clock.advance(Duration::from_millis(millis as u64));
+        }
+    }
+    clock.advance(Duration::from_secs(20 * 3_600));
+    process.poll().unwrap().handle_head(clock.now(), &busy);
+    assert_eq!(process.pacer.pacer().per_second(CLASS), Some(5.0));
+}
+
 #[test]
 fn processes_share_one_rate() {
     let (_folder, file) = folder();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::mem::{forget, replace, take};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, Error, Result, TransactionBehavior};
+use rusqlite::{Connection, Error, ErrorCode, Result, TransactionBehavior};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -152,9 +152,18 @@ impl Shared {
                 return;
             }
             let resign = Resign(&self.waiting);
-            if !write_together(&mut connection, &mut writes) {
-                for write in &mut writes {
-                    self.write_alone(&mut connection, &mut **write);
+            match write_together(&mut connection, &mut writes) {
+                Ok(true) => {}
+                // Each would wait as long as all have.
+                Err(Error::SqliteFailure(busy, _)) if is_busy(busy.code) => {
+                    writes
+                        .iter_mut()
+                        .for_each(|write| write.fail(Error::SqliteFailure(busy, None)));
+                }
+                Ok(false) | Err(_) => {
+                    for write in &mut writes {
+                        self.write_alone(&mut connection, &mut **write);
+                    }
                 }
             }
             forget(resign);
@@ -192,16 +201,18 @@ impl Drop for Resign<'_> {
 }
 
 /// Does all writes in one transaction. If one fails, none is done, and the result is false.
-fn write_together(connection: &mut Connection, writes: &mut [Box<dyn Write>]) -> bool {
+fn write_together(connection: &mut Connection, writes: &mut [Box<dyn Write>]) -> Result<bool> {
     if writes.len() < 2 {
-        return false;
+        return Ok(false);
     }
-    let written = connection.transaction_with_behavior(TransactionBehavior::Immediate);
-    let written = written.and_then(|transaction| {
-        let is_ok = writes.iter_mut().all(|write| write.run(&transaction));
-        if is_ok { transaction.commit().map(|()| true) } else { Ok(false) }
-    });
-    written.unwrap_or(false)
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let is_ok = writes.iter_mut().all(|write| write.run(&transaction));
+    if is_ok { transaction.commit().map(|()| true) } else { Ok(false) }
+}
+
+/// Whether another process has locked the database for longer than the connection waits.
+const fn is_busy(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -211,6 +222,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
 
     use futures_util::FutureExt;
     use futures_util::future::join_all;
@@ -307,6 +319,25 @@ mod tests {
         let results = write_at_once(connection, &[1, 2, 3], write, Some(reserve));
         assert!(results.iter().all(Result::is_ok));
         assert_eq!(count(&database(&folder)), 3);
+    }
+
+    #[test]
+    fn writes_to_a_database_that_is_locked_fail_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let (connection, other) = (database(&folder), database(&folder));
+        connection.busy_timeout(Duration::ZERO).unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let tried = Arc::new(AtomicU32::new(0));
+        let count_tried = Arc::clone(&tried);
+        let write = move |connection: &Connection, value| {
+            count_tried.fetch_add(1, Ordering::Relaxed);
+            insert(connection, value)
+        };
+        let results = write_at_once(connection, &[1, 2, 3], write, None);
+        let codes: Vec<_> =
+            results.iter().map(|it| it.as_ref().unwrap_err().sqlite_error_code()).collect();
+        assert_eq!(codes, [Some(ErrorCode::DatabaseBusy); 3]);
+        assert_eq!(tried.load(Ordering::Relaxed), 0);
     }
 
     #[test]
