@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use crate::shell::{self, TaskResult, cargo, root, run, target};
 
@@ -27,13 +28,22 @@ pub(crate) fn check() -> TaskResult {
     cases(&python)
 }
 
-/// Runs the conformance cases with the drivers of the package, and compares their transcripts with the snapshots.
+/// Runs the conformance cases with the drivers of the package, and compares their transcripts with the snapshots. The
+/// drivers run side by side: some cases wait for a timeout.
 fn cases(python: &Path) -> TaskResult {
-    let program =
-        ["run", "--quiet", "--package", "conformance", "--bin", "python_cases", "--locked"];
-    let mut command = cargo(&program);
-    command.arg("--").arg(python).arg(root().join("python/tests/cases.py"));
-    run(command.args(["requests", "httpx", "httpx-async", "aiohttp"]))
+    let program = ["--package", "conformance", "--bin", "python_cases", "--locked"];
+    run(&mut cargo(&[&["build", "--quiet"], &program[..]].concat()))?;
+    let cases = |driver| {
+        let mut command = Command::new(target("debug").join("python_cases"));
+        run(command.arg(python).arg(root().join("python/tests/cases.py")).arg(driver))
+    };
+    thread::scope(|scope| {
+        let drivers = ["requests", "httpx", "httpx-async", "aiohttp"];
+        let running = drivers.map(|driver| scope.spawn(move || cases(driver)));
+        running.into_iter().try_for_each(|driver| {
+            driver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })
 }
 
 /// A Python with what `python/requirements.txt` lists, in a virtual environment in the target directory.
