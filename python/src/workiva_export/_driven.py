@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Mapping, Optional, Tuple, TypeVar, Union
 
 from . import _native
-from ._drive import Drive, MemorySink, Sink, Transport, file_sink, run, run_async
+from ._drive import Drive, MemorySink, Sink, Transport, TransportFailure, file_sink, run, run_async
 from ._exporter import Exporter, OneProcess
 from ._settings import Seconds, StrPath, Token, as_path, native_settings
 from ._values import (
@@ -260,6 +260,31 @@ class BlockingTransport:
     def call(self, function: Callable[[], Any]) -> Any:
         return function()
 
+    def read(self, timeout: float) -> bytes:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def collect(self, limit: int, timeout: float) -> bytes:
+        """Reads the whole of a body, which may have so many bytes."""
+        end = time.monotonic() + timeout
+        body = bytearray()
+        while True:
+            chunk = self.read(timeout)
+            if not chunk:
+                self.close()
+                return bytes(body)
+            body += chunk
+            _check_length(body, limit)
+            if time.monotonic() > end:
+                raise TransportFailure("stalled", "the body did not come in time")
+
+
+def _check_length(body: bytearray, limit: int) -> None:
+    if len(body) > limit:
+        raise TransportFailure("too_long", f"more than {limit} bytes")
+
 
 async def within(seconds: float, awaitable: Awaitable[T]) -> T:
     """Waits for so long at most. `asyncio.wait_for` may swallow a cancellation, before Python 3.12."""
@@ -289,3 +314,21 @@ class AsyncTransport:
         import asyncio
 
         return await asyncio.get_running_loop().run_in_executor(None, function)
+
+    async def read(self, timeout: float) -> bytes:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        raise NotImplementedError
+
+    async def collect(self, limit: int, timeout: float) -> bytes:
+        """Reads the whole of a body, which may have so many bytes."""
+        end = time.monotonic() + timeout
+        body = bytearray()
+        while True:
+            chunk = await self.read(end - time.monotonic())
+            if not chunk:
+                await self.close()
+                return bytes(body)
+            body += chunk
+            _check_length(body, limit)

@@ -14,7 +14,6 @@ what a request has. Its connector is used, with its proxies and certificates.
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any, List, Optional, Sequence, Tuple
 
 import aiohttp
@@ -81,18 +80,6 @@ class _Transport(AsyncTransport):
             raise _failure(error) from error
         self._response = response
         return response.status, list(response.raw_headers)
-
-    async def collect(self, limit: int, timeout: float) -> bytes:
-        end = time.monotonic() + timeout
-        body = bytearray()
-        while True:
-            chunk = await self.read(end - time.monotonic())
-            if not chunk:
-                await self.close()
-                return bytes(body)
-            body += chunk
-            if len(body) > limit:
-                raise TransportFailure("too_long", f"more than {limit} bytes")
 
     async def read(self, timeout: float) -> bytes:
         if self._response is None:

@@ -14,7 +14,6 @@ what a request has. Do not give it a transport that retries.
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any, AsyncIterator, Iterator, List, Optional, Sequence, Tuple
 
 import httpx
@@ -91,19 +90,6 @@ class _Transport(BlockingTransport):
         self._chunks = response.iter_raw()
         return _head(response)
 
-    def collect(self, limit: int, timeout: float) -> bytes:
-        end = time.monotonic() + timeout
-        body = bytearray()
-        while True:
-            chunk = self.read(timeout)
-            if not chunk:
-                self.close()
-                return bytes(body)
-            body += chunk
-            _check(body, limit)
-            if time.monotonic() > end:
-                raise TransportFailure("stalled", "the body did not come in time")
-
     def read(self, timeout: float) -> bytes:
         try:
             return next(self._chunks, b"")
@@ -139,17 +125,6 @@ class _AsyncTransport(AsyncTransport):
         self._chunks = response.aiter_raw()
         return _head(response)
 
-    async def collect(self, limit: int, timeout: float) -> bytes:
-        end = time.monotonic() + timeout
-        body = bytearray()
-        while True:
-            chunk = await self.read(end - time.monotonic())
-            if not chunk:
-                await self.close()
-                return bytes(body)
-            body += chunk
-            _check(body, limit)
-
     async def read(self, timeout: float) -> bytes:
         if self._chunks is None:
             return b""
@@ -175,11 +150,6 @@ async def _next_chunk(chunks: AsyncIterator[bytes]) -> bytes:
 def _no_auth(request: httpx.Request) -> httpx.Request:
     """In place of the client's credentials, and of those in a .netrc file."""
     return request
-
-
-def _check(body: bytearray, limit: int) -> None:
-    if len(body) > limit:
-        raise TransportFailure("too_long", f"more than {limit} bytes")
 
 
 def _failure(error: BaseException) -> TransportFailure:

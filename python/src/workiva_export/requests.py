@@ -13,7 +13,6 @@ the whole of a response, so that a response that trickles takes longer than its 
 
 from __future__ import annotations
 
-import time
 from typing import Any, List, Optional, Sequence, Tuple
 
 import requests
@@ -75,20 +74,6 @@ class _Transport(BlockingTransport):
             raise _failure(error) from error
         self._response = response
         return response.status_code, list(response.raw.headers.iteritems())
-
-    def collect(self, limit: int, timeout: float) -> bytes:
-        end = time.monotonic() + timeout
-        body = bytearray()
-        while True:
-            chunk = self.read(timeout)
-            if not chunk:
-                self.close()
-                return bytes(body)
-            body += chunk
-            if len(body) > limit:
-                raise TransportFailure("too_long", f"more than {limit} bytes")
-            if time.monotonic() > end:
-                raise TransportFailure("stalled", "the body did not come in time")
 
     def read(self, timeout: float) -> bytes:
         response = self._response
