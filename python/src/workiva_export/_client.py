@@ -20,7 +20,8 @@ from typing import (
 from . import _native
 from ._errors import export_error
 from ._exporter import Exporter, OneProcess, facts
-from ._settings import Seconds, StrPath, Token, as_path, ca_bundle, header_list, native_settings
+from ._settings import Seconds, StrPath, Token, as_path, header_list, native_settings
+from ._settings import ca_bundle as find_ca_bundle
 from ._values import (
     Accepted,
     Finished,
@@ -90,7 +91,7 @@ class NativeClient:
                 `jitter`, a seed; `submit_rate`, `poll_rate` and `download_rate`, the service's limits in requests a second if they are
                 known, or 0 for none. Unknown limits are learned.
         """
-        bundle = _bundle(ca_bundle)
+        bundle = find_ca_bundle(ca_bundle)
         self._settings = native_settings(
             client_id, client_secret, token, region, base_url, api_version, checkpoints, timeout, limits, options
         )
@@ -132,9 +133,6 @@ class NativeClient:
     def _close(self) -> None:
         self._is_closed = True
         self.stop()
-
-
-_bundle = ca_bundle
 
 
 class Client(NativeClient, Exporter["Export"]):
