@@ -32,7 +32,14 @@ fn test(update: &str) -> TaskResult<Vec<PathBuf>> {
     let used = target("snapshots-in-use.txt");
     let _ = fs::remove_file(&used);
     let args = ["test", "--workspace", "--all-targets", "--locked"];
-    run(cargo(&args).env("INSTA_UPDATE", update).env("INSTA_SNAPSHOT_REFERENCES_FILE", &used))?;
+    let mut tests = cargo(&args);
+    tests.env("INSTA_UPDATE", update).env("INSTA_SNAPSHOT_REFERENCES_FILE", &used);
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        // Many tests wait for servers and processes.
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        tests.env("RUST_TEST_THREADS", (2 * processors).to_string());
+    }
+    run(&mut tests)?;
     let used = fs::read_to_string(&used)
         .map_err(|error| format!("no snapshot test ran ({}: {error})", used.display()))?;
     let used: BTreeSet<PathBuf> = used.lines().map(|line| canonical(Path::new(line))).collect();
