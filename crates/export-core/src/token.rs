@@ -4,12 +4,13 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::{fmt, iter};
+use core::fmt;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use crate::api_error::MAX_TEXT;
 use crate::redact::{mask, url_forms};
 
 pub use crate::token_source::{Ticket, TokenInfo, TokenSource, TokenStep};
@@ -104,7 +105,9 @@ impl Token {
         // Texts are masked for each response, and the forms of a URL have a percent sign.
         let forms = if text.contains('%') { url_forms(self.expose()) } else { Vec::new() };
         let secrets = forms.iter().chain(&*self.secrets).map(Secret::expose);
-        mask(text, iter::once(self.expose()).chain(secrets))
+        // Most texts are shorter than a token, and have no room for one or for what a cut has left of it.
+        let fits = text.len() >= self.header.len().saturating_sub(BEARER.len()).min(MAX_TEXT);
+        mask(text, fits.then(|| self.expose()).into_iter().chain(secrets))
     }
 }
 

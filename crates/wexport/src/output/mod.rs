@@ -167,7 +167,8 @@ impl Outputs {
             #[cfg(feature = "store")]
             Target::Object(address) => {
                 let key = address.expected_key(&Known { subject }, extension);
-                store::check(&self.stores, &address, key, if_exists, guard).await
+                // Most destinations are files, and many are checked at once.
+                Box::pin(store::check(&self.stores, &address, key, if_exists, guard)).await
             }
             Target::File(path) => {
                 let kept = file::check_existing(&path, if_exists)?;

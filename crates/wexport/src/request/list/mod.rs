@@ -7,6 +7,7 @@
 mod csv_rows;
 mod errors;
 mod json_rows;
+mod parsers;
 mod row_parser;
 mod rows;
 mod source;
@@ -16,8 +17,9 @@ mod tests;
 use export_hyper::Config;
 
 use self::errors::{ListError, ListErrors};
+use self::parsers::Parsers;
 use self::row_parser::RowParsers;
-use self::rows::Fault;
+use self::rows::{Fault, Row};
 pub(crate) use self::source::{List, Source};
 use super::ExportRequest;
 use crate::args::OutputArgs;
@@ -51,27 +53,30 @@ pub(crate) fn read(
 ) -> Result<(), Problem> {
     let source = list.source().clone();
     let mut errors = ListErrors::default();
-    let mut parsers = RowParsers::new();
+    let mut parsers = Parsers::default();
     let mut exports = 0;
-    for row in rows::rows(list).map_err(|error| source.problem(&error))? {
-        let row = match row {
-            Ok(row) => row,
-            Err(Fault::Row(error)) => {
-                errors.add(error);
-                continue;
+    let mut rows = rows::rows(list).map_err(|error| source.problem(&error))?;
+    let parse = |parsers: &mut RowParsers, row: &Row| parsers.parse(row, defaults, moment, config);
+    loop {
+        let (chunk, fault) = rows::chunk(&mut rows);
+        for (line, parsed) in chunk.iter().map(|row| row.line).zip(parsers.parse(&chunk, parse)) {
+            if exports == MAX_ROWS {
+                errors.add(ListError::new(line, format!("more than {MAX_ROWS} exports")));
+                return errors.into_result(source.name());
             }
-            Err(Fault::Encoding(line)) => return Err(source.invalid_line(line)),
-            Err(Fault::Io(error)) => return Err(source.problem(&error)),
-        };
-        if exports == MAX_ROWS {
-            errors.add(ListError::new(row.line, format!("more than {MAX_ROWS} exports")));
-            break;
+            exports += 1;
+            match parsed {
+                Ok(export) if errors.is_empty() => pass_on(export)?,
+                Ok(_) => {}
+                Err(error) => errors.add(error),
+            }
         }
-        exports += 1;
-        match parsers.parse(&row, defaults, moment, config) {
-            Ok(export) if errors.is_empty() => pass_on(export)?,
-            Ok(_) => {}
-            Err(error) => errors.add(error),
+        match fault {
+            Some(Fault::Row(error)) => errors.add(error),
+            Some(Fault::Encoding(line)) => return Err(source.invalid_line(line)),
+            Some(Fault::Io(error)) => return Err(source.problem(&error)),
+            None if chunk.is_empty() => break,
+            None => {}
         }
     }
     if exports == 0 && errors.is_empty() {

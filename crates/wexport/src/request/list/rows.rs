@@ -1,6 +1,6 @@
 //! The rows of a list, whether it is CSV or JSON lines.
 //!
-//! They are read one at a time: a list of any length takes no more memory than its longest row.
+//! They are read a chunk at a time: a list of any length takes no more memory than its longest rows.
 
 use std::io::{self, Chain, Cursor, Read};
 
@@ -26,6 +26,12 @@ impl Row {
         let (_, value) = self.cells.iter().find(|(column, _)| column == name)?;
         value.as_str()
     }
+
+    /// The length of its texts, in **bytes**.
+    fn len(&self) -> usize {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string().len(), str::len);
+        self.cells.iter().map(|(column, value)| column.len() + text(value)).sum()
+    }
 }
 
 /// Why there is no row.
@@ -50,6 +56,10 @@ pub(super) const MAX_ROW: usize = 1_048_576;
 /// The most columns of a row.
 pub(super) const MAX_COLUMNS: usize = 1_000;
 
+/// The most rows of a chunk, and the length of their texts in **bytes** from which it is full.
+const CHUNK: usize = 4_000;
+const CHUNK_BYTES: usize = MAX_ROW;
+
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads the start of a list. JSON lines begin with a brace, which no column name does.
@@ -64,6 +74,22 @@ pub(super) fn rows(list: &mut List) -> io::Result<Rows<'_>> {
         Some(b'{' | b'[') => Box::new(JsonRows::new(Cursor::new(start).chain(list))),
         _ => Box::new(CsvRows::new(start, list)),
     })
+}
+
+/// Reads the next rows, until their chunk is full or there is a fault.
+pub(super) fn chunk(rows: &mut Rows<'_>) -> (Vec<Row>, Option<Fault>) {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
+        match rows.next() {
+            Some(Ok(row)) => {
+                bytes += row.len();
+                chunk.push(row);
+            }
+            Some(Err(fault)) => return (chunk, Some(fault)),
+            None => break,
+        }
+    }
+    (chunk, None)
 }
 
 /// Normalises the name of a column: `If exists`, `if_exists` and `if-exists` are the same.
