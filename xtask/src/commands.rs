@@ -35,8 +35,8 @@ pub(crate) fn batch(args: &[&str]) -> TaskResult {
 
 /// Runs the commands in the README and `docs/`, and writes their output into these files.
 pub(crate) fn pages() -> TaskResult {
-    // In one thread, because several of the tests write the README.
-    let args = "test --quiet --package wexport --test it -- --test-threads 1 pages:: recording::";
+    // In one thread, because several of the tests write the same page.
+    let args = "test --quiet --package wexport --test it --bin wexport -- --test-threads 1 pages:: recording:: pictures_";
     let args: Vec<&str> = args.split(' ').collect();
     run(cargo(&args).env("WEXPORT_PAGES", "1"))
 }

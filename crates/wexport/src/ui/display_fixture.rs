@@ -18,9 +18,15 @@ pub(super) struct DisplayFixture {
 
 impl DisplayFixture {
     pub(super) fn new(rows: u16, columns: u16) -> Self {
-        let (terminal, now) = (TestTerminal::new(rows, columns), Arc::default());
+        let terminal = TestTerminal::new(rows, columns);
         let screen = Arc::new(terminal.screen());
-        Self { terminal, now, screen }
+        Self { terminal, now: Arc::default(), screen }
+    }
+
+    pub(super) fn coloured(rows: u16, columns: u16) -> Self {
+        let terminal = TestTerminal::new(rows, columns);
+        let screen = Arc::new(terminal.coloured_screen());
+        Self { terminal, now: Arc::default(), screen }
     }
 
     pub(super) fn live_line<V: Send + 'static, N: Narrator + Default>(&self) -> LiveLine<V, N> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use export_hyper::Timestamp;
 
 use super::messages::{Message, Narrator};
-use super::terminal::{self, Color, ProgressLine, Screen};
+use super::terminal::{self, ProgressLine, Screen, Spans};
 use crate::event::Record;
 
 /// The clock of a run: monotonic, or set by a test.
@@ -17,7 +17,7 @@ pub(super) fn clock() -> Clock {
 }
 
 /// Renders a view at a time, for a number of columns.
-type Draw<V> = fn(&V, Timestamp, usize) -> (String, Option<Color>);
+type Draw<V> = fn(&V, Timestamp, usize) -> Spans;
 
 /// A line that is redrawn while it is shown.
 pub(super) struct LiveLine<V, N> {

@@ -1,14 +1,15 @@
-//! Renders the line of a batch: a pure function of the view, the time and the width.
+//! Renders the lines of a batch: a pure function of the view, the time and the width.
 
 use std::time::Duration;
 
 use export_hyper::Timestamp;
 
+use super::bar::bar;
 use crate::event::{BatchStart, EndCounts, Totals};
 use crate::text::{clip, clock, duration, seconds};
 use crate::ui::event_text::{rounded, unfinished};
 use crate::ui::segments::{Segment, append, drop_to_fit};
-use crate::ui::terminal::Color;
+use crate::ui::terminal::{Color, Spans};
 
 /// The state that the line shows.
 #[derive(Clone, Debug)]
@@ -57,8 +58,18 @@ enum Labels {
     Short,
 }
 
+/// The bar, and the line below it, at most `width` columns wide.
+pub(super) fn lines(view: &BatchView, now: Timestamp, width: usize) -> Spans {
+    let mut lines = bar(&view.totals, width);
+    if !lines.is_empty() {
+        lines.push(("\n".into(), None));
+    }
+    lines.push(line(view, now, width));
+    lines
+}
+
 /// The line, at most `width` columns wide, and its colour.
-pub(super) fn line(view: &BatchView, now: Timestamp, width: usize) -> (String, Option<Color>) {
+fn line(view: &BatchView, now: Timestamp, width: usize) -> (String, Option<Color>) {
     let mut segments = segments(view, now, Labels::Long);
     if !drop_to_fit(&mut segments, width) {
         segments = self::segments(view, now, Labels::Short);

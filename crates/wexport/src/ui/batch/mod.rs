@@ -1,7 +1,8 @@
-//! The display of a batch: its totals, and how each of its exports ended.
+//! The display of a batch: a bar, its totals, and how each of its exports ended.
 //!
 //! The other events of each export are only in the log and in the JSON output.
 
+mod bar;
 mod eta;
 mod line;
 mod messages;
@@ -12,7 +13,7 @@ mod tests;
 use std::time::Duration;
 
 pub(super) use self::eta::EtaEstimator;
-use self::line::{BatchView, line};
+use self::line::{BatchView, lines};
 pub(super) use self::messages::BatchNarrator;
 use super::display::Display;
 use super::event_text::ended;
@@ -20,14 +21,14 @@ use super::live_line::LiveLine;
 use super::terminal::Color;
 use crate::event::{BatchEnd, EndCounts, Event, Record};
 
-/// A line of totals that changes, and above it warnings and failures.
+/// A bar and a line of totals that change, and above them warnings and failures.
 pub(in crate::ui) type Live = LiveLine<BatchView, BatchNarrator>;
 
 fn colour(end: &BatchEnd) -> Option<Color> {
     match end {
         BatchEnd { left: 1.., .. } => Some(Color::Yellow),
         BatchEnd { ended: EndCounts { failed: 1.., .. }, .. } => Some(Color::Red),
-        _ => None,
+        _ => Some(Color::Green),
     }
 }
 
@@ -36,7 +37,7 @@ impl Display for Live {
         self.print_notice(record);
         let now = self.now();
         match &record.event {
-            Event::BatchStarted(start) => self.begin(BatchView::new(now, start), line),
+            Event::BatchStarted(start) => self.begin(BatchView::new(now, start), lines),
             Event::Totals(totals) => {
                 self.update(|view| view.update(now, totals));
                 self.draw();

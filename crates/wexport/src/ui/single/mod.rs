@@ -46,7 +46,8 @@ impl Display for Live {
         match &record.event {
             Event::Started { subject, .. } => {
                 let name = format!("{} {}", subject.kind, subject.id);
-                self.begin(ExportView::new(self.now(), &name), line);
+                let view = ExportView::new(self.now(), &name);
+                self.begin(view, |view, now, width| vec![line(view, now, width)]);
             }
             Event::Done { file, bytes, .. } => {
                 let destination =

@@ -11,9 +11,9 @@ use std::sync::{Arc, LazyLock};
 pub(super) use console::Color;
 use console::Term;
 
-pub(super) use self::screen::{ProgressLine, Screen};
+pub(super) use self::screen::{ProgressLine, Screen, Spans};
 #[cfg(test)]
-pub(super) use self::test_terminal::TestTerminal;
+pub(super) use self::test_terminal::{Run, TestTerminal};
 
 /// Prints to standard error, above the lines that change.
 pub(super) fn print(text: &str) {

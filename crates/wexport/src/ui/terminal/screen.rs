@@ -35,6 +35,9 @@ struct Interactive {
     has_colours: bool,
 }
 
+/// The text of a line that changes, in parts with their colours. A part may be a line break.
+pub(crate) type Spans = Vec<(String, Option<Color>)>;
+
 /// A line that changes. Dropping it removes the line.
 pub(crate) struct ProgressLine {
     bar: ProgressBar,
@@ -107,17 +110,18 @@ impl Screen {
     /// the number of columns, by another thread too. It must not use the screen.
     pub(crate) fn add(
         &self,
-        draw: impl Fn(usize) -> (String, Option<Color>) + Clone + Send + Sync + 'static,
+        draw: impl Fn(usize) -> Spans + Clone + Send + Sync + 'static,
     ) -> Option<ProgressLine> {
         let terminal = self.interactive.as_ref()?;
         let this = terminal.clone();
         let key = move |_: &ProgressState, line: &mut dyn fmt::Write| {
-            let (text, colour) = draw(this.columns());
-            // A line that cannot be drawn now is drawn with the next frame.
-            let _ = match colour {
-                Some(colour) if this.has_colours => line.write_str(&paint(colour, &text)),
-                _ => line.write_str(&text),
-            };
+            for (text, colour) in draw(this.columns()) {
+                // A line that cannot be drawn now is drawn with the next frame.
+                let _ = match colour {
+                    Some(colour) if this.has_colours => line.write_str(&paint(colour, &text)),
+                    _ => line.write_str(&text),
+                };
+            }
         };
         let style = ProgressStyle::with_template("{line}").ok()?.with_key("line", key);
         let bar = terminal.lines.add(ProgressBar::no_length().with_style(style));
@@ -195,7 +199,8 @@ mod tests {
     /// A screen with one line, which is drawn.
     fn with_line(terminal: &TestTerminal, text: &'static str) -> (Screen, ProgressLine) {
         let screen = terminal.screen();
-        let line = screen.add(move |columns| (clip(text, columns).into_owned(), None)).unwrap();
+        let line =
+            screen.add(move |columns| vec![(clip(text, columns).into_owned(), None)]).unwrap();
         line.draw();
         (screen, line)
     }
@@ -204,7 +209,7 @@ mod tests {
     fn the_cursor_rests_at_the_first_live_line() {
         let terminal = TestTerminal::new(24, 80);
         let (screen, line) = with_line(&terminal, "one");
-        let other = screen.add(|_| ("two".into(), None)).unwrap();
+        let other = screen.add(|_| vec![("two".into(), None)]).unwrap();
         other.draw();
         assert_eq!((terminal.text().as_str(), terminal.cursor()), ("one\ntwo", (0, 0)));
         screen.print("before");
@@ -224,7 +229,7 @@ mod tests {
         let foreground = move || shared.load(Ordering::Relaxed);
         let out = Box::new(terminal.clone());
         let screen = Screen::interactive(out, || (24, 80), foreground, false);
-        let line = screen.add(|_| ("live".into(), None)).unwrap();
+        let line = screen.add(|_| vec![("live".into(), None)]).unwrap();
         line.draw();
         assert_eq!(terminal.text(), "live");
         is_foreground.store(false, Ordering::Relaxed);
@@ -287,7 +292,7 @@ mod tests {
     fn plain_output_is_not_wrapped() {
         let terminal = TestTerminal::new(24, 200);
         let screen = Screen::plain(Box::new(terminal.clone()));
-        assert!(screen.add(|_| ("never".into(), None)).is_none());
+        assert!(screen.add(|_| vec![("never".into(), None)]).is_none());
         let long = "word ".repeat(30);
         screen.print(&long);
         assert_eq!(terminal.text(), long.trim_end());

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use vt100::{Color, Parser};
 
 use super::screen::Screen;
+use crate::text::columns;
 
 /// A terminal whose screen can be read.
 #[derive(Clone)]
@@ -19,12 +20,21 @@ impl TestTerminal {
 
     /// An interactive screen on this terminal, without colours.
     pub(crate) fn screen(&self) -> Screen {
+        self.interactive(false)
+    }
+
+    /// An interactive screen on this terminal, with colours.
+    pub(crate) fn coloured_screen(&self) -> Screen {
+        self.interactive(true)
+    }
+
+    fn interactive(&self, has_colours: bool) -> Screen {
         let size = self.clone();
         let size = move || {
             let (rows, columns) = size.0.lock().unwrap().screen().size();
             (rows.get(), columns.get())
         };
-        Screen::interactive(Box::new(self.clone()), size, || true, false)
+        Screen::interactive(Box::new(self.clone()), size, || true, has_colours)
     }
 
     /// A plain screen that writes to this terminal.
@@ -53,6 +63,36 @@ impl TestTerminal {
             .collect()
     }
 
+    /// The rows of the screen as runs of one colour, without empty rows at the end.
+    pub(crate) fn runs(&self) -> Vec<Vec<Run>> {
+        let parser = self.0.lock().unwrap();
+        let screen = parser.screen();
+        let (rows, width) = screen.size();
+        let mut all: Vec<Vec<Run>> = Vec::new();
+        for row in 0..rows.get() {
+            let mut runs: Vec<Run> = Vec::new();
+            for column in 0..width.get() {
+                let Some(cell) = screen.cell(row, column).filter(|cell| cell.has_contents()) else {
+                    continue;
+                };
+                let colour = match cell.fgcolor() {
+                    Color::Idx(colour) => Some(colour),
+                    _ => None,
+                };
+                match runs.last_mut() {
+                    Some(run) if run.colour == colour && run.end() == column => {
+                        run.text.push_str(cell.contents());
+                    }
+                    _ => runs.push(Run { column, text: cell.contents().into(), colour }),
+                }
+            }
+            all.push(runs);
+        }
+        let used = all.iter().rposition(|runs| !runs.is_empty()).map_or(0, |last| last + 1);
+        all.truncate(used);
+        all
+    }
+
     /// The text on the screen and in the scrollback.
     pub(crate) fn everything(&self) -> String {
         let mut parser = self.0.lock().unwrap();
@@ -75,6 +115,23 @@ impl TestTerminal {
 
     pub(crate) fn cursor(&self) -> (u16, u16) {
         self.0.lock().unwrap().screen().cursor_position()
+    }
+}
+
+/// Text of one colour in a row of the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Where it begins.
+    pub(crate) column: u16,
+    pub(crate) text: String,
+    /// A colour of the terminal's palette; `None` is its own.
+    pub(crate) colour: Option<u8>,
+}
+
+impl Run {
+    /// The column after it.
+    fn end(&self) -> u16 {
+        self.column + columns(&self.text) as u16
     }
 }
 

@@ -1,5 +1,6 @@
 //! The same batch on each display.
 
+mod picture;
 mod reporting;
 
 use std::sync::{Arc, Mutex};
@@ -195,8 +196,9 @@ fn screens(rows: u16, columns: u16) -> String {
     play(&reporter, &fixture, |seconds| {
         let (text, cursor) = (fixture.terminal.text(), fixture.terminal.cursor());
         all.push_str(&format!("--- {seconds} s\n{text}\n"));
-        // At the start of the live line, or of the next line once it is removed.
-        let rows = text.lines().count() - usize::from(!text.contains("finished"));
+        // At the start of the bar, or of the next line once it is removed.
+        let live = if text.contains("finished") { 0 } else { 2 };
+        let rows = text.lines().count() - live;
         assert_eq!((usize::from(cursor.0), cursor.1), (rows, 0), "{text}");
     });
     assert!(!fixture.terminal.hides_cursor());
@@ -284,11 +286,12 @@ fn a_resumed_batch_counts_earlier_ends() {
 }
 
 #[test]
-fn the_last_message_is_red_after_failures() {
+fn the_last_message_has_the_colour_of_its_end() {
     let end = |failed, left| {
         let (exports, ended) = (40, EndCounts { failed, ..EndCounts::default() });
         BatchEnd { exports, ended, left, not_started: 0, seconds: 0.0, exit_code: 0 }
     };
     let colours = [end(0, 0), end(1, 0), end(1, 1), end(0, 1)].map(|end| colour(&end));
-    assert_eq!(colours, [None, Some(Color::Red), Some(Color::Yellow), Some(Color::Yellow)]);
+    let wanted = [Color::Green, Color::Red, Color::Yellow, Color::Yellow];
+    assert_eq!(colours, wanted.map(Some));
 }
