@@ -24,7 +24,7 @@ pub use adapter::{Adapter, CaseRun, run};
 pub use case::{BaseUrl, Case, Goal, Login, SECRET, TOKEN, TrustedCa};
 pub use cases::all;
 
-/// Compiles the examples of the READMEs as doc tests.
+/// Compiles the examples of the READMEs and the pages as doc tests.
 #[cfg(doctest)]
 mod readmes {
     #[doc = include_str!("../../README.md")]
@@ -32,6 +32,15 @@ mod readmes {
 
     #[doc = include_str!("../../docs/dialects.md")]
     struct Dialects;
+
+    #[doc = include_str!("../../docs/drivers.md")]
+    struct Drivers;
+
+    #[doc = include_str!("../../docs/embedding.md")]
+    struct Embedding;
+
+    #[doc = include_str!("../../docs/simulator.md")]
+    struct Simulator;
 
     #[doc = include_str!("../../crates/export-core/README.md")]
     struct ExportCore;

@@ -14,6 +14,7 @@ mod proxies;
 mod python;
 mod samples;
 mod shell;
+mod site;
 mod snapshots;
 mod wasm;
 
@@ -36,6 +37,7 @@ Usage: cargo xtask <command>
   snapshots [--accept]   run the snapshot tests and fail on missing, changed and orphaned
                          snapshots; --accept writes them and removes orphans
   pages                  run the commands in the README and docs/, and update their output there
+  site                   build the documentation site in target/site, and check its links
   samples                run the request samples of the API reference (curl, httpie, wget,
                          requests) against the simulator
   proxies                run wexport through mitmproxy, once with TLS interception and once with
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
         ["snapshots", "--accept"] => snapshots::accept(),
         ["pages"] => commands::pages(),
         ["samples"] => samples::check(),
+        ["site"] => site::build(),
         ["python"] => python::check(),
         ["wasm"] => wasm::check(),
         ["browser"] => browser::check(),

@@ -7,12 +7,16 @@ mod page;
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use export_sim::Scenario;
 
 pub(crate) use self::page::{Page, is_update, mask_numbers, text_block};
 use crate::mask::mask;
-use crate::world::{World, without_time};
+use crate::world::{World, quick, without_time};
 
 /// The base URL of the service on the pages.
 const API: &str = "https://api.app.wdesk.com";
@@ -54,7 +58,7 @@ fn run_script(world: &World, script: &str) -> String {
             child.kill().unwrap();
             panic!("the script does not end:\n{script}\n{}", fs::read_to_string(&printed).unwrap());
         }
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
     // The pages show what a terminal shows, where lines have no time.
     let text = fs::read_to_string(&printed).unwrap();
@@ -85,20 +89,31 @@ fn test_command(command: &str) -> Option<String> {
     }
 }
 
-/// Runs the commands of a page in one shell, and checks or updates their output on the page.
+/// The pages: README.md, and those in `docs/`.
+fn pages() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let files = fs::read_dir(root.join("docs")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let pages = names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}"));
+    pages.chain(["README.md".into()]).collect()
+}
+
+/// Runs the commands of a page in one shell, and checks or updates their output on the page. Its JSON is the scenario of
+/// the service, or a request body, and its CSV a list.
 fn check_page(path: &str) {
-    let world = World::new();
-    put_secret(&world);
     let mut page = Page::read(path);
-    for (language, name) in [("json", "old.json"), ("csv", "list.csv")] {
-        if let Some(text) = page.blocks(language).first() {
+    let json = page.blocks("json").into_iter().next();
+    let scenario = json.as_ref().and_then(|json| Scenario::from_json(json).ok());
+    let world = World::with(quick().with_scenario(scenario.unwrap_or_default()));
+    put_secret(&world);
+    for (text, name) in [(json, "old.json"), (page.blocks("csv").into_iter().next(), "list.csv")] {
+        if let Some(text) = text {
             fs::write(world.work().join(name), text).unwrap();
         }
     }
     let examples = page.examples();
     let examples: Vec<_> =
         examples.into_iter().filter_map(|e| Some((test_command(&e.command)?, e))).collect();
-    assert!(!examples.is_empty(), "{path}");
     let mut script = String::new();
     for (command, _) in &examples {
         script.push_str(&format!("{command}\necho \"{SEPARATOR} $?\"\n"));
@@ -126,31 +141,39 @@ fn check_page(path: &str) {
 }
 
 #[test]
-fn commands_of_the_readme_print_their_output() {
-    check_page("README.md");
+fn commands_of_the_pages_print_their_output() {
+    let pages = pages();
+    assert!(pages.len() > 10, "{pages:?}");
+    thread::scope(|scope| {
+        for path in &pages {
+            scope.spawn(move || check_page(path));
+        }
+    });
 }
 
+/// The tests of `conformance` compile them.
 #[test]
-fn commands_of_from_curl_print_their_output() {
-    check_page("docs/from-curl.md");
-}
-
-#[test]
-fn commands_of_operate_print_their_output() {
-    check_page("docs/operate.md");
-}
-
-#[test]
-fn commands_of_the_reference_print_their_output() {
-    check_page("docs/reference.md");
+fn rust_examples_of_the_pages_are_compiled() {
+    let compiled = Page::read("tests/src/lib.rs").text;
+    let mut count = 0;
+    for path in pages() {
+        if Page::read(&path).text.contains("\n```rust") {
+            count += 1;
+            assert!(compiled.contains(&format!("include_str!(\"../../{path}\")")), "{path}");
+        }
+    }
+    assert!(count > 3);
 }
 
 #[test]
 fn pages_show_the_help_topics() {
     let world = World::new();
     let mut topics = Vec::new();
-    for path in ["README.md", "docs/reference.md"] {
-        let mut page = Page::read(path);
+    for path in pages() {
+        let mut page = Page::read(&path);
+        if !page.text.contains("<!-- wexport ") {
+            continue;
+        }
         for (name, content) in page.sections() {
             let Some(words) = name.strip_prefix("wexport ") else { continue };
             let words: Vec<&str> = words.split(' ').collect();

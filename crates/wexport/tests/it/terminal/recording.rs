@@ -1,4 +1,4 @@
-//! The screens of an export at a few moments: `docs/recording.txt`, which the README shows.
+//! The screens of an export at a few moments: `docs/recording.txt`, which `docs/first-file.md` shows.
 
 use super::pty::Terminal;
 use super::{PDF, assert_clean, eventful};
@@ -37,14 +37,14 @@ fn phases_appear_in_order_as_recorded() {
     for index in SHOWN {
         recording.push_str(&format!("\n{}\n", moments[index]));
     }
-    let (mut file, mut readme) = (Page::read("docs/recording.txt"), Page::read("README.md"));
+    let (mut file, mut page) = (Page::read("docs/recording.txt"), Page::read("docs/first-file.md"));
     if is_update() {
         file.text.clone_from(&recording);
         file.write();
-        readme.set_section("recording", &text_block(&recording));
-        readme.write();
+        page.set_section("recording", &text_block(&recording));
+        page.write();
     }
     let advice = "run `cargo xtask pages`";
     assert_eq!(mask_numbers(&file.text), mask_numbers(&recording), "{advice}");
-    assert!(readme.sections().contains(&("recording".into(), text_block(&file.text))), "{advice}");
+    assert!(page.sections().contains(&("recording".into(), text_block(&file.text))), "{advice}");
 }
