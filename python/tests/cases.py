@@ -11,7 +11,7 @@ import json
 import ssl
 import sys
 import tempfile
-from typing import Any, Awaitable, Callable, Dict, Optional
+from typing import Any, Awaitable, Callable, Dict
 
 import aiohttp
 import httpx
@@ -49,16 +49,8 @@ def on_event(event: Dict[str, Any]) -> None:
     sys.stdin.readline()
 
 
-def ca_file(case: Case) -> Optional[str]:
-    if not case["ca"]:
-        return None
-    with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
-        file.write(case["ca"])
-    return file.name
-
-
 def context(case: Case) -> Any:
-    return ssl.create_default_context(cafile=ca_file(case)) if case["ca"] else True
+    return ssl.create_default_context(cadata=case["ca"]) if case["ca"] else True
 
 
 def spec(client: Any, case: Case) -> Any:
@@ -87,9 +79,12 @@ async def run_async(make: Callable[[], Any], case: Case) -> Any:
 
 
 def over_requests(case: Case) -> Any:
-    with requests.Session() as session:
+    # It takes the certificate of a CA from a file only.
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as ca, requests.Session() as session:
+        ca.write(case["ca"])
+        ca.flush()
         session.trust_env = False
-        session.verify = ca_file(case) or True
+        session.verify = ca.name if case["ca"] else True
         return run_blocking(lambda: workiva_export.requests.Client(session, **settings(case)), case)
 
 
@@ -144,7 +139,6 @@ def main() -> None:
     for line in sys.stdin:
         case: Case = json.loads(line)
         print(json.dumps({"result": result(sys.argv[1], case)}), flush=True)
-
 
 
 if __name__ == "__main__":

@@ -39,11 +39,13 @@ pub fn compare(
     let queue = Mutex::new(cases.iter());
     let differences = Mutex::new(Vec::new());
     let failed = Mutex::new(None);
+    // A driver leaves no files behind.
+    let temporary = tempfile::tempdir()?;
     thread::scope(|scope| {
         for _ in 0..processes {
             scope.spawn(|| {
                 let work = || -> io::Result<()> {
-                    let mut worker = Worker::start(python, script, driver)?;
+                    let mut worker = Worker::start(python, script, driver, temporary.path())?;
                     loop {
                         let next = queue.lock().ok().and_then(|mut queue| queue.next());
                         let Some(case) = next else { return Ok(()) };
@@ -63,10 +65,13 @@ pub fn compare(
             });
         }
     });
-    match failed.into_inner().unwrap_or_default() {
-        Some(error) => Err(error),
-        None => Ok(differences.into_inner().unwrap_or_default()),
+    if let Some(error) = failed.into_inner().unwrap_or_default() {
+        return Err(error);
     }
+    if let Some(left) = fs::read_dir(temporary.path())?.next() {
+        return Err(io::Error::other(format!("a driver has left {}", left?.path().display())));
+    }
+    Ok(differences.into_inner().unwrap_or_default())
 }
 
 /// A transcript as it is committed, without the head of the file.
@@ -94,10 +99,11 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(python: &Path, script: &Path, driver: &str) -> io::Result<Self> {
+    fn start(python: &Path, script: &Path, driver: &str, temporary: &Path) -> io::Result<Self> {
         let mut child = Command::new(python)
             .arg(script)
             .arg(driver)
+            .env("TMPDIR", temporary)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
