@@ -6,6 +6,7 @@ of calls to it, so that blocking and asyncio transports share it.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Generator, List, Mapping, Optional, Protocol, Sequence, Tuple, Union
@@ -55,17 +56,18 @@ def final_failure(error: BaseException) -> Optional[TransportFailure]:
     for cause in chain(error):
         text = str(cause)
         if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_code"):
-            default = f"its certificate is not accepted: {cause.verify_message}"
-            return TransportFailure("untrusted", _VERDICTS.get(cause.verify_code, default))
+            return TransportFailure("untrusted", _verdict(cause))
         if isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None) in _NOT_TLS:
             return TransportFailure("untrusted", "it does not speak TLS on this port")
         # The start of an alert.
         if "\x15\x03" in text or "\\x15\\x03" in text:
-            return TransportFailure("untrusted", "it expects TLS on this port, but the URL is http")
+            return TransportFailure("untrusted", NO_TLS_IN_URL)
         if "got more than" in text.lower() or "too long" in text.lower():
             return TransportFailure("too_long", text)
     return None
 
+
+NO_TLS_IN_URL = "it expects TLS on this port, but the URL is http"
 
 _UNKNOWN_CA = (
     "its certificate was issued by a CA that this machine does not trust; if it is your company's CA, pass its CA bundle"
@@ -79,9 +81,16 @@ _VERDICTS = {
     19: _UNKNOWN_CA,
     20: _UNKNOWN_CA,
     21: _UNKNOWN_CA,
-    62: "its certificate is for another host name",
-    64: "its certificate is for another host name",
 }
+
+
+def _verdict(error: Any) -> str:
+    """Why OpenSSL does not accept a certificate."""
+    host = re.search("certificate is not valid for '(.*)'", error.verify_message)
+    if host is not None:
+        return f"its certificate is not valid for {host[1]}"
+    return _VERDICTS.get(error.verify_code, f"its certificate is not accepted: {error.verify_message}")
+
 
 _NOT_TLS = {
     "HTTP_REQUEST",

@@ -26,6 +26,9 @@ from ._native import Action
 __all__ = ["AsyncClient", "AsyncDrivenExport"]
 
 
+LONGEST_HEAD = 64 * 1024
+
+
 class AsyncClient(AsyncDrivenClient):
     """A client for asyncio over aiohttp, with the settings of `workiva_export.AsyncClient` except those of
     connections."""
@@ -68,8 +71,8 @@ class _Transport(AsyncTransport):
                 skip_auto_headers=skip,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout(action.timeout)),
-                max_line_size=65_536,
-                max_field_size=65_536,
+                max_line_size=LONGEST_HEAD,
+                max_field_size=LONGEST_HEAD,
             )
             response = await within(action.timeout, sent)
         except asyncio.TimeoutError as error:
@@ -79,6 +82,9 @@ class _Transport(AsyncTransport):
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _failure(error) from error
         self._response = response
+        # Of each line, but not of the head, aiohttp bounds the length.
+        if sum(len(name) + len(value) for name, value in response.raw_headers) > LONGEST_HEAD:
+            raise TransportFailure("too_long", f"more than {LONGEST_HEAD} bytes")
         return response.status, list(response.raw_headers)
 
     async def read(self, timeout: float) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any, AsyncIterator, Iterator, List, Optional, Sequence, Tuple
 
 import httpx
 
-from ._drive import Header, TransportFailure, connect_timeout, final_failure
+from ._drive import NO_TLS_IN_URL, Header, TransportFailure, connect_timeout, final_failure
 from ._driven import (
     AsyncDrivenClient,
     AsyncDrivenExport,
@@ -85,7 +85,7 @@ class _Transport(BlockingTransport):
                 _request(action, headers), stream=True, auth=_no_auth, follow_redirects=False
             )
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise _failure(error) from error
+            raise _failure(error, action.url) from error
         self._response = response
         self._chunks = response.iter_raw()
         return _head(response)
@@ -120,7 +120,7 @@ class _AsyncTransport(AsyncTransport):
         except asyncio.TimeoutError as error:
             raise TransportFailure("unanswered", "no response in time") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise _failure(error) from error
+            raise _failure(error, action.url) from error
         self._response = response
         self._chunks = response.aiter_raw()
         return _head(response)
@@ -152,11 +152,14 @@ def _no_auth(request: httpx.Request) -> httpx.Request:
     return request
 
 
-def _failure(error: BaseException) -> TransportFailure:
+def _failure(error: BaseException, url: str) -> TransportFailure:
     """What a failure proves."""
     final = final_failure(error)
     if final is not None:
         return final
+    # What h11 says of a response whose first byte is a control character, such as that of a TLS alert.
+    if str(error) == "illegal request line" and url.startswith("http:"):
+        return TransportFailure("untrusted", NO_TLS_IN_URL)
     if isinstance(error, httpx.ProxyError) and " 4" in f" {error}":
         return TransportFailure("untrusted", error)
     connecting = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)

@@ -73,6 +73,7 @@ class _Transport(BlockingTransport):
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _failure(error) from error
         self._response = response
+        _check_head(response)
         return response.status_code, list(response.raw.headers.iteritems())
 
     def read(self, timeout: float) -> bytes:
@@ -91,6 +92,14 @@ class _Transport(BlockingTransport):
         response, self._response = self._response, None
         if response is not None:
             response.close()
+
+
+def _check_head(response: requests.Response) -> None:
+    """http.client takes the first line that is no header for the end of the head, and so the end of the connection."""
+    head = getattr(response.raw, "_original_response", None)
+    defects = getattr(getattr(head, "msg", None), "defects", [])
+    if defects or not response.raw.headers:
+        raise TransportFailure("unanswered", "the head of the response is invalid or was cut off")
 
 
 def _failure(error: BaseException) -> TransportFailure:
