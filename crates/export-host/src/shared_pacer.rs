@@ -9,6 +9,7 @@ use std::time::Duration;
 use export_core::Timestamp;
 use export_core::batch::Turns;
 use export_core::pacer::{ClientId, Pacer, Permit, Rates, RequestClass};
+use http::header::{DATE, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::pace_store::PaceStore;
@@ -51,7 +52,7 @@ struct Busy {
 /// What clients give back.
 #[derive(Debug)]
 enum Returned {
-    /// The permit of a request, with the head of its response, and when that came.
+    /// The permit of a request, with what the pacer reads of the head of its response, and when that came.
     Answered(Permit, Response<()>, Timestamp),
     /// The permit of a request that was not sent.
     Unused(Permit),
@@ -60,7 +61,7 @@ enum Returned {
 }
 
 /// When to try a store again that another client has locked.
-const RETRY_AFTER: Duration = Duration::from_millis(5);
+const ASK_BUSY_AFTER: Duration = Duration::from_millis(5);
 
 /// For how long a store may be busy: a process that was stopped while it had the lock keeps it.
 const LONGEST_BUSY: Duration = Duration::from_secs(2);
@@ -179,7 +180,7 @@ impl SharedPacer {
                     let first = busy.map_or(now, |busy| busy.first);
                     state.busy = Some(Busy { first, last: now });
                     if now.since(first) < LONGEST_BUSY {
-                        return Err(now + RETRY_AFTER);
+                        return Err(now + ASK_BUSY_AFTER);
                     }
                     let text = "another process has locked it, and is stopped or hangs";
                     state.go_alone(now, &**store, &io::Error::other(text));
@@ -199,7 +200,7 @@ impl SharedPacer {
                 (state.now, state.store_now) = (now, store_now);
             }
         }
-        result.ok_or(now + RETRY_AFTER)
+        result.ok_or(now + ASK_BUSY_AFTER)
     }
 
     /// Takes back the permit of a request that was answered, so that the others learn of it at once; if
@@ -456,7 +457,12 @@ impl PacedRequest {
         if let Some(permit) = self.permit.take() {
             let mut copy = Response::new(());
             *copy.status_mut() = head.status();
-            copy.headers_mut().clone_from(head.headers());
+            // Others may be secret, such as cookies.
+            for name in [RETRY_AFTER, DATE] {
+                if let Some(value) = head.headers().get(&name) {
+                    copy.headers_mut().insert(name, value.clone());
+                }
+            }
             self.pacer.answered(now, permit, copy);
         }
     }

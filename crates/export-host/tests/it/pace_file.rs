@@ -373,3 +373,14 @@ fn turns_that_are_too_old_are_taken_again() {
     // As many as after any pause, and not all of them.
     assert_eq!(requests.iter_mut().filter_map(|it| sent(it).then_some(())).count(), 5);
 }
+
+#[test]
+fn headers_that_wait_for_the_store_hold_no_secret() {
+    let (pacer, store) = counting(1_000.0);
+    let mut request = PacedRequest::new(Arc::clone(&pacer));
+    request.confirm(store.clock.now(), POLL).unwrap();
+    let head = Response::builder().header("set-cookie", "session=s3cret").header("date", "today");
+    request.handle_head(store.clock.now(), &head.body(()).unwrap());
+    let shown = format!("{pacer:?}");
+    assert!(shown.contains("today") && !shown.contains("s3cret"), "{shown}");
+}

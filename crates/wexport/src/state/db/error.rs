@@ -29,6 +29,8 @@ pub(super) enum Cause {
     Locked(Option<RunningProcess>),
     /// It was not stored completely.
     Incomplete,
+    /// The thread that was to write has panicked.
+    Lost,
     /// A file beside it could not be created.
     Io(io::Error),
     /// A newer release wrote it, with this schema version.
@@ -81,17 +83,18 @@ impl DbError {
                 }
                 _ => &[],
             },
-            Cause::Locked(_) | Cause::NotOpen(_) => &[],
+            Cause::Locked(_) | Cause::Lost | Cause::NotOpen(_) => &[],
         };
         lines.iter().map(|line| line.replace("BATCH", id)).collect()
     }
 
-    fn kind(&self) -> io::ErrorKind {
+    pub(super) fn kind(&self) -> io::ErrorKind {
         match &self.cause {
             Cause::Damaged(_) | Cause::Foreign | Cause::Incomplete | Cause::Newer(_) => {
                 io::ErrorKind::InvalidData
             }
             Cause::Locked(_) => io::ErrorKind::WouldBlock,
+            Cause::Lost => io::ErrorKind::Other,
             Cause::Io(error) => error.kind(),
             Cause::NoWal => io::ErrorKind::Unsupported,
             Cause::NotOpen(_) => io::ErrorKind::NotFound,
@@ -130,6 +133,9 @@ impl fmt::Display for DbError {
                 write!(f, "batch {id} was interrupted before it was stored: nothing was sent")
             }
             Cause::Io(error) => write!(f, "cannot use the database of batch {id}: {path}: {error}"),
+            Cause::Lost => {
+                write!(f, "batch {id} could not be written to: {path}: a fault of the program")
+            }
             Cause::Newer(version) => {
                 write!(f, "batch {id} was written by a newer wexport (schema version {version})")
             }

@@ -18,6 +18,10 @@ use crate::state::reserve::Reserve;
 /// for a write is a future: no thread does.
 pub(super) struct WriteQueue(Arc<Shared>);
 
+/// Takes writes for a queue, also when that has gone.
+#[derive(Clone)]
+pub(super) struct WriteSender(Arc<Shared>);
+
 struct Shared {
     connection: Arc<Mutex<Connection>>,
     waiting: Mutex<Waiting>,
@@ -104,11 +108,17 @@ impl WriteQueue {
     ) -> Result<T> {
         let mut queued = Queued { write, result: None, sender: None };
         self.0.write_alone(&mut locked(&self.0.connection), &mut queued);
-        queued.result.unwrap_or(Err(Error::InvalidQuery))
+        queued.result.expect("a write that was made has a result")
     }
 
+    pub(super) fn sender(&self) -> WriteSender {
+        WriteSender(Arc::clone(&self.0))
+    }
+}
+
+impl WriteSender {
     /// Writes in a transaction that may be that of other writes too. The result comes when it is
-    /// committed. Writes are made in the order of these calls.
+    /// committed; there is none if a thread has panicked. Writes are made in the order of these calls.
     pub(super) fn push<T: Send + 'static>(
         &self,
         write: impl FnMut(&Connection) -> Result<T> + Send + 'static,
@@ -119,13 +129,20 @@ impl WriteQueue {
         waiting.writes.push(queued);
         if !replace(&mut waiting.has_writer, true) {
             drop(waiting);
-            let shared = Arc::clone(&self.0);
-            match Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn_blocking(move || shared.write_waiting())),
-                Err(_) => shared.write_waiting(),
-            }
+            write_elsewhere(&self.0);
         }
         receiver
+    }
+}
+
+/// Writes what waits on a thread that may block.
+fn write_elsewhere(shared: &Arc<Shared>) {
+    match Handle::try_current() {
+        Ok(runtime) => {
+            let shared = Arc::clone(shared);
+            drop(runtime.spawn_blocking(move || shared.write_waiting()));
+        }
+        Err(_) => shared.write_waiting(),
     }
 }
 
@@ -140,7 +157,7 @@ impl Drop for WriteQueue {
 
 impl Shared {
     /// Writes until nothing waits.
-    fn write_waiting(&self) {
+    fn write_waiting(self: &Arc<Self>) {
         loop {
             let mut connection = locked(&self.connection);
             let mut writes = {
@@ -151,7 +168,7 @@ impl Shared {
             if writes.is_empty() {
                 return;
             }
-            let resign = Resign(&self.waiting);
+            let resign = Resign(self);
             match write_together(&mut connection, &mut writes) {
                 Ok(true) => {}
                 // Each would wait as long as all have.
@@ -190,13 +207,18 @@ impl Shared {
     }
 }
 
-/// Lets another thread write after this one has panicked. The writes that it had taken, and those that
-/// have come meanwhile, have no result.
-struct Resign<'q>(&'q Mutex<Waiting>);
+/// Lets another thread write what waits after this one has panicked. The writes that it had taken have
+/// no result.
+struct Resign<'q>(&'q Arc<Shared>);
 
 impl Drop for Resign<'_> {
     fn drop(&mut self) {
-        *locked(self.0) = Waiting::default();
+        let mut waiting = locked(&self.0.waiting);
+        waiting.has_writer = !waiting.writes.is_empty();
+        if waiting.has_writer {
+            drop(waiting);
+            write_elsewhere(self.0);
+        }
     }
 }
 
@@ -270,7 +292,7 @@ mod tests {
             let held = locked(&connection);
             let push = |value: &u32| {
                 let (write, value) = (write.clone(), *value);
-                queue.push(move |connection| write(connection, value))
+                queue.sender().push(move |connection| write(connection, value))
             };
             let receivers: Vec<_> = values.iter().map(push).collect();
             drop(held);
@@ -349,7 +371,7 @@ mod tests {
             let (stop, stopped) = std::sync::mpsc::channel::<()>();
             let busy = runtime.spawn_blocking(move || stopped.recv());
             let queue = WriteQueue::new(Arc::new(Mutex::new(database(&folder))));
-            let written = queue.push(|connection| insert(connection, 1));
+            let written = queue.sender().push(|connection| insert(connection, 1));
             drop(queue);
             let written = written.now_or_never();
             assert_eq!((written, count(&database(&folder))), (Some(Ok(Ok(1))), 1));
@@ -359,14 +381,26 @@ mod tests {
     }
 
     #[test]
-    fn queue_writes_after_a_panic() {
+    fn panic_loses_only_the_writes_that_were_taken() {
         let folder = tempfile::tempdir().unwrap();
         let runtime = Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let queue = WriteQueue::new(Arc::new(Mutex::new(database(&folder))));
-            let panicked = queue.push(|_| -> Result<()> { panic!("a fault") });
+            let (begin, begun) = std::sync::mpsc::channel::<()>();
+            let panicked = queue.sender().push(move |_| -> Result<()> {
+                begun.recv().unwrap();
+                panic!("a fault")
+            });
+            let mut taken = false;
+            while !taken {
+                taken = locked(&queue.0.waiting).writes.is_empty();
+                tokio::task::yield_now().await;
+            }
+            let waited = queue.sender().push(|connection| insert(connection, 1));
+            begin.send(()).unwrap();
             assert!(panicked.await.is_err());
-            assert_eq!(queue.push(|connection| insert(connection, 1)).await, Ok(Ok(1)));
+            assert_eq!(waited.await, Ok(Ok(1)));
+            assert_eq!(queue.sender().push(|connection| insert(connection, 2)).await, Ok(Ok(1)));
         });
     }
 }

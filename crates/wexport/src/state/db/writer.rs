@@ -3,14 +3,17 @@
 use std::io;
 use std::mem::replace;
 use std::sync::Arc;
+use std::time::Duration;
 
+use export_host::StoreRetries;
 use export_hyper::Checkpoint;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::sleep;
 
 use super::error::Cause;
-use super::queue::WriteQueue;
+use super::queue::{WriteQueue, WriteSender};
 use super::rows::{RESULT_COLUMNS, key, read_result, to_json};
 use super::schema::{self, Access};
 use super::{BatchDb, DESCRIPTION, DbError, rows};
@@ -52,6 +55,10 @@ pub(crate) enum Reopen {
 const MIN_RESERVE: u64 = 524_288;
 const RESERVE_OF_ROW: u64 = 16_384;
 const MAX_RESERVED_ROWS: u64 = 512;
+
+/// For how long the end of an export is stored again while the database is busy: as a checkpoint, for as
+/// long as a request may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn placement_of(number: u64) -> String {
     format!("placement {number}")
@@ -116,12 +123,7 @@ impl BatchDbWriter {
         &self,
         write: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Written<T, DbError> {
-        let (pushed, batch) = (self.queue.push(write), self.db.batch().clone());
-        Box::pin(async move {
-            // A thread that panics has no results.
-            let written = pushed.await.unwrap_or(Err(Error::InvalidQuery));
-            written.map_err(|error| DbError::new(&batch, error.into()))
-        })
+        pushed(&self.queue.sender(), self.db.batch().clone(), write)
     }
 
     /// Reopens exports that failed, and returns their number. Those that are done or skipped stay.
@@ -229,7 +231,7 @@ impl RunStore for BatchDbWriter {
 
     fn reserve_name(&self, number: u64, name: &str) {
         let name = name.to_owned();
-        drop(self.queue.push(move |connection| {
+        drop(self.queue.sender().push(move |connection| {
             let sql = "UPDATE export SET reserved_name = ?2 WHERE number = ?1";
             connection.prepare_cached(sql)?.execute((key(number), &name))
         }));
@@ -276,11 +278,24 @@ impl RunStore for BatchDbWriter {
     }
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Written<RowResult> {
-        let (end, batch) = (end.clone(), self.db.batch().clone());
-        let concluded = self.push(move |connection| conclude(connection, number, &end));
+        let (end, batch) = (Arc::new(end.clone()), self.db.batch().clone());
+        let queue = self.queue.sender();
+        let write = move || {
+            let end = Arc::clone(&end);
+            let write = move |connection: &Connection| conclude(connection, number, &end);
+            pushed(&queue, batch.clone(), write)
+        };
+        let (first, batch) = (write(), self.db.batch().clone());
         Box::pin(async move {
+            let mut retries = StoreRetries::new(PATIENCE);
+            let mut concluded = first.await;
+            while let Err(error) = &concluded {
+                let Some(wait) = retries.wait_after_kind(error.kind()) else { break };
+                sleep(wait).await;
+                concluded = write().await;
+            }
             let not_open = || DbError::new(&batch, Cause::NotOpen(number)).into();
-            concluded.await?.ok_or_else(not_open)
+            concluded?.ok_or_else(not_open)
         })
     }
 
@@ -288,6 +303,19 @@ impl RunStore for BatchDbWriter {
     fn upload_dir(&self, number: u64) -> io::Result<UploadDir> {
         Ok(self.db.batch().upload_dir(number))
     }
+}
+
+/// A write that waits in the queue from now on.
+fn pushed<T: Send + 'static>(
+    queue: &WriteSender,
+    batch: BatchDir,
+    write: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+) -> Written<T, DbError> {
+    let pushed = queue.push(write);
+    Box::pin(async move {
+        let written = pushed.await.map_err(|_| Cause::Lost);
+        written.and_then(|written| Ok(written?)).map_err(|cause| DbError::new(&batch, cause))
+    })
 }
 
 pub(super) fn store_note(
