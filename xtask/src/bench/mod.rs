@@ -11,6 +11,7 @@ mod plot;
 mod processes;
 mod python;
 mod start;
+mod store;
 mod transfer;
 
 use std::fs;

@@ -1,14 +1,14 @@
 //! How long a batch checks its list before it sends its first request, and how much memory that takes.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::many::write_list;
+use super::store::Store;
 use crate::shell::{TaskResult, cargo, run, target};
 
 const SIZES: [usize; 3] = [1, 400, 100_000];
@@ -66,9 +66,7 @@ fn first_request(
     command.args(["--quiet", "--output", output]).args(flags).stdout(Stdio::null());
     command.env("WEXPORT_BASE_URL", format!("http://{}", service.local_addr()?));
     command.env("WORKIVA_TOKEN", "t0ken");
-    command.env("AWS_ENDPOINT_URL", format!("http://{}", empty_store()?));
-    command.envs([("AWS_ALLOW_HTTP", "true"), ("AWS_REGION", "us-east-1")]);
-    command.envs([("AWS_ACCESS_KEY_ID", "an-id"), ("AWS_SECRET_ACCESS_KEY", "a-secret")]);
+    command.envs(Store::start()?.variables());
     let began = Instant::now();
     let mut child = command.spawn()?;
     let time = wait_for_request(&service, &mut child).map(|()| began.elapsed());
@@ -96,32 +94,4 @@ fn wait_for_request(service: &TcpListener, child: &mut Child) -> std::io::Result
     }
     child.kill()?;
     Err(std::io::ErrorKind::TimedOut.into())
-}
-
-/// A store in which no object exists.
-fn empty_store() -> std::io::Result<SocketAddr> {
-    let store = TcpListener::bind("127.0.0.1:0")?;
-    let address = store.local_addr()?;
-    thread::spawn(move || {
-        for connection in store.incoming().flatten() {
-            thread::spawn(move || respond(connection));
-        }
-    });
-    Ok(address)
-}
-
-/// Responds to each request, which has no body, until the connection is closed.
-fn respond(mut connection: TcpStream) -> std::io::Result<()> {
-    let (mut head, mut bytes) = (Vec::new(), [0; 4096]);
-    loop {
-        let read = connection.read(&mut bytes)?;
-        if read == 0 {
-            return Ok(());
-        }
-        head.extend_from_slice(&bytes[..read]);
-        if head.ends_with(b"\r\n\r\n") {
-            head.clear();
-            connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?;
-        }
-    }
 }
