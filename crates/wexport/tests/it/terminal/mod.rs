@@ -222,21 +222,69 @@ fn quiet_and_json_disable_the_live_display() {
     assert!(text.lines().all(is_event), "{text}");
 }
 
-/// Twenty exports, one of which the service refuses: the batch is completed, then stopped.
-#[test]
-fn a_batch_has_one_line_below_its_failures() {
+/// A list of twenty exports, of which the service refuses one and completes the others after this time.
+fn twenty_exports(complete_after: Duration) -> World {
     let refused = Rule::new(Endpoint::Submit, Fault::status(404)).on(Nth::Only(2));
     let config = quick().with_scenario(Scenario::default().with_rule(refused));
-    let world = World::with(config.with_complete_after(Duration::from_secs(1)));
+    let world = World::with(config.with_complete_after(complete_after));
     let mut list = String::from("kind,id,format\n");
     for number in 1..=20 {
         list.push_str(&format!("document,d{number},pdf\n"));
     }
     world.write("list.csv", list);
+    world
+}
+
+fn batch_command(world: &World) -> Command {
+    let mut command = world.command(&["batch", "list.csv", "-o", "{id}.{ext}"]);
+    command.env("WEXPORT_SUBMIT_RATE", "10/s");
+    command
+}
+
+/// The bar when all exports but the refused one are in flight.
+fn in_flight_bar(failed: usize, in_flight: usize) -> String {
+    format!("[{}{}]", "x".repeat(failed), "-".repeat(in_flight))
+}
+
+#[test]
+fn the_bar_of_a_batch_fits_the_window() {
+    let world = twenty_exports(Duration::from_secs(3600));
+    let terminal = Terminal::start(batch_command(&world), 24, 80);
+    terminal.wait_for(&in_flight_bar(3, 57));
+    terminal.resize(24, 40);
+    terminal.wait_for(&format!("{}\n0 of 20 done, 1 failed  0:", in_flight_bar(1, 36)));
+    terminal.resize(24, 80);
+    terminal.wait_for(&in_flight_bar(3, 57));
+    terminal.press(b"\x03");
+    let (code, screens) = terminal.end();
+    assert_eq!(code, Some(130), "{}", screens.last());
+    assert_eq!(screens.wrapped, [""; 0]);
+    assert!(!screens.last().contains("x-"), "{}", screens.last());
+}
+
+#[test]
+fn the_bar_is_readable_without_colours() {
+    let bytes = |variable: &str, value: &str| {
+        let world = twenty_exports(Duration::from_secs(1));
+        let mut command = batch_command(&world);
+        command.env(variable, value);
+        let (code, screens) = Terminal::start(command, 24, 80).end();
+        assert_eq!(code, Some(8), "{}", screens.last());
+        String::from_utf8(screens.bytes).unwrap()
+    };
+    let coloured = bytes("NO_COLOR", "");
+    assert!(coloured.contains("\u{1b}[31mxxx\u{1b}[0m\u{1b}[36m---"), "{coloured:?}");
+    let plain = bytes("NO_COLOR", "1");
+    assert!(plain.contains("xxx---") && !plain.contains("\u{1b}[3"), "{plain:?}");
+    let dumb = bytes("TERM", "dumb");
+    assert!(dumb.contains("failed: row 3") && !dumb.contains("xxx"), "{dumb:?}");
+}
+
+#[test]
+fn a_batch_has_two_lines_below_its_failures() {
+    let world = twenty_exports(Duration::from_secs(1));
     for (keys, code) in [(None, Some(8)), (Some(b"\x03"), Some(130))] {
-        let mut command = world.command(&["batch", "list.csv", "-o", "{id}.{ext}"]);
-        command.env("WEXPORT_SUBMIT_RATE", "10/s");
-        let terminal = Terminal::start(command, 24, 80);
+        let terminal = Terminal::start(batch_command(&world), 24, 80);
         if let Some(keys) = keys {
             terminal.wait_for("waiting");
             terminal.press(keys);
