@@ -151,6 +151,23 @@ fn commands_of_the_pages_print_their_output() {
     });
 }
 
+#[test]
+fn pages_lead_to_files_and_are_on_the_site() {
+    let site = Page::read("docs/site.toml").text;
+    for path in pages() {
+        let name = path.strip_prefix("docs/").unwrap_or(&path);
+        assert!(site.contains(&format!("= \"{name}\" }}")), "docs/site.toml: no {name}");
+        let page = Page::read(&path);
+        let folder = page.path().parent().unwrap();
+        let links = page.text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        for (link, _) in links {
+            let file = link.split('#').next().unwrap();
+            let exists = link.contains("://") || folder.join(file).exists();
+            assert!(exists, "{path}: {link}");
+        }
+    }
+}
+
 /// The tests of `conformance` compile them.
 #[test]
 fn rust_examples_of_the_pages_are_compiled() {

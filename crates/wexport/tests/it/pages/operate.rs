@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use test_servers::Server;
 
-use super::{HOME, PROGRAM, Page, put_secret};
+use super::{HOME, PROGRAM, Page, put_secret, run_script};
 use crate::hooks;
 use crate::init::{cron_command, run_as_cron};
 use crate::moto::{moto, python};
@@ -204,6 +204,32 @@ fn cronjob_exports_to_a_bucket() {
     });
     assert_eq!(moto().keys(&bucket).len(), 2);
     assert!(Path::new(&work).join("state/batches").exists());
+}
+
+#[test]
+fn commands_of_object_stores_write_to_a_bucket() {
+    let mut world = World::new();
+    let (moto, bucket) = (moto(), moto().bucket());
+    let endpoint = format!("http://{}", moto.address);
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "an-aws-key"),
+        ("AWS_SECRET_ACCESS_KEY", "an-aws-secret"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ALLOW_HTTP", "true"),
+    ] {
+        world.set(name, value);
+    }
+    world.write("list.csv", "kind,id,format\ndocument,d9,pdf\n");
+    let commands = Page::read("docs/object-stores.md").blocks("sh");
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        let command = command.replace("s3://reports", &format!("s3://{bucket}"));
+        let command = command.replace("https://minio.example.com", &endpoint);
+        assert_eq!(run_script(&world, &format!("{command} --quiet")), "");
+    }
+    // Two files, and the receipt of the first one.
+    assert_eq!(moto.keys(&bucket).len(), 3);
 }
 
 /// Airflow itself is a thousand packages: its names are stand-ins, and its templates are Jinja's.

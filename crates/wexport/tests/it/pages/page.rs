@@ -29,6 +29,10 @@ impl Page {
         Self { path, text }
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes the text to the file.
     pub(crate) fn write(&self) {
         fs::write(&self.path, &self.text).unwrap();
