@@ -27,6 +27,10 @@
 //! | say where a token may go | [`origins`] |
 //! | export from another service | [`dialect`] |
 //!
+//! The repository has pages beside this documentation: `docs/drivers.md` has what a driver owes, `docs/dialects.md`
+//! exports from other services, `docs/other-languages.md` drives the machine from another language, and `docs/pace.md`
+//! and `docs/lost-exports.md` explain its rules.
+//!
 //! # The loop of a driver
 //!
 //! ```

@@ -8,7 +8,7 @@
 //! ([`ClientBuilder`]).
 //!
 //! Nothing here is async, and nothing sends a request. Programs use an adapter, not this crate. It
-//! is for authors of other adapters.
+//! is for authors of other adapters: `docs/drivers.md` in the repository says what an adapter has to do.
 
 #![forbid(unsafe_code)]
 

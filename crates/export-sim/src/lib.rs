@@ -7,7 +7,8 @@
 //! - `export-sim` is the server as a command line program.
 //!
 //! The simulator supports both generations of the API, validates requests as the service does, serves real documents
-//! or generated files of any size, injects faults ([`Scenario`]), and records all requests.
+//! or generated files of any size, injects faults ([`Scenario`]), and records all requests. In the repository,
+//! `docs/simulator.md` says how to test with it.
 //!
 //! ```
 //! use export_sim::{Config, Server};

@@ -24,7 +24,8 @@
 //! of [`Export`] where the file goes: to a file, a folder, memory or a [`Sink`], or to a
 //! [`Download`] to read from. The options of each kind and format are in [`workiva`]. All rules about
 //! what to send, what a response means and how long to wait are in [`export_core`]. `export-hyper` is the
-//! same client for async programs, with the same names.
+//! same client for async programs, with the same names. In the repository, `docs/embedding.md` compares the crates, and
+//! `docs/simulator.md` says how to test a program without the service.
 //!
 //! # Credentials
 //!
