@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use export_core::pacer::{Pacer, Rates};
+use export_core::workiva::ListedFile;
 use export_core::{Artifact, Pace};
 use export_host::{
     CaBundle, ClientBuilder, Credentials, ExportError, FromSettings, ProxySettings, Status,
@@ -35,6 +36,7 @@ impl Adapter {
 /// The result of a successful case.
 pub(crate) enum CaseOutput {
     File(Box<Artifact>, Vec<u8>),
+    Files(Vec<ListedFile>),
     Status(Box<Status>),
 }
 
@@ -96,6 +98,13 @@ impl Clients<'_> {
                 let submitted = self.ureq_export().submit()?;
                 block_on(async { self.hyper().resume(submitted.checkpoint).bytes(LIMIT).await })
                     .map(file)
+            }
+            (Goal::Files(kind), Adapter::Hyper) => {
+                block_on(async { self.hyper().files(Case::files_query(kind)).await })
+                    .map(CaseOutput::Files)
+            }
+            (Goal::Files(kind), Adapter::Ureq) => {
+                self.ureq().files(Case::files_query(kind)).map(CaseOutput::Files)
             }
             (Goal::Status(id), Adapter::Hyper) => {
                 block_on(async { self.hyper().attach(id).status().await }).map(status)

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use export_core::workiva::{ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport};
+use export_core::workiva::{
+    ApiVersion, ArchiveOptions, DocumentExport, ExportSpec, FileExport, FilesQuery,
+};
 use export_core::{Limits, Resubmit};
 use export_sim::{Certificate, Config, Downloads, Framing, RandomRule, Scenario};
 
@@ -94,6 +96,8 @@ pub enum Goal {
     File(usize),
     /// The file, where the first adapter submits the export and the other one resumes it.
     Handover,
+    /// The files of this kind, in pages of one.
+    Files(&'static str),
     /// The status of this operation, which another client has started.
     Status(&'static str),
 }
@@ -184,6 +188,11 @@ impl Case {
     pub(crate) const fn ends(mut self, ends: &'static str) -> Self {
         self.ends = ends;
         self
+    }
+
+    /// The query of a case that lists files.
+    pub(crate) fn files_query(kind: &str) -> FilesQuery {
+        FilesQuery::new().with_kind(kind).with_page_size(1)
     }
 
     /// The configuration of the service.

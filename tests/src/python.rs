@@ -168,6 +168,8 @@ fn request(case: &Case, server: &Server) -> Value {
     };
     let (goal, limit, operation) = match case.goal {
         Goal::File(limit) => ("file", limit, ""),
+        // The package does not list files.
+        Goal::Files(kind) => ("files", 0, kind),
         Goal::Handover => ("handover", 1 << 20, ""),
         Goal::Status(id) => ("status", 0, id),
     };

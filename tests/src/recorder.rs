@@ -46,6 +46,7 @@ impl Recorder {
     pub(crate) fn print_result(&self, result: &Result<CaseOutput, ExportError>) {
         match result {
             Ok(CaseOutput::File(artifact, _)) => self.print(artifact),
+            Ok(CaseOutput::Files(files)) => self.print(files),
             Ok(CaseOutput::Status(status)) => self.print(status),
             Err(error) => {
                 let mut cause: Option<&dyn Error> = Some(error);

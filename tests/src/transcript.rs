@@ -11,6 +11,7 @@ use crate::recorder::Recorder;
 
 /// How a case has ended, as far as every adapter and language tells it.
 pub(crate) enum End {
+    Files(Vec<String>),
     Status {
         word: String,
         is_ready: bool,
@@ -35,6 +36,9 @@ pub(crate) enum End {
 impl End {
     pub(crate) fn of(result: &Result<CaseOutput, ExportError>) -> Self {
         match result {
+            Ok(CaseOutput::Files(files)) => {
+                Self::Files(files.iter().map(|file| file.name().into()).collect())
+            }
             Ok(CaseOutput::Status(status)) => Self::Status {
                 word: status.facts.status.as_deref().unwrap_or("no status").into(),
                 is_ready: status.is_ready,
@@ -67,6 +71,9 @@ pub(crate) fn write(server: &Server, recorder: &Recorder, end: &End) -> String {
     let _ = writeln!(text, "exports started: {}, mails: {mails}", exports.len());
     text.push_str("=> ");
     match end {
+        End::Files(names) => {
+            let _ = write!(text, "{} files: {}", names.len(), names.join(", "));
+        }
         End::Status { word, is_ready } => {
             let _ = write!(text, "{word}, {}", if *is_ready { "ready" } else { "not ready" });
         }

@@ -17,6 +17,9 @@ pub enum ExportError {
     /// The token must not be sent to the URL of the operation to attach to.
     #[error("cannot attach to the operation: {0}")]
     Attach(UrlError),
+    /// The files of the workspace cannot be listed.
+    #[error("cannot list the files: {0}")]
+    Files(Box<Error>),
     /// The job ended.
     #[error("{error}{}", Recovery { error, checkpoint })]
     Job {
@@ -111,7 +114,7 @@ impl ExportError {
     #[must_use]
     pub fn job(&self) -> Option<&Error> {
         match self {
-            Self::Job { error, .. } => Some(error),
+            Self::Files(error) | Self::Job { error, .. } => Some(error),
             _ => None,
         }
     }

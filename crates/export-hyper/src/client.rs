@@ -8,7 +8,7 @@ use std::time::Duration;
 use export_core::batch::{BatchLimits, JobKey};
 use export_core::dialect::Dialect;
 use export_core::pacer::Pacer;
-use export_core::workiva::ExportSpec;
+use export_core::workiva::{ExportSpec, FilesQuery, ListFiles, ListedFile};
 use export_core::{Checkpoint, Config, ExportJob};
 use export_host::{
     AsyncTokenFn, BuildError, ClientBuilder, ExportError, FromSettings, Hooks, Settings,
@@ -84,6 +84,28 @@ impl Client {
     /// ```
     pub fn job(&self, job: ExportJob) -> Export {
         Export::new(Arc::clone(&self.0), Ok(job))
+    }
+
+    /// Lists the files of the workspace, sorted by name: what there is to export.
+    ///
+    /// Its requests are retried, paced and reported as those of exports are.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ExportError::Files`] if the service refuses the list, for example to a client without
+    /// the scope `file:read`, or cannot be reached.
+    pub async fn files(&self, query: FilesQuery) -> Result<Vec<ListedFile>, ExportError> {
+        let files_error = |error| ExportError::Files(Box::new(error));
+        let mut list = ListFiles::new(query, &self.0.config);
+        while let Some(page) = list.next_page().map_err(files_error)? {
+            let handled = match self.job(page).bytes(ListFiles::MAX_PAGE_BYTES).await {
+                Ok((_, body)) => list.handle_page(&body),
+                Err(ExportError::Job { error, .. }) => list.handle_error(*error),
+                Err(other) => return Err(other),
+            };
+            handled.map_err(files_error)?;
+        }
+        Ok(list.into_files())
     }
 
     /// The settings of the client's jobs.

@@ -28,6 +28,22 @@
 //! same client for blocking programs, with the same names. In the repository, `docs/embedding.md` compares the crates, and
 //! `docs/simulator.md` says how to test a program without the service.
 //!
+//! # Finding ids
+//!
+//! [`Client::files`] lists the files of the workspace, with their ids:
+//!
+//! ```no_run
+//! # async fn example(client: export_hyper::Client) -> Result<(), export_hyper::ExportError> {
+//! use export_hyper::FilesQuery;
+//!
+//! let query = FilesQuery::new().with_text("Q4").with_kind("Document");
+//! for file in client.files(query).await? {
+//!     println!("{} {}", file.id().unwrap_or_default(), file.name());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Credentials
 //!
 //! [`Credentials::client`](export_host::Credentials::client) has the ID and the secret of an OAuth
@@ -219,8 +235,8 @@ pub use export_core::batch::{BatchLimits, Counts, JobKey};
 pub use export_core::pacer::{Pacer, Rate, Rates};
 pub use export_core::token::ClientAuth;
 pub use export_core::workiva::{
-    self, ApiVersion, DocumentExport, ExportSpec, FileExport, PresentationExport, Region,
-    SpecError, SpreadsheetExport,
+    self, ApiVersion, DocumentExport, ExportSpec, FileExport, FilesQuery, ListedFile,
+    PresentationExport, Region, SpecError, SpreadsheetExport,
 };
 pub use export_core::{
     ApiError, Artifact, AttemptError, Checkpoint, Config, Error, ErrorOrigin, Event, Failure,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use http::Uri;
 
-use crate::{Completion, Scenario};
+use crate::service::files;
+use crate::{Completion, Scenario, WorkspaceFile};
 
 /// Configuration of the simulated service.
 ///
@@ -43,6 +44,7 @@ pub struct Config {
     pub(crate) signed_url_lifetime: Duration,
     pub(crate) content: Content,
     pub(crate) file_name: Option<String>,
+    pub(crate) workspace: Vec<WorkspaceFile>,
     pub(crate) scenario: Scenario,
     pub(crate) seed: u64,
     pub(crate) record_limit: usize,
@@ -115,6 +117,7 @@ impl Default for Config {
             signed_url_lifetime: Duration::from_secs(900),
             content: Content::Documents,
             file_name: None,
+            workspace: files::samples(),
             scenario: Scenario::default(),
             seed: 0,
             record_limit: 10_000,
@@ -301,6 +304,14 @@ impl Config {
     #[must_use]
     pub fn with_file_name(mut self, name: impl Into<String>) -> Self {
         self.file_name = Some(name.into());
+        self
+    }
+
+    /// Sets the files that the service lists. **A few samples** by default. Any id can be exported, whether it is
+    /// listed or not.
+    #[must_use]
+    pub fn with_workspace(mut self, files: impl IntoIterator<Item = WorkspaceFile>) -> Self {
+        self.workspace = files.into_iter().collect();
         self
     }
 

@@ -52,5 +52,5 @@ pub use payload::Payload;
 pub use record::{Origin, RecordedRequest};
 pub use response::{Ending, ReceivedResponse, SimResponse};
 pub use server::Server;
-pub use service::{Endpoint, Service, StartedExport};
+pub use service::{Endpoint, Service, StartedExport, WorkspaceFile};
 pub use timestamp::Timestamp;

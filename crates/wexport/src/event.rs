@@ -5,7 +5,7 @@
 //! change the meaning of existing ones; readers must ignore members that they do not know.
 
 use export_core::driver::Why;
-use export_hyper::{Event as JobEvent, FailureKind, Timestamp};
+use export_hyper::{Event as JobEvent, FailureKind, ListedFile, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Ending, Exit, Problem, explanation};
@@ -113,6 +113,8 @@ pub(crate) enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         original_request: Option<String>,
     },
+    /// A file of the workspace (`wexport files`).
+    File(FileEntry),
     /// A setting, and where its value is from (`wexport doctor`).
     Setting { name: String, value: String, source: String },
     /// The result of a check (`wexport doctor`).
@@ -138,6 +140,45 @@ pub(crate) enum Event {
     /// A batch ended or was stopped. Only warnings of hooks follow, and an error if the end cannot be
     /// recorded.
     BatchDone(BatchEnd),
+}
+
+/// A file of the workspace, as the service describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FileEntry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    /// Such as `10-K`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) r#type: Option<String>,
+    /// The ID of the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) container: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) created: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) modified: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<String>,
+    pub(crate) template: bool,
+}
+
+impl From<&ListedFile> for FileEntry {
+    fn from(file: &ListedFile) -> Self {
+        let owned = |text: Option<&str>| text.map(String::from);
+        Self {
+            id: owned(file.id()),
+            name: file.name().into(),
+            kind: file.kind().into(),
+            r#type: owned(file.type_name()),
+            container: owned(file.container()),
+            created: owned(file.created()),
+            modified: owned(file.modified()),
+            state: owned(file.state()),
+            template: file.is_template(),
+        }
+    }
 }
 
 /// The result of one check of `wexport doctor`.

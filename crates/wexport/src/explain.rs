@@ -32,6 +32,7 @@ pub(crate) struct Context {
 pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
     let mut problem = match error {
         ExportError::Job { error, .. } => explain_job(error, context),
+        ExportError::Files(error) => explain_files(error, context),
         ExportError::Attach(_) => Problem::usage(error.to_string())
             .advise("pass the operation's ID, or its URL on the host of --region or --base-url"),
         ExportError::Resume(error) => explain_resume(error),
@@ -60,6 +61,36 @@ pub(crate) fn explain(error: &ExportError, context: &Context) -> Problem {
             }
             (None, None) => "yes: the service has not accepted the export".into(),
         });
+    }
+    problem
+}
+
+/// Explains why the files of the workspace cannot be listed: as for a poll, which its requests are.
+fn explain_files(error: &Error, context: &Context) -> Problem {
+    let mut problem = explain_job(error, &Context { is_attached: true, ..context.clone() });
+    problem.facts.phase = None;
+    if let Some(rest) = problem.message.strip_prefix("poll") {
+        problem.message = format!("listing the files{rest}");
+    }
+    match error {
+        Error::Refused { status: StatusCode::FORBIDDEN, .. } => {
+            let scope = context.scope.as_deref().unwrap_or_default();
+            problem.advice = vec![format!("the client needs the scope {scope}")];
+            problem.retry = Some("yes, once it is allowed".into());
+        }
+        Error::Refused { .. } => {
+            problem.advice = vec![
+                "check --region, --base-url and --api-version".into(),
+                "if this repeats, give the request ID to Workiva's support".into(),
+            ];
+            problem.retry = Some(REFUSED_AGAIN.into());
+        }
+        // Nothing was accepted that an operation could be fetched of.
+        Error::UntrustedUrl { .. } => {
+            problem.retry = Some("only once it is allowed".into());
+        }
+        _ if error.is_resumable() => problem.retry = Some("yes: run the command again".into()),
+        _ => {}
     }
     problem
 }

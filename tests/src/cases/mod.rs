@@ -1,6 +1,7 @@
 //! The cases, grouped by subject.
 
 mod downloads;
+mod files;
 mod plain;
 mod polls;
 mod submits;
@@ -16,6 +17,7 @@ use crate::case::Case;
 pub fn all() -> Vec<Case> {
     let groups = [
         plain::cases(),
+        files::cases(),
         tokens::cases(),
         submits::cases(),
         polls::cases(),

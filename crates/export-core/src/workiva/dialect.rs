@@ -177,17 +177,19 @@ impl Workiva {
     /// The value of `${WORKIVA_CLUSTER_DOMAIN}`.
     ///
     /// **Source:** observed; in every region the API's host is `api.` and this domain.
-    fn cluster(&self) -> Option<String> {
+    pub(super) fn cluster(&self) -> Option<String> {
         let host = self.config.origins().base().host();
         host.strip_prefix("api.").map(String::from)
     }
 
-    /// The route of an operation's URL. The service may have named one of another version, or the
-    /// caller; the header of this version would then get a 404.
+    /// The route of the URL of an operation or of a list of files. The service may have named one of
+    /// another version, or the caller; the header of this version would then get a 404.
     fn route_of_operation(&self, url: &Uri) -> Option<&'static Route> {
         let base = path_of(self.config.base_url());
         let path = url.path().strip_prefix(base).unwrap_or_else(|| url.path());
-        let mut known = ROUTES.iter().filter(|route| route.endpoint == Endpoint::Operation);
+        let is_read =
+            |route: &&Route| matches!(route.endpoint, Endpoint::Files | Endpoint::Operation);
+        let mut known = ROUTES.iter().filter(is_read);
         known.find(|route| route.is_of(path)).or_else(|| self.operations())
     }
 

@@ -2,6 +2,7 @@
 
 mod dialect;
 mod errors;
+mod files;
 mod format;
 mod job;
 mod lenient;
@@ -13,6 +14,7 @@ mod spec;
 mod token;
 
 pub use self::dialect::Workiva;
+pub use self::files::{FilesQuery, ListFiles, ListedFile};
 pub use self::saved::RestoreError;
 pub use self::settings::{ApiVersion, Region, UnknownName, VersionDate};
 pub use self::spec::{

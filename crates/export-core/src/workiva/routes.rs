@@ -26,6 +26,7 @@ pub(super) enum Endpoint {
     PhaseAttachment,
     MatrixAttachment,
     SampleAttachment,
+    Files,
     Operation,
     Token,
 }
@@ -69,6 +70,14 @@ const OPERATION_ENDS: Option<Sunset> = general_ends(
     "GET /platform/v1/operations/{operationId}",
     "GET /operations/{operationId} with API version 2026-01-01",
 );
+const FILES_END: Option<Sunset> =
+    general_ends("GET /platform/v1/files", "GET /files with API version 2026-01-01");
+const PROTOTYPE_FILES_END: Option<Sunset> = Some(Sunset::new(
+    "GET /prototype/platform/files",
+    DEPRECATED,
+    Timestamp::from_date(2027, 1, 31),
+    "GET /files with API version 2026-01-01",
+));
 const DOCUMENT_ENDS: Option<Sunset> = general_ends(
     "POST /platform/v1/documents/{documentId}/export",
     "POST /documents/{documentId}/export with API version 2026-01-01",
@@ -98,6 +107,8 @@ pub(super) const ROUTES: &[Route] = &[
     route(Document,         V2022_01_01, true,  DOCUMENT_ENDS,  "/platform/v1/documents/{documentId}/export"),
     route(Spreadsheet,      V2022_01_01, true,  SPREADSHEET_ENDS, "/platform/v1/spreadsheets/{spreadsheetId}/export"),
     route(Presentation,     V2022_01_01, true,  PRESENTATION_ENDS, "/platform/v1/presentations/{presentationId}/export"),
+    route(Files,            V2022_01_01, true,  FILES_END,      "/platform/v1/files"),
+    route(Files,            V2022_01_01, true,  PROTOTYPE_FILES_END, "/prototype/platform/files"),
     route(Operation,        V2022_01_01, true,  OPERATION_ENDS, "/platform/v1/operations/{operationId}"),
     route(Operation,        V2022_01_01, true,  PROTOTYPE_OPERATION_ENDS, "/prototype/platform/operations/{operationId}"),
     route(Token,            V2022_01_01, false, None,           "/iam/v1/oauth2/token"),
@@ -112,6 +123,7 @@ pub(super) const ROUTES: &[Route] = &[
     route(PhaseAttachment,  V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/attachments/{attachmentId}/export"),
     route(MatrixAttachment, V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/attachments/{attachmentId}/export"),
     route(SampleAttachment, V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/samples/{sampleId}/attachments/{attachmentId}/export"),
+    route(Files,            V2026_01_01, true,  None,           "/files"),
     route(Operation,        V2026_01_01, true,  None,           "/operations/{operationId}"),
     route(Token,            V2026_01_01, true,  None,           "/oauth2/token"),
 ];
@@ -136,7 +148,7 @@ impl Endpoint {
     pub(super) const fn scope(self) -> &'static str {
         match self {
             File | Container => "file:write",
-            Document | Spreadsheet | Presentation | StyleGuide => "file:read",
+            Document | Spreadsheet | Presentation | StyleGuide | Files => "file:read",
             GraphReport | TestForm | PhaseAttachment | MatrixAttachment | SampleAttachment => {
                 "graph:read"
             }
@@ -156,6 +168,7 @@ impl Endpoint {
             GraphReport => "graph reports",
             TestForm => "test forms",
             PhaseAttachment | MatrixAttachment | SampleAttachment => "attachments of test forms",
+            Files => "lists of files",
             Operation => "operations",
             Token => "tokens",
         }

@@ -28,6 +28,10 @@ pub(super) fn survivable(endpoint: Endpoint) -> Vec<Fault> {
                 Fault::ExpireUrl,
             ]);
         }
+        Endpoint::Files => {
+            faults.extend(for_reads());
+            faults.extend([Fault::status(401), Fault::Truncate { to: None }]);
+        }
         Endpoint::Download | Endpoint::Storage => {
             faults.extend(for_reads());
             faults.extend([

@@ -3,6 +3,7 @@
 mod downloads;
 pub(crate) mod errors;
 mod exports;
+pub(crate) mod files;
 mod operations;
 mod route;
 mod schema;
@@ -27,6 +28,7 @@ use crate::record::RequestLog;
 use crate::response::header_value;
 use crate::{Config, Mistake, Origin, RecordedRequest, SimResponse, Timestamp, mistakes};
 
+pub use self::files::WorkspaceFile;
 pub use self::route::Endpoint;
 pub(crate) use self::schema::ExportRequest;
 pub use self::started_export::StartedExport;
@@ -254,6 +256,7 @@ impl Service {
                 self.tokens.issue(*now, &mut self.random, &parts.headers, body)
             }
             (Target::Submit(kind), ids) => self.submit(call, kind, generation, ids),
+            (Target::Files, _) => self.files(call),
             (Target::Operation, [id]) => self.operation(call, id),
             (Target::Download, [id]) => self.download(call, id),
             (Target::Stored, [id, _]) => self.stored(call, id),

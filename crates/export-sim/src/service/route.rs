@@ -14,6 +14,8 @@ pub enum Endpoint {
     Submit,
     /// Polls the status of an operation.
     Operation,
+    /// Lists the files of the workspace.
+    Files,
     /// Downloads a file from the API host.
     Download,
     /// Downloads a file from the storage origin.
@@ -34,6 +36,7 @@ pub(crate) struct Route {
 pub(crate) enum Target {
     Token,
     Submit(ExportKind),
+    Files,
     Operation,
     Download,
     Stored,
@@ -96,6 +99,9 @@ const ROUTES: &[(&str, Generation, Target)] = {
             Current,
             Submit(Attachment),
         ),
+        ("/prototype/platform/files", Prototype, Files),
+        ("/platform/v1/files", Platform, Files),
+        ("/files", Current, Files),
         ("/prototype/platform/operations/{}", Prototype, Operation),
         ("/platform/v1/operations/{}", Platform, Operation),
         ("/operations/{}", Current, Operation),
@@ -121,6 +127,7 @@ impl Route {
         match self.target {
             Target::Token => Endpoint::Token,
             Target::Submit(_) => Endpoint::Submit,
+            Target::Files => Endpoint::Files,
             Target::Operation => Endpoint::Operation,
             Target::Download => Endpoint::Download,
             Target::Stored => Endpoint::Storage,
@@ -131,7 +138,7 @@ impl Route {
     pub(crate) fn methods(&self) -> &'static str {
         match self.target {
             Target::Token | Target::Submit(_) => "POST",
-            Target::Operation => "GET",
+            Target::Files | Target::Operation => "GET",
             Target::Download | Target::Stored => "GET, HEAD",
         }
     }
@@ -142,7 +149,7 @@ impl Route {
             Target::Operation | Target::Download | Target::Stored => {
                 self.ids.first().map(String::as_str)
             }
-            Target::Token | Target::Submit(_) => None,
+            Target::Token | Target::Submit(_) | Target::Files => None,
         }
     }
 }

@@ -95,7 +95,7 @@ fn exclusion(endpoint: Endpoint, fault: &str) -> Option<&'static str> {
     let poll_only = ["json", "resource_url", "expire_url"];
     let file_only = ["change_artifact", "ignore_range", "overlong"];
     let is_file = matches!(endpoint, Endpoint::Download | Endpoint::Storage);
-    let is_read = is_file || endpoint == Endpoint::Operation;
+    let is_read = is_file || matches!(endpoint, Endpoint::Operation | Endpoint::Files);
     match fault {
         "end_operation" | "revoke_token" | "content_range" | "content_encoding" => {
             Some("ends the export")
@@ -117,6 +117,7 @@ fn random_faults_cover_each_endpoint() {
     for (endpoint, url) in [
         (Endpoint::Token, "/oauth2/token"),
         (Endpoint::Submit, "/documents/d1/export"),
+        (Endpoint::Files, "/files"),
         (Endpoint::Operation, "/operations/1"),
         (Endpoint::Download, "/exports/1/content"),
         (Endpoint::Storage, "http://127.0.0.1:8081/artifacts/1/f.pdf"),

@@ -190,7 +190,7 @@ fn path_requires_matching_version() {
 #[test]
 fn unknown_path_is_404() {
     let mut fixture = fixture(config());
-    for path in ["/", "/files", "/files/f1", "/files/f1/export/", "//", "/operations/none"] {
+    for path in ["/", "/file", "/files/f1", "/files/f1/export/", "//", "/operations/none"] {
         let response = fixture.get(path);
         assert_eq!(response.status(), 404, "{path}");
         assert_flat(&json(&response), "404NotFound");

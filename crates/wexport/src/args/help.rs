@@ -22,6 +22,7 @@ Export files from Workiva: submit an export, wait for it, download the file
 Usage: wexport <COMMAND> [ID] [OPTIONS]
 
 Exports:
+  files [TEXT]                          List what there is, with its IDs
   document, spreadsheet, presentation   Export by ID, in a --format
   file                                  Export any file by ID and --kind
   folder, container, style-guide, graph-report, test-form, attachment
@@ -31,8 +32,7 @@ Jobs:
   report [BATCH]                        Report what a batch did
   status, fetch, verify                 Check or fetch operations, check files
 Other:
-  init, doctor                          Write and check the settings
-  demo                                  Try it without credentials or network
+  init, doctor, demo                    Set up and check settings; try it out
   completions SHELL, man [FOLDER]       Print completions or manual pages
   help COMMAND                          Show help; topics: `wexport help help`
 

@@ -4,6 +4,7 @@ mod batch;
 mod config_help;
 mod export;
 mod export_options;
+mod files;
 mod help;
 mod hooks;
 mod init;
@@ -25,6 +26,7 @@ pub(crate) use self::export::{
     TestFormArgs,
 };
 pub(crate) use self::export_options::{OPTION_FLAGS, OptionArg, OptionFlag};
+pub(crate) use self::files::{FileSortArg, FilesArgs};
 pub(crate) use self::help::{HelpArgs, TOPICS};
 pub(crate) use self::hooks::HookArgs;
 pub(crate) use self::init::{EntryKind, InitArgs};
@@ -55,6 +57,8 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// List the files of the workspace, with their IDs
+    Files(Box<FilesArgs>),
     /// Export a document as pdf, docx or xhtml
     Document(Box<Export<DocumentArgs>>),
     /// Export a spreadsheet as xlsx, csv or pdf

@@ -242,6 +242,8 @@ With --json, each line is an object with v (1), at (RFC 3339, UTC), event, job
   continuing    message
   warning       message
   operation     operation, status, is_ready, created, updated, original_request
+  file          id, name, kind, type, container, created, modified, state,
+                template (a file that `wexport files` lists)
   done          file, bytes, media_type, operation, original_request, details
   setting       name, value, source
   check         name, status (ok, warning, failed, not_checked), message, advice

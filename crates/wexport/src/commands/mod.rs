@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod export;
 mod fetch;
+mod files;
 mod help;
 mod init;
 mod jobs;
@@ -36,6 +37,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::TestForm(export) => return export::run(*export).await.into(),
         Command::Attachment(export) => return export::run(*export).await.into(),
         Command::Batch(args) => return batch::run(*args).await.into(),
+        Command::Files(args) => return files::run(*args).await.into(),
         Command::Fetch(args) => return fetch::run(*args).await.into(),
         Command::Status(args) => return status::run(*args).await.into(),
         Command::Jobs(args) => match args.command {

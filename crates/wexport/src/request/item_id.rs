@@ -4,7 +4,7 @@ use crate::problem::Problem;
 
 /// Refuses what cannot be the ID of an item, before a request asks for it. `name` is the ID in
 /// messages.
-pub(super) fn check(name: &str, id: &str) -> Result<(), Problem> {
+pub(crate) fn check(name: &str, id: &str) -> Result<(), Problem> {
     match fault_of(id) {
         Some(fault) => Err(Problem::usage(format!("invalid {name} {id:?}: {fault}"))),
         None => Ok(()),

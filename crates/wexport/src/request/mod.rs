@@ -4,7 +4,7 @@
 //! name flags, since a caller of the program knows no fields of the API.
 
 mod dry_run;
-mod item_id;
+pub(crate) mod item_id;
 mod kinds;
 mod list;
 mod output_format;

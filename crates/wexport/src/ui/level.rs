@@ -10,6 +10,7 @@ pub(super) const fn level_of(record: &Record) -> LogLevel {
         // The result of a command is printed in any case.
         Event::Error(_)
         | Event::Operation { .. }
+        | Event::File(_)
         | Event::Diagnosis { .. }
         | Event::Check { status: CheckStatus::Failed, .. } => LogLevel::Errors,
         Event::Warning { .. } | Event::Check { status: CheckStatus::Warning, .. } => {

@@ -6,8 +6,9 @@ use crate::world::World;
 const LINES: usize = 24;
 const COLUMNS: usize = 80;
 
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 28] = [
     &[],
+    &["files"],
     &["document"],
     &["spreadsheet"],
     &["presentation"],

@@ -10,6 +10,7 @@ mod doctor;
 mod errors;
 mod exports;
 mod file_systems;
+mod files;
 mod forgetting;
 #[cfg(target_os = "linux")]
 mod full_disk;

@@ -112,7 +112,9 @@ impl Body {
             Endpoint::PhaseAttachment | Endpoint::MatrixAttachment | Endpoint::SampleAttachment => {
                 known(json, Self::Attachment)
             }
-            Endpoint::Operation | Endpoint::Token => Err(SpecError::Path(endpoint.as_str().into())),
+            Endpoint::Files | Endpoint::Operation | Endpoint::Token => {
+                Err(SpecError::Path(endpoint.as_str().into()))
+            }
         }
     }
 

@@ -168,7 +168,7 @@ impl ExportSpec {
         let unknown_path = || SpecError::Path(path.into());
         let (route, ids) = Route::of_path(path_of(path)).ok_or_else(unknown_path)?;
         let endpoint = route.endpoint;
-        if matches!(endpoint, Endpoint::Operation | Endpoint::Token) {
+        if matches!(endpoint, Endpoint::Files | Endpoint::Operation | Endpoint::Token) {
             return Err(unknown_path());
         }
         Self::read(endpoint, ids, body.as_ref())

@@ -30,6 +30,13 @@ pub(crate) fn streams_share_terminal() -> bool {
     io::stdout().is_terminal() && io::stderr().is_terminal()
 }
 
+/// The width of standard output; `None` if it is not a terminal.
+pub(crate) fn stdout_columns() -> Option<usize> {
+    let (_, columns) = Term::stdout().size_checked().filter(|_| io::stdout().is_terminal())?;
+    // A terminal that does not report its size has that of a VT100.
+    Some(if columns == 0 { 80 } else { columns.into() })
+}
+
 /// The screen of standard error. The whole process shares it.
 pub(super) fn stderr() -> Arc<Screen> {
     static SCREEN: LazyLock<Arc<Screen>> = LazyLock::new(|| Arc::new(open()));
