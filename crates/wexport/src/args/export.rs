@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::export_options::{AnyFile, Archive, Document, OptionArgs, Presentation, Spreadsheet};
 use super::hooks::HookArgs;
+use super::item_link::id_of;
 use super::output::OutputArgs;
 use super::session::Session;
 use super::values::key;
@@ -29,8 +30,8 @@ pub(crate) struct Export<C: Args> {
 /// `wexport document`.
 #[derive(Debug, Args)]
 pub(crate) struct DocumentArgs {
-    /// ID of the document
-    #[arg(value_name = "ID")]
+    /// ID of the document, or a link to it
+    #[arg(value_name = "ID", value_parser = id_of("document"))]
     pub(crate) id: String,
     /// Format: pdf, docx or xhtml [default: extension of -o]
     #[arg(short, long, hide_possible_values = true)]
@@ -43,8 +44,8 @@ pub(crate) struct DocumentArgs {
 /// `wexport spreadsheet`.
 #[derive(Debug, Args)]
 pub(crate) struct SpreadsheetArgs {
-    /// ID of the spreadsheet
-    #[arg(value_name = "ID")]
+    /// ID of the spreadsheet, or a link to it
+    #[arg(value_name = "ID", value_parser = id_of("spreadsheet"))]
     pub(crate) id: String,
     /// Format: xlsx, csv or pdf [default: extension of -o]
     ///
@@ -59,8 +60,8 @@ pub(crate) struct SpreadsheetArgs {
 /// `wexport presentation`.
 #[derive(Debug, Args)]
 pub(crate) struct PresentationArgs {
-    /// ID of the presentation
-    #[arg(value_name = "ID")]
+    /// ID of the presentation, or a link to it
+    #[arg(value_name = "ID", value_parser = id_of("presentation"))]
     pub(crate) id: String,
     /// Format: pptx or pdf [default: extension of -o]
     #[arg(short, long, hide_possible_values = true)]
@@ -73,8 +74,8 @@ pub(crate) struct PresentationArgs {
 /// `wexport file`.
 #[derive(Debug, Args)]
 pub(crate) struct FileArgs {
-    /// ID of the file
-    #[arg(value_name = "ID")]
+    /// ID of the file, or a link to it
+    #[arg(value_name = "ID", value_parser = id_of("file"))]
     pub(crate) id: String,
     /// Kind: Document, Spreadsheet, SupportingDocument, ...
     ///
@@ -108,7 +109,7 @@ pub(crate) enum FileKind {
 #[derive(Debug, Args)]
 pub(crate) struct ContainerArgs {
     /// ID of the container
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id_of("container"))]
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) options: OptionArgs<Archive>,
@@ -117,8 +118,8 @@ pub(crate) struct ContainerArgs {
 /// `wexport folder`.
 #[derive(Debug, Args)]
 pub(crate) struct FolderArgs {
-    /// ID of the folder
-    #[arg(value_name = "ID")]
+    /// ID of the folder, or a link to it
+    #[arg(value_name = "ID", value_parser = id_of("folder"))]
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) options: OptionArgs<Archive>,
@@ -128,7 +129,7 @@ pub(crate) struct FolderArgs {
 #[derive(Debug, Args)]
 pub(crate) struct StyleGuideArgs {
     /// ID of the style guide
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id_of("style guide"))]
     pub(crate) id: String,
     /// Revision [default: the latest]
     #[arg(long, value_name = "REVISION")]
@@ -139,7 +140,7 @@ pub(crate) struct StyleGuideArgs {
 #[derive(Debug, Args)]
 pub(crate) struct GraphReportArgs {
     /// ID of the graph report
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id_of("graph report"))]
     pub(crate) id: String,
 }
 
@@ -147,7 +148,7 @@ pub(crate) struct GraphReportArgs {
 #[derive(Debug, Args)]
 pub(crate) struct TestFormArgs {
     /// ID of the test form
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id_of("test form"))]
     pub(crate) id: String,
 }
 
@@ -155,19 +156,19 @@ pub(crate) struct TestFormArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AttachmentArgs {
     /// ID of the attachment
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id_of("attachment"))]
     pub(crate) id: String,
     /// ID of its test form
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id_of("test form"))]
     pub(crate) test_form: String,
     /// ID of its test phase
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id_of("test phase"))]
     pub(crate) test_phase: String,
     /// ID of its matrix, if it belongs to one
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id_of("matrix"))]
     pub(crate) matrix: Option<String>,
     /// ID of its sample, if it belongs to one
-    #[arg(long, value_name = "ID", requires = "matrix")]
+    #[arg(long, value_name = "ID", value_parser = id_of("sample"), requires = "matrix")]
     pub(crate) sample: Option<String>,
 }
 

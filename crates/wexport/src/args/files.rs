@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::item_link::id_of;
 use super::session::Session;
 
 /// `wexport files`.
@@ -16,8 +17,8 @@ pub(crate) struct FilesArgs {
     /// any other kind that the service names.
     #[arg(short, long)]
     pub(crate) kind: Option<String>,
-    /// List only files in the folder with this ID, and not in its folders
-    #[arg(long = "in", value_name = "FOLDER")]
+    /// List only files in the folder with this ID (or link), and not in its folders
+    #[arg(long = "in", value_name = "FOLDER", value_parser = id_of("folder"))]
     pub(crate) container: Option<String>,
     /// List files in the trash, instead of those that are active
     #[arg(long)]

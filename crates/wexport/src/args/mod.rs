@@ -8,6 +8,7 @@ mod files;
 mod help;
 mod hooks;
 mod init;
+mod item_link;
 mod jobs;
 mod output;
 mod session;
@@ -30,6 +31,7 @@ pub(crate) use self::files::{FileSortArg, FilesArgs};
 pub(crate) use self::help::{HelpArgs, TOPICS};
 pub(crate) use self::hooks::HookArgs;
 pub(crate) use self::init::{EntryKind, InitArgs};
+pub(crate) use self::item_link::is_link_to_item;
 pub(crate) use self::jobs::{JobsArgs, JobsCommand, ResumeArgs};
 pub(crate) use self::output::{IfExistsArg, OutputArgs};
 pub(crate) use self::session::{

@@ -21,7 +21,7 @@ use serde_json::Value;
 pub(crate) use self::dry_run::dry_run;
 pub(crate) use self::kinds::ExportCommand;
 pub(crate) use self::list::{List, ListedExport, Source, read as read_list};
-use crate::args::{Export, FetchArgs, OPTION_FLAGS, OptionArg, RequestArgs};
+use crate::args::{Export, FetchArgs, OPTION_FLAGS, OptionArg, RequestArgs, is_link_to_item};
 use crate::clock;
 use crate::explain::{Context, explain, explain_spec};
 use crate::problem::Problem;
@@ -113,6 +113,12 @@ impl ExportRequest {
 
 /// Refuses what can be neither the ID nor the URL of an operation.
 pub(crate) fn check_operation(operation: &str) -> Result<(), Problem> {
+    if is_link_to_item(operation) {
+        return Err(Problem::usage(format!(
+            "invalid operation {operation:?}: it is a link to an item, and not to an operation"
+        ))
+        .advise("export the item, as in `wexport document LINK`"));
+    }
     if operation.contains("://") || operation.starts_with('/') {
         return Ok(());
     }

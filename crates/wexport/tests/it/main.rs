@@ -22,6 +22,7 @@ mod jobs;
 mod json;
 #[cfg(unix)]
 mod kills;
+mod links;
 mod mask;
 #[cfg(all(unix, feature = "s3"))]
 mod moto;

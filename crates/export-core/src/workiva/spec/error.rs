@@ -93,6 +93,12 @@ pub enum SpecError {
     /// The URL of the request is refused.
     #[error("the URL of the request is refused: {0}")]
     Url(#[from] UrlError),
+    /// An id is a URL, such as a link to the item.
+    #[error("{id} is a URL: expected the id in it, such as 124efa2a142f472ba1ceab34ed18915f")]
+    UrlAsId {
+        /// The name of the id.
+        id: &'static str,
+    },
     /// The API version does not have the endpoint.
     #[error(
         "API version {version} has no export of {what}: set {instead} with Config::with_api_version"

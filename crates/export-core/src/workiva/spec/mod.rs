@@ -395,10 +395,16 @@ impl ExportSpec {
     fn check_ids(&self, route: &Route) -> Result<(), SpecError> {
         let names =
             route.id_names().chain((self.endpoint == Endpoint::Container).then_some("sourceId"));
-        match self.ids.iter().zip(names).find(|(id, _)| id.is_empty()) {
-            Some((_, id)) => Err(SpecError::EmptyId { id }),
-            None => Ok(()),
+        for (text, id) in self.ids.iter().zip(names) {
+            if text.is_empty() {
+                return Err(SpecError::EmptyId { id });
+            }
+            // The service would look for an item of this name.
+            if text.contains("://") {
+                return Err(SpecError::UrlAsId { id });
+            }
         }
+        Ok(())
     }
 
     /// The last id, with the extension of the format.

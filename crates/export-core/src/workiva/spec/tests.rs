@@ -239,6 +239,23 @@ fn style_guide_needs_no_body() {
 }
 
 #[test]
+fn url_is_no_id() {
+    let link = "https://app.wdesk.com/a/QWNj/doc/124efa2a142f";
+    let attachment = TestAttachment::new("t1", link, "a1");
+    for (spec, id) in [
+        (ExportSpec::document(link, DocumentExport::pdf()), "documentId"),
+        (ExportSpec::graph_report(link), "reportId"),
+        (ExportSpec::test_attachment(attachment), "testPhaseId"),
+    ] {
+        let refused = spec.render(ApiVersion::V2026_01_01).map(|_| ());
+        assert_eq!(refused, Err(SpecError::UrlAsId { id }));
+    }
+    let container = ExportSpec::container(link, ArchiveOptions::default());
+    let refused = container.render(ApiVersion::V2022_01_01).map(|_| ());
+    assert_eq!(refused, Err(SpecError::UrlAsId { id: "sourceId" }));
+}
+
+#[test]
 fn format_may_be_omitted_where_the_service_has_one() {
     let attachment = "/testForms/t1/testPhases/p1/attachments/a1/export";
     for path in ["/testForms/t1/export", attachment] {
