@@ -45,6 +45,7 @@ use self::args::JsonStream;
 use self::problem::Problem;
 
 fn main() -> ExitCode {
+    commands::complete();
     let cli = match args::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage_error(&error),

@@ -1,23 +1,110 @@
-//! `wexport completions` and `wexport man`.
+//! `wexport completions` and `wexport man`, and what a shell asks for to complete a line.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::env::{CompleteEnv, Shells};
 
-use crate::args::{CONFIG, Cli};
-use crate::problem::Problem;
+use super::jobs::{settings_of, state_dir};
+use crate::args::{CONFIG, Cli, StateArgs, TOPICS};
+use crate::problem::{Exit, Problem};
+use crate::settings::profile_names;
+use crate::state::{known_files, known_files_path};
+use crate::text::sanitize;
 use crate::ui::print;
+
+/// The variable in which the script of a shell names the shell.
+const VARIABLE: &str = "WEXPORT_COMPLETE";
+
+/// Answers a shell that wants a line completed, which the script of [`completions`] has it do; returns if
+/// this is no such call.
+pub(crate) fn complete() {
+    CompleteEnv::with_factory(|| with_candidates(Cli::command())).var(VARIABLE).complete();
+}
 
 /// Prints the completion script of a shell.
 pub(super) fn completions(shell: Shell) -> Result<(), Problem> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "wexport", &mut script);
+    let name = shell.to_string();
+    let shells = Shells::builtins();
+    let known = shells.completer(&name).ok_or_else(|| {
+        Problem::new(Exit::Usage, format!("there are no completions for the shell {name}"))
+    })?;
+    known
+        .write_registration(VARIABLE, "wexport", "wexport", "wexport", &mut script)
+        .map_err(|error| Problem::local("cannot write the completion script", &error))?;
     print(&String::from_utf8_lossy(&script))
 }
 
+/// The most jobs that are offered, the latest ones.
+const JOBS: usize = 100;
+
+/// Adds what this machine knows of values: IDs that were listed, jobs, profiles.
+fn with_candidates(command: Command) -> Command {
+    let name = command.get_name().to_owned();
+    let command = command.mut_args(|arg| {
+        let candidates = match (name.as_str(), arg.get_id().as_str()) {
+            ("document", "id") => ArgValueCandidates::new(|| ids(&["Document"])),
+            ("spreadsheet", "id") => ArgValueCandidates::new(|| ids(&["Spreadsheet"])),
+            ("presentation", "id") => ArgValueCandidates::new(|| ids(&["Presentation"])),
+            ("folder", "id") | ("files", "container") => {
+                ArgValueCandidates::new(|| ids(&["Folder"]))
+            }
+            ("file", "id") => ArgValueCandidates::new(|| ids(&[])),
+            ("show" | "resume" | "report", "id") => ArgValueCandidates::new(jobs),
+            ("help", "topic") => ArgValueCandidates::new(topics),
+            (_, "profile") => ArgValueCandidates::new(|| {
+                profile_names(&super::environment).into_iter().map(Into::into).collect()
+            }),
+            (_, "region") => ArgValueCandidates::new(|| of_words(&["us", "eu", "apac"])),
+            (_, "api_version") => {
+                ArgValueCandidates::new(|| of_words(&["2026-01-01", "2022-01-01"]))
+            }
+            _ => return arg,
+        };
+        arg.add(candidates)
+    });
+    command.mut_subcommands(with_candidates)
+}
+
+fn of_words(words: &[&'static str]) -> Vec<CompletionCandidate> {
+    words.iter().copied().map(Into::into).collect()
+}
+
+/// The IDs that `wexport files` has listed, of these kinds or of all.
+fn ids(kinds: &[&str]) -> Vec<CompletionCandidate> {
+    let known = known_files_path().map(|path| known_files(&path)).unwrap_or_default();
+    let known = known.into_iter().filter(|file| kinds.is_empty() || kinds.contains(&&*file.kind));
+    let candidate = |file: crate::state::KnownFile| {
+        let name = sanitize(&file.name).into_owned();
+        CompletionCandidate::new(file.id).help(Some(name.into()))
+    };
+    known.map(candidate).collect()
+}
+
+/// The jobs and batches of this machine, the latest first.
+fn jobs() -> Vec<CompletionCandidate> {
+    let read = || -> Result<Vec<String>, Problem> {
+        let state = state_dir(&settings_of(&StateArgs::default())?)?;
+        let jobs = state.jobs()?.iter().map(|job| job.id().to_owned()).collect::<Vec<_>>();
+        let batches = state.batches()?;
+        Ok(jobs.into_iter().chain(batches.iter().map(|it| it.id().to_owned())).collect())
+    };
+    let mut ids = read().unwrap_or_default();
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    ids.truncate(JOBS);
+    ids.into_iter().map(Into::into).collect()
+}
+
+fn topics() -> Vec<CompletionCandidate> {
+    let commands = Cli::command();
+    let commands = commands.get_subcommands().map(|command| command.get_name().to_owned());
+    TOPICS.into_iter().map(String::from).chain(commands).map(Into::into).collect()
+}
 /// Prints the manual page, or writes one for each command to a folder.
 pub(super) fn man(folder: Option<&Path>) -> Result<(), Problem> {
     let Some(folder) = folder else {

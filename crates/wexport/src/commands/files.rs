@@ -18,6 +18,7 @@ use crate::explain::{Context, explain};
 use crate::problem::{Exit, Problem};
 use crate::request::item_id;
 use crate::settings::{Overrides, Settings};
+use crate::state::{KnownFile, known_files_path, remember_files};
 use crate::sunset;
 use crate::text::{clip, columns, sanitize};
 use crate::ui::{Reporter, print, print_problem, stdout_columns};
@@ -64,6 +65,9 @@ async fn list(args: &FilesArgs, reporter: &Arc<Reporter>) -> Result<Vec<ListedFi
     let context = Context { scope, token_source, ..Context::default() };
     let files = all_pages(list, &client, on_event).await;
     let mut files = files.map_err(|error| explain(&error, &context))?;
+    if settings.state.is_some() {
+        remember(&files);
+    }
     sort(&mut files, args.sort.unwrap_or_default());
     Ok(files)
 }
@@ -119,6 +123,15 @@ fn check_sunset(
     }
     reporter.job_event(1, &JobEvent::Sunset { at: now, notice });
     Ok(())
+}
+
+/// Keeps the IDs for the completion of a shell. It is no reason to fail that they cannot be kept.
+fn remember(files: &[ListedFile]) {
+    let known = files.iter().filter_map(|file| {
+        let (kind, name) = (file.kind().into(), file.name().into());
+        Some(KnownFile { id: file.id()?.into(), kind, name })
+    });
+    let _ = known_files_path().map(|path| remember_files(&path, known.collect()));
 }
 
 fn sort(files: &mut [ListedFile], by: FileSortArg) {

@@ -19,6 +19,7 @@ mod verify;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+pub(crate) use self::completions::complete;
 use crate::args::{Cli, Command, JobsCommand, ShowArgs};
 use crate::problem::{Exit, Problem};
 use crate::ui::{print_error_event, print_problem};

@@ -16,6 +16,7 @@ use etcetera::BaseStrategy;
 use toml::{Table, Value};
 
 use super::setting::{KEYS, Sourced, ValueSource};
+use super::sources::Environment;
 use crate::problem::Problem;
 
 /// A config file that was read; empty if there is none.
@@ -135,6 +136,15 @@ impl ConfigFile {
             Some((table.get(key)?, source))
         })
     }
+}
+
+/// The names of the profiles in the config file; none if it cannot be read.
+pub(crate) fn profile_names(environment: Environment<'_>) -> Vec<String> {
+    let named = environment("WEXPORT_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let text = named.or_else(default_config_file).and_then(|path| read_text(&path).ok());
+    let profiles = text.and_then(|text| text.parse::<Table>().ok()?.remove("profile"));
+    let profiles = profiles_of(profiles).unwrap_or_default();
+    profiles.into_iter().map(|(name, _)| name).collect()
 }
 
 /// The path of the config file that is read if no other is named.

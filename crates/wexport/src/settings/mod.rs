@@ -16,7 +16,7 @@ use export_hyper::{ApiVersion, Limits, Pacer, ProxySettings, Rates, Region, Resu
 
 pub(crate) use self::client::apply_headers;
 pub(crate) use self::credentials::{ClientId, CredentialPlan, CredentialSource, LoadedCredentials};
-pub(crate) use self::file::default_config_file;
+pub(crate) use self::file::{default_config_file, profile_names};
 pub(crate) use self::hooks::{HookSettings, PingSignal, PingUrl};
 #[cfg(feature = "store")]
 pub(crate) use self::secret::trimmed_variable;

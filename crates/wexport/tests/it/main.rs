@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
 
 mod batch;
+#[cfg(unix)]
+mod completion;
 mod config_help;
 mod continuing;
 mod credentials;
