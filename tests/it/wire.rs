@@ -72,19 +72,24 @@ fn style_guide_requests() {
 
 #[test]
 fn graph_report_requests() {
-    submits("graph-report", &[NEW], [("csv", ExportSpec::graph_report("r/1"))]);
+    submits("graph-report", &[OLD, NEW], [("csv", ExportSpec::graph_report("r/1"))]);
 }
 
 #[test]
 fn test_form_requests() {
-    submits("test-form", &[NEW], [("xlsx", ExportSpec::test_form("t/1"))]);
+    submits("test-form", &[OLD, NEW], [("xlsx", ExportSpec::test_form("t/1"))]);
     let attachment = || TestAttachment::new("t/1", "p/1", "a/1");
     let spec = ExportSpec::test_attachment(attachment());
-    submits("phase-attachment", &[NEW], [("pdf", spec)]);
+    submits("phase-attachment", &[OLD, NEW], [("pdf", spec)]);
     let spec = ExportSpec::test_attachment(attachment().of_matrix("m/1"));
-    submits("matrix-attachment", &[NEW], [("pdf", spec)]);
+    submits("matrix-attachment", &[OLD, NEW], [("pdf", spec)]);
     let spec = ExportSpec::test_attachment(attachment().of_sample("m/1", "s/1"));
-    submits("sample-attachment", &[NEW], [("pdf", spec)]);
+    submits("sample-attachment", &[OLD, NEW], [("pdf", spec)]);
+    let originals =
+        [attachment(), attachment().of_matrix("m/1"), attachment().of_sample("m/1", "s/1")];
+    let [phase, matrix, sample] = originals.map(ExportSpec::original_test_attachment);
+    let specs = [("of a phase", phase), ("of a matrix", matrix), ("of a sample", sample)];
+    submits("original-attachment", &[OLD, NEW], specs);
 }
 
 #[test]

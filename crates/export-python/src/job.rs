@@ -168,13 +168,17 @@ fn spec(kind: &str, ids: Vec<String>, format: Option<&str>) -> PyResult<ExportSp
         }
         "graph_report" => ExportSpec::graph_report(id()),
         "test_form" => ExportSpec::test_form(id()),
-        "test_attachment" => {
+        "test_attachment" | "original_test_attachment" => {
             let attachment = TestAttachment::new(id(), id(), id());
-            ExportSpec::test_attachment(match (ids.next(), ids.next()) {
+            let attachment = match (ids.next(), ids.next()) {
                 (Some(matrix), Some(sample)) => attachment.of_sample(matrix, sample),
                 (Some(matrix), None) => attachment.of_matrix(matrix),
                 _ => attachment,
-            })
+            };
+            match kind {
+                "test_attachment" => ExportSpec::test_attachment(attachment),
+                _ => ExportSpec::original_test_attachment(attachment),
+            }
         }
         _ => return Err(PyValueError::new_err(format!("there is no kind {kind:?}"))),
     })

@@ -116,14 +116,17 @@ class Exporter(Generic[E]):
         *,
         matrix_id: Optional[str] = None,
         sample_id: Optional[str] = None,
+        original: bool = False,
         key: Optional[str] = None,
     ) -> E:
-        """An attachment of a test phase, of a matrix in it, or of a sample of that matrix, as pdf."""
+        """An attachment of a test phase, of a matrix in it, or of a sample of that matrix: as pdf, or as it was
+        uploaded."""
         if sample_id is not None and matrix_id is None:
             raise ValueError("sample_id needs matrix_id")
         ids = [test_form_id, test_phase_id, attachment_id]
         ids += [part for part in (matrix_id, sample_id) if part is not None]
-        return self._new("test_attachment", ids, None, key, {})
+        kind = "original_test_attachment" if original else "test_attachment"
+        return self._new(kind, ids, None, key, {})
 
     def export_request(
         self, path: str, body: Union[str, Mapping[str, Any]], *, key: Optional[str] = None

@@ -10,6 +10,7 @@ use crate::case::{Case, Goal};
 
 pub(super) fn cases() -> Vec<Case> {
     let archive = ArchiveOptions::default;
+    let attachment = || TestAttachment::new("t1", "p1", "a1");
     let both = [
         ("document-pdf", ExportSpec::document("d1", DocumentExport::pdf())),
         ("document-docx", ExportSpec::document("d1", DocumentExport::docx())),
@@ -19,15 +20,14 @@ pub(super) fn cases() -> Vec<Case> {
         ("presentation-pptx", ExportSpec::presentation("p1", PresentationExport::pptx())),
         ("file-as-uploaded", ExportSpec::file("f1", FileExport::supporting_document())),
         ("file-of-a-document", ExportSpec::file("f1", FileExport::document(DocumentExport::pdf()))),
+        ("graph-report", ExportSpec::graph_report("r1")),
+        ("test-form", ExportSpec::test_form("t1")),
+        ("test-attachment", ExportSpec::test_attachment(attachment())),
+        ("original-attachment", ExportSpec::original_test_attachment(attachment())),
         ("file-of-a-folder", ExportSpec::file("f1", FileExport::folder(archive()))),
     ];
     let old = [("container", ExportSpec::container("c1", archive()))];
-    let new = [
-        ("style-guide", ExportSpec::style_guide("g1", StyleGuideExport::latest())),
-        ("graph-report", ExportSpec::graph_report("r1")),
-        ("test-form", ExportSpec::test_form("t1")),
-        ("test-attachment", ExportSpec::test_attachment(TestAttachment::new("t1", "p1", "a1"))),
-    ];
+    let new = [("style-guide", ExportSpec::style_guide("g1", StyleGuideExport::latest()))];
     let case = |version: ApiVersion, (name, spec): (&str, ExportSpec)| {
         Case::new(format!("plain-{name}-{}", &version.to_string()[..4])).with(|case| {
             case.spec = spec;

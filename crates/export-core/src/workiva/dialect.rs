@@ -17,7 +17,7 @@ use super::responses;
 use super::routes::{Endpoint, ROUTES, Route};
 use super::saved::{RestoreError, Saved, SavedSubmit};
 use super::settings::ApiVersion;
-use super::spec::{ExportSpec, SpecError, asks_for_mail, path_of};
+use super::spec::{ExportSpec, NO_BODY, SpecError, asks_for_mail, path_of};
 use crate::api_error::ApiError;
 use crate::config::Config;
 use crate::dialect::{Contradiction, Dialect, Head, Reading, Repeat, is_gzip_type};
@@ -260,7 +260,8 @@ impl Dialect for Workiva {
 
     fn request(&self, phase: Phase, target: Option<&Uri>) -> Request<Vec<u8>> {
         let submit = self.submit.as_ref().filter(|_| phase == Phase::Submit);
-        let mut request = Request::new(submit.map(|s| s.body.get().into()).unwrap_or_default());
+        let body = submit.map(|submit| submit.body.get()).filter(|body| *body != NO_BODY);
+        let mut request = Request::new(body.map(Vec::from).unwrap_or_default());
         // Room for the headers that the machine and the adapter add, to allocate once.
         *request.headers_mut() = HeaderMap::with_capacity(8);
         let headers = request.headers_mut();
@@ -273,8 +274,10 @@ impl Dialect for Workiva {
         if phase != Phase::Fetch {
             headers.insert(ACCEPT, JSON);
         }
-        if let Some(submit) = submit {
+        if body.is_some() {
             headers.insert(CONTENT_TYPE, JSON);
+        }
+        if let Some(submit) = submit {
             *request.method_mut() = Method::POST;
             *request.uri_mut() = submit.uri.clone();
         } else {

@@ -26,6 +26,9 @@ pub(super) enum Endpoint {
     PhaseAttachment,
     MatrixAttachment,
     SampleAttachment,
+    PhaseOriginal,
+    MatrixOriginal,
+    SampleOriginal,
     Files,
     Operation,
     Token,
@@ -91,12 +94,30 @@ const PRESENTATION_ENDS: Option<Sunset> = general_ends(
     "POST /presentations/{presentationId}/export with API version 2026-01-01",
 );
 
+const GRAPH_REPORT_ENDS: Option<Sunset> = general_ends(
+    "POST /platform/v1/graph/reports/{reportId}/export",
+    "POST /graph/reports/{reportId}/export with API version 2026-01-01",
+);
+const TEST_FORM_ENDS: Option<Sunset> = general_ends(
+    "POST /platform/v1/testForms/{testFormId}/export",
+    "POST /testForms/{testFormId}/export with API version 2026-01-01",
+);
+const ATTACHMENT_ENDS: Option<Sunset> = general_ends(
+    "POST /platform/v1/testForms/{testFormId}/../attachments/{attachmentId}/export",
+    "the same path without /platform/v1 with API version 2026-01-01",
+);
+const ORIGINAL_ENDS: Option<Sunset> = general_ends(
+    "POST /platform/v1/testForms/{testFormId}/../attachments/{attachmentId}/download",
+    "the same path without /platform/v1 with API version 2026-01-01",
+);
+
 /// The end of the paths of 2022-01-01 that are not prototypes.
 const fn general_ends(endpoint: &'static str, successor: &'static str) -> Option<Sunset> {
     Some(Sunset::new(endpoint, DEPRECATED, Timestamp::from_date(2029, 1, 31), successor))
 }
 
-/// **Source:** Workiva's API reference, as of 2026-11.
+/// **Source:** Workiva's API reference, as of 2026-11; for graph reports and test forms in 2022-01-01, public
+/// clients of 2024.
 ///
 /// The token endpoint takes its path and its header in pairs only: the old path with the new header,
 /// or the other way round, is answered with 404 (observed).
@@ -107,6 +128,14 @@ pub(super) const ROUTES: &[Route] = &[
     route(Document,         V2022_01_01, true,  DOCUMENT_ENDS,  "/platform/v1/documents/{documentId}/export"),
     route(Spreadsheet,      V2022_01_01, true,  SPREADSHEET_ENDS, "/platform/v1/spreadsheets/{spreadsheetId}/export"),
     route(Presentation,     V2022_01_01, true,  PRESENTATION_ENDS, "/platform/v1/presentations/{presentationId}/export"),
+    route(GraphReport,      V2022_01_01, true,  GRAPH_REPORT_ENDS, "/platform/v1/graph/reports/{reportId}/export"),
+    route(TestForm,         V2022_01_01, true,  TEST_FORM_ENDS, "/platform/v1/testForms/{testFormId}/export"),
+    route(PhaseAttachment,  V2022_01_01, true,  ATTACHMENT_ENDS, "/platform/v1/testForms/{testFormId}/testPhases/{testPhaseId}/attachments/{attachmentId}/export"),
+    route(MatrixAttachment, V2022_01_01, true,  ATTACHMENT_ENDS, "/platform/v1/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/attachments/{attachmentId}/export"),
+    route(SampleAttachment, V2022_01_01, true,  ATTACHMENT_ENDS, "/platform/v1/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/samples/{sampleId}/attachments/{attachmentId}/export"),
+    route(PhaseOriginal,    V2022_01_01, true,  ORIGINAL_ENDS,  "/platform/v1/testForms/{testFormId}/testPhases/{testPhaseId}/attachments/{attachmentId}/download"),
+    route(MatrixOriginal,   V2022_01_01, true,  ORIGINAL_ENDS,  "/platform/v1/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/attachments/{attachmentId}/download"),
+    route(SampleOriginal,   V2022_01_01, true,  ORIGINAL_ENDS,  "/platform/v1/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/samples/{sampleId}/attachments/{attachmentId}/download"),
     route(Files,            V2022_01_01, true,  FILES_END,      "/platform/v1/files"),
     route(Files,            V2022_01_01, true,  PROTOTYPE_FILES_END, "/prototype/platform/files"),
     route(Operation,        V2022_01_01, true,  OPERATION_ENDS, "/platform/v1/operations/{operationId}"),
@@ -123,6 +152,9 @@ pub(super) const ROUTES: &[Route] = &[
     route(PhaseAttachment,  V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/attachments/{attachmentId}/export"),
     route(MatrixAttachment, V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/attachments/{attachmentId}/export"),
     route(SampleAttachment, V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/samples/{sampleId}/attachments/{attachmentId}/export"),
+    route(PhaseOriginal,    V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/attachments/{attachmentId}/download"),
+    route(MatrixOriginal,   V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/attachments/{attachmentId}/download"),
+    route(SampleOriginal,   V2026_01_01, true,  None,           "/testForms/{testFormId}/testPhases/{testPhaseId}/matrices/{matrixId}/samples/{sampleId}/attachments/{attachmentId}/download"),
     route(Files,            V2026_01_01, true,  None,           "/files"),
     route(Operation,        V2026_01_01, true,  None,           "/operations/{operationId}"),
     route(Token,            V2026_01_01, true,  None,           "/oauth2/token"),
@@ -149,11 +181,15 @@ impl Endpoint {
         match self {
             File | Container => "file:write",
             Document | Spreadsheet | Presentation | StyleGuide | Files => "file:read",
-            GraphReport | TestForm | PhaseAttachment | MatrixAttachment | SampleAttachment => {
-                "graph:read"
-            }
+            GraphReport | TestForm | PhaseAttachment | MatrixAttachment | SampleAttachment
+            | PhaseOriginal | MatrixOriginal | SampleOriginal => "graph:read",
             Operation | Token => "",
         }
+    }
+
+    /// Whether its submit has no body: it downloads a file as it was uploaded.
+    pub(super) const fn has_no_body(self) -> bool {
+        matches!(self, PhaseOriginal | MatrixOriginal | SampleOriginal)
     }
 
     /// What the endpoint exports, for messages.
@@ -167,7 +203,8 @@ impl Endpoint {
             StyleGuide => "style guides",
             GraphReport => "graph reports",
             TestForm => "test forms",
-            PhaseAttachment | MatrixAttachment | SampleAttachment => "attachments of test forms",
+            PhaseAttachment | MatrixAttachment | SampleAttachment | PhaseOriginal
+            | MatrixOriginal | SampleOriginal => "attachments of test forms",
             Files => "lists of files",
             Operation => "operations",
             Token => "tokens",

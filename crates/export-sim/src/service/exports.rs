@@ -145,7 +145,7 @@ impl ExportKind {
             Self::Document | Self::Presentation | Self::Spreadsheet | Self::StyleGuide => {
                 "file:read"
             }
-            Self::Attachment | Self::Report | Self::TestForm => "graph:read",
+            Self::Attachment | Self::Original | Self::Report | Self::TestForm => "graph:read",
         }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) enum ExportKind {
     Document,
     File,
     FileWithoutId,
+    /// An attachment as it was uploaded.
+    Original,
     Presentation,
     Report,
     Spreadsheet,
@@ -98,6 +100,49 @@ const ROUTES: &[(&str, Generation, Target)] = {
             "/testForms/{}/testPhases/{}/matrices/{}/samples/{}/attachments/{}/export",
             Current,
             Submit(Attachment),
+        ),
+        ("/platform/v1/graph/reports/{}/export", Platform, Submit(Report)),
+        ("/platform/v1/testForms/{}/export", Platform, Submit(TestForm)),
+        (
+            "/platform/v1/testForms/{}/testPhases/{}/attachments/{}/export",
+            Platform,
+            Submit(Attachment),
+        ),
+        (
+            "/platform/v1/testForms/{}/testPhases/{}/matrices/{}/attachments/{}/export",
+            Platform,
+            Submit(Attachment),
+        ),
+        (
+            "/platform/v1/testForms/{}/testPhases/{}/matrices/{}/samples/{}/attachments/{}/export",
+            Platform,
+            Submit(Attachment),
+        ),
+        (
+            "/platform/v1/testForms/{}/testPhases/{}/attachments/{}/download",
+            Platform,
+            Submit(Original),
+        ),
+        (
+            "/platform/v1/testForms/{}/testPhases/{}/matrices/{}/attachments/{}/download",
+            Platform,
+            Submit(Original),
+        ),
+        (
+            "/platform/v1/testForms/{}/testPhases/{}/matrices/{}/samples/{}/attachments/{}/download",
+            Platform,
+            Submit(Original),
+        ),
+        ("/testForms/{}/testPhases/{}/attachments/{}/download", Current, Submit(Original)),
+        (
+            "/testForms/{}/testPhases/{}/matrices/{}/attachments/{}/download",
+            Current,
+            Submit(Original),
+        ),
+        (
+            "/testForms/{}/testPhases/{}/matrices/{}/samples/{}/attachments/{}/download",
+            Current,
+            Submit(Original),
         ),
         ("/prototype/platform/files", Prototype, Files),
         ("/platform/v1/files", Platform, Files),

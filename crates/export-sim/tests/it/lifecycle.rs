@@ -58,7 +58,16 @@ pub(crate) const EXPORTS: &[(&str, &str, &str)] = &[
         r#"{"format":"pdf"}"#,
         "application/pdf",
     ),
+    ("/testForms/t1/testPhases/u1/attachments/a1/download", "", DOCX),
+    ("/testForms/t1/testPhases/u1/matrices/m1/attachments/a1/download", "", DOCX),
+    ("/testForms/t1/testPhases/u1/matrices/m1/samples/s1/attachments/a1/download", "", DOCX),
+    ("/platform/v1/graph/reports/r1/export", r#"{"format":"csv"}"#, "text/csv; charset=utf-8"),
+    ("/platform/v1/testForms/t1/testPhases/u1/attachments/a1/export", "{}", "application/pdf"),
+    ("/platform/v1/testForms/t1/testPhases/u1/attachments/a1/download", "", DOCX),
 ];
+
+/// The media type of a Word document, which an attachment of the simulator is.
+const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 
 #[test]
 fn every_endpoint_exports_its_media_type() {

@@ -170,6 +170,9 @@ pub(crate) struct AttachmentArgs {
     /// ID of its sample, if it belongs to one
     #[arg(long, value_name = "ID", value_parser = id_of("sample"), requires = "matrix")]
     pub(crate) sample: Option<String>,
+    /// Download it as it was uploaded, instead of as pdf
+    #[arg(long)]
+    pub(crate) original: bool,
 }
 
 /// Reads a format, also in capitals, as kinds are.

@@ -79,7 +79,7 @@ pub(crate) enum Command {
     GraphReport(Box<Export<GraphReportArgs>>),
     /// Export a test form as xlsx
     TestForm(Box<Export<TestFormArgs>>),
-    /// Export an attachment of a test form as pdf
+    /// Export an attachment of a test form as pdf, or as it was uploaded
     Attachment(Box<Export<AttachmentArgs>>),
     /// Export all rows of a CSV or JSON list
     Batch(Box<BatchArgs>),

@@ -65,7 +65,10 @@ fn to_curl(request: &Request<Vec<u8>>) -> String {
             text.push_str(&quote(&format!("{name}: {value}")));
         }
     }
-    let _ = writeln!(text, " \\\n  --data {}", quote(&body(request)));
+    let _ = match request.body().is_empty() {
+        true => writeln!(text, " \\\n  -H 'content-length: 0'"),
+        false => writeln!(text, " \\\n  --data {}", quote(&body(request))),
+    };
     text
 }
 

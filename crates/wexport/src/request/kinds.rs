@@ -294,11 +294,15 @@ impl ExportCommand for AttachmentArgs {
 
     fn spec(&self, _format: Option<&str>) -> Result<ExportSpec, Problem> {
         let attachment = TestAttachment::new(&self.test_form, &self.test_phase, &self.id);
-        Ok(ExportSpec::test_attachment(match (&self.matrix, &self.sample) {
+        let attachment = match (&self.matrix, &self.sample) {
             (Some(matrix), Some(sample)) => attachment.of_sample(matrix, sample),
             (Some(matrix), None) => attachment.of_matrix(matrix),
             (None, _) => attachment,
-        }))
+        };
+        Ok(match self.original {
+            true => ExportSpec::original_test_attachment(attachment),
+            false => ExportSpec::test_attachment(attachment),
+        })
     }
 }
 

@@ -294,7 +294,7 @@ fn scopes_are_listed_with_their_commands() {
 fn old_api_version_is_a_warning() {
     let ran = World::new().done(&["doctor", "--api-version", "2022-01-01"]);
     let line = line(&ran, "api version");
-    assert!(line.contains("on 2027-01-31") && line.contains("graph-report"), "{line}");
+    assert!(line.contains("on 2027-01-31") && line.contains("style-guide"), "{line}");
     assert!(ran.out.contains("use --api-version 2026-01-01"), "{}", ran.out);
 }
 

@@ -42,7 +42,7 @@ fn options_of_other_kinds_and_formats_are_rejected() {
             &["file", "f1", "--kind", "Document", "--include-comments"],
             &["file", "f1", "--kind", "SupportingDocument", "--include-comments"],
             &["attachment", "a", "--test-form", "t", "--test-phase", "p", "--sample", "s"],
-            &["graph-report", "r1", "--api-version", "2022-01-01"],
+            &["style-guide", "g1", "--api-version", "2022-01-01"],
             &["container", "c1"],
             &["file", "f1", "--kind", "Document", "-o", "a.xlsx"],
             &["file", "f1", "--body", "{\"kind\":\"Document\"}", "-o", "a.docx"],

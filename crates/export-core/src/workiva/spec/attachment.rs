@@ -58,16 +58,21 @@ impl TestAttachment {
         Self { holder, ..self }
     }
 
-    /// The endpoint, and the ids in the order of the path.
-    pub(super) fn into_parts(self) -> (Endpoint, Vec<String>) {
+    /// The endpoint that converts it, that of the original, and the ids in the order of their paths.
+    pub(super) fn into_parts(self) -> (Endpoint, Endpoint, Vec<String>) {
         let Self { form, phase, holder, attachment } = self;
         match holder {
-            Holder::Phase => (Endpoint::PhaseAttachment, vec![form, phase, attachment]),
+            Holder::Phase => {
+                let ids = vec![form, phase, attachment];
+                (Endpoint::PhaseAttachment, Endpoint::PhaseOriginal, ids)
+            }
             Holder::Matrix { matrix } => {
-                (Endpoint::MatrixAttachment, vec![form, phase, matrix, attachment])
+                let ids = vec![form, phase, matrix, attachment];
+                (Endpoint::MatrixAttachment, Endpoint::MatrixOriginal, ids)
             }
             Holder::Sample { matrix, sample } => {
-                (Endpoint::SampleAttachment, vec![form, phase, matrix, sample, attachment])
+                let ids = vec![form, phase, matrix, sample, attachment];
+                (Endpoint::SampleAttachment, Endpoint::SampleOriginal, ids)
             }
         }
     }

@@ -29,6 +29,7 @@ pub(super) enum Body {
     GraphReport(NamedFormat<Csv>),
     TestForm(OptionalFormat<Xlsx>),
     Attachment(OptionalFormat<Pdf>),
+    Original(NoBody),
 }
 
 /// The body of the endpoint without an id in its path. The id of the container is a field of the
@@ -44,6 +45,10 @@ pub(super) struct ContainerExport {
 enum ContainerKind {
     Workiva,
 }
+
+/// The body of an endpoint that takes none.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct NoBody {}
 
 /// The body of an endpoint with a single format, which the body has to name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -112,6 +117,9 @@ impl Body {
             Endpoint::PhaseAttachment | Endpoint::MatrixAttachment | Endpoint::SampleAttachment => {
                 known(json, Self::Attachment)
             }
+            Endpoint::PhaseOriginal | Endpoint::MatrixOriginal | Endpoint::SampleOriginal => {
+                known(json, Self::Original)
+            }
             Endpoint::Files | Endpoint::Operation | Endpoint::Token => {
                 Err(SpecError::Path(endpoint.as_str().into()))
             }
@@ -129,7 +137,8 @@ impl Body {
             | Self::StyleGuide(_)
             | Self::GraphReport(_)
             | Self::TestForm(_)
-            | Self::Attachment(_) => Ok(()),
+            | Self::Attachment(_)
+            | Self::Original(_) => Ok(()),
         }
     }
 
@@ -159,7 +168,7 @@ impl Body {
             Self::Document(export) => export.file_format(),
             Self::Spreadsheet(export) => export.file_format(),
             Self::Presentation(export) => export.file_format(),
-            Self::StyleGuide(_) => FileFormat::Any,
+            Self::StyleGuide(_) | Self::Original(_) => FileFormat::Any,
             Self::GraphReport(_) => FileFormat::Csv,
             Self::TestForm(_) => FileFormat::Xlsx,
             Self::Attachment(_) => FileFormat::Pdf,

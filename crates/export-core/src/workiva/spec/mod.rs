@@ -25,7 +25,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use self::body::{Body, ContainerExport, NamedFormat, OptionalFormat};
+use self::body::{Body, ContainerExport, NamedFormat, NoBody, OptionalFormat};
 use self::reader::Field;
 use super::format::FileFormat;
 use super::routes::{Endpoint, Route};
@@ -81,6 +81,9 @@ const MAX_BODY: usize = 10_485_760;
 /// parser of JSON may stop at 128 or less, and a checkpoint has the body within other objects.
 const MAX_DEPTH: usize = 64;
 
+/// What is kept in place of a body, where none is sent.
+pub(super) const NO_BODY: &str = "null";
+
 /// Where the id is in the body of the endpoint without an id in its path.
 const CONTAINER: [&str; 2] = ["workivaFileExportOptions", "sourceId"];
 
@@ -123,25 +126,32 @@ impl ExportSpec {
         Self::new(Endpoint::StyleGuide, vec![style_guide_id.into()], Body::StyleGuide(export))
     }
 
-    /// A graph report, as csv. Only in API version 2026-01-01.
+    /// A graph report, as csv.
     #[must_use]
     pub fn graph_report(report_id: impl Into<String>) -> Self {
         let body = Body::GraphReport(NamedFormat::default());
         Self::new(Endpoint::GraphReport, vec![report_id.into()], body)
     }
 
-    /// A test form, as xlsx. Only in API version 2026-01-01.
+    /// A test form, as xlsx.
     #[must_use]
     pub fn test_form(test_form_id: impl Into<String>) -> Self {
         let body = Body::TestForm(OptionalFormat::default());
         Self::new(Endpoint::TestForm, vec![test_form_id.into()], body)
     }
 
-    /// An attachment of a test form, as pdf. Only in API version 2026-01-01.
+    /// An attachment of a test form, as pdf.
     #[must_use]
     pub fn test_attachment(attachment: TestAttachment) -> Self {
-        let (endpoint, ids) = attachment.into_parts();
+        let (endpoint, _, ids) = attachment.into_parts();
         Self::new(endpoint, ids, Body::Attachment(OptionalFormat::default()))
+    }
+
+    /// An attachment of a test form as it was uploaded, in its own format.
+    #[must_use]
+    pub fn original_test_attachment(attachment: TestAttachment) -> Self {
+        let (_, endpoint, ids) = attachment.into_parts();
+        Self::new(endpoint, ids, Body::Original(NoBody {}))
     }
 
     /// The export of an existing request: its path or URL in any API version, and its JSON body.
@@ -191,6 +201,7 @@ impl ExportSpec {
         let body = body.trim_ascii();
         let json = match (endpoint, body) {
             (Endpoint::StyleGuide, b"" | b"null") => Map::new().into(),
+            (endpoint, b"" | b"null") if endpoint.has_no_body() => Map::new().into(),
             _ => serde_json::from_slice(body)
                 .map(|Strict(json)| json)
                 .map_err(|error| wrong(error.to_string()))?,
@@ -362,7 +373,14 @@ impl ExportSpec {
         if let Some(field) = too_deep(&json) {
             return Err(SpecError::TooDeep { field: field.into(), limit: MAX_DEPTH });
         }
-        let text = json.to_string();
+        let text = match json.as_object().and_then(|fields| fields.keys().next()) {
+            Some(field) if self.endpoint.has_no_body() => {
+                let problem = "the download of an original takes no body".into();
+                return Err(SpecError::Body { field: field.clone(), problem });
+            }
+            None if self.endpoint.has_no_body() => NO_BODY.into(),
+            _ => json.to_string(),
+        };
         if text.len() > MAX_BODY {
             return Err(SpecError::TooLong { length: text.len(), limit: MAX_BODY });
         }

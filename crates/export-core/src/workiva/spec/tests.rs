@@ -1,11 +1,15 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use http::Method;
 use serde_json::json;
 
 use super::*;
+use crate::Timestamp;
 use crate::config::Config;
+use crate::driver::Step;
 use crate::job::ExportJob;
+use crate::token::Token;
 use crate::workiva::Workiva;
 
 fn config() -> Config {
@@ -239,6 +243,43 @@ fn style_guide_needs_no_body() {
 }
 
 #[test]
+fn original_of_an_attachment_is_requested_without_a_body() {
+    let attachment = || TestAttachment::new("t1", "p1", "a1");
+    let path = "/testForms/t1/testPhases/p1/attachments/a1/download";
+    let spec = ExportSpec::original_test_attachment(attachment());
+    assert_eq!((spec.scope(), spec.formats()), ("graph:read", &[][..]));
+    for version in [ApiVersion::V2022_01_01, ApiVersion::V2026_01_01] {
+        let config = config().with_api_version(version);
+        let job = ExportJob::new(spec.clone(), &config).unwrap();
+        // Also after a restart.
+        for mut job in [ExportJob::resume(job.checkpoint(), &config).unwrap(), job] {
+            assert_eq!(job.spec(), Some(spec.clone()));
+            let Step::Transmit(transmit) = job.step(Timestamp::EPOCH) else { panic!() };
+            let token = Token::fixed("t").unwrap();
+            let (request, _in_flight) = transmit.start(Timestamp::EPOCH, Some(&token), 0);
+            assert!(request.uri().path().ends_with(path), "{}", request.uri());
+            assert_eq!((request.method(), request.body().len()), (&Method::POST, 0));
+            assert!(!request.headers().contains_key("content-type"));
+            assert_eq!(request.headers()["x-version"], version.as_str());
+        }
+    }
+    for body in ["", " ", "null", "{}"] {
+        assert_eq!(ExportSpec::from_body(path, body).as_ref(), Ok(&spec));
+    }
+    let refused = ExportSpec::from_body(path, r#"{"format": "pdf"}"#).unwrap();
+    let refused = ExportJob::new(refused, &config()).unwrap_err().to_string();
+    assert_eq!(refused, "format: the download of an original takes no body");
+    let matrix = ExportSpec::original_test_attachment(attachment().of_matrix("m1"));
+    let sample = ExportSpec::original_test_attachment(attachment().of_sample("m1", "s1"));
+    for (spec, part) in
+        [(matrix, "/matrices/m1/attachments/"), (sample, "/samples/s1/attachments/")]
+    {
+        let rendered = spec.render(ApiVersion::V2026_01_01).unwrap();
+        assert!(rendered.path.contains(part) && rendered.path.ends_with("/a1/download"));
+    }
+}
+
+#[test]
 fn url_is_no_id() {
     let link = "https://app.wdesk.com/a/QWNj/doc/124efa2a142f";
     let attachment = TestAttachment::new("t1", link, "a1");
@@ -387,24 +428,16 @@ fn empty_id_is_named() {
 #[test]
 fn missing_endpoint_names_the_other_version() {
     let old = Config::new("https://api.app.wdesk.com").unwrap();
-    for (spec, what) in [
-        (ExportSpec::style_guide("g", StyleGuideExport::latest()), "style guides"),
-        (ExportSpec::graph_report("r"), "graph reports"),
-        (ExportSpec::test_form("t"), "test forms"),
-        (
-            ExportSpec::test_attachment(TestAttachment::new("a", "b", "c")),
-            "attachments of test forms",
-        ),
-    ] {
-        assert_eq!(
-            Workiva::new(&spec, &old).unwrap_err().to_string(),
-            format!(
-                "API version 2022-01-01 has no export of {what}: set 2026-01-01 with \
-                 Config::with_api_version"
-            )
-        );
-        assert_eq!(error_of(&spec), "");
-    }
+    let spec = ExportSpec::style_guide("g", StyleGuideExport::latest());
+    assert_eq!(
+        Workiva::new(&spec, &old).unwrap_err().to_string(),
+        "API version 2022-01-01 has no export of style guides: set 2026-01-01 with \
+         Config::with_api_version"
+    );
+    assert_eq!(error_of(&spec), "");
+    // Those of public clients of 2024 are known in both.
+    assert!(Workiva::new(&ExportSpec::graph_report("r"), &old).is_ok());
+    assert!(Workiva::new(&ExportSpec::test_form("t"), &old).is_ok());
     let container = ExportSpec::container("c1", ArchiveOptions::default());
     assert!(Workiva::new(&container, &old).is_ok());
     assert!(error_of(&container).ends_with("set 2022-01-01 with Config::with_api_version"));

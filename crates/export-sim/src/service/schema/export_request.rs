@@ -28,7 +28,7 @@ impl ExportRequest {
     /// Converts a body that has passed validation.
     pub(super) fn new(kind: ExportKind, ids: &[String], body: &Map<String, Value>) -> Self {
         let text = |name: &str| body.get(name).and_then(Value::as_str);
-        let uploaded = text("kind") == Some("SupportingDocument");
+        let uploaded = kind == ExportKind::Original || text("kind") == Some("SupportingDocument");
         let format = match (kind, text("kind")) {
             (ExportKind::File, Some("Document")) => nested(body, "documentExport", Format::Docx),
             (ExportKind::File, Some("Presentation")) => {
@@ -39,6 +39,7 @@ impl ExportRequest {
             }
             (ExportKind::File, Some("SupportingDocument")) => Format::Pdf,
             (ExportKind::Attachment, _) => Format::Pdf,
+            (ExportKind::Original, _) => Format::Docx,
             (ExportKind::TestForm, _) => Format::Xlsx,
             _ => text("format").and_then(Format::from_name).unwrap_or(Format::TarGz),
         };

@@ -17,7 +17,10 @@ pub(crate) fn parse(
     body: &[u8],
 ) -> Result<ExportRequest, Vec<SchemaError>> {
     let body = match body {
-        [] if kind == ExportKind::StyleGuide => Map::new(),
+        [] if matches!(kind, ExportKind::StyleGuide | ExportKind::Original) => Map::new(),
+        _ if kind == ExportKind::Original => {
+            return Err(vec![SchemaError::new("body", "must be empty")]);
+        }
         [] => return Err(vec![SchemaError::new("body", "is required")]),
         body => match serde_json::from_slice(body) {
             Ok(Value::Object(body)) => body,

@@ -10,6 +10,7 @@ impl ExportKind {
             Self::Document => DOCUMENT,
             Self::File => FILE,
             Self::FileWithoutId => FILE_WITHOUT_ID,
+            Self::Original => &[],
             Self::Presentation => PRESENTATION,
             Self::Report => CSV,
             Self::Spreadsheet => SPREADSHEET,
