@@ -22,6 +22,7 @@ mod checkpoint_store;
 mod client_certificate;
 mod clock;
 mod credentials;
+mod early_flush;
 mod export_error;
 mod fallback;
 mod file_name;

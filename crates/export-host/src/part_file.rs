@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::access;
+use crate::early_flush::EarlyFlush;
 use crate::fallback::Fallback;
 use crate::file_name::{cut, longest_name, numbered};
 #[cfg(target_os = "linux")]
@@ -63,6 +64,7 @@ pub struct PartFile {
     permissions: Option<Permissions>,
     fallbacks: Vec<Fallback>,
     watch: RoomWatch,
+    flush: EarlyFlush,
 }
 
 /// A file that is complete.
@@ -230,6 +232,7 @@ impl PartFile {
             permissions: None,
             fallbacks,
             watch: RoomWatch::default(),
+            flush: EarlyFlush::default(),
         }))
     }
 
@@ -293,6 +296,9 @@ impl PartFile {
                 }
                 Ok(written) => {
                     self.len += written as u64;
+                    let flushed = self.flush.on_write(&self.file, written);
+                    ignore_unsupported(flushed)
+                        .map_err(|error| explain("cannot write to disk", &self.part, &error))?;
                     bytes = bytes.get(written..).unwrap_or_default();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -309,7 +315,8 @@ impl PartFile {
     /// Fails if the disk does.
     pub fn sync(&mut self) -> io::Result<u64> {
         if !self.is_synced {
-            ignore_unsupported(self.file.sync_data())
+            let flushed = self.flush.wait().and_then(|()| self.file.sync_data());
+            ignore_unsupported(flushed)
                 .map_err(|error| explain("cannot write to disk", &self.part, &error))?;
             self.is_synced = true;
         }
@@ -660,4 +667,21 @@ fn is_at(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_at(_file: &File, path: &Path) -> bool {
     path.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_of_an_early_flush_fails_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("report.pdf");
+        let mut part = PartFile::open(&target, "op1", Duration::ZERO).expect("a part");
+        part.write_all(b"%PDF").expect("written");
+        part.flush = EarlyFlush::failing();
+        let error = part.finish().expect_err("its flush has failed");
+        assert!(error.to_string().contains("a bad sector"), "{error}");
+        assert!(!target.exists());
+    }
 }

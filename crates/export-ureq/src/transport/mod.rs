@@ -53,7 +53,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(50);
 /// The size of the read buffer, in **bytes**: large enough that system calls cost little, small
 /// enough for the CPU's cache, and larger than the longest head, which has to fit. Twice the size
 /// was slower, since the server waited for the client to empty the buffer.
-pub(crate) const READ_BUFFER: usize = LONGEST_HEAD + 1024;
+const READ_BUFFER: usize = LONGEST_HEAD + 1024;
 
 /// The size of the write buffer, in **bytes**. API requests are small.
 const WRITE_BUFFER: usize = 16 * 1024;
