@@ -265,36 +265,64 @@ def test_gil_is_released(tmp_path: Path) -> None:
 
 
 INTERRUPTED = """
-import signal, sys
-from workiva_export import Client
+import asyncio, contextlib, glob, signal, sys, time
+from workiva_export import AsyncClient, Client
 # A process in the background may have inherited that it is ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-client = Client("an-id", "a-secret", base_url=sys.argv[1], proxy="", checkpoints=sys.argv[2])
-export = client.export_document("d1", key="nightly")
+settings = {"base_url": sys.argv[1], "proxy": "", "checkpoints": sys.argv[2]}
+def tell(event):
+    print(event["event"], flush=True)
+def blocking():
+    Client("an-id", "a-secret", **settings).export_document("d1", key="nightly").to_file(sys.argv[3], events=tell)
+async def in_asyncio():
+    client = AsyncClient("an-id", "a-secret", **settings)
+    try:
+        await client.export_document("d1", key="nightly").to_file(sys.argv[3], events=tell)
+    except asyncio.CancelledError:
+        # Before Python 3.11, the KeyboardInterrupt comes instead.
+        print("cancelled", threads(), flush=True)
+        raise
+def threads():
+    # Where there is no /proc, there are none. A thread that was joined is listed for a moment more.
+    end = time.monotonic() + 5
+    while True:
+        with contextlib.suppress(OSError):
+            names = [open(name).read() for name in glob.glob("/proc/self/task/*/comm")]
+            left = sum("workiva-export" in name for name in names)
+            if left == 0 or time.monotonic() > end:
+                return left
 try:
-    export.to_file(sys.argv[3], events=lambda event: print(event["event"], flush=True))
+    in_asyncio_or_blocking()
 except KeyboardInterrupt:
-    print("interrupted", flush=True)
+    print("interrupted", threads(), flush=True)
 """
+
+RUNS = {"Client": "blocking()", "AsyncClient": "asyncio.run(in_asyncio())"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT for a child process")
-def test_ctrl_c_interrupts_at_once_and_the_export_is_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("client", RUNS)
+def test_ctrl_c_interrupts_at_once_and_the_export_is_resumed(client: str, tmp_path: Path) -> None:
     with Simulator(complete_after="2s", retry_after=600) as service:
         jobs = tmp_path / "jobs"
-        args = [sys.executable, "-c", INTERRUPTED, service.url, str(jobs), str(tmp_path / "a")]
+        script = INTERRUPTED.replace("in_asyncio_or_blocking()", RUNS[client])
+        args = [sys.executable, "-c", script, service.url, str(jobs), str(tmp_path / "a")]
         with subprocess.Popen(args, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             while "waiting" not in child.stdout.readline():
                 pass
             sent = time.monotonic()
             child.send_signal(signal.SIGINT)
-            assert "interrupted" in child.stdout.read()
+            told = child.stdout.read()
             assert child.wait() == 0
         # The service has asked to wait for ten minutes.
         assert time.monotonic() - sent < 10
-        client = Client(**service.settings, checkpoints=jobs)
-        assert client.resume_key("nightly") is not None
+        # The thread of the export has ended before.
+        assert "interrupted 0" in told
+        if client == "AsyncClient" and sys.version_info >= (3, 11):
+            assert "cancelled 0" in told
+        again = Client(**service.settings, checkpoints=jobs)
+        assert again.resume_key("nightly") is not None
         assert service.exports == 1
 
 

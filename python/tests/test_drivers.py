@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 import aiohttp
 import httpx
@@ -43,7 +43,7 @@ def over_requests(stack: ExitStack, settings: Settings) -> Any:
     # What must not be sent.
     session.headers["x-version"] = "session"
     session.auth = ("user", "password")
-    session.cookies.set("a", "b")
+    session.cookies["a"] = "b"
     return workiva_export.requests.Client(session, **without_proxy(settings))
 
 
@@ -106,13 +106,18 @@ def test_file_is_exported(make: Make, downloads: str, tmp_path: Path) -> None:
     with Simulator(downloads=downloads, artifact_size=3_000_000) as service:
         events: List[str] = []
         progress: List[Any] = []
+
+        def on_progress(done: int, length: Optional[int]) -> None:
+            progress.append((done, length))
+
+        def on_event(event: Dict[str, Any]) -> None:
+            events.append(event["event"])
+
         report = use(
             make,
             service.settings,
             lambda client: client.export_document(ID).to_file(
-                tmp_path / "a",
-                progress=lambda done, length: progress.append((done, length)),
-                events=lambda event: events.append(event["event"]),
+                tmp_path / "a", progress=on_progress, events=on_event
             ),
         )
         assert isinstance(report, Report)

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use export_ureq::{
@@ -188,6 +188,7 @@ fn header_map(headers: &[(String, String)]) -> PyResult<HeaderMap> {
 pub(crate) struct Run {
     shared: Arc<Shared>,
     stopper: Stopper,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the thread and those who wait for it share.
@@ -202,8 +203,6 @@ struct State {
     events: VecDeque<Value>,
     progress: Option<(u64, Option<u64>)>,
     has_ended: bool,
-    /// The thread calls nothing of Python any more.
-    has_left_python: bool,
     /// Called after each export and at the end, from the thread.
     on_end: Option<Py<PyAny>>,
 }
@@ -230,16 +229,12 @@ impl Run {
         })
     }
 
-    /// Waits until the thread calls nothing of Python any more, which it must not while the interpreter shuts down. All
+    /// Waits for the end of the thread, which must not call anything of Python while the interpreter shuts down. All
     /// exports have to have ended.
     fn join(&self, py: Python<'_>) {
-        py.detach(|| {
-            let mut state = self.shared.state();
-            while !state.has_left_python {
-                let woken = self.shared.changed.wait(state);
-                state = woken.unwrap_or_else(PoisonError::into_inner);
-            }
-        });
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Exports without an outcome say that it has panicked.
+        py.detach(|| thread.map(JoinHandle::join));
     }
 
     /// Takes the next export that has ended, as its number and a dict; `None` if there is none.
@@ -279,16 +274,17 @@ impl Run {
     fn new(on_end: Option<Py<PyAny>>) -> Self {
         let state = Mutex::new(State { on_end, ..State::default() });
         let shared = Arc::new(Shared { state, changed: Condvar::new() });
-        Self { shared, stopper: Stopper::new() }
+        Self { shared, stopper: Stopper::new(), thread: Mutex::new(None) }
     }
 
     fn spawn(&self, work: impl FnOnce(&Shared) + Send + 'static) -> PyResult<()> {
         let shared = Arc::clone(&self.shared);
-        thread::Builder::new().name("workiva-export".into()).spawn(move || {
+        let thread = thread::Builder::new().name("workiva-export".into()).spawn(move || {
             // Also if the work panics.
             let _end = End(&shared);
             work(&shared);
         })?;
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(())
     }
 }
@@ -317,8 +313,6 @@ impl Drop for End<'_> {
                 drop(on_end);
             });
         }
-        self.0.state().has_left_python = true;
-        self.0.changed.notify_all();
     }
 }
 

@@ -280,7 +280,8 @@ class Export:
             observe(run, progress, events)
         except BaseException:
             run.stop()
-            run.wait(STOP)
+            if run.wait(STOP):
+                run.join()
             raise
         run.join()
         return outcome_of(run)

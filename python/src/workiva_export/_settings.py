@@ -55,6 +55,8 @@ def native_settings(
     if checkpoints is not None:
         folder = as_path(checkpoints).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
+    # Clients that failed together must not retry together.
+    others: Dict[str, Any] = {"jitter": int.from_bytes(os.urandom(8), "big"), **options}
     return _native.Settings(
         client_id=client_id,
         client_secret=client_secret,
@@ -64,8 +66,7 @@ def native_settings(
         api_version=api_version,
         checkpoints=folder,
         limits=all_limits,
-        # Clients that failed together must not retry together.
-        **{"jitter": int.from_bytes(os.urandom(8), "big"), **options},
+        **others,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, cast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,8 @@ class Checkpoint:
         # Imported late, as all that `import workiva_export` does not need.
         import json
 
-        facts = json.loads(self._text)
-        return facts if isinstance(facts, dict) else {}
+        facts: Any = json.loads(self._text)
+        return cast(Dict[str, Any], facts) if isinstance(facts, dict) else {}
 
     def to_json(self) -> str:
         """The text to store."""
