@@ -5,43 +5,38 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use crate::shell::{self, TaskResult, cargo, root, run, target};
+use crate::shell::{self, TaskResult, cargo, root, run, run_quietly, target};
 
-/// Builds the wheel, installs it, and runs the tests and the type checkers.
+/// Builds the wheel, installs it, and runs the tests, the type checkers, and the conformance cases with the drivers of the
+/// package, whose transcripts are compared with the snapshots.
+///
+/// All of them run side by side, since most of the cases and some of the tests wait.
 pub(crate) fn check() -> TaskResult {
     let python = python()?;
     install(&python, "dev")?;
-    let checks: [&[&str]; 3] = [
-        &["-m", "pytest"],
-        &["-m", "mypy"],
-        // It looks for packages beside the interpreter that it is given.
-        &["-m", "pyright", "--pythonpath"],
-    ];
-    for args in checks {
-        let mut command = Command::new(&python);
-        command.args(args).current_dir(root().join("python"));
-        if args.contains(&"--pythonpath") {
-            command.arg(&python);
-        }
-        run(&mut command)?;
-    }
-    cases(&python)
-}
-
-/// Runs the conformance cases with the drivers of the package, and compares their transcripts with the snapshots. The
-/// drivers run side by side: some cases wait for a timeout.
-fn cases(python: &Path) -> TaskResult {
     let program = ["--package", "conformance", "--bin", "python_cases", "--locked"];
     run(&mut cargo(&[&["build", "--quiet"], &program[..]].concat()))?;
+    let module = |args: &[&str]| {
+        let mut command = Command::new(&python);
+        command.arg("-m").args(args).current_dir(root().join("python"));
+        command
+    };
     let cases = |driver| {
         let mut command = Command::new(target("debug").join("python_cases"));
-        run(command.arg(python).arg(root().join("python/tests/cases.py")).arg(driver))
+        command.arg(&python).arg(root().join("python/tests/cases.py")).arg(driver);
+        command
     };
+    let mut pyright = module(&["pyright", "--pythonpath"]);
+    // It looks for packages beside the interpreter that it is given.
+    pyright.arg(&python);
+    let drivers = ["requests", "httpx", "httpx-async", "aiohttp"];
+    let mut commands = vec![module(&["pytest"]), module(&["mypy"]), pyright];
+    commands.extend(drivers.map(cases));
     thread::scope(|scope| {
-        let drivers = ["requests", "httpx", "httpx-async", "aiohttp"];
-        let running = drivers.map(|driver| scope.spawn(move || cases(driver)));
-        running.into_iter().try_for_each(|driver| {
-            driver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let running: Vec<_> =
+            commands.iter_mut().map(|command| scope.spawn(|| run_quietly(command))).collect();
+        running.into_iter().try_for_each(|command| {
+            command.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     })
 }
