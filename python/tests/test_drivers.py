@@ -145,6 +145,17 @@ def test_folder_bytes_submit_and_status(make: Make, tmp_path: Path) -> None:
         assert service.exports == 3
 
 
+@pytest.mark.parametrize("make", [over_requests, over_httpx, over_async_httpx, over_aiohttp])
+def test_wait_until_ready_leaves_the_download_to_another(make: Make, tmp_path: Path) -> None:
+    with Simulator(complete_after="1s") as service:
+        accepted = use(make, service.settings, lambda it: it.export_document(ID).submit())
+        status = use(make, service.settings, lambda it: it.attach(accepted.operation).wait_until_ready())
+        assert status.is_ready
+        assert not any("content" in request["target"] for request in service.requests)
+        use(make, service.settings, lambda it: it.resume(accepted.checkpoint).to_file(tmp_path / "a"))
+        assert service.exports == 1
+
+
 @pytest.mark.parametrize("make", BLOCKING + ASYNC)
 def test_faults_are_survived(make: Make, tmp_path: Path) -> None:
     scenario = {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod airflow;
 mod bench;
 mod browser;
 mod ci;
@@ -44,6 +45,7 @@ Usage: cargo xtask <command>
                          proxy authentication
   python                 build the wheel of the Python package, install it in a virtual environment, and run
                          its tests, its README and its type checkers
+  airflow                run the provider for Apache Airflow with a real scheduler and triggerer (not part of ci)
   wasm                   build the example in WebAssembly, and export with it in Node; skipped where the target
                          or Node is not installed
   browser                check the page of `wexport report --html` with 2,000 exports in Chromium: its
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         ["samples"] => samples::check(),
         ["site"] => site::build(),
         ["python"] => python::check(),
+        ["airflow"] => airflow::check(),
         ["wasm"] => wasm::check(),
         ["browser"] => browser::check(),
         ["proxies"] => proxies::check(),

@@ -43,25 +43,32 @@ pub(crate) fn check() -> TaskResult {
 
 /// A Python with what `python/requirements.txt` lists, in a virtual environment in the target directory.
 pub(crate) fn python() -> TaskResult<PathBuf> {
+    let packages = requirements()?;
+    let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    shell::python("python-venv", &packages)
+}
+
+fn requirements() -> TaskResult<Vec<String>> {
     let path = root().join("python/requirements.txt");
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let packages: Vec<_> =
-        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    shell::python("python-venv", &packages)
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(lines.map(String::from).collect())
 }
 
 /// Builds the wheel in a profile of cargo, and installs it. Returns its path.
 pub(crate) fn install(python: &Path, profile: &str) -> TaskResult<PathBuf> {
+    let wheel = build(python, profile)?;
+    run(shell::pip_install(python).args(["--no-deps", "--force-reinstall"]).arg(&wheel))?;
+    Ok(wheel)
+}
+
+/// Builds the wheel in a profile of cargo, with the maturin of this Python. Returns its path.
+pub(crate) fn build(python: &Path, profile: &str) -> TaskResult<PathBuf> {
     let folder = target(&format!("wheels-{profile}"));
     let _ = fs::remove_dir_all(&folder);
     let mut maturin = Command::new(python);
     maturin.args(["-m", "maturin", "build", "--locked", "--quiet", "--profile", profile, "--out"]);
     run(maturin.arg(&folder).current_dir(root().join("python")))?;
     let wheel = fs::read_dir(&folder).ok().and_then(|mut files| files.next()?.ok());
-    let wheel = wheel.ok_or("maturin has built no wheel")?.path();
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    let mut pip = Command::new(python);
-    pip.args(install).args(["--no-deps", "--force-reinstall"]).arg(&wheel);
-    run(&mut pip)?;
-    Ok(wheel)
+    Ok(wheel.ok_or("maturin has built no wheel")?.path())
 }

@@ -75,18 +75,30 @@ fn command_line(command: &Command) -> String {
 /// A Python with these packages, in a virtual environment in the target directory that is created on
 /// the first run.
 pub(crate) fn python(folder: &str, packages: &[&str]) -> TaskResult<PathBuf> {
-    let found = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
-    found.map_err(|_| "python3 is not installed")?;
+    let system = if cfg!(windows) { "python" } else { "python3" };
+    let found = Command::new(system).arg("--version").stdout(Stdio::null()).status();
+    found.map_err(|_| format!("{system} is not installed"))?;
     let home = target(folder);
-    let python = home.join("bin").join("python");
+    let python = bin(&home).join("python");
     let (ready, wanted) = (home.join("ready"), packages.join("\n"));
     if fs::read_to_string(&ready).ok().as_ref() != Some(&wanted) {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        run(Command::new(&python).args(install).args(packages))?;
+        run(Command::new(system).args(["-m", "venv", "--clear"]).arg(&home))?;
+        run(pip_install(&python).args(packages))?;
         fs::write(&ready, wanted).map_err(|error| format!("{}: {error}", ready.display()))?;
     }
     Ok(python)
+}
+
+/// The programs of a virtual environment.
+pub(crate) fn bin(home: &Path) -> PathBuf {
+    home.join(if cfg!(windows) { "Scripts" } else { "bin" })
+}
+
+/// Installs packages, which are added as arguments.
+pub(crate) fn pip_install(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    command
 }
 
 /// A simulator process. It is killed when this is dropped.

@@ -74,6 +74,10 @@ def _was_accepted(machine: _native.Machine) -> bool:
     return machine.operation is not None
 
 
+def _is_ready(machine: _native.Machine) -> bool:
+    return machine.status is not None and machine.status[1]
+
+
 def _was_polled(machine: _native.Machine) -> bool:
     return machine.status is not None
 
@@ -151,6 +155,10 @@ class DrivenExport:
     def status(self, *, events: Optional[OnEvent] = None) -> Status:
         """Polls the operation once."""
         return _status(self._run(MemorySink(0), until=_was_polled, events=events)[1])
+
+    def wait_until_ready(self, *, events: Optional[OnEvent] = None) -> Status:
+        """Polls until the file can be downloaded, which `Client.resume` does, also in another process."""
+        return _status(self._run(MemorySink(0), until=_is_ready, events=events)[1])
 
     def _run(
         self,
@@ -232,6 +240,11 @@ class AsyncDrivenExport:
     async def status(self, *, events: Optional[OnEvent] = None) -> Status:
         """Polls the operation once."""
         _, machine = await self._run(MemorySink(0), until=_was_polled, events=events)
+        return _status(machine)
+
+    async def wait_until_ready(self, *, events: Optional[OnEvent] = None) -> Status:
+        """Polls until the file can be downloaded, which `Client.resume` does, also in another process."""
+        _, machine = await self._run(MemorySink(0), until=_is_ready, events=events)
         return _status(machine)
 
     async def _run(

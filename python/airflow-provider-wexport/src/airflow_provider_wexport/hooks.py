@@ -1,0 +1,52 @@
+"""The connection to Workiva."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseHook
+from workiva_export import Client, ExportError
+
+
+class WorkivaHook(BaseHook):
+    """Clients for a connection of the type `workiva`.
+
+    The login is the client ID and the password the client secret. The region, or the host for another base URL, says
+    which service. Other members of `extra` are settings of `workiva_export.Client`.
+    """
+
+    conn_name_attr = "workiva_conn_id"
+    default_conn_name = "workiva_default"
+    conn_type = "workiva"
+    hook_name = "Workiva"
+
+    def __init__(self, workiva_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.workiva_conn_id = workiva_conn_id
+
+    def get_conn(self, **settings: Any) -> Client:
+        """A blocking client. `settings` are added to those of the connection."""
+        return Client(**settings_of(self.get_connection(self.workiva_conn_id)), **settings)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Requests a token, and polls an operation that does not exist."""
+        try:
+            with self.get_conn(limits={"max_failures": 1}) as client:
+                client.attach("connection-test").status()
+        except ExportError as error:
+            # The service has accepted the token.
+            if error.status == 404:
+                return True, "The service accepts the credentials."
+            return False, str(error)
+        except ValueError as error:
+            return False, str(error)
+        return True, "The service accepts the credentials."
+
+
+def settings_of(connection: Any) -> dict[str, Any]:
+    """The settings of a client that a connection has."""
+    settings = {name: value for name, value in connection.extra_dejson.items() if value is not None}
+    if connection.host:
+        settings["base_url"] = connection.host
+        settings.pop("region", None)
+    return {"client_id": connection.login, "client_secret": connection.password, **settings}
