@@ -7,7 +7,7 @@ use crate::world::World;
 /// What the program offers for the last of these words.
 fn offered(world: &World, words: &[&str]) -> Vec<String> {
     let index = words.len() - 1;
-    let mut command = world.command(&[&["--", "wexport"], &words[..]].concat());
+    let mut command = world.command(&[&["--", "wexport"], words].concat());
     command.env("WEXPORT_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", (index + 1).to_string());
     command.env("_CLAP_IFS", "\n");
     let output = command.output().unwrap();
