@@ -38,6 +38,11 @@ const RIGHT: f64 = 250.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 60.0;
 
+/// The colours in a dark page.
+const DARK: &str = "@media (prefers-color-scheme: dark) { rect { fill: #0d1117 } text { fill: #e6edf3 } \
+    [stroke='#ddd'] { stroke: #30363d } [stroke='#000'] { stroke: #e6edf3 } \
+    [stroke='#1b6ca8'] { stroke: #58a6ff } }";
+
 /// Draws curves as an SVG. `marks` are the labelled values of the y axis.
 #[must_use]
 pub fn plot(title: &str, x_label: &str, marks: &[(f64, &str)], curves: &[Curve]) -> String {
@@ -50,6 +55,7 @@ pub fn plot(title: &str, x_label: &str, marks: &[(f64, &str)], curves: &[Curve])
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
          font-family=\"sans-serif\" font-size=\"13\">\n\
+         <style>{DARK}</style>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
          <text x=\"{LEFT}\" y=\"28\" font-size=\"16\">{title}</text>\n"
     );
