@@ -14,6 +14,7 @@ mod output;
 mod session;
 mod usage;
 mod values;
+mod version;
 
 use std::path::PathBuf;
 
@@ -45,6 +46,7 @@ pub(crate) use self::values::{CountArg, DateArg, DurationArg, RateArg, SizeArg, 
 #[command(
     name = "wexport",
     version,
+    long_version = version::long(),
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,
