@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use export_core::{
-    Checkpoint, Config, ExportJob, FailureKind, Limits, Resubmit, ResumeError, Timestamp,
+    Checkpoint, Config, ExportJob, FailureKind, Limits, Phase, Resubmit, ResumeError, Timestamp,
 };
 
 use crate::harness::{Harness, ScriptedReply, start};
@@ -401,4 +401,31 @@ fn attached_job_starts_with_a_poll() {
     let run = Harness::new([completed(), artifact()]).run(job);
     assert_eq!(run.sent[0].uri.path(), "/platform/v1/operations/op1");
     assert_eq!(run.outcome.unwrap().submits(), 0);
+}
+
+/// A checkpoint as version 0.1.0 stored it, with what it had of the operation. This must not be changed.
+fn stored_by_0_1(operation: &str) -> Checkpoint {
+    let text = r#"{"version":1,"dialect":"workiva","spec":"{\"api\":\"2026-01-01\",\"submit\":{\"path\":\"/documents/d2/export\",\"body\":{\"format\":\"pdf\"},\"format\":\"pdf\",\"file\":\"d2.pdf\"}}","base":"https://api.app.wdesk.com","#;
+    let wait = r#""began":1795819168815,"not_before":1795819169929,"wait_ms":100}"#;
+    serde_json::from_str(&format!("{text}{operation}{wait}")).unwrap()
+}
+
+#[test]
+fn checkpoint_of_an_earlier_version_is_resumed() {
+    let config = Config::new("https://api.app.wdesk.com").unwrap();
+    let accepted = r#""submits":1,"operation":"https://api.app.wdesk.com/operations/74e12e0a","accepted":1795819168829,"retry_after_ms":0,"#;
+    let download = r#""offset":1024,"etag":"\"e1\"","length":2048,"file_name":"d2.pdf","media_type":"application/pdf","#;
+    for (operation, phase, submits, offset) in [
+        (r#""submits":0,"#.to_owned(), Phase::Submit, 0, 0),
+        (r#""submits":1,"#.to_owned(), Phase::Submit, 1, 0),
+        (accepted.to_owned(), Phase::Poll, 1, 0),
+        (format!("{accepted}{download}"), Phase::Poll, 1, 1024),
+    ] {
+        let stored = stored_by_0_1(&operation);
+        let job = ExportJob::resume(stored.clone(), &config).unwrap();
+        assert_eq!((job.phase(), stored.submits(), stored.offset()), (phase, submits, offset));
+        assert_eq!(job.spec().unwrap().scope(), "file:read");
+        let again = job.checkpoint();
+        assert_eq!((again.operation(), again.offset()), (stored.operation(), offset));
+    }
 }

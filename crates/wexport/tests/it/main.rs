@@ -31,6 +31,7 @@ mod moto;
 mod network;
 #[cfg(unix)]
 mod nights;
+mod older_state;
 #[cfg(unix)]
 mod paces;
 mod pages;
