@@ -8,6 +8,7 @@ mod browser;
 mod ci;
 mod commands;
 mod dependencies;
+mod dist;
 mod examples;
 mod licences;
 mod packages;
@@ -29,6 +30,13 @@ Usage: cargo xtask <command>
                          examples, the request samples of the API reference, a real proxy, and Python
   deny                   check licences, banned and duplicate packages, sources and known
                          vulnerabilities; installs cargo-deny if it is missing
+  dist [--debug] [--target TRIPLE]
+                         make the artifacts of a release in target/dist: an archive, packages for
+                         Debian and RPM, an image where umoci is installed, an SBOM, checksums;
+                         installs cargo-deb, cargo-generate-rpm and cargo-cyclonedx if missing
+  dist templates FOLDER URL
+                         write the checksums of a folder with the archives of all systems, and
+                         the files for Homebrew and Scoop
   packages               build each published crate from its package, and check that the package has
                          its README and the texts of the licences
   licences FILE          write the licence texts of the program's dependencies into a file
@@ -83,6 +91,8 @@ fn main() -> ExitCode {
         ["demo"] => commands::demo("export-demo"),
         ["demo", folder] => commands::demo(folder),
         ["deny"] => dependencies::deny(),
+        ["dist", "templates", folder, url] => dist::templates(folder, url),
+        ["dist", args @ ..] => dist::make(args),
         ["examples"] => examples::check(),
         ["licences", file] => licences::write(file),
         ["packages"] => packages::check(),
