@@ -1,4 +1,4 @@
-//! Collects the licence texts of all dependencies of the program, which its binaries come with.
+//! Collects the licence texts of all dependencies of a package, which its binaries come with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,15 +9,15 @@ use crate::shell::{TaskResult, cargo, output, target};
 /// The beginnings of the names of files with licences, in lower case.
 const NAMES: [&str; 6] = ["copying", "copyright", "licence", "license", "notice", "unlicense"];
 
-/// Writes the licence texts of the dependencies of `wexport` on all systems into a file.
-pub(crate) fn write(file: &str) -> TaskResult {
+/// Writes the licence texts of the dependencies of a package on all systems into a file.
+pub(crate) fn write(package: &str, file: &Path) -> TaskResult {
     let vendored = target("vendor");
     let folder = vendored.display().to_string();
     let vendor = ["vendor", "--quiet", "--locked", "--versioned-dirs", &folder];
     // On its standard output, it prints a configuration that is not needed.
     output(&mut cargo(&vendor))?;
-    let tree = "tree --locked --package wexport --target all --edges normal --prefix none";
-    let mut tree: Vec<&str> = tree.split(' ').collect();
+    let tree = "tree --locked --target all --edges normal --prefix none --package";
+    let mut tree: Vec<&str> = tree.split(' ').chain([package]).collect();
     tree.extend(["--format", "{p}|{l}"]);
     // The same text is printed once, with the names of its packages.
     let mut texts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -40,7 +40,8 @@ pub(crate) fn write(file: &str) -> TaskResult {
         }
     }
     let packages: BTreeSet<&String> = texts.values().flatten().collect();
-    println!("{file}: {} texts of {} packages", texts.len(), packages.len());
+    let file_name = file.display();
+    println!("{file_name}: {} texts of {} packages", texts.len(), packages.len());
     let mut blocks: Vec<(String, String)> = texts
         .into_iter()
         .map(|(text, names)| (names.into_iter().collect::<Vec<_>>().join(", "), text))
@@ -48,7 +49,7 @@ pub(crate) fn write(file: &str) -> TaskResult {
     blocks.sort();
     let rule = "-".repeat(80);
     let blocks = blocks.iter().map(|(names, text)| format!("{rule}\n{names}\n{rule}\n\n{text}\n"));
-    fs::write(file, blocks.collect::<String>()).map_err(|error| format!("{file}: {error}"))
+    fs::write(file, blocks.collect::<String>()).map_err(|error| format!("{file_name}: {error}"))
 }
 
 /// The licence texts in the folder of a package.

@@ -19,6 +19,7 @@ mod shell;
 mod site;
 mod snapshots;
 mod wasm;
+mod wheels;
 
 use std::env;
 use std::process::ExitCode;
@@ -54,6 +55,8 @@ Usage: cargo xtask <command>
   python                 build the wheel of the Python package, install it in a virtual environment, and run
                          its tests, its README and its type checkers
   airflow                run the provider for Apache Airflow with a real scheduler and triggerer (not part of ci)
+  wheels FOLDER          build the wheels of the Python package and of the program as they are published, and the
+                         source package, and export with each in a virtual environment of its own
   wasm                   build the example in WebAssembly, and export with it in Node; skipped where the target
                          or Node is not installed
   browser                check the page of `wexport report --html` with 2,000 exports in Chromium: its
@@ -94,7 +97,8 @@ fn main() -> ExitCode {
         ["dist", "templates", folder, url] => dist::templates(folder, url),
         ["dist", args @ ..] => dist::make(args),
         ["examples"] => examples::check(),
-        ["licences", file] => licences::write(file),
+        ["licences", file] => licences::write("wexport", file.as_ref()),
+        ["wheels", folder] => wheels::build(folder),
         ["packages"] => packages::check(),
         ["snapshots"] => snapshots::check(),
         ["snapshots", "--accept"] => snapshots::accept(),

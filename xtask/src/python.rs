@@ -55,6 +55,12 @@ fn requirements() -> TaskResult<Vec<String>> {
     Ok(lines.map(String::from).collect())
 }
 
+/// The version of a package that `python/requirements.txt` has, as an argument of pip.
+pub(crate) fn requirement(name: &str) -> TaskResult<String> {
+    let found = requirements()?.into_iter().find(|line| line.starts_with(&format!("{name}==")));
+    found.ok_or_else(|| format!("python/requirements.txt has no {name}"))
+}
+
 /// Builds the wheel in a profile of cargo, and installs it. Returns its path.
 pub(crate) fn install(python: &Path, profile: &str) -> TaskResult<PathBuf> {
     let wheel = build(python, profile)?;
