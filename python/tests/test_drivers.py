@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
@@ -27,6 +28,7 @@ from workiva_export import (
     Report,
 )
 from workiva_export import _native
+from workiva_export._driven import within
 from workiva_export.simulator import Simulator
 
 ID = "124efa2a142f"
@@ -263,6 +265,24 @@ def test_event_loop_is_not_blocked(tmp_path: Path) -> None:
         return ticks
 
     assert asyncio.run(main()) > 50
+
+
+def test_timeout_of_the_client_is_told_if_both_are_due() -> None:
+    async def send() -> None:
+        try:
+            await asyncio.wait_for(asyncio.sleep(60), 0.01)
+        except asyncio.TimeoutError:
+            raise ConnectionError("no connection") from None
+
+    async def main() -> None:
+        task = asyncio.ensure_future(within(0.02, send()))
+        await asyncio.sleep(0.001)
+        # Blocks the event loop until both are due.
+        time.sleep(0.05)
+        with pytest.raises(ConnectionError, match="no connection"):
+            await task
+
+    asyncio.run(main())
 
 
 def test_session_of_aiohttp_must_be_bare() -> None:

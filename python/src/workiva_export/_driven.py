@@ -299,6 +299,10 @@ def _check_length(body: bytearray, limit: int) -> None:
         raise TransportFailure("too_long", f"more than {limit} bytes")
 
 
+TURNS = 50
+"""How many turns of the event loop a client gets to tell a timeout of its own."""
+
+
 async def within(seconds: float, awaitable: Awaitable[T]) -> T:
     """Waits for so long at most. `asyncio.wait_for` may swallow a cancellation, before Python 3.12."""
     import asyncio
@@ -306,6 +310,12 @@ async def within(seconds: float, awaitable: Awaitable[T]) -> T:
     task = asyncio.ensure_future(awaitable)
     try:
         await asyncio.wait({task}, timeout=seconds)
+        # If the event loop was blocked, a timeout of the client may be due as well. It says more, such as that no
+        # connection was opened.
+        for _ in range(TURNS):
+            if task.done():
+                break
+            await asyncio.sleep(0)
     finally:
         if not task.done():
             task.cancel()
