@@ -122,8 +122,7 @@ impl Dist {
         for name in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
             copy(&root().join(name), &self.stage.join(name))?;
         }
-        let licences = self.stage.join("LICENSES-THIRD-PARTY.txt");
-        licences::write(&licences.display().to_string())
+        licences::write("wexport", &self.stage.join("LICENSES-THIRD-PARTY.txt"))
     }
 
     fn archive(&self) -> TaskResult {
