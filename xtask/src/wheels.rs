@@ -56,7 +56,7 @@ pub(crate) fn build(folder: &str) -> TaskResult {
     let home = target("wheels-check");
     // A new one, since pip takes a wheel of the same version for the one that is installed.
     let _ = fs::remove_dir_all(&home);
-    let fresh = shell::python("wheels-check", &[])?;
+    let fresh = shell::python("wheels-check", &["pip"])?;
     run(shell::pip_install(&fresh).arg("--no-index").args([&package, &program]))?;
     run(Command::new(&fresh).args(["-W", "error", "-c", EXPORT]).current_dir(&home))?;
     run(Command::new(shell::bin(&home).join("wexport")).arg("demo").arg(home.join("demo")))
