@@ -166,7 +166,7 @@ const EXITS: [(Exit, &str); 13] = [
     (Exit::Network, "network: the service cannot be reached or verified"),
     (Exit::Local, "local: a file, an object or the state folder cannot be read or written"),
     (Exit::SomeFailed, "some: exports of a batch failed; see `wexport jobs show ID`"),
-    (Exit::Running, "running: another process runs the same; nothing was sent"),
+    (Exit::Running, "running: another process runs the same, or has taken over"),
     (Exit::GaveUp, "gave up: out of time or retries; continue with `wexport jobs resume ID`"),
     (Exit::Interrupted, "stopped by Ctrl-C; continue with `wexport jobs resume ID`"),
     (Exit::Terminated, "stopped by SIGTERM; continue with `wexport jobs resume ID`"),

@@ -39,7 +39,10 @@ in UTF-8, at most 1 MiB. A key that is not listed here is an error:
                                           timeout
   state               path    -           folder for the state of jobs, else
                                           ~/.local/state/wexport, and on Windows
-                                          %APPDATA%\wexport
+                                          %APPDATA%\wexport; or the URL of a
+                                          PostgreSQL database for batches
+  lease               time    1m          time after which a batch in a database
+                                          is taken over
   keep_done_for       time    30d         age up to which done jobs are kept
   keep_done           count   1000        number of done jobs that are kept
   on_failure          text    -           command that is run after a failure

@@ -63,7 +63,11 @@ pub(crate) enum LogLevel {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "State")]
 pub(crate) struct StateArgs {
-    /// Folder for the state of jobs [env: WEXPORT_STATE_DIR] [default: by platform]
+    /// Folder for the state of jobs, or the URL of a PostgreSQL database for that of batches
+    /// [env: WEXPORT_STATE, WEXPORT_STATE_DIR] [default: by platform]
+    ///
+    /// A database such as postgres://USER@HOST/DATABASE is shared by several machines. Its password is in
+    /// PGPASSWORD or ~/.pgpass.
     #[arg(long = "state", value_name = "DIR", hide_short_help = true)]
     pub(crate) folder: Option<PathBuf>,
 

@@ -1,12 +1,15 @@
 //! `wexport document`, and the other commands that export one file.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use export_hyper::{Event as JobEvent, Phase};
 
 use super::single_command::SingleCommand;
 use super::{environment, refuse_json};
 use crate::args::Export;
 use crate::clock;
-use crate::engine::{self, Plan, RunOutcome, sends_email, shared_pace};
+use crate::engine::{self, Plan, RunOutcome, sends_email, shared_pace, stopped_by};
 use crate::event::Event;
 use crate::explain::{Context, explain};
 use crate::hooks::Hooks;
@@ -14,6 +17,7 @@ use crate::output::{Destination, Moment};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportCommand, ExportRequest, ListedExport, dry_run};
 use crate::settings::{Overrides, Settings, apply_headers};
+use crate::signals;
 use crate::state::RunOptions;
 use crate::text::redact;
 use crate::ui::print;
@@ -85,8 +89,25 @@ async fn submit(
         resumed: false,
     });
     let (events, sends_email) = (Arc::clone(reporter), sends_email(job.checkpoint().spec()));
-    let export = client.job(*job).on_event(move |event| events.job_event(1, event));
-    let submitted = export.submit().await.map_err(|error| {
+    let sent = Arc::new(AtomicBool::new(false));
+    let is_sent = Arc::clone(&sent);
+    let export = client.job(*job).on_event(move |event| {
+        if matches!(event, JobEvent::Sending { phase: Phase::Submit, .. }) {
+            is_sent.store(true, Ordering::Relaxed);
+        }
+        events.job_event(1, event);
+    });
+    let submitted = signals::interruptible(export.submit()).await.map_err(|signal| {
+        let mut problem = Problem::new(signal, stopped_by(signal));
+        problem.retry = Some(match sent.load(Ordering::Relaxed) {
+            true => {
+                "yes, after a check in Workiva: the service may have accepted the export".into()
+            }
+            false => "yes: the service had not accepted the export".into(),
+        });
+        problem
+    })?;
+    let submitted = submitted.map_err(|error| {
         let scope = Some(subject.scope).filter(|scope| !scope.is_empty());
         explain(&error, &Context { scope, token_source, sends_email, ..Context::default() })
     })?;

@@ -211,7 +211,10 @@ Connection:
 Files:
   AWS_..., GOOGLE_..., AZURE_...             object stores (see `wexport help
                                              stores`)
-  WEXPORT_STATE_DIR                          folder for the state of jobs
+  WEXPORT_STATE, or else WEXPORT_STATE_DIR   folder for the state of jobs, or
+                                             URL of a PostgreSQL database
+  WEXPORT_LEASE                              time after which a batch in a
+                                             database is taken over (1m)
   keep_done_for, keep_done, in the config    age and number of done jobs that
     file                                     are kept (30d, 1000)
   WEXPORT_CONFIG, WEXPORT_PROFILE            config file, and a profile in it

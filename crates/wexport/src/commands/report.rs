@@ -1,6 +1,6 @@
 //! `wexport report`.
 
-use super::jobs::{settings_of, state_dir};
+use super::jobs::{JobsState, settings_of};
 use crate::args::ReportArgs;
 use crate::problem::{Exit, Problem};
 use crate::report::Report;
@@ -8,7 +8,7 @@ use crate::state::Found;
 use crate::ui::print;
 
 pub(super) fn run(args: &ReportArgs) -> Result<(), Problem> {
-    let state = state_dir(&settings_of(&args.state)?)?;
+    let state = JobsState::open(&settings_of(&args.state)?)?;
     let found = match &args.id {
         Some(id) => state.find(id)?,
         None => state.batches()?.pop().map(Found::Batch).ok_or_else(|| {

@@ -12,6 +12,8 @@ use crate::settings::{
     ClientId, CredentialSource, HookSettings, LoadedCredentials, Service, Settings, Sourced,
     default_config_file,
 };
+#[cfg(feature = "postgres")]
+use crate::state::PgBook;
 use crate::state::StateDir;
 
 /// The settings in the order of the report. Of a secret, only its source is shown.
@@ -57,18 +59,27 @@ pub(super) fn setting_values(settings: &Settings) -> Vec<SettingValue> {
     values.extend(group.map(|group| value("pace group", group, group.value.clone())));
     let retries = settings.retries.as_ref();
     values.extend(retries.map(|retries| value("retries", retries, retries.value.to_string())));
-    values.push(match &settings.state {
-        Some(folder) => value("state", folder, folder.value.display().to_string()),
-        None => {
-            SettingValue { name: "state", value: "disabled".into(), source: "--no-state".into() }
-        }
-    });
+    values.push(state(settings));
+    values.push(value("lease", &settings.lease, settings.lease.value.to_string()));
     let (time, count) = (&settings.keep_done_for, &settings.keep_done);
     values.push(value("keep done for", time, time.value.to_string()));
     values.push(value("keep done", count, count.value.to_string()));
     values.extend(hooks(&settings.hooks));
     values.extend(credentials(settings));
     values
+}
+
+fn state(settings: &Settings) -> SettingValue {
+    #[cfg(feature = "postgres")]
+    if let Some(database) = &settings.database {
+        return value("state", database, format!("postgres://{}", database.value));
+    }
+    match &settings.state {
+        Some(folder) => value("state", folder, folder.value.display().to_string()),
+        None => {
+            SettingValue { name: "state", value: "disabled".into(), source: "--no-state".into() }
+        }
+    }
 }
 
 /// The hooks. Their commands are not shown: the arguments may contain a secret.
@@ -160,6 +171,13 @@ pub(super) fn check_config_file(settings: &Settings, checks: &mut Checks<'_>) {
 
 /// Checks that jobs can be stored, and that other users cannot read them.
 pub(super) fn check_state(settings: &Settings, checks: &mut Checks<'_>) {
+    #[cfg(feature = "postgres")]
+    if let Some(database) = &settings.database {
+        return match PgBook::open(settings) {
+            Ok(_) => checks.ok("state", format!("postgres://{} can be used", database.value)),
+            Err(problem) => checks.failed("state", &problem),
+        };
+    }
     let Some(folder) = settings.state.as_ref().map(|folder| &folder.value) else {
         return checks.ok("state", "disabled: an interrupted run cannot be resumed");
     };

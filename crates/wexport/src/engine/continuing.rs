@@ -13,8 +13,8 @@ use crate::output::{Destination, Moment, Outputs, display_path};
 use crate::problem::{Exit, Problem};
 use crate::receipt::{Receipt, difference, receipts_in};
 use crate::state::{
-    BatchDb, BatchDbWriter, BatchDir, BatchDraft, JobRecord, Later, LaterExports, NewRow, Reopen,
-    Row, RowEnd, RowStatus, RunDescription, RunStore as _, SingleRun, StateDir,
+    BatchDb, BatchDbWriter, BatchDir, BatchDraft, Items, JobRecord, Later, LaterExports, NewRow,
+    Reopen, Row, RowEnd, RowStatus, RunDescription, RunStore as _, SingleRun, StateDir,
     request_fingerprint,
 };
 use crate::text::export_count;
@@ -62,7 +62,7 @@ impl Continuing<'_> {
             return Ok(ContinuedBatch::New(draft, Vec::new()));
         };
         let db = BatchDb::open(&batch)?;
-        if is_same_list(&draft, &db)? {
+        if is_same_list(draft.all_rows(), db.all_rows())? {
             self.say(format!("continuing batch {}{}", batch.id(), began(&description)));
             return self.same_list(draft, &batch, db, description).await;
         }
@@ -279,7 +279,7 @@ impl Continuing<'_> {
     }
 
     /// Why an export that ended is to be repeated: its file is not there, or not the same.
-    async fn why_again(
+    pub(super) async fn why_again(
         &self,
         destination: &Destination,
         end: &RowEnd,
@@ -312,11 +312,11 @@ impl Continuing<'_> {
         format!("nothing of {what} for {date} to continue: beginning it")
     }
 
-    fn say(&self, message: String) {
+    pub(super) fn say(&self, message: String) {
         self.reporter.event(Event::Continuing { message });
     }
 
-    fn say_again(&self, row: u64, reason: &str) {
+    pub(super) fn say_again(&self, row: u64, reason: &str) {
         self.reporter.warn(format!("row {row}: {reason}: it is exported again"));
     }
 }
@@ -365,8 +365,10 @@ impl<'a> Receipts<'a> {
 }
 
 /// Whether the rows of a list are those of an earlier batch.
-fn is_same_list(draft: &BatchDraft, db: &BatchDb) -> Result<bool, Problem> {
-    let (mut rows, mut earlier) = (draft.rows(), db.all_rows());
+pub(super) fn is_same_list(
+    mut rows: Items<'_, Row>,
+    mut earlier: Items<'_, Row>,
+) -> Result<bool, Problem> {
     loop {
         match (rows.next().transpose()?, earlier.next().transpose()?) {
             (None, None) => return Ok(true),
@@ -384,7 +386,7 @@ fn fingerprint(row: &Row) -> String {
 }
 
 /// When a run was begun: ` of 2026-11-30 02:15`.
-fn began(run: &RunDescription) -> String {
+pub(super) fn began(run: &RunDescription) -> String {
     let time = Moment::local(run.began).format("%F %H:%M", None);
     time.map(|time| format!(" of {time}")).unwrap_or_default()
 }

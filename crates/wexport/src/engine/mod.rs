@@ -8,6 +8,8 @@
 mod close;
 mod context;
 mod continuing;
+#[cfg(feature = "postgres")]
+mod in_database;
 mod prepare;
 mod recording_sink;
 mod results;
@@ -27,8 +29,8 @@ use self::context::{RunContext, resume_command};
 use self::continuing::{ContinuedBatch, ContinuedJob, Continuing};
 use self::prepare::{DestinationChecks, restore_names};
 use self::results_path::protect_results;
-pub(crate) use self::runner::RunOutcome;
 use self::runner::Runner;
+pub(crate) use self::runner::{RunOutcome, stopped_by};
 pub(crate) use self::shared_client::{SharedClient, shared_pace};
 use crate::clock;
 use crate::event::Event;
@@ -137,8 +139,33 @@ async fn prepare(
         Plan::Named(export, options) => (Plan::Single(export), options),
         plan => (plan, RunOptions::default()),
     };
+    #[cfg(feature = "postgres")]
+    if let (Some(database), Plan::Single(_)) = (&settings.database, &plan) {
+        return Err(Problem::usage(format!(
+            "a single export cannot keep its state in a database ({})",
+            database.source
+        ))
+        .advise("use a folder: --state DIR; or `wexport batch` with a list of one"));
+    }
     let mut earlier = None;
     let store: Arc<dyn RunStore> = match plan {
+        #[cfg(feature = "postgres")]
+        Plan::Batch { read, source, options, start } if settings.database.is_some() => {
+            let mut description = description(Some(source), options);
+            // A run is continued by its own client only.
+            description.client_id.clone_from(&loaded.insert(load()?).client_id);
+            let read = |add: AddExport<'_>| {
+                read(&mut |export| {
+                    outputs.protect_body(export.request.body_file.as_deref());
+                    add(export)
+                })
+            };
+            let held =
+                in_database::hold_batch(read, start, &description, &settings, outputs, reporter);
+            let held = held.await?;
+            earlier = held.is_resumed.then(BTreeMap::new);
+            held.store
+        }
         Plan::Single(export) | Plan::Named(export, _) => {
             outputs.protect_body(export.request.body_file.as_deref());
             let row = NewRow::from(*export);

@@ -111,7 +111,10 @@ impl Runner {
             }
             Ok(Err(problem)) => {
                 self.stop().await;
-                self.record_end(problem.exit, problem.message.clone())?;
+                // The process that has taken over records the end.
+                if self.context.store.lost().is_none() {
+                    self.record_end(problem.exit, problem.message.clone())?;
+                }
                 Err(problem)
             }
         }
@@ -186,6 +189,9 @@ impl Runner {
                 },
                 _ = tick.tick() => {
                     self.report_totals();
+                    if let Some(lost) = self.context.store.lost() {
+                        return Err(lost);
+                    }
                     if beat_at.is_none_or(|beat| beat.elapsed() >= HEARTBEAT) {
                         beat_at = Some(Instant::now());
                         self.context.store.beat();
@@ -465,7 +471,7 @@ fn incomplete_batch(exit: Exit, id: &str, resume: &str) -> Option<Problem> {
     Some(problem)
 }
 
-const fn stopped_by(signal: Exit) -> &'static str {
+pub(crate) const fn stopped_by(signal: Exit) -> &'static str {
     match signal {
         Exit::Interrupted => "stopped by Ctrl-C",
         _ => "stopped by SIGTERM",

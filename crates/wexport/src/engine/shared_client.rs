@@ -7,6 +7,8 @@ use export_hyper::{CheckpointStore, Client, PaceStore};
 
 use crate::problem::Problem;
 use crate::settings::{LoadedCredentials, Settings};
+#[cfg(feature = "postgres")]
+use crate::state::PgBook;
 use crate::state::{RunCheckpoints, StateDir};
 use crate::ui::Reporter;
 
@@ -44,6 +46,24 @@ pub(crate) fn shared_pace(
     client_id: Option<&str>,
     reporter: &Arc<Reporter>,
 ) -> Option<Arc<dyn PaceStore>> {
+    #[cfg(feature = "postgres")]
+    if let Some(database) = &settings.database {
+        let group = settings.pace_group.as_ref().map(|group| group.value.as_str());
+        let (place, reporter) = (database.value.to_string(), Arc::clone(reporter));
+        let alone = move |error: &dyn std::fmt::Display| {
+            reporter.warn(format!(
+                "cannot share the rate limit with other commands in {place}: {error}: this command \
+                 goes on without them"
+            ));
+        };
+        let on_failure = alone.clone();
+        let group = group.or(client_id).unwrap_or("");
+        let pace = PgBook::pace(settings, group, move |error| on_failure(error));
+        return pace.unwrap_or_else(|problem| {
+            alone(&problem.message);
+            None
+        });
+    }
     let folder = settings.state.as_ref().map(|folder| &folder.value).filter(|it| it.exists())?;
     let state = StateDir::existing(folder);
     let group = settings.pace_group.as_ref().map(|group| group.value.as_str());

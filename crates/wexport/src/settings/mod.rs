@@ -5,6 +5,8 @@ mod command;
 mod credentials;
 mod file;
 mod hooks;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod secret;
 mod setting;
 mod sources;
@@ -18,6 +20,8 @@ pub(crate) use self::client::apply_headers;
 pub(crate) use self::credentials::{ClientId, CredentialPlan, CredentialSource, LoadedCredentials};
 pub(crate) use self::file::{default_config_file, profile_names};
 pub(crate) use self::hooks::{HookSettings, PingSignal, PingUrl};
+#[cfg(feature = "postgres")]
+pub(crate) use self::postgres::PgPlace;
 #[cfg(feature = "store")]
 pub(crate) use self::secret::trimmed_variable;
 #[cfg(test)]
@@ -54,8 +58,13 @@ pub(crate) struct Settings {
     /// `None` for no other limit than the time.
     pub(crate) retries: Option<Sourced<CountArg>>,
     pub(crate) credentials: CredentialPlan,
-    /// `None` if no state is kept.
+    /// `None` if no state is kept, or if it is in a database.
     pub(crate) state: Option<Sourced<PathBuf>>,
+    /// The database that has the state of batches.
+    #[cfg(feature = "postgres")]
+    pub(crate) database: Option<Sourced<PgPlace>>,
+    /// For how long a process holds a batch in a database after its last sign of life.
+    pub(crate) lease: Sourced<DurationArg>,
     /// How long, and how many, runs are kept in the state once they are done.
     pub(crate) keep_done_for: Sourced<DurationArg>,
     pub(crate) keep_done: Sourced<CountArg>,
@@ -68,6 +77,9 @@ pub(crate) struct Settings {
 /// How long, and how many, runs are kept in the state once they are done.
 const KEEP_DONE_FOR: Duration = Duration::from_secs(30 * 86_400);
 const KEEP_DONE: u32 = 1_000;
+
+/// For how long a process holds a batch after its last sign of life: it gives four in this time.
+const LEASE: Duration = Duration::from_secs(60);
 
 /// The service to connect to.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,6 +150,7 @@ impl Settings {
             duration(limits.request_timeout),
         )?;
         let command_timeout = request_timeout.value.0;
+        let database = sources.database(state)?;
         let settings = Self {
             config_file: sources.config_file(),
             profile: sources.profile(),
@@ -178,7 +191,10 @@ impl Settings {
             pace_group: sources.get(flags.pace_group.clone(), &setting::PACE_GROUP)?,
             retries: sources.get(flags.retries, &setting::RETRIES)?,
             credentials: CredentialPlan::resolve(credentials, sources, command_timeout)?,
-            state: sources.state(state)?,
+            state: if database.is_some() { None } else { sources.state(state)? },
+            #[cfg(feature = "postgres")]
+            database: database.map(|url| sources.postgres(url)).transpose()?,
+            lease: sources.get_or(None, &setting::LEASE, duration(LEASE))?,
             keep_done_for: sources.get_or(
                 None,
                 &setting::KEEP_DONE_FOR,
@@ -200,6 +216,7 @@ impl Settings {
             (&setting::TIMEOUT, Some(time(&self.timeout))),
             (&setting::STALL_TIMEOUT, Some(time(&self.stall_timeout))),
             (&setting::REQUEST_TIMEOUT, Some(time(&self.request_timeout))),
+            (&setting::LEASE, Some(time(&self.lease))),
             (&setting::HOOK_TIMEOUT, Some(time(&self.hooks.timeout))),
             (&setting::MAX_TIME, self.max_time.as_ref().map(time)),
             (

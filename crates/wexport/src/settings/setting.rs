@@ -105,7 +105,8 @@ names! {
     SUBMIT_RATE = "--submit-rate", ["WEXPORT_SUBMIT_RATE"], "submit_rate";
     PACE_GROUP = "--pace-group", ["WEXPORT_PACE_GROUP"], "pace_group";
     RETRIES = "--retries", ["WEXPORT_RETRIES"], "retries";
-    STATE = "--state", ["WEXPORT_STATE_DIR"], "state";
+    STATE = "--state", ["WEXPORT_STATE", "WEXPORT_STATE_DIR"], "state";
+    LEASE = "", ["WEXPORT_LEASE"], "lease";
     KEEP_DONE_FOR = "", [], "keep_done_for";
     KEEP_DONE = "", [], "keep_done";
     ON_FAILURE = "--on-failure", [], "on_failure";

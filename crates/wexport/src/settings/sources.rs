@@ -9,6 +9,8 @@ use std::str::FromStr;
 use etcetera::BaseStrategy;
 use export_hyper::{ProxySettings, Region};
 
+#[cfg(feature = "postgres")]
+use super::PgPlace;
 use super::Service;
 use super::file::ConfigFile;
 use super::secret;
@@ -224,6 +226,48 @@ impl<'a> Sources<'a> {
         Ok(Sourced { value, source })
     }
 
+    /// The URL of the database that has the state; `None` if a folder has it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL is on the command line with a password, or if this build has no client for it.
+    pub(super) fn database(&self, flags: &StateArgs) -> Result<Option<Sourced<String>>, Problem> {
+        let flag = flags.folder.as_ref().and_then(|folder| folder.to_str()).map(String::from);
+        let found = match (flags.no_state, flags.folder.is_some()) {
+            (true, _) => None,
+            (false, true) => flag.map(|value| {
+                let source = ValueSource::Flag(setting::STATE.flag);
+                Sourced { value, source }
+            }),
+            (false, false) => self.text(&setting::STATE)?,
+        };
+        let Some(Sourced { value, source }) = found.filter(|it| is_database(&it.value)) else {
+            return Ok(None);
+        };
+        let authority = value.split_once("://").map_or("", |(_, rest)| rest);
+        let (authority, rest) = authority.split_once(['/', '?']).unwrap_or((authority, ""));
+        let user = authority.rsplit_once('@').map(|(user, _)| user);
+        let has_password =
+            user.is_some_and(|user| user.contains(':')) || rest.contains("password=");
+        if has_password && matches!(source, ValueSource::Flag(_)) {
+            return Err(Problem::usage("the URL of '--state' has a password")
+                .advise("other users can see the command line: set PGPASSWORD, or use ~/.pgpass"));
+        }
+        if cfg!(not(feature = "postgres")) {
+            return Err(Problem::usage("this wexport is built without PostgreSQL")
+                .advise("use a folder, or build it with the feature postgres"));
+        }
+        Ok(Some(Sourced { value, source }))
+    }
+
+    /// The database of a URL.
+    #[cfg(feature = "postgres")]
+    pub(super) fn postgres(&self, url: Sourced<String>) -> Result<Sourced<PgPlace>, Problem> {
+        let variable = |name: &str| self.variable(name).ok().flatten();
+        let Sourced { value, source } = url;
+        Ok(Sourced { value: PgPlace::new(&value, &variable)?, source })
+    }
+
     /// The state folder; `None` if no state is kept.
     pub(super) fn state(&self, flags: &StateArgs) -> Result<Option<Sourced<PathBuf>>, Problem> {
         if flags.no_state {
@@ -261,6 +305,11 @@ impl<'a> Sources<'a> {
             _ => Ok(found),
         }
     }
+}
+
+/// Whether a state is in a database rather than a folder.
+fn is_database(state: &str) -> bool {
+    state.starts_with("postgres://") || state.starts_with("postgresql://")
 }
 
 /// Replaces a leading `~/`, which no shell replaces in a file.

@@ -93,6 +93,17 @@ impl StateDir {
         BatchDraft::begin(BatchDir::new(id, path), lock, order)
     }
 
+    /// Begins to store a copy of a batch.
+    #[cfg(feature = "postgres")]
+    pub(super) fn begin_copy(&self, id: &str) -> Result<(BatchDraft, BatchDir), Problem> {
+        let unusable = |error| self.unusable(&error);
+        let batch = BatchDir::new(id.into(), self.batches_folder().join(id));
+        private().create(batch.path()).map_err(unusable)?;
+        let lock = batch.lock().map_err(unusable)?;
+        let lock = lock.ok_or_else(|| unusable(io::ErrorKind::WouldBlock.into()))?;
+        Ok((BatchDraft::begin(batch.clone(), lock, None)?, batch))
+    }
+
     /// Locks a run that is to be removed; `None` if it is running, or was removed by another
     /// process. A run that is being created is not locked in its stead.
     pub(crate) fn lock_to_remove(

@@ -34,6 +34,7 @@ impl StateDir {
     /// Removes the runs that are done, or superseded, and are not to be kept. Others can be resumed,
     /// and stay. What cannot be read or removed stays too.
     pub(crate) fn forget_done(&self, now: Timestamp, retention: Retention) {
+        self.forget_paces();
         let _ = self.try_forget(now, retention);
     }
 

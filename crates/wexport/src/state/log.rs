@@ -1,5 +1,6 @@
 //! The log of a job: one event a line.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -8,9 +9,14 @@ use crate::event::Record;
 use crate::text::json;
 
 /// A log that is open for writing.
-#[derive(Debug)]
 pub(crate) struct EventLog {
-    file: File,
+    sink: Sink,
+}
+
+enum Sink {
+    File(File),
+    #[cfg(feature = "postgres")]
+    Remote(Box<dyn FnMut(String) + Send>),
 }
 
 impl EventLog {
@@ -19,14 +25,26 @@ impl EventLog {
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok(Self { file: options.open(path)? })
+        Ok(Self { sink: Sink::File(options.open(path)?) })
+    }
+
+    /// A log whose lines `append` stores elsewhere.
+    #[cfg(feature = "postgres")]
+    pub(super) fn remote(append: impl FnMut(String) + Send + 'static) -> Self {
+        Self { sink: Sink::Remote(Box::new(append)) }
     }
 
     /// Appends an event. Errors are ignored: a job is resumed from its checkpoint, not from its log.
     pub(crate) fn append(&mut self, record: &Record) {
         if let Ok(mut line) = json(record) {
-            line.push('\n');
-            let _ = self.file.write_all(line.as_bytes());
+            match &mut self.sink {
+                Sink::File(file) => {
+                    line.push('\n');
+                    let _ = file.write_all(line.as_bytes());
+                }
+                #[cfg(feature = "postgres")]
+                Sink::Remote(append) => append(line),
+            }
         }
     }
 
@@ -56,5 +74,11 @@ impl EventLog {
             let is_wanted = wanted.is_none() || record.job == wanted;
             is_wanted.then_some(Ok(record))
         }))
+    }
+}
+
+impl fmt::Debug for EventLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventLog")
     }
 }

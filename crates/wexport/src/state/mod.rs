@@ -36,6 +36,8 @@ mod later;
 mod lock;
 mod log;
 mod pace;
+#[cfg(feature = "postgres")]
+mod pg;
 mod placement;
 mod presence;
 mod previous;
@@ -53,11 +55,13 @@ pub(crate) use self::job::{Job, JobRecord};
 pub(crate) use self::known_files::{KnownFile, known_files, known_files_path, remember_files};
 pub(crate) use self::later::{Later, LaterExports};
 pub(crate) use self::log::EventLog;
+#[cfg(feature = "postgres")]
+pub(crate) use self::pg::{Claimed, PgBatch, PgBook, Snapshot};
 pub(crate) use self::placement::Placement;
 pub(crate) use self::presence::{HEARTBEAT, RunningProcess};
 pub(crate) use self::previous::NameClaim;
 pub(crate) use self::run::{
-    NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStatus,
-    RunStore, StatusCounts, write,
+    Items, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions,
+    RunStatus, RunStore, StatusCounts, write,
 };
 pub(crate) use self::single::SingleRun;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -79,6 +79,15 @@ impl RunningProcess {
         Some(Self { heard, ..stored })
     }
 
+    /// Writes a process of another machine to a copy of its run.
+    #[cfg(feature = "postgres")]
+    pub(super) fn write(folder: &Path, pid: u32, host: &str, heard: SystemTime) -> io::Result<()> {
+        let process = Self { pid, host: host.into(), heard: clock::at(heard) };
+        let mut file = File::create(folder.join(NAME))?;
+        file.write_all(&serde_json::to_vec(&process)?)?;
+        file.set_modified(heard)
+    }
+
     /// How long nothing has been heard of it, if that is too long.
     pub(crate) fn silence(&self, now: Timestamp) -> Option<Duration> {
         let silence = now.since(self.heard);
@@ -137,7 +146,7 @@ pub(super) fn running_elsewhere(kind: &str, id: &str, process: Option<RunningPro
 }
 
 /// The name of this machine.
-fn host() -> String {
+pub(super) fn host() -> String {
     #[cfg(unix)]
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     #[cfg(not(unix))]

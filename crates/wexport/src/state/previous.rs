@@ -31,7 +31,7 @@ impl StateDir {
     pub(crate) fn claim_name(&self, run: &RunDescription) -> Result<NameClaim, Problem> {
         let name = run.options.name().unwrap_or_default();
         let (folder, creation_lock) =
-            (self.names_folder().join(file_name(run)), self.creation_lock());
+            (self.names_folder().join(name_digest(run)), self.creation_lock());
         let claimed = || {
             // The folder is not removed between its creation and its lock.
             let _creating = Lock::wait_shared(&creation_lock)?;
@@ -121,8 +121,8 @@ impl RunDescription {
     }
 }
 
-/// The name of the folder of a claim.
-fn file_name(run: &RunDescription) -> String {
+/// What names a run with its date, service and client.
+pub(super) fn name_digest(run: &RunDescription) -> String {
     let RunDescription { base_url, client_id, source, options, .. } = run;
     let kind = if source.is_some() { "batch" } else { "job" };
     let is_key = if options.key.is_some() { "key" } else { "list" };

@@ -49,6 +49,11 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// Gives a sign of life, for other processes.
     fn beat(&self);
 
+    /// Why this process may not go on with the run, if another one has taken it over.
+    fn lost(&self) -> Option<Problem> {
+        None
+    }
+
     /// Whether the disk was full, so that no more exports must be submitted: the space that was
     /// reserved is for those that are under way.
     fn is_short_of_space(&self) -> bool;

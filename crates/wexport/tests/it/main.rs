@@ -25,6 +25,8 @@ mod json;
 #[cfg(unix)]
 mod kills;
 mod links;
+#[cfg(all(unix, feature = "postgres"))]
+mod machines;
 mod mask;
 #[cfg(all(unix, feature = "s3"))]
 mod moto;

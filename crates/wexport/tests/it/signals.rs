@@ -29,6 +29,24 @@ fn stalling(endpoint: Endpoint, at: Moment) -> World {
     )
 }
 
+/// There is no job to resume.
+#[test]
+fn stopped_submit_says_what_to_do() {
+    for (name, endpoint, code, advice) in [
+        ("-INT", Endpoint::Token, 130, "yes: the service had not accepted the export"),
+        ("-TERM", Endpoint::Submit, 143, "yes, after a check in Workiva"),
+    ] {
+        let world = stalling(endpoint, Moment::BeforeHead);
+        let is_requested = |world: &World| {
+            world.server.requests().iter().any(|request| request.endpoint() == endpoint)
+        };
+        let child = world.start_until(&["document", "d1", "-f", "pdf", "--no-wait"], is_requested);
+        let ran = signal(&world, child, name);
+        assert_eq!((ran.code, &*ran.out), (Some(code), ""), "{endpoint:?}: {}", ran.err);
+        assert!(ran.err.contains(advice), "{endpoint:?}: {}", ran.err);
+    }
+}
+
 #[test]
 fn an_export_stopped_in_any_phase_can_be_resumed() {
     for (name, endpoint, at, code) in [

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use export_hyper::Timestamp;
 
-use super::Out;
+use super::{JobsState, Out};
 use crate::args::DurationArg;
 use crate::clock;
 use crate::event::Failure;
 use crate::output::Outputs;
 use crate::problem::Problem;
 use crate::settings::Settings;
-use crate::state::{BatchDb, BatchDir, DbError, Job, LaterExports, RunStatus, StateDir};
+use crate::state::{BatchDb, BatchDir, DbError, Job, LaterExports, RunStatus};
 
 /// Which jobs and batches are removed.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Which {
 /// Removes old jobs and batches that do not run. One is kept if its multipart upload cannot be
 /// aborted.
 pub(super) async fn clean(
-    state: &StateDir,
+    state: &JobsState,
     now: Timestamp,
     which: Which,
     settings: Settings,
@@ -71,7 +71,7 @@ pub(super) async fn clean(
                 continue;
             }
             match abort_uploads(&batch, &outputs).await {
-                Ok(()) => batch.remove().map_err(fail)?,
+                Ok(()) => state.remove(&batch)?,
                 Err(problem) => {
                     kept = kept.and_then(|()| Err(keep("batch", batch.id(), problem)));
                     continue;
@@ -138,7 +138,7 @@ fn modified(folder: &Path) -> Option<Timestamp> {
     fs::metadata(folder).and_then(|folder| folder.modified()).ok().map(clock::at)
 }
 
-fn not_removed(path: &Path, error: &io::Error) -> Problem {
+pub(super) fn not_removed(path: &Path, error: &io::Error) -> Problem {
     Problem::local(format!("cannot remove {}", path.display()), error)
 }
 

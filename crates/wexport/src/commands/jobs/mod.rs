@@ -5,12 +5,17 @@ mod list;
 mod resume;
 mod show;
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use super::environment;
 use crate::args::{DurationArg, Session, StateArgs};
 use crate::clock;
 use crate::problem::Problem;
 use crate::settings::{Overrides, Settings};
-use crate::state::StateDir;
+use crate::state::{BatchDbWriter, BatchDir, Reopen, RunStore, StateDir};
+#[cfg(feature = "postgres")]
+use crate::state::{PgBook, Snapshot};
 use crate::ui::print;
 
 use self::clean::Which;
@@ -21,12 +26,14 @@ type Out<'a> = &'a mut dyn FnMut(&str) -> Result<(), Problem>;
 
 /// Lists jobs and batches.
 pub(super) fn list(failed: bool, json: bool, flags: &StateArgs) -> Result<(), Problem> {
-    list::list(&state_dir(&settings_of(flags)?)?, failed, json, &mut print)
+    let state = JobsState::open(&settings_of(flags)?)?;
+    list::list(&state, failed, json, &mut print)
 }
 
 /// Shows what happened to a job, a batch, or an export of a batch.
 pub(super) fn show(id: &str, json: bool, flags: &StateArgs) -> Result<(), Problem> {
-    show::show(&state_dir(&settings_of(flags)?)?, id, json, &mut print)
+    let state = JobsState::open(&settings_of(flags)?)?;
+    show::show(&state, id, json, &mut print)
 }
 
 /// Removes old jobs and batches.
@@ -36,7 +43,7 @@ pub(super) async fn clean(
     flags: &StateArgs,
 ) -> Result<(), Problem> {
     let settings = settings_of(flags)?;
-    let state = state_dir(&settings)?;
+    let state = JobsState::open(&settings)?;
     let which = Which { older_than, resumable };
     clean::clean(&state, clock::now(), which, settings, &mut print).await
 }
@@ -46,10 +53,54 @@ pub(super) fn settings_of(flags: &StateArgs) -> Result<Settings, Problem> {
     Settings::resolve(&session, &Overrides::default(), &environment)
 }
 
-pub(super) fn state_dir(settings: &Settings) -> Result<StateDir, Problem> {
-    let folder = settings
-        .state
-        .as_ref()
-        .ok_or_else(|| Problem::usage("--no-state cannot be used with `jobs`"))?;
-    Ok(StateDir::existing(&folder.value))
+/// The state of jobs and batches. Of a database it is a copy, which is removed when this is dropped.
+pub(super) struct JobsState {
+    dir: StateDir,
+    #[cfg(feature = "postgres")]
+    shared: Option<(PgBook, Snapshot)>,
+}
+
+impl JobsState {
+    pub(super) fn open(settings: &Settings) -> Result<Self, Problem> {
+        #[cfg(feature = "postgres")]
+        if let Some(book) = PgBook::open(settings)? {
+            let copy = Snapshot::take(&book)?;
+            return Ok(Self { dir: copy.state().clone(), shared: Some((book, copy)) });
+        }
+        let folder = settings
+            .state
+            .as_ref()
+            .ok_or_else(|| Problem::usage("--no-state cannot be used with `jobs`"))?;
+        Ok(Self {
+            dir: StateDir::existing(&folder.value),
+            #[cfg(feature = "postgres")]
+            shared: None,
+        })
+    }
+
+    /// Opens a batch to resume it, without those of its exports that stay as they ended.
+    fn resume(&self, batch: &BatchDir, which: Reopen) -> Result<Arc<dyn RunStore>, Problem> {
+        #[cfg(feature = "postgres")]
+        if let Some((book, _)) = &self.shared {
+            return Ok(Arc::new(book.resume(batch.id(), which)?));
+        }
+        Ok(Arc::new(BatchDbWriter::resume(batch, which)?))
+    }
+
+    /// Removes a batch that is locked here.
+    fn remove(&self, batch: &BatchDir) -> Result<(), Problem> {
+        #[cfg(feature = "postgres")]
+        if let Some((book, _)) = &self.shared {
+            book.remove(batch.id())?;
+        }
+        batch.remove().map_err(|error| clean::not_removed(batch.path(), &error))
+    }
+}
+
+impl Deref for JobsState {
+    type Target = StateDir;
+
+    fn deref(&self) -> &StateDir {
+        &self.dir
+    }
 }

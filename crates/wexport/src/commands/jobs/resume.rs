@@ -8,7 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::Uri;
 use tokio::sync::Mutex;
 
-use super::state_dir;
+use super::JobsState;
 use crate::args::ResumeArgs;
 use crate::clock;
 use crate::commands::single_command::SingleCommand;
@@ -19,8 +19,8 @@ use crate::problem::{Exit, Problem};
 use crate::run_facts::RunFacts;
 use crate::settings::{Overrides, Settings};
 use crate::state::{
-    BatchDb, BatchDbWriter, BatchDir, DbError, Found, Job, JobRecord, Later, LaterExports, Reopen,
-    RunDescription, RunStatus, RunningProcess, SingleRun, StateDir,
+    BatchDb, BatchDir, DbError, Found, Job, JobRecord, Later, LaterExports, Reopen, RunDescription,
+    RunStatus, RunningProcess, SingleRun, StateDir,
 };
 use crate::text::export_count;
 use crate::ui::Reporter;
@@ -48,11 +48,11 @@ async fn run_all(
     facts: &mut Vec<RunFacts>,
 ) -> Exit {
     let found = today.and_then(|today| {
-        let state = state_dir(&today)?;
+        let state = JobsState::open(&today)?;
         let found = find(&args, &state)?;
-        Ok((today, found))
+        Ok((today, state, found))
     });
-    let (today, found) = match found {
+    let (today, state, found) = match found {
         Ok(found) => found,
         Err(problem) => {
             let command = SingleCommand::new(args.session.show, false);
@@ -67,7 +67,7 @@ async fn run_all(
         reporter.warn(format!("not resumed: {reason}"));
     }
     let (is_named, clients) = (found.runs.len() > 1, Mutex::default());
-    let command = Resume { args, today, is_named, clients };
+    let command = Resume { args, today, state, is_named, clients };
     // Standard output takes one file after the other.
     let (last, first) = found.runs.into_iter().enumerate().partition(|(_, run)| run.is_stdout());
     let mut resumed = Resumed { failed: BTreeMap::new(), facts };
@@ -242,6 +242,7 @@ struct Resumed<'a> {
 struct Resume {
     args: ResumeArgs,
     today: Settings,
+    state: JobsState,
     /// Whether messages name their runs.
     is_named: bool,
     /// The client of each version of the API.
@@ -327,7 +328,7 @@ impl Resume {
         let ready = self.client_for(batch.id(), &description, reporter).await?;
         let Some((settings, client)) = ready else { return Ok(None) };
         let which = if self.args.failed { Reopen::Resumable } else { Reopen::All };
-        let store = Arc::new(BatchDbWriter::resume(batch, which)?);
+        let store = self.state.resume(batch, which)?;
         engine::resume(store, self.options(later), settings, client, reporter).await.map(Some)
     }
 

@@ -10,6 +10,8 @@ use super::{BatchDbWriter, DESCRIPTION, DbError, schema};
 use crate::problem::Problem;
 use crate::state::batch_dir::BatchDir;
 use crate::state::lock::Lock;
+#[cfg(feature = "postgres")]
+use crate::state::run::RowResult;
 use crate::state::run::{Items, NewRow, Row, RowEnd, RowStatus, RunDescription, RunStore};
 
 /// A batch that is being stored, in one transaction. Nothing of it is left unless it is committed.
@@ -78,6 +80,23 @@ impl BatchDraft {
         self.pending.clear();
         self.pending_bytes = 0;
         Ok(())
+    }
+
+    /// The id of the batch.
+    #[cfg(feature = "postgres")]
+    pub(in crate::state) fn id(&self) -> &str {
+        self.writer.db.batch().id()
+    }
+
+    /// The exports that were flushed.
+    pub(crate) fn all_rows(&self) -> Items<'_, Row> {
+        self.writer.db.all_rows()
+    }
+
+    /// The exports that were concluded.
+    #[cfg(feature = "postgres")]
+    pub(in crate::state) fn results(&self) -> Items<'_, RowResult> {
+        self.writer.db.results()
     }
 
     /// The exports that were flushed, without those that are skipped.

@@ -1,0 +1,541 @@
+//! A batch that this process holds.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::vec;
+
+use export_hyper::Checkpoint;
+#[cfg(feature = "store")]
+use tempfile::TempDir;
+use tokio_postgres::Row as PgRow;
+
+use super::error::{Cause, PgError};
+use super::link::{Link, Query, query};
+use super::{PgBook, json, millis, number_of, to_json};
+use crate::event::FINAL_CODES;
+use crate::output::Destination;
+#[cfg(feature = "store")]
+use crate::output::UploadDir;
+use crate::problem::{Exit, Problem};
+use crate::state::db::Reopen;
+use crate::state::log::EventLog;
+use crate::state::placement::Placement;
+use crate::state::run::{
+    Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStore,
+    StatusCounts, Written, written,
+};
+
+/// A batch that this process holds, until its lease ends.
+pub(crate) struct PgBatch {
+    link: Link,
+    id: String,
+    epoch: i64,
+    /// Whether another process has taken it over.
+    is_lost: Arc<AtomicBool>,
+    /// Ends the thread that renews the lease.
+    beating: Mutex<Option<(mpsc::Sender<()>, JoinHandle<()>)>>,
+    /// Where files wait for their upload.
+    #[cfg(feature = "store")]
+    spool: TempDir,
+}
+
+/// The condition of writes: this process holds the batch. The row stays as it is until they are committed.
+const HELD: &str =
+    "WITH held AS (SELECT 1 FROM wexport.batch WHERE id = $1 AND epoch = $2 FOR SHARE) ";
+
+/// The lease is renewed this often before it ends.
+const BEATS: u32 = 4;
+
+impl PgBatch {
+    pub(super) fn new(book: &PgBook, id: String, epoch: i64) -> Result<Self, Problem> {
+        let is_lost = Arc::new(AtomicBool::new(false));
+        let (stop, stopped) = mpsc::channel();
+        let (link, lost, lease) = (book.link.clone(), Arc::clone(&is_lost), book.lease);
+        let beat = {
+            let id = id.clone();
+            move || {
+                let renewed = link.call(query!(
+                    "UPDATE wexport.batch SET heard = clock_timestamp(), \
+                     held_until = clock_timestamp() + $3 * INTERVAL '1 ms' \
+                     WHERE id = $1 AND epoch = $2 RETURNING 1",
+                    id.clone(),
+                    epoch,
+                    millis(lease)
+                ));
+                if renewed.is_ok_and(|rows| rows.is_empty()) {
+                    lost.store(true, Ordering::Relaxed);
+                }
+            }
+        };
+        let beating = thread::Builder::new().name("lease".into()).spawn(move || {
+            while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(lease / BEATS) {
+                beat();
+            }
+        });
+        let fail = |error| Problem::local("cannot hold a batch", &error);
+        let beating = Mutex::new(Some((stop, beating.map_err(fail)?)));
+        #[cfg(feature = "store")]
+        let spool = tempfile::tempdir().map_err(fail)?;
+        Ok(Self {
+            link: book.link.clone(),
+            id,
+            epoch,
+            is_lost,
+            beating,
+            #[cfg(feature = "store")]
+            spool,
+        })
+    }
+
+    /// Opens the exports again that have failed.
+    pub(crate) fn reopen(&self, which: Reopen) -> Result<(), Problem> {
+        let description = RunDescription { end: None, ..self.description()? };
+        self.store_description(&description)?;
+        let [refused, failed] = FINAL_CODES;
+        let sql = format!(
+            "{HELD} UPDATE wexport.export SET outcome = NULL, exit_code = NULL, \
+             status = CASE WHEN checkpoint IS NULL THEN 'waiting' ELSE 'open' END FROM held \
+             WHERE batch = $1 AND status = 'failed' AND ($3 OR NOT (exit_code IN ({refused}, {failed}) \
+             OR coalesce(outcome::jsonb #>> '{{error,ending}}' = 'refused', FALSE)))"
+        );
+        self.link.call(self.held(sql, vec![Box::new(which == Reopen::All)]))?;
+        Ok(())
+    }
+
+    /// Opens exports again that are done or skipped.
+    pub(crate) fn start_over(&self, number: u64) -> Result<(), Problem> {
+        let sql = format!(
+            "{HELD} UPDATE wexport.export SET outcome = NULL, exit_code = NULL, checkpoint = NULL, \
+             status = 'waiting' FROM held WHERE batch = $1 AND number = $3"
+        );
+        self.link.call(self.held(sql, vec![Box::new(key(number))]))?;
+        Ok(())
+    }
+
+    /// Replaces the flags of the batch by those of the command that continues it.
+    pub(crate) fn set_options(&self, options: RunOptions) -> Result<(), Problem> {
+        let description = RunDescription { options, ..self.description()? };
+        self.store_description(&description)
+    }
+
+    /// All exports.
+    pub(crate) fn all_rows(&self) -> Items<'_, Row> {
+        all_rows(&self.link, &self.id)
+    }
+
+    fn held(&self, sql: String, mut more: Vec<super::link::Parameter>) -> Query {
+        let mut parameters: Vec<super::link::Parameter> =
+            vec![Box::new(self.id.clone()), Box::new(self.epoch)];
+        parameters.append(&mut more);
+        Query::new(sql, parameters)
+    }
+
+    /// Makes a write that has to change a row; that of the export with this number, if there is one.
+    fn write(
+        &self,
+        number: Option<u64>,
+        query: Query,
+    ) -> impl Future<Output = Result<PgRow, PgError>> + Send + use<> {
+        let (link, id, is_lost) = (self.link.clone(), self.id.clone(), Arc::clone(&self.is_lost));
+        let (still_held, written) = (self.still_held(), self.link.push(query));
+        async move {
+            match written.await?.into_iter().next() {
+                Some(row) => Ok(row),
+                None => {
+                    let is_held = !link.push(still_held).await?.is_empty();
+                    Err(not_written(&link, id, &is_lost, number.filter(|_| is_held)))
+                }
+            }
+        }
+    }
+
+    /// The same, and waits for it.
+    fn write_now(&self, number: Option<u64>, query: Query) -> Result<PgRow, PgError> {
+        match self.link.call(query)?.into_iter().next() {
+            Some(row) => Ok(row),
+            None => {
+                let is_held = !self.link.call(self.still_held())?.is_empty();
+                let number = number.filter(|_| is_held);
+                Err(not_written(&self.link, self.id.clone(), &self.is_lost, number))
+            }
+        }
+    }
+
+    fn still_held(&self) -> Query {
+        let sql = "SELECT 1 FROM wexport.batch WHERE id = $1 AND epoch = $2";
+        self.held(sql.into(), Vec::new())
+    }
+
+    fn store_description(&self, description: &RunDescription) -> Result<(), Problem> {
+        let sql = format!(
+            "{HELD} UPDATE wexport.batch SET description = $3 FROM held WHERE id = $1 RETURNING 1"
+        );
+        self.write_now(None, self.held(sql, vec![Box::new(to_json(description)?)]))?;
+        Ok(())
+    }
+}
+
+/// Why a write has changed nothing: the export with this number has ended, or the batch is lost.
+fn not_written(link: &Link, id: String, is_lost: &AtomicBool, number: Option<u64>) -> PgError {
+    match number {
+        Some(number) => link.error(Cause::NotOpen(number)),
+        None => {
+            is_lost.store(true, Ordering::Relaxed);
+            link.error(Cause::Lost(id))
+        }
+    }
+}
+
+/// A number as PostgreSQL stores it. No row has one that is too large.
+pub(super) fn key(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn placement_of(number: u64) -> String {
+    format!("placement {number}")
+}
+
+impl RunStore for PgBatch {
+    fn id(&self) -> Option<&str> {
+        Some(&self.id)
+    }
+
+    fn is_batch(&self) -> bool {
+        true
+    }
+
+    fn description(&self) -> Result<RunDescription, Problem> {
+        let sql = "SELECT description FROM wexport.batch WHERE id = $1";
+        let rows = self.link.call(query!(sql, self.id.clone()))?;
+        let row = rows.first().ok_or_else(|| self.link.error(Cause::Lost(self.id.clone())))?;
+        Ok(json(&self.link, row, 0)?)
+    }
+
+    fn bind_client(&self, client_id: &str) -> Result<(), Problem> {
+        let mut description = self.description()?;
+        if description.client_id.is_some() {
+            return Ok(());
+        }
+        description.client_id = Some(client_id.into());
+        self.store_description(&description)
+    }
+
+    /// Frees the batch as well: a process that waits for it goes on.
+    fn finish(&self, end: RunEnd) -> Result<(), Problem> {
+        let description = RunDescription { end: Some(end), ..self.description()? };
+        let description = to_json(&description)?;
+        let sql = format!(
+            "{HELD} UPDATE wexport.batch SET description = $3, held_until = clock_timestamp() \
+             FROM held WHERE id = $1 RETURNING 1"
+        );
+        self.stop_beating();
+        self.write_now(None, self.held(sql, vec![Box::new(description)]))?;
+        Ok(())
+    }
+
+    /// The lease is renewed by a thread.
+    fn beat(&self) {}
+
+    fn lost(&self) -> Option<Problem> {
+        let is_lost = self.is_lost.load(Ordering::Relaxed);
+        is_lost.then(|| self.link.error(Cause::Lost(self.id.clone())).into())
+    }
+
+    fn is_short_of_space(&self) -> bool {
+        false
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        let sql = format!("{HELD} DELETE FROM wexport.batch USING held WHERE id = $1 RETURNING 1");
+        self.stop_beating();
+        self.write_now(None, self.held(sql, Vec::new()))?;
+        Ok(())
+    }
+
+    fn open_log(&self) -> io::Result<Option<EventLog>> {
+        let (link, id, epoch) = (self.link.clone(), self.id.clone(), self.epoch);
+        Ok(Some(EventLog::remote(move |line| {
+            let sql = "INSERT INTO wexport.event (batch, event) SELECT id, $3 FROM wexport.batch \
+                       WHERE id = $1 AND epoch = $2";
+            drop(link.push(query!(sql, id.clone(), epoch, line)));
+        })))
+    }
+
+    fn totals(&self) -> Result<StatusCounts, Problem> {
+        Ok(totals(&self.link, &self.id)?)
+    }
+
+    fn row(&self, number: u64) -> Result<Row, Problem> {
+        let sql = format!("{SELECT_ROWS} AND number = $2");
+        let rows = self.link.call(query!(sql, self.id.clone(), key(number)))?;
+        let row = rows.first().ok_or_else(|| {
+            Problem::new(Exit::Local, format!("the batch has no export {number}"))
+        })?;
+        Ok(read_row(&self.link, row)?)
+    }
+
+    fn rows(&self, status: RowStatus, after: u64) -> Items<'_, Row> {
+        let sql = format!("{SELECT_ROWS} AND status = '{}'", status.as_str());
+        Box::new(Pages::new(&self.link, &self.id, sql, read_row, |row| row.number).after(after))
+    }
+
+    fn results(&self) -> Items<'_, RowResult> {
+        results(&self.link, &self.id)
+    }
+
+    fn reserved_names(&self) -> Items<'_, (u64, String)> {
+        let sql = "SELECT number, reserved_name FROM wexport.export \
+                   WHERE batch = $1 AND reserved_name IS NOT NULL";
+        let read = |link: &Link, row: &PgRow| {
+            let name = row.try_get(1).map_err(|error| PgError::damaged(link, error))?;
+            Ok((number(link, row, 0)?, name))
+        };
+        Box::new(Pages::new(&self.link, &self.id, sql.into(), read, |(number, _)| *number))
+    }
+
+    fn reserve_name(&self, number: u64, name: &str) {
+        let sql = format!(
+            "{HELD} UPDATE wexport.export SET reserved_name = $4 FROM held \
+             WHERE batch = $1 AND number = $3"
+        );
+        let query = self.held(sql, vec![Box::new(key(number)), Box::new(name.to_owned())]);
+        drop(self.link.push(query));
+    }
+
+    fn load_checkpoint(&self, number: u64) -> io::Result<Option<Checkpoint>> {
+        let sql = "SELECT checkpoint FROM wexport.export \
+                   WHERE batch = $1 AND number = $2 AND checkpoint IS NOT NULL";
+        let rows = self.link.call(query!(sql, self.id.clone(), key(number)))?;
+        Ok(rows.first().map(|row| json(&self.link, row, 0)).transpose()?)
+    }
+
+    fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> Written<(), io::Error> {
+        let sql = format!(
+            "{HELD} UPDATE wexport.export SET checkpoint = $4, status = 'open' FROM held \
+             WHERE batch = $1 AND number = $3 AND status IN ('waiting', 'open') RETURNING 1"
+        );
+        let checkpoint = match serde_json::to_string(checkpoint) {
+            Ok(text) => text,
+            Err(error) => return written(Err(error.into())),
+        };
+        let query = self.held(sql, vec![Box::new(key(number)), Box::new(checkpoint)]);
+        let stored = self.write(Some(number), query);
+        Box::pin(async move { Ok(stored.await.map(drop)?) })
+    }
+
+    fn store_destination(&self, number: u64, destination: &Destination) -> Result<(), Problem> {
+        let sql = format!(
+            "{HELD} UPDATE wexport.export SET destination = $4 FROM held \
+             WHERE batch = $1 AND number = $3 RETURNING 1"
+        );
+        let destination = to_json(destination)?;
+        let query = self.held(sql, vec![Box::new(key(number)), Box::new(destination)]);
+        Ok(self.write_now(Some(number), query).map(drop)?)
+    }
+
+    fn store_placement(&self, number: u64, placement: &Placement) -> Written<(), io::Error> {
+        let sql = format!(
+            "{HELD} INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
+             ON CONFLICT (batch, name) DO UPDATE SET value = excluded.value RETURNING 1"
+        );
+        let placement = match serde_json::to_string(placement) {
+            Ok(text) => text,
+            Err(error) => return written(Err(error.into())),
+        };
+        let query = self.held(sql, vec![Box::new(placement_of(number)), Box::new(placement)]);
+        let stored = self.write(None, query);
+        Box::pin(async move { Ok(stored.await.map(drop)?) })
+    }
+
+    /// What cannot be parsed counts as missing.
+    fn load_placement(&self, number: u64) -> Result<Option<Placement>, Problem> {
+        let sql = "SELECT value FROM wexport.note WHERE batch = $1 AND name = $2";
+        let rows = self.link.call(query!(sql, self.id.clone(), placement_of(number)))?;
+        Ok(rows.first().and_then(|row| json(&self.link, row, 0).ok()))
+    }
+
+    fn conclude(&self, number: u64, end: &RowEnd) -> Written<RowResult> {
+        // An end that is recorded already is that of this call, whose answer was lost.
+        let sql = format!(
+            "{HELD}, gone AS (DELETE FROM wexport.note USING held \
+             WHERE batch = $1 AND name = $8 AND NOT $7) \
+             UPDATE wexport.export SET status = $4, exit_code = $5, outcome = $6, \
+             checkpoint = CASE WHEN $7 THEN checkpoint END FROM held \
+             WHERE batch = $1 AND number = $3 AND (status IN ('waiting', 'open') OR outcome = $6) \
+             RETURNING number, line, subject, outcome"
+        );
+        let outcome = match to_json(end) {
+            Ok(text) => text,
+            Err(problem) => return written(Err(problem)),
+        };
+        let query = self.held(
+            sql,
+            vec![
+                Box::new(key(number)),
+                Box::new(end.status().as_str()),
+                Box::new(i32::from(end.exit_code())),
+                Box::new(outcome),
+                Box::new(end.is_resumable()),
+                Box::new(placement_of(number)),
+            ],
+        );
+        let (link, concluded) = (self.link.clone(), self.write(Some(number), query));
+        Box::pin(async move { Ok(read_result(&link, &concluded.await?)?) })
+    }
+
+    #[cfg(feature = "store")]
+    fn upload_dir(&self, number: u64) -> io::Result<UploadDir> {
+        Ok(UploadDir::new(self.spool.path().join(number.to_string())))
+    }
+}
+
+impl PgBatch {
+    fn stop_beating(&self) {
+        let beating = self.beating.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((stop, thread)) = beating {
+            drop(stop);
+            // A beat that has begun ends before the batch is freed.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Frees the batch, so that another process need not wait for the end of the lease.
+impl Drop for PgBatch {
+    fn drop(&mut self) {
+        self.stop_beating();
+        let sql = format!(
+            "{HELD} UPDATE wexport.batch SET held_until = clock_timestamp() FROM held \
+             WHERE id = $1 AND held_until > clock_timestamp()"
+        );
+        let _ = self.link.call(self.held(sql, Vec::new()));
+    }
+}
+
+impl fmt::Debug for PgBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgBatch")
+            .field("id", &self.id)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+// Reading, for any process.
+
+const SELECT_ROWS: &str = "SELECT number, line, subject, destination, status, \
+                           coalesce(checkpoint, fresh) FROM wexport.export WHERE batch = $1";
+
+pub(super) fn all_rows<'a>(link: &'a Link, id: &str) -> Items<'a, Row> {
+    Box::new(Pages::new(link, id, SELECT_ROWS.into(), read_row, |row| row.number))
+}
+
+pub(super) fn results<'a>(link: &'a Link, id: &str) -> Items<'a, RowResult> {
+    let sql = "SELECT number, line, subject, outcome FROM wexport.export \
+               WHERE batch = $1 AND outcome IS NOT NULL";
+    Box::new(Pages::new(link, id, sql.into(), read_result, |result| result.row))
+}
+
+fn totals(link: &Link, id: &str) -> Result<StatusCounts, PgError> {
+    let sql = "SELECT status, count(*) FROM wexport.export WHERE batch = $1 GROUP BY status";
+    let mut totals = StatusCounts::default();
+    for row in link.call(query!(sql, id.to_owned()))? {
+        *totals.count_mut(status(link, &row, 0)?) += number(link, &row, 1)?;
+    }
+    Ok(totals)
+}
+
+fn number(link: &Link, row: &PgRow, column: usize) -> Result<u64, PgError> {
+    number_of(row, column).ok_or_else(|| PgError::damaged(link, "a number is invalid"))
+}
+
+fn status(link: &Link, row: &PgRow, column: usize) -> Result<RowStatus, PgError> {
+    let word: &str = row.try_get(column).map_err(|error| PgError::damaged(link, error))?;
+    let known = RowStatus::ALL.into_iter().find(|status| status.as_str() == word);
+    known.ok_or_else(|| PgError::damaged(link, "a status is unknown"))
+}
+
+fn read_row(link: &Link, row: &PgRow) -> Result<Row, PgError> {
+    Ok(Row {
+        number: number(link, row, 0)?,
+        line: number(link, row, 1)?,
+        subject: json(link, row, 2)?,
+        destination: json(link, row, 3)?,
+        status: status(link, row, 4)?,
+        checkpoint: json(link, row, 5)?,
+    })
+}
+
+fn read_result(link: &Link, row: &PgRow) -> Result<RowResult, PgError> {
+    let (row_number, line) = (number(link, row, 0)?, number(link, row, 1)?);
+    Ok(RowResult::new(row_number, line, json(link, row, 2)?, json(link, row, 3)?))
+}
+
+/// Iterates over rows in the order of their numbers, one page at a time.
+struct Pages<'a, T> {
+    link: &'a Link,
+    id: String,
+    sql: String,
+    read: fn(&Link, &PgRow) -> Result<T, PgError>,
+    number: fn(&T) -> u64,
+    /// The last number of the current page.
+    after: u64,
+    page: vec::IntoIter<T>,
+    is_last: bool,
+}
+
+/// The most items of a page: all that is in memory at once.
+const PAGE: usize = 1_000;
+
+impl<'a, T> Pages<'a, T> {
+    /// `sql` ends in a condition.
+    fn new(
+        link: &'a Link,
+        id: &str,
+        sql: String,
+        read: fn(&Link, &PgRow) -> Result<T, PgError>,
+        number: fn(&T) -> u64,
+    ) -> Self {
+        let sql = format!("{sql} AND number > $2 ORDER BY number LIMIT {PAGE}");
+        let page = Vec::new().into_iter();
+        Self { link, id: id.into(), sql, read, number, after: 0, page, is_last: false }
+    }
+
+    /// Begins after this number.
+    fn after(self, number: u64) -> Self {
+        Self { after: number, ..self }
+    }
+
+    fn next_page(&mut self) -> Result<(), PgError> {
+        let rows = self.link.call(query!(self.sql.clone(), self.id.clone(), key(self.after)))?;
+        self.is_last = rows.len() < PAGE;
+        let read = |row: &PgRow| (self.read)(self.link, row);
+        let page: Vec<T> = rows.iter().map(read).collect::<Result<_, _>>()?;
+        self.after = page.last().map_or(self.after, self.number);
+        self.page = page.into_iter();
+        Ok(())
+    }
+}
+
+impl<T> Iterator for Pages<'_, T> {
+    type Item = Result<T, Problem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(item) = self.page.next() {
+            return Some(Ok(item));
+        }
+        if self.is_last {
+            return None;
+        }
+        match self.next_page() {
+            Ok(()) => self.page.next().map(Ok),
+            Err(error) => {
+                self.is_last = true;
+                Some(Err(error.into()))
+            }
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Batches in a PostgreSQL database, which the commands of all machines share.
+//!
+//! A batch has one holder, which drives all of its exports, and any number of processes that wait. The
+//! holder renews its lease; if it does not, the next one takes over and raises the epoch of the batch.
+//! Each write has the epoch of its process, and changes nothing once that is over: since a checkpoint is
+//! stored before a submit, a process that was taken over submits nothing more. All times are those of the
+//! database.
+
+mod batch;
+mod error;
+mod link;
+mod pace;
+mod schema;
+mod snapshot;
+mod tls;
+
+use std::fmt::Display;
+use std::io;
+use std::process;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use export_host::random_number;
+use export_hyper::PaceStore;
+use rustls::ClientConfig;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row as PgRow;
+
+pub(crate) use self::batch::PgBatch;
+pub(crate) use self::error::PgError;
+use self::link::{Link, Query, query};
+use self::pace::PgPace;
+pub(crate) use self::snapshot::Snapshot;
+use super::db::{BatchDraft, Reopen};
+use super::presence::host;
+use super::previous::name_digest;
+use super::run::RunDescription;
+use crate::problem::{Exit, Problem};
+use crate::settings::{PgPlace, Settings};
+
+/// A PostgreSQL database with batches.
+#[derive(Clone, Debug)]
+pub(crate) struct PgBook {
+    link: Link,
+    lease: Duration,
+    /// This process.
+    holder: Holder,
+}
+
+/// A process that runs a batch. Two of one machine, or of two containers, may have the same ID.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Holder {
+    pid: u32,
+    host: String,
+    nonce: u64,
+}
+
+/// What becomes of a command with a name.
+pub(crate) enum Claimed {
+    /// There is no batch of this name.
+    New,
+    /// An earlier one, which this process holds from now on.
+    Earlier(Box<PgBatch>, Box<RunDescription>),
+}
+
+/// How often a process that waits looks whether the batch is free.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The most exports that are inserted by one statement.
+const CHUNK: usize = 1_000;
+
+impl PgBook {
+    /// Opens the database of these settings, if there is one, and makes its schema if that is missing.
+    pub(crate) fn open(settings: &Settings) -> Result<Option<Self>, Problem> {
+        let Some(place) = settings.database.as_ref().map(|place| &place.value) else {
+            return Ok(None);
+        };
+        let lease = settings.lease.value.0;
+        let (place, tls) = (Arc::new(place.clone()), tls(settings, place)?);
+        let link = Link::new(&place, tls, [link::PATIENCE, link::LONGEST])?;
+        schema::prepare(&link)?;
+        let holder = Holder { pid: process::id(), host: host(), nonce: random_number() };
+        Ok(Some(Self { link, lease, holder }))
+    }
+
+    /// The pacer of a service and a group; `None` without a database. `on_failure` is told when it cannot
+    /// be used.
+    pub(crate) fn pace(
+        settings: &Settings,
+        group: &str,
+        on_failure: impl Fn(&io::Error) + Send + Sync + 'static,
+    ) -> Result<Option<Arc<dyn PaceStore>>, Problem> {
+        let Some(place) = &settings.database else { return Ok(None) };
+        let mut place = place.value.clone();
+        let (tls, base_url) = (tls(settings, &place)?, settings.service.value.base_url());
+        // What is lost with a power failure is learned again.
+        place.config.options("-c synchronous_commit=off");
+        let link = Link::new(&Arc::new(place), tls, [pace::PATIENCE, pace::LONGEST])?;
+        schema::prepare(&link)?;
+        let name = format!("{} {group}", base_url.trim_end_matches('/'));
+        Ok(Some(Arc::new(PgPace::new(link, name, on_failure))))
+    }
+
+    /// Claims the name of a batch. Waits for the process that holds it, of which `on_wait` is told once.
+    pub(crate) fn claim(
+        &self,
+        description: &RunDescription,
+        on_wait: &mut dyn FnMut(&str),
+    ) -> Result<Claimed, Problem> {
+        let name = name_digest(description);
+        let mut has_waited = false;
+        loop {
+            let found = self.find("batch.name = $1", name.clone())?;
+            let Some(found) = found else { return Ok(Claimed::New) };
+            if let Some(batch) = self.take_over(&found)? {
+                let description = found.description(&self.link)?;
+                return Ok(Claimed::Earlier(Box::new(batch), Box::new(description)));
+            }
+            if !has_waited {
+                has_waited = true;
+                on_wait(&format!(
+                    "{} runs batch {}: waiting for its end, to take over if it gives no sign of life",
+                    found.holder_text(),
+                    found.id
+                ));
+            }
+            thread::sleep(LOOK_EVERY.min(self.lease / 4));
+        }
+    }
+
+    /// Stores the exports of a draft as a new batch, which this process holds; `None` if another process
+    /// has stored one of the same name meanwhile.
+    pub(crate) fn create(
+        &self,
+        draft: &BatchDraft,
+        description: &RunDescription,
+    ) -> Result<Option<PgBatch>, Problem> {
+        let id = draft.id().to_owned();
+        let name = description.options.name().map(|_| name_digest(description));
+        let mut queries = vec![query!(
+            "INSERT INTO wexport.batch (id, name, description, holder, held_until) \
+             VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * INTERVAL '1 ms') \
+             ON CONFLICT DO NOTHING",
+            id.clone(),
+            name.clone(),
+            to_json(description)?,
+            to_json(&self.holder)?,
+            millis(self.lease)
+        )];
+        let mut rows = draft.all_rows().peekable();
+        while rows.peek().is_some() {
+            let (mut numbers, mut texts) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
+            for row in rows.by_ref().take(CHUNK) {
+                let row = row?;
+                numbers.push(batch::key(row.number));
+                let [subjects, destinations, fresh] = &mut texts;
+                subjects.push(to_json(&row.subject)?);
+                destinations.push(to_json(&row.destination)?);
+                fresh.push(to_json(&row.checkpoint)?);
+            }
+            let [subjects, destinations, fresh] = texts;
+            queries.push(query!(
+                "INSERT INTO wexport.export (batch, number, line, subject, destination, fresh) \
+                 SELECT $1, number, number, subject, destination, fresh FROM \
+                 unnest($2::BIGINT[], $3::TEXT[], $4::TEXT[], $5::TEXT[]) \
+                 AS row (number, subject, destination, fresh) ON CONFLICT DO NOTHING",
+                id.clone(),
+                numbers,
+                subjects,
+                destinations,
+                fresh
+            ));
+        }
+        for result in draft.results() {
+            let result = result?;
+            queries.push(query!(
+                "UPDATE wexport.export SET status = $3, exit_code = $4, outcome = $5 \
+                 WHERE batch = $1 AND number = $2",
+                id.clone(),
+                batch::key(result.row),
+                result.end.status().as_str(),
+                i32::from(result.end.exit_code()),
+                to_json(&result.end)?
+            ));
+        }
+        match self.link.call_together(queries) {
+            Ok(_) => {}
+            Err(error) => {
+                // Its exports have no batch to refer to.
+                let taken = name.map(|name| self.find("batch.name = $1", name)).transpose()?;
+                return if taken.flatten().is_some() { Ok(None) } else { Err(error.into()) };
+            }
+        }
+        Ok(Some(PgBatch::new(self, id, 1)?))
+    }
+
+    /// Takes over the batch with this ID, to run the exports again that have failed.
+    pub(crate) fn resume(&self, id: &str, which: Reopen) -> Result<PgBatch, Problem> {
+        let found = self.find("batch.id = $1", id.to_owned())?;
+        let found = found.ok_or_else(|| no_batch(id))?;
+        let batch = self.take_over(&found)?.ok_or_else(|| found.running())?;
+        batch.reopen(which)?;
+        Ok(batch)
+    }
+
+    /// Removes a batch that does not run.
+    pub(crate) fn remove(&self, id: &str) -> Result<(), Problem> {
+        let delete = "DELETE FROM wexport.batch WHERE id = $1 AND held_until <= clock_timestamp()";
+        self.link.call(query!(delete, id.to_owned()))?;
+        // A pace that nobody has used for a day is learned again.
+        self.link.call(query!(
+            "DELETE FROM wexport.pace \
+             WHERE latest < (extract(epoch FROM clock_timestamp()) - 86400) * 1000"
+        ))?;
+        Ok(())
+    }
+
+    fn find(&self, condition: &str, value: String) -> Result<Option<FoundBatch>, PgError> {
+        let sql = format!(
+            "SELECT id, description, epoch, holder, held_until > clock_timestamp(), \
+             (extract(epoch FROM heard) * 1000)::BIGINT FROM wexport.batch WHERE {condition}"
+        );
+        let rows = self.link.call(Query::new(sql, vec![Box::new(value)]))?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let holder: Option<&str> = row.get(3);
+        Ok(Some(FoundBatch {
+            id: row.get(0),
+            description: row.get(1),
+            epoch: row.get(2),
+            holder: holder.and_then(|holder| serde_json::from_str(holder).ok()),
+            is_held: row.get(4),
+            heard: number_of(row, 5).unwrap_or_default(),
+        }))
+    }
+
+    /// Takes over a batch; `None` if another process holds it.
+    fn take_over(&self, found: &FoundBatch) -> Result<Option<PgBatch>, Problem> {
+        // The statement may have been made twice, since its answer was lost.
+        if found.is_held && found.holder.as_ref() == Some(&self.holder) {
+            return Ok(Some(PgBatch::new(self, found.id.clone(), found.epoch)?));
+        }
+        if found.is_held {
+            return Ok(None);
+        }
+        let rows = self.link.call(query!(
+            "UPDATE wexport.batch SET epoch = epoch + 1, holder = $3, heard = clock_timestamp(), \
+             held_until = clock_timestamp() + $4 * INTERVAL '1 ms' \
+             WHERE id = $1 AND epoch = $2 AND held_until <= clock_timestamp() RETURNING epoch",
+            found.id.clone(),
+            found.epoch,
+            to_json(&self.holder)?,
+            millis(self.lease)
+        ))?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        Ok(Some(PgBatch::new(self, found.id.clone(), row.get(0))?))
+    }
+}
+
+/// A batch as it was found.
+struct FoundBatch {
+    id: String,
+    description: String,
+    epoch: i64,
+    holder: Option<Holder>,
+    is_held: bool,
+    /// When its holder was last heard of, in milliseconds.
+    heard: u64,
+}
+
+impl FoundBatch {
+    fn description(&self, link: &Link) -> Result<RunDescription, PgError> {
+        serde_json::from_str(&self.description).map_err(|error| PgError::damaged(link, error))
+    }
+
+    fn holder_text(&self) -> String {
+        match &self.holder {
+            Some(Holder { pid, host, .. }) => format!("process {pid} on {host}"),
+            None => "another process".into(),
+        }
+    }
+
+    fn running(&self) -> Problem {
+        let message = format!("batch {} is running in {}", self.id, self.holder_text());
+        Problem::new(Exit::Running, message)
+            .advise("wait until it has ended: if it gives no sign of life, its lease ends")
+    }
+}
+
+/// The settings of TLS, with the CA bundle of the URL.
+fn tls(settings: &Settings, place: &PgPlace) -> Result<Arc<ClientConfig>, Problem> {
+    let tls = settings.tls();
+    let tls = match &place.root_cert {
+        Some(bundle) => tls.with_ca_bundle(bundle.as_path()),
+        None => tls,
+    };
+    let config = tls.client_config();
+    config.map(Arc::new).map_err(|error| Problem::usage(format!("{place}: {error}")))
+}
+
+fn no_batch(id: &str) -> Problem {
+    Problem::new(Exit::No, format!("no batch has the id {id:?}"))
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+fn number_of(row: &PgRow, column: usize) -> Option<u64> {
+    let number = row.try_get::<_, i64>(column).ok();
+    let number = number.or_else(|| row.try_get::<_, i32>(column).ok().map(i64::from));
+    number.and_then(|number| u64::try_from(number).ok())
+}
+
+/// Reads a column with JSON.
+fn json<T: DeserializeOwned>(link: &Link, row: &PgRow, column: usize) -> Result<T, PgError> {
+    let text: &str = row.try_get(column).map_err(|error| PgError::damaged(link, error))?;
+    serde_json::from_str(text).map_err(|error| PgError::damaged(link, error))
+}
+
+/// A value for a column with JSON. PostgreSQL stores no NUL.
+fn to_json(value: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(value).map_err(|error| not_json(&error))
+}
+
+fn not_json(error: &dyn Display) -> Problem {
+    Problem::new(Exit::Local, format!("cannot store the batch: {error}"))
+}

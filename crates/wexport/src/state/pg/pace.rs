@@ -1,0 +1,104 @@
+//! A pacer in a row of the database, which the commands of all machines share.
+
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use export_host::random_number;
+use export_hyper::{PaceStore, Pacer, Timestamp};
+
+use super::PgError;
+use super::error::Cause;
+use super::link::{Link, query};
+
+/// A pacer in a row of the database.
+///
+/// A process holds the row for the time between two statements. One that is stopped meanwhile loses it
+/// after two seconds.
+pub(crate) struct PgPace {
+    link: Link,
+    name: String,
+    on_failure: Box<dyn Fn(&io::Error) + Send + Sync>,
+    /// Whether the row is known to exist.
+    is_there: Mutex<bool>,
+}
+
+/// When nobody has used the row for this long, what was counted in it says nothing about the present.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// For how long a server is waited for: the command goes on alone without it.
+pub(super) const PATIENCE: Duration = Duration::ZERO;
+pub(super) const LONGEST: Duration = Duration::from_secs(2);
+
+impl PgPace {
+    pub(super) fn new(
+        link: Link,
+        name: String,
+        on_failure: impl Fn(&io::Error) + Send + Sync + 'static,
+    ) -> Self {
+        Self { link, name, on_failure: Box::new(on_failure), is_there: Mutex::default() }
+    }
+
+    fn hold(&self, nonce: i64) -> Result<(Timestamp, Duration, Option<Pacer>), io::Error> {
+        let rows = self.link.call(query!(
+            "UPDATE wexport.pace SET holder = $2, held_until = clock_timestamp() + INTERVAL '2 s' \
+             WHERE name = $1 AND (held_until < clock_timestamp() OR holder = $2) \
+             RETURNING greatest(latest, (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT), \
+                 latest, pacer",
+            self.name.clone(),
+            nonce
+        ))?;
+        let row = rows.first().ok_or(io::ErrorKind::WouldBlock)?;
+        let millis = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or_default();
+        let (now, latest) = (Timestamp::from_millis(millis(0)), Timestamp::from_millis(millis(1)));
+        let text: Option<&str> = row.get(2);
+        let pacer = text.and_then(|text| serde_json::from_str(text).ok());
+        Ok((now, now.since(latest), pacer))
+    }
+}
+
+impl PaceStore for PgPace {
+    fn update(&self, f: &mut dyn FnMut(Timestamp, &mut Option<Pacer>)) -> io::Result<()> {
+        let mut is_there = self.is_there.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*is_there {
+            let insert = "INSERT INTO wexport.pace (name) VALUES ($1) ON CONFLICT DO NOTHING";
+            self.link.call(query!(insert, self.name.clone()))?;
+            *is_there = true;
+        }
+        let nonce = i64::from_ne_bytes(random_number().to_ne_bytes());
+        let (now, idle, mut pacer) = self.hold(nonce)?;
+        if idle > IDLE {
+            pacer = pacer.map(|pacer| pacer.resumed(now));
+        }
+        f(now, &mut pacer);
+        let text = pacer.map(|pacer| serde_json::to_string(&pacer)).transpose()?;
+        let latest = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        // One that has held the row for too long has lost it: the other has not seen its request.
+        self.link.call(query!(
+            "UPDATE wexport.pace SET pacer = $3, latest = $4, held_until = '-infinity' \
+             WHERE name = $1 AND holder = $2",
+            self.name.clone(),
+            nonce,
+            text,
+            latest
+        ))?;
+        Ok(())
+    }
+
+    fn on_failure(&self, error: &io::Error) {
+        (self.on_failure)(error);
+    }
+}
+
+impl fmt::Debug for PgPace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgPace").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl PgError {
+    pub(super) fn damaged(link: &Link, how: impl fmt::Display) -> Self {
+        link.error(Cause::Damaged(how.to_string()))
+    }
+}

@@ -1,0 +1,374 @@
+//! Batches whose state is in PostgreSQL: several machines, one of which is killed, frozen or cut off.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::world::{Ran, World, quick};
+
+const PASSWORD: &str = "pg-s3cret";
+
+/// A PostgreSQL server of this test.
+struct Postgres {
+    programs: PathBuf,
+    folder: TempDir,
+    port: u16,
+}
+
+/// The user that runs the server, which refuses root.
+const USER: &str = "nobody";
+
+impl Postgres {
+    /// `None` where there is none: never in CI.
+    fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed");
+            eprintln!(
+                "skipped: PostgreSQL is not installed (on Debian: apt-get install postgresql)"
+            );
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        fs::write(folder.path().join("password"), PASSWORD).unwrap();
+        if rustix::process::geteuid().is_root() {
+            let owned = Command::new("chown").args(["-R", USER]).arg(folder.path()).status();
+            assert!(owned.unwrap().success());
+        }
+        let server = Self { programs, folder, port };
+        let line = ["-A", "scram-sha-256", "-U", "ada", "-N", "-E", "UTF8", "--locale", "C"];
+        let password = server.path("password");
+        done(
+            server
+                .program("initdb")
+                .args(line)
+                .arg("--pwfile")
+                .arg(password)
+                .arg("-D")
+                .arg(server.path("data")),
+        );
+        server.begin();
+        Some(server)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let program = self.programs.join(name);
+        let mut command = match rustix::process::geteuid().is_root() {
+            true => {
+                let mut command = Command::new("setpriv");
+                command.args(["--reuid", USER, "--clear-groups", "--"]).arg(program);
+                command
+            }
+            false => Command::new(program),
+        };
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn begin(&self) {
+        let options = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c fsync=off -k {}",
+            self.port,
+            self.folder.path().display()
+        );
+        let mut start = self.program("pg_ctl");
+        start.args(["start", "-w", "-o", &options, "-D"]).arg(self.path("data"));
+        start.arg("-l").arg(self.path("log"));
+        // The server keeps the streams.
+        assert!(start.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    }
+
+    fn stop(&self, mode: &str) {
+        done(self.program("pg_ctl").args(["stop", "-m", mode, "-D"]).arg(self.path("data")));
+    }
+
+    fn sql(&self, database: &str, sql: &str) -> String {
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-A", "-t", "-h", "127.0.0.1", "-U", "ada", "-d", database, "-c", sql]);
+        psql.args(["-p", &self.port.to_string()]).env("PGPASSWORD", PASSWORD);
+        String::from_utf8(done(&mut psql).stdout).unwrap()
+    }
+
+    /// A new database. Returns its name.
+    fn database(&self) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+        let name = format!("book{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.sql("postgres", &format!("CREATE DATABASE {name}"));
+        name
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = self
+            .program("pg_ctl")
+            .args(["stop", "-m", "immediate", "-D"])
+            .arg(self.path("data"))
+            .output();
+    }
+}
+
+/// The folder of the server's programs.
+fn programs() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let debian = debian.map(|entry| entry.unwrap().path().join("bin"));
+    std::env::split_paths(&path).chain(debian).find(|folder| folder.join("initdb").exists())
+}
+
+fn done(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    output
+}
+
+/// The server of all tests that do not stop it. It ends with the last of those that run at once.
+fn shared() -> Option<Arc<Postgres>> {
+    static SERVER: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
+
+    let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(running) = server.upgrade() {
+        return Some(running);
+    }
+    let started = Arc::new(Postgres::start()?);
+    *server = Arc::downgrade(&started);
+    Some(started)
+}
+
+/// Machines that share a service, the folder of files, and a database.
+struct Machines {
+    world: World,
+    postgres: Arc<Postgres>,
+    database: String,
+}
+
+const LINE: [&str; 8] =
+    ["batch", "list.csv", "-o", "{id}.{ext}", "--key", "night", "--date", "2026-11-30"];
+
+impl Machines {
+    fn new(postgres: Arc<Postgres>, exports: usize, complete_after: Duration) -> Self {
+        let world = World::with(quick().with_complete_after(complete_after));
+        let rows: String = (0..exports).map(|number| format!("document,d{number},pdf\n")).collect();
+        world.write("list.csv", format!("kind,id,format\n{rows}"));
+        Self { world, database: postgres.database(), postgres }
+    }
+
+    fn command(&self, line: &[&str]) -> Command {
+        let url = format!("postgres://ada@127.0.0.1:{}/{}", self.postgres.port, self.database);
+        let mut command = self.world.command(line);
+        command.env("WEXPORT_STATE", url).env("PGPASSWORD", PASSWORD).env("WEXPORT_LEASE", "1s");
+        command
+    }
+
+    fn run(&self, line: &[&str]) -> Ran {
+        self.world.ran(self.command(line).output().unwrap())
+    }
+
+    fn done(&self, line: &[&str]) -> Ran {
+        let ran = self.run(line);
+        assert_eq!(ran.code, Some(0), "{line:?}: {}{}", ran.out, ran.err);
+        ran
+    }
+
+    /// Starts the batch, and waits until it has sent so many submits.
+    fn holder(&self, flags: &[&str], submits: usize) -> Child {
+        let line = [&LINE[..], flags].concat();
+        self.world.spawn_until(self.command(&line), |world| world.submits() >= submits)
+    }
+
+    /// Starts the same command on another machine, and waits until it waits.
+    fn standby(&self, flags: &[&str]) -> Child {
+        let child = self.command(&[&LINE[..], flags].concat()).spawn().unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'wexport' \
+                        AND datname = current_database() AND query LIKE '%batch.name%'",
+        ) == "0"
+        {
+            assert!(Instant::now() < until);
+        }
+        child
+    }
+
+    fn sql(&self, sql: &str) -> String {
+        self.postgres.sql(&self.database, sql).trim().to_owned()
+    }
+
+    /// Each export has one file, and one submit.
+    fn assert_complete(&self, exports: usize) {
+        let submitted: BTreeSet<_> =
+            self.world.server.exports().iter().map(|it| it.source().to_owned()).collect();
+        assert_eq!((self.world.submits(), submitted.len()), (exports, exports));
+        for export in self.world.server.exports() {
+            let file = self.world.read(format!("{}.pdf", export.source()));
+            assert!(file == export.content().to_bytes().unwrap(), "{}", export.source());
+        }
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn batch_is_shown_on_any_machine() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 3, Duration::ZERO);
+    machines.done(&[&LINE[..], &["-q"]].concat());
+    machines.assert_complete(3);
+    assert_eq!(machines.world.names("../home"), Vec::<String>::new());
+    let listed = machines.done(&["jobs", "list"]).out;
+    let id = listed.split(' ').next().unwrap();
+    assert!(listed.contains("done"), "{listed}");
+    let json = machines.done(&["jobs", "list", "--json"]).out;
+    assert!(json.contains("\"done\":3"), "{json}");
+    let shown = machines.done(&["jobs", "show", id]).out;
+    assert!(shown.contains(&format!("{:<8}{:>8}", "done", 3)), "{shown}");
+    let row = machines.done(&["jobs", "show", &format!("{id}/2")]).out;
+    assert!(row.contains("d0.pdf") && row.contains("202"), "{row}");
+    assert!(machines.done(&["report"]).out.contains(id));
+    let view = machines.sql("SELECT done, in_doubt, key, takeovers FROM wexport.batches");
+    assert_eq!(view, "3|0|night|0");
+    // The same command has nothing to do, unless a file is gone.
+    let again = machines.done(&LINE);
+    assert!(again.err.contains("continuing batch"), "{}", again.err);
+    machines.assert_complete(3);
+    fs::remove_file(machines.world.work().join("d1.pdf")).unwrap();
+    let again = machines.done(&LINE);
+    assert!(again.err.contains("row 3: d1.pdf is gone: it is exported again"), "{}", again.err);
+    assert_eq!(machines.world.submits(), 4);
+    // Another list is another batch.
+    machines.world.write("list.csv", "kind,id,format\ndocument,d9,pdf\n");
+    let changed = machines.run(&LINE);
+    assert_eq!(changed.code, Some(2), "{}", changed.err);
+    assert!(changed.err.contains("the list or a flag has changed"), "{}", changed.err);
+    assert_eq!(
+        machines.done(&["jobs", "clean", "--older-than", "0s"]).out,
+        "removed 0 jobs and 1 batch\n"
+    );
+    assert_eq!(machines.sql("SELECT count(*) FROM wexport.export"), "0");
+}
+
+#[test]
+fn standby_takes_over_from_a_killed_holder() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 8, Duration::from_secs(4));
+    let holder = machines.holder(&["-q"], 8);
+    let standby = machines.standby(&[]);
+    let listed = machines.done(&["jobs", "list"]).out;
+    assert!(listed.contains(&format!("process {} on ", holder.id())), "{listed}");
+    kill(holder);
+    let ran = machines.world.ran(standby.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("waiting for its end") && ran.err.contains("continuing batch"));
+    machines.assert_complete(8);
+    assert_eq!(machines.sql("SELECT takeovers FROM wexport.batches"), "1");
+}
+
+/// It has an old state of the batch, and goes on for a moment.
+#[test]
+fn frozen_holder_submits_nothing_after_the_takeover() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 12, Duration::from_secs(1));
+    // Most of its submits are left when it is frozen, and none of its files is begun.
+    let holder = machines.holder(&["--max-in-flight", "2"], 2);
+    signal(&holder, "-STOP");
+    let ran = machines.done(&LINE);
+    assert!(ran.err.contains("continuing batch"), "{}", ran.err);
+    // One whose answer was not stored when the process was frozen is harmless, and was sent again.
+    let submits = machines.world.submits();
+    assert!((12..=14).contains(&submits), "{submits}");
+    signal(&holder, "-CONT");
+    let ran = machines.world.ran(holder.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(9), "{}", ran.err);
+    assert!(ran.err.contains("another process has taken over batch"), "{}", ran.err);
+    assert!(ran.err.contains("it sends nothing more"), "{}", ran.err);
+    assert_eq!((machines.world.submits(), machines.world.names("").len()), (submits, 13));
+}
+
+/// Each submit that was sent has its file, or is in doubt.
+#[test]
+fn nothing_is_submitted_twice_whenever_the_holder_is_killed() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 10, Duration::from_millis(100));
+    let flags = ["--resubmit", "never", "--max-in-flight", "1"];
+    for submits in [1, 3, 6, 9] {
+        kill(machines.holder(&flags, submits));
+    }
+    let ran = machines.run(&[&LINE[..], &flags].concat());
+    let in_doubt: usize = machines.sql("SELECT in_doubt FROM wexport.batches").parse().unwrap();
+    let done: usize = machines.sql("SELECT done FROM wexport.batches").parse().unwrap();
+    assert_eq!(done + in_doubt, 10, "{}", ran.err);
+    assert!(machines.world.submits() <= 10 && machines.world.submits() >= done, "{}", ran.err);
+    assert_eq!(ran.code, Some(if in_doubt == 0 { 0 } else { 8 }), "{}", ran.err);
+    for number in 0..10 {
+        let submits = machines.world.requests();
+        let of_it = submits.iter().filter(|it| it.contains(&format!("/d{number}/export")));
+        assert!(of_it.count() <= 1, "{submits:?}");
+    }
+    let listed = machines.done(&["jobs", "list"]).out;
+    let shown = machines.done(&["jobs", "show", listed.split(' ').next().unwrap()]).out;
+    assert!(shown.matches("may have started an export").count() >= in_doubt, "{shown}");
+}
+
+#[test]
+fn server_that_crashes_and_restarts_loses_no_export() {
+    let Some(postgres) = Postgres::start() else { return };
+    let machines = Machines::new(Arc::new(postgres), 12, Duration::from_millis(500));
+    let holder = machines.holder(&["--max-in-flight", "3"], 3);
+    machines.postgres.stop("immediate");
+    machines.postgres.begin();
+    let ran = machines.world.ran(holder.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    machines.assert_complete(12);
+}
+
+#[test]
+fn no_secret_is_in_any_table() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 2, Duration::ZERO);
+    machines.done(&[&LINE[..], &["--log-level", "debug"]].concat());
+    for table in ["batch", "export", "note", "event", "pace"] {
+        let text = machines.sql(&format!("SELECT * FROM wexport.{table}"));
+        for secret in ["a-secret", "a-token", PASSWORD, "signature="] {
+            assert!(!text.contains(secret), "{table}: {text}");
+        }
+    }
+    assert_ne!(machines.sql("SELECT count(*) FROM wexport.pace WHERE pacer IS NOT NULL"), "0");
+}
+
+#[test]
+fn wrong_settings_are_told_before_anything_is_sent() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 1, Duration::ZERO);
+    let url = format!("postgres://ada:{PASSWORD}@127.0.0.1:{}/x", machines.postgres.port);
+    let ran = machines.run(&[&LINE[..], &["--state", &url]].concat());
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("PGPASSWORD") && !ran.err.contains(PASSWORD), "{}", ran.err);
+    let ran = machines.run(&["document", "d1", "-o", "d1.pdf"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("--state DIR"), "{}", ran.err);
+    let mut wrong = machines.command(&LINE);
+    let ran = machines.world.ran(wrong.env("PGPASSWORD", "wrong-s3cret").output().unwrap());
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("cannot log in") && !ran.err.contains("s3cret"), "{}", ran.err);
+    assert_eq!(machines.world.requests(), Vec::<String>::new());
+}
