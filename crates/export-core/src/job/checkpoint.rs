@@ -1,15 +1,18 @@
 //! The stored form of a job.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::ExportJob;
-use super::state::{Download, Files, Operation, State};
+use super::state::{Download, Fetching, Files, Operation, State};
 use crate::api_error::printable;
 use crate::config::Config;
+use crate::dialect::OperationFacts;
 use crate::file_name::safe_file_name;
 use crate::origins::{Access, Purpose, Target};
 use crate::redact::redact_text;
@@ -57,6 +60,28 @@ pub struct Checkpoint {
     pub(super) files: Option<SavedFiles>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) is_cancelled: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fetch: Option<Box<SavedFetch>>,
+}
+
+/// A fetch that was due or under way. A release that does not know it polls for the URL again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SavedFetch {
+    resource: String,
+    not_before: Timestamp,
+    wait_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    percent: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    original_request: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    updated: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    details: Vec<String>,
 }
 
 /// The place of the current artifact in a result with more than one.
@@ -141,8 +166,15 @@ impl Checkpoint {
         Ok(())
     }
 
-    pub(super) const fn wait(&self) -> Duration {
-        Duration::from_millis(self.wait_ms)
+    /// The wait before the next request: its end, and its length.
+    pub(super) const fn wait(&self) -> (Timestamp, Duration) {
+        (self.not_before, Duration::from_millis(self.wait_ms))
+    }
+
+    /// The wait before the saved fetch.
+    pub(super) fn fetch_wait(&self) -> (Timestamp, Duration) {
+        let wait = |fetch: &SavedFetch| (fetch.not_before, Duration::from_millis(fetch.wait_ms));
+        self.fetch.as_deref().map_or_else(|| self.wait(), wait)
     }
 
     pub(super) fn retry_after(&self) -> Option<Duration> {
@@ -164,6 +196,19 @@ impl Checkpoint {
         }))
     }
 
+    /// Where the artifact was to be fetched, if that is known and may have the token today. What the
+    /// service has said about the operation is told to it.
+    pub(super) fn fetch(&self, config: &Config, operation: &mut Operation) -> Option<Box<Target>> {
+        let fetch = self.fetch.as_deref()?;
+        let target = config.origins().judge(None, &fetch.resource, Purpose::Artifact).ok()?;
+        if target.access() != Access::Trusted {
+            return None;
+        }
+        fetch.restore_facts(operation);
+        operation.next_poll = self.not_before;
+        Some(Box::new(target))
+    }
+
     /// The place in a result with more than one artifact.
     pub(super) fn files(&self, config: &Config) -> Result<Option<Box<Files>>, UrlError> {
         let Some(saved) = &self.files else { return Ok(None) };
@@ -177,8 +222,8 @@ impl Checkpoint {
         Ok(Some(Box::new(Files { complete, index, first, page, next, ..Files::default() })))
     }
 
-    /// Saves a job. A fetch is saved as a poll, since a resumed job needs a fresh URL of the artifact;
-    /// its wait ends when both the fetch and the poll would be due.
+    /// Saves a job. A fetch is saved as a poll, whose wait ends when both would be due, and beside it as
+    /// [itself](SavedFetch) if its URL may be stored.
     pub(super) fn of(job: &ExportJob) -> Self {
         let state = job.state.last();
         // The response to a submit may have been the result: there is nothing to go on with but that.
@@ -215,7 +260,47 @@ impl Checkpoint {
             media_type: download.media_type.clone(),
             files,
             is_cancelled,
+            fetch: SavedFetch::of(job),
         }
+    }
+}
+
+impl SavedFetch {
+    /// The URL of one of several files is not saved, nor one that may be signed: it has a query, or is
+    /// fetched without the token. A job that has ended needs a fresh one.
+    fn of(job: &ExportJob) -> Option<Box<Self>> {
+        let State::Fetching(Fetching { operation, resource, .. }) = &job.state else { return None };
+        let is_secret = resource.access() != Access::Trusted || resource.uri().query().is_some();
+        if is_secret || !operation.is_pollable || operation.files.is_some() {
+            return None;
+        }
+        let OperationFacts { status, percent, original_request, created, updated, .. } =
+            &operation.facts;
+        let text = |fact: &Option<Cow<'static, str>>| fact.as_deref().map(String::from);
+        Some(Box::new(Self {
+            resource: url_text(resource.uri()),
+            not_before: job.schedule.not_before,
+            wait_ms: u64::try_from(job.schedule.length.as_millis()).unwrap_or(u64::MAX),
+            status: text(status),
+            percent: *percent,
+            original_request: text(original_request),
+            created: text(created),
+            updated: text(updated),
+            details: operation.facts.details().iter().map(ToString::to_string).collect(),
+        }))
+    }
+
+    fn restore_facts(&self, operation: &mut Operation) {
+        let text = |fact: &Option<String>| fact.clone().map(Cow::Owned);
+        let mut facts = OperationFacts::default();
+        facts.status = text(&self.status);
+        facts.percent = self.percent;
+        facts.original_request = text(&self.original_request);
+        facts.created = text(&self.created);
+        facts.updated = text(&self.updated);
+        let facts = self.details.iter().fold(facts, |facts, detail| facts.with_detail(&**detail));
+        operation.facts.update(&facts);
+        operation.is_known = true;
     }
 }
 
@@ -281,6 +366,6 @@ mod tests {
         let text = r#"{"version":1,"dialect":"d","spec":"","base":"https://h","colour":"red"}"#;
         let checkpoint: Checkpoint = serde_json::from_str(text).unwrap();
         assert_eq!(checkpoint.offset(), 0);
-        assert_eq!(checkpoint.wait(), Duration::ZERO);
+        assert_eq!(checkpoint.wait(), (Timestamp::EPOCH, Duration::ZERO));
     }
 }

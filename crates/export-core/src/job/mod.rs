@@ -26,7 +26,7 @@ use http::Uri;
 use self::event::Events;
 use self::misuse::ClockCheck;
 use self::schedule::Schedule;
-use self::state::{Operation, Polling, State, Submitting};
+use self::state::{Fetching, Operation, Polling, State, Submitting};
 use crate::api_error::ApiError;
 use crate::artifact::Artifact;
 use crate::config::{Config, Resubmit};
@@ -169,14 +169,20 @@ impl ExportJob {
                 operation.retry_after = saved.retry_after();
                 operation.download = saved.download();
                 operation.files = saved.files(config)?;
-                let polling = Polling { operation, via: None };
-                match saved.is_cancelled && dialect.can_cancel() {
-                    true => State::Cancelling(polling),
-                    false => State::Polling(polling),
+                match saved.fetch(config, &mut operation) {
+                    Some(resource) => State::Fetching(Fetching { operation, resource, via: None }),
+                    None if saved.is_cancelled && dialect.can_cancel() => {
+                        State::Cancelling(Polling { operation, via: None })
+                    }
+                    None => State::Polling(Polling { operation, via: None }),
                 }
             }
         };
-        let schedule = Schedule::resumed(saved.began, saved.not_before, saved.wait());
+        let (not_before, wait) = match &state {
+            State::Fetching(_) => saved.fetch_wait(),
+            _ => saved.wait(),
+        };
+        let schedule = Schedule::resumed(saved.began, not_before, wait);
         Ok(Self::in_state(dialect, config, state, schedule))
     }
 

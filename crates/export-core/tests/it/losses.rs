@@ -119,10 +119,10 @@ fn checkpoint_excludes_bytes_lost_on_disk() {
     assert_eq!(checkpoint.offset(), 16);
     // The disk has lost half of the bytes, and the second process ends before a sync.
     harness.sink.truncate(8);
-    harness.restart(vec![completed(), rest(8)]);
+    harness.restart(vec![rest(8)]);
     harness.drop_stream = true;
     let mut second = ExportJob::resume(checkpoint, &config()).unwrap();
-    while harness.sent.len() < 5 {
+    while harness.sent.len() < 4 {
         harness.drive_once(&mut second);
     }
     let stored: &Checkpoint = &harness.stored.as_ref().unwrap().1;

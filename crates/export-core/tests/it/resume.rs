@@ -8,7 +8,8 @@ use export_core::{
 
 use crate::harness::{Harness, ScriptedReply, start};
 use crate::service::{
-    PDF, accepted, artifact, completed, config, job, job_with, mailing_job, page, pending, rest,
+    PDF, SIGNED, accepted, artifact, completed, completed_at, config, job, job_with, mailing_job,
+    page, pending, refusal, rest,
 };
 
 fn round_trip(checkpoint: &Checkpoint) -> Checkpoint {
@@ -40,18 +41,22 @@ fn resume_after_any_revision_ends_the_same() {
             while harness.stores <= stop_after && harness.drive_once(&mut job).is_none() {}
             let Some((_, checkpoint)) = harness.stored.clone() else { continue };
             let accepted_before = checkpoint.operation().is_some();
-            let not_before: Timestamp = serde_json::from_value(
-                serde_json::to_value(&checkpoint).unwrap()["not_before"].take(),
-            )
-            .unwrap();
+            let saved = serde_json::to_value(&checkpoint).unwrap();
+            let fetch = saved.get("fetch");
+            let next = fetch.unwrap_or(&saved)["not_before"].clone();
+            let not_before: Timestamp = serde_json::from_value(next).unwrap();
 
             // The new process has neither the bytes that were not synced nor the pending response.
             harness.sink.truncate(usize::try_from(checkpoint.offset()).unwrap());
             let sent_before = harness.sent.len();
-            harness.restart(if accepted_before {
-                vec![completed(), artifact()]
-            } else {
-                script.clone()
+            harness.restart(match (fetch, accepted_before) {
+                (Some(_), _) => match checkpoint.offset() {
+                    0 => vec![artifact()],
+                    // Of a whole file, the last byte is.
+                    offset => vec![rest(usize::try_from(offset).unwrap().min(PDF.len() - 1))],
+                },
+                (None, true) => vec![completed(), artifact()],
+                (None, false) => script.clone(),
             });
             let run = harness.run(resumed(&checkpoint));
             assert!(run.outcome.is_ok(), "stopped after store {stop_after}:\n{}", run.log);
@@ -230,7 +235,7 @@ fn sink_of_another_length_leaves_no_hole() {
         let mut harness = Harness::new([completed()]);
         harness.sink = on_disk;
         let expected = have.min(16);
-        harness.restart(vec![completed(), if expected == 0 { artifact() } else { rest(expected) }]);
+        harness.restart(vec![if expected == 0 { artifact() } else { rest(expected) }]);
         let run = harness.run(resumed(&checkpoint));
         assert_eq!(run.sink, PDF.as_bytes(), "{have} bytes on disk:\n{}", run.log);
     }
@@ -271,7 +276,7 @@ fn resume_keeps_poll_interval_and_file_name() {
     let checkpoint = round_trip(&job.checkpoint());
     let again = resumed(&checkpoint);
     assert_eq!(again.checkpoint().offset(), 8, "the synced bytes are kept");
-    harness.restart(vec![completed(), rest(8).without("content-type")]);
+    harness.restart(vec![rest(8).without("content-type")]);
     let run = harness.run(again);
     let artifact = run.outcome.unwrap();
     assert_eq!(artifact.file_name(), "Report.pdf");
@@ -320,9 +325,73 @@ fn resumed_download_must_progress() {
         harness.drive_once(&mut job);
     }
     let checkpoint = job.checkpoint();
-    harness.restart(vec![completed()]);
     let run = harness.then_always(rest(8).cut_at(0)).run(resumed(&checkpoint));
-    assert_eq!(run.sent.len(), 3 + 1 + 2, "{}", run.log);
+    assert_eq!(run.sent.len(), 3 + 2, "{}", run.log);
+}
+
+/// A job that is stopped before its download, or in it.
+fn stopped_at_its_fetch(script: Vec<ScriptedReply>) -> (Harness, Checkpoint) {
+    let requests = script.len();
+    let mut harness = Harness::new(script);
+    let mut job = job();
+    while harness.sent.len() < requests {
+        harness.drive_once(&mut job);
+    }
+    (harness, round_trip(&job.checkpoint()))
+}
+
+#[test]
+fn resumed_fetch_costs_no_poll_and_keeps_the_facts() {
+    for script in
+        [vec![accepted(), completed()], vec![accepted(), completed(), artifact().cut_at(0)]]
+    {
+        let (mut harness, checkpoint) = stopped_at_its_fetch(script);
+        let sent = harness.sent.len();
+        harness.restart(vec![artifact()]);
+        let run = harness.run(resumed(&checkpoint));
+        assert_eq!(run.sent.len(), sent + 1, "{}", run.log);
+        let artifact = run.outcome.unwrap();
+        assert_eq!(artifact.created(), Some("2026-03-01T00:00:00Z"));
+        assert_eq!(artifact.updated(), Some("2026-03-01T00:00:05Z"));
+        assert!(artifact.original_request().is_some());
+    }
+}
+
+#[test]
+fn refused_url_of_a_resumed_fetch_is_polled_for_once() {
+    for code in [401, 403, 404, 410] {
+        let script = vec![accepted(), completed().header("retry-after", "20")];
+        let (mut harness, checkpoint) = stopped_at_its_fetch(script);
+        let completed_at = harness.now;
+        // A 401 may be that of an old token.
+        let refusals = vec![refusal(code); if code == 401 { 2 } else { 1 }];
+        harness.restart([refusals, vec![completed(), artifact()]].concat());
+        let run = harness.run(resumed(&checkpoint));
+        assert_eq!(run.sink, PDF.as_bytes(), "{code}:\n{}", run.log);
+        // The service has asked for this wait before the next poll.
+        let poll = run.sent.iter().filter(|sent| sent.uri.path().contains("/operations/"));
+        let poll = poll.last().unwrap();
+        assert_eq!(poll.at.since(completed_at), Duration::from_secs(20), "{}", run.log);
+    }
+}
+
+#[test]
+fn url_that_may_be_signed_is_not_saved() {
+    for url in [SIGNED, "/platform/v1/downloads/op1?signature=s3cret"] {
+        let (_, checkpoint) = stopped_at_its_fetch(vec![accepted(), completed_at(url)]);
+        assert!(!serde_json::to_string(&checkpoint).unwrap().contains("\"fetch\""), "{url}");
+    }
+}
+
+#[test]
+fn fetch_of_a_checkpoint_is_a_poll_for_earlier_releases() {
+    let (mut harness, checkpoint) = stopped_at_its_fetch(vec![accepted(), completed()]);
+    let mut saved = serde_json::to_value(&checkpoint).unwrap();
+    assert_eq!(saved["version"], 1);
+    saved.as_object_mut().unwrap().remove("fetch").unwrap();
+    harness.restart(vec![completed(), artifact()]);
+    let run = harness.run(resumed(&serde_json::from_value(saved).unwrap()));
+    assert_eq!(run.sink, PDF.as_bytes(), "{}", run.log);
 }
 
 #[test]
@@ -335,7 +404,7 @@ fn lost_bytes_are_downloaded_again_in_pieces() {
     let checkpoint = job.checkpoint();
     assert_eq!(checkpoint.offset(), 16);
     harness.sink.clear();
-    harness.restart(vec![completed(), artifact().cut_at(8), rest(8).cut_at(8), rest(16)]);
+    harness.restart(vec![artifact().cut_at(8), rest(8).cut_at(8), rest(16)]);
     let run = harness.run(resumed(&checkpoint));
     assert_eq!(run.sink, PDF.as_bytes(), "{}", run.log);
 }
@@ -379,8 +448,7 @@ fn resume_keeps_the_api_version() {
 
 #[test]
 fn checkpoint_has_no_secret_and_no_signed_url() {
-    let script =
-        [accepted(), crate::service::completed_at(crate::service::SIGNED), artifact().cut_at(8)];
+    let script = [accepted(), completed_at(SIGNED), artifact().cut_at(8)];
     let mut harness = Harness::new(script);
     let mut job = job();
     let mut texts = Vec::new();

@@ -35,6 +35,12 @@ impl ExportJob {
         if self.schedule.budget.is_none() {
             self.schedule.begin(now, self.config.limits());
             self.announce_sunset(now);
+            // As the saved wait: the clock may have been set back since.
+            let interval = self.poll_interval(now);
+            if let Some(operation) = self.state.operation_mut() {
+                let longest = operation.retry_after.unwrap_or_default().max(interval);
+                operation.next_poll = operation.next_poll.min(now + longest);
+            }
             // The submits of an earlier process, which ended before a response came.
             if self.sends() > 0 && !self.may_send_again() {
                 self.end_unconfirmed(lost_response());
