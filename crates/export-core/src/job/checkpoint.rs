@@ -292,12 +292,14 @@ impl SavedFetch {
 
     fn restore_facts(&self, operation: &mut Operation) {
         let text = |fact: &Option<String>| fact.clone().map(Cow::Owned);
-        let mut facts = OperationFacts::default();
-        facts.status = text(&self.status);
-        facts.percent = self.percent;
-        facts.original_request = text(&self.original_request);
-        facts.created = text(&self.created);
-        facts.updated = text(&self.updated);
+        let facts = OperationFacts {
+            status: text(&self.status),
+            percent: self.percent,
+            original_request: text(&self.original_request),
+            created: text(&self.created),
+            updated: text(&self.updated),
+            ..OperationFacts::default()
+        };
         let facts = self.details.iter().fold(facts, |facts, detail| facts.with_detail(&**detail));
         operation.facts.update(&facts);
         operation.is_known = true;
