@@ -49,6 +49,8 @@ fn frames(columns: u16) -> Vec<Frame> {
         let since = time(record) - began;
         fixture.at(since as u64);
         display.show(record);
+        // Not all events draw at once, and the thread that draws has the time of the machine.
+        display.draw();
         let screen = fixture.terminal.runs();
         if frames.last().is_none_or(|(_, last)| *last != screen) {
             frames.push((since as f64 / 1000.0, screen));
