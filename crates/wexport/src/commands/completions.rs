@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{CompleteEnv, Shells};
 
-use super::jobs::{settings_of, state_dir};
+use super::jobs::{JobsState, settings_of};
 use crate::args::{CONFIG, Cli, StateArgs, TOPICS};
 use crate::problem::{Exit, Problem};
 use crate::settings::profile_names;
@@ -89,7 +89,7 @@ fn ids(kinds: &[&str]) -> Vec<CompletionCandidate> {
 /// The jobs and batches of this machine, the latest first.
 fn jobs() -> Vec<CompletionCandidate> {
     let read = || -> Result<Vec<String>, Problem> {
-        let state = state_dir(&settings_of(&StateArgs::default())?)?;
+        let state = JobsState::open(&settings_of(&StateArgs::default())?)?;
         let jobs = state.jobs()?.iter().map(|job| job.id().to_owned()).collect::<Vec<_>>();
         let batches = state.batches()?;
         Ok(jobs.into_iter().chain(batches.iter().map(|it| it.id().to_owned())).collect())
