@@ -36,6 +36,6 @@ fn most_exports_survive_survivable_faults() {
 
 #[test]
 fn hostile_faults_give_the_correct_file_or_none() {
-    let files = files(0.3, &Fault::examples());
+    let files = files(0.5, &Fault::examples());
     assert!(files.iter().all(|files| (1..16).contains(files)), "{files:?} of 16");
 }
