@@ -332,7 +332,6 @@ fn explain(path: &Path, error: &std::io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use super::*;
 
