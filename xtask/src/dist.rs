@@ -332,7 +332,6 @@ fn explain(path: &Path, error: &std::io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     const SYSTEMS: [&str; 5] = [

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -81,7 +81,12 @@ impl RunningProcess {
 
     /// Writes a process of another machine to a copy of its run.
     #[cfg(feature = "postgres")]
-    pub(super) fn write(folder: &Path, pid: u32, host: &str, heard: SystemTime) -> io::Result<()> {
+    pub(super) fn write(
+        folder: &Path,
+        pid: u32,
+        host: &str,
+        heard: SystemTime,
+    ) -> std::io::Result<()> {
         let process = Self { pid, host: host.into(), heard: clock::at(heard) };
         let mut file = File::create(folder.join(NAME))?;
         file.write_all(&serde_json::to_vec(&process)?)?;
