@@ -1,5 +1,7 @@
 //! The checks of continuous integration.
 
+use std::thread;
+
 use crate::shell::{TaskResult, cargo, run};
 use crate::{dependencies, examples, proxies, python, samples, snapshots, wasm};
 
@@ -23,11 +25,14 @@ pub(crate) fn check() -> TaskResult {
     run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
     snapshots::check()?;
     run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
-    examples::check()?;
-    samples::check()?;
-    proxies::check()?;
-    python::check()?;
-    wasm::check()
+    // Both wait for servers and downloads most of the time.
+    thread::scope(|scope| {
+        let python = scope.spawn(|| python::check().and_then(|()| wasm::check()));
+        let others = examples::check().and_then(|()| samples::check());
+        let others = others.and_then(|()| proxies::check());
+        let python = python.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        others.and(python)
+    })
 }
 
 /// Checks the adapters without cryptography for TLS, and with ring.
