@@ -9,7 +9,7 @@ use export_hyper::{
     Client, DocumentExport, Event as JobEvent, ExportError, PresentationExport, SpreadsheetExport,
 };
 
-use super::environment;
+use super::{environment, exit_code};
 use crate::args::{FileSortArg, FilesArgs};
 use crate::clock;
 use crate::engine::shared_pace;
@@ -21,7 +21,7 @@ use crate::settings::{Overrides, Settings};
 use crate::state::{KnownFile, known_files_path, remember_files};
 use crate::sunset;
 use crate::text::{clip, columns, sanitize};
-use crate::ui::{Reporter, print, print_problem, stdout_columns};
+use crate::ui::{Reporter, print, stdout_columns};
 
 pub(super) async fn run(args: FilesArgs) -> Exit {
     let show = args.session.show;
@@ -33,16 +33,7 @@ pub(super) async fn run(args: FilesArgs) -> Exit {
             Err(problem)
         }
     };
-    let exit = printed.map_or_else(
-        |problem| {
-            if !show.json {
-                print_problem(&problem);
-            }
-            problem.exit
-        },
-        |()| Exit::Done,
-    );
-    reporter.exit_code(exit)
+    exit_code(printed, show, &reporter)
 }
 
 async fn list(args: &FilesArgs, reporter: &Arc<Reporter>) -> Result<Vec<ListedFile>, Problem> {

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 pub(crate) use self::completions::complete;
 use crate::args::{Cli, Command, JobsCommand, ShowArgs};
 use crate::problem::{Exit, Problem};
-use crate::ui::{print_error_event, print_problem};
+use crate::ui::{Reporter, print_error_event, print_problem};
 
 /// Runs a command, and returns its exit code.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
@@ -73,6 +73,20 @@ fn ended(result: Result<(), Problem>, json: bool) -> ExitCode {
         Err(problem) if json => print_error_event(&problem, false),
         Err(problem) => print_problem(&problem),
     }
+}
+
+/// Prints the problem of a command that reports events. Returns its exit code, which is reported as well.
+fn exit_code(result: Result<(), Problem>, show: ShowArgs, reporter: &Reporter) -> Exit {
+    let exit = result.map_or_else(
+        |problem| {
+            if !show.json {
+                print_problem(&problem);
+            }
+            problem.exit
+        },
+        |()| Exit::Done,
+    );
+    reporter.exit_code(exit)
 }
 
 /// Refuses `--json` for a dry run, which prints requests.

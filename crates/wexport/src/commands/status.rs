@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use export_hyper::Event as JobEvent;
 
-use super::environment;
+use super::{environment, exit_code};
 use crate::args::StatusArgs;
 use crate::engine::shared_pace;
 use crate::event::Event;
@@ -14,7 +14,7 @@ use crate::problem::{Exit, Problem};
 use crate::request::check_operation;
 use crate::settings::{Overrides, Settings};
 use crate::text::{redact, sanitize};
-use crate::ui::{Reporter, print, print_problem};
+use crate::ui::{Reporter, print};
 
 /// Polls the operation once.
 pub(super) async fn run(args: StatusArgs) -> Exit {
@@ -31,16 +31,7 @@ pub(super) async fn run(args: StatusArgs) -> Exit {
             Err(problem)
         }
     };
-    let exit = printed.map_or_else(
-        |problem| {
-            if !show.json {
-                print_problem(&problem);
-            }
-            problem.exit
-        },
-        |()| Exit::Done,
-    );
-    reporter.exit_code(exit)
+    exit_code(printed, show, &reporter)
 }
 
 async fn status(args: &StatusArgs, reporter: &Arc<Reporter>) -> Result<Event, Problem> {

@@ -36,6 +36,7 @@ mod later;
 mod lock;
 mod log;
 mod pace;
+mod pages;
 #[cfg(feature = "postgres")]
 mod pg;
 mod placement;

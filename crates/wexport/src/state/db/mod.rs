@@ -30,7 +30,7 @@ use rusqlite::{Connection, OptionalExtension};
 pub(crate) use self::draft::BatchDraft;
 use self::error::Cause;
 pub(crate) use self::error::DbError;
-use self::rows::{HAS_STATUS, Pages, read_result, read_row, select_results, select_rows};
+use self::rows::{HAS_STATUS, pages, read_result, read_row, select_results, select_rows};
 use self::schema::Access;
 pub(crate) use self::writer::{BatchDbWriter, Reopen};
 use super::batch_dir::BatchDir;
@@ -104,13 +104,13 @@ impl BatchDb {
 
     /// All exports.
     pub(crate) fn all_rows(&self) -> Items<'_, Row> {
-        Box::new(Pages::new(self, select_rows("TRUE"), None, read_row, |row| row.number))
+        pages(self, &select_rows("TRUE"), None, read_row, |row| row.number, 0)
     }
 
     /// The exports with this status after this number.
     pub(crate) fn rows(&self, status: RowStatus, after: u64) -> Items<'_, Row> {
         let sql = select_rows(HAS_STATUS);
-        Box::new(Pages::new(self, sql, Some(status), read_row, |row| row.number).after(after))
+        pages(self, &sql, Some(status), read_row, |row| row.number, after)
     }
 
     /// Where the files of the exports with this status go, and what they are, by their numbers.
@@ -119,19 +119,19 @@ impl BatchDb {
         let read = |row: &rusqlite::Row<'_>| {
             Ok((rows::number(row, 0)?, rows::json(row, 1)?, rows::json(row, 2)?))
         };
-        Box::new(Pages::new(self, sql, Some(status), read, |(number, ..)| *number))
+        pages(self, &sql, Some(status), read, |(number, ..)| *number, 0)
     }
 
     /// The exports that ended.
     pub(crate) fn results(&self) -> Items<'_, RowResult> {
         let sql = select_results("outcome IS NOT NULL");
-        Box::new(Pages::new(self, sql, None, read_result, |result| result.row))
+        pages(self, &sql, None, read_result, |result| result.row, 0)
     }
 
     /// The exports that failed.
     pub(crate) fn failures(&self) -> Items<'_, RowResult> {
         let (sql, status) = (select_results(HAS_STATUS), Some(RowStatus::Failed));
-        Box::new(Pages::new(self, sql, status, read_result, |result| result.row))
+        pages(self, &sql, status, read_result, |result| result.row, 0)
     }
 
     /// The number of exports that would fail again.
@@ -156,7 +156,7 @@ impl BatchDb {
     fn reserved_names(&self) -> Items<'_, (u64, String)> {
         let sql = "SELECT number, reserved_name FROM export WHERE reserved_name IS NOT NULL";
         let read = |row: &rusqlite::Row<'_>| Ok((rows::number(row, 0)?, row.get(1)?));
-        Box::new(Pages::new(self, sql.into(), None, read, |(number, _)| *number))
+        pages(self, sql, None, read, |(number, _)| *number, 0)
     }
 
     fn query<T>(

@@ -5,7 +5,6 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
-use std::vec;
 
 use export_hyper::Checkpoint;
 #[cfg(feature = "store")]
@@ -22,6 +21,7 @@ use crate::output::UploadDir;
 use crate::problem::{Exit, Problem};
 use crate::state::db::Reopen;
 use crate::state::log::EventLog;
+use crate::state::pages::{PAGE, Page, Pages, key};
 use crate::state::placement::Placement;
 use crate::state::run::{
     Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStore,
@@ -189,11 +189,6 @@ fn not_written(link: &Link, id: String, is_lost: &AtomicBool, number: Option<u64
     }
 }
 
-/// A number as PostgreSQL stores it. No row has one that is too large.
-pub(super) fn key(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 fn placement_of(number: u64) -> String {
     format!("placement {number}")
 }
@@ -279,7 +274,7 @@ impl RunStore for PgBatch {
 
     fn rows(&self, status: RowStatus, after: u64) -> Items<'_, Row> {
         let sql = format!("{SELECT_ROWS} AND status = '{}'", status.as_str());
-        Box::new(Pages::new(&self.link, &self.id, sql, read_row, |row| row.number).after(after))
+        pages(&self.link, &self.id, &sql, read_row, |row| row.number, after)
     }
 
     fn results(&self) -> Items<'_, RowResult> {
@@ -293,7 +288,7 @@ impl RunStore for PgBatch {
             let name = row.try_get(1).map_err(|error| PgError::damaged(link, error))?;
             Ok((number(link, row, 0)?, name))
         };
-        Box::new(Pages::new(&self.link, &self.id, sql.into(), read, |(number, _)| *number))
+        pages(&self.link, &self.id, sql, read, |(number, _)| *number, 0)
     }
 
     fn reserve_name(&self, number: u64, name: &str) {
@@ -430,13 +425,13 @@ const SELECT_ROWS: &str = "SELECT number, line, subject, destination, status, \
                            coalesce(checkpoint, fresh) FROM wexport.export WHERE batch = $1";
 
 pub(super) fn all_rows<'a>(link: &'a Link, id: &str) -> Items<'a, Row> {
-    Box::new(Pages::new(link, id, SELECT_ROWS.into(), read_row, |row| row.number))
+    pages(link, id, SELECT_ROWS, read_row, |row| row.number, 0)
 }
 
 pub(super) fn results<'a>(link: &'a Link, id: &str) -> Items<'a, RowResult> {
     let sql = "SELECT number, line, subject, outcome FROM wexport.export \
                WHERE batch = $1 AND outcome IS NOT NULL";
-    Box::new(Pages::new(link, id, sql.into(), read_result, |result| result.row))
+    pages(link, id, sql, read_result, |result| result.row, 0)
 }
 
 fn totals(link: &Link, id: &str) -> Result<StatusCounts, PgError> {
@@ -474,68 +469,19 @@ fn read_result(link: &Link, row: &PgRow) -> Result<RowResult, PgError> {
     Ok(RowResult::new(row_number, line, json(link, row, 2)?, json(link, row, 3)?))
 }
 
-/// Iterates over rows in the order of their numbers, one page at a time.
-struct Pages<'a, T> {
+/// The rows that a query finds after a number. `sql` ends in a condition.
+fn pages<'a, T: 'a>(
     link: &'a Link,
-    id: String,
-    sql: String,
+    id: &str,
+    sql: &str,
     read: fn(&Link, &PgRow) -> Result<T, PgError>,
     number: fn(&T) -> u64,
-    /// The last number of the current page.
     after: u64,
-    page: vec::IntoIter<T>,
-    is_last: bool,
-}
-
-/// The most items of a page: all that is in memory at once.
-const PAGE: usize = 1_000;
-
-impl<'a, T> Pages<'a, T> {
-    /// `sql` ends in a condition.
-    fn new(
-        link: &'a Link,
-        id: &str,
-        sql: String,
-        read: fn(&Link, &PgRow) -> Result<T, PgError>,
-        number: fn(&T) -> u64,
-    ) -> Self {
-        let sql = format!("{sql} AND number > $2 ORDER BY number LIMIT {PAGE}");
-        let page = Vec::new().into_iter();
-        Self { link, id: id.into(), sql, read, number, after: 0, page, is_last: false }
-    }
-
-    /// Begins after this number.
-    fn after(self, number: u64) -> Self {
-        Self { after: number, ..self }
-    }
-
-    fn next_page(&mut self) -> Result<(), PgError> {
-        let rows = self.link.call(query!(self.sql.clone(), self.id.clone(), key(self.after)))?;
-        self.is_last = rows.len() < PAGE;
-        let read = |row: &PgRow| (self.read)(self.link, row);
-        let page: Vec<T> = rows.iter().map(read).collect::<Result<_, _>>()?;
-        self.after = page.last().map_or(self.after, self.number);
-        self.page = page.into_iter();
-        Ok(())
-    }
-}
-
-impl<T> Iterator for Pages<'_, T> {
-    type Item = Result<T, Problem>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if let Some(item) = self.page.next() {
-            return Some(Ok(item));
-        }
-        if self.is_last {
-            return None;
-        }
-        match self.next_page() {
-            Ok(()) => self.page.next().map(Ok),
-            Err(error) => {
-                self.is_last = true;
-                Some(Err(error.into()))
-            }
-        }
-    }
+) -> Items<'a, T> {
+    let (id, sql) = (id.to_owned(), format!("{sql} AND number > $2 ORDER BY number LIMIT {PAGE}"));
+    Box::new(Pages::new(after, number, move |after| {
+        let found = link.call(query!(sql.clone(), id.clone(), key(after)))?;
+        let rows = found.iter().map(|row| read(link, row)).collect::<Result<_, _>>()?;
+        Ok(Page { rows, is_last: found.len() < PAGE })
+    }))
 }

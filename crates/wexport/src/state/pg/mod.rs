@@ -14,7 +14,6 @@ mod schema;
 mod snapshot;
 mod tls;
 
-use std::fmt::Display;
 use std::io;
 use std::process;
 use std::sync::Arc;
@@ -34,6 +33,7 @@ use self::link::{Link, Query, query};
 use self::pace::PgPace;
 pub(crate) use self::snapshot::Snapshot;
 use super::db::{BatchDraft, Reopen};
+use super::pages::key;
 use super::presence::host;
 use super::previous::name_digest;
 use super::run::RunDescription;
@@ -154,7 +154,7 @@ impl PgBook {
             let (mut numbers, mut texts) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
             for row in rows.by_ref().take(CHUNK) {
                 let row = row?;
-                numbers.push(batch::key(row.number));
+                numbers.push(key(row.number));
                 let [subjects, destinations, fresh] = &mut texts;
                 subjects.push(to_json(&row.subject)?);
                 destinations.push(to_json(&row.destination)?);
@@ -179,7 +179,7 @@ impl PgBook {
                 "UPDATE wexport.export SET status = $3, exit_code = $4, outcome = $5 \
                  WHERE batch = $1 AND number = $2",
                 id.clone(),
-                batch::key(result.row),
+                key(result.row),
                 result.end.status().as_str(),
                 i32::from(result.end.exit_code()),
                 to_json(&result.end)?
@@ -319,11 +319,8 @@ fn json<T: DeserializeOwned>(link: &Link, row: &PgRow, column: usize) -> Result<
     serde_json::from_str(text).map_err(|error| PgError::damaged(link, error))
 }
 
-/// A value for a column with JSON. PostgreSQL stores no NUL.
+/// A value for a column with JSON, which escapes the NUL that no text of PostgreSQL has.
 fn to_json(value: &impl Serialize) -> Result<String, Problem> {
-    serde_json::to_string(value).map_err(|error| not_json(&error))
-}
-
-fn not_json(error: &dyn Display) -> Problem {
-    Problem::new(Exit::Local, format!("cannot store the batch: {error}"))
+    serde_json::to_string(value)
+        .map_err(|error| Problem::new(Exit::Local, format!("cannot store the batch: {error}")))
 }
