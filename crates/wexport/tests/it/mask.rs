@@ -10,6 +10,13 @@ pub(crate) fn mask(text: &str) -> String {
     text.replace(version, "\"wexport\": \"VERSION\"")
 }
 
+/// Masks request ids of the simulator as `REQUEST`: it makes them in the order of its requests, which differs between
+/// runs of several exports.
+#[cfg(unix)]
+pub(crate) fn mask_request_ids(text: &str) -> String {
+    mask_pattern(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "REQUEST")
+}
+
 /// In a pattern, `d` matches a digit and `x` a hexadecimal one. A time may have milliseconds, and
 /// ends in `Z`.
 fn mask_pattern(text: &str, pattern: &str, name: &str) -> String {
