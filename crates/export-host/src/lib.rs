@@ -71,7 +71,7 @@ pub use host_port::host_and_port;
 pub use if_exists::IfExists;
 pub use net_options::{HttpVersions, NetOptions, ResolverFn};
 pub use pace_file::PaceFile;
-pub use pace_store::PaceStore;
+pub use pace_store::{PaceStore, StoredPacer};
 pub use part_file::{FinishedFile, PartFile};
 pub use peer_error::{
     UnexpectedTls, find_cause, is_closed_by_peer, root_cause, tls_alert, tls_verdict, unsent_kind,

@@ -11,10 +11,9 @@ use std::time::Duration;
 use export_core::Timestamp;
 use export_core::pacer::Pacer;
 use fs4::{FileExt, TryLockError};
-use serde::{Deserialize, Serialize};
 
 use crate::clock::wall_clock;
-use crate::pace_store::PaceStore;
+use crate::pace_store::{PaceStore, StoredPacer};
 
 /// A pacer in a file, which several processes share.
 ///
@@ -35,20 +34,10 @@ pub struct PaceFile {
 struct Last {
     /// What this process has read or written last, which is parsed only if another process has changed it.
     text: Vec<u8>,
-    stored: Stored,
+    stored: StoredPacer,
     /// By how much the clock of the file is ahead of that of this process.
     ahead: Duration,
 }
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Stored {
-    version: u32,
-    /// When it was stored, by the clock of the file.
-    time: Timestamp,
-    pacer: Option<Pacer>,
-}
-
-const VERSION: u32 = 1;
 
 /// The file grows in blocks of this size: once it is there, a full disk does not matter.
 const BLOCK: usize = 4_096;
@@ -62,9 +51,6 @@ const LONGEST_AHEAD: Duration = Duration::from_secs(50 * 365 * 86_400);
 /// Clocks that differ by less than this are the same, but for rounding. If each was moved to the latest,
 /// time would run too fast.
 const SAME_TIME: Duration = Duration::from_millis(5);
-
-/// When nobody has used the file for this long, what was counted in it says nothing about the present.
-const IDLE: Duration = Duration::from_secs(600);
 
 /// How often a lock is tried before it counts as busy: another process holds it for microseconds.
 const TRIES: u32 = 10;
@@ -135,23 +121,17 @@ impl Last {
         file.take(MAX_SIZE).read_to_end(&mut text)?;
         if text != self.text {
             let latest = now + LONGEST_AHEAD;
-            let stored = serde_json::from_slice(&text).ok();
-            let is_valid = |stored: &Stored| stored.version == VERSION && stored.time <= latest;
-            self.stored = stored.filter(is_valid).unwrap_or_default();
+            let stored = Some(StoredPacer::from_json(&text));
+            self.stored = stored.filter(|stored| stored.time() <= latest).unwrap_or_default();
         }
         let old_length = text.len();
         self.text.clear();
         let here = now + self.ahead;
-        let behind = self.stored.time.since(here);
+        let behind = self.stored.time().since(here);
         if behind > SAME_TIME {
             self.ahead += behind;
         }
-        if here.since(self.stored.time) > IDLE {
-            self.stored.pacer = self.stored.pacer.take().map(|pacer| pacer.resumed(here));
-        }
-        self.stored.version = VERSION;
-        self.stored.time = here.max(self.stored.time);
-        f(self.stored.time, &mut self.stored.pacer);
+        self.stored.update(here, f);
 
         text.clear();
         serde_json::to_writer(&mut text, &self.stored)?;

@@ -132,28 +132,20 @@ impl SharedPacer {
         held.max().map(|until| until.since(store_now))
     }
 
-    /// The turns of one batch.
+    /// The time of the store's clock; without a store, `now`. It never goes back.
     #[must_use]
-    pub fn turns(self: &Arc<Self>) -> SharedTurns {
-        SharedTurns { pacer: Arc::clone(self), client: self.new_client(), places: [None; 3] }
+    pub fn store_time(&self, now: Timestamp) -> Timestamp {
+        self.state().store_time(now)
     }
 
-    fn new_client(&self) -> ClientId {
-        self.next_client.fetch_add(1, Ordering::Relaxed)
-    }
-
-    fn asks_again(&self, shared: Duration) -> Duration {
-        if self.store.is_some() { shared } else { ASKS_WHEN_DUE }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // It is consistent between any two of its changes, and none of them panics.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Calls `f` with the time of the store and its pacer. Fails with the time at which to try again if
-    /// the store is busy.
-    fn with<T>(
+    /// Calls `f` with the time of the store's clock and the stored pacer, which no other client uses
+    /// meanwhile: for drivers that pace their requests themselves, such as those of a
+    /// [session](export_core::session).
+    ///
+    /// # Errors
+    ///
+    /// Fails with the time at which to try again if another client has locked the store. `f` was not called.
+    pub fn update<T>(
         &self,
         now: Timestamp,
         f: impl FnOnce(Timestamp, &mut Pacer) -> T,
@@ -203,6 +195,25 @@ impl SharedPacer {
         result.ok_or(now + ASK_BUSY_AFTER)
     }
 
+    /// The turns of one batch.
+    #[must_use]
+    pub fn turns(self: &Arc<Self>) -> SharedTurns {
+        SharedTurns { pacer: Arc::clone(self), client: self.new_client(), places: [None; 3] }
+    }
+
+    fn new_client(&self) -> ClientId {
+        self.next_client.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn asks_again(&self, shared: Duration) -> Duration {
+        if self.store.is_some() { shared } else { ASKS_WHEN_DUE }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // It is consistent between any two of its changes, and none of them panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes back the permit of a request that was answered, so that the others learn of it at once; if
     /// the store is busy, with the next call.
     fn answered(&self, now: Timestamp, permit: Permit, head: Response<()>) {
@@ -212,7 +223,7 @@ impl SharedPacer {
         state.returned.push(Returned::Answered(permit, head, now));
         drop(state);
         if !may_wait {
-            let _ = self.with(now, |_, _| ());
+            let _ = self.update(now, |_, _| ());
         }
     }
 
@@ -321,7 +332,7 @@ impl Turns for SharedTurns {
             return Err(place.ask_at);
         }
         let ask_again = pacer.asks_again(BATCH_ASKS_AGAIN);
-        let taken = pacer.with(now, |store_now, shared| {
+        let taken = pacer.update(now, |store_now, shared| {
             let mut taken = shared.take_turn(store_now, class, client, ask_again);
             if let (Ok(permit), true) = (&mut taken, pacer.is_fast(shared, class)) {
                 // It is due, so that this does not fail.
@@ -430,7 +441,7 @@ impl PacedRequest {
         if let Some(permit) = permit {
             permit.keep_turn();
         }
-        shared.with(now, |store_now, pacer| {
+        shared.update(now, |store_now, pacer| {
             let local = |at: Timestamp| now + at.since(store_now);
             let permit = match permit {
                 Some(permit) => permit,

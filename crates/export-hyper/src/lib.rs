@@ -246,8 +246,8 @@ pub use export_host::CheckpointStore as BlockingCheckpointStore;
 pub use export_host::{
     AccessToken, BuildError, CaBundle, CheckpointFolder, CheckpointSlot, ClientBuilder,
     ClientCertificate, ExportError, Fallback, Finished, HttpVersions, IfExists, PaceFile,
-    PaceStore, ProxyError, ProxyRules, ProxySettings, Status, Submitted, TlsError, TlsOptions,
-    TokenError,
+    PaceStore, ProxyError, ProxyRules, ProxySettings, Status, StoredPacer, Submitted, TlsError,
+    TlsOptions, TokenError,
 };
 pub use exports::Exports;
 pub use file::FileSink;

@@ -6,6 +6,7 @@
 
 mod job;
 mod machine;
+mod pace;
 mod run;
 mod settings;
 mod simulator;

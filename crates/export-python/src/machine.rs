@@ -1,14 +1,18 @@
 //! An export that is driven from Python.
 
+use std::mem::swap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use export_core::origins::Access;
+use export_core::pacer::Pacer;
 use export_core::session::{self, ClientState, Input, Session};
 use export_core::{Failure, FailureKind, Timestamp};
-use export_host::{Clock, ExportError};
+use export_host::{Clock, ExportError, SharedPacer};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::job::Job;
@@ -20,37 +24,73 @@ use crate::values::{self, Outcome, checkpoint_text, runtime_error, serialized};
 #[pyclass(frozen, module = "workiva_export._native")]
 pub(crate) struct MachineClient {
     settings: Py<Settings>,
-    state: Arc<Mutex<ClientState>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Its pacer is in `pacer` between two calls.
+    state: Mutex<ClientState>,
+    pacer: SharedPacer,
     clock: Clock,
 }
+
+/// How often a pacer is asked for that another process has locked.
+const ASK_BUSY_EVERY: Duration = Duration::from_millis(5);
 
 #[pymethods]
 impl MachineClient {
     #[new]
     fn new(settings: Py<Settings>) -> PyResult<Self> {
         let tokens = settings.get().token_source()?;
-        let pacer = settings.get().pacer();
-        let state = Arc::new(Mutex::new(ClientState::new(tokens, pacer)));
-        Ok(Self { settings, state, clock: Clock::start() })
+        let state = Mutex::new(ClientState::new(tokens, Pacer::default()));
+        let pacer = settings.get().shared_pacer();
+        Ok(Self { settings, shared: Arc::new(Shared { state, pacer, clock: Clock::start() }) })
     }
 
     /// A machine for an export.
     fn machine(&self, job: &Job) -> PyResult<Machine> {
         let job = job.start(self.settings.get()).map_err(values::value_error)?;
-        Ok(Machine {
-            session: Mutex::new(Some(Session::new(job))),
-            state: Arc::clone(&self.state),
-            clock: self.clock,
-        })
+        let session = Mutex::new(Some((Session::new(job), false)));
+        Ok(Machine { session, shared: Arc::clone(&self.shared) })
+    }
+}
+
+impl Shared {
+    /// Calls `f` with the time and the state of the client, whose pacer is the one that all processes use
+    /// which share it.
+    fn with_pacer<T>(&self, f: impl FnOnce(Timestamp, &mut ClientState) -> T) -> T {
+        let mut f = Some(f);
+        loop {
+            let called = self.pacer.update(self.clock.now(), |now, pacer| {
+                let mut state = self.state();
+                swap(pacer, state.pacer_mut());
+                let result = f.take().map(|f| f(now, &mut state));
+                swap(pacer, state.pacer_mut());
+                result
+            });
+            if let Ok(Some(result)) = called {
+                return result;
+            }
+            thread::sleep(ASK_BUSY_EVERY);
+        }
+    }
+
+    /// Calls `f` with the time, and without the pacer.
+    fn without_pacer<T>(&self, f: impl FnOnce(Timestamp, &mut ClientState) -> T) -> T {
+        f(self.pacer.store_time(self.clock.now()), &mut self.state())
+    }
+
+    fn state(&self) -> MutexGuard<'_, ClientState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One export without I/O: each method takes what became of the last action, and returns the next one.
 #[pyclass(frozen, module = "workiva_export._native")]
 pub(crate) struct Machine {
-    session: Mutex<Option<Session>>,
-    state: Arc<Mutex<ClientState>>,
-    clock: Clock,
+    /// The session, and whether its last action was a write.
+    session: Mutex<Option<(Session, bool)>>,
+    shared: Arc<Shared>,
 }
 
 /// What a driver has to do next.
@@ -198,7 +238,7 @@ impl Machine {
     /// Takes the events since the last call.
     fn events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        if let Some(session) = &mut *self.session() {
+        if let Some((session, _)) = &mut *self.session(py) {
             while let Some(event) = session.next_event() {
                 list.append(serialized(py, &event)?)?;
             }
@@ -208,52 +248,58 @@ impl Machine {
 
     /// The checkpoint, as JSON: also of a machine that was stopped.
     #[getter]
-    fn checkpoint(&self) -> PyResult<String> {
-        let session = self.session();
-        let session = session.as_ref().ok_or_else(closed)?;
+    fn checkpoint(&self, py: Python<'_>) -> PyResult<String> {
+        let session = self.session(py);
+        let (session, _) = session.as_ref().ok_or_else(closed)?;
         Ok(checkpoint_text(&session.checkpoint()))
     }
 
     /// The URL of the operation, once the export was accepted.
     #[getter]
-    fn operation(&self) -> Option<String> {
-        self.session().as_ref()?.job().operation().map(ToString::to_string)
+    fn operation(&self, py: Python<'_>) -> Option<String> {
+        self.session(py).as_ref()?.0.job().operation().map(ToString::to_string)
     }
 
     /// What the service last said about the operation, and whether its file can be downloaded; `None` before the
     /// first response to a poll.
     #[getter]
-    fn status(&self) -> Option<(Option<String>, bool)> {
-        let session = self.session();
-        let job = session.as_ref()?.job();
+    fn status(&self, py: Python<'_>) -> Option<(Option<String>, bool)> {
+        let session = self.session(py);
+        let job = session.as_ref()?.0.job();
         let status = job.facts()?.status.as_deref().map(String::from);
         Some((status, job.phase() == export_core::Phase::Fetch))
     }
 
     /// Gives back what other machines of the client would wait for. The machine cannot be used any more.
-    fn close(&self) {
-        let session = self.session().take();
-        if let Some(session) = session {
-            session.close(self.clock.now(), &mut self.state());
+    fn close(&self, py: Python<'_>) {
+        let session = self.session(py).take();
+        if let Some((session, _)) = session {
+            py.detach(|| self.shared.with_pacer(|now, client| session.close(now, client)));
         }
     }
 }
 
 impl Machine {
     fn next(&self, py: Python<'_>, input: Input<'_>) -> PyResult<Action> {
-        let now = self.clock.now();
-        let mut session = self.session();
-        let session = session.as_mut().ok_or_else(closed)?;
-        let action = session.next(now, &mut self.state(), input).map_err(runtime_error)?;
+        let mut session = self.session(py);
+        let (session, is_write) = session.as_mut().ok_or_else(closed)?;
+        // A download is not delayed by what others store meanwhile.
+        let is_transfer =
+            matches!(input, Input::Chunk(_)) || (*is_write && matches!(input, Input::Done));
+        let shared = &*self.shared;
+        // Another thread may have the pacer, and call Python.
+        let (now, action) = py.detach(|| {
+            let next = |now, client: &mut _| (now, session.next(now, client, input));
+            if is_transfer { shared.without_pacer(next) } else { shared.with_pacer(next) }
+        });
+        let action = action.map_err(runtime_error)?;
+        *is_write = matches!(action, session::Action::Write { .. });
         to_action(py, now, session, action)
     }
 
-    fn session(&self) -> MutexGuard<'_, Option<Session>> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn state(&self) -> MutexGuard<'_, ClientState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Other threads of Python run while this one waits.
+    fn session(&self, py: Python<'_>) -> MutexGuard<'_, Option<(Session, bool)>> {
+        self.session.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 }
 

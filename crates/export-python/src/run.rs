@@ -60,6 +60,9 @@ impl Client {
         if let Some(folder) = &settings.checkpoints {
             builder = builder.checkpoints(Arc::new(folder.clone()));
         }
+        if let Some(store) = &settings.pace_store {
+            builder = builder.pace_store(Arc::clone(store));
+        }
         if !headers.is_empty() {
             let added = header_map(&headers)?;
             builder = builder.headers(move |headers| headers.extend(added.clone()));
@@ -124,6 +127,7 @@ impl Client {
     #[pyo3(signature = (jobs, *, max_open, max_downloads, on_end=None))]
     fn start_many(
         &self,
+        py: Python<'_>,
         jobs: Vec<(Py<Job>, PathBuf)>,
         max_open: usize,
         max_downloads: usize,
@@ -139,12 +143,16 @@ impl Client {
         };
         let limits =
             BatchLimits::default().with_max_open(max_open).with_max_downloads(max_downloads);
-        let mut exports = self.client.exports(limits, open).with_stopper(&run.stopper);
-        for (key, (job, path)) in (0..).zip(&jobs) {
-            let checked = export_host::PartFile::check(path).map_err(PyErr::from);
-            let added = job.get().export(&self.client);
-            checked.and_then(|_| exports.add(key, added).map_err(value_error))?;
-        }
+        // Another thread may have the pacer, and call Python.
+        let mut exports = py.detach(|| {
+            let mut exports = self.client.exports(limits, open).with_stopper(&run.stopper);
+            for (key, (job, path)) in (0..).zip(&jobs) {
+                let checked = export_host::PartFile::check(path).map_err(PyErr::from);
+                let added = job.get().export(&self.client);
+                checked.and_then(|_| exports.add(key, added).map_err(value_error))?;
+            }
+            PyResult::Ok(exports)
+        })?;
         run.spawn(move |shared| {
             for finished in &mut exports {
                 let path = usize::try_from(finished.key).ok().and_then(|key| paths.get(key));

@@ -1,18 +1,20 @@
 //! The settings of a client.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use export_core::pacer::{Pacer, Rate, Rates};
 use export_core::token::TokenSource;
 use export_core::workiva::{ApiVersion, Region};
 use export_core::{Config, Limits, Pace, Resubmit};
-use export_host::{CheckpointFolder, CheckpointStore};
+use export_host::{CheckpointFolder, CheckpointStore, PaceFile, PaceStore, SharedPacer};
 use export_ureq::{AccessToken, Credentials, TokenError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::pace::{self, PythonPace};
 use crate::values::{self, checkpoint_text, value_error};
 
 /// The settings of a client, whatever its transport.
@@ -21,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     credentials: Login,
     pub(crate) checkpoints: Option<CheckpointFolder>,
+    pub(crate) pace_store: Option<Arc<dyn PaceStore>>,
     rates: Rates,
 }
 
@@ -36,7 +39,7 @@ impl Settings {
     #[pyo3(signature = (
         *, client_id=None, client_secret=None, token=None, region=None, base_url=None, plain_http=false,
         api_version="2026-01-01", allowed_origins=vec![], limits=None, resubmit="if_harmless", pace="gentle",
-        jitter=None, checkpoints=None, submit_rate=None, poll_rate=None, download_rate=None,
+        jitter=None, checkpoints=None, pace_store=None, submit_rate=None, poll_rate=None, download_rate=None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of a client")]
     fn new(
@@ -53,6 +56,7 @@ impl Settings {
         pace: &str,
         jitter: Option<u64>,
         checkpoints: Option<PathBuf>,
+        pace_store: Option<Bound<'_, PyAny>>,
         submit_rate: Option<f64>,
         poll_rate: Option<f64>,
         download_rate: Option<f64>,
@@ -102,6 +106,12 @@ impl Settings {
             config = config.with_jitter(seed);
         }
         let checkpoints = checkpoints.map(CheckpointFolder::new);
+        let pace_store = pace_store.map(|store| -> Arc<dyn PaceStore> {
+            match store.extract::<PathBuf>() {
+                Ok(path) => Arc::new(PaceFile::new(path).with_on_failure(pace::report)),
+                Err(_) => Arc::new(PythonPace(store.unbind())),
+            }
+        });
         let mut rates = Rates::default();
         if let Some(rate) = submit_rate {
             rates = rates.with_submits(known_rate("submit_rate", rate)?);
@@ -112,7 +122,7 @@ impl Settings {
         if let Some(rate) = download_rate {
             rates = rates.with_downloads(known_rate("download_rate", rate)?);
         }
-        Ok(Self { config, credentials, checkpoints, rates })
+        Ok(Self { config, credentials, checkpoints, pace_store, rates })
     }
 
     #[getter]
@@ -162,6 +172,11 @@ impl Settings {
     /// The pacer of a new client.
     pub(crate) fn pacer(&self) -> Pacer {
         Pacer::new(self.rates)
+    }
+
+    /// The same, which other processes may share.
+    pub(crate) fn shared_pacer(&self) -> SharedPacer {
+        SharedPacer::with_store(self.pacer(), self.pace_store.clone())
     }
 
     /// The credentials for the blocking client.

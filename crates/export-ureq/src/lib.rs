@@ -241,8 +241,8 @@ pub use export_core::{
 pub use export_host::{
     AccessToken, BuildError, CaBundle, CheckpointFolder, CheckpointSlot, CheckpointStore,
     ClientBuilder, ClientCertificate, ExportError, Fallback, Finished, HttpVersions, IfExists,
-    PaceFile, PaceStore, ProxyError, ProxySettings, Status, Submitted, TlsError, TlsOptions,
-    TokenError,
+    PaceFile, PaceStore, ProxyError, ProxySettings, Status, StoredPacer, Submitted, TlsError,
+    TlsOptions, TokenError,
 };
 pub use exports::Exports;
 pub use file::FileSink;

@@ -88,8 +88,9 @@ class NativeClient:
             headers: Headers to add to each request to the service itself, such as a trace id.
             options: `allowed_origins`, a list of URLs that may get the token too; `resubmit` (`if_harmless`, `never` or
                 `always`); `pace` (`gentle` or `exact`); `plain_http`, to allow a base URL that is not encrypted;
-                `jitter`, a seed; `submit_rate`, `poll_rate` and `download_rate`, the service's limits in requests a second if they are
-                known, or 0 for none. Unknown limits are learned.
+                `jitter`, a seed; `submit_rate`, `poll_rate` and `download_rate`, the service's limits in requests a
+                second if they are known, or 0 for none. Unknown limits are learned. `pace_store` shares them with other
+                processes: the path of a file, or a `PaceStore`.
         """
         bundle = find_ca_bundle(ca_bundle)
         self._settings = native_settings(

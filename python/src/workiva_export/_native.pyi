@@ -22,6 +22,7 @@ class Settings:
         pace: str = ...,
         jitter: Optional[int] = ...,
         checkpoints: Optional[Path] = ...,
+        pace_store: Any = ...,
         submit_rate: Optional[float] = ...,
         poll_rate: Optional[float] = ...,
         download_rate: Optional[float] = ...,

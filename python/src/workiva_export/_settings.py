@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from . import _native
 
@@ -57,6 +57,11 @@ def native_settings(
         folder.mkdir(parents=True, exist_ok=True)
     # Clients that failed together must not retry together.
     others: Dict[str, Any] = {"jitter": int.from_bytes(os.urandom(8), "big"), **options}
+    pace_store = others.get("pace_store")
+    if isinstance(pace_store, (str, os.PathLike)):
+        file = as_path(cast(StrPath, pace_store)).expanduser()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        others["pace_store"] = file
     return _native.Settings(
         client_id=client_id,
         client_secret=client_secret,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, cast
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Tuple, cast
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +17,26 @@ OnProgress = Callable[[int, Optional[int]], object]
 
 OnEvent = Callable[[Event], object]
 """Called with each event."""
+
+
+class PaceStore(Protocol):
+    """Where rate limits are kept that several processes share, such as a row of a database.
+
+    It is called for each step of a request, on any thread, and has to return within milliseconds.
+    """
+
+    def lock(self) -> Tuple[float, Optional[str]]:
+        """Locks it, and returns the time in seconds since 1970, by a clock that is the same for all, with the text that
+        was stored last, or `None`.
+
+        Raises BlockingIOError if another client has locked it: it is tried again soon. After any other exception, the
+        client goes on alone for half a minute, with a warning in the log.
+        """
+        ...
+
+    def unlock(self, text: str) -> None:
+        """Stores a text of a few kilobytes, and unlocks it. Called soon after each `lock`, unless the process ends."""
+        ...
 
 
 class Checkpoint:

@@ -2,6 +2,7 @@
 //! storing.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use export_core::pacer::{Pacer, Rate, Rates};
@@ -105,6 +106,24 @@ fn each_action_takes_the_inputs_that_fit_it() {
 
 /// Every action but a wait and the end may fail. Each failure ends the session, or leads to a retry.
 #[test]
+fn transfer_does_not_use_the_pacer() {
+    let (mut now, mut client, mut session) = (start(), client(), Session::new(job()));
+    let mut action = session.next(now, &mut client, Input::Done).unwrap();
+    for (expected, input) in script() {
+        now = after(now, &action);
+        let is_transfer = matches!(expected, "Write") || matches!(input, Input::Chunk(_));
+        let other = Pacer::new(Rates::default());
+        let pacer = is_transfer.then(|| mem::replace(client.pacer_mut(), other.clone()));
+        action = session.next(now, &mut client, input).unwrap();
+        if let Some(pacer) = pacer {
+            let used = mem::replace(client.pacer_mut(), pacer);
+            assert_eq!(format!("{used:?}"), format!("{other:?}"), "{expected}");
+        }
+    }
+    assert!(matches!(action, Action::End { outcome: Ok(_) }), "{action:?}");
+}
+
+#[test]
 fn each_action_may_fail() {
     let kinds = [
         FailureKind::NotSent,
@@ -167,7 +186,7 @@ fn export_in_json() {
         input = match written["action"].as_str().unwrap() {
             "send" => heads.pop_front().unwrap(),
             "collect" => json!({"input": "body", "bytes": bodies.pop_front().unwrap()}),
-            "read" if std::mem::take(&mut unread) => json!({"input": "chunk", "bytes": base64_pdf}),
+            "read" if mem::take(&mut unread) => json!({"input": "chunk", "bytes": base64_pdf}),
             "read" => json!({"input": "end"}),
             "measure" => json!({"input": "length", "length": if unread { 0 } else { 27 }}),
             _ => json!({"input": "done"}),

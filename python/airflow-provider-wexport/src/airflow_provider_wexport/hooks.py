@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import BaseHook
-from workiva_export import Client, ExportError
+from workiva_export import Client, ExportError, PaceStore
 
 
 class WorkivaHook(BaseHook):
     """Clients for a connection of the type `workiva`.
 
     The login is the client ID and the password the client secret. The region, or the host for another base URL, says
-    which service. Other members of `extra` are settings of `workiva_export.Client`.
+    which service. `pace_conn_id` is a connection to PostgreSQL, by whose table `workiva_pace` all workers and triggerers
+    share the rate limits. Other members of `extra` are settings of `workiva_export.Client`.
     """
 
     conn_name_attr = "workiva_conn_id"
@@ -26,7 +28,12 @@ class WorkivaHook(BaseHook):
 
     def get_conn(self, **settings: Any) -> Client:
         """A blocking client. `settings` are added to those of the connection."""
-        return Client(**settings_of(self.get_connection(self.workiva_conn_id)), **settings)
+        of_connection = settings_of(self.get_connection(self.workiva_conn_id))
+        pace_conn_id = of_connection.pop("pace_conn_id", None)
+        if pace_conn_id is not None:
+            pace = self.get_connection(pace_conn_id)
+            of_connection["pace_store"] = pace_store(pace, of_connection)
+        return Client(**of_connection, **settings)
 
     def test_connection(self) -> tuple[bool, str]:
         """Requests a token, and polls an operation that does not exist."""
@@ -50,3 +57,19 @@ def settings_of(connection: Any) -> dict[str, Any]:
         settings["base_url"] = connection.host
         settings.pop("region", None)
     return {"client_id": connection.login, "client_secret": connection.password, **settings}
+
+
+def pace_store(connection: Any, settings: Mapping[str, Any]) -> PaceStore:
+    """The rate limits of these settings, in the database of a connection."""
+    from workiva_export.postgres import PostgresPace
+
+    service = settings.get("base_url") or settings.get("region", "us")
+    return PostgresPace(
+        "",
+        f"{service} {settings['client_id']}",
+        host=connection.host,
+        port=connection.port,
+        user=connection.login,
+        password=connection.password,
+        dbname=connection.schema,
+    )

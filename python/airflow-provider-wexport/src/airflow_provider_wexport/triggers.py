@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from workiva_export import ExportError
 from workiva_export.httpx import AsyncClient
 
-from airflow_provider_wexport.hooks import settings_of
+from airflow_provider_wexport.hooks import pace_store, settings_of
 
 
 class WorkivaOperationTrigger(BaseTrigger):
@@ -32,9 +32,12 @@ class WorkivaOperationTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        connection = await BaseHook.aget_connection(self.workiva_conn_id)
+        settings = settings_of(await BaseHook.aget_connection(self.workiva_conn_id))
+        pace_conn_id, pace = settings.get("pace_conn_id"), None
+        if pace_conn_id is not None:
+            pace = await BaseHook.aget_connection(pace_conn_id)
         try:
-            async with _client(settings_of(connection)) as client:
+            async with _client(settings, pace) as client:
                 status = await client.attach(self.operation).wait_until_ready()
             yield TriggerEvent({"operation": self.operation, "status": status.status})
         except ExportError as error:
@@ -51,7 +54,10 @@ def told(error: ExportError) -> dict[str, Any]:
 class _Hub:
     """What all triggers of a triggerer with the same settings share: the connections, the token, and the rate limits."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], pace: Any) -> None:
+        settings.pop("pace_conn_id", None)
+        if pace is not None:
+            settings["pace_store"] = pace_store(pace, settings)
         proxy = settings.pop("proxy", None)
         verify: Any = settings.pop("ca_bundle", None) or True
         self.users = 0
@@ -64,10 +70,10 @@ _hubs: dict[str, _Hub] = {}
 
 
 @asynccontextmanager
-async def _client(settings: dict[str, Any]) -> AsyncIterator[AsyncClient]:
+async def _client(settings: dict[str, Any], pace: Any) -> AsyncIterator[AsyncClient]:
     name = json.dumps(settings, sort_keys=True, default=str)
     if name not in _hubs:
-        _hubs[name] = _Hub(settings)
+        _hubs[name] = _Hub(settings, pace)
     hub = _hubs[name]
     hub.users += 1
     try:

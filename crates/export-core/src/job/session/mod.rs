@@ -58,6 +58,15 @@ impl ClientState {
     pub const fn pacer(&self) -> &Pacer {
         &self.pacer
     }
+
+    /// The pacer, to be replaced by one that other clients use too.
+    ///
+    /// A session uses it for the head of a response and before a request: not for a [chunk](Input::Chunk) of
+    /// the file, nor when a [write](Action::Write) is done.
+    #[must_use]
+    pub const fn pacer_mut(&mut self) -> &mut Pacer {
+        &mut self.pacer
+    }
 }
 
 /// One export that owns all of its state, driven by values.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use export_host::random_number;
-use export_hyper::{PaceStore, Pacer, Timestamp};
+use export_hyper::{PaceStore, Pacer, StoredPacer, Timestamp};
 
 use super::PgError;
 use super::error::Cause;
@@ -24,9 +24,6 @@ pub(crate) struct PgPace {
     is_there: Mutex<bool>,
 }
 
-/// When nobody has used the row for this long, what was counted in it says nothing about the present.
-const IDLE: Duration = Duration::from_secs(600);
-
 /// For how long a server is waited for: the command goes on alone without it.
 pub(super) const PATIENCE: Duration = Duration::ZERO;
 pub(super) const LONGEST: Duration = Duration::from_secs(2);
@@ -40,21 +37,20 @@ impl PgPace {
         Self { link, name, on_failure: Box::new(on_failure), is_there: Mutex::default() }
     }
 
-    fn hold(&self, nonce: i64) -> Result<(Timestamp, Duration, Option<Pacer>), io::Error> {
+    fn hold(&self, nonce: i64) -> Result<(Timestamp, StoredPacer), io::Error> {
         let rows = self.link.call(query!(
             "UPDATE wexport.pace SET holder = $2, held_until = clock_timestamp() + INTERVAL '2 s' \
              WHERE name = $1 AND (held_until < clock_timestamp() OR holder = $2) \
-             RETURNING greatest(latest, (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT), \
-                 latest, pacer",
+             RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT, latest, pacer",
             self.name.clone(),
             nonce
         ))?;
         let row = rows.first().ok_or(io::ErrorKind::WouldBlock)?;
         let millis = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or_default();
-        let (now, latest) = (Timestamp::from_millis(millis(0)), Timestamp::from_millis(millis(1)));
+        let [now, latest] = [0, 1].map(|column| Timestamp::from_millis(millis(column)));
         let text: Option<&str> = row.get(2);
         let pacer = text.and_then(|text| serde_json::from_str(text).ok());
-        Ok((now, now.since(latest), pacer))
+        Ok((now, StoredPacer::new(latest, pacer)))
     }
 }
 
@@ -67,13 +63,10 @@ impl PaceStore for PgPace {
             *is_there = true;
         }
         let nonce = i64::from_ne_bytes(random_number().to_ne_bytes());
-        let (now, idle, mut pacer) = self.hold(nonce)?;
-        if idle > IDLE {
-            pacer = pacer.map(|pacer| pacer.resumed(now));
-        }
-        f(now, &mut pacer);
-        let text = pacer.map(|pacer| serde_json::to_string(&pacer)).transpose()?;
-        let latest = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        let (now, mut stored) = self.hold(nonce)?;
+        stored.update(now, f);
+        let text = stored.pacer().map(serde_json::to_string).transpose()?;
+        let latest = i64::try_from(stored.time().as_millis()).unwrap_or(i64::MAX);
         // One that has held the row for too long has lost it: the other has not seen its request.
         self.link.call(query!(
             "UPDATE wexport.pace SET pacer = $3, latest = $4, held_until = '-infinity' \
