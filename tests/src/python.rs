@@ -1,8 +1,8 @@
 //! Runs the cases with the drivers of the Python package.
 //!
-//! A worker is a Python process that runs `python/tests/cases.py` with one driver. It gets a case as a line of JSON, prints
-//! each event as a line and waits for the answer, so that events and requests are recorded in their order, and prints
-//! the result.
+//! A worker is a Python process that runs `python/tests/cases.py` with one driver. It prints a line once it is ready. It
+//! gets a case as a line of JSON, prints each event as a line and waits for the answer, so that events and requests are
+//! recorded in their order, and prints the result.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -91,6 +91,12 @@ fn first_difference(expected: &str, got: &str) -> String {
     format!("  expected:\n{}  got:\n{}", around(expected), around(got))
 }
 
+/// `None` at the end.
+fn read_line(stdout: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = String::new();
+    Ok((stdout.read_line(&mut line)? > 0).then_some(line))
+}
+
 /// A Python process.
 struct Worker {
     child: Child,
@@ -110,7 +116,11 @@ impl Worker {
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("the process has no pipes"));
         };
-        Ok(Self { child, stdin, stdout: BufReader::new(stdout) })
+        let mut stdout = BufReader::new(stdout);
+        match read_line(&mut stdout)? {
+            Some(_ready) => Ok(Self { child, stdin, stdout }),
+            None => Err(io::Error::other("Python has ended before the first case")),
+        }
     }
 
     fn run(&mut self, case: &Case) -> io::Result<String> {
@@ -119,13 +129,10 @@ impl Worker {
         let started = Instant::now();
         self.send(&request(case, &server))?;
         let result = loop {
-            let mut line = String::new();
-            if self.stdout.read_line(&mut line)? == 0 {
-                return Err(io::Error::other(format!(
-                    "Python has ended in the case {}",
-                    case.name
-                )));
-            }
+            let Some(line) = read_line(&mut self.stdout)? else {
+                let text = format!("Python has ended in the case {}", case.name);
+                return Err(io::Error::other(text));
+            };
             let mut message: Value = serde_json::from_str(&line)?;
             recorder.print(&line);
             match message.get_mut("result") {

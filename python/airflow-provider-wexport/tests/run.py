@@ -1,6 +1,7 @@
 """Runs the DAGs of `dags` with a real scheduler and triggerer, over the simulator: `run.py FOLDER`.
 
-The triggerer is killed while exports wait, and tasks kill themselves. Each export has to be requested once.
+The triggerer is killed while exports wait, and tasks kill themselves. Each export has to be requested once. Then 40
+tasks share the rate limit of a service through PostgreSQL, beside one batch of 40.
 """
 
 from __future__ import annotations
@@ -17,9 +18,14 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
+from workiva_export import Client
 from workiva_export.simulator import Simulator
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parents[1] / "tests"))
+
+import postgres  # noqa: E402  (a module of the tests of workiva-export)
+
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
 PATIENCE = 300
 """How long, in seconds, the test waits for a state: Airflow needs a minute to start on a busy machine."""
@@ -48,19 +54,24 @@ def free_port() -> int:
         return port
 
 
-class Airflow:
-    """The components of Airflow, on SQLite."""
-
-    def __init__(self, folder: Path, service: Simulator) -> None:
-        self.folder = folder
-        port = free_port()
-        connection = {
+def connection(service: Simulator) -> str:
+    return json.dumps(
+        {
             "conn_type": "workiva",
             "login": service.client_id,
             "password": service.client_secret,
             "host": service.url,
-            "extra": {"proxy": ""},
+            "extra": {"proxy": "", "pace_conn_id": "pace"},
         }
+    )
+
+
+class Airflow:
+    """The components of Airflow, on SQLite."""
+
+    def __init__(self, folder: Path, service: Simulator, limited: Simulator, pace_port: int) -> None:
+        self.folder = folder
+        port = free_port()
         self.env = {
             **os.environ,
             "AIRFLOW_HOME": str(folder),
@@ -75,7 +86,9 @@ class Airflow:
             "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-this-test-that-is-long-enough-for-hmac-with-sha-512",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "AIRFLOW_CONN_WORKIVA_DEFAULT": json.dumps(connection),
+            "AIRFLOW_CONN_WORKIVA_DEFAULT": connection(service),
+            "AIRFLOW_CONN_LIMITED": connection(limited),
+            "AIRFLOW_CONN_PACE": f"postgresql://ada@127.0.0.1:{pace_port}/postgres",
             "TEST_FOLDER": str(folder / "files"),
             "NO_PROXY": "127.0.0.1",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -97,17 +110,21 @@ class Airflow:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def states(self) -> dict[str, tuple[str, int]]:
+    def states(self, dag: str = "workiva") -> dict[str, tuple[str, int]]:
         """The state of each task, and its try."""
+        query = "select task_id || case when map_index < 0 then '' else map_index end, state, try_number "
+        query += "from task_instance where dag_id = ?"
         with sqlite3.connect(f"file:{self.folder}/airflow.db?mode=ro", uri=True, timeout=30) as db:
-            rows = db.execute("select task_id, state, try_number from task_instance").fetchall()
+            rows = db.execute(query, [dag]).fetchall()
         return {task: (state, tries) for task, state, tries in rows}
 
-    def wait(self, what: str, is_reached: Callable[[dict[str, tuple[str, int]]], bool]) -> None:
+    def wait(
+        self, what: str, is_reached: Callable[[dict[str, tuple[str, int]]], bool], dag: str = "workiva"
+    ) -> None:
         end = time.monotonic() + PATIENCE
-        while not is_reached(self.states()):
+        while not is_reached(self.states(dag)):
             if time.monotonic() > end:
-                raise SystemExit(f"no {what} after {PATIENCE} s: {self.states()}; the logs are in {self.folder}")
+                raise SystemExit(f"no {what} after {PATIENCE} s: {self.states(dag)}; the logs are in {self.folder}")
             time.sleep(0.2)
 
 
@@ -131,22 +148,75 @@ def test_connection(service: Simulator) -> None:
         expect(f"test with {secret}", hook.test_connection()[0], expected)
 
 
+def limited() -> Simulator:
+    """A service that admits one poll a second."""
+    return Simulator(complete_after="1s..20s", retry_after=1, operations_rate=1)
+
+
+MANY = 40
+"""The number of exports that share the limit."""
+
+
+def run_batch(folder: Path) -> str:
+    """Runs as many exports with one client."""
+    with limited() as service:
+        settings = {"base_url": service.url, "proxy": "", "client_id": service.client_id}
+        with Client(**settings, client_secret=service.client_secret) as client:
+            exports = [client.export_document(f"d{number}") for number in range(MANY)]
+            began = time.monotonic()
+            for done in client.exports(exports, to=lambda number, _: folder / f"batch-{number}"):
+                expect("error", done.error, None)
+        return f"{time.monotonic() - began:.0f} s, {polls_of(service)} polls, {refused_by(service)} refused"
+
+
+def share_limit(airflow: Airflow, service: Simulator) -> None:
+    began = time.monotonic()
+    airflow.command("dags", "trigger", "limited")
+    airflow.wait(
+        "end of the 40 tasks",
+        lambda states: len(states) == MANY and all(state in ENDED for state, _ in states.values()),
+        "limited",
+    )
+    took = time.monotonic() - began
+    expect("states", {state for state, _ in airflow.states("limited").values()}, {"success"})
+    expect("exports", service.exports, MANY)
+    expect("mistakes", service.mistakes, [])
+    print(f"{MANY} tasks at one poll a second: {took:.0f} s, {polls_of(service)} polls, {refused_by(service)} refused")
+    print(f"one batch of {MANY}: {run_batch(airflow.folder)}")
+    # Each process that does not share the limit has to learn it.
+    if refused_by(service) > 10:
+        raise SystemExit("the tasks did not share the limit")
+
+
+def refused_by(service: Simulator) -> int:
+    return sum(request["status"] == 429 for request in service.requests)
+
+
+def polls_of(service: Simulator) -> int:
+    return sum(1 for request in service.requests if "/operations/" in request["target"])
+
+
 def main() -> None:
     folder = Path(sys.argv[1]).resolve()
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "files").mkdir(parents=True)
+    (folder / "postgres").mkdir()
     with Simulator() as service:
         test_connection(service)
-    with Simulator(complete_after="10s", retry_after=1) as service:
-        airflow = Airflow(folder, service)
+    with (
+        Simulator(complete_after="10s", retry_after=1) as service,
+        limited() as other,
+        postgres.server(folder / "postgres") as port,
+    ):
+        airflow = Airflow(folder, service, other, port)
         try:
             airflow.command("db", "migrate")
             for name in ["api-server", "dag-processor", "scheduler", "triggerer"]:
                 airflow.start(name)
             end = time.monotonic() + PATIENCE
-            while not (folder / "airflow.db").exists() or not has_dag(folder):
+            while not (folder / "airflow.db").exists() or not has_dags(folder):
                 if time.monotonic() > end:
-                    raise SystemExit(f"the DAG was not found; the logs are in {folder}")
+                    raise SystemExit(f"the DAGs were not found; the logs are in {folder}")
                 time.sleep(0.5)
             airflow.command("dags", "trigger", "workiva")
             airflow.wait("deferred task", lambda states: states.get("plain", ("", 0))[0] == "deferred")
@@ -157,21 +227,22 @@ def main() -> None:
                 lambda states: set(EXPECTED) <= set(states) and all(state in ENDED for state, _ in states.values()),
             )
             expect("states", airflow.states(), EXPECTED)
+            expect("exports", service.exports, EXPORTS)
+            expect("mistakes", service.mistakes, [])
+            files = sorted(path.name for path in (folder / "files").iterdir() if path.is_file())
+            expected = [f"b{n}.pdf" for n in range(5)] + ["blocking.pdf", "plain.pdf", "s1.xlsx", "submitted.pdf"]
+            expect("files", files, sorted(expected))
+            polls = polls_of(service)
+            print(f"{EXPORTS} exports were requested once each, with {polls} polls; three tasks or triggers were killed")
+            share_limit(airflow, other)
         finally:
             for name in list(airflow.running):
                 airflow.kill(name)
-        expect("exports", service.exports, EXPORTS)
-        expect("mistakes", service.mistakes, [])
-        files = sorted(path.name for path in (folder / "files").iterdir() if path.is_file())
-        expected = [f"b{n}.pdf" for n in range(5)] + ["blocking.pdf", "plain.pdf", "s1.xlsx", "submitted.pdf"]
-        expect("files", files, sorted(expected))
-        polls = sum(1 for request in service.requests if "/operations/" in request["target"])
-    print(f"{EXPORTS} exports were requested once each, with {polls} polls; three tasks or triggers were killed")
 
 
-def has_dag(folder: Path) -> bool:
+def has_dags(folder: Path) -> bool:
     with sqlite3.connect(f"file:{folder}/airflow.db?mode=ro", uri=True, timeout=30) as db:
-        return bool(db.execute("select 1 from dag where dag_id = 'workiva'").fetchall())
+        return len(db.execute("select 1 from dag where dag_id in ('workiva', 'limited')").fetchall()) == 2
 
 
 if __name__ == "__main__":

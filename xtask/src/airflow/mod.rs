@@ -17,7 +17,8 @@ pub(crate) fn check() -> TaskResult {
     let checker = python::python()?;
     let wheel = python::build(&checker, "dev")?;
     let provider = root().join("python/airflow-provider-wexport");
-    let airflow = shell::python("airflow-venv", &AIRFLOW)?;
+    let psycopg = python::requirement("psycopg[binary]")?;
+    let airflow = shell::python("airflow-venv", &[AIRFLOW[0], AIRFLOW[1], &psycopg])?;
     let dagster = shell::python("dagster-venv", &DAGSTER)?;
     let prefect = shell::python("prefect-venv", &PREFECT)?;
     install(&airflow, &[&wheel, &provider])?;

@@ -72,7 +72,7 @@ class WorkivaExportOperator(BaseOperator):
             operation = Checkpoint(checkpoint).operation
             if self.deferrable and operation is not None:
                 self.defer(
-                    trigger=WorkivaOperationTrigger(self.workiva_conn_id, operation),
+                    trigger=WorkivaOperationTrigger(self.workiva_conn_id, checkpoint=checkpoint),
                     method_name="download",
                     timeout=self.timeout,
                 )
@@ -81,6 +81,7 @@ class WorkivaExportOperator(BaseOperator):
     def download(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
         """Called once the operation is completed."""
         raise_told(event, context)
+        context["task_state_store"].set(CHECKPOINT, event["checkpoint"], retention=NEVER_EXPIRE)
         with self._connected() as client:
             return self._download(context, client)
 

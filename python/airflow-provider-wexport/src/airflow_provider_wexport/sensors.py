@@ -37,7 +37,7 @@ class WorkivaOperationSensor(BaseOperator):
         self.timeout = timeout
 
     def execute(self, context: Any) -> None:
-        trigger = WorkivaOperationTrigger(self.workiva_conn_id, self.operation)
+        trigger = WorkivaOperationTrigger(self.workiva_conn_id, operation=self.operation)
         self.defer(trigger=trigger, method_name="completed", timeout=self.timeout)
 
     def completed(self, context: Any, event: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from workiva_export import ExportError
+from workiva_export import Checkpoint, ExportError
 from workiva_export.httpx import AsyncClient
 
 from airflow_provider_wexport.hooks import pace_store, settings_of
@@ -19,16 +19,28 @@ from airflow_provider_wexport.hooks import pace_store, settings_of
 class WorkivaOperationTrigger(BaseTrigger):
     """Fires when the file of an operation can be downloaded, or never can.
 
-    It polls an operation that exists, and can start no export: Airflow may run a trigger twice.
+    It polls an operation that exists, and can start no export: Airflow may run a trigger twice. Its event has the
+    checkpoint from which the file is downloaded without another poll.
+
+    Args:
+        operation: The id or the URL of an operation.
+        checkpoint: That of an export which was accepted, in place of its operation.
     """
 
-    def __init__(self, workiva_conn_id: str, operation: str) -> None:
+    def __init__(
+        self, workiva_conn_id: str, *, operation: str | None = None, checkpoint: str | None = None
+    ) -> None:
         super().__init__()
         self.workiva_conn_id = workiva_conn_id
         self.operation = operation
+        self.checkpoint = checkpoint
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        arguments = {"workiva_conn_id": self.workiva_conn_id, "operation": self.operation}
+        arguments = {
+            "workiva_conn_id": self.workiva_conn_id,
+            "operation": self.operation,
+            "checkpoint": self.checkpoint,
+        }
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -38,8 +50,13 @@ class WorkivaOperationTrigger(BaseTrigger):
             pace = await BaseHook.aget_connection(pace_conn_id)
         try:
             async with _client(settings, pace) as client:
-                status = await client.attach(self.operation).wait_until_ready()
-            yield TriggerEvent({"operation": self.operation, "status": status.status})
+                if self.checkpoint is None:
+                    export = client.attach(self.operation or "")
+                else:
+                    export = client.resume(Checkpoint(self.checkpoint))
+                status = await export.wait_until_ready()
+            checkpoint = status.checkpoint
+            yield TriggerEvent({"operation": checkpoint.operation, "checkpoint": checkpoint.to_json()})
         except ExportError as error:
             yield TriggerEvent(told(error))
         except ValueError as error:
@@ -63,7 +80,7 @@ class _Hub:
         self.users = 0
         # An empty proxy is none, whatever the environment has.
         self.http = httpx.AsyncClient(proxy=proxy or None, trust_env=proxy is None, verify=verify)
-        self.client = AsyncClient(self.http, **settings)
+        self.client = AsyncClient(self.http, **{**settings, "resubmit": "never"})
 
 
 _hubs: dict[str, _Hub] = {}

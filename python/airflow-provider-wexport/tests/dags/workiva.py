@@ -74,3 +74,8 @@ with DAG("workiva", schedule=None, default_args={"retries": 2, "retry_delay": ti
             return client.export_document("d5").submit().operation
 
     WorkivaOperationSensor(task_id="sensor", operation=submitted_elsewhere())
+
+with DAG("limited", schedule=None, max_active_tasks=64):
+    WorkivaExportOperator.partial(
+        task_id="export", workiva_conn_id="limited", kind="document", path=FOLDER + "/limited-{{ ti.map_index }}.pdf"
+    ).expand(item_id=[f"d{number}" for number in range(40)])
