@@ -1,20 +1,23 @@
-"""Runs the recipes of docs/orchestrators.md over the simulator: recipes.py PAGE WEXPORT FOLDER DAGSTER PREFECT.
+"""Runs the recipes of docs/orchestrators.md over the simulator: recipes.py PAGE WEXPORT FOLDER DAGSTER PREFECT TEMPORAL.
 
-The last two are the Pythons of virtual environments with these packages.
+The last three are the Pythons of virtual environments with these packages.
 """
 
 import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
 from workiva_export.simulator import Simulator
 
-page, wexport, folder, dagster, prefect = map(Path, sys.argv[1:])
+page, wexport, folder, dagster, prefect, temporal = map(Path, sys.argv[1:])
 
 # The recipe names no service; here its URL is that of the simulator.
 PRELUDE = """
@@ -28,6 +31,10 @@ def local(*args):
     return native(*args)
 client_module.native_settings = local
 """
+
+
+def indented(code):
+    return "".join(f"    {line}\n" for line in code.splitlines())
 
 
 def recipe(title):
@@ -90,4 +97,40 @@ with simulator():
     (folder / "flow.py").write_text(PRELUDE + recipe("Prefect: flow.py"))
     run(prefect, "flow.py")
     assert (folder / "d1.pdf").exists() and (folder / "d2.pdf").exists()
-print("the recipes of Airflow, Dagster and Prefect have run")
+
+
+@contextmanager
+def temporal_server():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    line = [temporal.parent / "temporal", "server", "start-dev", "--headless", "--port", str(port)]
+    with open(folder / "temporal.log", "wb") as log:
+        server = subprocess.Popen(line, stdout=log, stderr=log, cwd=folder)
+        try:
+            yield port
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait()
+
+
+with simulator(), temporal_server() as port:
+    for document in ["d1", "d2"]:
+        (folder / f"{document}.pdf").unlink()
+    code = recipe("Temporal: reports.py").replace("127.0.0.1:7233", f"127.0.0.1:{port}")
+    # The workflow is imported again, in a sandbox, without these lines.
+    code = code.replace('if __name__ == "__main__":\n', 'if __name__ == "__main__":\n' + indented(PRELUDE))
+    # The first worker is killed while both exports wait for their files.
+    waits = "        export = self.client.resume"
+    killed = code.replace(waits, f"        waiting.append(document)\n        if len(waiting) == 2: os._exit(9)\n{waits}")
+    (folder / "killed.py").write_text("import os\nwaiting = []\n" + killed.replace("timedelta(minutes=5)", "timedelta(seconds=3)"))
+    (folder / "reports.py").write_text(code)
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.2)
+    first = subprocess.run([temporal, "killed.py"], cwd=folder, env=env, timeout=120)
+    assert first.returncode == 9, first
+    run(temporal, "reports.py")
+    assert (folder / "d1.pdf").exists() and (folder / "d2.pdf").exists()
+print("the recipes of Airflow, Dagster, Prefect and Temporal have run")
