@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use export_core::driver::{
-    Collect, Complete, InFlight, Inline, Reply, Step, Stream, SyncTimer, Transmit,
+    Collect, Complete, InFlight, Inline, Reply, RequestInfo, Step, Stream, SyncTimer, Transmit,
 };
 use export_core::pacer::Permit;
 use export_core::{Artifact, Error, ExportJob, Failure, FailureKind, Phase};
@@ -19,7 +19,7 @@ use crate::client::ClientInner;
 use crate::download_limit::{DownloadLimit, DownloadPermit};
 use crate::sink::Sink;
 use crate::stopper::Stopper;
-use crate::transport::{Body, Reuse, collect, next_within};
+use crate::transport::{Body, collect, next_within};
 
 /// Why the loop has ended.
 #[derive(Debug)]
@@ -217,33 +217,29 @@ impl Driver {
         if let Err(later) = self.paced.confirm(clock.now(), transmit.request_class()) {
             return transmit.postpone(clock.now(), later);
         }
-        let reuse = match transmit.wants_fresh_connection() {
-            true => Reuse::Never,
-            false => Reuse::Allowed,
-        };
-        let access = transmit.access();
+        let info = transmit.info();
         let (mut request, mut in_flight) = transmit.start(clock.now(), token.as_ref(), have);
         self.observer.observe(|| in_flight.next_event());
         let stored = self.writer.store(in_flight.revision(), || in_flight.checkpoint()).await;
         if let Err(failure) = stored {
             return in_flight.handle_failure(clock.now(), failure);
         }
-        hooks.apply_headers(&mut request, access);
+        hooks.apply_headers(&mut request, info.access());
         self.paced.sent(clock.now());
-        self.send(request, reuse, in_flight, sink).await;
+        self.send(request, info, in_flight, sink).await;
     }
 
     async fn send(
         &mut self,
         request: Request<Vec<u8>>,
-        reuse: Reuse,
+        info: RequestInfo,
         in_flight: InFlight<'_>,
         sink: &mut impl Sink,
     ) {
         let client = Arc::clone(&self.client);
         let clock = &client.clock;
         let give_up_at = clock.instant(in_flight.give_up_at(clock.now()));
-        let (head, body) = match client.transport.send(request, reuse, give_up_at).await {
+        let (head, body) = match client.transport.send(request, Some(info), give_up_at).await {
             Ok(response) => response.into_parts(),
             Err(failure) => return in_flight.handle_failure(clock.now(), failure),
         };

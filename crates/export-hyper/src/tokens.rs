@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use crate::clock::Clock;
-use crate::transport::{Reuse, Transport, collect};
+use crate::transport::{Transport, collect};
 
 #[derive(Debug)]
 pub(crate) struct Tokens {
@@ -80,7 +80,7 @@ impl Tokens {
         self.hooks.apply_token_headers(&mut request, ticket.access());
         let give_up_at = clock.instant(ticket.give_up_at());
         let mut open = OpenTicket { tokens: self, ticket: Some(ticket), clock };
-        let answer = match transport.send(request, Reuse::Allowed, give_up_at).await {
+        let answer = match transport.send(request, None, give_up_at).await {
             Err(failure) => Err(failure),
             Ok(response) => {
                 let (head, body) = response.into_parts();

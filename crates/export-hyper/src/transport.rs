@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use export_core::driver::RequestInfo;
 use export_core::{Failure, FailureKind};
 use export_host::{
     TlsError, TunnelError, find_cause, root_cause, tls_alert, tls_verdict, unsent_kind,
@@ -44,13 +45,6 @@ impl fmt::Debug for Pools {
 /// The body of a response, from any transport.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
-/// Whether a request may be sent over a connection that was used before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reuse {
-    Allowed,
-    Never,
-}
-
 /// The largest head, and the size of the read buffer, in **bytes**. A buffer of twice that size was
 /// slower, since the server waited for the client to empty it.
 const LARGEST_HEAD: usize = 65_536;
@@ -79,23 +73,28 @@ where
 }
 
 impl Transport {
-    /// Sends a request and waits for the head of its response.
+    /// Sends a request and waits for the head of its response. `info` is `None` for a request that is not
+    /// one of a job.
     pub(crate) async fn send(
         &self,
         request: Request<Vec<u8>>,
-        reuse: Reuse,
+        info: Option<RequestInfo>,
         give_up_at: Instant,
     ) -> Result<Response<Body>, Failure> {
         let mut request = request.map(|body| Full::new(Bytes::from(body)));
         let connected = capture_connection(&mut request);
         let sent = async {
             match self {
-                Self::Own(own) => own.send(request).await,
+                Self::Own(own) => {
+                    // For the layers of the transport. A pool of this crate has none.
+                    if let Some(info) = info {
+                        request.extensions_mut().insert(info);
+                    }
+                    own.send(request).await
+                }
                 Self::Pools(pools) => {
-                    let pool = match reuse {
-                        Reuse::Allowed => &pools.reused,
-                        Reuse::Never => &pools.fresh,
-                    };
+                    let wants_fresh = info.is_some_and(|info| info.wants_fresh_connection());
+                    let pool = if wants_fresh { &pools.fresh } else { &pools.reused };
                     let response = pool.request(request).await.map_err(classify)?;
                     Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
                 }

@@ -8,8 +8,8 @@ use http::Extensions;
 use crate::origins::Access;
 use crate::phase::Phase;
 
-/// What a request is for, and whether it may be sent twice. Each request of a job has it in its
-/// [`Extensions`], for the layers of a transport.
+/// What a request is for, and whether it may be sent twice. A driver whose transport has layers puts
+/// it into the [`Extensions`] of each request of a job.
 ///
 /// A layer below the job must not retry: the job does that by its own rules, and counts what it
 /// sends. A layer that retries nevertheless must leave requests alone that
@@ -40,7 +40,7 @@ impl RequestInfo {
         Self { phase, access, wants_fresh_connection, sent }
     }
 
-    /// The information of a request; `None` if it is not one of a job.
+    /// The information in these extensions; `None` if the request is not one of a job.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get()

