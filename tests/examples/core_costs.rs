@@ -160,8 +160,8 @@ fn median(mut run: impl FnMut()) -> Duration {
     times[times.len() / 2]
 }
 
-/// The most allocations of an export: about twelve a request.
-const MAX_ALLOCATIONS: u64 = 150;
+/// The most allocations of an export: about eight a request.
+const MAX_ALLOCATIONS: u64 = 99;
 
 fn main() {
     let config = Config::for_region(Region::Us);

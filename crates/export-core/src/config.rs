@@ -124,6 +124,12 @@ impl Config {
         &self.0.base_url
     }
 
+    /// The path of the base URL, without a trailing slash.
+    pub(crate) fn base_path(&self) -> &str {
+        let url = self.base_url();
+        url.match_indices('/').nth(2).map_or("", |(path, _)| &url[path..])
+    }
+
     /// The origins that may be sent the token.
     #[must_use]
     pub fn origins(&self) -> &Origins {

@@ -8,7 +8,7 @@ use core::fmt;
 use core::num::NonZero;
 use core::time::Duration;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Request, StatusCode, Uri};
 use serde::Deserialize;
 
@@ -243,8 +243,8 @@ impl<'a> Head<'a> {
     /// type and subtype have at most 127 each (RFC 6838, 4.2).
     #[must_use]
     pub fn media_type(&self) -> Option<&'a str> {
-        let value = self.text("content-type")?;
-        let essence = value.split(';').next().unwrap_or_default().trim();
+        let value = self.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        let essence = value.split(';').next().unwrap_or_default().trim_ascii();
         (1..=255).contains(&essence.len()).then_some(essence)
     }
 

@@ -55,11 +55,12 @@ const fn is_reserved(c: char) -> bool {
 /// **Source:** Microsoft, "Restrictions and limitations in OneDrive and SharePoint": a name must not
 /// contain `_vti_`.
 fn without_vti(mut name: String) -> String {
-    const RESERVED: &str = "_vti_";
-    let lower = name.to_ascii_lowercase();
+    const RESERVED: &[u8] = b"_vti_";
+    let is_reserved = |part: &[u8]| part.eq_ignore_ascii_case(RESERVED);
     let mut from = 0;
-    // Replacing the first byte also breaks an overlapping match, whose first byte is this last one.
-    while let Some(at) = lower[from..].find(RESERVED).map(|at| from + at) {
+    while let Some(at) = name.as_bytes()[from..].windows(RESERVED.len()).position(is_reserved) {
+        // Replacing the first byte also breaks an overlapping match, whose first byte is this last one.
+        let at = from + at;
         name.replace_range(at..=at, "-");
         from = at + RESERVED.len() - 1;
     }
@@ -99,7 +100,7 @@ fn is_reserved_name(name: &str) -> bool {
 }
 
 /// Cuts a name that is too long before its extension.
-fn cut(name: &str) -> String {
+fn cut(name: &str) -> Cow<'_, str> {
     if name.len() <= MAX_NAME {
         return name.into();
     }
@@ -109,7 +110,7 @@ fn cut(name: &str) -> String {
         end -= 1;
     }
     let stem = stem[..end].trim_end_matches(|c: char| c == '.' || c.is_whitespace());
-    format!("{stem}{extension}")
+    format!("{stem}{extension}").into()
 }
 
 /// Splits a name before the dot of its extension. `.tar.gz` counts as one extension.

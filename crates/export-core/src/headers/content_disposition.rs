@@ -63,7 +63,7 @@ impl<'a> Parameters<'a> {
         let Some((b'"', mut quoted)) = self.rest.split_first() else {
             return self.take_until(b";").trim_ascii_end().into();
         };
-        let mut value = Vec::new();
+        let mut value = Vec::with_capacity(quoted.len());
         while let Some((&byte, after)) = quoted.split_first() {
             quoted = after;
             match (byte, after.split_first()) {

@@ -61,7 +61,7 @@ pub use self::transmit::{InFlight, Transmit};
 #[derive(Debug)]
 pub struct ExportJob {
     dialect: Arc<dyn Dialect>,
-    config: Arc<Config>,
+    config: Config,
     state: State,
     schedule: Schedule,
     /// Whether a request was started and its result was not reported.
@@ -194,7 +194,7 @@ impl ExportJob {
     ) -> Self {
         Self {
             dialect,
-            config: Arc::new(config.clone()),
+            config: config.clone(),
             state,
             schedule,
             in_flight: false,

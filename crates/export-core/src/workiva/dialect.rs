@@ -17,7 +17,7 @@ use super::responses;
 use super::routes::{Endpoint, ROUTES, Route};
 use super::saved::{RestoreError, Saved, SavedSubmit};
 use super::settings::ApiVersion;
-use super::spec::{ExportSpec, NO_BODY, SpecError, asks_for_mail, path_of};
+use super::spec::{ExportSpec, NO_BODY, SpecError, asks_for_mail};
 use crate::api_error::ApiError;
 use crate::config::Config;
 use crate::dialect::{Contradiction, Dialect, Head, Reading, Repeat, is_gzip_type};
@@ -185,7 +185,7 @@ impl Workiva {
     /// The route of the URL of an operation or of a list of files. The service may have named one of
     /// another version, or the caller; the header of this version would then get a 404.
     fn route_of_operation(&self, url: &Uri) -> Option<&'static Route> {
-        let base = path_of(self.config.base_url());
+        let base = self.config.base_path();
         let path = url.path().strip_prefix(base).unwrap_or_else(|| url.path());
         let is_read =
             |route: &&Route| matches!(route.endpoint, Endpoint::Files | Endpoint::Operation);

@@ -99,10 +99,10 @@ impl ExportJob {
         facts: &OperationFacts<'_>,
         retry_after: Option<Duration>,
     ) {
-        if let (State::Submitting(submitting), Ok(target)) = (
-            &self.state,
-            self.config.origins().judge(None, &url_text(&sent.uri), Purpose::Artifact),
-        ) {
+        if let State::Submitting(submitting) = &self.state
+            && let Ok(target) =
+                self.config.origins().judge(None, &url_text(&sent.uri), Purpose::Artifact)
+        {
             let mut operation = Operation::new(target, submitting.sends, Some(now));
             operation.is_pollable = false;
             self.state = State::Polling(Polling { operation, via: None });

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, ETAG, LOCATION};
+use http::{HeaderName, StatusCode};
 
 use crate::api_error::{ApiError, ErrorOrigin, printable};
 use crate::artifact::{Artifact, Facts};
@@ -24,6 +24,8 @@ use crate::phase::Phase;
 use crate::sunset::{Sunset, SunsetNotice};
 use crate::time::Timestamp;
 use crate::url::{UrlError, url_text};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Requests accept `identity` only.
 const COMPRESSED: &str = "the body is compressed, although that was not requested";
@@ -371,7 +373,7 @@ impl ExportJob {
     ) -> (StatusCode, Option<Duration>) {
         let (phase, status) = (sent.phase, head.status());
         let retry_after = RetryAfter::of(now, head.headers());
-        let request_id = event::short_copy(head.headers().get("x-request-id"), |id| sent.mask(id));
+        let request_id = event::short_copy(head.headers().get(REQUEST_ID), |id| sent.mask(id));
         let wait = retry_after.wait();
         self.compare_clocks(now, head);
         self.events.push(Event::Response { at: now, phase, status, retry_after: wait, request_id });
@@ -379,13 +381,14 @@ impl ExportJob {
             let what = "a Retry-After that is neither seconds nor a date";
             self.events.push(Event::Ignored { at: now, what });
         }
-        let announced = headers::sunset(head.headers()).filter(|_| phase == Phase::Submit);
+        let is_submit = phase == Phase::Submit;
+        let announced = is_submit.then(|| headers::sunset(head.headers())).flatten();
         if announced.is_some() && announced != self.sunset {
             self.sunset = announced;
             self.announce_sunset(now);
         }
         // `Deprecation` (RFC 9745) has a date in the past, and is redundant beside a sunset.
-        let is_deprecated = head.headers().contains_key("deprecation") && phase == Phase::Submit;
+        let is_deprecated = is_submit && head.headers().contains_key("deprecation");
         if is_deprecated && self.sunset_notice(now).is_none() {
             self.events.push(Event::Deprecated { at: now });
         }

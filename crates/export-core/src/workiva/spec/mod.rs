@@ -373,21 +373,21 @@ impl ExportSpec {
         if let Some(field) = too_deep(&json) {
             return Err(SpecError::TooDeep { field: field.into(), limit: MAX_DEPTH });
         }
+        let wrong = |error: serde_json::Error| SpecError::Body {
+            field: "body".into(),
+            problem: error.to_string(),
+        };
         let text = match json.as_object().and_then(|fields| fields.keys().next()) {
             Some(field) if self.endpoint.has_no_body() => {
                 let problem = "the download of an original takes no body".into();
                 return Err(SpecError::Body { field: field.clone(), problem });
             }
             None if self.endpoint.has_no_body() => NO_BODY.into(),
-            _ => json.to_string(),
+            _ => serde_json::to_string(&json).map_err(wrong)?,
         };
         if text.len() > MAX_BODY {
             return Err(SpecError::TooLong { length: text.len(), limit: MAX_BODY });
         }
-        let wrong = |error: serde_json::Error| SpecError::Body {
-            field: "body".into(),
-            problem: error.to_string(),
-        };
         let format = body.file_format();
         Ok(Rendered {
             route,
@@ -433,7 +433,7 @@ impl ExportSpec {
             false => Cow::Borrowed(id),
         };
         let name = match format.extension() {
-            Some(extension) => format!("{id}.{extension}"),
+            Some(extension) => [&id, ".", extension].concat(),
             None => id.into_owned(),
         };
         crate::file_name::safe_file_name(&name).unwrap_or_else(|| "export".into())
