@@ -100,18 +100,16 @@ impl FolderChecks {
         Ok(fallbacks)
     }
 
-    /// Whether a new file can be written at this path, as far as its folder was checked: nothing is
-    /// there, and all names that are made from its own are short enough. If not, all is to be checked.
-    pub(crate) fn has_checked(&self, path: &Path) -> bool {
+    /// Whether a new file can be written at this path if nothing is there, as far as its folder was
+    /// checked: all names that are made from its own are short enough. If not, all is to be checked.
+    #[must_use]
+    pub fn takes_new(&self, path: &Path) -> bool {
         let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else { return false };
         let Some(longest) = self.checked().folders.get(folder).map(|checked| checked.longest)
         else {
             return false;
         };
-        let is_short =
-            name.len() + MAX_ADDED <= longest && path.as_os_str().len() + MAX_ADDED <= SHORT_PATH;
-        let found = fs::symlink_metadata(path);
-        is_short && found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        name.len() + MAX_ADDED <= longest && path.as_os_str().len() + MAX_ADDED <= SHORT_PATH
     }
 
     fn checked(&self) -> MutexGuard<'_, Checked> {

@@ -158,7 +158,8 @@ impl PartFile {
         rule: IfExists,
     ) -> io::Result<Vec<Fallback>> {
         // Most files of many are new, in a folder that others are in too.
-        if checks.has_checked(target) {
+        let is_not_found = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        if checks.takes_new(target) && fs::symlink_metadata(target).is_err_and(is_not_found) {
             return Ok(Vec::new());
         }
         let target = real_target(target)?;

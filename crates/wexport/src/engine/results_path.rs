@@ -1,5 +1,6 @@
 //! The path of `--results`, which must not be that of a file which the run reads or writes.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::output::{Protected, ReservedNames, real_path};
@@ -21,7 +22,8 @@ pub(super) fn protect_results(
         Problem::usage(format!("--results {} is {what}", path.display()))
             .advise("name another file with --results")
     };
-    if let Some(Protected::Input(what)) = names.protected(path) {
+    let found = fs::symlink_metadata(path).ok();
+    if let Some(Protected::Input(what)) = names.protected(path, found.as_ref()) {
         return Err(refused(&what));
     }
     let state = settings.state.as_ref().map(|state| StateDir::existing(&state.value));

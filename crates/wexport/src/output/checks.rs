@@ -67,6 +67,11 @@ impl FileChecks {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a new file needs no further check, since its folder was checked for another one.
+    pub(super) fn takes_new(&self, path: &Path, destination: &Destination) -> bool {
+        !destination.receipt && self.folders.takes_new(path)
+    }
+
     /// Checks that a file, and its receipt if it gets one, can be written at this path.
     pub(super) fn check_file(&self, path: &Path, destination: &Destination) -> Result<(), Problem> {
         let rule = rule_of(destination.if_exists);

@@ -20,6 +20,8 @@ mod stdout;
 mod store;
 mod template;
 
+use std::fs::{self, Metadata};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -131,19 +133,28 @@ impl Outputs {
         subject: &Subject,
     ) -> Result<(), Problem> {
         let path = destination.target()?.known_path(subject);
-        path.map_or(Ok(()), |path| self.check_path(&path, destination.receipt))
+        path.map_or(Ok(()), |path| {
+            let found = fs::symlink_metadata(&path).ok();
+            self.check_path(&path, found.as_ref(), destination.receipt)
+        })
     }
 
-    /// The same, for a path and that of its receipt, if it gets one.
-    fn check_path(&self, path: &Path, receipt: bool) -> Result<(), Problem> {
-        if let Some(protected) = self.names.protected(path) {
+    /// The same, for a path with what is there, and for that of its receipt, if it gets one.
+    fn check_path(
+        &self,
+        path: &Path,
+        found: Option<&Metadata>,
+        receipt: bool,
+    ) -> Result<(), Problem> {
+        if let Some(protected) = self.names.protected(path, found) {
             return Err(refused(&protected, path, "the file"));
         }
         if !receipt {
             return Ok(());
         }
         let receipt = receipt::path_for(path);
-        let protected = self.names.protected(&receipt);
+        let found = fs::symlink_metadata(&receipt).ok();
+        let protected = self.names.protected(&receipt, found.as_ref());
         protected.map_or(Ok(()), |protected| Err(refused(&protected, &receipt, "the receipt")))
     }
 
@@ -159,7 +170,13 @@ impl Outputs {
     ) -> Result<Option<String>, Problem> {
         let target = destination.target()?;
         let known_path = target.known_path(subject);
-        known_path.as_ref().map_or(Ok(()), |path| self.check_path(path, destination.receipt))?;
+        let mut is_missing = false;
+        if let Some(path) = &known_path {
+            // Looked up once, since a batch may have a million paths.
+            let found = fs::symlink_metadata(path);
+            self.check_path(path, found.as_ref().ok(), destination.receipt)?;
+            is_missing = found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        }
         let if_exists = destination.if_exists;
         let guard = self.guard(destination, subject);
         match target {
@@ -197,9 +214,11 @@ impl Outputs {
                     return Ok(Some(kept));
                 }
                 if let Some(path) = known_path {
-                    path.parent().map_or(Ok(()), |folder| self.checks.make_folder(folder))?;
-                    guard.map_or(Ok(()), |guard| guard.check_file(&path))?;
-                    self.checks.check_file(&path, destination)?;
+                    if !(is_missing && self.checks.takes_new(&path, destination)) {
+                        path.parent().map_or(Ok(()), |folder| self.checks.make_folder(folder))?;
+                        guard.map_or(Ok(()), |guard| guard.check_file(&path))?;
+                        self.checks.check_file(&path, destination)?;
+                    }
                 } else {
                     let folder = template.known_folder(&known);
                     self.checks.make_folder(&folder)?;
@@ -231,7 +250,7 @@ impl Outputs {
         export: u64,
         destination: &Destination,
         subject: &Subject,
-        #[cfg(feature = "store")] upload: impl FnOnce() -> std::io::Result<(UploadDir, Origin)>,
+        #[cfg(feature = "store")] upload: impl FnOnce() -> io::Result<(UploadDir, Origin)>,
     ) -> Result<OutputSink, OpenFailure> {
         let (names, if_exists) = (self.names_for(export, destination), destination.if_exists);
         let (checks, guard) = (self.checks.clone(), self.guard(destination, subject));
@@ -239,7 +258,7 @@ impl Outputs {
             Target::Stdout => return Ok(OutputSink::Stdout(self.stdout.clone())),
             #[cfg(feature = "store")]
             Target::Object(address) => {
-                let fail = |error: std::io::Error| {
+                let fail = |error: io::Error| {
                     Problem::local("cannot create a folder for the file to upload", &error)
                 };
                 let (dir, origin) = upload().map_err(fail)?;

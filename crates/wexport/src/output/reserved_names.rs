@@ -95,12 +95,11 @@ impl ReservedNames {
         }
     }
 
-    /// What a file is, if it is protected.
-    pub(crate) fn protected(&self, path: &Path) -> Option<Protected> {
-        let found = fs::symlink_metadata(path).ok();
-        let is_link = found.as_ref().is_some_and(Metadata::is_symlink);
-        let found = if is_link { fs::metadata(path).ok() } else { found };
-        let id = found.as_ref().and_then(FileId::of);
+    /// What a file is, if it is protected. `found` is what is at its path: of a link, the link itself.
+    pub(crate) fn protected(&self, path: &Path, found: Option<&Metadata>) -> Option<Protected> {
+        let is_link = found.is_some_and(Metadata::is_symlink);
+        let linked = is_link.then(|| fs::metadata(path).ok());
+        let id = linked.as_ref().map_or(found, Option::as_ref).and_then(FileId::of);
         if let Some(found) = id.and_then(|id| self.names().protected_files.get(&id).cloned()) {
             return Some(found);
         }
