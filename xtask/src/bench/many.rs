@@ -2,7 +2,7 @@
 //! short script, and with what the machine itself allows.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -32,6 +32,7 @@ pub(crate) fn many(size: Option<&str>) -> TaskResult {
     let simulator =
         Simulator::start("release", &[&quick[..], &["--artifact-size", &file_size]].concat())?;
     let bench = Bench { python, folder: target("bench-many"), url: &simulator.url };
+    bench.remove_files()?;
 
     println!(
         "{:>7} {:<20} {:>8} {:>9} {:>10} {:>10}",
@@ -41,7 +42,7 @@ pub(crate) fn many(size: Option<&str>) -> TaskResult {
     for size in sizes {
         walls.push((size, bench.compare(size)?));
     }
-    let _ = fs::remove_dir_all(&bench.folder);
+    bench.remove_files()?;
     if walls.len() > 1 { draw(&walls) } else { Ok(()) }
 }
 
@@ -79,9 +80,12 @@ impl Bench<'_> {
     /// Returns the wall times in seconds.
     fn compare(&self, size: usize) -> TaskResult<[f64; 4]> {
         let mut times: [(Vec<Duration>, Vec<Duration>); 4] = Default::default();
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             for (client, (walls, cpus)) in CLIENTS.into_iter().zip(&mut times) {
-                let (wall, cpu) = self.time(client, size)?;
+                // Files stay until the end: without a journal, ext4 searches long for an inode while
+                // many were deleted in the last minutes.
+                let folder = self.folder.join(format!("{size}-{round}-{client}"));
+                let (wall, cpu) = self.time(client, size, &folder)?;
                 walls.push(wall);
                 cpus.extend(cpu);
             }
@@ -102,12 +106,17 @@ impl Bench<'_> {
         Ok(medians.map(|(wall, _)| wall))
     }
 
-    fn time(&self, client: &str, size: usize) -> TaskResult<Times> {
-        if self.folder.exists() {
-            let removed = fs::remove_dir_all(&self.folder);
-            removed.map_err(|error| format!("{}: {error}", self.folder.display()))?;
+    fn remove_files(&self) -> TaskResult {
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(format!("{}: {error}", self.folder.display()))
+            }
+            _ => Ok(()),
         }
-        let files = self.folder.join("files");
+    }
+
+    fn time(&self, client: &str, size: usize, folder: &Path) -> TaskResult<Times> {
+        let files = folder.join("files");
         fs::create_dir_all(&files).map_err(|error| format!("{}: {error}", files.display()))?;
         let count = size.to_string();
         let mut command = Command::new(&self.python);
@@ -118,10 +127,10 @@ impl Bench<'_> {
                 command.args([self.url, &count]).arg(&files);
             }
             "wexport batch" => {
-                let list = self.folder.join("list.csv");
+                let list = folder.join("list.csv");
                 write_list(&list, size).map_err(|error| format!("{}: {error}", list.display()))?;
                 command.arg(target("release").join("wexport")).arg("batch").arg(list);
-                command.arg("--state").arg(self.folder.join("state"));
+                command.arg("--state").arg(folder.join("state"));
                 command.arg("--output").arg(files.join("{id}.{format}"));
                 command.args(["--submit-rate", "1000/s", "--poll-rate", "1000/s"]);
                 // The script does not wait at all before it polls.
