@@ -80,7 +80,8 @@ pub(crate) fn mask<'t, 's>(
         if masked.contains(secret) {
             masked = masked.replace(secret, "***").into();
         }
-        if is_cut && let Some(shown) = before_cut_secret(&masked, secret) {
+        let cut = is_cut.then(|| before_cut_secret(&masked, secret)).flatten();
+        if let Some(shown) = cut {
             masked = format!("{shown}***").into();
         }
     }

@@ -99,13 +99,13 @@ impl ExportJob {
         facts: &OperationFacts<'_>,
         retry_after: Option<Duration>,
     ) {
-        if let State::Submitting(submitting) = &self.state
-            && let Ok(target) =
-                self.config.origins().judge(None, &url_text(&sent.uri), Purpose::Artifact)
-        {
-            let mut operation = Operation::new(target, submitting.sends, Some(now));
-            operation.is_pollable = false;
-            self.state = State::Polling(Polling { operation, via: None });
+        if let State::Submitting(submitting) = &self.state {
+            let origins = self.config.origins();
+            if let Ok(target) = origins.judge(None, &url_text(&sent.uri), Purpose::Artifact) {
+                let mut operation = Operation::new(target, submitting.sends, Some(now));
+                operation.is_pollable = false;
+                self.state = State::Polling(Polling { operation, via: None });
+            }
         }
         self.learn(now, facts);
         self.schedule.reset_failures();

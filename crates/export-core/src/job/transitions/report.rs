@@ -154,9 +154,9 @@ impl ExportJob {
     pub(in crate::job) fn on_declined(&mut self, now: Timestamp, failure: Failure) {
         self.events.push(Event::Failed { at: now, phase: self.phase(), kind: failure.kind() });
         let phase = self.phase();
-        if failure.kind() == FailureKind::Unauthorized
-            && let Some(reason) = self.refusal.take().and_then(|refusal| refusal.reason)
-        {
+        let is_unauthorized = failure.kind() == FailureKind::Unauthorized;
+        let refusal = self.refusal.take_if(|_| is_unauthorized);
+        if let Some(reason) = refusal.and_then(|refusal| refusal.reason) {
             // The service's words say more than that there is no other token.
             let reason = AttemptError::Response(StatusCode::UNAUTHORIZED, reason);
             return self.end(Err(Error::Unauthorized { phase, reason }));
