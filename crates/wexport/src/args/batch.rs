@@ -44,6 +44,14 @@ pub(crate) struct BatchArgs {
     #[arg(long, value_name = "NAME", value_parser = key, hide_short_help = true)]
     pub(crate) key: Option<String>,
 
+    /// Leave the exports to the processes of `wexport work`, and follow them to the end
+    ///
+    /// The list is checked and stored in the database of --state or WEXPORT_STATE. The same command, on
+    /// any machine, follows the batch again. Each file needs a name of its own, such as {id}.{ext}.
+    #[arg(long, requires = "key", conflicts_with_all = ["resubmit", "continues", "dry_run"])]
+    #[arg(hide_short_help = true)]
+    pub(crate) for_workers: bool,
+
     /// Continue after a failure that affects every export
     ///
     /// A failed export does not stop the others. But if the credentials are rejected, the service is

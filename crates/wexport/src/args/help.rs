@@ -26,7 +26,7 @@ Exports:
   document, spreadsheet, presentation   Export by ID, in a --format
   file                                  Export any file by ID and --kind
   folder, container, style-guide, graph-report, test-form, attachment
-  batch LIST                            Export all rows of a CSV or JSON list
+  batch LIST, work                      Export all rows of a CSV or JSON list
 Jobs:
   jobs list, show, resume, clean        Manage the jobs of this machine
   report [BATCH]                        Report what a batch did

@@ -15,6 +15,8 @@ mod session;
 mod usage;
 mod values;
 mod version;
+#[cfg(feature = "postgres")]
+mod work;
 
 use std::path::PathBuf;
 
@@ -40,6 +42,8 @@ pub(crate) use self::session::{
 };
 pub(crate) use self::usage::{JsonStream, json_stream, usage_problem};
 pub(crate) use self::values::{CountArg, DateArg, DurationArg, RateArg, SizeArg, SwitchArg};
+#[cfg(feature = "postgres")]
+pub(crate) use self::work::WorkArgs;
 
 /// Export files from Workiva
 #[derive(Debug, Parser)]
@@ -85,6 +89,14 @@ pub(crate) enum Command {
     Attachment(Box<Export<AttachmentArgs>>),
     /// Export all rows of a CSV or JSON list
     Batch(Box<BatchArgs>),
+    /// Drive exports of batches that are left to workers
+    ///
+    /// `wexport batch LIST --key NAME --for-workers` leaves the exports of a list to any number of these
+    /// processes, on any machines that share a PostgreSQL database. Each takes a few exports at a time of
+    /// the oldest batch of its service and client ID, and those of a worker that gives no sign of life.
+    /// It ends when no batch has any left.
+    #[cfg(feature = "postgres")]
+    Work(Box<WorkArgs>),
     /// Show the status of an operation
     Status(Box<StatusArgs>),
     /// Wait for an operation that was started elsewhere, and download its file

@@ -41,6 +41,9 @@ async fn run_batch(
     settings: Settings,
     reporter: &Arc<Reporter>,
 ) -> Result<Option<RunOutcome>, Problem> {
+    if args.for_workers && !settings.has_database() {
+        return Err(no_database("--for-workers"));
+    }
     let config = settings.config()?;
     let moment = Moment::local(clock::now());
     let mut list = Source::new(&args.list).open()?;
@@ -75,6 +78,7 @@ async fn run_batch(
             absolute(list).unwrap_or_else(|_| list.into())
         }),
         key: args.key.clone(),
+        for_workers: args.for_workers,
         date,
     };
     let read = |add: AddExport<'_>| read(&mut list, args, moment, &config, reporter, add);
@@ -148,6 +152,12 @@ fn request(export: ListedExport, form: DryRun) -> Result<String, Problem> {
     let text = dry_run(&mut request.job, apply_headers, form)?;
     let subject = request.subject.to_string();
     Ok(format!("# line {line}: {}\n{text}\n", sanitize(&subject)))
+}
+
+/// The problem of a flag or a command that needs a database.
+pub(super) fn no_database(what: &str) -> Problem {
+    Problem::usage(format!("{what} needs a database that the workers share"))
+        .advise("name it: --state postgres://USER@HOST/DATABASE, or WEXPORT_STATE")
 }
 
 /// Makes a path absolute: a process that resumes a batch may have another working directory.

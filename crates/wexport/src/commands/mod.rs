@@ -15,6 +15,8 @@ mod report;
 mod single_command;
 mod status;
 mod verify;
+#[cfg(feature = "postgres")]
+mod work;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -38,6 +40,8 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::TestForm(export) => return export::run(*export).await.into(),
         Command::Attachment(export) => return export::run(*export).await.into(),
         Command::Batch(args) => return batch::run(*args).await.into(),
+        #[cfg(feature = "postgres")]
+        Command::Work(args) => return work::run(*args).await.into(),
         Command::Files(args) => return files::run(*args).await.into(),
         Command::Fetch(args) => return fetch::run(*args).await.into(),
         Command::Status(args) => return status::run(*args).await.into(),

@@ -282,7 +282,7 @@ impl RunContext {
 }
 
 /// The event of a file that is complete.
-fn done(file: &str, receipt: &Receipt) -> Event {
+pub(super) fn done(file: &str, receipt: &Receipt) -> Event {
     Event::Done {
         file: file.into(),
         bytes: receipt.bytes,

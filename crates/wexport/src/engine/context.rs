@@ -54,12 +54,13 @@ impl RunContext {
         }
         checkpoints.add(&store);
         // Last, since it replaces the results of an earlier run.
-        let results = match &description.options.results {
+        // A shared run is followed by the process that writes them.
+        let results = match description.options.results.as_ref().filter(|_| !store.is_shared()) {
             Some(path) => {
                 if let Some(folder) = path.parent() {
                     outputs.make_folder(folder)?;
                 }
-                Some(Results::create(path, &*store)?)
+                Some(Results::create(path, store.results())?)
             }
             None => None,
         };

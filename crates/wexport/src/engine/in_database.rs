@@ -1,5 +1,6 @@
 //! Batches whose state is in a database that several machines share.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
@@ -12,33 +13,42 @@ use crate::output::Outputs;
 use crate::problem::{Exit, Problem};
 use crate::settings::Settings;
 use crate::state::{
-    BatchDraft, Claimed, PgBatch, PgBook, Reopen, RunDescription, RunStore, StateDir,
+    BatchDraft, Claimed, FollowedBatch, Items, PgBatch, PgBook, Reopen, Row, RunDescription,
+    RunStore, StateDir,
 };
 use crate::ui::Reporter;
 
-/// A batch that this process holds.
-pub(super) struct HeldBatch {
-    pub(super) store: Arc<dyn RunStore>,
-    /// Whether another process has begun it.
-    pub(super) is_resumed: bool,
+/// A batch in a database.
+pub(super) enum DatabaseBatch {
+    /// This process holds it.
+    Held {
+        store: Arc<dyn RunStore>,
+        /// Whether another process has begun it.
+        is_resumed: bool,
+    },
+    /// Workers drive its exports.
+    ForWorkers(FollowedBatch),
 }
 
 /// Holds the batch of this name, also one that another process holds until it ends or gives no sign of
-/// life; or begins it.
-pub(super) async fn hold_batch(
+/// life; or begins it. One for workers is left to them.
+pub(super) async fn open_batch(
     read: impl FnOnce(AddExport<'_>) -> Result<(), Problem>,
     start: Start,
     description: &RunDescription,
     settings: &Settings,
     outputs: &Outputs,
     reporter: &Arc<Reporter>,
-) -> Result<HeldBatch, Problem> {
+) -> Result<DatabaseBatch, Problem> {
     // Its rows are checked on this machine before they are stored for all.
     let unusable = |error| Problem::local("cannot check the list", &error);
     let folder = tempfile::tempdir().map_err(unusable)?;
     let mut draft = StateDir::open(folder.path())?.begin_batch(description.began)?;
     store_rows(&mut draft, read)?;
     protect_files(&description.options, outputs, settings)?;
+    if description.options.for_workers {
+        check_names(&draft)?;
+    }
     let for_thread = settings.clone();
     let book = blocking(move || PgBook::open(&for_thread)).await?;
     let book = book.ok_or_else(|| Problem::new(Exit::Local, "there is no database"))?;
@@ -50,16 +60,81 @@ pub(super) async fn hold_batch(
         match claimed {
             Claimed::Earlier(store, earlier) => {
                 let store = go_on(*store, &earlier, &draft, description, outputs, reporter).await?;
-                return Ok(HeldBatch { store: Arc::new(store), is_resumed: true });
+                return Ok(opened(&book, store, description, true));
+            }
+            Claimed::WithWorkers(id) => {
+                let followed = book.follow(&id);
+                is_list_of(&draft, followed.all_rows(), &id)?;
+                return Ok(DatabaseBatch::ForWorkers(followed));
             }
             Claimed::New => {
                 DestinationChecks::new(outputs, settings).check_batch(&draft).await?;
                 if let Some(store) = book.create(&draft, description)? {
-                    return Ok(HeldBatch { store: Arc::new(store), is_resumed: false });
+                    return Ok(opened(&book, store, description, false));
                 }
             }
         }
     }
+}
+
+/// Leaves a batch for workers to them.
+fn opened(
+    book: &PgBook,
+    store: PgBatch,
+    description: &RunDescription,
+    is_resumed: bool,
+) -> DatabaseBatch {
+    match description.options.for_workers {
+        true => DatabaseBatch::ForWorkers(book.follow(store.id().unwrap_or_default())),
+        false => DatabaseBatch::Held { store: Arc::new(store), is_resumed },
+    }
+}
+
+/// Refuses exports for workers whose files may get the same name: no worker knows those that others have
+/// taken.
+fn check_names(draft: &BatchDraft) -> Result<(), Problem> {
+    let mut names = HashMap::new();
+    for row in draft.all_rows() {
+        let row = row?;
+        let problem = |what| {
+            Problem::usage(format!("line {}: {what}", row.line))
+                .advise("for workers, give each file a name of its own, such as -o '{id}.{ext}'")
+        };
+        if row.destination.is_stdout() {
+            return Err(problem("workers cannot write to standard output".into()));
+        }
+        let Some(name) = row.destination.partial_name(&row.subject) else { continue };
+        if let Some(line) = names.insert(name.to_ascii_lowercase(), row.line) {
+            return Err(problem(format!("its file may get the name of that of line {line}")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses another list than that of the batch.
+fn is_list_of(draft: &BatchDraft, rows: Items<'_, Row>, id: &str) -> Result<(), Problem> {
+    if is_same_list(draft.all_rows(), rows)? {
+        return Ok(());
+    }
+    let message = format!("the list or a flag has changed since batch {id} was begun");
+    Err(Problem::usage(message)
+        .advise("begin another batch with --key NAME, or go on with the list as it was"))
+}
+
+/// Makes this process a worker of a batch; `None` if no batch for workers has exports left.
+pub(crate) async fn join_batch(
+    settings: &Settings,
+    client_id: Option<String>,
+    key: Option<String>,
+) -> Result<Option<Arc<dyn RunStore>>, Problem> {
+    let settings = settings.clone();
+    blocking(move || {
+        let Some(book) = PgBook::open(&settings)? else { return Ok(None) };
+        let base_url = settings.service.value.base_url();
+        let joined = book.join(base_url, client_id.as_deref(), key.as_deref())?;
+        Ok(joined.map(|batch| Arc::new(batch) as Arc<dyn RunStore>))
+    })
+    .await
 }
 
 async fn claim(
@@ -85,11 +160,7 @@ async fn go_on(
     reporter: &Arc<Reporter>,
 ) -> Result<PgBatch, Problem> {
     let id = store.id().unwrap_or_default().to_owned();
-    if !is_same_list(draft.all_rows(), store.all_rows())? {
-        let message = format!("the list or a flag has changed since batch {id} was begun");
-        return Err(Problem::usage(message)
-            .advise("begin another batch with --key NAME, or go on with the list as it was"));
-    }
+    is_list_of(draft, store.all_rows(), &id)?;
     let continuing = Continuing { state: None, description, outputs, reporter };
     continuing.say(format!("continuing batch {id}{}", began(earlier)));
     let mut again = Vec::new();
@@ -103,16 +174,16 @@ async fn go_on(
     store.reopen(Reopen::All)?;
     let mut options = description.options.clone();
     options.results = options.results.or_else(|| earlier.options.results.clone());
-    store.set_options(options)?;
     for (row, reason) in again {
         continuing.say_again(row.number, &reason);
         store.start_over(row.number)?;
         store.store_destination(row.number, &row.destination)?;
     }
+    store.begin_again(Some(options))?;
     Ok(store)
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     call: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let called = spawn_blocking(call).await;

@@ -9,6 +9,8 @@ mod close;
 mod context;
 mod continuing;
 #[cfg(feature = "postgres")]
+mod follow;
+#[cfg(feature = "postgres")]
 mod in_database;
 mod prepare;
 mod recording_sink;
@@ -27,6 +29,12 @@ use std::thread;
 pub(crate) use self::context::sends_email;
 use self::context::{RunContext, resume_command};
 use self::continuing::{ContinuedBatch, ContinuedJob, Continuing};
+#[cfg(feature = "postgres")]
+use self::follow::Follower;
+#[cfg(feature = "postgres")]
+use self::in_database::DatabaseBatch;
+#[cfg(feature = "postgres")]
+pub(crate) use self::in_database::join_batch;
 use self::prepare::{DestinationChecks, restore_names};
 use self::results_path::protect_results;
 use self::runner::Runner;
@@ -38,6 +46,8 @@ use crate::output::{Outputs, Protected};
 use crate::problem::{Exit, Problem};
 use crate::request::ListedExport;
 use crate::settings::Settings;
+#[cfg(feature = "postgres")]
+use crate::state::FollowedBatch;
 use crate::state::{
     BatchDraft, Later, NameClaim, NewRow, Retention, RowEnd, RunDescription, RunOptions, RunStore,
     SingleRun, StateDir,
@@ -86,6 +96,8 @@ pub(crate) async fn run(
             Ok(RunOutcome { end: Some(RowEnd::Skipped { file }), problem: None })
         }
         Ok(Prepared::Ready(runner)) => runner.run().await,
+        #[cfg(feature = "postgres")]
+        Ok(Prepared::WithWorkers(follower)) => follower.run().await,
         Err(problem) => {
             outputs.remove_made_folders();
             Err(problem)
@@ -98,6 +110,9 @@ enum Prepared {
     /// The file of a single export exists, and is kept.
     Kept(String),
     Ready(Box<Runner>),
+    /// Workers drive its exports.
+    #[cfg(feature = "postgres")]
+    WithWorkers(Box<Follower>),
 }
 
 /// Checks a plan, and stores the run.
@@ -160,11 +175,19 @@ async fn prepare(
                     add(export)
                 })
             };
-            let held =
-                in_database::hold_batch(read, start, &description, &settings, outputs, reporter);
-            let held = held.await?;
-            earlier = held.is_resumed.then(BTreeMap::new);
-            held.store
+            let opened =
+                in_database::open_batch(read, start, &description, &settings, outputs, reporter);
+            match opened.await? {
+                DatabaseBatch::Held { store, is_resumed } => {
+                    earlier = is_resumed.then(BTreeMap::new);
+                    store
+                }
+                DatabaseBatch::ForWorkers(batch) => {
+                    let options = &description.options;
+                    let follower = Follower::new(batch, options, &settings, outputs, reporter);
+                    return Ok(Prepared::WithWorkers(Box::new(follower.await?)));
+                }
+            }
         }
         Plan::Single(export) | Plan::Named(export, _) => {
             outputs.protect_body(export.request.body_file.as_deref());
@@ -315,10 +338,27 @@ pub(crate) async fn resume(
     if let (false, Some(id)) = (options.overwrite_newer, store.id()) {
         outputs = outputs.keeping_newer(resume_command(id, &settings, &description));
     }
-    protect_files(&description.options, &outputs, &settings)?;
-    restore_names(&*store, &outputs)?;
+    // The names of a shared run are known to differ, and its files are those of the process that follows it.
+    if !store.is_shared() {
+        protect_files(&description.options, &outputs, &settings)?;
+        restore_names(&*store, &outputs)?;
+    }
     let context = RunContext::new(store, settings, client, outputs, reporter)?;
     Runner::resume(context, options.later)?.run().await
+}
+
+/// Follows a batch whose exports are driven by workers.
+#[cfg(feature = "postgres")]
+pub(crate) async fn follow(
+    batch: FollowedBatch,
+    settings: Settings,
+    reporter: &Arc<Reporter>,
+) -> Result<RunOutcome, Problem> {
+    let settings = Arc::new(settings);
+    let outputs = outputs(&settings, reporter);
+    let options = batch.description()?.options;
+    protect_files(&options, &outputs, &settings)?;
+    Follower::new(batch, &options, &settings, &outputs, reporter).await?.run().await
 }
 
 /// Protects the list and the results of a batch.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::problem::Problem;
-use crate::state::{RowResult, RunStore};
+use crate::state::{Items, RowResult};
 use crate::text::json;
 
 /// The file, while a batch runs.
@@ -20,7 +20,7 @@ pub(super) struct Results {
 
 impl Results {
     /// Creates the file, with the results of earlier runs of the batch.
-    pub(super) fn create(path: &Path, store: &dyn RunStore) -> Result<Self, Problem> {
+    pub(super) fn create(path: &Path, earlier: Items<'_, RowResult>) -> Result<Self, Problem> {
         let fail = |error: io::Error| {
             let what = format!("cannot write the results to {}", path.display());
             Problem::local(what, &error).advise("name another file with --results")
@@ -28,7 +28,7 @@ impl Results {
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(true).open(path).map_err(fail)?;
         let mut lines = BufWriter::new(&file);
-        for result in store.results() {
+        for result in earlier {
             lines.write_all(&line(&result?)).map_err(fail)?;
         }
         lines.flush().map_err(fail)?;

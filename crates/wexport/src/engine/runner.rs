@@ -44,6 +44,8 @@ pub(super) struct Runner {
     later: BTreeMap<u64, Later>,
     /// The exports that are not begun, and not added yet: a batch may have a million.
     queued: Queued,
+    /// What is taken of a run that workers share.
+    shared: Shared,
     /// Why no more exports are submitted, if a failure affects all of them.
     halted: Option<Exit>,
     /// Why an end of an export could not be recorded.
@@ -58,6 +60,33 @@ struct Queued {
     after: u64,
     left: u64,
 }
+
+/// The exports of a run that workers share.
+#[derive(Debug)]
+struct Shared {
+    /// When more are taken, unless few wait for their submit and there were some the last time.
+    look_at: Instant,
+    had_some: bool,
+    /// Whether any worker has exports, or will take some.
+    are_left: bool,
+    /// Why no worker submits more of them, as the store knows it.
+    halted: Option<Exit>,
+    /// The exports to give back, which were not submitted.
+    withdrawn: Vec<u64>,
+    /// The failure of this worker for which it submits no more.
+    failed: Option<Exit>,
+    /// When those that have ended were counted last.
+    counted_at: Instant,
+}
+
+/// The most exports of a shared run that wait for their submit: the other workers need some too.
+const AHEAD: usize = 16;
+
+/// How often a worker looks for exports, of workers that are gone too.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a worker counts what all of them have done.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
 
 /// The number of exports that are added at once, and that wait for their submit at least.
 const PAGE: usize = 1_000;
@@ -94,10 +123,32 @@ impl Runner {
         let exports =
             context.client.exports(limits, move |number| Arc::clone(&opener).open(number));
         let closing = FuturesUnordered::new();
-        let queued = Queued { after: 0, left: context.store.totals()?.waiting };
+        let is_shared = context.store.is_shared();
+        let left = if is_shared { 0 } else { context.store.totals()?.waiting };
+        let queued = Queued { after: 0, left };
+        let shared = Shared {
+            look_at: Instant::now(),
+            had_some: true,
+            are_left: is_shared,
+            halted: None,
+            withdrawn: Vec::new(),
+            failed: None,
+            counted_at: Instant::now(),
+        };
         let (halted, unrecorded, last) = (None, None, (None, None));
         let (is_resumed, later) = (later.is_some(), later.unwrap_or_default());
-        Ok(Self { context, exports, closing, is_resumed, later, queued, halted, unrecorded, last })
+        Ok(Self {
+            context,
+            exports,
+            closing,
+            is_resumed,
+            later,
+            queued,
+            shared,
+            halted,
+            unrecorded,
+            last,
+        })
     }
 
     /// Runs all exports to their end, or until the program is stopped.
@@ -111,8 +162,9 @@ impl Runner {
             }
             Ok(Err(problem)) => {
                 self.stop().await;
-                // The process that has taken over records the end.
-                if self.context.store.lost().is_none() {
+                // The process that has taken over records the end, or the other workers.
+                let store = &self.context.store;
+                if store.lost().is_none() && !store.is_shared() {
                     self.record_end(problem.exit, problem.message.clone())?;
                 }
                 Err(problem)
@@ -135,8 +187,7 @@ impl Runner {
             return Ok(());
         };
         let totals = store.totals()?;
-        let mut ended =
-            EndCounts { done: totals.done, skipped: totals.skipped, failed: totals.failed };
+        let mut ended = EndCounts::from(&totals);
         let (exports, mut left) = (totals.all(), totals.open + totals.waiting);
         if !resumed {
             // Those whose file exists are reported below.
@@ -164,18 +215,23 @@ impl Runner {
     }
 
     async fn drive(&mut self) -> Result<(), Problem> {
+        let is_shared = self.context.store.is_shared();
         let mut opened = 0;
-        while let Some(last) = self.add_page(RowStatus::Open, opened).await? {
+        while !is_shared && let Some(last) = self.add_page(RowStatus::Open, opened).await? {
             opened = last;
         }
         let mut tick = interval(REPORT_INTERVAL);
         let mut beat_at = None::<Instant>;
         let mut all_ended = false;
-        while !(all_ended && self.closing.is_empty()) {
+        while !(all_ended && self.closing.is_empty() && !self.shared.are_left) {
             if self.context.store.is_short_of_space() {
                 self.stop_submits(Exit::Local, "the disk of the state is full");
             }
-            self.add_queued().await?;
+            if is_shared {
+                all_ended &= !self.take_shared().await?;
+            } else {
+                self.add_queued().await?;
+            }
             let may_continue = !all_ended && self.closing.len() < MAX_CLOSING;
             tokio::select! {
                 biased;
@@ -214,6 +270,48 @@ impl Runner {
         Ok(())
     }
 
+    /// Takes exports of a shared run, and gives back those that are withdrawn. Returns whether it has
+    /// added some.
+    async fn take_shared(&mut self) -> Result<bool, Problem> {
+        let context = Arc::clone(&self.context);
+        if self.halted != self.shared.halted {
+            self.shared.failed = self.halted;
+        }
+        // What fails on this machine may succeed on another.
+        let is_local = self.shared.failed == Some(Exit::Local);
+        if self.unrecorded.is_some() {
+            self.shared.are_left = false;
+            return Ok(false);
+        }
+        if !self.shared.withdrawn.is_empty() || self.halted != self.shared.halted {
+            let numbers = take(&mut self.shared.withdrawn);
+            let halted = self.halted.filter(|_| !is_local);
+            context.with_store(move |store| store.give_back(&numbers, halted)).await?;
+            self.shared.halted = self.halted;
+        }
+        self.shared.are_left &= !is_local;
+        let few_wait = self.exports.counts().to_submit < AHEAD / 2;
+        let is_due = Instant::now() >= self.shared.look_at || self.shared.had_some && few_wait;
+        if !self.shared.are_left || !is_due {
+            return Ok(false);
+        }
+        let taken = context.with_store(|store| store.take(AHEAD)).await?;
+        self.shared.look_at = Instant::now() + LOOK_EVERY;
+        if self.shared.counted_at.elapsed() >= COUNT_EVERY {
+            self.shared.counted_at = Instant::now();
+            let totals = context.with_store(|store| store.totals()).await?;
+            context.reporter.set_ended((&totals).into());
+        }
+        self.shared.had_some = !taken.rows.is_empty();
+        self.shared.are_left = taken.are_left;
+        if let (Some(exit), None) = (taken.halted, self.halted) {
+            self.withdraw(exit);
+            self.shared.halted = Some(exit);
+        }
+        self.add_rows(taken.rows).await?;
+        Ok(self.shared.had_some)
+    }
+
     /// Adds the next exports with this status. Returns the number of the last one.
     async fn add_page(&mut self, status: RowStatus, after: u64) -> Result<Option<u64>, Problem> {
         let context = Arc::clone(&self.context);
@@ -223,7 +321,13 @@ impl Runner {
         if status == RowStatus::Waiting {
             self.queued.left = self.queued.left.saturating_sub(page.len() as u64);
         }
-        for row in page {
+        self.add_rows(page).await?;
+        Ok(last)
+    }
+
+    async fn add_rows(&mut self, rows: Vec<Row>) -> Result<(), Problem> {
+        let context = Arc::clone(&self.context);
+        for row in rows {
             // The destinations of a new run were checked before it was stored.
             if self.is_resumed {
                 if self.resume_placed(&row).await? {
@@ -258,7 +362,7 @@ impl Runner {
             }
             self.add(row).await?;
         }
-        Ok(last)
+        Ok(())
     }
 
     async fn add(&mut self, row: Row) -> Result<(), Problem> {
@@ -365,7 +469,10 @@ impl Runner {
 
     fn withdraw(&mut self, exit: Exit) -> u64 {
         self.halted = Some(exit);
-        self.exports.withdraw().len() as u64 + take(&mut self.queued.left)
+        let withdrawn = self.exports.withdraw();
+        let count = withdrawn.len() as u64 + take(&mut self.queued.left);
+        self.shared.withdrawn.extend(withdrawn);
+        count
     }
 
     fn report_totals(&self) {
@@ -385,6 +492,9 @@ impl Runner {
     /// Records and reports the end of the run.
     fn finish(self, signal: Option<Exit>) -> Result<RunOutcome, Problem> {
         let RunContext { store, reporter, .. } = &*self.context;
+        if store.is_shared() {
+            return self.finish_shared(signal);
+        }
         if store.is_batch() {
             let totals = store.totals()?;
             let incomplete = totals.failed > 0 || totals.open > 0 || totals.waiting > 0;
@@ -428,6 +538,44 @@ impl Runner {
         Ok(RunOutcome { end, problem })
     }
 
+    /// Ends a worker. The last one records the end of the run.
+    fn finish_shared(self, signal: Option<Exit>) -> Result<RunOutcome, Problem> {
+        let RunContext { store, reporter, .. } = &*self.context;
+        if let Some(problem) = self.unrecorded {
+            return Err(problem);
+        }
+        let id = store.id().unwrap_or_default();
+        if let Some(exit) = signal {
+            let what = format!("{}: other workers go on with batch {id}", stopped_by(exit));
+            let problem = Problem::new(exit, what);
+            reporter.failed(&problem);
+            return Ok(RunOutcome { end: None, problem: Some(problem) });
+        }
+        let totals = store.totals()?;
+        reporter.set_ended((&totals).into());
+        let of_run = match self.shared.halted {
+            Some(exit) => exit,
+            None if totals.failed > 0 => Exit::SomeFailed,
+            None => Exit::Done,
+        };
+        let exit = match self.shared.failed {
+            // The others go on.
+            Some(Exit::Local) => Exit::Local,
+            failed => {
+                let text = format!("{} of {} done", totals.done + totals.skipped, totals.all());
+                let (at, exit_code) = (clock::now(), of_run.code());
+                store.finish(RunEnd { at, exit_code, text, outcome: None })?;
+                failed.unwrap_or(of_run)
+            }
+        };
+        reporter.batch_done(totals.waiting, exit);
+        let problem = self.shared.failed.map(|exit| {
+            Problem::new(exit, "the worker was stopped by a failure that affects every export")
+                .advise(format!("`wexport jobs show {id}` says why"))
+        });
+        Ok(RunOutcome { end: None, problem })
+    }
+
     fn record_end(&self, exit: Exit, text: String) -> Result<(), Problem> {
         let RunContext { store, reporter, .. } = &*self.context;
         let recorded =
@@ -456,7 +604,7 @@ impl Runner {
 }
 
 /// The problem of a batch that does not have all of its files.
-fn incomplete_batch(exit: Exit, id: &str, resume: &str) -> Option<Problem> {
+pub(super) fn incomplete_batch(exit: Exit, id: &str, resume: &str) -> Option<Problem> {
     let what = match exit {
         Exit::Done => return None,
         Exit::Interrupted | Exit::Terminated => stopped_by(exit),

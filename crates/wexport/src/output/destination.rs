@@ -119,6 +119,22 @@ impl Destination {
         })
     }
 
+    /// The name of the file as far as it is known before anything is sent: exports that have different
+    /// ones get different names. `None` if no two exports get the same.
+    pub(crate) fn partial_name(&self, subject: &Subject) -> Option<OsString> {
+        let known = Known { subject };
+        match self.target().ok()? {
+            Target::Stdout => None,
+            Target::File(path) => Some(one_path(&path).into()),
+            Target::Folder(folder) => Some(one_path(&folder).join("{name}").into()),
+            Target::Template(template) => {
+                template.partial_path(&known).map(|path| one_path(&path).into())
+            }
+            #[cfg(feature = "store")]
+            Target::Object(address) => address.partial_url(&known).map(Into::into),
+        }
+    }
+
     /// Resolves the destination.
     pub(crate) fn target(&self) -> Result<Target, Problem> {
         let Some(output) = self.output.as_deref() else {

@@ -209,6 +209,14 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether the state of batches is in a database.
+    pub(crate) const fn has_database(&self) -> bool {
+        #[cfg(feature = "postgres")]
+        return self.database.is_some();
+        #[cfg(not(feature = "postgres"))]
+        false
+    }
+
     /// Refuses limits that no export can keep.
     fn refuse_zeros(&self) -> Result<(), Problem> {
         let time = |time: &Sourced<DurationArg>| (time.value.0.is_zero(), time.source.clone());

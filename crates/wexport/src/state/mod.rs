@@ -57,7 +57,7 @@ pub(crate) use self::known_files::{KnownFile, known_files, known_files_path, rem
 pub(crate) use self::later::{Later, LaterExports};
 pub(crate) use self::log::EventLog;
 #[cfg(feature = "postgres")]
-pub(crate) use self::pg::{Claimed, PgBatch, PgBook, Snapshot};
+pub(crate) use self::pg::{Claimed, FollowedBatch, PgBatch, PgBook, Snapshot};
 pub(crate) use self::placement::Placement;
 pub(crate) use self::presence::{HEARTBEAT, RunningProcess};
 pub(crate) use self::previous::NameClaim;

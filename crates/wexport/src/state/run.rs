@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::log::EventLog;
 use super::placement::Placement;
-use crate::event::Failure;
+use crate::event::{EndCounts, Failure};
 use crate::output::Destination;
 #[cfg(feature = "store")]
 use crate::output::UploadDir;
@@ -52,6 +52,25 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// Why this process may not go on with the run, if another one has taken it over.
     fn lost(&self) -> Option<Problem> {
         None
+    }
+
+    /// Whether other workers have exports of this run too: this process has those that it takes.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Takes exports of a shared run: those of workers that are gone, and others until `ahead` wait for
+    /// their submit.
+    fn take(&self, ahead: usize) -> Result<Taken, Problem> {
+        let _ = ahead;
+        Ok(Taken::default())
+    }
+
+    /// Gives back exports of a shared run that were not submitted. With an exit code, no worker submits
+    /// more of the run: a failure affects every export.
+    fn give_back(&self, numbers: &[u64], halted: Option<Exit>) -> Result<(), Problem> {
+        let _ = (numbers, halted);
+        Ok(())
     }
 
     /// Whether the disk was full, so that no more exports must be submitted: the space that was
@@ -105,6 +124,16 @@ pub(crate) trait RunStore: fmt::Debug + Send + Sync {
     /// The folder in which the file of an export waits for its upload.
     #[cfg(feature = "store")]
     fn upload_dir(&self, number: u64) -> io::Result<UploadDir>;
+}
+
+/// What a worker has taken of a shared run.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) rows: Vec<Row>,
+    /// Whether any worker has exports of the run, or will take some.
+    pub(crate) are_left: bool,
+    /// The exit code of the failure for which no more exports are submitted.
+    pub(crate) halted: Option<Exit>,
 }
 
 /// A write that has begun, and is durable when this completes. The store of a batch writes on other
@@ -185,6 +214,9 @@ pub(crate) struct RunOptions {
     /// continued have one too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
+    /// Whether its exports are for the processes of `wexport work`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) for_workers: bool,
     /// The date of the files, such as `2026-11-30`: a run is continued for the same date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) date: Option<String>,
@@ -405,6 +437,13 @@ impl StatusCounts {
             RowStatus::Skipped => &mut self.skipped,
             RowStatus::Failed => &mut self.failed,
         }
+    }
+}
+
+impl From<&StatusCounts> for EndCounts {
+    fn from(counts: &StatusCounts) -> Self {
+        let StatusCounts { done, skipped, failed, .. } = *counts;
+        Self { done, skipped, failed }
     }
 }
 

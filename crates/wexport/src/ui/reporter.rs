@@ -120,6 +120,13 @@ impl Reporter {
         inner.report(now, None, Event::BatchStarted(start));
     }
 
+    /// Sets how many exports of a batch have ended, also by other processes.
+    pub(crate) fn set_ended(&self, ended: EndCounts) {
+        if let Some(batch) = &mut self.inner().batch {
+            batch.ended = ended;
+        }
+    }
+
     /// Reports an event of the job of an export.
     pub(crate) fn job_event(&self, export: u64, event: &JobEvent) {
         let Some((at, event)) = Event::from_job(event) else { return };

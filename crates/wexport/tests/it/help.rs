@@ -6,7 +6,7 @@ use crate::world::World;
 const LINES: usize = 24;
 const COLUMNS: usize = 80;
 
-const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 29] = [
     &[],
     &["files"],
     &["document"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 28] = [
     &["test-form"],
     &["attachment"],
     &["batch"],
+    &["work"],
     &["status"],
     &["fetch"],
     &["jobs"],

@@ -13,9 +13,9 @@ use crate::args::{DurationArg, Session, StateArgs};
 use crate::clock;
 use crate::problem::Problem;
 use crate::settings::{Overrides, Settings};
-use crate::state::{BatchDbWriter, BatchDir, Reopen, RunStore, StateDir};
+use crate::state::{BatchDbWriter, BatchDir, Reopen, RunStore, RunningProcess, StateDir};
 #[cfg(feature = "postgres")]
-use crate::state::{PgBook, Snapshot};
+use crate::state::{FollowedBatch, PgBook, RunDescription, Snapshot};
 use crate::ui::print;
 
 use self::clean::Which;
@@ -85,6 +85,30 @@ impl JobsState {
             return Ok(Arc::new(book.resume(batch.id(), which)?));
         }
         Ok(Arc::new(BatchDbWriter::resume(batch, which)?))
+    }
+
+    /// The workers that have exports of a batch.
+    fn workers(&self, id: &str) -> Result<Vec<RunningProcess>, Problem> {
+        #[cfg(feature = "postgres")]
+        if let Some((book, _)) = &self.shared {
+            return book.workers(id);
+        }
+        let _ = id;
+        Ok(Vec::new())
+    }
+
+    /// Lets workers run the exports of a batch again that have failed; `None` if it is not for workers.
+    #[cfg(feature = "postgres")]
+    fn resume_for_workers(
+        &self,
+        id: &str,
+        run: &RunDescription,
+        which: Reopen,
+    ) -> Result<Option<FollowedBatch>, Problem> {
+        let shared = self.shared.as_ref().filter(|_| run.options.for_workers);
+        let Some((book, _)) = shared else { return Ok(None) };
+        book.resume_for_workers(id, which)?;
+        Ok(Some(book.follow(id)))
     }
 
     /// Removes a batch that is locked here.

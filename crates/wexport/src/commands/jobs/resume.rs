@@ -328,6 +328,10 @@ impl Resume {
         let ready = self.client_for(batch.id(), &description, reporter).await?;
         let Some((settings, client)) = ready else { return Ok(None) };
         let which = if self.args.failed { Reopen::Resumable } else { Reopen::All };
+        #[cfg(feature = "postgres")]
+        if let Some(followed) = self.state.resume_for_workers(batch.id(), &description, which)? {
+            return engine::follow(followed, settings, reporter).await.map(Some);
+        }
         let store = self.state.resume(batch, which)?;
         engine::resume(store, self.options(later), settings, client, reporter).await.map(Some)
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Out;
+use super::{JobsState, Out};
 use crate::clock;
 use crate::event::Record;
 use crate::problem::{Exit, Problem};
@@ -14,7 +14,7 @@ use crate::text::{json, sanitize};
 use crate::ui::detail;
 
 /// Shows what happened to a job, a batch, or an export of a batch.
-pub(super) fn show(state: &StateDir, id: &str, json: bool, out: Out<'_>) -> Result<(), Problem> {
+pub(super) fn show(state: &JobsState, id: &str, json: bool, out: Out<'_>) -> Result<(), Problem> {
     match state.find(id)? {
         Found::Job(job) => show_job(state, &job, json, out),
         Found::Batch(batch) => show_batch(state, &batch, json, out),
@@ -44,7 +44,12 @@ fn show_job(state: &StateDir, job: &Job, json: bool, out: Out<'_>) -> Result<(),
 }
 
 /// A batch as a whole, and the exports that failed.
-fn show_batch(state: &StateDir, batch: &BatchDir, json: bool, out: Out<'_>) -> Result<(), Problem> {
+fn show_batch(
+    state: &JobsState,
+    batch: &BatchDir,
+    json: bool,
+    out: Out<'_>,
+) -> Result<(), Problem> {
     if json {
         return print_records(events(batch, None)?, out);
     }
@@ -52,8 +57,13 @@ fn show_batch(state: &StateDir, batch: &BatchDir, json: bool, out: Out<'_>) -> R
     let (description, totals) = (db.description()?, db.totals()?);
     let (id, status) = (batch.id(), batch.status(&description));
     let is_unfinished = status != RunStatus::Done;
-    let (status, process) = with_process(id, status, batch.process());
+    let workers = state.workers(id)?;
+    let process = batch.process().filter(|_| workers.is_empty());
+    let (status, process) = with_process(id, status, process);
     out(&format!("batch {id}: {status}\n{process}"))?;
+    for worker in workers {
+        out(&format!("worker: {}\n", worker.remark(clock::now(), id)))?;
+    }
     let source = sanitize(description.source.as_deref().unwrap_or("-"));
     out(&format!("{} of {source}, begun {}\n", totals.size(), description.began))?;
     print_end(description.end.as_ref(), out)?;

@@ -82,18 +82,25 @@ impl Address {
         }
     }
 
+    /// The URL with what is known of the key. `None` if no two exports have the same.
+    pub(in crate::output) fn partial_url(&self, known: &Known<'_>) -> Option<String> {
+        Some(match &self.key {
+            Key::Exact(key) => self.url(key),
+            Key::Prefix(prefix) => self.url(&format!("{prefix}{{name}}")),
+            Key::Template(template) => self.url(&template.partial_path(known)?.to_string_lossy()),
+        })
+    }
+
     /// The URL with what is known of the key, and the rest of what tells two objects apart. `None`
     /// if no two exports have the same.
     pub(in crate::output) fn identity(&self, known: &Known<'_>) -> Option<String> {
-        let chosen = |key: &str| format!("{}\n{}", self.url(key), known.subject);
-        Some(match &self.key {
-            Key::Exact(key) => self.url(key),
-            Key::Prefix(prefix) => chosen(&format!("{prefix}{{name}}")),
-            Key::Template(template) => match template.known_path(known) {
-                Some(key) => self.url(&key.to_string_lossy()),
-                None => chosen(&template.partial_path(known)?.to_string_lossy()),
-            },
-        })
+        let url = self.partial_url(known)?;
+        let is_known = match &self.key {
+            Key::Exact(_) => true,
+            Key::Prefix(_) => false,
+            Key::Template(template) => template.known_path(known).is_some(),
+        };
+        Some(if is_known { url } else { format!("{url}\n{}", known.subject) })
     }
 
     /// The key that the file will have if the service uses this extension, and chooses nothing else.

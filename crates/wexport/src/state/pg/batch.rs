@@ -1,9 +1,9 @@
-//! A batch that this process holds.
+//! A batch whose exports this process runs: all of them, or those that it has taken as a worker.
 
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
 use export_hyper::Checkpoint;
@@ -13,6 +13,7 @@ use tokio_postgres::Row as PgRow;
 
 use super::error::{Cause, PgError};
 use super::link::{Link, Query, query};
+use super::worker::Share;
 use super::{PgBook, json, millis, number_of, to_json};
 use crate::event::FINAL_CODES;
 use crate::output::Destination;
@@ -25,15 +26,19 @@ use crate::state::pages::{PAGE, Page, Pages, key};
 use crate::state::placement::Placement;
 use crate::state::run::{
     Items, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions, RunStore,
-    StatusCounts, Written, written,
+    StatusCounts, Taken, Written, written,
 };
 
-/// A batch that this process holds, until its lease ends.
+/// A batch whose exports this process runs, until its lease ends.
 pub(crate) struct PgBatch {
-    link: Link,
-    id: String,
-    epoch: i64,
-    /// Whether another process has taken it over.
+    pub(super) link: Link,
+    pub(super) id: String,
+    pub(super) role: Role,
+    /// The number that the fence of this process has: see [`Role`].
+    fence: i64,
+    /// What a worker has taken.
+    pub(super) share: Mutex<Share>,
+    /// Whether the lease has ended, and another process goes on.
     is_lost: Arc<AtomicBool>,
     /// Ends the thread that renews the lease.
     beating: Mutex<Option<(mpsc::Sender<()>, JoinHandle<()>)>>,
@@ -42,29 +47,64 @@ pub(crate) struct PgBatch {
     spool: TempDir,
 }
 
-/// The condition of writes: this process holds the batch. The row stays as it is until they are committed.
-const HELD: &str =
-    "WITH held AS (SELECT 1 FROM wexport.batch WHERE id = $1 AND epoch = $2 FOR SHARE) ";
+/// What a process does with a batch. Its lease is in a row, of which the fence has the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It runs all exports. The lease is in the row of the batch, the number is the epoch.
+    Holder,
+    /// It runs those that it takes. The lease is in a row of its own, with an ID that no other gets.
+    Worker,
+}
+
+impl Role {
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Holder => "wexport.batch",
+            Self::Worker => "wexport.worker",
+        }
+    }
+
+    /// The condition of a row with a lease that is still that of this process.
+    const fn is_held(self) -> &'static str {
+        match self {
+            Self::Holder => "id = $1 AND epoch = $2",
+            Self::Worker => "batch = $1 AND id = $2",
+        }
+    }
+
+    /// The start of a write: it changes something only if the lease is still that of this process. The
+    /// row with the lease stays as it is until the write is committed.
+    pub(super) fn held(self) -> String {
+        format!("WITH held AS (SELECT 1 FROM {} WHERE {} FOR SHARE) ", self.table(), self.is_held())
+    }
+
+    /// Why a process that has lost its lease goes on no more.
+    const fn lost(self, id: String) -> Cause {
+        match self {
+            Self::Holder => Cause::Lost(id),
+            Self::Worker => Cause::WorkerLost(id),
+        }
+    }
+}
 
 /// The lease is renewed this often before it ends.
 const BEATS: u32 = 4;
 
 impl PgBatch {
-    pub(super) fn new(book: &PgBook, id: String, epoch: i64) -> Result<Self, Problem> {
+    pub(super) fn new(book: &PgBook, id: String, role: Role, fence: i64) -> Result<Self, Problem> {
         let is_lost = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = mpsc::channel();
         let (link, lost, lease) = (book.link.clone(), Arc::clone(&is_lost), book.lease);
         let beat = {
             let id = id.clone();
+            let sql = format!(
+                "UPDATE {} SET heard = clock_timestamp(), \
+                 held_until = clock_timestamp() + $3 * INTERVAL '1 ms' WHERE {} RETURNING 1",
+                role.table(),
+                role.is_held()
+            );
             move || {
-                let renewed = link.call(query!(
-                    "UPDATE wexport.batch SET heard = clock_timestamp(), \
-                     held_until = clock_timestamp() + $3 * INTERVAL '1 ms' \
-                     WHERE id = $1 AND epoch = $2 RETURNING 1",
-                    id.clone(),
-                    epoch,
-                    millis(lease)
-                ));
+                let renewed = link.call(query!(sql.clone(), id.clone(), fence, millis(lease)));
                 if renewed.is_ok_and(|rows| rows.is_empty()) {
                     lost.store(true, Ordering::Relaxed);
                 }
@@ -82,7 +122,9 @@ impl PgBatch {
         Ok(Self {
             link: book.link.clone(),
             id,
-            epoch,
+            role,
+            fence,
+            share: Mutex::default(),
             is_lost,
             beating,
             #[cfg(feature = "store")]
@@ -92,11 +134,10 @@ impl PgBatch {
 
     /// Opens the exports again that have failed.
     pub(crate) fn reopen(&self, which: Reopen) -> Result<(), Problem> {
-        let description = RunDescription { end: None, ..self.description()? };
-        self.store_description(&description)?;
+        let held = self.role.held();
         let [refused, failed] = FINAL_CODES;
         let sql = format!(
-            "{HELD} UPDATE wexport.export SET outcome = NULL, exit_code = NULL, \
+            "{held} UPDATE wexport.export SET outcome = NULL, exit_code = NULL, ended = NULL, \
              status = CASE WHEN checkpoint IS NULL THEN 'waiting' ELSE 'open' END FROM held \
              WHERE batch = $1 AND status = 'failed' AND ($3 OR NOT (exit_code IN ({refused}, {failed}) \
              OR coalesce(outcome::jsonb #>> '{{error,ending}}' = 'refused', FALSE)))"
@@ -107,17 +148,25 @@ impl PgBatch {
 
     /// Opens exports again that are done or skipped.
     pub(crate) fn start_over(&self, number: u64) -> Result<(), Problem> {
+        let held = self.role.held();
         let sql = format!(
-            "{HELD} UPDATE wexport.export SET outcome = NULL, exit_code = NULL, checkpoint = NULL, \
-             status = 'waiting' FROM held WHERE batch = $1 AND number = $3"
+            "{held} UPDATE wexport.export SET outcome = NULL, exit_code = NULL, ended = NULL, \
+             checkpoint = NULL, status = 'waiting' FROM held WHERE batch = $1 AND number = $3"
         );
         self.link.call(self.held(sql, vec![Box::new(key(number))]))?;
         Ok(())
     }
 
-    /// Replaces the flags of the batch by those of the command that continues it.
-    pub(crate) fn set_options(&self, options: RunOptions) -> Result<(), Problem> {
-        let description = RunDescription { options, ..self.description()? };
+    /// Opens the batch again, with these flags or those that it has. This is the last step: workers take
+    /// its exports from now on.
+    pub(crate) fn begin_again(&self, options: Option<RunOptions>) -> Result<(), Problem> {
+        let mut description = RunDescription { end: None, ..self.description()? };
+        description.options = options.unwrap_or(description.options);
+        let totals = self.totals()?;
+        if description.options.for_workers && totals.waiting + totals.open == 0 {
+            // No worker would record its end.
+            return Ok(());
+        }
         self.store_description(&description)
     }
 
@@ -126,9 +175,9 @@ impl PgBatch {
         all_rows(&self.link, &self.id)
     }
 
-    fn held(&self, sql: String, mut more: Vec<super::link::Parameter>) -> Query {
+    pub(super) fn held(&self, sql: String, mut more: Vec<super::link::Parameter>) -> Query {
         let mut parameters: Vec<super::link::Parameter> =
-            vec![Box::new(self.id.clone()), Box::new(self.epoch)];
+            vec![Box::new(self.id.clone()), Box::new(self.fence)];
         parameters.append(&mut more);
         Query::new(sql, parameters)
     }
@@ -139,52 +188,55 @@ impl PgBatch {
         number: Option<u64>,
         query: Query,
     ) -> impl Future<Output = Result<PgRow, PgError>> + Send + use<> {
-        let (link, id, is_lost) = (self.link.clone(), self.id.clone(), Arc::clone(&self.is_lost));
+        let (link, lost) = (self.link.clone(), self.role.lost(self.id.clone()));
+        let is_lost = Arc::clone(&self.is_lost);
         let (still_held, written) = (self.still_held(), self.link.push(query));
         async move {
             match written.await?.into_iter().next() {
                 Some(row) => Ok(row),
                 None => {
                     let is_held = !link.push(still_held).await?.is_empty();
-                    Err(not_written(&link, id, &is_lost, number.filter(|_| is_held)))
+                    Err(not_written(&link, lost, &is_lost, number.filter(|_| is_held)))
                 }
             }
         }
     }
 
     /// The same, and waits for it.
-    fn write_now(&self, number: Option<u64>, query: Query) -> Result<PgRow, PgError> {
+    pub(super) fn write_now(&self, number: Option<u64>, query: Query) -> Result<PgRow, PgError> {
         match self.link.call(query)?.into_iter().next() {
             Some(row) => Ok(row),
             None => {
                 let is_held = !self.link.call(self.still_held())?.is_empty();
                 let number = number.filter(|_| is_held);
-                Err(not_written(&self.link, self.id.clone(), &self.is_lost, number))
+                Err(not_written(&self.link, self.role.lost(self.id.clone()), &self.is_lost, number))
             }
         }
     }
 
     fn still_held(&self) -> Query {
-        let sql = "SELECT 1 FROM wexport.batch WHERE id = $1 AND epoch = $2";
-        self.held(sql.into(), Vec::new())
+        let sql = format!("SELECT 1 FROM {} WHERE {}", self.role.table(), self.role.is_held());
+        self.held(sql, Vec::new())
     }
 
     fn store_description(&self, description: &RunDescription) -> Result<(), Problem> {
+        let held = self.role.held();
         let sql = format!(
-            "{HELD} UPDATE wexport.batch SET description = $3 FROM held WHERE id = $1 RETURNING 1"
+            "{held} UPDATE wexport.batch SET description = $3, halted = NULL FROM held \
+             WHERE id = $1 RETURNING 1"
         );
         self.write_now(None, self.held(sql, vec![Box::new(to_json(description)?)]))?;
         Ok(())
     }
 }
 
-/// Why a write has changed nothing: the export with this number has ended, or the batch is lost.
-fn not_written(link: &Link, id: String, is_lost: &AtomicBool, number: Option<u64>) -> PgError {
+/// Why a write has changed nothing: the export with this number has ended, or the lease is lost.
+fn not_written(link: &Link, lost: Cause, is_lost: &AtomicBool, number: Option<u64>) -> PgError {
     match number {
         Some(number) => link.error(Cause::NotOpen(number)),
         None => {
             is_lost.store(true, Ordering::Relaxed);
-            link.error(Cause::Lost(id))
+            link.error(lost)
         }
     }
 }
@@ -205,7 +257,7 @@ impl RunStore for PgBatch {
     fn description(&self) -> Result<RunDescription, Problem> {
         let sql = "SELECT description FROM wexport.batch WHERE id = $1";
         let rows = self.link.call(query!(sql, self.id.clone()))?;
-        let row = rows.first().ok_or_else(|| self.link.error(Cause::Lost(self.id.clone())))?;
+        let row = rows.first().ok_or_else(|| self.link.error(self.role.lost(self.id.clone())))?;
         Ok(json(&self.link, row, 0)?)
     }
 
@@ -220,10 +272,14 @@ impl RunStore for PgBatch {
 
     /// Frees the batch as well: a process that waits for it goes on.
     fn finish(&self, end: RunEnd) -> Result<(), Problem> {
+        if self.is_shared() {
+            return self.finish_shared(end);
+        }
         let description = RunDescription { end: Some(end), ..self.description()? };
         let description = to_json(&description)?;
+        let held = self.role.held();
         let sql = format!(
-            "{HELD} UPDATE wexport.batch SET description = $3, held_until = clock_timestamp() \
+            "{held} UPDATE wexport.batch SET description = $3, held_until = clock_timestamp() \
              FROM held WHERE id = $1 RETURNING 1"
         );
         self.stop_beating();
@@ -236,7 +292,19 @@ impl RunStore for PgBatch {
 
     fn lost(&self) -> Option<Problem> {
         let is_lost = self.is_lost.load(Ordering::Relaxed);
-        is_lost.then(|| self.link.error(Cause::Lost(self.id.clone())).into())
+        is_lost.then(|| self.link.error(self.role.lost(self.id.clone())).into())
+    }
+
+    fn is_shared(&self) -> bool {
+        self.role == Role::Worker
+    }
+
+    fn take(&self, ahead: usize) -> Result<Taken, Problem> {
+        self.take_exports(ahead)
+    }
+
+    fn give_back(&self, numbers: &[u64], halted: Option<Exit>) -> Result<(), Problem> {
+        self.give_back_exports(numbers, halted)
     }
 
     fn is_short_of_space(&self) -> bool {
@@ -244,18 +312,20 @@ impl RunStore for PgBatch {
     }
 
     fn remove(&self) -> io::Result<()> {
-        let sql = format!("{HELD} DELETE FROM wexport.batch USING held WHERE id = $1 RETURNING 1");
+        let held = self.role.held();
+        let sql = format!("{held} DELETE FROM wexport.batch USING held WHERE id = $1 RETURNING 1");
         self.stop_beating();
         self.write_now(None, self.held(sql, Vec::new()))?;
         Ok(())
     }
 
     fn open_log(&self) -> io::Result<Option<EventLog>> {
-        let (link, id, epoch) = (self.link.clone(), self.id.clone(), self.epoch);
+        let (link, id, fence) = (self.link.clone(), self.id.clone(), self.fence);
+        let held = self.role.held();
+        let sql =
+            format!("{held} INSERT INTO wexport.event (batch, event) SELECT $1, $3 FROM held");
         Ok(Some(EventLog::remote(move |line| {
-            let sql = "INSERT INTO wexport.event (batch, event) SELECT id, $3 FROM wexport.batch \
-                       WHERE id = $1 AND epoch = $2";
-            drop(link.push(query!(sql, id.clone(), epoch, line)));
+            drop(link.push(query!(sql.clone(), id.clone(), fence, line)));
         })))
     }
 
@@ -292,8 +362,9 @@ impl RunStore for PgBatch {
     }
 
     fn reserve_name(&self, number: u64, name: &str) {
+        let held = self.role.held();
         let sql = format!(
-            "{HELD} UPDATE wexport.export SET reserved_name = $4 FROM held \
+            "{held} UPDATE wexport.export SET reserved_name = $4 FROM held \
              WHERE batch = $1 AND number = $3"
         );
         let query = self.held(sql, vec![Box::new(key(number)), Box::new(name.to_owned())]);
@@ -308,8 +379,9 @@ impl RunStore for PgBatch {
     }
 
     fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> Written<(), io::Error> {
+        let held = self.role.held();
         let sql = format!(
-            "{HELD} UPDATE wexport.export SET checkpoint = $4, status = 'open' FROM held \
+            "{held} UPDATE wexport.export SET checkpoint = $4, status = 'open' FROM held \
              WHERE batch = $1 AND number = $3 AND status IN ('waiting', 'open') RETURNING 1"
         );
         let checkpoint = match serde_json::to_string(checkpoint) {
@@ -322,8 +394,9 @@ impl RunStore for PgBatch {
     }
 
     fn store_destination(&self, number: u64, destination: &Destination) -> Result<(), Problem> {
+        let held = self.role.held();
         let sql = format!(
-            "{HELD} UPDATE wexport.export SET destination = $4 FROM held \
+            "{held} UPDATE wexport.export SET destination = $4 FROM held \
              WHERE batch = $1 AND number = $3 RETURNING 1"
         );
         let destination = to_json(destination)?;
@@ -332,8 +405,9 @@ impl RunStore for PgBatch {
     }
 
     fn store_placement(&self, number: u64, placement: &Placement) -> Written<(), io::Error> {
+        let held = self.role.held();
         let sql = format!(
-            "{HELD} INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
+            "{held} INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
              ON CONFLICT (batch, name) DO UPDATE SET value = excluded.value RETURNING 1"
         );
         let placement = match serde_json::to_string(placement) {
@@ -354,10 +428,12 @@ impl RunStore for PgBatch {
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Written<RowResult> {
         // An end that is recorded already is that of this call, whose answer was lost.
+        let held = self.role.held();
         let sql = format!(
-            "{HELD}, gone AS (DELETE FROM wexport.note USING held \
+            "{held}, gone AS (DELETE FROM wexport.note USING held \
              WHERE batch = $1 AND name = $8 AND NOT $7) \
-             UPDATE wexport.export SET status = $4, exit_code = $5, outcome = $6, \
+             UPDATE wexport.export SET status = $4, exit_code = $5, outcome = $6, worker = NULL, \
+             ended = coalesce(ended, clock_timestamp()), \
              checkpoint = CASE WHEN $7 THEN checkpoint END FROM held \
              WHERE batch = $1 AND number = $3 AND (status IN ('waiting', 'open') OR outcome = $6) \
              RETURNING number, line, subject, outcome"
@@ -378,6 +454,7 @@ impl RunStore for PgBatch {
             ],
         );
         let (link, concluded) = (self.link.clone(), self.write(Some(number), query));
+        self.share().taken.remove(&number);
         Box::pin(async move { Ok(read_result(&link, &concluded.await?)?) })
     }
 
@@ -388,6 +465,10 @@ impl RunStore for PgBatch {
 }
 
 impl PgBatch {
+    pub(super) fn share(&self) -> MutexGuard<'_, Share> {
+        self.share.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn stop_beating(&self) {
         let beating = self.beating.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((stop, thread)) = beating {
@@ -398,14 +479,18 @@ impl PgBatch {
     }
 }
 
-/// Frees the batch, so that another process need not wait for the end of the lease.
+/// Frees the batch, or the exports of a worker, so that no other process need wait for the end of the lease.
 impl Drop for PgBatch {
     fn drop(&mut self) {
         self.stop_beating();
-        let sql = format!(
-            "{HELD} UPDATE wexport.batch SET held_until = clock_timestamp() FROM held \
-             WHERE id = $1 AND held_until > clock_timestamp()"
-        );
+        let held = self.role.held();
+        let sql = match self.role {
+            Role::Holder => format!(
+                "{held} UPDATE wexport.batch SET held_until = clock_timestamp() FROM held \
+                 WHERE id = $1 AND held_until > clock_timestamp()"
+            ),
+            Role::Worker => "DELETE FROM wexport.worker WHERE batch = $1 AND id = $2".into(),
+        };
         let _ = self.link.call(self.held(sql, Vec::new()));
     }
 }
@@ -414,14 +499,15 @@ impl fmt::Debug for PgBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PgBatch")
             .field("id", &self.id)
-            .field("epoch", &self.epoch)
+            .field("role", &self.role)
+            .field("fence", &self.fence)
             .finish_non_exhaustive()
     }
 }
 
 // Reading, for any process.
 
-const SELECT_ROWS: &str = "SELECT number, line, subject, destination, status, \
+pub(super) const SELECT_ROWS: &str = "SELECT number, line, subject, destination, status, \
                            coalesce(checkpoint, fresh) FROM wexport.export WHERE batch = $1";
 
 pub(super) fn all_rows<'a>(link: &'a Link, id: &str) -> Items<'a, Row> {
@@ -434,7 +520,7 @@ pub(super) fn results<'a>(link: &'a Link, id: &str) -> Items<'a, RowResult> {
     pages(link, id, sql, read_result, |result| result.row, 0)
 }
 
-fn totals(link: &Link, id: &str) -> Result<StatusCounts, PgError> {
+pub(super) fn totals(link: &Link, id: &str) -> Result<StatusCounts, PgError> {
     let sql = "SELECT status, count(*) FROM wexport.export WHERE batch = $1 GROUP BY status";
     let mut totals = StatusCounts::default();
     for row in link.call(query!(sql, id.to_owned()))? {
@@ -443,17 +529,17 @@ fn totals(link: &Link, id: &str) -> Result<StatusCounts, PgError> {
     Ok(totals)
 }
 
-fn number(link: &Link, row: &PgRow, column: usize) -> Result<u64, PgError> {
+pub(super) fn number(link: &Link, row: &PgRow, column: usize) -> Result<u64, PgError> {
     number_of(row, column).ok_or_else(|| PgError::damaged(link, "a number is invalid"))
 }
 
-fn status(link: &Link, row: &PgRow, column: usize) -> Result<RowStatus, PgError> {
+pub(super) fn status(link: &Link, row: &PgRow, column: usize) -> Result<RowStatus, PgError> {
     let word: &str = row.try_get(column).map_err(|error| PgError::damaged(link, error))?;
     let known = RowStatus::ALL.into_iter().find(|status| status.as_str() == word);
     known.ok_or_else(|| PgError::damaged(link, "a status is unknown"))
 }
 
-fn read_row(link: &Link, row: &PgRow) -> Result<Row, PgError> {
+pub(super) fn read_row(link: &Link, row: &PgRow) -> Result<Row, PgError> {
     Ok(Row {
         number: number(link, row, 0)?,
         line: number(link, row, 1)?,
@@ -464,7 +550,7 @@ fn read_row(link: &Link, row: &PgRow) -> Result<Row, PgError> {
     })
 }
 
-fn read_result(link: &Link, row: &PgRow) -> Result<RowResult, PgError> {
+pub(super) fn read_result(link: &Link, row: &PgRow) -> Result<RowResult, PgError> {
     let (row_number, line) = (number(link, row, 0)?, number(link, row, 1)?);
     Ok(RowResult::new(row_number, line, json(link, row, 2)?, json(link, row, 3)?))
 }

@@ -32,6 +32,8 @@ pub(super) enum Cause {
     Statement(String),
     /// The server could not be reached for as long as is tried.
     Unreachable(String),
+    /// Another worker has taken over the exports of this one, of this batch.
+    WorkerLost(String),
 }
 
 /// Whether an error may be gone soon: the server cannot be reached, or restarts.
@@ -113,6 +115,11 @@ impl fmt::Display for PgError {
             Cause::Unreachable(text) => {
                 write!(f, "cannot reach the PostgreSQL database {place}: {text}")
             }
+            Cause::WorkerLost(id) => write!(
+                f,
+                "other workers go on with the exports of this one in batch {id}, since it gave no sign \
+                 of life for longer than its lease: it sends nothing more"
+            ),
         }
     }
 }
@@ -150,6 +157,11 @@ impl From<PgError> for Problem {
                 Exit::GaveUp,
                 Some("start the server, or correct its host and port".into()),
                 Some("yes: the same command goes on"),
+            ),
+            Cause::WorkerLost(_) => (
+                Exit::Running,
+                Some("start the worker again if its machine works: `wexport work`".into()),
+                Some("not needed: what the service has accepted is not requested again"),
             ),
         };
         let mut problem = Self::new(exit, error.to_string());

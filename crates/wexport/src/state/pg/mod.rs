@@ -2,17 +2,20 @@
 //!
 //! A batch has one holder, which drives all of its exports, and any number of processes that wait. The
 //! holder renews its lease; if it does not, the next one takes over and raises the epoch of the batch.
+//! A batch for workers has any number of processes that drive some of its exports: see [`worker`].
 //! Each write has the epoch of its process, and changes nothing once that is over: since a checkpoint is
 //! stored before a submit, a process that was taken over submits nothing more. All times are those of the
 //! database.
 
 mod batch;
 mod error;
+mod follow;
 mod link;
 mod pace;
 mod schema;
 mod snapshot;
 mod tls;
+mod worker;
 
 use std::io;
 use std::process;
@@ -28,7 +31,9 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row as PgRow;
 
 pub(crate) use self::batch::PgBatch;
+use self::batch::Role;
 pub(crate) use self::error::PgError;
+pub(crate) use self::follow::FollowedBatch;
 use self::link::{Link, Query, query};
 use self::pace::PgPace;
 pub(crate) use self::snapshot::Snapshot;
@@ -63,6 +68,8 @@ pub(crate) enum Claimed {
     New,
     /// An earlier one, which this process holds from now on.
     Earlier(Box<PgBatch>, Box<RunDescription>),
+    /// A batch for workers, with this ID, that has not ended.
+    WithWorkers(String),
 }
 
 /// How often a process that waits looks whether the batch is free.
@@ -114,9 +121,15 @@ impl PgBook {
         loop {
             let found = self.find("batch.name = $1", name.clone())?;
             let Some(found) = found else { return Ok(Claimed::New) };
+            let earlier = found.description(&self.link)?;
+            if earlier.options.for_workers != description.options.for_workers {
+                return Err(for_other_processes(&found.id, earlier.options.for_workers));
+            }
+            if earlier.options.for_workers && earlier.end.is_none() {
+                return Ok(Claimed::WithWorkers(found.id));
+            }
             if let Some(batch) = self.take_over(&found)? {
-                let description = found.description(&self.link)?;
-                return Ok(Claimed::Earlier(Box::new(batch), Box::new(description)));
+                return Ok(Claimed::Earlier(Box::new(batch), Box::new(earlier)));
             }
             if !has_waited {
                 has_waited = true;
@@ -193,7 +206,7 @@ impl PgBook {
                 return if taken.flatten().is_some() { Ok(None) } else { Err(error.into()) };
             }
         }
-        Ok(Some(PgBatch::new(self, id, 1)?))
+        Ok(Some(PgBatch::new(self, id, Role::Holder, 1)?))
     }
 
     /// Takes over the batch with this ID, to run the exports again that have failed.
@@ -202,12 +215,15 @@ impl PgBook {
         let found = found.ok_or_else(|| no_batch(id))?;
         let batch = self.take_over(&found)?.ok_or_else(|| found.running())?;
         batch.reopen(which)?;
+        batch.begin_again(None)?;
         Ok(batch)
     }
 
     /// Removes a batch that does not run.
     pub(crate) fn remove(&self, id: &str) -> Result<(), Problem> {
-        let delete = "DELETE FROM wexport.batch WHERE id = $1 AND held_until <= clock_timestamp()";
+        let delete = "DELETE FROM wexport.batch WHERE id = $1 AND held_until <= clock_timestamp() \
+                      AND NOT EXISTS (SELECT 1 FROM wexport.worker \
+                          WHERE batch = $1 AND held_until > clock_timestamp())";
         self.link.call(query!(delete, id.to_owned()))?;
         // A pace that nobody has used for a day is learned again.
         self.link.call(query!(
@@ -218,9 +234,15 @@ impl PgBook {
     }
 
     fn find(&self, condition: &str, value: String) -> Result<Option<FoundBatch>, PgError> {
+        // Of several workers, the one that was heard of last.
         let sql = format!(
-            "SELECT id, description, epoch, holder, held_until > clock_timestamp(), \
-             (extract(epoch FROM heard) * 1000)::BIGINT FROM wexport.batch WHERE {condition}"
+            "SELECT id, description, epoch, \
+             CASE WHEN worker.held_until > clock_timestamp() THEN worker.holder ELSE batch.holder END, \
+             greatest(batch.held_until, worker.held_until) > clock_timestamp(), \
+             (extract(epoch FROM greatest(batch.heard, worker.heard)) * 1000)::BIGINT \
+             FROM wexport.batch LEFT JOIN LATERAL (\
+                 SELECT holder, heard, held_until FROM wexport.worker WHERE batch = batch.id \
+                 ORDER BY held_until DESC LIMIT 1) AS worker ON TRUE WHERE {condition}"
         );
         let rows = self.link.call(Query::new(sql, vec![Box::new(value)]))?;
         let Some(row) = rows.first() else { return Ok(None) };
@@ -239,7 +261,7 @@ impl PgBook {
     fn take_over(&self, found: &FoundBatch) -> Result<Option<PgBatch>, Problem> {
         // The statement may have been made twice, since its answer was lost.
         if found.is_held && found.holder.as_ref() == Some(&self.holder) {
-            return Ok(Some(PgBatch::new(self, found.id.clone(), found.epoch)?));
+            return Ok(Some(PgBatch::new(self, found.id.clone(), Role::Holder, found.epoch)?));
         }
         if found.is_held {
             return Ok(None);
@@ -254,7 +276,7 @@ impl PgBook {
             millis(self.lease)
         ))?;
         let Some(row) = rows.first() else { return Ok(None) };
-        Ok(Some(PgBatch::new(self, found.id.clone(), row.get(0))?))
+        Ok(Some(PgBatch::new(self, found.id.clone(), Role::Holder, row.get(0))?))
     }
 }
 
@@ -297,6 +319,15 @@ fn tls(settings: &Settings, place: &PgPlace) -> Result<Arc<ClientConfig>, Proble
     };
     let config = tls.client_config();
     config.map(Arc::new).map_err(|error| Problem::usage(format!("{place}: {error}")))
+}
+
+fn for_other_processes(id: &str, for_workers: bool) -> Problem {
+    let (how, flag) = match for_workers {
+        true => ("for workers", "with"),
+        false => ("not for workers", "without"),
+    };
+    Problem::usage(format!("batch {id} is {how}"))
+        .advise(format!("go on with it {flag} --for-workers, or begin another with another --key"))
 }
 
 fn no_batch(id: &str) -> Problem {

@@ -1,5 +1,7 @@
 //! Batches whose state is in PostgreSQL: several machines, one of which is killed, frozen or cut off.
 
+mod workers;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;

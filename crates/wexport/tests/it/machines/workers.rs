@@ -1,0 +1,258 @@
+//! Batches whose exports are driven by workers.
+
+use std::fs;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{LINE, Machines, kill, shared, signal};
+use crate::world::Ran;
+
+const FOLLOW: [&str; 9] = [
+    "batch",
+    "list.csv",
+    "-o",
+    "{id}.{ext}",
+    "--key",
+    "night",
+    "--date",
+    "2026-11-30",
+    "--for-workers",
+];
+
+impl Machines {
+    fn follower(&self, flags: &[&str]) -> Child {
+        self.command(&[&FOLLOW[..], flags].concat()).spawn().unwrap()
+    }
+
+    /// Starts a batch for workers, and waits until it is stored.
+    fn begin(&self, flags: &[&str]) -> Child {
+        let follower = self.follower(flags);
+        self.wait(|| self.sql("SELECT to_regclass('wexport.batches') IS NOT NULL") == "t");
+        self.wait(|| self.sql("SELECT count(*) FROM wexport.batches") == "1");
+        follower
+    }
+
+    fn worker(&self, flags: &[&str]) -> Child {
+        self.command(&[&["work"], flags].concat()).spawn().unwrap()
+    }
+
+    fn wait(&self, is_reached: impl Fn() -> bool) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !is_reached() {
+            assert!(Instant::now() < until, "{:?}", self.world.requests());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn ended(&self, child: Child) -> Ran {
+        self.world.ran(child.wait_with_output().unwrap())
+    }
+
+    fn results(&self, name: &str) -> usize {
+        String::from_utf8(self.world.read(name)).unwrap().lines().count()
+    }
+
+    fn submits_of(&self, export: usize) -> usize {
+        let path = format!("/d{export}/export ");
+        self.world.requests().iter().filter(|line| line.contains(&path)).count()
+    }
+}
+
+/// Each export has its file. Only one whose answer a killed worker has not stored is requested again.
+#[test]
+fn workers_that_are_killed_lose_no_export() {
+    const EXPORTS: usize = 60;
+
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, EXPORTS, Duration::from_millis(300));
+    let followers = ["a.jsonl", "b.jsonl"].map(|results| {
+        let follower = machines.begin(&["--results", results, "-q"]);
+        (follower, results)
+    });
+    let worker = || {
+        let mut command = machines.command(&["work", "-q"]);
+        command.env("WEXPORT_SUBMIT_RATE", "20/s").spawn().unwrap()
+    };
+    let mut workers = [(); 3].map(|()| worker());
+    let mut kills = 0;
+    while machines.sql("SELECT done FROM wexport.batches").parse::<usize>().unwrap()
+        < EXPORTS * 2 / 3
+    {
+        thread::sleep(Duration::from_millis(700));
+        kill(std::mem::replace(&mut workers[kills % 3], worker()));
+        kills += 1;
+    }
+    for (follower, results) in followers {
+        let ran = machines.ended(follower);
+        assert_eq!((ran.code, machines.results(results)), (Some(0), EXPORTS), "{}", ran.err);
+    }
+    for worker in workers {
+        let ran = machines.ended(worker);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    }
+    let submits = machines.world.submits();
+    assert!(kills > 1 && (EXPORTS..=EXPORTS + kills).contains(&submits), "{kills}: {submits}");
+    for export in machines.world.server.exports() {
+        let file = machines.world.read(format!("{}.pdf", export.source()));
+        assert!(file == export.content().to_bytes().unwrap(), "{}", export.source());
+    }
+    assert_eq!(machines.world.names("").len(), EXPORTS + 3);
+    let view = machines.sql("SELECT done, workers, takeovers > 0, exit_code FROM wexport.batches");
+    assert_eq!(view, format!("{EXPORTS}|0|t|0"));
+    // A file that is gone is exported again, by a worker.
+    fs::remove_file(machines.world.work().join("d1.pdf")).unwrap();
+    let follower = machines.follower(&[]);
+    machines.wait(|| machines.sql("SELECT waiting FROM wexport.batches") == "1");
+    machines.done(&["work", "--key", "night", "-q"]);
+    let ran = machines.ended(follower);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("d1.pdf is gone: it is exported again"), "{}", ran.err);
+    assert_eq!(machines.world.submits(), submits + 1);
+}
+
+#[test]
+fn workers_submit_nothing_twice_with_resubmit_never() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 8, Duration::from_millis(50));
+    let follower = machines.begin(&["-q", "--max-in-flight", "1"]);
+    let worker = ["work", "-q", "--resubmit", "never"];
+    for submits in [1, 3, 6] {
+        let reached = |world: &crate::world::World| world.submits() >= submits;
+        kill(machines.world.spawn_until(machines.command(&worker), reached));
+    }
+    machines.done(&worker);
+    let ran = machines.ended(follower);
+    let count = |column| -> usize {
+        machines.sql(&format!("SELECT {column} FROM wexport.batches")).parse().unwrap()
+    };
+    let in_doubt = count("in_doubt");
+    assert_eq!(count("done") + in_doubt, 8, "{}", ran.err);
+    assert_eq!(ran.code, Some(if in_doubt == 0 { 0 } else { 8 }), "{}", ran.err);
+    assert_eq!(ran.err.matches("may have started an export").count(), in_doubt, "{}", ran.err);
+    assert!(
+        (0..8).all(|export| machines.submits_of(export) <= 1),
+        "{:?}",
+        machines.world.requests()
+    );
+}
+
+/// It has an old state of its exports, and goes on for a moment.
+#[test]
+fn frozen_worker_submits_nothing_after_the_takeover() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 12, Duration::from_secs(1));
+    let follower = machines.begin(&["-q", "--max-in-flight", "2"]);
+    let frozen = machines.worker(&[]);
+    machines.wait(|| machines.world.submits() >= 2);
+    signal(&frozen, "-STOP");
+    machines.done(&["work", "-q"]);
+    let submits = machines.world.submits();
+    assert!((12..=14).contains(&submits), "{submits}");
+    signal(&frozen, "-CONT");
+    let ran = machines.ended(frozen);
+    assert_eq!(ran.code, Some(9), "{}", ran.err);
+    assert!(ran.err.contains("other workers go on with the exports of this one"), "{}", ran.err);
+    assert_eq!(machines.ended(follower).code, Some(0));
+    assert_eq!((machines.world.submits(), machines.world.names("").len()), (submits, 13));
+}
+
+#[test]
+fn failure_that_affects_all_exports_ends_a_batch_for_workers() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 20, Duration::ZERO);
+    let follower = machines.begin(&[]);
+    let mut wrong = machines.command(&["work", "--stay"]);
+    let ran = machines.world.ran(wrong.env("WORKIVA_CLIENT_SECRET", "wrong").output().unwrap());
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    let ran = machines.ended(follower);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    assert_eq!(machines.world.submits(), 0);
+    let view = "SELECT id, waiting, failed FROM wexport.batches";
+    let (id, left) = machines
+        .sql(view)
+        .split_once('|')
+        .map(|(id, left)| (id.to_owned(), left.to_owned()))
+        .unwrap();
+    assert_eq!(left.split('|').map(|it| it.parse::<u32>().unwrap()).sum::<u32>(), 20);
+    // It has ended for workers too, until it is resumed.
+    machines.done(&["work"]);
+    assert_eq!(machines.world.submits(), 0);
+    let resumed = machines.command(&["jobs", "resume", &id]).spawn().unwrap();
+    machines.wait(|| machines.sql("SELECT exit_code IS NULL FROM wexport.batches") == "t");
+    machines.done(&["work"]);
+    let ran = machines.ended(resumed);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    machines.assert_complete(20);
+}
+
+#[test]
+fn follower_that_is_stopped_leaves_the_batch_to_workers() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 3, Duration::ZERO);
+    let follower = machines.begin(&[]);
+    // No worker is there for longer than a lease.
+    thread::sleep(Duration::from_millis(1_800));
+    signal(&follower, "-TERM");
+    let ran = machines.ended(follower);
+    assert_eq!(ran.code, Some(143), "{}", ran.err);
+    assert!(ran.err.contains("no worker gives a sign of life"), "{}", ran.err);
+    assert!(ran.err.contains("workers go on with batch"), "{}", ran.err);
+    // One of another key, and without the flag.
+    machines.done(&["work", "--key", "other"]);
+    let ran = machines.run(&LINE);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("--for-workers"), "{}", ran.err);
+    assert_eq!(machines.world.submits(), 0);
+    machines.done(&["work"]);
+    machines.assert_complete(3);
+    assert_eq!(machines.ended(machines.follower(&[])).code, Some(0));
+    assert_eq!(machines.world.submits(), 3);
+}
+
+#[test]
+fn files_for_workers_have_names_of_their_own() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 2, Duration::ZERO);
+    for output in ["files/", "{name}.{ext}", "{kind}.{ext}"] {
+        let line = ["batch", "list.csv", "-o", output, "--key", "k", "--for-workers"];
+        let ran = machines.run(&line);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(
+            ran.err.contains("line 3: its file may get the name of that of line 2"),
+            "{}",
+            ran.err
+        );
+    }
+    let ran = machines.world.run(&FOLLOW);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("needs a database"), "{}", ran.err);
+}
+
+#[test]
+fn database_of_the_first_version_is_migrated() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 4, Duration::from_secs(1));
+    kill(machines.holder(&["--max-in-flight", "2"], 2));
+    let first = include_str!("../samples/postgres-1.sql");
+    let columns = [
+        ("batch", "id, name, description, epoch, holder, heard, held_until, began"),
+        ("export", "batch, number, line, subject, destination, fresh, status, checkpoint"),
+    ];
+    let copied = columns.map(|(table, columns)| {
+        format!("INSERT INTO wexport.{table} ({columns}) SELECT {columns} FROM later.{table};")
+    });
+    machines.sql(&format!(
+        "ALTER SCHEMA wexport RENAME TO later; CREATE SCHEMA wexport; {first} {} \
+         DROP SCHEMA later CASCADE",
+        copied.concat()
+    ));
+    machines.done(&LINE);
+    machines.assert_complete(4);
+    assert_eq!(machines.sql("SELECT number FROM wexport.version"), "2");
+    assert_eq!(machines.sql("SELECT done, workers FROM wexport.batches"), "4|0");
+    machines.sql("UPDATE wexport.version SET number = 99");
+    let ran = machines.run(&["jobs", "list"]);
+    assert_eq!(ran.code, Some(7), "{}", ran.err);
+    assert!(ran.err.contains("newer wexport (schema version 99)"), "{}", ran.err);
+}
