@@ -121,6 +121,7 @@ impl Destination {
 
     /// The name of the file as far as it is known before anything is sent: exports that have different
     /// ones get different names. `None` if no two exports get the same.
+    #[cfg(feature = "postgres")]
     pub(crate) fn partial_name(&self, subject: &Subject) -> Option<OsString> {
         let known = Known { subject };
         match self.target().ok()? {

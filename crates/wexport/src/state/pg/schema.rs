@@ -102,18 +102,18 @@ const WORKERS: &[&str] = &[
     "CREATE INDEX export_free ON wexport.export (batch, status, number) \
         WHERE worker IS NULL AND status IN ('waiting', 'open')",
     "CREATE INDEX export_ended ON wexport.export (batch, ended) WHERE ended IS NOT NULL",
-    "DROP VIEW wexport.batches",
-    "CREATE VIEW wexport.batches AS
+    // Who may read the view stays as it is.
+    "CREATE OR REPLACE VIEW wexport.batches AS
         SELECT id, description::jsonb ->> 'source' AS list,
             description::jsonb #>> '{options,key}' AS key,
             description::jsonb #>> '{options,date}' AS date,
             CASE WHEN held_until > clock_timestamp() THEN holder END AS running_on,
-            workers.number AS workers,
             greatest(heard, workers.last_heard) AS heard,
             greatest(held_until, workers.last_held_until) AS held_until,
             CASE WHEN description::jsonb #>> '{options,for_workers}' = 'true' THEN lost_workers
                 ELSE epoch - 1 END AS takeovers,
-            counts.*, (description::jsonb #>> '{end,exit_code}')::INTEGER AS exit_code
+            counts.*, (description::jsonb #>> '{end,exit_code}')::INTEGER AS exit_code,
+            workers.number AS workers
         FROM wexport.batch
         CROSS JOIN LATERAL (
             SELECT count(*) FILTER (WHERE status = 'waiting') AS waiting,

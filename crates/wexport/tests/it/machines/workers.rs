@@ -62,7 +62,7 @@ impl Machines {
 /// Each export has its file. Only one whose answer a killed worker has not stored is requested again.
 #[test]
 fn workers_that_are_killed_lose_no_export() {
-    const EXPORTS: usize = 60;
+    const EXPORTS: usize = 40;
 
     let Some(postgres) = shared() else { return };
     let machines = Machines::new(postgres, EXPORTS, Duration::from_millis(300));
@@ -79,7 +79,7 @@ fn workers_that_are_killed_lose_no_export() {
     while machines.sql("SELECT done FROM wexport.batches").parse::<usize>().unwrap()
         < EXPORTS * 2 / 3
     {
-        thread::sleep(Duration::from_millis(700));
+        thread::sleep(Duration::from_millis(500));
         kill(std::mem::replace(&mut workers[kills % 3], worker()));
         kills += 1;
     }
@@ -92,7 +92,7 @@ fn workers_that_are_killed_lose_no_export() {
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     }
     let submits = machines.world.submits();
-    assert!(kills > 1 && (EXPORTS..=EXPORTS + kills).contains(&submits), "{kills}: {submits}");
+    assert!(kills > 1 && (EXPORTS..=EXPORTS + 4 * kills).contains(&submits), "{kills}: {submits}");
     for export in machines.world.server.exports() {
         let file = machines.world.read(format!("{}.pdf", export.source()));
         assert!(file == export.content().to_bytes().unwrap(), "{}", export.source());
@@ -141,49 +141,70 @@ fn workers_submit_nothing_twice_with_resubmit_never() {
 #[test]
 fn frozen_worker_submits_nothing_after_the_takeover() {
     let Some(postgres) = shared() else { return };
-    let machines = Machines::new(postgres, 12, Duration::from_secs(1));
+    let machines = Machines::new(postgres, 6, Duration::from_secs(1));
     let follower = machines.begin(&["-q", "--max-in-flight", "2"]);
     let frozen = machines.worker(&[]);
     machines.wait(|| machines.world.submits() >= 2);
     signal(&frozen, "-STOP");
+    let id = machines.sql("SELECT id FROM wexport.batches");
+    let shown = machines.done(&["jobs", "show", &id]).out;
+    assert!(shown.contains(&format!("worker: process {} on ", frozen.id())), "{shown}");
     machines.done(&["work", "-q"]);
     let submits = machines.world.submits();
-    assert!((12..=14).contains(&submits), "{submits}");
+    assert!((6..=8).contains(&submits), "{submits}");
     signal(&frozen, "-CONT");
     let ran = machines.ended(frozen);
     assert_eq!(ran.code, Some(9), "{}", ran.err);
     assert!(ran.err.contains("other workers go on with the exports of this one"), "{}", ran.err);
     assert_eq!(machines.ended(follower).code, Some(0));
-    assert_eq!((machines.world.submits(), machines.world.names("").len()), (submits, 13));
+    assert_eq!((machines.world.submits(), machines.world.names("").len()), (submits, 7));
+}
+
+/// A row that another worker has removed is one whose lease has ended. This one does not know it yet.
+#[test]
+fn worker_without_its_row_submits_nothing() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 20, Duration::ZERO);
+    kill(machines.begin(&["-q"]));
+    let mut worker = machines.command(&["work"]);
+    worker.env("WEXPORT_LEASE", "60s").env("WEXPORT_SUBMIT_RATE", "10/s");
+    let worker = machines.world.spawn_until(worker, |world| world.submits() >= 2);
+    machines.sql("DELETE FROM wexport.worker");
+    let submits = machines.world.submits();
+    let ran = machines.ended(worker);
+    assert_eq!(ran.code, Some(9), "{}", ran.err);
+    assert!(machines.world.submits() <= submits + 2, "{submits}: {:?}", machines.world.requests());
+    machines.done(&["work", "-q"]);
+    assert_eq!(machines.sql("SELECT done FROM wexport.batches"), "20");
 }
 
 #[test]
 fn failure_that_affects_all_exports_ends_a_batch_for_workers() {
     let Some(postgres) = shared() else { return };
-    let machines = Machines::new(postgres, 20, Duration::ZERO);
+    let machines = Machines::new(postgres, 60, Duration::ZERO);
     let follower = machines.begin(&[]);
+    let mut other = machines.command(&["work", "-q"]);
+    other.env("WEXPORT_SUBMIT_RATE", "5/s");
+    let other = machines.world.spawn_until(other, |world| world.submits() > 0);
     let mut wrong = machines.command(&["work", "--stay"]);
     let ran = machines.world.ran(wrong.env("WORKIVA_CLIENT_SECRET", "wrong").output().unwrap());
     assert_eq!(ran.code, Some(4), "{}", ran.err);
+    assert_eq!(machines.ended(other).code, Some(0));
     let ran = machines.ended(follower);
     assert_eq!(ran.code, Some(4), "{}", ran.err);
-    assert_eq!(machines.world.submits(), 0);
-    let view = "SELECT id, waiting, failed FROM wexport.batches";
-    let (id, left) = machines
-        .sql(view)
-        .split_once('|')
-        .map(|(id, left)| (id.to_owned(), left.to_owned()))
-        .unwrap();
-    assert_eq!(left.split('|').map(|it| it.parse::<u32>().unwrap()).sum::<u32>(), 20);
-    // It has ended for workers too, until it is resumed.
+    let waiting = || machines.sql("SELECT waiting FROM wexport.batches").parse::<usize>().unwrap();
+    assert!(waiting() > 0);
+    let submits = machines.world.submits();
+    // It has ended for all workers, until it is resumed.
     machines.done(&["work"]);
-    assert_eq!(machines.world.submits(), 0);
+    assert_eq!(machines.world.submits(), submits);
+    let id = machines.sql("SELECT id FROM wexport.batches");
     let resumed = machines.command(&["jobs", "resume", &id]).spawn().unwrap();
     machines.wait(|| machines.sql("SELECT exit_code IS NULL FROM wexport.batches") == "t");
     machines.done(&["work"]);
     let ran = machines.ended(resumed);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    machines.assert_complete(20);
+    machines.assert_complete(60);
 }
 
 #[test]
@@ -248,7 +269,8 @@ fn database_of_the_first_version_is_migrated() {
         copied.concat()
     ));
     machines.done(&LINE);
-    machines.assert_complete(4);
+    // Those whose answers were not stored when the process was killed are requested again.
+    assert!((4..=6).contains(&machines.world.submits()), "{:?}", machines.world.requests());
     assert_eq!(machines.sql("SELECT number FROM wexport.version"), "2");
     assert_eq!(machines.sql("SELECT done, workers FROM wexport.batches"), "4|0");
     machines.sql("UPDATE wexport.version SET number = 99");
