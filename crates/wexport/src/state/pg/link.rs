@@ -69,7 +69,8 @@ struct Job {
     answer: Box<dyn FnOnce(Answer) + Send>,
 }
 
-/// For how long a statement is made again while the server cannot be reached.
+/// For how long statements are made again while the server cannot be reached. Those that wait for others do
+/// not wait for longer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that does not answer for this long cannot be reached.
@@ -93,7 +94,14 @@ impl Link {
         };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(cause)?;
         let (place_of_thread, tls) = (Arc::clone(place), Connector(tls));
-        let connecting = Connecting { place: place_of_thread, tls, patience, longest, made: None };
+        let connecting = Connecting {
+            place: place_of_thread,
+            tls,
+            patience,
+            longest,
+            made: None,
+            failing_since: None,
+        };
         let spawned = thread::Builder::new().name("postgres".into()).spawn(move || {
             runtime.block_on(connecting.serve(queue));
         });
@@ -152,6 +160,8 @@ struct Connecting {
     patience: Duration,
     longest: Duration,
     made: Option<Connected>,
+    /// Since when the server cannot be reached.
+    failing_since: Option<Instant>,
 }
 
 struct Connected {
@@ -169,20 +179,27 @@ impl Connecting {
     }
 
     async fn perform(&mut self, work: &Work) -> Result<Vec<Row>, Cause> {
-        let give_up_at = Instant::now() + self.patience;
+        let began = Instant::now();
         let mut wait = FIRST_WAIT;
         loop {
             let cause = match timeout(self.longest, self.attempt(work)).await {
-                Ok(Ok(rows)) => return Ok(rows),
+                Ok(Ok(rows)) => {
+                    self.failing_since = None;
+                    return Ok(rows);
+                }
                 Ok(Err(error)) if is_passing(&error) => match Cause::from(&error) {
                     Cause::Statement(text) | Cause::Login(text) => Cause::Unreachable(text),
                     cause => cause,
                 },
-                Ok(Err(error)) => return Err(Cause::from(&error)),
+                Ok(Err(error)) => {
+                    self.failing_since = None;
+                    return Err(Cause::from(&error));
+                }
                 Err(_) => Cause::Unreachable(format!("no answer for {} s", self.longest.as_secs())),
             };
             self.made = None;
-            if Instant::now() + wait >= give_up_at {
+            let since = *self.failing_since.get_or_insert(began);
+            if Instant::now() + wait >= since + self.patience {
                 return Err(cause);
             }
             sleep(wait).await;
@@ -233,5 +250,29 @@ impl Connected {
             }
         };
         self.client.query(&statement, &query.parameters()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use export_hyper::TlsOptions;
+
+    use super::*;
+
+    #[test]
+    fn statements_that_wait_share_the_patience() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("postgres://ada@127.0.0.1:{port}/x?sslmode=disable");
+        let place = Arc::new(PgPlace::new(&url, &|_| None).unwrap());
+        let tls = Arc::new(TlsOptions::new().client_config().unwrap());
+        let patience = Duration::from_millis(400);
+        let link = Link::new(&place, tls, [patience, LONGEST]).unwrap();
+        let began = std::time::Instant::now();
+        let _pushed: Vec<_> = (0..9).map(|_| link.push(query!("SELECT 1"))).collect();
+        let error = link.call(query!("SELECT 1")).unwrap_err();
+        assert!(matches!(error.cause, Cause::Unreachable(_)), "{error}");
+        assert!(began.elapsed() < patience * 5, "{:?}", began.elapsed());
     }
 }
