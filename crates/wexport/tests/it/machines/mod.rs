@@ -348,7 +348,7 @@ fn no_secret_is_in_any_table() {
     let Some(postgres) = shared() else { return };
     let machines = Machines::new(postgres, 2, Duration::ZERO);
     machines.done(&[&LINE[..], &["--log-level", "debug"]].concat());
-    for table in ["batch", "export", "note", "event", "pace"] {
+    for table in ["batch", "export", "note", "event", "pace", "worker"] {
         let text = machines.sql(&format!("SELECT * FROM wexport.{table}"));
         for secret in ["a-secret", "a-token", PASSWORD, "signature="] {
             assert!(!text.contains(secret), "{table}: {text}");
