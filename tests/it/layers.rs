@@ -72,6 +72,13 @@ fn adapters_do_not_use_status_codes() {
     }
 }
 
+/// The clocks of machines that share a database may differ.
+#[test]
+fn database_gets_no_time_of_a_machine() {
+    let words = ["clock::", "wall_clock", "SystemTime", "Timestamp::now"];
+    assert_absent("crates/wexport/src/state/pg", &words);
+}
+
 #[test]
 fn simulator_shares_no_code_with_the_client() {
     assert_absent(

@@ -79,14 +79,15 @@ impl RunningProcess {
         Some(Self { heard, ..stored })
     }
 
-    /// Writes a process of another machine to a copy of its run.
+    /// Writes a process of another machine, which was heard of this long ago, to a copy of its run.
     #[cfg(feature = "postgres")]
     pub(super) fn write(
         folder: &Path,
         pid: u32,
         host: &str,
-        heard: SystemTime,
+        silence: Duration,
     ) -> std::io::Result<()> {
+        let heard = SystemTime::now().checked_sub(silence).unwrap_or(SystemTime::UNIX_EPOCH);
         let process = Self { pid, host: host.into(), heard: clock::at(heard) };
         let mut file = File::create(folder.join(NAME))?;
         file.write_all(&serde_json::to_vec(&process)?)?;

@@ -40,7 +40,7 @@ mod pages;
 mod proxy;
 mod reasons;
 mod receipts;
-#[cfg(all(unix, feature = "s3"))]
+#[cfg(all(unix, any(feature = "postgres", feature = "s3")))]
 mod relay;
 mod report;
 mod resumed_together;

@@ -94,7 +94,8 @@ impl PgBatch {
     pub(super) fn new(book: &PgBook, id: String, role: Role, fence: i64) -> Result<Self, Problem> {
         let is_lost = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = mpsc::channel();
-        let (link, lost, lease) = (book.link.clone(), Arc::clone(&is_lost), book.lease);
+        // A sign of life does not wait for other writes.
+        let (link, lost, lease) = (book.link.another()?, Arc::clone(&is_lost), book.lease);
         let beat = {
             let id = id.clone();
             let sql = format!(

@@ -22,6 +22,8 @@ pub(super) enum Cause {
     Damaged(String),
     /// The password, the role or the database is wrong.
     Login(String),
+    /// The disk of the server is full.
+    Full(String),
     /// Another process has taken over this batch.
     Lost(String),
     /// A newer release made the schema, in this version.
@@ -36,7 +38,7 @@ pub(super) enum Cause {
     WorkerLost(String),
 }
 
-/// Whether an error may be gone soon: the server cannot be reached, or restarts.
+/// Whether an error may be gone soon: the server cannot be reached, restarts, or has no space.
 pub(super) fn is_passing(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         Some(code) => {
@@ -44,6 +46,7 @@ pub(super) fn is_passing(error: &tokio_postgres::Error) -> bool {
                 SqlState::ADMIN_SHUTDOWN,
                 SqlState::CRASH_SHUTDOWN,
                 SqlState::CANNOT_CONNECT_NOW,
+                SqlState::DISK_FULL,
                 SqlState::TOO_MANY_CONNECTIONS,
                 SqlState::T_R_SERIALIZATION_FAILURE,
                 SqlState::T_R_DEADLOCK_DETECTED,
@@ -51,18 +54,9 @@ pub(super) fn is_passing(error: &tokio_postgres::Error) -> bool {
             passing.contains(code) || code.code().starts_with("08")
         }
         None => {
-            let mut source = error.source();
-            while let Some(error) = source {
-                // A certificate that is refused stays so.
-                if error.is::<rustls::Error>() {
-                    return false;
-                }
-                if error.downcast_ref::<io::Error>().is_some_and(is_tls) {
-                    return false;
-                }
-                source = error.source();
-            }
-            true
+            let Some(source) = error.source() else { return true };
+            // A certificate that is refused stays so, and a password that is missing.
+            source.downcast_ref::<io::Error>().is_some_and(|error| !is_tls(error))
         }
     }
 }
@@ -84,6 +78,7 @@ impl From<&tokio_postgres::Error> for Cause {
         }
         match error.code().map(SqlState::code) {
             Some(code) if code.starts_with("28") || code == "3D000" => Self::Login(text),
+            Some("53100") => Self::Full(text),
             Some(_) => Self::Statement(text),
             None if is_passing(error) => Self::Unreachable(text),
             None => Self::Login(text),
@@ -98,6 +93,9 @@ impl fmt::Display for PgError {
             Cause::Damaged(how) => write!(f, "the PostgreSQL database {place} is damaged: {how}"),
             Cause::Login(text) => {
                 write!(f, "cannot log in to the PostgreSQL database {place}: {text}")
+            }
+            Cause::Full(text) => {
+                write!(f, "the disk of the PostgreSQL database {place} is full: {text}")
             }
             Cause::Lost(id) => write!(
                 f,
@@ -138,6 +136,11 @@ impl From<PgError> for Problem {
                         .to_owned(),
                 ),
                 None,
+            ),
+            Cause::Full(_) => (
+                Exit::Local,
+                Some("free disk space on its server".into()),
+                Some("yes: the same command goes on"),
             ),
             Cause::Lost(id) => (
                 Exit::Running,

@@ -1,8 +1,9 @@
 //! A connection to the database, on a thread of its own.
 //!
-//! Statements are made one after the other, each in a transaction of its own. One that fails because the
-//! server cannot be reached, or restarts, is made again on a new connection: so each has the same effect
-//! when it is made twice.
+//! Statements are made one after the other. Those that wait at the same time are made in one transaction,
+//! so that a server whose commits are slow commits once for all of them. Those that fail because the server
+//! cannot be reached, restarts or has no space are made again: so each has the same effect when it is made
+//! twice.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,12 +22,15 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::error::{Cause, PgError, is_passing};
 use super::tls::Connector;
+use crate::problem::Problem;
 use crate::settings::PgPlace;
 
 /// A connection that is made when it is needed, and again when it is lost.
 #[derive(Clone)]
 pub(super) struct Link {
     place: Arc<PgPlace>,
+    tls: Connector,
+    limits: [Duration; 2],
     jobs: UnboundedSender<Job>,
 }
 
@@ -57,17 +61,31 @@ impl Query {
 }
 
 enum Work {
-    One(Query),
     /// In one transaction. The rows are those of the last.
-    Together(Vec<Query>),
+    Queries(Vec<Query>),
+    /// The same without rows. The statements are asked for one after the other.
+    Streamed(mpsc::Sender<Ask>),
+}
+
+/// Asks for the next statement of a transaction. `None` is its end; if the answer is dropped, it is rolled
+/// back.
+struct Ask {
+    /// Whether the transaction begins, perhaps again.
+    is_first: bool,
+    answer: oneshot::Sender<Option<Query>>,
 }
 
 type Answer = Result<Vec<Row>, PgError>;
 
+type OnAnswer = Box<dyn FnOnce(Answer) + Send>;
+
 struct Job {
     work: Work,
-    answer: Box<dyn FnOnce(Answer) + Send>,
+    answer: OnAnswer,
 }
+
+/// The most jobs that are done in one transaction.
+const GROUP: usize = 200;
 
 /// For how long statements are made again while the server cannot be reached. Those that wait for others do
 /// not wait for longer.
@@ -87,16 +105,25 @@ impl Link {
         tls: Arc<ClientConfig>,
         [patience, longest]: [Duration; 2],
     ) -> Result<Self, PgError> {
+        Self::spawn(Arc::clone(place), Connector(tls), [patience, longest])
+    }
+
+    /// Another connection to the same database, whose statements do not wait for those of this one.
+    pub(super) fn another(&self) -> Result<Self, PgError> {
+        Self::spawn(Arc::clone(&self.place), self.tls.clone(), self.limits)
+    }
+
+    fn spawn(place: Arc<PgPlace>, tls: Connector, limits: [Duration; 2]) -> Result<Self, PgError> {
         let (jobs, queue) = unbounded_channel();
         let cause = |error: std::io::Error| PgError {
             place: place.to_string(),
             cause: Cause::Unreachable(error.to_string()),
         };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(cause)?;
-        let (place_of_thread, tls) = (Arc::clone(place), Connector(tls));
+        let [patience, longest] = limits;
         let connecting = Connecting {
-            place: place_of_thread,
-            tls,
+            place: Arc::clone(&place),
+            tls: tls.clone(),
             patience,
             longest,
             made: None,
@@ -106,7 +133,7 @@ impl Link {
             runtime.block_on(connecting.serve(queue));
         });
         spawned.map_err(cause)?;
-        Ok(Self { place: Arc::clone(place), jobs })
+        Ok(Self { place, tls, limits, jobs })
     }
 
     pub(super) fn error(&self, cause: Cause) -> PgError {
@@ -115,24 +142,43 @@ impl Link {
 
     /// Makes a statement, and waits for its rows.
     pub(super) fn call(&self, query: Query) -> Answer {
-        self.wait_for(Work::One(query))
+        self.call_together(vec![query])
     }
 
     /// Makes statements in one transaction, and waits for the rows of the last.
     pub(super) fn call_together(&self, queries: Vec<Query>) -> Answer {
-        self.wait_for(Work::Together(queries))
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.send(Work::Queries(queries), move |answer| drop(sender.send(answer)));
+        receiver.recv().unwrap_or_else(|_| Err(self.gone()))
     }
 
-    fn wait_for(&self, work: Work) -> Answer {
+    /// Makes statements in one transaction, of which one is in memory at a time. `begin` is called again
+    /// if the transaction has to be made again.
+    pub(super) fn call_streamed<I>(&self, begin: impl Fn() -> I) -> Result<(), StreamError>
+    where
+        I: Iterator<Item = Result<Query, Problem>>,
+    {
         let (sender, receiver) = mpsc::sync_channel(1);
-        self.send(work, move |answer| drop(sender.send(answer)));
-        receiver.recv().unwrap_or_else(|_| Err(self.gone()))
+        let (ask, asked) = mpsc::channel();
+        self.send(Work::Streamed(ask), move |answer| drop(sender.send(answer)));
+        let mut queries = None;
+        // It ends with the transaction.
+        for Ask { is_first, answer } in asked {
+            if is_first {
+                queries = None;
+            }
+            let query = queries.get_or_insert_with(&begin).next().transpose();
+            // If the connection is gone, the statement is asked for again.
+            let _ = answer.send(query.map_err(StreamError::Source)?);
+        }
+        let answer = receiver.recv().unwrap_or_else(|_| Err(self.gone()));
+        answer.map(drop).map_err(StreamError::Database)
     }
 
     /// Makes a statement after those that were pushed before.
     pub(super) fn push(&self, query: Query) -> impl Future<Output = Answer> + Send + use<> {
         let (sender, receiver) = oneshot::channel();
-        self.send(Work::One(query), move |answer| drop(sender.send(answer)));
+        self.send(Work::Queries(vec![query]), move |answer| drop(sender.send(answer)));
         let gone = self.gone();
         async move { receiver.await.unwrap_or(Err(gone)) }
     }
@@ -167,35 +213,100 @@ struct Connecting {
 struct Connected {
     client: Client,
     statements: HashMap<Cow<'static, str>, Statement>,
+    /// The longest time for a statement.
+    longest: Duration,
+}
+
+/// Why a transaction whose statements are made one after the other has failed.
+pub(super) enum StreamError {
+    Database(PgError),
+    /// Its statements could not be made.
+    Source(Problem),
 }
 
 impl Connecting {
     async fn serve(mut self, mut queue: UnboundedReceiver<Job>) {
-        while let Some(Job { work, answer }) = queue.recv().await {
-            let answered = self.perform(&work).await;
-            let place = &self.place;
-            answer(answered.map_err(|cause| PgError { place: place.to_string(), cause }));
+        let mut waiting = Vec::new();
+        while queue.recv_many(&mut waiting, GROUP).await > 0 {
+            let mut jobs = waiting.drain(..).peekable();
+            while let Some(job) = jobs.next() {
+                match job.work {
+                    Work::Queries(queries) => {
+                        let mut group = vec![(queries, job.answer)];
+                        while let Some(Job { work: Work::Queries(queries), answer }) =
+                            jobs.next_if(|job| matches!(job.work, Work::Queries(_)))
+                        {
+                            group.push((queries, answer));
+                        }
+                        self.serve_group(group).await;
+                    }
+                    Work::Streamed(ask) => {
+                        let done = self.perform(async |connected| connected.stream(&ask).await);
+                        let done =
+                            done.await.map(|()| Vec::new()).map_err(|cause| self.error(cause));
+                        drop(ask);
+                        (job.answer)(done);
+                    }
+                }
+            }
         }
     }
 
-    async fn perform(&mut self, work: &Work) -> Result<Vec<Row>, Cause> {
+    /// Makes the statements of several jobs in one transaction.
+    async fn serve_group(&mut self, group: Vec<(Vec<Query>, OnAnswer)>) {
+        let (works, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        let all = self.perform(async |connected| connected.query_all(&works).await).await;
+        match all {
+            Ok(rows) => answers.into_iter().zip(rows).for_each(|(answer, rows)| answer(Ok(rows))),
+            // A statement of one job must not fail the others.
+            Err(Cause::Statement(_)) if works.len() > 1 => {
+                for (work, answer) in works.iter().zip(answers) {
+                    let work = std::slice::from_ref(work);
+                    let rows =
+                        self.perform(async |connected| connected.query_all(work).await).await;
+                    let rows = rows.map(|mut rows| rows.pop().unwrap_or_default());
+                    answer(rows.map_err(|cause| self.error(cause)));
+                }
+            }
+            Err(cause) => {
+                answers.into_iter().for_each(|answer| answer(Err(self.error(cause.clone()))));
+            }
+        }
+    }
+
+    fn error(&self, cause: Cause) -> PgError {
+        PgError { place: self.place.to_string(), cause }
+    }
+
+    /// Makes a transaction, again for as long as its error may pass.
+    async fn perform<T>(
+        &mut self,
+        transaction: impl AsyncFn(&mut Connected) -> Result<T, Failure>,
+    ) -> Result<T, Cause> {
         let began = Instant::now();
         let mut wait = FIRST_WAIT;
         loop {
-            let cause = match timeout(self.longest, self.attempt(work)).await {
-                Ok(Ok(rows)) => {
+            let attempt = match self.connected().await {
+                Ok(connected) => transaction(connected).await,
+                Err(failure) => Err(failure),
+            };
+            let cause = match attempt {
+                Ok(done) => {
                     self.failing_since = None;
-                    return Ok(rows);
+                    return Ok(done);
                 }
-                Ok(Err(error)) if is_passing(&error) => match Cause::from(&error) {
+                Err(Failure::Sql(error)) if is_passing(&error) => match Cause::from(&error) {
                     Cause::Statement(text) | Cause::Login(text) => Cause::Unreachable(text),
                     cause => cause,
                 },
-                Ok(Err(error)) => {
+                Err(Failure::Sql(error)) => {
                     self.failing_since = None;
                     return Err(Cause::from(&error));
                 }
-                Err(_) => Cause::Unreachable(format!("no answer for {} s", self.longest.as_secs())),
+                Err(Failure::NoAnswer(longest)) => {
+                    Cause::Unreachable(format!("no answer for {} s", longest.as_secs()))
+                }
+                Err(Failure::Source) => return Err(Cause::Statement("it was cancelled".into())),
             };
             self.made = None;
             let since = *self.failing_since.get_or_insert(began);
@@ -207,49 +318,102 @@ impl Connecting {
         }
     }
 
-    async fn attempt(&mut self, work: &Work) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let connected = match self.made.take().filter(|made| !made.client.is_closed()) {
-            Some(made) => self.made.insert(made),
+    async fn connected(&mut self) -> Result<&mut Connected, Failure> {
+        let made = match self.made.take().filter(|made| !made.client.is_closed()) {
+            Some(made) => made,
             None => {
-                let tls = self.tls.clone();
-                let (client, connection) = self.place.config.connect(tls).await?;
+                let connect = self.place.config.connect(self.tls.clone());
+                let (client, connection) = within(self.longest, connect).await?;
                 // It ends with the client; its error is that of the statement too.
                 tokio::spawn(async move { drop(connection.await) });
-                self.made.insert(Connected { client, statements: HashMap::new() })
+                Connected { client, statements: HashMap::new(), longest: self.longest }
             }
         };
-        match work {
-            Work::One(query) => connected.query(query).await,
-            Work::Together(queries) => {
-                connected.client.batch_execute("BEGIN").await?;
-                let mut rows = Vec::new();
-                for query in queries {
-                    match connected.query(query).await {
-                        Ok(found) => rows = found,
-                        Err(error) => {
-                            let _ = connected.client.batch_execute("ROLLBACK").await;
-                            return Err(error);
-                        }
-                    }
-                }
-                connected.client.batch_execute("COMMIT").await?;
-                Ok(rows)
-            }
-        }
+        Ok(self.made.insert(made))
+    }
+}
+
+/// Why a transaction was not made.
+enum Failure {
+    Sql(tokio_postgres::Error),
+    /// The server has not answered for this long.
+    NoAnswer(Duration),
+    /// Its next statement could not be made.
+    Source,
+}
+
+async fn within<T>(
+    longest: Duration,
+    call: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, Failure> {
+    match timeout(longest, call).await {
+        Ok(done) => done.map_err(Failure::Sql),
+        Err(_) => Err(Failure::NoAnswer(longest)),
     }
 }
 
 impl Connected {
-    async fn query(&mut self, query: &Query) -> Result<Vec<Row>, tokio_postgres::Error> {
+    /// Makes statements in one transaction. Returns the rows of the last of each job.
+    async fn query_all(&mut self, jobs: &[Vec<Query>]) -> Result<Vec<Vec<Row>>, Failure> {
+        if let [job] = jobs
+            && let [query] = &job[..]
+        {
+            return Ok(vec![self.query(query).await?]);
+        }
+        self.execute("BEGIN").await?;
+        let mut found = Vec::new();
+        for job in jobs {
+            let mut rows = Vec::new();
+            for query in job {
+                rows = self.query_or_roll_back(query).await?;
+            }
+            found.push(rows);
+        }
+        self.execute("COMMIT").await?;
+        Ok(found)
+    }
+
+    /// Makes statements in one transaction, each when it is handed over.
+    async fn stream(&mut self, ask: &mpsc::Sender<Ask>) -> Result<(), Failure> {
+        self.execute("BEGIN").await?;
+        let mut is_first = true;
+        loop {
+            let (answer, next) = oneshot::channel();
+            let _ = ask.send(Ask { is_first, answer });
+            is_first = false;
+            match next.await {
+                Ok(Some(query)) => drop(self.query_or_roll_back(&query).await?),
+                Ok(None) => return self.execute("COMMIT").await,
+                Err(_) => {
+                    self.execute("ROLLBACK").await?;
+                    return Err(Failure::Source);
+                }
+            }
+        }
+    }
+
+    async fn query_or_roll_back(&mut self, query: &Query) -> Result<Vec<Row>, Failure> {
+        let queried = self.query(query).await;
+        if matches!(queried, Err(Failure::Sql(_))) {
+            let _ = self.execute("ROLLBACK").await;
+        }
+        queried
+    }
+
+    async fn execute(&mut self, sql: &str) -> Result<(), Failure> {
+        within(self.longest, self.client.batch_execute(sql)).await
+    }
+
+    async fn query(&mut self, query: &Query) -> Result<Vec<Row>, Failure> {
         let statement = match self.statements.get(&query.sql) {
             Some(statement) => statement.clone(),
             None => {
-                let statement = self.client.prepare(&query.sql).await?;
+                let statement = within(self.longest, self.client.prepare(&query.sql)).await?;
                 self.statements.insert(query.sql.clone(), statement.clone());
                 statement
             }
         };
-        self.client.query(&statement, &query.parameters()).await
+        within(self.longest, self.client.query(&statement, &query.parameters())).await
     }
 }
 
@@ -257,9 +421,24 @@ impl Connected {
 mod tests {
     use std::net::TcpListener;
 
-    use export_hyper::TlsOptions;
+    use export_host::TlsOptions;
 
     use super::*;
+    use crate::problem::Exit;
+
+    /// It accepts connections, and says nothing.
+    #[test]
+    fn silent_server_is_given_up() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgres://ada@{}/book", server.local_addr().unwrap());
+        let place = Arc::new(PgPlace::new(&url, &|_| None).unwrap());
+        let tls = Arc::new(TlsOptions::new().client_config().unwrap());
+        let limits = [Duration::from_millis(200), Duration::from_millis(50)];
+        let link = Link::new(&place, tls, limits).unwrap();
+        let error = link.call(query!("SELECT 1")).unwrap_err();
+        assert!(error.to_string().contains("cannot reach"), "{error}");
+        assert_eq!(Problem::from(error).exit, Exit::GaveUp);
+    }
 
     #[test]
     fn statements_that_wait_share_the_patience() {

@@ -18,6 +18,7 @@ mod tls;
 mod worker;
 
 use std::io;
+use std::iter;
 use std::process;
 use std::sync::Arc;
 use std::thread;
@@ -34,14 +35,14 @@ pub(crate) use self::batch::PgBatch;
 use self::batch::Role;
 pub(crate) use self::error::PgError;
 pub(crate) use self::follow::FollowedBatch;
-use self::link::{Link, Query, query};
+use self::link::{Link, Query, StreamError, query};
 use self::pace::PgPace;
 pub(crate) use self::snapshot::Snapshot;
 use super::db::{BatchDraft, Reopen};
 use super::pages::key;
 use super::presence::host;
 use super::previous::name_digest;
-use super::run::RunDescription;
+use super::run::{Items, Row, RowResult, RunDescription};
 use crate::problem::{Exit, Problem};
 use crate::settings::{PgPlace, Settings};
 
@@ -75,8 +76,10 @@ pub(crate) enum Claimed {
 /// How often a process that waits looks whether the batch is free.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The most exports that are inserted by one statement.
+/// The most exports that are inserted by one statement, and the length of their texts in **bytes** from which
+/// they are.
 const CHUNK: usize = 1_000;
+const CHUNK_BYTES: usize = 1_048_576;
 
 impl PgBook {
     /// Opens the database of these settings, if there is one, and makes its schema if that is missing.
@@ -144,7 +147,7 @@ impl PgBook {
     }
 
     /// Stores the exports of a draft as a new batch, which this process holds; `None` if another process
-    /// has stored one of the same name meanwhile.
+    /// has stored one of the same name meanwhile. A chunk of them is in memory at a time.
     pub(crate) fn create(
         &self,
         draft: &BatchDraft,
@@ -152,61 +155,33 @@ impl PgBook {
     ) -> Result<Option<PgBatch>, Problem> {
         let id = draft.id().to_owned();
         let name = description.options.name().map(|_| name_digest(description));
-        let mut queries = vec![query!(
-            "INSERT INTO wexport.batch (id, name, description, holder, held_until) \
-             VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * INTERVAL '1 ms') \
-             ON CONFLICT DO NOTHING",
-            id.clone(),
-            name.clone(),
-            to_json(description)?,
-            to_json(&self.holder)?,
-            millis(self.lease)
-        )];
-        let mut rows = draft.all_rows().peekable();
-        while rows.peek().is_some() {
-            let (mut numbers, mut texts) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
-            for row in rows.by_ref().take(CHUNK) {
-                let row = row?;
-                numbers.push(key(row.number));
-                let [subjects, destinations, fresh] = &mut texts;
-                subjects.push(to_json(&row.subject)?);
-                destinations.push(to_json(&row.destination)?);
-                fresh.push(to_json(&row.checkpoint)?);
-            }
-            let [subjects, destinations, fresh] = texts;
-            queries.push(query!(
-                "INSERT INTO wexport.export (batch, number, line, subject, destination, fresh) \
-                 SELECT $1, number, number, subject, destination, fresh FROM \
-                 unnest($2::BIGINT[], $3::TEXT[], $4::TEXT[], $5::TEXT[]) \
-                 AS row (number, subject, destination, fresh) ON CONFLICT DO NOTHING",
-                id.clone(),
-                numbers,
-                subjects,
-                destinations,
-                fresh
-            ));
-        }
-        for result in draft.results() {
-            let result = result?;
-            queries.push(query!(
-                "UPDATE wexport.export SET status = $3, exit_code = $4, outcome = $5 \
-                 WHERE batch = $1 AND number = $2",
-                id.clone(),
-                key(result.row),
-                result.end.status().as_str(),
-                i32::from(result.end.exit_code()),
-                to_json(&result.end)?
-            ));
-        }
-        match self.link.call_together(queries) {
-            Ok(_) => {}
-            Err(error) => {
+        let batch = [to_json(description)?, to_json(&self.holder)?, id.clone()];
+        let stored = self.link.call_streamed(|| {
+            let (name, [description, holder, id]) = (name.clone(), batch.clone());
+            let insert = query!(
+                "INSERT INTO wexport.batch (id, name, description, holder, held_until) \
+                 VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * INTERVAL '1 ms') \
+                 ON CONFLICT DO NOTHING",
+                id,
+                name,
+                description,
+                holder,
+                millis(self.lease)
+            );
+            let mut rows = draft.all_rows();
+            let rows = iter::from_fn(move || insert_rows(draft.id(), &mut rows).transpose());
+            let ends = draft.results().map(|result| conclude(draft.id(), &result?));
+            iter::once(Ok(insert)).chain(rows).chain(ends)
+        });
+        match stored {
+            Ok(()) => Ok(Some(PgBatch::new(self, id, Role::Holder, 1)?)),
+            Err(StreamError::Source(problem)) => Err(problem),
+            Err(StreamError::Database(error)) => {
                 // Its exports have no batch to refer to.
                 let taken = name.map(|name| self.find("batch.name = $1", name)).transpose()?;
-                return if taken.flatten().is_some() { Ok(None) } else { Err(error.into()) };
+                if taken.flatten().is_some() { Ok(None) } else { Err(error.into()) }
             }
         }
-        Ok(Some(PgBatch::new(self, id, Role::Holder, 1)?))
     }
 
     /// Takes over the batch with this ID, to run the exports again that have failed.
@@ -239,7 +214,7 @@ impl PgBook {
             "SELECT id, description, epoch, \
              CASE WHEN worker.held_until > clock_timestamp() THEN worker.holder ELSE batch.holder END, \
              greatest(batch.held_until, worker.held_until) > clock_timestamp(), \
-             (extract(epoch FROM greatest(batch.heard, worker.heard)) * 1000)::BIGINT \
+             (extract(epoch FROM clock_timestamp() - greatest(batch.heard, worker.heard)) * 1000)::BIGINT \
              FROM wexport.batch LEFT JOIN LATERAL (\
                  SELECT holder, heard, held_until FROM wexport.worker WHERE batch = batch.id \
                  ORDER BY held_until DESC LIMIT 1) AS worker ON TRUE WHERE {condition}"
@@ -253,7 +228,7 @@ impl PgBook {
             epoch: row.get(2),
             holder: holder.and_then(|holder| serde_json::from_str(holder).ok()),
             is_held: row.get(4),
-            heard: number_of(row, 5).unwrap_or_default(),
+            silence: Duration::from_millis(number_of(row, 5).unwrap_or_default()),
         }))
     }
 
@@ -280,6 +255,47 @@ impl PgBook {
     }
 }
 
+/// Inserts the next exports of a batch; `None` if there are no more.
+fn insert_rows(id: &str, rows: &mut Items<'_, Row>) -> Result<Option<Query>, Problem> {
+    let (mut numbers, mut bytes) = (Vec::new(), 0);
+    let [mut subjects, mut destinations, mut fresh] = [Vec::new(), Vec::new(), Vec::new()];
+    while numbers.len() < CHUNK && bytes < CHUNK_BYTES {
+        let Some(row) = rows.next().transpose()? else { break };
+        numbers.push(key(row.number));
+        let texts = [to_json(&row.subject)?, to_json(&row.destination)?, to_json(&row.checkpoint)?];
+        bytes += texts.iter().map(String::len).sum::<usize>();
+        let [subject, destination, checkpoint] = texts;
+        subjects.push(subject);
+        destinations.push(destination);
+        fresh.push(checkpoint);
+    }
+    let insert = query!(
+        "INSERT INTO wexport.export (batch, number, line, subject, destination, fresh) \
+         SELECT $1, number, number, subject, destination, fresh FROM \
+         unnest($2::BIGINT[], $3::TEXT[], $4::TEXT[], $5::TEXT[]) \
+         AS row (number, subject, destination, fresh) ON CONFLICT DO NOTHING",
+        id.to_owned(),
+        numbers,
+        subjects,
+        destinations,
+        fresh
+    );
+    Ok((bytes > 0).then_some(insert))
+}
+
+/// Concludes an export of a new batch.
+fn conclude(id: &str, result: &RowResult) -> Result<Query, Problem> {
+    Ok(query!(
+        "UPDATE wexport.export SET status = $3, exit_code = $4, outcome = $5 \
+         WHERE batch = $1 AND number = $2",
+        id.to_owned(),
+        key(result.row),
+        result.end.status().as_str(),
+        i32::from(result.end.exit_code()),
+        to_json(&result.end)?
+    ))
+}
+
 /// A batch as it was found.
 struct FoundBatch {
     id: String,
@@ -287,8 +303,8 @@ struct FoundBatch {
     epoch: i64,
     holder: Option<Holder>,
     is_held: bool,
-    /// When its holder was last heard of, in milliseconds.
-    heard: u64,
+    /// How long nothing has been heard of its holder.
+    silence: Duration,
 }
 
 impl FoundBatch {
@@ -354,4 +370,33 @@ fn json<T: DeserializeOwned>(link: &Link, row: &PgRow, column: usize) -> Result<
 fn to_json(value: &impl Serialize) -> Result<String, Problem> {
     serde_json::to_string(value)
         .map_err(|error| Problem::new(Exit::Local, format!("cannot store the batch: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::fixtures::row;
+    use crate::state::{NewRow, RowStatus};
+
+    #[test]
+    fn new_batch_is_stored_in_small_chunks() {
+        let NewRow { line, subject, destination, fresh } = row(1);
+        let checkpoint = fresh;
+        let small =
+            Row { number: 1, line, subject, destination, status: RowStatus::Waiting, checkpoint };
+        let mut large = small.clone();
+        large.subject.id = "i".repeat(CHUNK_BYTES / 3);
+        for (row, chunk) in [(small, CHUNK), (large, 3)] {
+            let mut taken = 0;
+            let mut rows: Items<'_, Row> = Box::new((0..2 * CHUNK).map(|_| {
+                taken += 1;
+                Ok(row.clone())
+            }));
+            assert!(insert_rows("batch", &mut rows).unwrap().is_some());
+            drop(rows);
+            assert_eq!(taken, chunk);
+        }
+        let mut none: Items<'_, Row> = Box::new(iter::empty());
+        assert!(insert_rows("batch", &mut none).unwrap().is_none());
+    }
 }

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::io::Write as _;
-use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -73,8 +72,8 @@ fn copy(book: &PgBook, state: &StateDir, found: &FoundBatch) -> Result<Option<Lo
         return Ok(None);
     }
     if let Some(holder) = &found.holder {
-        let heard = SystemTime::UNIX_EPOCH + Duration::from_millis(found.heard);
-        RunningProcess::write(batch.path(), holder.pid, &holder.host, heard).map_err(unusable)?;
+        RunningProcess::write(batch.path(), holder.pid, &holder.host, found.silence)
+            .map_err(unusable)?;
     }
     batch.lock().map_err(unusable)
 }

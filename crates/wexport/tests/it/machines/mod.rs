@@ -1,10 +1,13 @@
 //! Batches whose state is in PostgreSQL: several machines, one of which is killed, frozen or cut off.
 
+mod failures;
+mod login;
 mod workers;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use test_servers::Authority;
 
 use crate::world::{Ran, World, quick};
 
@@ -22,6 +26,8 @@ struct Postgres {
     programs: PathBuf,
     folder: TempDir,
     port: u16,
+    /// That of its certificate, which is for `localhost`.
+    authority: Authority,
 }
 
 /// The user that runs the server, which refuses root.
@@ -40,11 +46,17 @@ impl Postgres {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         fs::write(folder.path().join("password"), PASSWORD).unwrap();
+        let authority = Authority::new("PostgreSQL");
+        let (certificate, key) = authority.issue("localhost", |_| {});
+        fs::write(folder.path().join("server.crt"), certificate.pem()).unwrap();
+        let path = folder.path().join("server.key");
+        fs::write(&path, key.serialize_pem()).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         if rustix::process::geteuid().is_root() {
             let owned = Command::new("chown").args(["-R", USER]).arg(folder.path()).status();
             assert!(owned.unwrap().success());
         }
-        let server = Self { programs, folder, port };
+        let server = Self { programs, folder, port, authority };
         let line = ["-A", "scram-sha-256", "-U", "ada", "-N", "-E", "UTF8", "--locale", "C"];
         let password = server.path("password");
         done(
@@ -79,10 +91,11 @@ impl Postgres {
     }
 
     fn begin(&self) {
+        let folder = self.folder.path().display();
         let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c fsync=off -k {}",
-            self.port,
-            self.folder.path().display()
+            "-p {} -c listen_addresses=127.0.0.1 -c fsync=off -k {folder} -c ssl=on \
+             -c ssl_cert_file={folder}/server.crt -c ssl_key_file={folder}/server.key",
+            self.port
         );
         let mut start = self.program("pg_ctl");
         start.args(["start", "-w", "-o", &options, "-D"]).arg(self.path("data"));
@@ -168,7 +181,12 @@ impl Machines {
     }
 
     fn command(&self, line: &[&str]) -> Command {
-        let url = format!("postgres://ada@127.0.0.1:{}/{}", self.postgres.port, self.database);
+        self.command_over(self.postgres.port, line)
+    }
+
+    /// A command of a machine for which the server has another port.
+    fn command_over(&self, port: u16, line: &[&str]) -> Command {
+        let url = format!("postgres://ada@127.0.0.1:{port}/{}", self.database);
         let mut command = self.world.command(line);
         command.env("WEXPORT_STATE", url).env("PGPASSWORD", PASSWORD).env("WEXPORT_LEASE", "1s");
         command
@@ -372,5 +390,8 @@ fn wrong_settings_are_told_before_anything_is_sent() {
     let ran = machines.world.ran(wrong.env("PGPASSWORD", "wrong-s3cret").output().unwrap());
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("cannot log in") && !ran.err.contains("s3cret"), "{}", ran.err);
+    let ran = machines.world.ran(wrong.env_remove("PGPASSWORD").output().unwrap());
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("password missing"), "{}", ran.err);
     assert_eq!(machines.world.requests(), Vec::<String>::new());
 }
