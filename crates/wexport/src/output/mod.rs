@@ -40,6 +40,8 @@ pub(crate) use self::real_path::real_path;
 pub(crate) use self::reserved_names::{Protected, ReservedNames};
 pub(crate) use self::sink::OutputSink;
 use self::stdout::StdoutSink;
+#[cfg(all(feature = "postgres", feature = "store"))]
+pub(crate) use self::store::SharedUpload;
 #[cfg(feature = "store")]
 use self::store::Stores;
 #[cfg(feature = "store")]

@@ -17,7 +17,8 @@
 //!
 //! A multipart upload is invisible until it is completed, and costs money until it is aborted. Its
 //! id is on disk before its first part is sent. It is aborted when it fails, and when the program
-//! is stopped; after a kill, `jobs resume` and `jobs clean` abort it. The gap between the store's
+//! is stopped; after a kill, `jobs resume` and `jobs clean` abort it, on another machine by what is shared
+//! ([`SharedUpload`]). The gap between the store's
 //! response and the write to disk remains: a lifecycle rule of the bucket covers it.
 
 mod address;
@@ -35,5 +36,7 @@ pub(crate) use self::address::Address;
 pub(super) use self::stores::{Stores, check, difference};
 pub(super) use self::upload::abort_upload;
 pub(crate) use self::upload::{Upload, UploadEnd};
+#[cfg(feature = "postgres")]
+pub(crate) use self::upload_dir::SharedUpload;
 pub(crate) use self::upload_dir::{PendingUpload, UploadDir};
 pub(crate) use self::upload_sink::UploadSink;

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use object_store::{Attribute, MultipartUpload};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::address::{Address, numbered};
@@ -287,7 +287,7 @@ impl Upload {
         }
         run(upload.complete()).await?;
         self.multipart = Multipart::None;
-        self.record(None)
+        self.record(None).await
     }
 
     /// Waits until the store has started the multipart upload, and records its id before any part
@@ -298,7 +298,7 @@ impl Upload {
         self.multipart = Multipart::None;
         let (upload, id) = started??;
         self.multipart = Multipart::Started(upload);
-        self.record(id)
+        self.record(id).await
     }
 
     /// Aborts the multipart upload of this process or of another one, if there is one.
@@ -313,13 +313,15 @@ impl Upload {
         } else if let Some(started) = &self.pending.started {
             self.bucket.abort(started).await?;
         }
-        if self.pending.started.is_some() { self.record(None) } else { Ok(()) }
+        if self.pending.started.is_some() { self.record(None).await } else { Ok(()) }
     }
 
     /// Records which multipart upload was started.
-    fn record(&mut self, started: Option<UploadId>) -> Result<(), StoreError> {
+    async fn record(&mut self, started: Option<UploadId>) -> Result<(), StoreError> {
         self.pending.started = started;
-        let stored = self.dir.store(&self.pending);
+        let (dir, pending) = (self.dir.clone(), self.pending.clone());
+        let stored = spawn_blocking(move || dir.store_started(&pending)).await;
+        let stored = stored.map_err(io::Error::other).and_then(|stored| stored);
         stored.map_err(|error| StoreError::Other(format!("cannot record the upload: {error}")))
     }
 

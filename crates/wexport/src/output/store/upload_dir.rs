@@ -1,5 +1,6 @@
 //! The folder in which a file waits for its upload.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,17 @@ pub(crate) struct UploadDir {
     folder: PathBuf,
     /// Removes the folder with the last clone, if no state is kept.
     temporary: Option<Arc<TempDir>>,
+    /// Where other machines find which multipart upload was started.
+    shared: Option<Arc<dyn SharedUpload>>,
+}
+
+/// A multipart upload that was started, for a process on another machine, which has no file.
+pub(crate) trait SharedUpload: fmt::Debug + Send + Sync {
+    /// Stores the upload; `None` if it was completed or aborted.
+    fn store(&self, pending: Option<&PendingUpload>) -> io::Result<()>;
+
+    /// The upload that a process has not completed, and not aborted.
+    fn load(&self) -> io::Result<Option<PendingUpload>>;
 }
 
 /// A file that waits for its upload: what another process needs to resume it. It holds no secret.
@@ -43,13 +55,23 @@ const VERSION: u32 = 1;
 impl UploadDir {
     /// A folder that outlives the process.
     pub(crate) fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), temporary: None }
+        Self { folder: folder.into(), temporary: None, shared: None }
+    }
+
+    /// Records multipart uploads there too.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn shared_with(self, shared: Arc<dyn SharedUpload>) -> Self {
+        Self { shared: Some(shared), ..self }
     }
 
     /// A folder that is removed at the end of the process.
     pub(crate) fn temporary() -> io::Result<Self> {
         let temporary = tempfile::Builder::new().prefix("wexport-").tempdir()?;
-        Ok(Self { folder: temporary.path().into(), temporary: Some(Arc::new(temporary)) })
+        Ok(Self {
+            folder: temporary.path().into(),
+            temporary: Some(Arc::new(temporary)),
+            shared: None,
+        })
     }
 
     /// Where the file is, once it is complete.
@@ -83,8 +105,22 @@ impl UploadDir {
         }
     }
 
+    /// Stores an upload, with its file on this machine.
     pub(super) fn store(&self, pending: &PendingUpload) -> io::Result<()> {
         self.record().store(pending)
+    }
+
+    /// Stores which multipart upload was started, or that it has ended.
+    pub(super) fn store_started(&self, pending: &PendingUpload) -> io::Result<()> {
+        self.store(pending)?;
+        let started = pending.started.is_some().then_some(pending);
+        self.shared.as_ref().map_or(Ok(()), |shared| shared.store(started))
+    }
+
+    /// The multipart upload that a process on another machine has left.
+    pub(super) fn left_elsewhere(&self) -> io::Result<Option<UploadId>> {
+        let left = self.shared.as_ref().map(|shared| shared.load()).transpose()?;
+        Ok(left.flatten().and_then(|pending| pending.started))
     }
 
     /// Removes the file after its upload.

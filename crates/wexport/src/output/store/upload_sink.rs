@@ -64,11 +64,13 @@ impl UploadSink {
     async fn prepare_upload(&self, artifact: &Artifact) -> io::Result<PendingUpload> {
         let known = Known { subject: &self.origin.subject };
         let key = self.address.key_for(&known, artifact).map_err(io::Error::other)?;
-        let file = self.dir.file();
-        let digest = spawn_blocking(move || digest(&file)).await.map_err(io::Error::other)??;
+        let dir = self.dir.clone();
+        let read = spawn_blocking(move || Ok((digest(&dir.file())?, dir.left_elsewhere()?)));
+        let (digest, started): (_, _) =
+            read.await.map_err(io::Error::other).and_then(|read| read)?;
         let name = key.rsplit('/').next().unwrap_or_default().to_owned();
         let receipt = Receipt::new(name, digest, artifact, self.origin.clone());
-        Ok(PendingUpload::new(key, receipt))
+        Ok(PendingUpload { started, ..PendingUpload::new(key, receipt) })
     }
 }
 

@@ -18,7 +18,7 @@ use super::{PgBook, json, millis, number_of, to_json};
 use crate::event::FINAL_CODES;
 use crate::output::Destination;
 #[cfg(feature = "store")]
-use crate::output::UploadDir;
+use crate::output::{PendingUpload, SharedUpload, UploadDir};
 use crate::problem::{Exit, Problem};
 use crate::state::db::Reopen;
 use crate::state::log::EventLog;
@@ -461,7 +461,55 @@ impl RunStore for PgBatch {
 
     #[cfg(feature = "store")]
     fn upload_dir(&self, number: u64) -> io::Result<UploadDir> {
-        Ok(UploadDir::new(self.spool.path().join(number.to_string())))
+        let dir = UploadDir::new(self.spool.path().join(number.to_string()));
+        let (link, id, epoch) = (self.link.clone(), self.id.clone(), self.epoch);
+        Ok(dir.shared_with(Arc::new(UploadNote { link, id, epoch, name: upload_of(number) })))
+    }
+}
+
+/// The note of a multipart upload that was started.
+#[cfg(feature = "store")]
+#[derive(Debug)]
+struct UploadNote {
+    link: Link,
+    id: String,
+    epoch: i64,
+    name: String,
+}
+
+#[cfg(feature = "store")]
+fn upload_of(number: u64) -> String {
+    format!("{UPLOAD} {number}")
+}
+
+/// The first word of the names of such notes.
+#[cfg(feature = "store")]
+pub(super) const UPLOAD: &str = "upload";
+
+#[cfg(feature = "store")]
+impl SharedUpload for UploadNote {
+    fn store(&self, pending: Option<&PendingUpload>) -> io::Result<()> {
+        let (id, name) = (self.id.clone(), self.name.clone());
+        let Some(pending) = pending else {
+            let sql = format!(
+                "{HELD} DELETE FROM wexport.note USING held WHERE batch = $1 AND name = $3"
+            );
+            self.link.call(query!(sql, id, self.epoch, name))?;
+            return Ok(());
+        };
+        let sql = format!(
+            "{HELD} INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
+             ON CONFLICT (batch, name) DO UPDATE SET value = excluded.value RETURNING 1"
+        );
+        let pending = serde_json::to_string(pending)?;
+        let rows = self.link.call(query!(sql, id.clone(), self.epoch, name, pending))?;
+        if rows.is_empty() { Err(self.link.error(Cause::Lost(id)).into()) } else { Ok(()) }
+    }
+
+    fn load(&self) -> io::Result<Option<PendingUpload>> {
+        let sql = "SELECT value FROM wexport.note WHERE batch = $1 AND name = $2";
+        let rows = self.link.call(query!(sql, self.id.clone(), self.name.clone()))?;
+        Ok(rows.first().map(|row| json(&self.link, row, 0)).transpose()?)
     }
 }
 

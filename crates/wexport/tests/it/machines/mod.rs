@@ -2,6 +2,8 @@
 
 mod failures;
 mod login;
+#[cfg(feature = "s3")]
+mod stores;
 mod workers;
 
 use std::collections::BTreeSet;
@@ -174,7 +176,10 @@ const LINE: [&str; 8] =
 
 impl Machines {
     fn new(postgres: Arc<Postgres>, exports: usize, complete_after: Duration) -> Self {
-        let world = World::with(quick().with_complete_after(complete_after));
+        Self::with(postgres, exports, World::with(quick().with_complete_after(complete_after)))
+    }
+
+    fn with(postgres: Arc<Postgres>, exports: usize, world: World) -> Self {
         let rows: String = (0..exports).map(|number| format!("document,d{number},pdf\n")).collect();
         world.write("list.csv", format!("kind,id,format\n{rows}"));
         Self { world, database: postgres.database(), postgres }

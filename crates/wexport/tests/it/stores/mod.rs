@@ -22,7 +22,7 @@ const PDF: [&str; 4] = ["document", "d1", "-f", "pdf"];
 const LARGE: u64 = 20_000_000;
 
 /// A world whose commands use the store at this address.
-fn world(config: Config, store: SocketAddr) -> World {
+pub(crate) fn world(config: Config, store: SocketAddr) -> World {
     let mut world = World::with(config);
     world.set("AWS_ACCESS_KEY_ID", "an-aws-key");
     world.set("AWS_SECRET_ACCESS_KEY", "an-aws-secret");
@@ -32,7 +32,7 @@ fn world(config: Config, store: SocketAddr) -> World {
     world
 }
 
-fn large() -> Config {
+pub(crate) fn large() -> Config {
     quick().with_artifact_size(LARGE)
 }
 
@@ -65,7 +65,10 @@ fn has_pending_upload(world: &World) -> bool {
 }
 
 /// Passes everything, but acts once on the bytes at an offset.
-fn act_at(offset: usize, act: Action) -> impl Fn(&[u8], usize) -> Action + Send + Sync + 'static {
+pub(crate) fn act_at(
+    offset: usize,
+    act: Action,
+) -> impl Fn(&[u8], usize) -> Action + Send + Sync + 'static {
     move |bytes, before| {
         let crosses = before < offset && before + bytes.len() >= offset;
         if crosses { act } else { Action::Pass }
