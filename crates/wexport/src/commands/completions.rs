@@ -13,7 +13,7 @@ use super::jobs::{JobsState, settings_of};
 use crate::args::{CONFIG, Cli, StateArgs, TOPICS};
 use crate::problem::{Exit, Problem};
 use crate::settings::profile_names;
-use crate::state::{known_files, known_files_path};
+use crate::state::{Wanted, known_files, known_files_path};
 use crate::text::sanitize;
 use crate::ui::print;
 
@@ -89,7 +89,7 @@ fn ids(kinds: &[&str]) -> Vec<CompletionCandidate> {
 /// The jobs and batches of this machine, the latest first.
 fn jobs() -> Vec<CompletionCandidate> {
     let read = || -> Result<Vec<String>, Problem> {
-        let state = JobsState::open(&settings_of(&StateArgs::default())?)?;
+        let state = JobsState::open(&settings_of(&StateArgs::default())?, Wanted::Ids)?;
         let jobs = state.jobs()?.iter().map(|job| job.id().to_owned()).collect::<Vec<_>>();
         let batches = state.batches()?;
         Ok(jobs.into_iter().chain(batches.iter().map(|it| it.id().to_owned())).collect())

@@ -4,11 +4,11 @@ use super::jobs::{JobsState, settings_of};
 use crate::args::ReportArgs;
 use crate::problem::{Exit, Problem};
 use crate::report::Report;
-use crate::state::Found;
+use crate::state::{Found, Wanted};
 use crate::ui::print;
 
 pub(super) fn run(args: &ReportArgs) -> Result<(), Problem> {
-    let state = JobsState::open(&settings_of(&args.state)?)?;
+    let state = JobsState::open(&settings_of(&args.state)?, Wanted::Report(args.id.as_deref()))?;
     let found = match &args.id {
         Some(id) => state.find(id)?,
         None => state.batches()?.pop().map(Found::Batch).ok_or_else(|| {

@@ -93,12 +93,19 @@ impl StateDir {
         BatchDraft::begin(BatchDir::new(id, path), lock, order)
     }
 
+    /// Makes the folder of a batch of which nothing is copied but its ID.
+    #[cfg(feature = "postgres")]
+    pub(super) fn copy_name(&self, id: &str) -> Result<BatchDir, Problem> {
+        let batch = BatchDir::new(id.into(), self.batches_folder().join(id));
+        private().create(batch.path()).map_err(|error| self.unusable(&error))?;
+        Ok(batch)
+    }
+
     /// Begins to store a copy of a batch.
     #[cfg(feature = "postgres")]
     pub(super) fn begin_copy(&self, id: &str) -> Result<(BatchDraft, BatchDir), Problem> {
         let unusable = |error| self.unusable(&error);
-        let batch = BatchDir::new(id.into(), self.batches_folder().join(id));
-        private().create(batch.path()).map_err(unusable)?;
+        let batch = self.copy_name(id)?;
         let lock = batch.lock().map_err(unusable)?;
         let lock = lock.ok_or_else(|| unusable(io::ErrorKind::WouldBlock.into()))?;
         Ok((BatchDraft::begin(batch.clone(), lock, None)?, batch))
@@ -230,6 +237,18 @@ impl StateDir {
         let folder = self.folder.display();
         Problem::local(format!("cannot store state in {folder}"), error).advise(OTHER_FOLDER)
     }
+}
+
+/// What a command reads of the state. A copy of a database has nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted<'a> {
+    Ids,
+    /// The totals of batches, and their exports without a file.
+    Unfinished,
+    /// The batch with this name.
+    Run(&'a str),
+    /// That batch or the latest, and the one of the same list before it.
+    Report(Option<&'a str>),
 }
 
 /// What an id refers to.

@@ -49,7 +49,7 @@ mod single;
 pub(crate) use self::batch_dir::BatchDir;
 pub(crate) use self::checkpoints::RunCheckpoints;
 pub(crate) use self::db::{BatchDb, BatchDbWriter, BatchDraft, DbError, Reopen};
-pub(crate) use self::dir::{Found, StateDir};
+pub(crate) use self::dir::{Found, StateDir, Wanted};
 pub(crate) use self::earlier::{EarlierFiles, fingerprint, request_fingerprint};
 pub(crate) use self::forget::Retention;
 pub(crate) use self::job::{Job, JobRecord};

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::Out;
+use super::{JobsState, Out};
 use crate::clock;
 use crate::problem::Problem;
 use crate::state::{
     BatchDb, BatchDir, DbError, Job, Later, LaterExports, RunDescription, RunStatus,
-    RunningProcess, StateDir, StatusCounts,
+    RunningProcess, StatusCounts,
 };
 use crate::subject::Subject;
 use crate::text::{json, sanitize};
@@ -99,7 +99,7 @@ struct Line(String, String);
 
 /// Lists the jobs and the batches, the latest last.
 pub(super) fn list(
-    state: &StateDir,
+    state: &JobsState,
     failed: bool,
     json: bool,
     out: Out<'_>,
@@ -108,7 +108,7 @@ pub(super) fn list(
     let job_line = |job: Job| job_line(&job, later.superseding(job.id()), failed, json);
     let mut lines: Vec<Line> = state.jobs()?.into_iter().filter_map(job_line).collect();
     for batch in state.batches()? {
-        lines.extend(batch_line(&batch, later.superseding(batch.id()), failed, json));
+        lines.extend(batch_line(state, &batch, later.superseding(batch.id()), failed, json));
     }
     lines.sort_by(|Line(one, _), Line(other, _)| one.cmp(other));
     lines.iter().try_for_each(|Line(_, line)| out(line))
@@ -144,11 +144,17 @@ fn job_line(job: &Job, by: Option<&Later>, failed: bool, json: bool) -> Option<L
     Some(text_line(id, status.as_str(), &format!("{}  {end}{by}", record.subject)))
 }
 
-fn batch_line(batch: &BatchDir, by: Option<&Later>, failed: bool, json: bool) -> Option<Line> {
+fn batch_line(
+    state: &JobsState,
+    batch: &BatchDir,
+    by: Option<&Later>,
+    failed: bool,
+    json: bool,
+) -> Option<Line> {
     let id = batch.id();
     let read = || -> Result<(RunDescription, StatusCounts), DbError> {
         let db = BatchDb::open(batch)?;
-        Ok((db.description()?, db.totals()?))
+        Ok((db.description()?, state.totals(&db)?))
     };
     let (description, exports) = match read() {
         Ok(read) => read,

@@ -13,7 +13,10 @@ use crate::args::{DurationArg, Session, StateArgs};
 use crate::clock;
 use crate::problem::Problem;
 use crate::settings::{Overrides, Settings};
-use crate::state::{BatchDbWriter, BatchDir, Reopen, RunStore, RunningProcess, StateDir};
+use crate::state::{
+    BatchDb, BatchDbWriter, BatchDir, DbError, Reopen, RunStore, RunningProcess, StateDir,
+    StatusCounts, Wanted,
+};
 #[cfg(feature = "postgres")]
 use crate::state::{FollowedBatch, PgBook, RunDescription, Snapshot};
 use crate::ui::print;
@@ -26,13 +29,13 @@ type Out<'a> = &'a mut dyn FnMut(&str) -> Result<(), Problem>;
 
 /// Lists jobs and batches.
 pub(super) fn list(failed: bool, json: bool, flags: &StateArgs) -> Result<(), Problem> {
-    let state = JobsState::open(&settings_of(flags)?)?;
+    let state = JobsState::open(&settings_of(flags)?, Wanted::Unfinished)?;
     list::list(&state, failed, json, &mut print)
 }
 
 /// Shows what happened to a job, a batch, or an export of a batch.
 pub(super) fn show(id: &str, json: bool, flags: &StateArgs) -> Result<(), Problem> {
-    let state = JobsState::open(&settings_of(flags)?)?;
+    let state = JobsState::open(&settings_of(flags)?, Wanted::Run(id))?;
     show::show(&state, id, json, &mut print)
 }
 
@@ -43,7 +46,7 @@ pub(super) async fn clean(
     flags: &StateArgs,
 ) -> Result<(), Problem> {
     let settings = settings_of(flags)?;
-    let state = JobsState::open(&settings)?;
+    let state = JobsState::open(&settings, Wanted::Unfinished)?;
     let which = Which { older_than, resumable };
     clean::clean(&state, clock::now(), which, settings, &mut print).await
 }
@@ -53,7 +56,7 @@ pub(super) fn settings_of(flags: &StateArgs) -> Result<Settings, Problem> {
     Settings::resolve(&session, &Overrides::default(), &environment)
 }
 
-/// The state of jobs and batches. Of a database it is a copy, which is removed when this is dropped.
+/// The state of jobs and batches. Of a database it is a copy of what is wanted, which is removed when this is dropped.
 pub(super) struct JobsState {
     dir: StateDir,
     #[cfg(feature = "postgres")]
@@ -61,10 +64,14 @@ pub(super) struct JobsState {
 }
 
 impl JobsState {
-    pub(super) fn open(settings: &Settings) -> Result<Self, Problem> {
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "a folder is read as it is needed")
+    )]
+    pub(super) fn open(settings: &Settings, wanted: Wanted<'_>) -> Result<Self, Problem> {
         #[cfg(feature = "postgres")]
         if let Some(book) = PgBook::open(settings)? {
-            let copy = Snapshot::take(&book)?;
+            let copy = Snapshot::take(&book, wanted)?;
             return Ok(Self { dir: copy.state().clone(), shared: Some((book, copy)) });
         }
         let folder = settings
@@ -76,6 +83,15 @@ impl JobsState {
             #[cfg(feature = "postgres")]
             shared: None,
         })
+    }
+
+    /// The totals of a batch.
+    fn totals(&self, db: &BatchDb) -> Result<StatusCounts, DbError> {
+        #[cfg(feature = "postgres")]
+        if let Some((_, copy)) = &self.shared {
+            return Ok(copy.totals(db.batch().id()).unwrap_or_default());
+        }
+        db.totals()
     }
 
     /// Opens a batch to resume it, without those of its exports that stay as they ended.

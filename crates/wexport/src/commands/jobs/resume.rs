@@ -20,7 +20,7 @@ use crate::run_facts::RunFacts;
 use crate::settings::{Overrides, Settings};
 use crate::state::{
     BatchDb, BatchDir, DbError, Found, Job, JobRecord, Later, LaterExports, Reopen, RunDescription,
-    RunStatus, RunningProcess, SingleRun, StateDir,
+    RunStatus, RunningProcess, SingleRun, StateDir, Wanted,
 };
 use crate::text::export_count;
 use crate::ui::Reporter;
@@ -48,7 +48,8 @@ async fn run_all(
     facts: &mut Vec<RunFacts>,
 ) -> Exit {
     let found = today.and_then(|today| {
-        let state = JobsState::open(&today)?;
+        let state =
+            JobsState::open(&today, args.id.as_deref().map_or(Wanted::Unfinished, Wanted::Run))?;
         let found = find(&args, &state)?;
         Ok((today, state, found))
     });

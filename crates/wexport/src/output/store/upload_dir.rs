@@ -80,7 +80,7 @@ impl UploadDir {
     }
 
     /// Creates the folder.
-    pub(in crate::output) fn create(&self) -> io::Result<()> {
+    pub(crate) fn create(&self) -> io::Result<()> {
         std::fs::create_dir_all(&self.folder)
     }
 
@@ -106,7 +106,7 @@ impl UploadDir {
     }
 
     /// Stores an upload, with its file on this machine.
-    pub(super) fn store(&self, pending: &PendingUpload) -> io::Result<()> {
+    pub(crate) fn store(&self, pending: &PendingUpload) -> io::Result<()> {
         self.record().store(pending)
     }
 

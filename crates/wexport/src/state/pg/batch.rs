@@ -1,5 +1,6 @@
 //! A batch whose exports this process runs: all of them, or those that it has taken as a worker.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -173,7 +174,7 @@ impl PgBatch {
 
     /// All exports.
     pub(crate) fn all_rows(&self) -> Items<'_, Row> {
-        all_rows(&self.link, &self.id)
+        some_rows(&self.link, &self.id, "")
     }
 
     pub(super) fn held(&self, sql: String, mut more: Vec<super::link::Parameter>) -> Query {
@@ -349,7 +350,7 @@ impl RunStore for PgBatch {
     }
 
     fn results(&self) -> Items<'_, RowResult> {
-        results(&self.link, &self.id)
+        results(&self.link, &self.id, "")
     }
 
     fn reserved_names(&self) -> Items<'_, (u64, String)> {
@@ -462,8 +463,9 @@ impl RunStore for PgBatch {
     #[cfg(feature = "store")]
     fn upload_dir(&self, number: u64) -> io::Result<UploadDir> {
         let dir = UploadDir::new(self.spool.path().join(number.to_string()));
-        let (link, id, epoch) = (self.link.clone(), self.id.clone(), self.epoch);
-        Ok(dir.shared_with(Arc::new(UploadNote { link, id, epoch, name: upload_of(number) })))
+        let (link, id, name) = (self.link.clone(), self.id.clone(), upload_of(number));
+        let (role, fence) = (self.role, self.fence);
+        Ok(dir.shared_with(Arc::new(UploadNote { link, id, role, fence, name })))
     }
 }
 
@@ -473,37 +475,34 @@ impl RunStore for PgBatch {
 struct UploadNote {
     link: Link,
     id: String,
-    epoch: i64,
+    role: Role,
+    fence: i64,
     name: String,
 }
 
 #[cfg(feature = "store")]
 fn upload_of(number: u64) -> String {
-    format!("{UPLOAD} {number}")
+    format!("upload {number}")
 }
-
-/// The first word of the names of such notes.
-#[cfg(feature = "store")]
-pub(super) const UPLOAD: &str = "upload";
 
 #[cfg(feature = "store")]
 impl SharedUpload for UploadNote {
     fn store(&self, pending: Option<&PendingUpload>) -> io::Result<()> {
-        let (id, name) = (self.id.clone(), self.name.clone());
+        let (held, id, name) = (self.role.held(), self.id.clone(), self.name.clone());
         let Some(pending) = pending else {
             let sql = format!(
-                "{HELD} DELETE FROM wexport.note USING held WHERE batch = $1 AND name = $3"
+                "{held} DELETE FROM wexport.note USING held WHERE batch = $1 AND name = $3"
             );
-            self.link.call(query!(sql, id, self.epoch, name))?;
+            self.link.call(query!(sql, id, self.fence, name))?;
             return Ok(());
         };
         let sql = format!(
-            "{HELD} INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
+            "{held} INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
              ON CONFLICT (batch, name) DO UPDATE SET value = excluded.value RETURNING 1"
         );
         let pending = serde_json::to_string(pending)?;
-        let rows = self.link.call(query!(sql, id.clone(), self.epoch, name, pending))?;
-        if rows.is_empty() { Err(self.link.error(Cause::Lost(id)).into()) } else { Ok(()) }
+        let rows = self.link.call(query!(sql, id.clone(), self.fence, name, pending))?;
+        if rows.is_empty() { Err(self.link.error(self.role.lost(id)).into()) } else { Ok(()) }
     }
 
     fn load(&self) -> io::Result<Option<PendingUpload>> {
@@ -559,14 +558,38 @@ impl fmt::Debug for PgBatch {
 pub(super) const SELECT_ROWS: &str = "SELECT number, line, subject, destination, status, \
                            coalesce(checkpoint, fresh) FROM wexport.export WHERE batch = $1";
 
-pub(super) fn all_rows<'a>(link: &'a Link, id: &str) -> Items<'a, Row> {
-    pages(link, id, SELECT_ROWS, read_row, |row| row.number, 0)
+/// The exports with a condition, which begins with `AND`.
+pub(super) fn some_rows<'a>(link: &'a Link, id: &str, condition: &str) -> Items<'a, Row> {
+    pages(link, id, &format!("{SELECT_ROWS} {condition}"), read_row, |row| row.number, 0)
 }
 
-pub(super) fn results<'a>(link: &'a Link, id: &str) -> Items<'a, RowResult> {
-    let sql = "SELECT number, line, subject, outcome FROM wexport.export \
-               WHERE batch = $1 AND outcome IS NOT NULL";
-    pages(link, id, sql, read_result, |result| result.row, 0)
+/// The exports that ended, with a condition.
+pub(super) fn results<'a>(link: &'a Link, id: &str, condition: &str) -> Items<'a, RowResult> {
+    let sql = format!(
+        "SELECT number, line, subject, outcome FROM wexport.export \
+         WHERE batch = $1 AND outcome IS NOT NULL {condition}"
+    );
+    pages(link, id, &sql, read_result, |result| result.row, 0)
+}
+
+/// The multipart uploads that were started and have not ended, by the numbers of their exports.
+#[cfg(feature = "store")]
+pub(super) fn uploads(link: &Link, id: &str) -> Result<Vec<(u64, PendingUpload)>, PgError> {
+    let sql = "SELECT split_part(name, ' ', 2)::BIGINT, value FROM wexport.note \
+               WHERE batch = $1 AND name LIKE 'upload %'";
+    let rows = link.call(query!(sql, id.to_owned()))?;
+    rows.iter().map(|row| Ok((number(link, row, 0)?, json(link, row, 1)?))).collect()
+}
+
+/// The totals of all batches, by their IDs.
+pub(super) fn all_totals(link: &Link) -> Result<HashMap<String, StatusCounts>, PgError> {
+    let sql = "SELECT status, count(*), batch FROM wexport.export GROUP BY batch, status";
+    let mut totals = HashMap::<String, StatusCounts>::new();
+    for row in link.call(query!(sql))? {
+        let totals = totals.entry(row.get(2)).or_default();
+        *totals.count_mut(status(link, &row, 0)?) += number(link, &row, 1)?;
+    }
+    Ok(totals)
 }
 
 pub(super) fn totals(link: &Link, id: &str) -> Result<StatusCounts, PgError> {

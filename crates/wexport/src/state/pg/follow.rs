@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::batch::{all_rows, number, read_result, results, status, totals};
+use super::batch::{number, read_result, results, some_rows, status, totals};
 use super::error::Cause;
 use super::link::query;
 use super::{PgBook, json, no_batch};
@@ -77,7 +77,7 @@ impl FollowedBatch {
     }
 
     pub(crate) fn all_rows(&self) -> Items<'_, Row> {
-        all_rows(&self.book.link, &self.id)
+        some_rows(&self.book.link, &self.id, "")
     }
 
     /// Whether a worker has given a sign of life that may drive its exports: one at least, or one that
@@ -88,7 +88,7 @@ impl FollowedBatch {
 
     /// How exports have ended so far. They are known then.
     pub(crate) fn ended(&self) -> Items<'_, RowResult> {
-        Box::new(results(&self.book.link, &self.id).inspect(|result| {
+        Box::new(results(&self.book.link, &self.id, "").inspect(|result| {
             if let Ok(RowResult { row, end, .. }) = result {
                 self.known().add(*row, end.status());
             }

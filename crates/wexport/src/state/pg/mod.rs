@@ -17,8 +17,10 @@ mod snapshot;
 mod tls;
 mod worker;
 
+use std::collections::HashMap;
 use std::io;
 use std::iter;
+use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 use std::thread;
@@ -42,7 +44,7 @@ use super::db::{BatchDraft, Reopen};
 use super::pages::key;
 use super::presence::host;
 use super::previous::name_digest;
-use super::run::{Items, Row, RowResult, RunDescription};
+use super::run::{Items, Row, RowResult, RunDescription, StatusCounts};
 use crate::problem::{Exit, Problem};
 use crate::settings::{PgPlace, Settings};
 
@@ -208,28 +210,19 @@ impl PgBook {
         Ok(())
     }
 
+    /// All batches, the oldest first.
+    fn all(&self) -> Result<Vec<FoundBatch>, PgError> {
+        let rows = self.link.call(query!(format!("{SELECT_BATCHES} ORDER BY id")))?;
+        Ok(rows.iter().map(FoundBatch::read).collect())
+    }
+
+    fn totals(&self) -> Result<HashMap<String, StatusCounts>, PgError> {
+        batch::all_totals(&self.link)
+    }
+
     fn find(&self, condition: &str, value: String) -> Result<Option<FoundBatch>, PgError> {
-        // Of several workers, the one that was heard of last.
-        let sql = format!(
-            "SELECT id, description, epoch, \
-             CASE WHEN worker.held_until > clock_timestamp() THEN worker.holder ELSE batch.holder END, \
-             greatest(batch.held_until, worker.held_until) > clock_timestamp(), \
-             (extract(epoch FROM clock_timestamp() - greatest(batch.heard, worker.heard)) * 1000)::BIGINT \
-             FROM wexport.batch LEFT JOIN LATERAL (\
-                 SELECT holder, heard, held_until FROM wexport.worker WHERE batch = batch.id \
-                 ORDER BY held_until DESC LIMIT 1) AS worker ON TRUE WHERE {condition}"
-        );
-        let rows = self.link.call(Query::new(sql, vec![Box::new(value)]))?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let holder: Option<&str> = row.get(3);
-        Ok(Some(FoundBatch {
-            id: row.get(0),
-            description: row.get(1),
-            epoch: row.get(2),
-            holder: holder.and_then(|holder| serde_json::from_str(holder).ok()),
-            is_held: row.get(4),
-            silence: Duration::from_millis(number_of(row, 5).unwrap_or_default()),
-        }))
+        let rows = self.link.call(query!(format!("{SELECT_BATCHES} WHERE {condition}"), value))?;
+        Ok(rows.first().map(FoundBatch::read))
     }
 
     /// Takes over a batch; `None` if another process holds it.
@@ -307,9 +300,36 @@ struct FoundBatch {
     silence: Duration,
 }
 
+/// Of several workers, the one that was heard of last counts.
+const SELECT_BATCHES: &str = "SELECT id, description, epoch, \
+     CASE WHEN worker.held_until > clock_timestamp() THEN worker.holder ELSE batch.holder END, \
+     greatest(batch.held_until, worker.held_until) > clock_timestamp(), \
+     (extract(epoch FROM clock_timestamp() - greatest(batch.heard, worker.heard)) * 1000)::BIGINT \
+     FROM wexport.batch LEFT JOIN LATERAL (\
+         SELECT holder, heard, held_until FROM wexport.worker WHERE batch = batch.id \
+         ORDER BY held_until DESC LIMIT 1) AS worker ON TRUE";
+
 impl FoundBatch {
+    fn read(row: &PgRow) -> Self {
+        let holder: Option<&str> = row.get(3);
+        Self {
+            id: row.get(0),
+            description: row.get(1),
+            epoch: row.get(2),
+            holder: holder.and_then(|holder| serde_json::from_str(holder).ok()),
+            is_held: row.get(4),
+            silence: Duration::from_millis(number_of(row, 5).unwrap_or_default()),
+        }
+    }
+
     fn description(&self, link: &Link) -> Result<RunDescription, PgError> {
         serde_json::from_str(&self.description).map_err(|error| PgError::damaged(link, error))
+    }
+
+    /// The list, as it was named and where it is.
+    fn list(&self) -> Option<(Option<String>, Option<PathBuf>)> {
+        let description: RunDescription = serde_json::from_str(&self.description).ok()?;
+        Some((description.source, description.options.list))
     }
 
     fn holder_text(&self) -> String {

@@ -11,6 +11,7 @@ use export_hyper::Timestamp;
 use super::batch::{PgBatch, Role, SELECT_ROWS, number, read_row};
 use super::link::query;
 use super::{Holder, PgBook, json, millis, to_json};
+use crate::clock;
 use crate::problem::{Exit, Problem};
 use crate::state::pages::key;
 use crate::state::presence::RunningProcess;
@@ -63,12 +64,13 @@ impl PgBook {
 
     /// The workers of a batch, as they were heard of last.
     pub(crate) fn workers(&self, id: &str) -> Result<Vec<RunningProcess>, Problem> {
-        let sql = "SELECT holder, (extract(epoch FROM heard) * 1000)::BIGINT FROM wexport.worker \
-                   WHERE batch = $1 ORDER BY id";
+        let sql = "SELECT holder, (extract(epoch FROM clock_timestamp() - heard) * 1000)::BIGINT \
+                   FROM wexport.worker WHERE batch = $1 ORDER BY id";
         let rows = self.link.call(query!(sql, id.to_owned()))?;
         let workers = rows.iter().map(|row| {
             let Holder { pid, host, .. } = json(&self.link, row, 0)?;
-            let heard = Timestamp::from_millis(number(&self.link, row, 1)?);
+            let silence = number(&self.link, row, 1)?;
+            let heard = Timestamp::from_millis(clock::now().as_millis().saturating_sub(silence));
             Ok(RunningProcess { pid, host, heard })
         });
         workers.collect()

@@ -292,6 +292,26 @@ fn batch_is_shown_on_any_machine() {
     assert_eq!(machines.sql("SELECT count(*) FROM wexport.export"), "0");
 }
 
+/// The exports of the other batch cannot be read.
+#[test]
+fn commands_read_no_exports_that_they_do_not_need() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 2, Duration::ZERO);
+    machines.done(&LINE);
+    machines.done(&["batch", "list.csv", "-o", "other/{id}.{ext}", "--key", "other"]);
+    machines.sql("UPDATE wexport.export SET subject = '?' WHERE destination LIKE '%other%'");
+    let listed = machines.done(&["jobs", "list"]).out;
+    assert_eq!(listed.matches("2 exports of list.csv: 2 done").count(), 2, "{listed}");
+    let id = listed.split(' ').next().unwrap();
+    for line in [&["jobs", "show", id][..], &["report", id], &["jobs", "show", &format!("{id}/2")]]
+    {
+        assert!(machines.done(line).out.contains(id), "{line:?}");
+    }
+    let damaged = listed.lines().next_back().unwrap().split(' ').next().unwrap();
+    let damaged = machines.run(&["jobs", "show", damaged]);
+    assert!(damaged.err.contains("is damaged"), "{}", damaged.err);
+}
+
 #[test]
 fn standby_takes_over_from_a_killed_holder() {
     let Some(postgres) = shared() else { return };

@@ -45,3 +45,13 @@ fn upload_of_a_killed_holder_is_aborted_by_the_next_one() {
         (1, String::new())
     );
 }
+
+#[test]
+fn upload_of_a_killed_holder_is_aborted_when_its_batch_is_removed() {
+    let Some((machines, bucket)) = killed_in_an_upload() else { return };
+    machines.sql("SELECT pg_sleep_until(held_until) FROM wexport.batch");
+    let line = ["jobs", "clean", "--older-than", "0s", "--resumable"];
+    let ran = machines.world.ran(elsewhere(&machines, &line).output().unwrap());
+    assert_eq!((ran.code, &*ran.out), (Some(0), "removed 0 jobs and 1 batch\n"), "{}", ran.err);
+    assert_eq!(moto().uploads(&bucket), [""; 0]);
+}
