@@ -4,8 +4,10 @@ use std::process::Command;
 
 use super::{Machines, kill, shared};
 use crate::moto::moto;
+use crate::pages::{Page, parse_yaml, run_script};
 use crate::relay::{Action, Relay};
 use crate::stores::{act_at, large, world};
+use crate::world::quick;
 
 /// Commands on a machine that is killed in the middle of a multipart upload, and its name in a bucket.
 fn killed_in_an_upload() -> Option<(Machines, String)> {
@@ -54,4 +56,65 @@ fn upload_of_a_killed_holder_is_aborted_when_its_batch_is_removed() {
     let ran = machines.world.ran(elsewhere(&machines, &line).output().unwrap());
     assert_eq!((ran.code, &*ran.out), (Some(0), "removed 0 jobs and 1 batch\n"), "{}", ran.err);
     assert_eq!(moto().uploads(&bucket), [""; 0]);
+}
+
+/// Its commands, with addresses of this test.
+#[test]
+fn page_of_many_machines_is_right() {
+    let Some(postgres) = shared() else { return };
+    let bucket = moto().bucket();
+    let mut machines = Machines::with(postgres, 2, world(quick(), moto().address));
+    let page = Page::read("docs/many-machines.md");
+    let sql = page.blocks("sql");
+    let (set_up, queries) = sql.split_first().unwrap();
+    for statement in set_up.lines() {
+        machines.sql(statement);
+    }
+    let server = format!("localhost:{}", machines.postgres.port);
+    let real = |text: &str| text.replace("db.example", &server).replace("BUCKET", &bucket);
+    let shell = page.blocks("sh");
+    let [line] = &shell[..] else { panic!("one line") };
+    assert_eq!(run_script(&machines.world, &real(line)), "");
+    assert_eq!(moto().keys(&bucket).len(), 2);
+
+    machines.database = "exports".into();
+    let found: Vec<String> = queries.iter().map(|query| machines.sql(query)).collect();
+    let [view, alarm] = &found[..] else { panic!("two queries") };
+    assert!(view.contains("|night") && view.contains("|0|0|2|0|0"), "{view}");
+    assert_eq!(alarm, "");
+    for line in ["jobs list", "jobs resume --failed", "report", "jobs clean --older-than 0s"] {
+        let script = shell[0].rsplit_once('\n').unwrap().0.to_owned() + "\nwexport " + line;
+        let script = script + " > /dev/null && echo fine";
+        assert_eq!(run_script(&machines.world, &real(&script)), "fine\n", "{line}");
+    }
+
+    // The pods of Kubernetes, which find the list and the CA in volumes.
+    let manifests = page.blocks("yaml");
+    let [manifest] = &manifests[..] else { panic!("one manifest") };
+    let job = &parse_yaml(manifest)["spec"]["jobTemplate"]["spec"];
+    let container = &job["template"]["spec"]["containers"][0];
+    let words = container["command"].as_array().unwrap().iter().map(|it| it.as_str().unwrap());
+    let list = machines.world.work().join("list.csv");
+    let words =
+        words.map(|word| real(word).replace("/etc/wexport/list.csv", list.to_str().unwrap()));
+    let words: Vec<String> = words.collect();
+    machines.world.write("ca.pem", machines.postgres.authority.pem());
+    let pods: Vec<_> = (0..job["parallelism"].as_u64().unwrap())
+        .map(|_| {
+            let line: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+            let mut command = machines.world.command(&line);
+            command.env("PGPASSWORD", "a-password").env("PGSSLROOTCERT", "ca.pem");
+            for variable in container["env"].as_array().unwrap() {
+                if let Some(value) = variable["value"].as_str() {
+                    command.env(variable["name"].as_str().unwrap(), real(value));
+                }
+            }
+            command.spawn().unwrap()
+        })
+        .collect();
+    for pod in pods {
+        let ran = machines.world.ran(pod.wait_with_output().unwrap());
+        assert_eq!((ran.code, &*ran.err), (Some(0), ""));
+    }
+    assert_eq!(moto().keys(&bucket).len(), 2);
 }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use export_sim::Scenario;
 
+#[cfg(feature = "s3")]
+pub(crate) use self::operate::parse_yaml;
 pub(crate) use self::page::{Page, is_update, mask_numbers, text_block};
 use crate::mask::{mask, mask_request_ids};
 use crate::world::{World, quick, without_time};
@@ -31,7 +33,7 @@ const PROGRAM: &str = "/usr/local/bin/wexport";
 const SEPARATOR: &str = "--- separator ---";
 
 /// Runs a shell script with `wexport` in its `PATH`, and returns the output of both streams.
-fn run_script(world: &World, script: &str) -> String {
+pub(crate) fn run_script(world: &World, script: &str) -> String {
     let programs = world.home().join("bin");
     if !programs.exists() {
         fs::create_dir(&programs).unwrap();

@@ -50,7 +50,7 @@ fn run_python(script: &str, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn parse_yaml(text: &str) -> Value {
+pub(crate) fn parse_yaml(text: &str) -> Value {
     run_python("import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.argv[1])))", &[text])
 }
 
