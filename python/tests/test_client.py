@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import signal
@@ -14,9 +15,11 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import pytest
 
 from workiva_export import (
+    AsyncClient,
     Checkpoint,
     Client,
     ExportError,
+    ListedFile,
     LocalError,
     NetworkError,
     ServiceError,
@@ -88,6 +91,53 @@ def test_every_kind_is_exported(service: Simulator) -> None:
     for export in exports:
         report, content = export.to_bytes()
         assert len(content) == report.length
+
+
+@pytest.mark.parametrize("client", ["blocking", "asyncio"])
+def test_files_are_listed(client: str, service: Simulator) -> None:
+    def files(*args: str, **filters: str) -> List[ListedFile]:
+        if client == "blocking":
+            return Client(**service.settings).files(*args, **filters)
+        return asyncio.run(AsyncClient(**service.settings).files(*args, **filters))
+
+    everything = files()
+    assert [file.name for file in everything[-2:]] == ["Q4 report (old)", "Reports 2026"]
+    assert everything[0] == ListedFile(
+        id="124efa2a142f472ba1ceab34ed18915f",
+        name="Annual report 2026",
+        kind="Document",
+        type=None,
+        container=None,
+        created="2026-11-02T09:30:00Z",
+        modified="2026-11-02T09:30:00Z",
+        state="Active",
+        is_template=False,
+    )
+    folder = "5f0a1c9e2b7d4e6f8a3b5c7d9e1f2a4b"
+    for found, names in [
+        (files("q4", kind="document"), ["Q4 report", "Q4 report (old)"]),
+        (files(container=folder, state="Active"), ["Q4 figures", "Q4 report"]),
+        (files(state="Trashed"), ["Q4 report (old)"]),
+    ]:
+        assert [file.name for file in found] == names
+
+
+def test_list_that_is_refused_is_an_error() -> None:
+    with Simulator(scenario=refusal("files", 403)) as service, pytest.raises(LocalError) as raised:
+        Client(**service.settings).files()
+    assert (raised.value.status, raised.value.resumable) == (403, False)
+    assert str(raised.value).startswith("cannot list the files: ")
+
+
+def test_list_is_stopped() -> None:
+    scenario = refusal("files", 503)
+    with Simulator(scenario=scenario) as service, Client(**service.settings) as client:
+        stop = threading.Timer(0.2, client.stop)
+        stop.start()
+        with pytest.raises(Stopped) as raised:
+            client.files()
+        stop.join()
+    assert not raised.value.resumable
 
 
 def test_invalid_options_are_value_errors(service: Simulator) -> None:

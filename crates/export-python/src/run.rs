@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use export_core::workiva::{FilesQuery, ListFiles, ListedFile};
 use export_ureq::{
     BatchLimits, CaBundle, ClientCertificate, Export, ExportError, FileSink, ProxySettings, Stopper,
 };
@@ -165,6 +166,81 @@ impl Client {
         })?;
         Ok(run)
     }
+
+    /// Starts a list of the files of the workspace.
+    #[pyo3(signature = (text, kind, container, state, *, on_end=None))]
+    fn start_files(
+        &self,
+        text: Option<String>,
+        kind: Option<String>,
+        container: Option<String>,
+        state: Option<String>,
+        on_end: Option<Py<PyAny>>,
+    ) -> PyResult<Run> {
+        let add = |query, with: fn(FilesQuery, String) -> FilesQuery, value| match value {
+            Some(value) => with(query, value),
+            None => query,
+        };
+        let query = add(FilesQuery::new(), FilesQuery::with_text, text);
+        let query = add(query, FilesQuery::with_kind, kind);
+        let query = add(query, FilesQuery::with_container, container);
+        let query = add(query, FilesQuery::with_state, state);
+        let list = ListFiles::new(query, self.client.config());
+        let run = Run::new(on_end);
+        let (client, stopper) = (self.client.clone(), run.stopper.clone());
+        run.spawn(move |shared| {
+            let outcome = all_pages(list, &client, &stopper).map_or_else(
+                |error| Outcome::Error(list_error(&error)),
+                |files| Outcome::File(files.iter().map(listed_file).collect()),
+            );
+            shared.finished(0, outcome);
+        })?;
+        Ok(run)
+    }
+}
+
+/// The loop of [`export_ureq::Client::files`], which can be stopped.
+fn all_pages(
+    mut list: ListFiles,
+    client: &export_ureq::Client,
+    stopper: &Stopper,
+) -> Result<Vec<ListedFile>, ExportError> {
+    let files_error = |error| ExportError::Files(Box::new(error));
+    while let Some(page) = list.next_page().map_err(files_error)? {
+        let page = client.job(page).with_stopper(stopper);
+        let handled = match page.bytes(ListFiles::MAX_PAGE_BYTES) {
+            Ok((_, body)) => list.handle_page(&body),
+            Err(ExportError::Job { error, .. }) => list.handle_error(*error),
+            Err(other) => return Err(other),
+        };
+        handled.map_err(files_error)?;
+    }
+    Ok(list.into_files())
+}
+
+fn list_error(error: &ExportError) -> Value {
+    let mut value = values::error(error);
+    if matches!(error, ExportError::Stopped { .. }) {
+        // The checkpoint is that of a page, which nothing can resume.
+        value["message"] = "the list was stopped".into();
+        value["checkpoint"] = Value::Null;
+        value["is_resumable"] = false.into();
+    }
+    value
+}
+
+fn listed_file(file: &ListedFile) -> Value {
+    json!({
+        "id": file.id(),
+        "name": file.name(),
+        "kind": file.kind(),
+        "type": file.type_name(),
+        "container": file.container(),
+        "created": file.created(),
+        "modified": file.modified(),
+        "state": file.state(),
+        "is_template": file.is_template(),
+    })
 }
 
 type Work = Box<dyn FnOnce() -> Result<Outcome, ExportError> + Send>;

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ._client import Client, Export
 from ._errors import ExportError, LocalError, NetworkError, ServiceError, Stopped
 from ._native import Action, Machine, MachineClient
-from ._values import Accepted, Checkpoint, Finished, PaceStore, Report, Status
+from ._values import Accepted, Checkpoint, Finished, ListedFile, PaceStore, Report, Status
 
 if TYPE_CHECKING:
     from ._aio import AsyncClient, AsyncExport
@@ -33,6 +33,7 @@ __all__ = [
     "Export",
     "ExportError",
     "Finished",
+    "ListedFile",
     "LocalError",
     "Machine",
     "MachineClient",

@@ -11,18 +11,20 @@ from typing import (
     Callable,
     Dict,
     Iterable,
+    List,
     Optional,
     Tuple,
 )
 
 from . import _native
-from ._client import STOP, TICK, NativeClient, observe, outcome_of
+from ._client import STOP, TICK, NativeClient, listed_files, observe, outcome_of
 from ._errors import export_error
 from ._exporter import Exporter
 from ._settings import StrPath
 from ._values import (
     Accepted,
     Finished,
+    ListedFile,
     OnEvent,
     OnProgress,
     Report,
@@ -76,6 +78,22 @@ class AsyncClient(NativeClient, Exporter["AsyncExport"]):
                     yield Finished(index, None, export_error(error))
         finally:
             run.stop()
+
+    async def files(
+        self,
+        text: Optional[str] = None,
+        *,
+        kind: Optional[str] = None,
+        container: Optional[str] = None,
+        state: Optional[str] = None,
+    ) -> List[ListedFile]:
+        """Lists the files of the workspace: see `Client.files`."""
+        waiter = _Waiter()
+        run = self._start(
+            lambda client: client.start_files(text, kind, container, state, on_end=waiter.wake)
+        )
+        await waiter.wait_for_end(run, None, None)
+        return listed_files(run)
 
     async def aclose(self) -> None:
         """Stops all exports. The client cannot be used any more."""
@@ -160,14 +178,7 @@ class AsyncExport:
                 self._job, target, path, limit, observed=observed, on_end=waiter.wake
             )
         )
-        try:
-            await waiter.wait_for(run, progress, events)
-        except BaseException:
-            run.stop()
-            # The thread stores a checkpoint and closes its file: a moment, unless it resolves a name.
-            await waiter.wait_until_ended(run)
-            raise
-        run.join()
+        await waiter.wait_for_end(run, progress, events)
         return outcome_of(run)
 
 
@@ -193,6 +204,19 @@ class _Waiter:
                 await self._sleep(tick)
             observe(run, progress, events)
         observe(run, progress, events)
+
+    async def wait_for_end(
+        self, run: _native.Run, progress: Optional[OnProgress], events: Optional[OnEvent]
+    ) -> None:
+        """Waits for the end of a run, which an exception stops."""
+        try:
+            await self.wait_for(run, progress, events)
+        except BaseException:
+            run.stop()
+            # The thread stores a checkpoint and closes its file: a moment, unless it resolves a name.
+            await self.wait_until_ended(run)
+            raise
+        run.join()
 
     async def wait_until_ended(self, run: _native.Run) -> None:
         end = self._loop.time() + STOP

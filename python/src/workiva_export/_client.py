@@ -25,6 +25,7 @@ from ._settings import ca_bundle as find_ca_bundle
 from ._values import (
     Accepted,
     Finished,
+    ListedFile,
     OnEvent,
     OnProgress,
     Report,
@@ -168,6 +169,29 @@ class Client(NativeClient, Exporter["Export"]):
         )
         return _finished(run, [path for _, path in jobs])
 
+    def files(
+        self,
+        text: Optional[str] = None,
+        *,
+        kind: Optional[str] = None,
+        container: Optional[str] = None,
+        state: Optional[str] = None,
+    ) -> List[ListedFile]:
+        """Lists the files of the workspace, sorted by name. The client needs the scope `file:read`.
+
+        Args:
+            text: Only files whose name contains this, in any case.
+            kind: Only files of this kind, such as `Document` or `Folder`.
+            container: Only files in the folder with this id, and not in its folders. The root is "".
+            state: Only files in this state: `Active` or `Trashed`. Both by default.
+
+        Raises:
+            ExportError: If the service refuses the list, or cannot be reached.
+        """
+        run = self._start(lambda client: client.start_files(text, kind, container, state))
+        wait(run, None, None)
+        return listed_files(run)
+
     def close(self) -> None:
         """Stops all exports. The client cannot be used any more."""
         self._close()
@@ -274,18 +298,23 @@ class Export:
         run = self._client._start(
             lambda client: client.start(self._job, target, path, limit, observed=observed)
         )
-        try:
-            # Python handles signals between two waits.
-            while not run.wait(TICK):
-                observe(run, progress, events)
-            observe(run, progress, events)
-        except BaseException:
-            run.stop()
-            if run.wait(STOP):
-                run.join()
-            raise
-        run.join()
+        wait(run, progress, events)
         return outcome_of(run)
+
+
+def wait(run: _native.Run, progress: Optional[OnProgress], events: Optional[OnEvent]) -> None:
+    """Waits for the end of a run, which an exception stops."""
+    try:
+        # Python handles signals between two waits.
+        while not run.wait(TICK):
+            observe(run, progress, events)
+        observe(run, progress, events)
+    except BaseException:
+        run.stop()
+        if run.wait(STOP):
+            run.join()
+        raise
+    run.join()
 
 
 def observe(run: _native.Run, progress: Optional[OnProgress], events: Optional[OnEvent]) -> None:
@@ -305,3 +334,8 @@ def outcome_of(run: _native.Run) -> Tuple[Dict[str, Any], bytes]:
         raise RuntimeError("the thread of the export has panicked")
     outcome = taken[1]
     return facts(outcome), outcome.get("bytes", b"")
+
+
+def listed_files(run: _native.Run) -> List[ListedFile]:
+    files: Any = outcome_of(run)[0]
+    return [ListedFile(**file) for file in files]

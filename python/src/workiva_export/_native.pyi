@@ -86,6 +86,15 @@ class Client:
         max_downloads: int,
         on_end: Optional[Callable[[], object]] = ...,
     ) -> Run: ...
+    def start_files(
+        self,
+        text: Optional[str],
+        kind: Optional[str],
+        container: Optional[str],
+        state: Optional[str],
+        *,
+        on_end: Optional[Callable[[], object]] = ...,
+    ) -> Run: ...
 
 @final
 class Run:

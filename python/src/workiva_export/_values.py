@@ -141,6 +141,26 @@ class Finished(NamedTuple):
     """Why there is none."""
 
 
+class ListedFile(NamedTuple):
+    """A file of the workspace."""
+
+    id: Optional[str]
+    """What an export takes."""
+    name: str
+    kind: str
+    """In the service's word, such as `Document`."""
+    type: Optional[str]
+    """The type of a document, such as `10-K`."""
+    container: Optional[str]
+    """The id of the folder; None for a file in the root."""
+    created: Optional[str]
+    """When it was created, as the service writes it: RFC 3339."""
+    modified: Optional[str]
+    state: Optional[str]
+    """`Active` or `Trashed`."""
+    is_template: bool
+
+
 def report(facts: Mapping[str, Any], path: Optional[Path] = None) -> Report:
     from pathlib import Path
 
