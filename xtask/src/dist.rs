@@ -203,16 +203,27 @@ impl Dist {
         // The same sources make the same file: its time and its number are left out.
         run(cargo(&sbom).args(manifest).env("SOURCE_DATE_EPOCH", "0"))?;
         // It writes one for each crate of the workspace, beside its manifest.
-        let crates = fs::read_dir(root().join("crates")).map_err(|error| error.to_string())?;
-        for folder in crates.flatten().map(|entry| entry.path()) {
-            let written = folder.join(format!("{name}.json"));
-            if folder.ends_with("wexport") {
-                copy(&written, &self.folder.join(format!("{name}.json")))?;
+        let root = root();
+        for parent in [root.join("crates"), root.clone()] {
+            let entries = fs::read_dir(&parent).map_err(|error| explain(&parent, &error))?;
+            for folder in entries.flatten().map(|entry| entry.path()) {
+                let written = folder.join(format!("{name}.json"));
+                if folder.ends_with("crates/wexport") {
+                    let text = without_paths(&read(&written)?, &root);
+                    write(&self.folder.join(format!("{name}.json")), &text)?;
+                }
+                let _ = fs::remove_file(&written);
             }
-            let _ = fs::remove_file(&written);
         }
         Ok(())
     }
+}
+
+/// The SBOM without the folder of the build, which the references to the crates of the workspace have.
+fn without_paths(sbom: &str, root: &Path) -> String {
+    // They are URLs.
+    let root = root.display().to_string().replace('\\', "/");
+    sbom.replace(&format!("{root}/"), "")
 }
 
 /// The target of a static binary where it is installed, or else that of this machine, with a note.
@@ -369,6 +380,15 @@ mod tests {
         for system in SYSTEMS {
             let (triple, _) = system.split_once('.').unwrap();
             assert!(workflow.contains(&format!("target: {triple}\n")), "{triple}");
+        }
+    }
+
+    #[test]
+    fn sbom_has_no_path_of_the_build() {
+        let reference =
+            |path: &str| format!("\"bom-ref\": \"path+file://{path}crates/wexport#0.1.0\"");
+        for (root, start) in [("/home/w", "/home/w/"), ("D:\\a\\w", "D:/a/w/")] {
+            assert_eq!(without_paths(&reference(start), Path::new(root)), reference(""));
         }
     }
 
