@@ -509,6 +509,24 @@ mod tests {
     }
 
     #[test]
+    fn facts_of_a_file_are_read() {
+        let mut list = ListFiles::new(FilesQuery::new(), &config());
+        url(&mut list);
+        let body = r#"{"data": [{"id": "1", "name": "a", "kind": "Document", "type": "10-K", "container": "f",
+            "created": {"dateTime": "2026-01-01T00:00:00Z"}, "modified": {"dateTime": "2026-01-02T00:00:00Z"},
+            "state": "Trashed", "template": true}, {"name": "b", "container": "", "created": 7}]}"#;
+        list.handle_page(body.as_bytes()).unwrap();
+        let [file, other] = &list.into_files()[..] else { panic!("two files are listed") };
+        assert_eq!((file.id(), file.name(), file.kind()), (Some("1"), "a", "Document"));
+        assert_eq!((file.type_name(), file.container()), (Some("10-K"), Some("f")));
+        assert_eq!(file.created(), Some("2026-01-01T00:00:00Z"));
+        assert_eq!(file.modified(), Some("2026-01-02T00:00:00Z"));
+        assert_eq!((file.state(), file.is_template()), (Some("Trashed"), true));
+        assert_eq!((other.id(), other.kind(), other.is_template()), (None, "", false));
+        assert_eq!((other.container(), other.created()), (None, None));
+    }
+
+    #[test]
     fn each_generation_has_its_path_and_a_next_page_its_version() {
         for (version, path) in
             [(ApiVersion::V2022_01_01, "/platform/v1/files"), (ApiVersion::V2026_01_01, "/files")]
