@@ -7,11 +7,12 @@ use std::env::consts::{ARCH, OS};
 const COMMIT: Option<&str> = option_env!("WEXPORT_COMMIT");
 
 /// The features of the program, and whether this build has them.
-const FEATURES: [(&str, bool); 7] = [
+const FEATURES: [(&str, bool); 8] = [
     ("aws-lc-rs", cfg!(feature = "aws-lc-rs")),
     ("az", cfg!(feature = "az")),
     ("demo", cfg!(feature = "demo")),
     ("gs", cfg!(feature = "gs")),
+    ("postgres", cfg!(feature = "postgres")),
     ("ring", cfg!(feature = "ring")),
     ("s3", cfg!(feature = "s3")),
     ("webpki-roots", cfg!(feature = "webpki-roots")),
@@ -33,6 +34,20 @@ fn text(commit: Option<&str>, features: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn features_of_the_manifest_are_named() {
+        let manifest = include_str!("../../Cargo.toml");
+        let (_, features) = manifest.split_once("\n[features]\n").unwrap();
+        let (features, _) = features.split_once("\n[").unwrap();
+        let names = features.lines().filter(|line| !line.starts_with('#'));
+        let mut names: Vec<&str> =
+            names.filter_map(|line| Some(line.split_once(" = ")?.0)).collect();
+        // `store` has no effect alone.
+        names.retain(|name| !["default", "store"].contains(name));
+        names.sort_unstable();
+        assert_eq!(FEATURES.map(|(name, _)| name).to_vec(), names);
+    }
 
     #[test]
     fn commit_is_named_if_the_build_names_it() {
