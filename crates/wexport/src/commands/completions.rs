@@ -37,8 +37,20 @@ pub(super) fn completions(shell: Shell) -> Result<(), Problem> {
     known
         .write_registration(VARIABLE, "wexport", "wexport", "wexport", &mut script)
         .map_err(|error| Problem::local("cannot write the completion script", &error))?;
-    print(&String::from_utf8_lossy(&script))
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if shell == Shell::Zsh {
+        script += ZSH_AUTOLOAD;
+    }
+    print(&script)
 }
+
+/// A package installs the script as the file `_wexport` in `$fpath`, which zsh runs as a function at the
+/// first completion. Without this, it would only complete the next ones.
+const ZSH_AUTOLOAD: &str = r#"
+if [[ $funcstack[1] == _wexport ]]; then
+    _clap_dynamic_completer_wexport "$@"
+fi
+"#;
 
 /// The most jobs that are offered, the latest ones.
 const JOBS: usize = 100;
@@ -105,6 +117,7 @@ fn topics() -> Vec<CompletionCandidate> {
     let commands = commands.get_subcommands().map(|command| command.get_name().to_owned());
     TOPICS.into_iter().map(String::from).chain(commands).map(Into::into).collect()
 }
+
 /// Prints the manual page, or writes one for each command to a folder.
 pub(super) fn man(folder: Option<&Path>) -> Result<(), Problem> {
     let Some(folder) = folder else {

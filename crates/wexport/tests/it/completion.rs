@@ -39,13 +39,19 @@ fn ids_that_were_listed_are_offered_by_kind() {
 fn jobs_settings_and_topics_are_offered() {
     let world = World::new();
     world.done(&["document", "d1", "-f", "pdf", "-o", "a.pdf", "--quiet"]);
-    let job = world.done(&["jobs", "list"]).out.split(' ').next().unwrap().to_owned();
+    let id_of = |line: &str| line.split(' ').next().unwrap().to_owned();
+    world.write("list.csv", "kind,id,format\ndocument,d2,pdf\n");
+    world.done(&["batch", "list.csv", "-o", "b.pdf", "--quiet"]);
+    let mut jobs: Vec<String> = world.done(&["jobs", "list"]).out.lines().map(id_of).collect();
+    // The latest is the first.
+    jobs.sort_unstable_by(|one, other| other.cmp(one));
     for command in [&["jobs", "show", ""][..], &["jobs", "resume", ""], &["report", ""]] {
-        assert_eq!(offered(&world, command), [job.as_str()], "{command:?}");
+        assert_eq!(offered(&world, command), jobs, "{command:?}");
     }
     assert_eq!(offered(&world, &["document", "--region", ""]), ["us", "eu", "apac"]);
     assert_eq!(offered(&world, &["status", "--api-version", "2026"]), ["2026-01-01"]);
     assert_eq!(offered(&world, &["help", "hoo"]), ["hooks"]);
+    assert_eq!(offered(&world, &["help", "spreads"]), ["spreadsheet"]);
     assert_eq!(offered(&world, &["spreads"]), ["spreadsheet"]);
     std::fs::create_dir_all(world.home().join(".config/wexport")).unwrap();
     world.write("../home/.config/wexport/config.toml", "[profile.prod]\nregion = \"eu\"\n");
@@ -64,8 +70,12 @@ fn shells_complete_a_line_with_the_script() {
                 $(complete -p wexport | sed 's/.*-F \\([^ ]*\\).*/\\1/') wexport 7 presentation\n\
                 echo \"${COMPREPLY[@]}\"";
     let fish = "wexport completions fish | source; complete --do-complete 'wexport presentation 7'";
+    // The file of a package completes the first line already.
+    let zsh = "wexport completions zsh > _wexport; fpath=($PWD)\n\
+               compdef() { : }; _describe() { local name=$@[-1]; print -l ${(P)name} }\n\
+               autoload _wexport; words=(wexport presentation 7); CURRENT=3; _wexport";
     let mut shells = 0;
-    for (shell, script) in [("bash", bash), ("fish", fish)] {
+    for (shell, script) in [("bash", bash), ("fish", fish), ("zsh", zsh)] {
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
         let environment = world.command(&[]);
         let environment = environment.get_envs().filter_map(|(name, value)| Some((name, value?)));
