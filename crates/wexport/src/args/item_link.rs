@@ -126,6 +126,7 @@ mod tests {
                 "ZG9jdW1lbnQ6NTkz==",
             ),
             ("document", "https://app.wdesk.com/s/home#/a/QWNj/doc/124efa2a142f", "124efa2a142f"),
+            ("document", "https://app.wdesk.com/a/QWNj/doc/124efa2a142f?view=1", "124efa2a142f"),
             ("folder", "https://app.wdesk.com/s/files/folder/124efa2a142f", "124efa2a142f"),
             ("file", "https://app.wdesk.com/s/files/folder/124efa2a142f", "124efa2a142f"),
             ("document", "https://api.app.wdesk.com/documents/124efa2a142f/export", "124efa2a142f"),
@@ -143,6 +144,7 @@ mod tests {
         for (kind, link, why) in [
             ("document", "https://evil.example/a/x/doc/124efa2a142f", "another site"),
             ("document", "https://wdesk.com.evil.example/doc/124efa2a142f", "another site"),
+            ("document", "https://evilwdesk.com/doc/124efa2a142f", "another site"),
             ("document", "https://app.wdesk.com@evil.example/doc/124efa2a142f", "another site"),
             ("document", "https://app.wdesk.com/", "no ID of a document"),
             ("document", "https://app.wdesk.com/a/QWNj/doc/-1", "no ID of a document"),
@@ -166,6 +168,7 @@ mod tests {
         for operation in [
             "https://api.app.wdesk.com/operations/124efa2a142f",
             "https://api.app.wdesk.com/platform/v1/operations/124efa2a142f",
+            "https://api.app.wdesk.com/documents/124efa2a142f/operation",
             "124efa2a142f",
             "http://127.0.0.1:1/operations/1",
         ] {

@@ -270,3 +270,60 @@ fn sanitize_owned(text: String) -> String {
 fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
+
+#[cfg(test)]
+mod tests {
+    use export_core::Config;
+    use export_core::workiva::Region;
+
+    use super::*;
+
+    fn listed(page: &str) -> Vec<ListedFile> {
+        let mut list = ListFiles::new(FilesQuery::new(), &Config::for_region(Region::Us));
+        list.next_page().unwrap();
+        list.handle_page(page.as_bytes()).unwrap();
+        list.into_files()
+    }
+
+    #[test]
+    fn lines_fit_any_width_and_names_are_aligned() {
+        let (id, name) = ("124efa2a142f472ba1ceab34ed18915f", "\u{5e74}".repeat(60));
+        let kind = "\u{6587}\u{66f8}";
+        let files = listed(&format!(
+            r#"{{"data": [{{"id": "{id}", "name": "{name}", "kind": "{kind}"}},
+                {{"id": "f", "name": "x", "kind": "SupportingDocument"}}]}}"#
+        ));
+        for width in 1..200 {
+            let table = table(&files, Some(width));
+            let is_id = |line: &&str| line.trim() == id;
+            assert_eq!(table.lines().any(|line| is_id(&line)), width < 82, "{width}:\n{table}");
+            let too_long = table.lines().find(|line| columns(line) > width && !is_id(line));
+            assert!(too_long.is_none() || width < 3, "{width}:\n{table}");
+        }
+        let table = table(&files, None);
+        let starts = table.lines().zip(["x", &*name]);
+        let starts = starts.map(|(line, name)| columns(line.strip_suffix(name).unwrap()));
+        assert_eq!(starts.collect::<Vec<_>>(), [66, 66]);
+    }
+
+    #[test]
+    fn newest_files_are_first() {
+        let files = listed(
+            r#"{"data": [
+            {"name": "a", "kind": "y", "created": {"dateTime": "2026-01-02"}, "modified": {"dateTime": "2026-02-01"}},
+            {"name": "b", "kind": "x", "created": {"dateTime": "2026-01-03"}, "modified": {"dateTime": "2026-02-03"}},
+            {"name": "c", "kind": "x", "created": {"dateTime": "2026-01-01"}, "modified": {"dateTime": "2026-02-02"}},
+            {"name": "d", "kind": "z"}]}"#,
+        );
+        for (by, expected) in [
+            (FileSortArg::Name, "abcd"),
+            (FileSortArg::Kind, "bcad"),
+            (FileSortArg::Created, "bacd"),
+            (FileSortArg::Modified, "bcad"),
+        ] {
+            let mut files = files.clone();
+            sort(&mut files, by);
+            assert_eq!(files.iter().map(ListedFile::name).collect::<String>(), expected, "{by:?}");
+        }
+    }
+}

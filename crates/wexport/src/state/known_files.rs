@@ -73,11 +73,15 @@ mod tests {
         assert_eq!(known.iter().filter(|known| known.id == "5").count(), 1);
         #[cfg(unix)]
         {
-            let mode = |path| {
+            let mode = |path: &Path| {
                 std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions())
             };
             assert_eq!(mode(&path) & 0o777, 0o600);
+            assert_eq!(mode(path.parent().unwrap()) & 0o777, 0o700);
         }
+        let long = format!("{}{}", fs::read_to_string(&path).unwrap(), " ".repeat(4 << 20));
+        fs::write(&path, long).unwrap();
+        assert_eq!(known_files(&path), []);
         fs::write(&path, "{").unwrap();
         assert_eq!(known_files(&path), []);
         remember_files(&path, vec![file(1, "again")]).unwrap();

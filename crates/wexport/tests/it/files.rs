@@ -80,6 +80,7 @@ fn listed_files_are_a_list_for_batch() {
 fn what_cannot_be_exported_is_left_out_of_a_list() {
     let script = WorkspaceFile::new("s1", "Nightly", "Script");
     let world = World::with(quick().with_workspace([script]));
+    assert!(world.done(&["files", "Q4"]).err.contains("no file matches"));
     let ran = world.done(&["files", "--csv"]);
     assert_eq!(ran.out, "kind,id,file-kind,format\n");
     assert!(ran.err.contains("cannot be exported by its kind: Script (1)"), "{}", ran.err);
@@ -87,12 +88,17 @@ fn what_cannot_be_exported_is_left_out_of_a_list() {
 
 #[test]
 fn names_cannot_control_the_terminal() {
-    let evil = WorkspaceFile::new("a\u{1b}[2J", "b\u{1b}]0;x\u{7}\u{202e}c\nd", "K\r");
+    let evil = WorkspaceFile::new("a\u{1b}[2J", "b\u{1b}]0;x\u{7}\u{202e}c\nd", "K\rL");
     let world = World::with(quick().with_workspace([evil]));
     let ran = world.done(&["files"]);
-    assert_eq!(ran.out, "a?[2J  K  2026-11-02  b?]0;x??c?d\n");
+    assert_eq!(ran.out, "a?[2J  K?L  2026-11-02  b?]0;x??c?d\n");
     let ran = world.done(&["files", "--json"]);
     assert!(ran.out.chars().all(|c| c == '\n' || !c.is_control()), "{}", ran.out);
+    // Nor in what a shell is offered.
+    let mut command = world.command(&["--", "wexport", "file", ""]);
+    let offered = command.env("WEXPORT_COMPLETE", "fish").output().unwrap();
+    let offered = String::from_utf8(offered.stdout).unwrap();
+    assert!(offered.contains("b?]0;x??c?d"), "{offered:?}");
 }
 
 #[test]
@@ -110,7 +116,9 @@ fn pages_are_retried_and_the_origin_rule_holds() {
         .with_rule(fault(Fault::status(503), 1))
         .with_rule(fault(Fault::status(401), 2));
     let world = World::with(quick().with_scenario(scenario));
-    assert_eq!(world.done(&["files"]).out.lines().count(), 6);
+    let ran = world.done(&["files"]);
+    assert_eq!(ran.out.lines().count(), 6);
+    assert!(ran.err.contains("poll failed with 503"), "{}", ran.err);
 
     let next = Fault::Json {
         set: [("@nextLink".to_owned(), "https://evil.example/files?$next=s3cret".into())].into(),

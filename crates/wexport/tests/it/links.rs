@@ -57,6 +57,7 @@ fn url_is_never_sent_as_an_id() {
         (&["status", doc.as_str()], "it is a link to an item"),
         (&["fetch", doc.as_str(), "-o", "a.pdf"], "it is a link to an item"),
         (&["files", "--in", doc.as_str()], "it is a link to a document"),
+        (&["files", "--in", "a b"], "it contains a space"),
     ] {
         let ran = world.run(line);
         assert_eq!(ran.code, Some(2), "{line:?}: {}", ran.err);
