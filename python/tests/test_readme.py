@@ -57,10 +57,10 @@ def run(code: str, folder: Path, service: Simulator) -> str:
 
 
 def test_readme_has_all_examples() -> None:
-    assert len(examples()) == 9
+    assert len(examples()) == 10
 
 
-@pytest.mark.parametrize("number", range(9))
+@pytest.mark.parametrize("number", range(10))
 def test_example_of_the_readme_runs(number: int, tmp_path: Path, service: Simulator) -> None:
     printed = run(examples()[number], tmp_path, service)
     assert "Error" not in printed

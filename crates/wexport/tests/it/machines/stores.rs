@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{Machines, kill, shared};
+use super::{Machines, kill, shared, signal};
 use crate::moto::moto;
 use crate::pages::{Page, parse_yaml, run_script};
 use crate::relay::{Action, Relay};
@@ -73,7 +73,7 @@ fn page_of_many_machines_is_right() {
     let server = format!("localhost:{}", machines.postgres.port);
     let real = |text: &str| text.replace("db.example", &server).replace("BUCKET", &bucket);
     let shell = page.blocks("sh");
-    let [line] = &shell[..] else { panic!("one line") };
+    let [line, workers] = &shell[..] else { panic!("one line for a holder, two with workers") };
     assert_eq!(run_script(&machines.world, &real(line)), "");
     assert_eq!(moto().keys(&bucket).len(), 2);
 
@@ -88,33 +88,50 @@ fn page_of_many_machines_is_right() {
         assert_eq!(run_script(&machines.world, &real(&script)), "fine\n", "{line}");
     }
 
+    // A worker that finds no batch ends at once.
+    let (follower, worker) = workers.trim_end().split_once('\n').unwrap();
+    let export: Vec<&str> = line.lines().take(2).collect();
+    let script = format!(
+        "{}\n{} &\nwhile kill -0 $! 2> /dev/null; do {worker} -q; done\nwait $! && echo fine",
+        export.join("\n"),
+        follower.replace("nightly", "with-workers -q")
+    );
+    assert_eq!(run_script(&machines.world, &real(&script)), "fine\n");
+    assert_eq!(machines.sql("SELECT done FROM wexport.batches WHERE key = 'with-workers'"), "2");
+
     // The pods of Kubernetes, which find the list and the CA in volumes.
     let manifests = page.blocks("yaml");
-    let [manifest] = &manifests[..] else { panic!("one manifest") };
-    let job = &parse_yaml(manifest)["spec"]["jobTemplate"]["spec"];
-    let container = &job["template"]["spec"]["containers"][0];
-    let words = container["command"].as_array().unwrap().iter().map(|it| it.as_str().unwrap());
-    let list = machines.world.work().join("list.csv");
-    let words =
-        words.map(|word| real(word).replace("/etc/wexport/list.csv", list.to_str().unwrap()));
-    let words: Vec<String> = words.collect();
+    let [cron_job, deployment] = &manifests[..] else { panic!("two manifests") };
     machines.world.write("ca.pem", machines.postgres.authority.pem());
-    let pods: Vec<_> = (0..job["parallelism"].as_u64().unwrap())
-        .map(|_| {
-            let line: Vec<&str> = words[1..].iter().map(String::as_str).collect();
-            let mut command = machines.world.command(&line);
-            command.env("PGPASSWORD", "a-password").env("PGSSLROOTCERT", "ca.pem");
-            for variable in container["env"].as_array().unwrap() {
-                if let Some(value) = variable["value"].as_str() {
-                    command.env(variable["name"].as_str().unwrap(), real(value));
-                }
+    let list = machines.world.work().join("list.csv");
+    let start = |pod: &serde_json::Value, key: &str, more: &[&str]| {
+        let container = &pod["template"]["spec"]["containers"][0];
+        let words = container["command"].as_array().unwrap().iter().map(|it| it.as_str().unwrap());
+        let words =
+            words.map(|word| real(word).replace("/etc/wexport/list.csv", list.to_str().unwrap()));
+        let words: Vec<String> = words.skip(1).map(|word| word.replace("nightly", key)).collect();
+        let line: Vec<&str> =
+            words.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        let mut command = machines.world.command(&line);
+        command.env("PGPASSWORD", "a-password").env("PGSSLROOTCERT", "ca.pem");
+        for variable in container["env"].as_array().unwrap() {
+            if let Some(value) = variable["value"].as_str() {
+                command.env(variable["name"].as_str().unwrap(), real(value));
             }
-            command.spawn().unwrap()
-        })
-        .collect();
+        }
+        command.spawn().unwrap()
+    };
+    let job = &parse_yaml(cron_job)["spec"]["jobTemplate"]["spec"];
+    let pods: Vec<_> =
+        (0..job["parallelism"].as_u64().unwrap()).map(|_| start(job, "nightly", &[])).collect();
     for pod in pods {
         let ran = machines.world.ran(pod.wait_with_output().unwrap());
         assert_eq!((ran.code, &*ran.err), (Some(0), ""));
     }
+    let worker = start(&parse_yaml(deployment)["spec"], "", &[]);
+    let follower = start(job, "deployed", &["--for-workers"]);
+    assert_eq!(machines.world.ran(follower.wait_with_output().unwrap()).code, Some(0));
+    signal(&worker, "-TERM");
+    assert_eq!(machines.world.ran(worker.wait_with_output().unwrap()).code, Some(143));
     assert_eq!(moto().keys(&bucket).len(), 2);
 }
