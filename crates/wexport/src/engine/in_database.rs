@@ -27,7 +27,7 @@ pub(super) enum DatabaseBatch {
         is_resumed: bool,
     },
     /// Workers drive its exports.
-    ForWorkers(FollowedBatch),
+    ForWorkers(Box<FollowedBatch>),
 }
 
 /// Holds the batch of this name, also one that another process holds until it ends or gives no sign of
@@ -54,7 +54,11 @@ pub(super) async fn open_batch(
     let book = book.ok_or_else(|| Problem::new(Exit::Local, "there is no database"))?;
     loop {
         let claimed = match start {
-            Start::New => Claimed::New,
+            Start::New => {
+                let (book, description) = (book.clone(), description.clone());
+                blocking(move || book.release_name(&description)).await?;
+                Claimed::New
+            }
             Start::Continue => claim(&book, description, reporter).await?,
         };
         match claimed {
@@ -65,7 +69,7 @@ pub(super) async fn open_batch(
             Claimed::WithWorkers(id) => {
                 let followed = book.follow(&id);
                 is_list_of(&draft, followed.all_rows(), &id)?;
-                return Ok(DatabaseBatch::ForWorkers(followed));
+                return Ok(DatabaseBatch::ForWorkers(Box::new(followed)));
             }
             Claimed::New => {
                 DestinationChecks::new(outputs, settings).check_batch(&draft).await?;
@@ -85,7 +89,7 @@ fn opened(
     is_resumed: bool,
 ) -> DatabaseBatch {
     match description.options.for_workers {
-        true => DatabaseBatch::ForWorkers(book.follow(store.id().unwrap_or_default())),
+        true => DatabaseBatch::ForWorkers(Box::new(book.follow(store.id().unwrap_or_default()))),
         false => DatabaseBatch::Held { store: Arc::new(store), is_resumed },
     }
 }

@@ -184,7 +184,7 @@ async fn prepare(
                 }
                 DatabaseBatch::ForWorkers(batch) => {
                     let options = &description.options;
-                    let follower = Follower::new(batch, options, &settings, outputs, reporter);
+                    let follower = Follower::new(*batch, options, &settings, outputs, reporter);
                     return Ok(Prepared::WithWorkers(Box::new(follower.await?)));
                 }
             }

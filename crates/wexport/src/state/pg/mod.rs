@@ -90,7 +90,12 @@ impl PgBook {
             return Ok(None);
         };
         let lease = settings.lease.value.0;
-        let (place, tls) = (Arc::new(place.clone()), tls(settings, place)?);
+        let (mut place, tls) = (place.clone(), tls(settings, place)?);
+        // A process that is frozen or cut off in the middle of a transaction must not keep its locks, for
+        // which the next one waits.
+        let idle = (lease / 2).as_millis();
+        set_option(&mut place, &format!("idle_in_transaction_session_timeout={idle}"));
+        let place = Arc::new(place);
         let link = Link::new(&place, tls, [link::PATIENCE, link::LONGEST])?;
         schema::prepare(&link)?;
         let holder = Holder { pid: process::id(), host: host(), nonce: random_number() };
@@ -108,7 +113,7 @@ impl PgBook {
         let mut place = place.value.clone();
         let (tls, base_url) = (tls(settings, &place)?, settings.service.value.base_url());
         // What is lost with a power failure is learned again.
-        place.config.options("-c synchronous_commit=off");
+        set_option(&mut place, "synchronous_commit=off");
         let link = Link::new(&Arc::new(place), tls, [pace::PATIENCE, pace::LONGEST])?;
         schema::prepare(&link)?;
         let name = format!("{} {group}", base_url.trim_end_matches('/'));
@@ -146,6 +151,13 @@ impl PgBook {
             }
             thread::sleep(LOOK_EVERY.min(self.lease / 4));
         }
+    }
+
+    /// Takes a name from the batch that has it, for a new one. The other is known by its ID.
+    pub(crate) fn release_name(&self, description: &RunDescription) -> Result<(), Problem> {
+        let sql = "UPDATE wexport.batch SET name = NULL WHERE name = $1";
+        self.link.call(query!(sql, name_digest(description)))?;
+        Ok(())
     }
 
     /// Stores the exports of a draft as a new batch, which this process holds; `None` if another process
@@ -344,6 +356,13 @@ impl FoundBatch {
         Problem::new(Exit::Running, message)
             .advise("wait until it has ended: if it gives no sign of life, its lease ends")
     }
+}
+
+/// Adds a setting of the server to those of the URL.
+fn set_option(place: &mut PgPlace, setting: &str) {
+    let earlier = place.config.get_options().unwrap_or_default();
+    let options = format!("{earlier} -c {setting}");
+    place.config.options(options.trim_start());
 }
 
 /// The settings of TLS, with the CA bundle of the URL.

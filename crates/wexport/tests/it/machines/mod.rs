@@ -312,6 +312,25 @@ fn commands_read_no_exports_that_they_do_not_need() {
     assert!(damaged.err.contains("is damaged"), "{}", damaged.err);
 }
 
+/// It goes on with the latest one if that is asked for.
+#[test]
+fn list_without_a_key_is_a_new_batch() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 2, Duration::ZERO);
+    let line = ["batch", "list.csv", "-o", "{id}.{ext}"];
+    machines.done(&line);
+    machines.done(&line);
+    assert_eq!(
+        (machines.sql("SELECT count(*) FROM wexport.batches").as_str(), machines.world.submits()),
+        ("2", 4)
+    );
+    machines.done(&[&line[..], &["--continue"]].concat());
+    assert_eq!(
+        (machines.sql("SELECT count(*) FROM wexport.batches").as_str(), machines.world.submits()),
+        ("2", 4)
+    );
+}
+
 #[test]
 fn standby_takes_over_from_a_killed_holder() {
     let Some(postgres) = shared() else { return };
