@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::batch::{number, read_result, results, some_rows, status, totals};
 use super::error::Cause;
 use super::link::query;
+use super::read::{number, read_result, results, some_rows, status, totals};
 use super::{PgBook, json, no_batch};
 use crate::event::EndCounts;
 use crate::problem::Problem;

@@ -12,6 +12,7 @@ mod error;
 mod follow;
 mod link;
 mod pace;
+mod read;
 mod schema;
 mod snapshot;
 mod tls;
@@ -229,7 +230,7 @@ impl PgBook {
     }
 
     fn totals(&self) -> Result<HashMap<String, StatusCounts>, PgError> {
-        batch::all_totals(&self.link)
+        read::all_totals(&self.link)
     }
 
     fn find(&self, condition: &str, value: String) -> Result<Option<FoundBatch>, PgError> {

@@ -9,10 +9,10 @@ use std::path::Path;
 use export_hyper::Checkpoint;
 use tempfile::TempDir;
 
-#[cfg(feature = "store")]
-use super::batch::uploads;
-use super::batch::{results, some_rows, totals};
 use super::link::query;
+#[cfg(feature = "store")]
+use super::read::uploads;
+use super::read::{results, some_rows, totals};
 use super::{FoundBatch, PgBook};
 use crate::problem::Problem;
 #[cfg(feature = "store")]

@@ -8,8 +8,9 @@ use std::collections::HashSet;
 
 use export_hyper::Timestamp;
 
-use super::batch::{PgBatch, Role, SELECT_ROWS, number, read_row};
+use super::batch::{PgBatch, Role};
 use super::link::query;
+use super::read::{SELECT_ROWS, number, read_row};
 use super::{Holder, PgBook, json, millis, to_json};
 use crate::clock;
 use crate::problem::{Exit, Problem};
