@@ -79,19 +79,19 @@ impl RunningProcess {
         Some(Self { heard, ..stored })
     }
 
-    /// Writes a process of another machine, which was heard of this long ago, to a copy of its run.
+    /// A process of another machine, which was heard of this long ago.
     #[cfg(feature = "postgres")]
-    pub(super) fn write(
-        folder: &Path,
-        pid: u32,
-        host: &str,
-        silence: Duration,
-    ) -> std::io::Result<()> {
+    pub(super) fn silent_for(silence: Duration, pid: u32, host: String) -> Self {
         let heard = SystemTime::now().checked_sub(silence).unwrap_or(SystemTime::UNIX_EPOCH);
-        let process = Self { pid, host: host.into(), heard: clock::at(heard) };
+        Self { pid, host, heard: clock::at(heard) }
+    }
+
+    /// Writes it to a copy of its run.
+    #[cfg(feature = "postgres")]
+    pub(super) fn write(&self, folder: &Path) -> std::io::Result<()> {
         let mut file = File::create(folder.join(NAME))?;
-        file.write_all(&serde_json::to_vec(&process)?)?;
-        file.set_modified(heard)
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_millis(self.heard.as_millis()))
     }
 
     /// How long nothing has been heard of it, if that is too long.

@@ -13,7 +13,7 @@ use super::link::query;
 #[cfg(feature = "store")]
 use super::read::uploads;
 use super::read::{results, some_rows, totals};
-use super::{FoundBatch, PgBook};
+use super::{FoundBatch, Holder, PgBook};
 use crate::problem::Problem;
 #[cfg(feature = "store")]
 use crate::state::batch_dir::BatchDir;
@@ -135,9 +135,9 @@ impl Snapshot {
         #[cfg(feature = "store")]
         write_uploads(book, &batch)?;
         if found.is_held {
-            if let Some(holder) = &found.holder {
-                RunningProcess::write(batch.path(), holder.pid, &holder.host, found.silence)
-                    .map_err(unusable)?;
+            if let Some(Holder { pid, host, .. }) = &found.holder {
+                let process = RunningProcess::silent_for(found.silence, *pid, host.clone());
+                process.write(batch.path()).map_err(unusable)?;
             }
             self.running.extend(batch.lock().map_err(unusable)?);
         }

@@ -5,14 +5,12 @@
 //! writes later changes nothing.
 
 use std::collections::HashSet;
-
-use export_hyper::Timestamp;
+use std::time::Duration;
 
 use super::batch::{PgBatch, Role};
 use super::link::query;
 use super::read::{SELECT_ROWS, number, read_row};
 use super::{Holder, PgBook, json, millis, to_json};
-use crate::clock;
 use crate::problem::{Exit, Problem};
 use crate::state::pages::key;
 use crate::state::presence::RunningProcess;
@@ -70,9 +68,8 @@ impl PgBook {
         let rows = self.link.call(query!(sql, id.to_owned()))?;
         let workers = rows.iter().map(|row| {
             let Holder { pid, host, .. } = json(&self.link, row, 0)?;
-            let silence = number(&self.link, row, 1)?;
-            let heard = Timestamp::from_millis(clock::now().as_millis().saturating_sub(silence));
-            Ok(RunningProcess { pid, host, heard })
+            let silence = Duration::from_millis(number(&self.link, row, 1)?);
+            Ok(RunningProcess::silent_for(silence, pid, host))
         });
         workers.collect()
     }
