@@ -302,10 +302,14 @@ fn shift_range(response: &mut SimResponse, shift: i64) {
 
 fn encode(response: &mut SimResponse, encoding: &str) {
     if encoding == "gzip" && response.payload().len() <= 4 << 20 {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
         let plain = response.payload().to_bytes().unwrap_or_default();
+        let media_type = response.headers().get(CONTENT_TYPE);
+        let is_gzip = media_type.is_some_and(|media_type| media_type == "application/gzip")
+            || plain.starts_with(b"\x1f\x8b");
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
         // Writing into memory does not fail.
-        if gzip.write_all(&plain).is_ok()
+        if !is_gzip
+            && gzip.write_all(&plain).is_ok()
             && let Ok(compressed) = gzip.finish()
         {
             response.set_body(compressed);

@@ -137,7 +137,8 @@ pub enum Fault {
         shift: i64,
     },
     /// Sends a `Content-Encoding` that was not requested. With `gzip`, bodies of up to 4 MiB are compressed; larger
-    /// bodies, and those with other encodings, are sent uncompressed under the wrong header.
+    /// bodies, and those with other encodings, are sent uncompressed under the wrong header, and gzip files as they are,
+    /// as stores describe them.
     ContentEncoding {
         /// The encoding: `gzip` by default.
         #[serde(default = "gzip")]
