@@ -189,7 +189,8 @@ impl Client {
         let run = Run::new(on_end);
         let (client, stopper) = (self.client.clone(), run.stopper.clone());
         run.spawn(move |shared| {
-            let outcome = all_pages(list, &client, &stopper).map_or_else(
+            let files = client.list_files(list, |page| page.with_stopper(&stopper));
+            let outcome = files.map_or_else(
                 |error| Outcome::Error(list_error(&error)),
                 |files| Outcome::File(files.iter().map(listed_file).collect()),
             );
@@ -197,25 +198,6 @@ impl Client {
         })?;
         Ok(run)
     }
-}
-
-/// The loop of [`export_ureq::Client::files`], which can be stopped.
-fn all_pages(
-    mut list: ListFiles,
-    client: &export_ureq::Client,
-    stopper: &Stopper,
-) -> Result<Vec<ListedFile>, ExportError> {
-    let files_error = |error| ExportError::Files(Box::new(error));
-    while let Some(page) = list.next_page().map_err(files_error)? {
-        let page = client.job(page).with_stopper(stopper);
-        let handled = match page.bytes(ListFiles::MAX_PAGE_BYTES) {
-            Ok((_, body)) => list.handle_page(&body),
-            Err(ExportError::Job { error, .. }) => list.handle_error(*error),
-            Err(other) => return Err(other),
-        };
-        handled.map_err(files_error)?;
-    }
-    Ok(list.into_files())
 }
 
 fn list_error(error: &ExportError) -> Value {

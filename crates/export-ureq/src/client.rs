@@ -90,10 +90,22 @@ impl Client {
     /// Fails with [`ExportError::Files`] if the service refuses the list, for example to a client without
     /// the scope `file:read`, or cannot be reached.
     pub fn files(&self, query: FilesQuery) -> Result<Vec<ListedFile>, ExportError> {
+        self.list_files(ListFiles::new(query, &self.0.config), |page| page)
+    }
+
+    /// The same with a list of yours, each of whose pages `prepare` may observe or stop.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`files`](Self::files) does, and when it is stopped.
+    pub fn list_files(
+        &self,
+        mut list: ListFiles,
+        prepare: impl Fn(Export) -> Export,
+    ) -> Result<Vec<ListedFile>, ExportError> {
         let files_error = |error| ExportError::Files(Box::new(error));
-        let mut list = ListFiles::new(query, &self.0.config);
         while let Some(page) = list.next_page().map_err(files_error)? {
-            let handled = match self.job(page).bytes(ListFiles::MAX_PAGE_BYTES) {
+            let handled = match prepare(self.job(page)).bytes(ListFiles::MAX_PAGE_BYTES) {
                 Ok((_, body)) => list.handle_page(&body),
                 Err(ExportError::Job { error, .. }) => list.handle_error(*error),
                 Err(other) => return Err(other),

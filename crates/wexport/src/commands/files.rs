@@ -5,9 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use export_core::workiva::{FilesQuery, ListFiles, ListedFile};
-use export_hyper::{
-    Client, DocumentExport, Event as JobEvent, ExportError, PresentationExport, SpreadsheetExport,
-};
+use export_hyper::{DocumentExport, Event as JobEvent, PresentationExport, SpreadsheetExport};
 
 use super::{environment, exit_code};
 use crate::args::{FileSortArg, FilesArgs};
@@ -54,32 +52,13 @@ async fn list(args: &FilesArgs, reporter: &Arc<Reporter>) -> Result<Vec<ListedFi
     };
     let scope = Some(ListFiles::scope().into());
     let context = Context { scope, token_source, ..Context::default() };
-    let files = all_pages(list, &client, on_event).await;
+    let files = client.list_files(list, |page| page.on_event(on_event.clone())).await;
     let mut files = files.map_err(|error| explain(&error, &context))?;
     if settings.state.is_some() {
         remember(&files);
     }
     sort(&mut files, args.sort.unwrap_or_default());
     Ok(files)
-}
-
-/// The loop of [`Client::files`], with the events of its requests.
-async fn all_pages(
-    mut list: ListFiles,
-    client: &Client,
-    on_event: impl Fn(&JobEvent) + Clone + Send + Sync + 'static,
-) -> Result<Vec<ListedFile>, ExportError> {
-    let files_error = |error| ExportError::Files(Box::new(error));
-    while let Some(page) = list.next_page().map_err(files_error)? {
-        let page = client.job(page).on_event(on_event.clone());
-        let handled = match page.bytes(ListFiles::MAX_PAGE_BYTES).await {
-            Ok((_, body)) => list.handle_page(&body),
-            Err(ExportError::Job { error, .. }) => list.handle_error(*error),
-            Err(other) => return Err(other),
-        };
-        handled.map_err(files_error)?;
-    }
-    Ok(list.into_files())
 }
 
 fn query(args: &FilesArgs) -> Result<FilesQuery, Problem> {
