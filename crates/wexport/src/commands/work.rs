@@ -1,6 +1,5 @@
 //! `wexport work`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use tokio::time::sleep;
 
 use super::{batch, environment};
 use crate::args::WorkArgs;
-use crate::engine::{self, ResumeOptions, RunOutcome, SharedClient, stopped_by};
+use crate::engine::{self, ResumeOptions, RunOutcome, SharedClients, stopped_by};
 use crate::event::Event;
 use crate::problem::{Exit, Problem};
 use crate::settings::{Overrides, Settings};
@@ -34,14 +33,8 @@ async fn work(args: &WorkArgs, reporter: &Arc<Reporter>) -> Result<Option<RunOut
     if !today.has_database() {
         return Err(batch::no_database("`wexport work`"));
     }
-    let client = |settings: &Settings| {
-        let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
-        SharedClient::new(settings, loaded, reporter)
-    };
-    let first = client(&today)?;
-    let client_id = first.client_id.clone();
-    // The client of each version of the API.
-    let mut clients = HashMap::from([(today.api_version.value.to_string(), first)]);
+    let mut clients = SharedClients::default();
+    let client_id = clients.get(&today, reporter)?.client_id;
     let mut is_waiting = false;
     loop {
         let joined = engine::join_batch(&today, client_id.clone(), args.key.clone());
@@ -65,11 +58,8 @@ async fn work(args: &WorkArgs, reporter: &Arc<Reporter>) -> Result<Option<RunOut
         };
         is_waiting = false;
         let api_version = store.description()?.api_version;
-        let settings = settings(Some(api_version.clone()))?;
-        let client = match clients.get(&api_version) {
-            Some(client) => client.clone(),
-            None => clients.entry(api_version).or_insert(client(&settings)?).clone(),
-        };
+        let settings = settings(Some(api_version))?;
+        let client = clients.get(&settings, reporter)?;
         let options = ResumeOptions::default();
         let outcome = engine::resume(store, options, settings, client, reporter).await?;
         if outcome.problem.is_some() {

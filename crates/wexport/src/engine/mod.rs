@@ -39,7 +39,7 @@ use self::prepare::{DestinationChecks, restore_names};
 use self::results_path::protect_results;
 use self::runner::Runner;
 pub(crate) use self::runner::{RunOutcome, stopped_by};
-pub(crate) use self::shared_client::{SharedClient, shared_pace};
+pub(crate) use self::shared_client::{SharedClient, SharedClients, shared_pace};
 use crate::clock;
 use crate::event::Event;
 use crate::output::{Outputs, Protected};

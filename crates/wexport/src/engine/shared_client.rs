@@ -1,5 +1,6 @@
 //! The client of a run, or of several that are resumed side by side.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
@@ -36,6 +37,28 @@ impl SharedClient {
         let pace = shared_pace(settings, client_id.as_deref(), reporter);
         let client = settings.client(credentials, Some(store), pace)?;
         Ok(Self { client, client_id, checkpoints })
+    }
+}
+
+/// The clients of runs with the same credentials: one for each version of the API.
+#[derive(Debug, Default)]
+pub(crate) struct SharedClients(HashMap<String, SharedClient>);
+
+impl SharedClients {
+    /// The client for the version in these settings.
+    pub(crate) fn get(
+        &mut self,
+        settings: &Settings,
+        reporter: &Arc<Reporter>,
+    ) -> Result<SharedClient, Problem> {
+        let api_version = settings.api_version.value.to_string();
+        if let Some(client) = self.0.get(&api_version) {
+            return Ok(client.clone());
+        }
+        let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
+        let client = SharedClient::new(settings, loaded, reporter)?;
+        self.0.insert(api_version, client.clone());
+        Ok(client)
     }
 }
 

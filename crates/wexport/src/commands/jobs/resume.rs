@@ -1,6 +1,6 @@
 //! `wexport jobs resume`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use export_hyper::Config;
@@ -13,7 +13,7 @@ use crate::args::ResumeArgs;
 use crate::clock;
 use crate::commands::single_command::SingleCommand;
 use crate::commands::{batch, environment};
-use crate::engine::{self, ResumeOptions, RunOutcome, SharedClient};
+use crate::engine::{self, ResumeOptions, RunOutcome, SharedClient, SharedClients};
 use crate::hooks::{Hooks, Shown};
 use crate::problem::{Exit, Problem};
 use crate::run_facts::RunFacts;
@@ -246,8 +246,7 @@ struct Resume {
     state: JobsState,
     /// Whether messages name their runs.
     is_named: bool,
-    /// The client of each version of the API.
-    clients: Mutex<HashMap<String, SharedClient>>,
+    clients: Mutex<SharedClients>,
 }
 
 impl Resume {
@@ -356,7 +355,7 @@ impl Resume {
             let overrides =
                 Overrides { resubmit: self.args.resubmit, api_version, ..Overrides::default() };
             let settings = Settings::resolve(&self.args.session, &overrides, &environment)?;
-            let client = self.client(&settings, run, reporter).await?;
+            let client = self.clients.lock().await.get(&settings, reporter)?;
             match other_client(id, run, &client) {
                 None => return Ok(Some((settings, client))),
                 Some(problem) => problem,
@@ -369,23 +368,6 @@ impl Resume {
         }
         reporter.warn(format!("not resumed: {}", one_line(&refused)));
         Ok(None)
-    }
-
-    /// The client of all runs with this version of the API.
-    async fn client(
-        &self,
-        settings: &Settings,
-        run: &RunDescription,
-        reporter: &Arc<Reporter>,
-    ) -> Result<SharedClient, Problem> {
-        let mut clients = self.clients.lock().await;
-        if let Some(client) = clients.get(&run.api_version) {
-            return Ok(client.clone());
-        }
-        let loaded = settings.credentials.load(&mut |warning| reporter.warn(warning))?;
-        let client = SharedClient::new(settings, loaded, reporter)?;
-        clients.insert(run.api_version.clone(), client.clone());
-        Ok(client)
     }
 }
 
