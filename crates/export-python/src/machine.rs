@@ -50,7 +50,7 @@ impl MachineClient {
     /// A machine for an export.
     fn machine(&self, job: &Job) -> PyResult<Machine> {
         let job = job.start(self.settings.get()).map_err(values::value_error)?;
-        let session = Mutex::new(Some((Session::new(job), false)));
+        let session = Mutex::new(Some(Open { session: Session::new(job), is_writing: false }));
         Ok(Machine { session, shared: Arc::clone(&self.shared) })
     }
 }
@@ -88,9 +88,15 @@ impl Shared {
 /// One export without I/O: each method takes what became of the last action, and returns the next one.
 #[pyclass(frozen, module = "workiva_export._native")]
 pub(crate) struct Machine {
-    /// The session, and whether its last action was a write.
-    session: Mutex<Option<(Session, bool)>>,
+    /// `None` once it is closed.
+    session: Mutex<Option<Open>>,
     shared: Arc<Shared>,
+}
+
+struct Open {
+    session: Session,
+    /// Whether its last action was a write.
+    is_writing: bool,
 }
 
 /// What a driver has to do next.
@@ -238,7 +244,7 @@ impl Machine {
     /// Takes the events since the last call.
     fn events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        if let Some((session, _)) = &mut *self.session(py) {
+        if let Some(Open { session, .. }) = &mut *self.session(py) {
             while let Some(event) = session.next_event() {
                 list.append(serialized(py, &event)?)?;
             }
@@ -250,14 +256,14 @@ impl Machine {
     #[getter]
     fn checkpoint(&self, py: Python<'_>) -> PyResult<String> {
         let session = self.session(py);
-        let (session, _) = session.as_ref().ok_or_else(closed)?;
+        let session = &session.as_ref().ok_or_else(closed)?.session;
         Ok(checkpoint_text(&session.checkpoint()))
     }
 
     /// The URL of the operation, once the export was accepted.
     #[getter]
     fn operation(&self, py: Python<'_>) -> Option<String> {
-        self.session(py).as_ref()?.0.job().operation().map(ToString::to_string)
+        self.session(py).as_ref()?.session.job().operation().map(ToString::to_string)
     }
 
     /// What the service last said about the operation, and whether its file can be downloaded; `None` before the
@@ -265,7 +271,7 @@ impl Machine {
     #[getter]
     fn status(&self, py: Python<'_>) -> Option<(Option<String>, bool)> {
         let session = self.session(py);
-        let job = session.as_ref()?.0.job();
+        let job = session.as_ref()?.session.job();
         let status = job.facts()?.status.as_deref().map(String::from);
         Some((status, job.phase() == export_core::Phase::Fetch))
     }
@@ -273,7 +279,7 @@ impl Machine {
     /// Gives back what other machines of the client would wait for. The machine cannot be used any more.
     fn close(&self, py: Python<'_>) {
         let session = self.session(py).take();
-        if let Some((session, _)) = session {
+        if let Some(Open { session, .. }) = session {
             py.detach(|| self.shared.with_pacer(|now, client| session.close(now, client)));
         }
     }
@@ -282,10 +288,10 @@ impl Machine {
 impl Machine {
     fn next(&self, py: Python<'_>, input: Input<'_>) -> PyResult<Action> {
         let mut session = self.session(py);
-        let (session, is_write) = session.as_mut().ok_or_else(closed)?;
-        // A download is not delayed by what others store meanwhile.
+        let Open { session, is_writing } = session.as_mut().ok_or_else(closed)?;
+        // The bytes of a file need no pacer, and no call of its store.
         let is_transfer =
-            matches!(input, Input::Chunk(_)) || (*is_write && matches!(input, Input::Done));
+            matches!(input, Input::Chunk(_)) || (*is_writing && matches!(input, Input::Done));
         let shared = &*self.shared;
         // Another thread may have the pacer, and call Python.
         let (now, action) = py.detach(|| {
@@ -293,12 +299,12 @@ impl Machine {
             if is_transfer { shared.without_pacer(next) } else { shared.with_pacer(next) }
         });
         let action = action.map_err(runtime_error)?;
-        *is_write = matches!(action, session::Action::Write { .. });
+        *is_writing = matches!(action, session::Action::Write { .. });
         to_action(py, now, session, action)
     }
 
     /// Other threads of Python run while this one waits.
-    fn session(&self, py: Python<'_>) -> MutexGuard<'_, Option<(Session, bool)>> {
+    fn session(&self, py: Python<'_>) -> MutexGuard<'_, Option<Open>> {
         self.session.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 }

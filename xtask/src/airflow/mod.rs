@@ -20,7 +20,7 @@ pub(crate) fn check() -> TaskResult {
     let wheel = python::build(&checker, "dev")?;
     let provider = root().join("python/airflow-provider-wexport");
     let psycopg = python::requirement("psycopg[binary]")?;
-    let airflow = shell::python("airflow-venv", &[AIRFLOW[0], AIRFLOW[1], &psycopg])?;
+    let airflow = shell::python("airflow-venv", &[&AIRFLOW[..], &[&psycopg]].concat())?;
     let dagster = shell::python("dagster-venv", &DAGSTER)?;
     let prefect = shell::python("prefect-venv", &PREFECT)?;
     install(&airflow, &[&wheel, &provider])?;
