@@ -1,5 +1,6 @@
 //! A batch whose exports this process runs: all of them, or those that it has taken as a worker.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 use tokio_postgres::Row as PgRow;
 
 use super::error::{Cause, PgError};
-use super::link::{Link, Query, query};
+use super::link::{Link, Parameter, Query, query};
 use super::read::{SELECT_ROWS, number, pages, read_result, read_row, results, some_rows, totals};
 use super::worker::Share;
 use super::{PgBook, json, millis, to_json};
@@ -136,26 +137,22 @@ impl PgBatch {
 
     /// Opens the exports again that have failed.
     pub(crate) fn reopen(&self, which: Reopen) -> Result<(), Problem> {
-        let held = self.role.held();
         let [refused, failed] = FINAL_CODES;
         let sql = format!(
-            "{held} UPDATE wexport.export SET outcome = NULL, exit_code = NULL, ended = NULL, \
+            "UPDATE wexport.export SET outcome = NULL, exit_code = NULL, ended = NULL, \
              status = CASE WHEN checkpoint IS NULL THEN 'waiting' ELSE 'open' END FROM held \
              WHERE batch = $1 AND status = 'failed' AND ($3 OR NOT (exit_code IN ({refused}, {failed}) \
              OR coalesce(outcome::jsonb #>> '{{error,ending}}' = 'refused', FALSE)))"
         );
-        self.link.call(self.held(sql, vec![Box::new(which == Reopen::All)]))?;
+        self.link.call(self.fenced(sql, vec![Box::new(which == Reopen::All)]))?;
         Ok(())
     }
 
     /// Opens exports again that are done or skipped.
     pub(crate) fn start_over(&self, number: u64) -> Result<(), Problem> {
-        let held = self.role.held();
-        let sql = format!(
-            "{held} UPDATE wexport.export SET outcome = NULL, exit_code = NULL, ended = NULL, \
-             checkpoint = NULL, status = 'waiting' FROM held WHERE batch = $1 AND number = $3"
-        );
-        self.link.call(self.held(sql, vec![Box::new(key(number))]))?;
+        let sql = "UPDATE wexport.export SET outcome = NULL, exit_code = NULL, ended = NULL, \
+             checkpoint = NULL, status = 'waiting' FROM held WHERE batch = $1 AND number = $3";
+        self.link.call(self.fenced(sql, vec![Box::new(key(number))]))?;
         Ok(())
     }
 
@@ -177,11 +174,19 @@ impl PgBatch {
         some_rows(&self.link, &self.id, "")
     }
 
-    pub(super) fn held(&self, sql: String, mut more: Vec<super::link::Parameter>) -> Query {
-        let mut parameters: Vec<super::link::Parameter> =
-            vec![Box::new(self.id.clone()), Box::new(self.fence)];
-        parameters.append(&mut more);
-        Query::new(sql, parameters)
+    /// A write, which changes something only if the lease is still that of this process.
+    pub(super) fn fenced(&self, sql: impl AsRef<str>, more: Vec<Parameter>) -> Query {
+        self.of_lease(format!("{}{}", self.role.held(), sql.as_ref()), more)
+    }
+
+    /// A statement whose first parameters are the batch and the number of the fence.
+    pub(super) fn of_lease(
+        &self,
+        sql: impl Into<Cow<'static, str>>,
+        more: Vec<Parameter>,
+    ) -> Query {
+        let lease: [Parameter; 2] = [Box::new(self.id.clone()), Box::new(self.fence)];
+        Query::new(sql, lease.into_iter().chain(more).collect())
     }
 
     /// Makes a write that has to change a row; that of the export with this number, if there is one.
@@ -218,16 +223,13 @@ impl PgBatch {
 
     fn still_held(&self) -> Query {
         let sql = format!("SELECT 1 FROM {} WHERE {}", self.role.table(), self.role.is_held());
-        self.held(sql, Vec::new())
+        self.of_lease(sql, Vec::new())
     }
 
     fn store_description(&self, description: &RunDescription) -> Result<(), Problem> {
-        let held = self.role.held();
-        let sql = format!(
-            "{held} UPDATE wexport.batch SET description = $3, halted = NULL FROM held \
-             WHERE id = $1 RETURNING 1"
-        );
-        self.write_now(None, self.held(sql, vec![Box::new(to_json(description)?)]))?;
+        let sql = "UPDATE wexport.batch SET description = $3, halted = NULL FROM held \
+             WHERE id = $1 RETURNING 1";
+        self.write_now(None, self.fenced(sql, vec![Box::new(to_json(description)?)]))?;
         Ok(())
     }
 }
@@ -279,13 +281,10 @@ impl RunStore for PgBatch {
         }
         let description = RunDescription { end: Some(end), ..self.description()? };
         let description = to_json(&description)?;
-        let held = self.role.held();
-        let sql = format!(
-            "{held} UPDATE wexport.batch SET description = $3, held_until = clock_timestamp() \
-             FROM held WHERE id = $1 RETURNING 1"
-        );
+        let sql = "UPDATE wexport.batch SET description = $3, held_until = clock_timestamp() \
+             FROM held WHERE id = $1 RETURNING 1";
         self.stop_beating();
-        self.write_now(None, self.held(sql, vec![Box::new(description)]))?;
+        self.write_now(None, self.fenced(sql, vec![Box::new(description)]))?;
         Ok(())
     }
 
@@ -314,18 +313,16 @@ impl RunStore for PgBatch {
     }
 
     fn remove(&self) -> io::Result<()> {
-        let held = self.role.held();
-        let sql = format!("{held} DELETE FROM wexport.batch USING held WHERE id = $1 RETURNING 1");
+        let sql = "DELETE FROM wexport.batch USING held WHERE id = $1 RETURNING 1";
         self.stop_beating();
-        self.write_now(None, self.held(sql, Vec::new()))?;
+        self.write_now(None, self.fenced(sql, Vec::new()))?;
         Ok(())
     }
 
     fn open_log(&self) -> io::Result<Option<EventLog>> {
         let (link, id, fence) = (self.link.clone(), self.id.clone(), self.fence);
-        let held = self.role.held();
-        let sql =
-            format!("{held} INSERT INTO wexport.event (batch, event) SELECT $1, $3 FROM held");
+        let insert = "INSERT INTO wexport.event (batch, event) SELECT $1, $3 FROM held";
+        let sql = self.role.held() + insert;
         Ok(Some(EventLog::remote(move |line| {
             drop(link.push(query!(sql.clone(), id.clone(), fence, line)));
         })))
@@ -364,12 +361,9 @@ impl RunStore for PgBatch {
     }
 
     fn reserve_name(&self, number: u64, name: &str) {
-        let held = self.role.held();
-        let sql = format!(
-            "{held} UPDATE wexport.export SET reserved_name = $4 FROM held \
-             WHERE batch = $1 AND number = $3"
-        );
-        let query = self.held(sql, vec![Box::new(key(number)), Box::new(name.to_owned())]);
+        let sql = "UPDATE wexport.export SET reserved_name = $4 FROM held \
+             WHERE batch = $1 AND number = $3";
+        let query = self.fenced(sql, vec![Box::new(key(number)), Box::new(name.to_owned())]);
         drop(self.link.push(query));
     }
 
@@ -381,42 +375,33 @@ impl RunStore for PgBatch {
     }
 
     fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> Written<(), io::Error> {
-        let held = self.role.held();
-        let sql = format!(
-            "{held} UPDATE wexport.export SET checkpoint = $4, status = 'open' FROM held \
-             WHERE batch = $1 AND number = $3 AND status IN ('waiting', 'open') RETURNING 1"
-        );
+        let sql = "UPDATE wexport.export SET checkpoint = $4, status = 'open' FROM held \
+             WHERE batch = $1 AND number = $3 AND status IN ('waiting', 'open') RETURNING 1";
         let checkpoint = match serde_json::to_string(checkpoint) {
             Ok(text) => text,
             Err(error) => return written(Err(error.into())),
         };
-        let query = self.held(sql, vec![Box::new(key(number)), Box::new(checkpoint)]);
+        let query = self.fenced(sql, vec![Box::new(key(number)), Box::new(checkpoint)]);
         let stored = self.write(Some(number), query);
         Box::pin(async move { Ok(stored.await.map(drop)?) })
     }
 
     fn store_destination(&self, number: u64, destination: &Destination) -> Result<(), Problem> {
-        let held = self.role.held();
-        let sql = format!(
-            "{held} UPDATE wexport.export SET destination = $4 FROM held \
-             WHERE batch = $1 AND number = $3 RETURNING 1"
-        );
+        let sql = "UPDATE wexport.export SET destination = $4 FROM held \
+             WHERE batch = $1 AND number = $3 RETURNING 1";
         let destination = to_json(destination)?;
-        let query = self.held(sql, vec![Box::new(key(number)), Box::new(destination)]);
+        let query = self.fenced(sql, vec![Box::new(key(number)), Box::new(destination)]);
         Ok(self.write_now(Some(number), query).map(drop)?)
     }
 
     fn store_placement(&self, number: u64, placement: &Placement) -> Written<(), io::Error> {
-        let held = self.role.held();
-        let sql = format!(
-            "{held} INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
-             ON CONFLICT (batch, name) DO UPDATE SET value = excluded.value RETURNING 1"
-        );
+        let sql = "INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
+             ON CONFLICT (batch, name) DO UPDATE SET value = excluded.value RETURNING 1";
         let placement = match serde_json::to_string(placement) {
             Ok(text) => text,
             Err(error) => return written(Err(error.into())),
         };
-        let query = self.held(sql, vec![Box::new(placement_of(number)), Box::new(placement)]);
+        let query = self.fenced(sql, vec![Box::new(placement_of(number)), Box::new(placement)]);
         let stored = self.write(None, query);
         Box::pin(async move { Ok(stored.await.map(drop)?) })
     }
@@ -430,21 +415,18 @@ impl RunStore for PgBatch {
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Written<RowResult> {
         // An end that is recorded already is that of this call, whose answer was lost.
-        let held = self.role.held();
-        let sql = format!(
-            "{held}, gone AS (DELETE FROM wexport.note USING held \
+        let sql = ", gone AS (DELETE FROM wexport.note USING held \
              WHERE batch = $1 AND name = $8 AND NOT $7) \
              UPDATE wexport.export SET status = $4, exit_code = $5, outcome = $6, worker = NULL, \
              ended = coalesce(ended, clock_timestamp()), \
              checkpoint = CASE WHEN $7 THEN checkpoint END FROM held \
              WHERE batch = $1 AND number = $3 AND (status IN ('waiting', 'open') OR outcome = $6) \
-             RETURNING number, line, subject, outcome"
-        );
+             RETURNING number, line, subject, outcome";
         let outcome = match to_json(end) {
             Ok(text) => text,
             Err(problem) => return written(Err(problem)),
         };
-        let query = self.held(
+        let query = self.fenced(
             sql,
             vec![
                 Box::new(key(number)),
@@ -531,15 +513,17 @@ impl PgBatch {
 impl Drop for PgBatch {
     fn drop(&mut self) {
         self.stop_beating();
-        let held = self.role.held();
-        let sql = match self.role {
-            Role::Holder => format!(
-                "{held} UPDATE wexport.batch SET held_until = clock_timestamp() FROM held \
-                 WHERE id = $1 AND held_until > clock_timestamp()"
+        let free = match self.role {
+            Role::Holder => self.fenced(
+                "UPDATE wexport.batch SET held_until = clock_timestamp() FROM held \
+                 WHERE id = $1 AND held_until > clock_timestamp()",
+                Vec::new(),
             ),
-            Role::Worker => "DELETE FROM wexport.worker WHERE batch = $1 AND id = $2".into(),
+            Role::Worker => {
+                self.of_lease("DELETE FROM wexport.worker WHERE batch = $1 AND id = $2", Vec::new())
+            }
         };
-        let _ = self.link.call(self.held(sql, Vec::new()));
+        let _ = self.link.call(free);
     }
 }
 

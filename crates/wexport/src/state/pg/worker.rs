@@ -91,10 +91,9 @@ impl PgBatch {
     /// their submit.
     pub(super) fn take_exports(&self, ahead: usize) -> Result<Taken, Problem> {
         self.remove_dead_workers()?;
-        let held = self.role.held();
         let free = "SELECT number FROM wexport.export WHERE batch = $1 AND worker IS NULL";
         let sql = format!(
-            "{held}, adopted AS (\
+            ", adopted AS (\
                  {free} AND status = 'open' ORDER BY number LIMIT $4 FOR UPDATE SKIP LOCKED), \
              fresh AS ({free} AND status = 'waiting' \
                  AND (SELECT halted IS NULL FROM wexport.batch WHERE id = $1) ORDER BY number \
@@ -105,14 +104,14 @@ impl PgBatch {
              (SELECT number FROM adopted UNION ALL SELECT number FROM fresh)"
         );
         let ahead = i64::try_from(ahead).unwrap_or(i64::MAX);
-        self.link.call(self.held(sql, vec![Box::new(ahead), Box::new(ADOPTED)]))?;
+        self.link.call(self.fenced(sql, vec![Box::new(ahead), Box::new(ADOPTED)]))?;
         // They are read by another statement: of one that is made twice, the first has taken them.
         let known: Vec<i64> = self.share().taken.iter().map(|number| key(*number)).collect();
         let sql = format!(
             "{SELECT_ROWS} AND worker = $2 AND status IN ('waiting', 'open') \
              AND number <> ALL($3) ORDER BY number"
         );
-        let found = self.link.call(self.held(sql, vec![Box::new(known)]))?;
+        let found = self.link.call(self.of_lease(sql, vec![Box::new(known)]))?;
         let rows: Vec<_> =
             found.iter().map(|row| read_row(&self.link, row)).collect::<Result<_, _>>()?;
         self.share().taken.extend(rows.iter().map(|row| row.number));
@@ -126,7 +125,7 @@ impl PgBatch {
                        WHERE batch = $1 AND id <> $2 AND held_until <= clock_timestamp() RETURNING id) \
                    UPDATE wexport.batch SET lost_workers = lost_workers + (SELECT count(*) FROM dead) \
                    WHERE id = $1 AND EXISTS (SELECT 1 FROM dead)";
-        self.link.call(self.held(sql.into(), Vec::new()))?;
+        self.link.call(self.of_lease(sql, Vec::new()))?;
         Ok(())
     }
 
@@ -155,19 +154,15 @@ impl PgBatch {
         numbers: &[u64],
         halted: Option<Exit>,
     ) -> Result<(), Problem> {
-        let held = self.role.held();
         if let Some(exit) = halted {
-            let sql = format!(
-                "{held} UPDATE wexport.batch SET halted = coalesce(halted, $3) FROM held WHERE id = $1"
-            );
-            self.link.call(self.held(sql, vec![Box::new(i32::from(exit.code()))]))?;
+            let sql =
+                "UPDATE wexport.batch SET halted = coalesce(halted, $3) FROM held WHERE id = $1";
+            self.link.call(self.fenced(sql, vec![Box::new(i32::from(exit.code()))]))?;
         }
-        let sql = format!(
-            "{held} UPDATE wexport.export SET worker = NULL, status = 'waiting' FROM held \
-             WHERE batch = $1 AND worker = $2 AND number = ANY($3)"
-        );
+        let sql = "UPDATE wexport.export SET worker = NULL, status = 'waiting' FROM held \
+             WHERE batch = $1 AND worker = $2 AND number = ANY($3)";
         let keys: Vec<i64> = numbers.iter().map(|number| key(*number)).collect();
-        self.link.call(self.held(sql, vec![Box::new(keys)]))?;
+        self.link.call(self.fenced(sql, vec![Box::new(keys)]))?;
         self.share().taken.retain(|number| !numbers.contains(number));
         Ok(())
     }
@@ -179,13 +174,10 @@ impl PgBatch {
         let Some(row) = rows.first() else { return Ok(()) };
         let description: RunDescription = json(&self.link, row, 0)?;
         let description = to_json(&RunDescription { end: Some(end), ..description })?;
-        let held = self.role.held();
-        let sql = format!(
-            "{held} UPDATE wexport.batch SET description = $3 FROM held \
-             WHERE id = $1 AND epoch = $4 AND description::jsonb -> 'end' IS NULL"
-        );
+        let sql = "UPDATE wexport.batch SET description = $3 FROM held \
+             WHERE id = $1 AND epoch = $4 AND description::jsonb -> 'end' IS NULL";
         let epoch = self.share().epoch;
-        self.link.call(self.held(sql, vec![Box::new(description), Box::new(epoch)]))?;
+        self.link.call(self.fenced(sql, vec![Box::new(description), Box::new(epoch)]))?;
         Ok(())
     }
 }
