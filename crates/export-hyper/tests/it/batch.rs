@@ -15,7 +15,7 @@ use export_hyper::{
     ClientBuilder, DocumentExport, Error, ExportError, ExportSpec, Exports, FileSink, Pacer, Rate,
     Rates, Sink, Storing,
 };
-use export_sim::{Config, Downloads, Endpoint, Fault, Nth, Rule, Scenario, Server};
+use export_sim::{Config, Downloads, Endpoint, Fault, Rule, Scenario, Server};
 use futures_util::StreamExt;
 use http::StatusCode;
 
@@ -178,15 +178,13 @@ async fn limits_bound_what_is_under_way() {
 #[tokio::test]
 async fn one_failure_does_not_affect_others() {
     let folder = tempfile::tempdir().unwrap();
-    let failing = Rule::new(Endpoint::Submit, Fault::status(404)).on(Nth::Only(3));
+    let failing = Rule::new(Endpoint::Submit, Fault::status(404)).of("d3");
     let scenario = Scenario::default().with_rule(failing);
     let server = simulated(unlimited().with_scenario(scenario)).await;
     let client = builder(&server).build().unwrap();
     let taken = path_of(folder.path(), 5);
     fs::create_dir(&taken).unwrap();
-    // One submit at a time, so that the third one is not one of these two.
-    let limits = BatchLimits::default().with_max_submits(1);
-    let mut exports = client.exports(limits, {
+    let mut exports = client.exports(BatchLimits::default(), {
         let place = to_files(folder.path());
         move |key| match key {
             7 => ready(Err(io::ErrorKind::StorageFull.into())),

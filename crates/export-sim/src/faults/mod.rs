@@ -12,7 +12,7 @@ pub use self::fault::Fault;
 pub use self::scenario::{
     ConnectionRule, Matches, Nth, Per, RandomRule, Role, Rule, Scenario, ScenarioError,
 };
-pub(crate) use self::selector::{FaultPlan, FaultSelector};
+pub(crate) use self::selector::{FaultPlan, FaultSelector, Subject};
 pub use self::values::{
     BodyKind, ConnectionFault, FinalStatus, LengthClaim, Moment, RedirectTo, RetryAfter, UrlForm,
 };

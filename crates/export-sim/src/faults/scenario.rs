@@ -96,7 +96,7 @@ impl Rule {
     /// A rule for every request to this endpoint.
     #[must_use]
     pub fn new(endpoint: Endpoint, fault: Fault) -> Self {
-        let matches = Matches { endpoint, nth: Nth::Every, per: Per::Service };
+        let matches = Matches { endpoint, source: None, nth: Nth::Every, per: Per::Service };
         Self { matches, then: vec![fault], service: None }
     }
 
@@ -104,6 +104,13 @@ impl Rule {
     #[must_use]
     pub fn on(mut self, nth: Nth) -> Self {
         self.matches.nth = nth;
+        self
+    }
+
+    /// Restricts the rule to the exports of the object with this id, and counts only their requests.
+    #[must_use]
+    pub fn of(mut self, source: impl Into<String>) -> Self {
+        self.matches.source = Some(source.into());
         self
     }
 
@@ -130,12 +137,15 @@ impl Rule {
 }
 
 /// The requests that a rule matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Matches {
     /// The endpoint.
     pub endpoint: Endpoint,
+    /// The id of the exported object. The requests of its exports match, and only they are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Which of the requests to the endpoint.
     #[serde(default)]
     pub nth: Nth,

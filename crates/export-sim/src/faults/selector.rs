@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::catalog::survivable;
 use super::fault::Fault;
-use super::scenario::{ConnectionRule, Per, Role, Scenario};
+use super::scenario::{ConnectionRule, Matches, Per, Role, Scenario};
 use super::values::ConnectionFault;
 use crate::random::{Random, hash};
 use crate::{Endpoint, Origin};
@@ -11,8 +11,24 @@ use crate::{Endpoint, Origin};
 #[derive(Clone, Debug)]
 pub(crate) struct FaultSelector {
     scenario: Scenario,
-    counts: HashMap<(Endpoint, Option<String>), u64>,
+    counts: HashMap<(Endpoint, Group), u64>,
     connections: HashMap<Origin, u64>,
+}
+
+/// Requests that are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Group {
+    All,
+    Operation(String),
+    Source(String),
+}
+
+/// What a request is about, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Subject<'a> {
+    pub(crate) operation: Option<&'a str>,
+    /// The id of the exported object.
+    pub(crate) source: Option<&'a str>,
 }
 
 /// The faults of one request.
@@ -28,31 +44,19 @@ impl FaultSelector {
     }
 
     /// Counts the next request and selects its faults.
-    pub(crate) fn next_request(
-        &mut self,
-        endpoint: Endpoint,
-        operation: Option<&str>,
-    ) -> FaultPlan {
-        let all = self.count(endpoint, None);
-        // Counting per operation needs memory for each operation: do it only if a rule uses it.
-        let is_used = self.scenario.rules.iter().any(|rule| rule.matches.per == Per::Operation);
-        let own = operation.filter(|_| is_used).map(|id| self.count(endpoint, Some(id.to_owned())));
-        self.select(endpoint, all, own)
+    pub(crate) fn next_request(&mut self, endpoint: Endpoint, subject: Subject<'_>) -> FaultPlan {
+        for group in self.groups(subject) {
+            *self.counts.entry((endpoint, group)).or_default() += 1;
+        }
+        let counts = &self.counts;
+        self.select(endpoint, subject, |group| counts.get(&(endpoint, group)).copied())
     }
 
     /// Whether this fault will be selected for the next request.
-    pub(crate) fn is_next(
-        &self,
-        endpoint: Endpoint,
-        operation: Option<&str>,
-        fault: &Fault,
-    ) -> bool {
-        let next = |operation: Option<&str>| {
-            let key = (endpoint, operation.map(str::to_owned));
-            self.counts.get(&key).copied().unwrap_or_default() + 1
-        };
-        let own = operation.map(|id| next(Some(id)));
-        self.select(endpoint, next(None), own).faults.contains(fault)
+    pub(crate) fn is_next(&self, endpoint: Endpoint, subject: Subject<'_>, fault: &Fault) -> bool {
+        let next =
+            |group| Some(self.counts.get(&(endpoint, group)).copied().unwrap_or_default() + 1);
+        self.select(endpoint, subject, next).faults.contains(fault)
     }
 
     /// Counts the next connection and selects its fault.
@@ -68,14 +72,28 @@ impl FaultSelector {
         self.connections.get(&origin).copied().unwrap_or_default()
     }
 
-    fn select(&self, endpoint: Endpoint, all: u64, own: Option<u64>) -> FaultPlan {
+    /// The groups that a request counts in. Counting each operation needs memory for each: only those are
+    /// counted that a rule uses.
+    fn groups(&self, subject: Subject<'_>) -> Vec<Group> {
+        let mut groups = vec![Group::All];
+        for group in self.scenario.rules.iter().filter_map(|rule| rule.matches.group(subject)) {
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        groups
+    }
+
+    fn select(
+        &self,
+        endpoint: Endpoint,
+        subject: Subject<'_>,
+        count: impl Fn(Group) -> Option<u64>,
+    ) -> FaultPlan {
         let mut plan = FaultPlan { faults: Vec::new(), role: Role::Acts };
-        for rule in &self.scenario.rules {
-            let count = match rule.matches.per {
-                Per::Service => all,
-                Per::Operation => own.unwrap_or(all),
-            };
-            if rule.matches.endpoint == endpoint && rule.matches.nth.contains(count) {
+        for rule in self.scenario.rules.iter().filter(|rule| rule.matches.endpoint == endpoint) {
+            let count = rule.matches.group(subject).and_then(&count);
+            if count.is_some_and(|count| rule.matches.nth.contains(count)) {
                 plan.faults.extend(rule.then.iter().cloned());
                 let replaced = rule.then.iter().any(Fault::replaces_response);
                 let default = if replaced { Role::Idle } else { plan.role };
@@ -83,18 +101,12 @@ impl FaultSelector {
             }
         }
         if plan.faults.is_empty()
-            && let Some(fault) = self.at_random(endpoint, all)
+            && let Some(fault) = self.at_random(endpoint, count(Group::All).unwrap_or_default())
         {
             plan.role = if fault.replaces_response() { Role::Idle } else { Role::Acts };
             plan.faults.push(fault);
         }
         plan
-    }
-
-    fn count(&mut self, endpoint: Endpoint, operation: Option<String>) -> u64 {
-        let count = self.counts.entry((endpoint, operation)).or_default();
-        *count += 1;
-        *count
     }
 
     /// Selects a random fault. It depends only on the seed, the endpoint and the count, not on concurrent requests to
@@ -109,5 +121,19 @@ impl FaultSelector {
         let default = survivable(endpoint);
         let faults = if random.faults.is_empty() { &default } else { &random.faults };
         faults.get(dice.below(faults.len())).cloned()
+    }
+}
+
+impl Matches {
+    /// The group in which a request is counted; `None` if it is about another object.
+    fn group(&self, subject: Subject<'_>) -> Option<Group> {
+        if self.source.is_some() && self.source.as_deref() != subject.source {
+            return None;
+        }
+        Some(match (self.per, subject.operation, &self.source) {
+            (Per::Operation, Some(operation), _) => Group::Operation(operation.to_owned()),
+            (_, _, Some(source)) => Group::Source(source.clone()),
+            (_, _, None) => Group::All,
+        })
     }
 }

@@ -109,7 +109,7 @@ impl Service {
         let recorded = (call.parts.uri.clone(), call.parts.headers.clone());
 
         let named = route.as_ref().and_then(Route::operation);
-        let plan = self.selector.next_request(endpoint, named);
+        let plan = self.selector.next_request(endpoint, self.operations.subject(route.as_ref()));
         self.prepare(&plan, named, &mut call);
         let mut response = match plan.role {
             Role::Idle => SimResponse::new(StatusCode::OK),
@@ -166,7 +166,7 @@ impl Service {
     pub(crate) fn responds_early(&self, origin: Origin, path: &str) -> bool {
         let route = route::find(origin, path);
         let endpoint = route.as_ref().map_or(Endpoint::Other, Route::endpoint);
-        self.selector.is_next(endpoint, route.as_ref().and_then(Route::operation), &Fault::Early)
+        self.selector.is_next(endpoint, self.operations.subject(route.as_ref()), &Fault::Early)
     }
 
     /// Counts a new connection and returns its fault, if any.

@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::route::Route;
 use super::schema::ExportRequest;
+use crate::faults::Subject;
 use crate::{FinalStatus, Timestamp};
 
 /// The operations, and the rate limits of the tokens that poll them.
@@ -51,6 +53,17 @@ impl Operations {
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Operation> {
         self.all.get_mut(*self.indices.get(id)?)
+    }
+
+    /// What a request to this route is about.
+    pub(crate) fn subject<'a>(&'a self, route: Option<&'a Route>) -> Subject<'a> {
+        let Some(route) = route else { return Subject::default() };
+        let operation = route.operation();
+        let source = match operation {
+            Some(id) => self.get(id).map(|it| it.request.name()),
+            None => route.source(),
+        };
+        Subject { operation, source }
     }
 
     /// The id of the most recent operation, if this request started it.

@@ -197,6 +197,14 @@ impl Route {
             Target::Token | Target::Submit(_) | Target::Files => None,
         }
     }
+
+    /// The id of the object to export, if the path has it.
+    pub(crate) fn source(&self) -> Option<&str> {
+        match self.target {
+            Target::Submit(_) => self.ids.last().map(String::as_str),
+            _ => None,
+        }
+    }
 }
 
 impl Generation {

@@ -223,6 +223,24 @@ fn per_operation_rule_counts_each_operation() {
 }
 
 #[test]
+fn rule_of_a_source_counts_the_requests_of_its_exports() {
+    let scenario = r#"{"rules": [
+        {"match": {"endpoint": "submit", "source": "d2", "nth": 2}, "then": {"fault": "status", "status": 404}},
+        {"match": {"endpoint": "operation", "source": "d2", "nth": 2}, "then": {"fault": "status", "status": 503}}
+    ]}"#;
+    let mut fixture = fixture(config().with_scenario(Scenario::from_json(scenario).unwrap()));
+    let submitted = ["d1", "d2", "d1", "d2"].map(|id| {
+        let response = fixture.send(post(&format!("/documents/{id}/export"), BODY));
+        response.status().as_u16()
+    });
+    assert_eq!(submitted, [202, 202, 202, 404]);
+    let first = fixture.submit("/documents/d1/export", BODY);
+    let second = fixture.submit("/documents/d2/export", BODY);
+    let polled = [&first, &second, &first, &second].map(|url| fixture.get(url).status().as_u16());
+    assert_eq!(polled, [200, 200, 200, 503]);
+}
+
+#[test]
 fn change_artifact_changes_content_and_etag() {
     let rule = Rule::new(Endpoint::Download, Fault::ChangeArtifact).on(Nth::Only(2));
     for config in [config(), config().with_artifact_size(1000)] {

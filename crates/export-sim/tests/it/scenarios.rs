@@ -139,7 +139,7 @@ fn babble_is_an_alias_of_garbage() {
 #[test]
 fn scenario_round_trips_through_json() {
     let scenario = Scenario::random(7, 0.5)
-        .with_rule(Rule::new(Endpoint::Submit, Fault::status(503)).on(Nth::Between(2, 4)))
+        .with_rule(Rule::new(Endpoint::Submit, Fault::status(503)).of("d1").on(Nth::Between(2, 4)))
         .with_rule(
             Rule::new(Endpoint::Storage, Fault::RevokeToken)
                 .and(Fault::ChangeArtifact)

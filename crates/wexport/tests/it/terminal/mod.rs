@@ -7,7 +7,7 @@ mod recording;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use export_sim::{Config, Endpoint, Fault, Nth, Rule, Scenario};
+use export_sim::{Config, Endpoint, Fault, Rule, Scenario};
 
 use self::pty::Screens;
 pub(crate) use self::pty::Terminal;
@@ -224,7 +224,7 @@ fn quiet_and_json_disable_the_live_display() {
 
 /// A list of twenty exports, of which the service refuses one and completes the others after this time.
 fn twenty_exports(complete_after: Duration) -> World {
-    let refused = Rule::new(Endpoint::Submit, Fault::status(404)).on(Nth::Only(2));
+    let refused = Rule::new(Endpoint::Submit, Fault::status(404)).of("d2");
     let config = quick().with_scenario(Scenario::default().with_rule(refused));
     let world = World::with(config.with_complete_after(complete_after));
     let mut list = String::from("kind,id,format\n");
