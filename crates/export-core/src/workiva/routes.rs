@@ -303,7 +303,7 @@ fn encoded(id: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
+    use alloc::{format, vec};
 
     use proptest::prelude::*;
 
@@ -329,6 +329,18 @@ mod tests {
                 (found.endpoint, read),
                 (route.endpoint, ids.iter().map(|&i| i.into()).collect())
             );
+        }
+    }
+
+    #[test]
+    fn path_of_a_route_has_its_ids_and_no_more() {
+        for route in ROUTES {
+            let ids: Vec<_> = route.id_names().collect();
+            let path = route.render(&ids);
+            assert!(route.is_of(&path));
+            assert!(!route.is_of(&format!("{path}/")) && !route.is_of(&path[1..]));
+            let without = route.render(&vec![""; ids.len()]);
+            assert_eq!(route.is_of(&without), ids.is_empty(), "{without}");
         }
     }
 
