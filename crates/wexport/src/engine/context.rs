@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use export_hyper::{Checkpoint, Client};
+use export_hyper::Client;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -11,9 +11,8 @@ use tokio::task::spawn_blocking;
 use super::recording_sink::RecordingSink;
 use super::results::Results;
 use super::shared_client::SharedClient;
-use crate::args::IfExistsArg;
 use crate::explain::Context;
-use crate::output::{Destination, Outputs};
+use crate::output::Outputs;
 use crate::problem::{Exit, Problem};
 use crate::receipt::Origin;
 use crate::settings::Settings;
@@ -164,23 +163,6 @@ pub(super) fn resume_command(id: &str, settings: &Settings, run: &RunDescription
 pub(crate) fn sends_email(spec: &str) -> bool {
     const OPTION: &str = "\"emailOnComplete\":";
     spec.split_once(OPTION).is_some_and(|(_, value)| !value.starts_with("false"))
-}
-
-/// The extension of the file that an export will have, if it is known and of use: the service may
-/// choose another.
-pub(super) fn expected_extension(
-    destination: &Destination,
-    checkpoint: &Checkpoint,
-) -> Option<String> {
-    if !matches!(destination.if_exists, IfExistsArg::Skip | IfExistsArg::Error) {
-        return None;
-    }
-    let spec: Value = serde_json::from_str(checkpoint.spec()).ok()?;
-    match spec.get("submit")?.get("format")?.as_str()? {
-        "csv.zip" => Some("zip".into()),
-        "file" | "any" => None,
-        extension => Some(extension.into()),
-    }
 }
 
 /// What was asked for, from the checkpoint of an export.

@@ -6,9 +6,8 @@ use std::path::Path;
 use export_hyper::Checkpoint;
 use futures_util::stream::{self, StreamExt};
 
-use super::context::expected_extension;
 use crate::args::IfExistsArg;
-use crate::output::{Destination, Outputs};
+use crate::output::{Destination, Expected, Outputs};
 use crate::problem::{Exit, Problem};
 use crate::settings::Settings;
 use crate::state::{
@@ -45,8 +44,8 @@ impl<'a> DestinationChecks<'a> {
         subject: &Subject,
         fresh: &Checkpoint,
     ) -> Result<Option<String>, Problem> {
-        let extension = expected_extension(destination, fresh);
-        let kept = self.outputs.check(number, destination, subject, extension.as_deref()).await?;
+        let expected = Expected::of(destination, fresh);
+        let kept = self.outputs.check(number, destination, subject, &expected).await?;
         let is_open = destination.if_exists == IfExistsArg::Skip
             && kept.is_none()
             && destination.is_named_by_service();
@@ -60,7 +59,7 @@ impl<'a> DestinationChecks<'a> {
         let Some(file) = self.earlier()?.find(&export) else { return Ok(None) };
         if file.contains("://") {
             let object = Destination { output: Some(file), ..destination.clone() };
-            return self.outputs.check(number, &object, subject, None).await;
+            return self.outputs.check(number, &object, subject, &Expected::default()).await;
         }
         Ok(Path::new(&file).exists().then_some(file))
     }

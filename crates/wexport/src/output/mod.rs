@@ -8,6 +8,7 @@
 
 mod checks;
 mod destination;
+mod expected;
 mod failure;
 mod file;
 mod moment;
@@ -30,6 +31,7 @@ use export_host::{name_room, shortened_name};
 use self::checks::FileChecks;
 use self::destination::Target;
 pub(crate) use self::destination::{Destination, display_path};
+pub(crate) use self::expected::Expected;
 pub(crate) use self::failure::OpenFailure;
 use self::file::FileOutput;
 pub(crate) use self::moment::Moment;
@@ -168,7 +170,7 @@ impl Outputs {
         export: u64,
         destination: &Destination,
         subject: &Subject,
-        extension: Option<&str>,
+        expected: &Expected,
     ) -> Result<Option<String>, Problem> {
         let target = destination.target()?;
         let known_path = target.known_path(subject);
@@ -179,15 +181,17 @@ impl Outputs {
             self.check_path(path, found.as_ref().ok(), destination.receipt)?;
             is_missing = found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         }
-        let if_exists = destination.if_exists;
+        let (if_exists, extension) = (destination.if_exists, expected.extension.as_deref());
         let guard = self.guard(destination, subject);
         match target {
             Target::Stdout => self.stdout.check().await.map(|()| None),
             #[cfg(feature = "store")]
             Target::Object(address) => {
                 let key = address.expected_key(&Known { subject }, extension);
+                let operation = expected.operation.as_deref();
                 // Most destinations are files, and many are checked at once.
-                Box::pin(store::check(&self.stores, &address, key, if_exists, guard)).await
+                Box::pin(store::check(&self.stores, &address, key, operation, if_exists, guard))
+                    .await
             }
             Target::File(path) => {
                 let kept = file::check_existing(&path, if_exists)?;

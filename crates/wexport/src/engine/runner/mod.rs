@@ -15,12 +15,13 @@ use tokio::time::{Instant, interval};
 
 use self::shared::Shared;
 use super::close::Closed;
-use super::context::{RunContext, expected_extension};
+use super::context::RunContext;
 use super::recording_sink::RecordingSink;
 use super::results::Results;
 use crate::clock;
 use crate::event::{BatchStart, EndCounts, Event};
 use crate::explain::explain;
+use crate::output::Expected;
 use crate::problem::{Exit, Problem};
 use crate::signals;
 use crate::state::{HEARTBEAT, Later, Row, RowEnd, RowStatus, RunEnd, RunStore};
@@ -269,9 +270,8 @@ impl Runner {
                     continue;
                 }
                 let RunContext { outputs, .. } = &*context;
-                let extension = expected_extension(&row.destination, &row.checkpoint);
-                let checked =
-                    outputs.check(row.number, &row.destination, &row.subject, extension.as_deref());
+                let expected = Expected::of(&row.destination, &row.checkpoint);
+                let checked = outputs.check(row.number, &row.destination, &row.subject, &expected);
                 match checked.await {
                     Ok(None) => {}
                     Ok(Some(file)) => {

@@ -149,13 +149,19 @@ impl ExistingObject {
     /// Whether this is the file of the receipt. A lost response, or a process that was killed,
     /// leaves such an object.
     pub(super) fn matches(&self, receipt: &Receipt) -> bool {
-        let ours = attributes_of(receipt);
-        let same = |name: &'static str| {
-            let name = Attribute::Metadata(name.into());
-            let value = self.attributes.get(&name);
-            value.is_some() && value == ours.get(&name)
-        };
-        self.length == receipt.bytes && same("sha256") && same("operation")
+        let has = |name, value| self.metadata(name).is_some_and(|found| found == value);
+        self.length == receipt.bytes
+            && has("sha256", &receipt.sha256)
+            && self.is_of(&receipt.operation)
+    }
+
+    /// Whether this is the file of an operation.
+    pub(super) fn is_of(&self, operation: &str) -> bool {
+        self.metadata("operation").is_some_and(|found| found == operation)
+    }
+
+    fn metadata(&self, name: &'static str) -> Option<&str> {
+        self.attributes.get(&Attribute::Metadata(name.into())).map(AsRef::as_ref)
     }
 }
 

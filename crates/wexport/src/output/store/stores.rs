@@ -49,11 +49,13 @@ impl Stores {
 }
 
 /// Checks, before anything is sent, that there are credentials, and where it matters and the key
-/// is known, whether the object exists. Returns its URL if it is to be kept.
+/// is known, whether the object exists. Returns its URL if it is to be kept. One of this operation is
+/// that of the export, whose end could not be recorded.
 pub(in crate::output) async fn check(
     stores: &Stores,
     address: &Address,
     key: Option<String>,
+    operation: Option<&str>,
     if_exists: IfExistsArg,
     guard: Option<NewerGuard>,
 ) -> Result<Option<String>, Problem> {
@@ -66,6 +68,7 @@ pub(in crate::output) async fn check(
     let url = address.url(&key);
     match bucket.find(&key).await {
         Ok(None) => Ok(None),
+        Ok(Some(object)) if operation.is_some_and(|operation| object.is_of(operation)) => Ok(None),
         Ok(Some(object)) if !keeps => {
             guard.map_or(Ok(()), |guard| guard.check_object(&url, object.modified))?;
             Ok(None)

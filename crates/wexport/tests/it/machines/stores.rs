@@ -1,13 +1,14 @@
 //! Batches of several machines whose files go to an object store.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Machines, kill, shared, signal};
 use crate::moto::moto;
 use crate::pages::{Page, parse_yaml, run_script};
 use crate::relay::{Action, Relay};
 use crate::stores::{act_at, large, world};
-use crate::world::quick;
+use crate::world::{World, quick};
 
 /// Commands on a machine that is killed in the middle of a multipart upload, and its name in a bucket.
 fn killed_in_an_upload() -> Option<(Machines, String)> {
@@ -56,6 +57,33 @@ fn upload_of_a_killed_holder_is_aborted_when_its_batch_is_removed() {
     let ran = machines.world.ran(elsewhere(&machines, &line).output().unwrap());
     assert_eq!((ran.code, &*ran.out), (Some(0), "removed 0 jobs and 1 batch\n"), "{}", ran.err);
     assert_eq!(moto().uploads(&bucket), [""; 0]);
+}
+
+/// The holder is killed when its object is complete, and before it knows that.
+#[test]
+fn object_of_a_killed_holder_is_that_of_the_export() {
+    for rule in ["replace", "error"] {
+        let Some(postgres) = shared() else { return };
+        let bucket = moto().bucket();
+        let was_put = AtomicBool::new(false);
+        let relay = Relay::start(moto().address, move |bytes: &[u8], _| {
+            let is_put = bytes.starts_with(b"PUT ");
+            if is_put && !was_put.swap(true, Ordering::SeqCst) {
+                return Action::LoseAnswer;
+            }
+            let is_repeated = is_put || bytes.starts_with(b"HEAD ");
+            let is_held = is_repeated && was_put.load(Ordering::SeqCst);
+            if is_held { Action::Hold } else { Action::Pass }
+        });
+        let machines = Machines::with(postgres, 1, world(quick(), relay.address));
+        let output = format!("s3://{bucket}/{{id}}.pdf");
+        let line = ["batch", "list.csv", "-o", &output, "--key", "night", "--if-exists", rule];
+        let is_stored = |_: &World| moto().keys(&bucket) == ["d0.pdf"];
+        kill(machines.world.spawn_until(machines.command(&line), is_stored));
+        let ran = machines.world.ran(elsewhere(&machines, &line).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{rule}: {}", ran.err);
+        assert_eq!(machines.world.submits(), 1);
+    }
 }
 
 /// Its commands, with addresses of this test.
