@@ -9,7 +9,7 @@ use super::continuing::{Continuing, began, is_same_list};
 use super::prepare::DestinationChecks;
 use super::{AddExport, Start, protect_files, store_rows};
 use crate::event::Event;
-use crate::output::Outputs;
+use crate::output::{Outputs, format_extension};
 use crate::problem::{Exit, Problem};
 use crate::settings::Settings;
 use crate::state::{
@@ -107,7 +107,9 @@ fn check_names(draft: &BatchDraft) -> Result<(), Problem> {
         if row.destination.is_stdout() {
             return Err(problem("workers cannot write to standard output".into()));
         }
-        let Some(name) = row.destination.partial_name(&row.subject) else { continue };
+        let extension = format_extension(&row.checkpoint);
+        let name = row.destination.partial_name(&row.subject, extension.as_deref());
+        let Some(name) = name else { continue };
         if let Some(line) = names.insert(name.to_ascii_lowercase(), row.line) {
             return Err(problem(format!("its file may get the name of that of line {line}")));
         }

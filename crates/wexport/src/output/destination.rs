@@ -112,27 +112,31 @@ impl Destination {
             Target::Folder(folder) => chosen(one_path(&folder).join("{name}")),
             Target::Template(template) => match template.known_path(&known) {
                 Some(path) => one_path(&path).into(),
-                None => chosen(one_path(&template.partial_path(&known)?)),
+                None => chosen(one_path(&template.partial_path(&known, None)?)),
             },
             #[cfg(feature = "store")]
             Target::Object(address) => address.identity(&known)?.into(),
         })
     }
 
-    /// The name of the file as far as it is known before anything is sent: exports that have different
-    /// ones get different names. `None` if no two exports get the same.
+    /// The name of the file as far as it is known before anything is sent, if the service uses this
+    /// extension: exports that have different ones get different names. `None` if no two exports get the same.
     #[cfg(feature = "postgres")]
-    pub(crate) fn partial_name(&self, subject: &Subject) -> Option<OsString> {
+    pub(crate) fn partial_name(
+        &self,
+        subject: &Subject,
+        extension: Option<&str>,
+    ) -> Option<OsString> {
         let known = Known { subject };
         match self.target().ok()? {
             Target::Stdout => None,
             Target::File(path) => Some(one_path(&path).into()),
             Target::Folder(folder) => Some(one_path(&folder).join("{name}").into()),
             Target::Template(template) => {
-                template.partial_path(&known).map(|path| one_path(&path).into())
+                template.partial_path(&known, extension).map(|path| one_path(&path).into())
             }
             #[cfg(feature = "store")]
-            Target::Object(address) => address.partial_url(&known).map(Into::into),
+            Target::Object(address) => address.partial_url(&known, extension).map(Into::into),
         }
     }
 

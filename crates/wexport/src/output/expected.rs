@@ -23,14 +23,15 @@ impl Expected {
     pub(crate) fn of(destination: &Destination, checkpoint: &Checkpoint) -> Self {
         let keeps = matches!(destination.if_exists, IfExistsArg::Skip | IfExistsArg::Error);
         Self {
-            extension: if keeps { extension(checkpoint) } else { None },
+            extension: keeps.then(|| format_extension(checkpoint)).flatten(),
             #[cfg(feature = "store")]
             operation: checkpoint.operation().map(redact),
         }
     }
 }
 
-fn extension(checkpoint: &Checkpoint) -> Option<String> {
+/// The extension of files in the format that was asked for, if it has one.
+pub(crate) fn format_extension(checkpoint: &Checkpoint) -> Option<String> {
     let spec: Value = serde_json::from_str(checkpoint.spec()).ok()?;
     match spec.get("submit")?.get("format")?.as_str()? {
         "csv.zip" => Some("zip".into()),

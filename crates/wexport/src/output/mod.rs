@@ -32,6 +32,8 @@ use self::checks::FileChecks;
 use self::destination::Target;
 pub(crate) use self::destination::{Destination, display_path};
 pub(crate) use self::expected::Expected;
+#[cfg(feature = "postgres")]
+pub(crate) use self::expected::format_extension;
 pub(crate) use self::failure::OpenFailure;
 use self::file::FileOutput;
 pub(crate) use self::moment::Moment;

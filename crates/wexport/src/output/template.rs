@@ -96,15 +96,21 @@ impl Template {
         is_known.then(|| self.folder.join(joined(components, usize::MAX)))
     }
 
-    /// The path with what is known, and the names of the other placeholders. `None` if no two
-    /// exports have the same.
-    pub(super) fn partial_path(&self, known: &Known<'_>) -> Option<PathBuf> {
+    /// The path with what is known if the service uses this extension, and the names of the other
+    /// placeholders. `None` if no two exports have the same.
+    pub(super) fn partial_path(
+        &self,
+        known: &Known<'_>,
+        extension: Option<&str>,
+    ) -> Option<PathBuf> {
         let is_unique = |part: &Part| matches!(part, Part::Placeholder("operation"));
         if self.parts.iter().any(is_unique) {
             return None;
         }
-        let partial =
-            |name: &str| Value::Known(known.value(name).unwrap_or_else(|| format!("{{{name}}}")));
+        let partial = |name: &str| {
+            let value = expected_value(name, known, extension);
+            Value::Known(value.unwrap_or_else(|| format!("{{{name}}}")))
+        };
         Some(self.folder.join(joined(self.components(partial), usize::MAX)))
     }
 
@@ -119,12 +125,9 @@ impl Template {
 
     /// The same, without the folder that relative paths are in.
     pub(super) fn expected(&self, known: &Known<'_>, extension: Option<&str>) -> Option<String> {
-        let components = self.components(|name| match (name, extension) {
-            ("ext", Some(extension)) => Value::Known(extension.into()),
-            ("format", Some(extension)) if known.value(name).is_none() => {
-                Value::Known(extension.into())
-            }
-            _ => known_value(name, known),
+        let components = self.components(|name| {
+            let value = expected_value(name, known, extension);
+            value.map_or_else(|| Value::Chosen(String::new()), Value::Known)
         });
         let is_known = !components.iter().any(Component::has_chosen);
         is_known.then(|| joined(components, usize::MAX))
@@ -266,6 +269,12 @@ impl Known<'_> {
             _ => None,
         }
     }
+}
+
+/// The value of a placeholder before anything is sent, if the service uses this extension.
+fn expected_value(name: &str, known: &Known<'_>, extension: Option<&str>) -> Option<String> {
+    let of_extension = || extension.filter(|_| matches!(name, "ext" | "format")).map(String::from);
+    known.value(name).or_else(of_extension)
 }
 
 /// The value of a placeholder before anything is sent: empty if the service chooses it.

@@ -82,19 +82,26 @@ impl Address {
         }
     }
 
-    /// The URL with what is known of the key. `None` if no two exports have the same.
-    pub(in crate::output) fn partial_url(&self, known: &Known<'_>) -> Option<String> {
+    /// The URL with what is known of the key if the service uses this extension. `None` if no two exports
+    /// have the same.
+    pub(in crate::output) fn partial_url(
+        &self,
+        known: &Known<'_>,
+        extension: Option<&str>,
+    ) -> Option<String> {
         Some(match &self.key {
             Key::Exact(key) => self.url(key),
             Key::Prefix(prefix) => self.url(&format!("{prefix}{{name}}")),
-            Key::Template(template) => self.url(&template.partial_path(known)?.to_string_lossy()),
+            Key::Template(template) => {
+                self.url(&template.partial_path(known, extension)?.to_string_lossy())
+            }
         })
     }
 
     /// The URL with what is known of the key, and the rest of what tells two objects apart. `None`
     /// if no two exports have the same.
     pub(in crate::output) fn identity(&self, known: &Known<'_>) -> Option<String> {
-        let url = self.partial_url(known)?;
+        let url = self.partial_url(known, None)?;
         let is_known = match &self.key {
             Key::Exact(_) => true,
             Key::Prefix(_) => false,

@@ -264,6 +264,13 @@ fn database_of_the_first_version_is_migrated() {
         format!("INSERT INTO wexport.{table} ({columns}) SELECT {columns} FROM later.{table};")
     });
     machines.sql(&format!(
+    // The format says which extension a file will have.
+    machines.world.write("list.csv", "kind,id,format\ndocument,d0,pdf\ndocument,d0,docx\n");
+    let follower = machines.begin(&["-q"]);
+    machines.done(&["work", "-q"]);
+    let ran = machines.ended(follower);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(machines.world.names(""), ["d0.docx", "d0.pdf", "list.csv"]);
         "ALTER SCHEMA wexport RENAME TO later; CREATE SCHEMA wexport; {first} {} \
          DROP SCHEMA later CASCADE",
         copied.concat()
