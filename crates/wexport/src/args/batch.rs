@@ -49,7 +49,7 @@ pub(crate) struct BatchArgs {
     /// The list is checked and stored in the database of --state or WEXPORT_STATE. The same command, on
     /// any machine, follows the batch again. Each file needs a name of its own, such as {id}.{ext}.
     #[arg(long, requires = "key", conflicts_with_all = ["resubmit", "continues", "dry_run"])]
-    #[arg(hide_short_help = true)]
+    #[arg(hide_short_help = true, hide = !cfg!(feature = "postgres"))]
     pub(crate) for_workers: bool,
 
     /// Continue after a failure that affects every export

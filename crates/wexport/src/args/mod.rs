@@ -55,7 +55,7 @@ pub(crate) use self::work::WorkArgs;
     subcommand_required = true,
     arg_required_else_help = true,
     term_width = 80,
-    override_help = help::OVERVIEW
+    override_help = help::overview()
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
