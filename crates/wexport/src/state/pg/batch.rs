@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
+use export_host::random_number;
 use export_hyper::Checkpoint;
 #[cfg(feature = "store")]
 use tempfile::TempDir;
@@ -321,10 +322,13 @@ impl RunStore for PgBatch {
 
     fn open_log(&self) -> io::Result<Option<EventLog>> {
         let (link, id, fence) = (self.link.clone(), self.id.clone(), self.fence);
-        let insert = "INSERT INTO wexport.event (batch, event) SELECT $1, $3 FROM held";
+        let insert = "INSERT INTO wexport.event (batch, event, writer, sequence) \
+                      SELECT $1, $3, $4, $5 FROM held ON CONFLICT DO NOTHING";
         let sql = self.role.held() + insert;
+        let (writer, mut sequence) = (key(random_number() >> 1), 0_i64);
         Ok(Some(EventLog::remote(move |line| {
-            drop(link.push(query!(sql.clone(), id.clone(), fence, line)));
+            sequence += 1;
+            drop(link.push(query!(sql.clone(), id.clone(), fence, line, writer, sequence)));
         })))
     }
 

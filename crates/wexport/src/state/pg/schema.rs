@@ -84,7 +84,8 @@ const FIRST: &[&str] = &[
 /// ended, or when its lease has.
 ///
 /// `halted` is the exit code of the failure for which no more exports of the batch are submitted,
-/// `lost_workers` the number of those whose lease has ended.
+/// `lost_workers` the number of those whose lease has ended. An event has the random number of the process
+/// that has written it, and its own: it is inserted once.
 const WORKERS: &[&str] = &[
     "CREATE TABLE wexport.worker (
         id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -98,6 +99,8 @@ const WORKERS: &[&str] = &[
         ADD COLUMN lost_workers BIGINT NOT NULL DEFAULT 0",
     "ALTER TABLE wexport.export ADD COLUMN ended TIMESTAMPTZ, \
         ADD COLUMN worker BIGINT REFERENCES wexport.worker ON DELETE SET NULL",
+    "ALTER TABLE wexport.event ADD COLUMN writer BIGINT, ADD COLUMN sequence BIGINT, \
+        ADD UNIQUE (batch, writer, sequence)",
     "CREATE INDEX export_worker ON wexport.export (worker) WHERE worker IS NOT NULL",
     "CREATE INDEX export_free ON wexport.export (batch, status, number) \
         WHERE worker IS NULL AND status IN ('waiting', 'open')",

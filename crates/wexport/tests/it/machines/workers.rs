@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::process::Child;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{LINE, Machines, kill, shared, signal};
+use crate::relay::{Action, Relay};
 use crate::world::Ran;
 
 const FOLLOW: [&str; 9] = [
@@ -284,4 +286,48 @@ fn database_of_the_first_version_is_migrated() {
     let ran = machines.run(&["jobs", "list"]);
     assert_eq!(ran.code, Some(7), "{}", ran.err);
     assert!(ran.err.contains("newer wexport (schema version 99)"), "{}", ran.err);
+}
+
+/// Of statements that were made, so that they are made again.
+#[test]
+fn lost_answers_of_the_database_repeat_no_event() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 4, Duration::ZERO);
+    machines.done(&["jobs", "list"]);
+    // The first time that a text is sent, for each of these.
+    let losing = |texts: &'static [&'static str]| {
+        let lost = AtomicUsize::new(0);
+        let server = ([127, 0, 0, 1], machines.postgres.port).into();
+        let relay = Relay::start(server, move |bytes, _| {
+            let text = texts.get(lost.load(Ordering::Relaxed)).map(|text| text.as_bytes());
+            match text.is_some_and(|text| bytes.windows(text.len()).any(|part| part == text)) {
+                true => {
+                    lost.fetch_add(1, Ordering::Relaxed);
+                    Action::LoseAnswer
+                }
+                false => Action::Pass,
+            }
+        });
+        relay.address.port()
+    };
+    let line = [&FOLLOW[..], &["--json", "--results", "results.jsonl"]].concat();
+    let port = losing(&["SELECT number, line, subject, outcome", "COMMIT"]);
+    let follower = machines.command_over(port, &line).spawn().unwrap();
+    machines.wait(|| machines.sql("SELECT count(*) FROM wexport.batches") == "1");
+    let port = losing(&["\"event\":\"sending\"", "\"event\":\"done\"", "\"event\":\"done\""]);
+    let ran = machines.ended(machines.command_over(port, &["work", "-q"]).spawn().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let ran = machines.ended(follower);
+    assert_eq!(
+        (ran.code, ran.out.matches("\"event\":\"done\"").count()),
+        (Some(0), 4),
+        "{}",
+        ran.out
+    );
+    assert_eq!(machines.results("results.jsonl"), 4);
+    for event in ["accepted", "done"] {
+        let of_event = format!("FROM wexport.event WHERE event LIKE '%\"event\":\"{event}\"%'");
+        assert_eq!(machines.sql(&format!("SELECT count(*) {of_event}")), "4", "{event}");
+    }
+    machines.assert_complete(4);
 }
