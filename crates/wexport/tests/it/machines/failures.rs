@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{LINE, Machines, kill, shared};
 use crate::relay::{Action, Relay};
@@ -92,9 +92,34 @@ fn clocks_of_machines_may_differ() {
              key, (value #>> '{}')::BIGINT + (number % 2 * 2 - 1) * 5 * 60000) \
              FROM jsonb_each(checkpoint::jsonb) WHERE key IN ('accepted', 'began', 'not_before'))",
     );
+    let began = Instant::now();
     let ran = machines.done(&LINE);
     assert!(ran.err.contains("continuing batch"), "{}", ran.err);
     machines.assert_complete(4);
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+}
+
+/// A holder that gives signs of life stays the holder, and one that was killed does not.
+#[test]
+fn clock_of_the_database_may_differ() {
+    let Some(postgres) = shared() else { return };
+    for minutes in [-5, 5] {
+        let machines = Machines::new(Arc::clone(&postgres), 4, Duration::from_secs(2));
+        machines.sql(&format!(
+            "CREATE SCHEMA wrong; CREATE FUNCTION wrong.clock_timestamp() RETURNS TIMESTAMPTZ \
+                 LANGUAGE sql VOLATILE AS \
+                 $$ SELECT pg_catalog.clock_timestamp() + {minutes} * INTERVAL '1 min' $$; \
+             ALTER DATABASE {} SET search_path = wrong, pg_catalog",
+            machines.database
+        ));
+        let holder = machines.holder(&["-q"], 4);
+        let standby = machines.standby(&[]);
+        kill(holder);
+        let ran = machines.world.ran(standby.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(ran.err.contains("waiting for its end"), "{minutes}: {}", ran.err);
+        machines.assert_complete(4);
+    }
 }
 
 /// The server has no space for what changes.
