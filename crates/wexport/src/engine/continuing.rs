@@ -112,8 +112,8 @@ impl Continuing<'_> {
         Ok(ContinuedBatch::Earlier(Arc::new(store), later))
     }
 
-    /// Takes over the exports of a batch with another list.
-    async fn changed_list(
+    /// Takes over the exports of a batch with another list. Returns the checkpoints of those that were begun.
+    pub(super) async fn changed_list(
         &self,
         draft: &BatchDraft,
         db: &BatchDb,

@@ -8,13 +8,14 @@ use tokio::task::spawn_blocking;
 use super::continuing::{Continuing, began, is_same_list};
 use super::prepare::DestinationChecks;
 use super::{AddExport, Start, protect_files, store_rows};
+use crate::clock;
 use crate::event::Event;
 use crate::output::{Outputs, format_extension};
 use crate::problem::{Exit, Problem};
 use crate::settings::Settings;
 use crate::state::{
-    BatchDraft, Claimed, FollowedBatch, Items, PgBatch, PgBook, Reopen, Row, RunDescription,
-    RunStore, StateDir,
+    BatchDraft, Claimed, FollowedBatch, PgBatch, PgBook, Reopen, RunDescription, RunEnd, RunStore,
+    Snapshot, StateDir,
 };
 use crate::ui::Reporter;
 
@@ -23,7 +24,7 @@ pub(super) enum DatabaseBatch {
     /// This process holds it.
     Held {
         store: Arc<dyn RunStore>,
-        /// Whether another process has begun it.
+        /// Whether it, or an earlier batch whose exports it takes over, was begun before.
         is_resumed: bool,
     },
     /// Workers drive its exports.
@@ -63,17 +64,26 @@ pub(super) async fn open_batch(
         };
         match claimed {
             Claimed::Earlier(store, earlier) => {
-                let store = go_on(*store, &earlier, &draft, description, outputs, reporter).await?;
-                return Ok(opened(&book, store, description, true));
+                let continuing = Continuing { state: None, description, outputs, reporter };
+                if is_same_list(draft.all_rows(), store.all_rows())? {
+                    let store = go_on(&continuing, *store, &earlier, &draft).await?;
+                    return Ok(opened(&book, store, description, true));
+                }
+                let new = begin_instead(&continuing, &book, &store, *earlier, &draft, settings);
+                if let Some(new) = new.await? {
+                    return Ok(opened(&book, new, description, true));
+                }
             }
             Claimed::WithWorkers(id) => {
                 let followed = book.follow(&id);
-                is_list_of(&draft, followed.all_rows(), &id)?;
+                if !is_same_list(draft.all_rows(), followed.all_rows())? {
+                    return Err(changed_while_running(&id));
+                }
                 return Ok(DatabaseBatch::ForWorkers(Box::new(followed)));
             }
             Claimed::New => {
                 DestinationChecks::new(outputs, settings).check_batch(&draft).await?;
-                if let Some(store) = book.create(&draft, description)? {
+                if let Some(store) = book.create(&draft, description, None, &[])? {
                     return Ok(opened(&book, store, description, false));
                 }
             }
@@ -117,14 +127,13 @@ fn check_names(draft: &BatchDraft) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Refuses another list than that of the batch.
-fn is_list_of(draft: &BatchDraft, rows: Items<'_, Row>, id: &str) -> Result<(), Problem> {
-    if is_same_list(draft.all_rows(), rows)? {
-        return Ok(());
-    }
+/// The problem of another list than that of a batch whose exports workers have.
+fn changed_while_running(id: &str) -> Problem {
     let message = format!("the list or a flag has changed since batch {id} was begun");
-    Err(Problem::usage(message)
-        .advise("begin another batch with --key NAME, or go on with the list as it was"))
+    Problem::usage(message).advise(
+        "wait until workers have ended the batch, go on with the list as it was, or begin another batch \
+         with --key NAME",
+    )
 }
 
 /// Makes this process a worker of a batch; `None` if no batch for workers has exports left.
@@ -158,16 +167,12 @@ async fn claim(
 
 /// Goes on with a batch that another process has begun.
 async fn go_on(
+    continuing: &Continuing<'_>,
     store: PgBatch,
     earlier: &RunDescription,
     draft: &BatchDraft,
-    description: &RunDescription,
-    outputs: &Outputs,
-    reporter: &Arc<Reporter>,
 ) -> Result<PgBatch, Problem> {
-    let id = store.id().unwrap_or_default().to_owned();
-    is_list_of(draft, store.all_rows(), &id)?;
-    let continuing = Continuing { state: None, description, outputs, reporter };
+    let id = store.id().unwrap_or_default();
     continuing.say(format!("continuing batch {id}{}", began(earlier)));
     let mut again = Vec::new();
     for result in store.results() {
@@ -178,7 +183,7 @@ async fn go_on(
         }
     }
     store.reopen(Reopen::All)?;
-    let mut options = description.options.clone();
+    let mut options = continuing.description.options.clone();
     options.results = options.results.or_else(|| earlier.options.results.clone());
     for (row, reason) in again {
         continuing.say_again(row.number, &reason);
@@ -187,6 +192,27 @@ async fn go_on(
     }
     store.begin_again(Some(options))?;
     Ok(store)
+}
+
+/// Begins a batch with another list, which takes over the exports of the earlier one; `None` if another
+/// process was faster.
+async fn begin_instead(
+    continuing: &Continuing<'_>,
+    book: &PgBook,
+    store: &PgBatch,
+    mut earlier: RunDescription,
+    draft: &BatchDraft,
+    settings: &Settings,
+) -> Result<Option<PgBatch>, Problem> {
+    // A copy, since it is read one export at a time.
+    let (_copy, db) = Snapshot::of_batch(book, store.id().unwrap_or_default())?;
+    let begun = continuing.changed_list(draft, &db, &earlier).await?;
+    DestinationChecks::new(continuing.outputs, settings).check_batch(draft).await?;
+    // One without an end would wait for a process that goes on with it.
+    let (at, exit_code) = (clock::now(), Exit::SomeFailed.code());
+    let text = "its exports are taken over".into();
+    earlier.end.get_or_insert(RunEnd { at, exit_code, text, outcome: None });
+    book.create(draft, continuing.description, Some((store, &earlier)), &begun)
 }
 
 pub(super) async fn blocking<T: Send + 'static>(

@@ -28,7 +28,7 @@ use std::thread;
 use std::time::Duration;
 
 use export_host::random_number;
-use export_hyper::PaceStore;
+use export_hyper::{Checkpoint, PaceStore};
 use rustls::ClientConfig;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -162,11 +162,14 @@ impl PgBook {
     }
 
     /// Stores the exports of a draft as a new batch, which this process holds; `None` if another process
-    /// has stored one of the same name meanwhile. A chunk of them is in memory at a time.
+    /// has stored one of the same name meanwhile. A chunk of them is in memory at a time. It has the name of
+    /// the `earlier` batch, which ends like this, and these checkpoints of exports that were begun there.
     pub(crate) fn create(
         &self,
         draft: &BatchDraft,
         description: &RunDescription,
+        earlier: Option<(&PgBatch, &RunDescription)>,
+        begun: &[(u64, Checkpoint)],
     ) -> Result<Option<PgBatch>, Problem> {
         let id = draft.id().to_owned();
         let name = description.options.name().map(|_| name_digest(description));
@@ -183,10 +186,16 @@ impl PgBook {
                 holder,
                 millis(self.lease)
             );
+            let release = earlier.map(|(earlier, description)| {
+                let sql = "UPDATE wexport.batch SET name = NULL, description = $3 FROM held WHERE id = $1";
+                Ok(earlier.fenced(sql, vec![Box::new(to_json(description)?)]))
+            });
             let mut rows = draft.all_rows();
             let rows = iter::from_fn(move || insert_rows(draft.id(), &mut rows).transpose());
             let ends = draft.results().map(|result| conclude(draft.id(), &result?));
-            iter::once(Ok(insert)).chain(rows).chain(ends)
+            let begun =
+                begun.iter().map(|(number, checkpoint)| begin(draft.id(), *number, checkpoint));
+            release.into_iter().chain([Ok(insert)]).chain(rows).chain(ends).chain(begun)
         });
         match stored {
             Ok(()) => Ok(Some(PgBatch::new(self, id, Role::Holder, 1)?)),
@@ -287,6 +296,16 @@ fn insert_rows(id: &str, rows: &mut Items<'_, Row>) -> Result<Option<Query>, Pro
         fresh
     );
     Ok((bytes > 0).then_some(insert))
+}
+
+/// Records where an export of a new batch can be resumed.
+fn begin(id: &str, number: u64, checkpoint: &Checkpoint) -> Result<Query, Problem> {
+    Ok(query!(
+        "UPDATE wexport.export SET status = 'open', checkpoint = $3 WHERE batch = $1 AND number = $2",
+        id.to_owned(),
+        key(number),
+        to_json(checkpoint)?
+    ))
 }
 
 /// Concludes an export of a new batch.

@@ -13,11 +13,10 @@ use super::link::query;
 #[cfg(feature = "store")]
 use super::read::uploads;
 use super::read::{results, some_rows, totals};
-use super::{FoundBatch, Holder, PgBook};
+use super::{FoundBatch, Holder, PgBook, no_batch};
 use crate::problem::Problem;
-#[cfg(feature = "store")]
 use crate::state::batch_dir::BatchDir;
-use crate::state::db::BatchDraft;
+use crate::state::db::{BatchDb, BatchDraft};
 use crate::state::dir::{StateDir, Wanted};
 use crate::state::lock::Lock;
 use crate::state::presence::RunningProcess;
@@ -57,10 +56,7 @@ impl Snapshot {
     /// Copies what is wanted. A batch without a file of each export may be superseded, so that the exports of
     /// later ones are copied too.
     pub(crate) fn take(book: &PgBook, wanted: Wanted<'_>) -> Result<Self, Problem> {
-        let unusable = |error| Problem::local("cannot copy the batches", &error);
-        let folder = tempfile::tempdir().map_err(unusable)?;
-        let (state, running) = (StateDir::open(folder.path())?, Vec::new());
-        let mut copy = Self { state, totals: HashMap::new(), running, _folder: folder };
+        let mut copy = Self::empty()?;
         let batches = book.all()?;
         let (chosen, earlier) = match wanted {
             Wanted::Ids | Wanted::Unfinished => (None, None),
@@ -87,8 +83,8 @@ impl Snapshot {
             };
             match part {
                 Some(part) => copy.add(book, found, part)?,
-                None => drop(copy.state.copy_name(&found.id)?),
-            }
+                None => copy.state.copy_name(&found.id)?,
+            };
             if chosen == Some(index) {
                 copy.totals.insert(found.id.clone(), totals(&book.link, &found.id)?);
             }
@@ -96,6 +92,21 @@ impl Snapshot {
             is_unfinished |= !found.is_held && counts.waiting + counts.open + counts.failed > 0;
         }
         Ok(copy)
+    }
+
+    /// Copies the exports of one batch.
+    pub(crate) fn of_batch(book: &PgBook, id: &str) -> Result<(Self, BatchDb), Problem> {
+        let found = book.find("batch.id = $1", id.to_owned())?.ok_or_else(|| no_batch(id))?;
+        let mut copy = Self::empty()?;
+        let batch = copy.add(book, &found, Part::Exports)?;
+        Ok((copy, BatchDb::open(&batch)?))
+    }
+
+    fn empty() -> Result<Self, Problem> {
+        let unusable = |error| Problem::local("cannot copy the batches", &error);
+        let folder = tempfile::tempdir().map_err(unusable)?;
+        let (state, running) = (StateDir::open(folder.path())?, Vec::new());
+        Ok(Self { state, totals: HashMap::new(), running, _folder: folder })
     }
 
     pub(crate) fn state(&self) -> &StateDir {
@@ -108,7 +119,7 @@ impl Snapshot {
     }
 
     /// Copies a batch.
-    fn add(&mut self, book: &PgBook, found: &FoundBatch, part: Part) -> Result<(), Problem> {
+    fn add(&mut self, book: &PgBook, found: &FoundBatch, part: Part) -> Result<BatchDir, Problem> {
         let unusable = |error| Problem::local("cannot copy a batch", &error);
         let (mut draft, batch) = self.state.begin_copy(&found.id)?;
         let mut begun = Vec::new();
@@ -141,7 +152,7 @@ impl Snapshot {
             }
             self.running.extend(batch.lock().map_err(unusable)?);
         }
-        Ok(())
+        Ok(batch)
     }
 }
 

@@ -180,9 +180,15 @@ impl Machines {
     }
 
     fn with(postgres: Arc<Postgres>, exports: usize, world: World) -> Self {
-        let rows: String = (0..exports).map(|number| format!("document,d{number},pdf\n")).collect();
-        world.write("list.csv", format!("kind,id,format\n{rows}"));
-        Self { world, database: postgres.database(), postgres }
+        let machines = Self { world, database: postgres.database(), postgres };
+        machines.write_list(0..exports);
+        machines
+    }
+
+    fn write_list(&self, exports: impl IntoIterator<Item = usize>) {
+        let rows = exports.into_iter().map(|number| format!("document,d{number},pdf\n"));
+        let rows: String = rows.collect();
+        self.world.write("list.csv", format!("kind,id,format\n{rows}"));
     }
 
     fn command(&self, line: &[&str]) -> Command {
@@ -280,11 +286,6 @@ fn batch_is_shown_on_any_machine() {
     let again = machines.done(&LINE);
     assert!(again.err.contains("row 3: d1.pdf is gone: it is exported again"), "{}", again.err);
     assert_eq!(machines.world.submits(), 4);
-    // Another list is another batch.
-    machines.world.write("list.csv", "kind,id,format\ndocument,d9,pdf\n");
-    let changed = machines.run(&LINE);
-    assert_eq!(changed.code, Some(2), "{}", changed.err);
-    assert!(changed.err.contains("the list or a flag has changed"), "{}", changed.err);
     assert_eq!(
         machines.done(&["jobs", "clean", "--older-than", "0s"]).out,
         "removed 0 jobs and 1 batch\n"
@@ -345,6 +346,34 @@ fn standby_takes_over_from_a_killed_holder() {
     assert!(ran.err.contains("waiting for its end") && ran.err.contains("continuing batch"));
     machines.assert_complete(8);
     assert_eq!(machines.sql("SELECT takeovers FROM wexport.batches"), "1");
+}
+
+/// Exports are under way the first time, and done the second time.
+#[test]
+fn changed_list_takes_over_what_it_shares() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 4, Duration::from_secs(1));
+    let accepted = "SELECT count(*) FROM wexport.export WHERE checkpoint LIKE '%\"operation\"%'";
+    machines.done(&["jobs", "list"]);
+    let is_accepted = |_: &World| machines.sql(accepted) == "4";
+    kill(machines.world.spawn_until(machines.command(&LINE), is_accepted));
+    machines.write_list(1..5);
+    for told in
+        ["1 export new (row 5), 1 export gone (former row 2)", "0 exports new, 2 exports gone"]
+    {
+        let ran = machines.done(&LINE);
+        let told = format!("in another batch, since the list or a flag has changed: {told}");
+        assert!(ran.err.contains(&told), "{}", ran.err);
+        assert_eq!(machines.world.submits(), 5, "{told}");
+        machines.write_list(3..5);
+    }
+    let view = "SELECT done, open, key, exit_code FROM wexport.batches ORDER BY id";
+    assert_eq!(machines.sql(view), "0|4|night|8\n4|0|night|0\n2|0|night|0");
+    assert_eq!(machines.sql("SELECT count(name) FROM wexport.batch"), "1");
+    // The last one has the name.
+    let requests = machines.world.requests();
+    machines.done(&LINE);
+    assert_eq!(machines.world.requests(), requests);
 }
 
 /// It has an old state of the batch, and goes on for a moment.

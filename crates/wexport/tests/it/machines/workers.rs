@@ -226,11 +226,25 @@ fn follower_that_is_stopped_leaves_the_batch_to_workers() {
     let ran = machines.run(&LINE);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("--for-workers"), "{}", ran.err);
+    // Of another list, before workers have ended the batch and after it.
+    machines.write_list(1..4);
+    let ran = machines.run(&FOLLOW);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("wait until workers have ended the batch"), "{}", ran.err);
+    machines.write_list(0..3);
     assert_eq!(machines.world.submits(), 0);
     machines.done(&["work"]);
     machines.assert_complete(3);
     assert_eq!(machines.ended(machines.follower(&[])).code, Some(0));
     assert_eq!(machines.world.submits(), 3);
+    machines.write_list(1..4);
+    let follower = machines.follower(&[]);
+    machines.wait(|| machines.sql("SELECT count(*) FROM wexport.batches") == "2");
+    machines.done(&["work"]);
+    let ran = machines.ended(follower);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("1 export new (row 4), 1 export gone (former row 2)"), "{}", ran.err);
+    machines.assert_complete(4);
 }
 
 #[test]
@@ -250,6 +264,13 @@ fn files_for_workers_have_names_of_their_own() {
     let ran = machines.world.run(&FOLLOW);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("needs a database"), "{}", ran.err);
+    // The format says which extension a file will have.
+    machines.world.write("list.csv", "kind,id,format\ndocument,d0,pdf\ndocument,d0,docx\n");
+    let follower = machines.begin(&["-q"]);
+    machines.done(&["work", "-q"]);
+    let ran = machines.ended(follower);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(machines.world.names(""), ["d0.docx", "d0.pdf", "list.csv"]);
 }
 
 #[test]
@@ -266,13 +287,6 @@ fn database_of_the_first_version_is_migrated() {
         format!("INSERT INTO wexport.{table} ({columns}) SELECT {columns} FROM later.{table};")
     });
     machines.sql(&format!(
-    // The format says which extension a file will have.
-    machines.world.write("list.csv", "kind,id,format\ndocument,d0,pdf\ndocument,d0,docx\n");
-    let follower = machines.begin(&["-q"]);
-    machines.done(&["work", "-q"]);
-    let ran = machines.ended(follower);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert_eq!(machines.world.names(""), ["d0.docx", "d0.pdf", "list.csv"]);
         "ALTER SCHEMA wexport RENAME TO later; CREATE SCHEMA wexport; {first} {} \
          DROP SCHEMA later CASCADE",
         copied.concat()
