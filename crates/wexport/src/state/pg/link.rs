@@ -94,6 +94,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// A server that does not answer for this long cannot be reached.
 pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
+/// The same once it could not be reached for longer than the patience: a process that ends makes several
+/// statements.
+const SHORTEST: Duration = Duration::from_secs(2);
+
 /// The waits before the next try: doubled up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -286,7 +290,9 @@ impl Connecting {
         let began = Instant::now();
         let mut wait = FIRST_WAIT;
         loop {
-            let attempt = match self.connected().await {
+            let patient_until = self.failing_since.unwrap_or(began) + self.patience;
+            let left = patient_until.saturating_duration_since(Instant::now());
+            let attempt = match self.connected(left.max(SHORTEST).min(self.longest)).await {
                 Ok(connected) => transaction(connected).await,
                 Err(failure) => Err(failure),
             };
@@ -318,15 +324,16 @@ impl Connecting {
         }
     }
 
-    async fn connected(&mut self) -> Result<&mut Connected, Failure> {
+    /// The connection, with the longest time for a statement.
+    async fn connected(&mut self, longest: Duration) -> Result<&mut Connected, Failure> {
         let made = match self.made.take().filter(|made| !made.client.is_closed()) {
-            Some(made) => made,
+            Some(made) => Connected { longest, ..made },
             None => {
                 let connect = self.place.config.connect(self.tls.clone());
-                let (client, connection) = within(self.longest, connect).await?;
+                let (client, connection) = within(longest, connect).await?;
                 // It ends with the client; its error is that of the statement too.
                 tokio::spawn(async move { drop(connection.await) });
-                Connected { client, statements: HashMap::new(), longest: self.longest }
+                Connected { client, statements: HashMap::new(), longest }
             }
         };
         Ok(self.made.insert(made))
@@ -438,6 +445,19 @@ mod tests {
         let error = link.call(query!("SELECT 1")).unwrap_err();
         assert!(error.to_string().contains("cannot reach"), "{error}");
         assert_eq!(Problem::from(error).exit, Exit::GaveUp);
+    }
+
+    /// It accepts connections, and says nothing.
+    #[test]
+    fn silent_server_is_tried_briefly_after_the_patience() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgres://ada@{}/book", server.local_addr().unwrap());
+        let place = Arc::new(PgPlace::new(&url, &|_| None).unwrap());
+        let tls = Arc::new(TlsOptions::new().client_config().unwrap());
+        let link = Link::new(&place, tls, [Duration::from_millis(50), LONGEST]).unwrap();
+        let began = std::time::Instant::now();
+        link.call(query!("SELECT 1")).unwrap_err();
+        assert!(began.elapsed() < LONGEST / 2, "{:?}", began.elapsed());
     }
 
     #[test]
