@@ -58,6 +58,18 @@ fn jobs_settings_and_topics_are_offered() {
     assert_eq!(offered(&world, &["files", "--profile", ""]), ["prod"]);
 }
 
+#[test]
+fn latest_hundred_jobs_are_offered() {
+    let world = World::new();
+    let jobs: Vec<String> = (100..201).map(|number| format!("20261127-081531-{number}")).collect();
+    for job in &jobs {
+        let folder = world.home().join(".local/state/wexport/jobs").join(job);
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let offered = offered(&world, &["jobs", "show", ""]);
+    assert_eq!(offered.iter().rev().collect::<Vec<_>>(), jobs[1..].iter().collect::<Vec<_>>());
+}
+
 /// The script, in the shells of this machine.
 #[test]
 fn shells_complete_a_line_with_the_script() {

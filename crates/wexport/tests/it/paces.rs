@@ -86,6 +86,19 @@ fn commands_of_one_client_share_a_file() {
     assert_eq!(rate_of(&world, "operations"), (1_000, false));
 }
 
+/// The next turn is a minute after that of the first command, and after the deadline of the second.
+#[test]
+fn list_of_files_takes_its_turn() {
+    let world = World::new();
+    fs::create_dir_all(world.home().join(".local/state/wexport")).unwrap();
+    let line = ["files", "--poll-rate", "1/m"];
+    world.done(&line);
+    let ran = world.run(&[&line[..], &["--timeout", "1s"]].concat());
+    assert_eq!((ran.code, &*ran.out), (Some(75), ""), "{}", ran.err);
+    let requests = world.server.requests();
+    assert_eq!(requests.iter().filter(|it| it.endpoint() == Endpoint::Files).count(), 1);
+}
+
 #[test]
 fn groups_and_clients_have_their_own_files() {
     let world = World::new();

@@ -17,8 +17,8 @@ pub(super) fn bar(totals: &Totals, width: usize) -> Spans {
     let cells = (width.min(MAX_WIDTH) - 2) as u64;
     let Totals { exports, ended: EndCounts { done, skipped, failed }, to_submit, .. } = *totals;
     let share = |count: u64| {
-        let cells = u128::from(cells) * u128::from(count) / u128::from(exports.max(1));
-        cells as u64
+        let share = u128::from(cells) * u128::from(count) / u128::from(exports.max(1));
+        share.min(u128::from(cells)) as u64
     };
     // A single failure of a million is visible, and a bar is full only when everything has ended.
     let failed = share(failed).max(failed.min(1));
@@ -72,6 +72,23 @@ mod tests {
             }
         }
         assert_eq!(drawn([0, 0, 0], 0, 0, 12), "[          ]");
+    }
+
+    #[test]
+    fn counts_above_the_total_keep_the_width() {
+        for (ended, to_submit) in [([9, 0, 0], 0), ([3, 9, 0], 9), ([3, 1, 3], 0), ([0, 9, 9], 3)] {
+            let [done, failed, skipped] = ended;
+            let ended = EndCounts { done, failed, skipped };
+            let totals = Totals { exports: 3, ended, to_submit, ..Totals::default() };
+            let drawn: usize = bar(&totals, 12).iter().map(|(text, _)| text.len()).sum();
+            assert_eq!(drawn, 12, "{totals:?}");
+        }
+    }
+
+    #[test]
+    fn narrow_terminal_has_no_bar() {
+        assert_eq!(drawn([1, 0, 0], 1, 0, 9), "");
+        assert_eq!(drawn([1, 0, 0], 1, 0, 10), "[====----]");
     }
 
     #[test]
