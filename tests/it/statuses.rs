@@ -74,9 +74,9 @@ fn summary(server: &Server, error: &ExportError) -> String {
     let resumable = if error.checkpoint().is_some() { "resumable" } else { "not resumable" };
     let requests = server.requests().len();
     let message = error.to_string();
-    let message = match message.split_once("retry at ") {
+    let message = match message.split_once("allowed at ") {
         Some((before, after)) => {
-            format!("{before}retry at TIME{}", after.trim_start_matches(|c| c != ','))
+            format!("{before}allowed at TIME{}", after.trim_start_matches(|c| c != ','))
         }
         None => message,
     };

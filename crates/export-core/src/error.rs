@@ -28,8 +28,8 @@ pub enum Error {
     /// The caller cancelled the export, with [`ExportJob::cancel`](crate::ExportJob::cancel).
     #[error("the export was cancelled")]
     Cancelled,
-    /// The deadline has passed, or the service asked for a wait that ends after it. An export that
-    /// was accepted continues at the service.
+    /// The deadline has passed, or no request is allowed before it. An export that was accepted
+    /// continues at the service.
     #[error("{}", Deadline {
         phase: *phase,
         status: status.as_deref(),
@@ -41,7 +41,7 @@ pub enum Error {
         phase: Phase,
         /// The last known status of the operation.
         status: Option<String>,
-        /// When the service allows the next request, if it said so.
+        /// When the service or the pacer allows the next request, if that is after the deadline.
         retry_at: Option<Timestamp>,
         /// Whether the deadline is that of [`Limits::max_time`](crate::Limits::max_time), and not that
         /// of [`Limits::job_timeout`](crate::Limits::job_timeout).
@@ -436,7 +436,7 @@ impl fmt::Display for Deadline<'_> {
         write!(f, "{}: ", self.phase)?;
         match self.retry_at {
             Some(time) => {
-                write!(f, "the service asked to retry at {time}, after the deadline of this job")?
+                write!(f, "the next request is allowed at {time}, after the deadline of this job")?
             }
             None => f.write_str("the deadline of this job has passed")?,
         }

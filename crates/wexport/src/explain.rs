@@ -133,7 +133,7 @@ fn explain_job(error: &Error, context: &Context) -> Problem {
         Error::Deadline { retry_at, is_total, .. } => {
             let flag = if *is_total { "--max-time" } else { "--timeout" };
             problem = problem.advise(match retry_at {
-                Some(time) => format!("resume after {time}, or raise {flag}"),
+                Some(time) => format!("try again after {time}, or raise {flag}"),
                 None => format!("raise {flag}"),
             });
         }

@@ -54,7 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
                 with_status(r#""started""#)
             ),
         )
-        .ends("the service asked to retry at TIME1"),
+        .ends("the next request is allowed at TIME1"),
         poll("503-retry-after-0", "1", &status_retry_after(503, "0")),
         poll("500", r#"{"to": 3}"#, &status(500)),
         poll("500-persistent", EVERY, &status(500))

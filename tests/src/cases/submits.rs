@@ -24,7 +24,7 @@ fn harmless() -> Vec<Case> {
         submit("429-retry-after-0", "1", &status_retry_after(429, "0")),
         submit("429-retry-after-1", "1", &status_retry_after(429, "1")),
         submit("429-retry-after-hours", "1", &status_retry_after(429, "7200"))
-            .ends("the service asked to retry at TIME1"),
+            .ends("the next request is allowed at TIME1"),
         submit("503", "1", &status(503)),
         submit("503-retry-after-0", "1", &status_retry_after(503, "0")),
         submit("503-persistent", EVERY, &status(503))

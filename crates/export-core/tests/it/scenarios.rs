@@ -166,7 +166,7 @@ fn deadline_does_not_shorten_retry_after() {
     for last in [pending(), status(500), ScriptedReply::failure(FailureKind::Unanswered)] {
         let run = Harness::new([sticky(), last]).run(job_with(&config));
         assert_eq!(run.sent.len(), 2, "{}", run.log);
-        assert!(run.log.contains("retry at 2026-03-01T00:02:00Z"), "{}", run.log);
+        assert!(run.log.contains("allowed at 2026-03-01T00:02:00Z"), "{}", run.log);
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Export<C: Args> {
 /// `wexport document`.
 #[derive(Debug, Args)]
 pub(crate) struct DocumentArgs {
-    /// ID of the document, or a link to it
+    /// ID of the document, or a link to it (see `wexport files`)
     #[arg(value_name = "ID", value_parser = id_of("document"))]
     pub(crate) id: String,
     /// Format: pdf, docx or xhtml [default: extension of -o]
@@ -44,7 +44,7 @@ pub(crate) struct DocumentArgs {
 /// `wexport spreadsheet`.
 #[derive(Debug, Args)]
 pub(crate) struct SpreadsheetArgs {
-    /// ID of the spreadsheet, or a link to it
+    /// ID of the spreadsheet, or a link to it (see `wexport files`)
     #[arg(value_name = "ID", value_parser = id_of("spreadsheet"))]
     pub(crate) id: String,
     /// Format: xlsx, csv or pdf [default: extension of -o]
@@ -60,7 +60,7 @@ pub(crate) struct SpreadsheetArgs {
 /// `wexport presentation`.
 #[derive(Debug, Args)]
 pub(crate) struct PresentationArgs {
-    /// ID of the presentation, or a link to it
+    /// ID of the presentation, or a link to it (see `wexport files`)
     #[arg(value_name = "ID", value_parser = id_of("presentation"))]
     pub(crate) id: String,
     /// Format: pptx or pdf [default: extension of -o]
@@ -74,7 +74,7 @@ pub(crate) struct PresentationArgs {
 /// `wexport file`.
 #[derive(Debug, Args)]
 pub(crate) struct FileArgs {
-    /// ID of the file, or a link to it
+    /// ID of the file, or a link to it (see `wexport files`)
     #[arg(value_name = "ID", value_parser = id_of("file"))]
     pub(crate) id: String,
     /// Kind: Document, Spreadsheet, SupportingDocument, ...
@@ -118,7 +118,7 @@ pub(crate) struct ContainerArgs {
 /// `wexport folder`.
 #[derive(Debug, Args)]
 pub(crate) struct FolderArgs {
-    /// ID of the folder, or a link to it
+    /// ID of the folder, or a link to it (see `wexport files`)
     #[arg(value_name = "ID", value_parser = id_of("folder"))]
     pub(crate) id: String,
     #[command(flatten)]

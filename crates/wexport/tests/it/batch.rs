@@ -350,7 +350,7 @@ fn single_export_does_not_wait_for_a_turn_beyond_its_time() {
     let line = ["document", "d1", "-f", "pdf", "-o", "a.pdf", "--timeout", "4s", "-q"];
     let ran = world.run(&[&line[..], &["--submit-rate", "3/m"]].concat());
     assert_eq!(ran.code, Some(75), "{}", ran.err);
-    assert!(ran.err.contains("the service asked to retry at"), "{}", ran.err);
+    assert!(ran.err.contains("the next request is allowed at"), "{}", ran.err);
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 

@@ -502,7 +502,7 @@ pub(super) fn incomplete_batch(exit: Exit, id: &str, resume: &str) -> Option<Pro
     let mut problem = Problem::new(exit, what).advise(format!("`wexport jobs show {id}` says why"));
     problem.retry = Some(match exit {
         Exit::Interrupted | Exit::Terminated => format!("yes: {resume}"),
-        _ => format!("yes: {resume} (with --failed: but for exports that were refused)"),
+        _ => format!("yes: {resume} (with --failed: except exports that were refused)"),
     });
     Some(problem)
 }
