@@ -2,7 +2,7 @@
 //!
 //! A [`Server`] is HTTP by script: a closure returns an [`Action`] for each request. The [`service()`]
 //! is one whose exports complete at once. An [`Authority`] makes certificates for servers with TLS,
-//! and [`settings`] configures a client of any adapter for a server.
+//! [`settings`] configures a client of any adapter for a server, and [`Postgres`] is a PostgreSQL server.
 //!
 //! The servers run on threads: the tests of an async client and of a blocking one use the same.
 
@@ -16,12 +16,14 @@
 mod authority;
 mod client;
 mod dialect;
+mod postgres;
 mod server;
 mod service;
 
 pub use authority::Authority;
 pub use client::{any_bundle, failures, one_attempt, only, quick, settings, spec};
 pub use dialect::OtherService;
+pub use postgres::Postgres;
 pub use server::{Action, Server, header, json, response, unused_url};
 pub use service::{
     FILE, accepted, completed, first, first_without_etag, operation, rest, service, token, whole,

@@ -47,7 +47,7 @@ fn holder_cut_off_from_the_database_submits_nothing_more() {
     let machines = Machines::new(postgres, 12, Duration::from_secs(1));
     let is_cut = Arc::new(AtomicBool::new(false));
     let cut = Arc::clone(&is_cut);
-    let server = ([127, 0, 0, 1], machines.postgres.port).into();
+    let server = ([127, 0, 0, 1], machines.postgres.port()).into();
     let relay = Relay::start(server, move |_, _| {
         while cut.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(10));
@@ -151,7 +151,7 @@ fn new_batch_is_stored_once_when_the_connection_is_lost() {
         let machines = Machines::new(Arc::clone(&postgres), 3, Duration::ZERO);
         machines.done(&["jobs", "list"]);
         let is_lost = AtomicBool::new(false);
-        let server = ([127, 0, 0, 1], machines.postgres.port).into();
+        let server = ([127, 0, 0, 1], machines.postgres.port()).into();
         let relay = Relay::start(server, move |bytes, _| {
             let is_it = bytes.windows(statement.len()).any(|text| text == statement.as_bytes());
             let is_first = is_it && !is_lost.swap(true, Ordering::Relaxed);

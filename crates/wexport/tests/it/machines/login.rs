@@ -16,7 +16,7 @@ fn role_needs_nothing_but_its_schema() {
     let role = format!("role_of_{}", machines.database);
     machines.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'"));
     let url =
-        format!("postgres://{role}@127.0.0.1:{}/{}", machines.postgres.port, machines.database);
+        format!("postgres://{role}@127.0.0.1:{}/{}", machines.postgres.port(), machines.database);
     let run = |line: &[&str]| {
         let mut command = machines.command(line);
         machines.world.ran(command.env("WEXPORT_STATE", &url).output().unwrap())
@@ -40,7 +40,7 @@ fn role_needs_nothing_but_its_schema() {
 fn certificate_of_the_server_is_verified() {
     let Some(postgres) = shared() else { return };
     let machines = Machines::new(postgres, 1, Duration::ZERO);
-    machines.world.write("ca.pem", machines.postgres.authority.pem());
+    machines.world.write("ca.pem", machines.postgres.authority().pem());
     machines.world.write("other.pem", Authority::new("another").pem());
     let run = |host: &str, port: u16, parameters: &str| {
         let url = format!("postgres://ada@{host}:{port}/{}?{parameters}", machines.database);
@@ -57,7 +57,7 @@ fn certificate_of_the_server_is_verified() {
             client.write_all(b"N").unwrap();
         }
     });
-    let port = machines.postgres.port;
+    let port = machines.postgres.port();
     for (host, port, parameters, reason) in [
         ("localhost", port, "sslmode=verify-full&sslrootcert=other.pem", "UnknownIssuer"),
         ("localhost", port, "sslmode=require", "UnknownIssuer"),

@@ -8,148 +8,15 @@ mod workers;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-use test_servers::Authority;
+use test_servers::Postgres;
 
 use crate::world::{Ran, World, quick};
 
-const PASSWORD: &str = "pg-s3cret";
-
-/// A PostgreSQL server of this test.
-struct Postgres {
-    programs: PathBuf,
-    folder: TempDir,
-    port: u16,
-    /// That of its certificate, which is for `localhost`.
-    authority: Authority,
-}
-
-/// The user that runs the server, which refuses root.
-const USER: &str = "nobody";
-
-impl Postgres {
-    /// `None` where there is none: never in CI.
-    fn start() -> Option<Self> {
-        let Some(programs) = programs() else {
-            assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed");
-            eprintln!(
-                "skipped: PostgreSQL is not installed (on Debian: apt-get install postgresql)"
-            );
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        fs::write(folder.path().join("password"), PASSWORD).unwrap();
-        let authority = Authority::new("PostgreSQL");
-        let (certificate, key) = authority.issue("localhost", |_| {});
-        fs::write(folder.path().join("server.crt"), certificate.pem()).unwrap();
-        let path = folder.path().join("server.key");
-        fs::write(&path, key.serialize_pem()).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-        if rustix::process::geteuid().is_root() {
-            let owned = Command::new("chown").args(["-R", USER]).arg(folder.path()).status();
-            assert!(owned.unwrap().success());
-        }
-        let server = Self { programs, folder, port, authority };
-        let line = ["-A", "scram-sha-256", "-U", "ada", "-N", "-E", "UTF8", "--locale", "C"];
-        let password = server.path("password");
-        done(
-            server
-                .program("initdb")
-                .args(line)
-                .arg("--pwfile")
-                .arg(password)
-                .arg("-D")
-                .arg(server.path("data")),
-        );
-        server.begin();
-        Some(server)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn program(&self, name: &str) -> Command {
-        let program = self.programs.join(name);
-        let mut command = match rustix::process::geteuid().is_root() {
-            true => {
-                let mut command = Command::new("setpriv");
-                command.args(["--reuid", USER, "--clear-groups", "--"]).arg(program);
-                command
-            }
-            false => Command::new(program),
-        };
-        command.current_dir(self.folder.path()).stdin(Stdio::null());
-        command
-    }
-
-    fn begin(&self) {
-        let folder = self.folder.path().display();
-        let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c fsync=off -k {folder} -c ssl=on \
-             -c ssl_cert_file={folder}/server.crt -c ssl_key_file={folder}/server.key",
-            self.port
-        );
-        let mut start = self.program("pg_ctl");
-        start.args(["start", "-w", "-o", &options, "-D"]).arg(self.path("data"));
-        start.arg("-l").arg(self.path("log"));
-        // The server keeps the streams.
-        assert!(start.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
-    }
-
-    fn stop(&self, mode: &str) {
-        done(self.program("pg_ctl").args(["stop", "-m", mode, "-D"]).arg(self.path("data")));
-    }
-
-    fn sql(&self, database: &str, sql: &str) -> String {
-        let mut psql = Command::new("psql");
-        psql.args(["-X", "-A", "-t", "-h", "127.0.0.1", "-U", "ada", "-d", database, "-c", sql]);
-        psql.args(["-p", &self.port.to_string()]).env("PGPASSWORD", PASSWORD);
-        String::from_utf8(done(&mut psql).stdout).unwrap()
-    }
-
-    /// A new database. Returns its name.
-    fn database(&self) -> String {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-
-        let name = format!("book{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        self.sql("postgres", &format!("CREATE DATABASE {name}"));
-        name
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        let _ = self
-            .program("pg_ctl")
-            .args(["stop", "-m", "immediate", "-D"])
-            .arg(self.path("data"))
-            .output();
-    }
-}
-
-/// The folder of the server's programs.
-fn programs() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let debian = debian.map(|entry| entry.unwrap().path().join("bin"));
-    std::env::split_paths(&path).chain(debian).find(|folder| folder.join("initdb").exists())
-}
-
-fn done(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {output:?}");
-    output
-}
+const PASSWORD: &str = Postgres::PASSWORD;
 
 /// The server of all tests that do not stop it. It ends with the last of those that run at once.
 fn shared() -> Option<Arc<Postgres>> {
@@ -192,7 +59,7 @@ impl Machines {
     }
 
     fn command(&self, line: &[&str]) -> Command {
-        self.command_over(self.postgres.port, line)
+        self.command_over(self.postgres.port(), line)
     }
 
     /// A command of a machine for which the server has another port.
@@ -452,7 +319,7 @@ fn no_secret_is_in_any_table() {
 fn wrong_settings_are_told_before_anything_is_sent() {
     let Some(postgres) = shared() else { return };
     let machines = Machines::new(postgres, 1, Duration::ZERO);
-    let url = format!("postgres://ada:{PASSWORD}@127.0.0.1:{}/x", machines.postgres.port);
+    let url = format!("postgres://ada:{PASSWORD}@127.0.0.1:{}/x", machines.postgres.port());
     let ran = machines.run(&[&LINE[..], &["--state", &url]].concat());
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("PGPASSWORD") && !ran.err.contains(PASSWORD), "{}", ran.err);

@@ -98,7 +98,7 @@ fn page_of_many_machines_is_right() {
     for statement in set_up.lines() {
         machines.sql(statement);
     }
-    let server = format!("localhost:{}", machines.postgres.port);
+    let server = format!("localhost:{}", machines.postgres.port());
     let real = |text: &str| text.replace("db.example", &server).replace("BUCKET", &bucket);
     // Each batch has objects of its own: a worker keeps those of the second in which its batch began.
     let of_batch = |text: &str, key: &str| text.replace("nightly", key).replace("{date}", key);
@@ -132,7 +132,7 @@ fn page_of_many_machines_is_right() {
     // The pods of Kubernetes, which find the list and the CA in volumes.
     let manifests = page.blocks("yaml");
     let [cron_job, deployment] = &manifests[..] else { panic!("two manifests") };
-    machines.world.write("ca.pem", machines.postgres.authority.pem());
+    machines.world.write("ca.pem", machines.postgres.authority().pem());
     let list = machines.world.work().join("list.csv");
     let start = |pod: &serde_json::Value, key: &str, more: &[&str]| {
         let container = &pod["template"]["spec"]["containers"][0];

@@ -311,7 +311,7 @@ fn lost_answers_of_the_database_repeat_no_event() {
     // The first time that a text is sent, for each of these.
     let losing = |texts: &'static [&'static str]| {
         let lost = AtomicUsize::new(0);
-        let server = ([127, 0, 0, 1], machines.postgres.port).into();
+        let server = ([127, 0, 0, 1], machines.postgres.port()).into();
         let relay = Relay::start(server, move |bytes, _| {
             let text = texts.get(lost.load(Ordering::Relaxed)).map(|text| text.as_bytes());
             match text.is_some_and(|text| bytes.windows(text.len()).any(|part| part == text)) {
