@@ -136,7 +136,7 @@ impl Lane {
     /// client gets a place in the line, and fails with the time of its turn.
     ///
     /// A place in the line is a later time and nothing more: those behind a client that does not
-    /// take its turn wait for one more interval each, until it has lost its place.
+    /// take its turn wait for one more interval, once. It keeps its place for a while.
     pub(super) fn take_turn(
         &mut self,
         now: Timestamp,
@@ -146,7 +146,10 @@ impl Lane {
     ) -> Result<Permit, Timestamp> {
         self.line.retain(|place| place.client == client || now <= place.until + PATIENCE);
         let place = self.line.iter().position(|place| place.client == client);
-        let at = self.earliest_behind(now, place.unwrap_or(self.line.len()));
+        let before = self.line.get(..place.unwrap_or(self.line.len())).unwrap_or_default();
+        let interval = Duration::from_micros(self.spacing());
+        let others = before.iter().filter(|place| now <= place.until + interval).count();
+        let at = self.earliest_behind(now, others);
         let until = at.min(now + ask_again);
         match place.and_then(|place| self.line.get_mut(place)) {
             Some(place) => place.until = until,

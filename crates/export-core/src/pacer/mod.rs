@@ -203,7 +203,7 @@ impl Pacer {
     /// For a pacer that several clients share, such as the processes that use one stored pacer: each
     /// has its turn in the order in which they asked first. A client that waits has to ask again at
     /// the time of its turn, and after `ask_again` at the latest; otherwise it was killed, and loses
-    /// its place after three seconds more. Meanwhile, those behind it have their turns as well, but
+    /// its place after three seconds more. Those behind it have their turns meanwhile, the first one
     /// later by one interval.
     ///
     /// ```

@@ -94,7 +94,7 @@ fn fast_rate_is_used_up_by_several_clients() {
     assert!(last >= Duration::from_millis(9_900) && last <= Duration::from_millis(10_000));
 }
 
-/// A killed client loses its place within seconds, so that those who come later do not wait for the dead.
+/// Those who come later do not wait for the dead, which have missed their turns.
 #[test]
 fn killed_clients_lose_their_places() {
     let mut pacer = pacer(Rate::per_second(1.0));
@@ -102,10 +102,19 @@ fn killed_clients_lose_their_places() {
         let _ = pacer.take_turn(at(0), CLASS, killed, ASK_AGAIN);
     }
     assert_eq!(send(&mut pacer, at(1_000), 50), Err(at(40_000)));
-    for second in 2..=4 {
-        assert!(send(&mut pacer, at(second * 1_000), 50).is_err());
-    }
-    assert_eq!(send(&mut pacer, at(4_001), 50), Ok(()));
+    assert!(send(&mut pacer, at(2_000), 50).is_err());
+    assert_eq!(send(&mut pacer, at(2_001), 50), Ok(()));
+}
+
+#[test]
+fn killed_client_delays_the_others_once() {
+    let mut pacer = pacer(Rate::per_second(1.0));
+    send(&mut pacer, at(0), 1).unwrap();
+    let killed = 2;
+    assert_eq!(send(&mut pacer, at(0), killed), Err(at(1_000)));
+    assert_eq!(send(&mut pacer, at(0), 3), Err(at(2_000)));
+    assert_eq!(send(&mut pacer, at(2_000), 3), Ok(()));
+    assert_eq!(send(&mut pacer, at(2_100), 3), Err(at(3_000)));
 }
 
 /// Those that are frozen at the head of the line delay the others by few turns, and have theirs later.

@@ -15,7 +15,7 @@ use super::link::{Link, query};
 /// A pacer in a row of the database.
 ///
 /// A process holds the row for the time between two statements. One that is stopped meanwhile loses it
-/// after two seconds.
+/// after a second: the others go on without it if it stays held for two.
 pub(crate) struct PgPace {
     link: Link,
     name: String,
@@ -39,7 +39,7 @@ impl PgPace {
 
     fn hold(&self, nonce: i64) -> Result<(Timestamp, StoredPacer), io::Error> {
         let rows = self.link.call(query!(
-            "UPDATE wexport.pace SET holder = $2, held_until = clock_timestamp() + INTERVAL '2 s' \
+            "UPDATE wexport.pace SET holder = $2, held_until = clock_timestamp() + INTERVAL '1 s' \
              WHERE name = $1 AND (held_until < clock_timestamp() OR holder = $2) \
              RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT, latest, pacer",
             self.name.clone(),
