@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use super::{RunContext, RunOutcome, Runner, stopped_by};
 use crate::clock;
 use crate::problem::{Exit, Problem};
-use crate::state::RunEnd;
+use crate::state::{RowStatus, RunEnd};
 
 /// The exports of a run that workers share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// When more are taken, unless few wait for their submit and there were some the last time.
+    /// When more are taken, unless few wait for their submit and there were such the last time.
     look_at: Instant,
-    had_some: bool,
+    had_waiting: bool,
     /// Whether any worker has exports, or will take some.
     pub(super) are_left: bool,
     /// Why no worker submits more of them, as the store knows it.
@@ -43,7 +43,7 @@ impl Shared {
     pub(super) fn new(are_left: bool) -> Self {
         Self {
             look_at: Instant::now(),
-            had_some: true,
+            had_waiting: true,
             are_left,
             halted: None,
             withdrawn: Vec::new(),
@@ -75,7 +75,7 @@ impl Runner {
         }
         self.shared.are_left &= !is_local;
         let few_wait = self.exports.counts().to_submit < AHEAD / 2;
-        let is_due = Instant::now() >= self.shared.look_at || self.shared.had_some && few_wait;
+        let is_due = Instant::now() >= self.shared.look_at || self.shared.had_waiting && few_wait;
         if !self.shared.are_left || !is_due {
             return Ok(false);
         }
@@ -86,14 +86,15 @@ impl Runner {
             let totals = context.with_store(|store| store.totals()).await?;
             context.reporter.set_ended((&totals).into());
         }
-        self.shared.had_some = !taken.rows.is_empty();
+        let has_some = !taken.rows.is_empty();
+        self.shared.had_waiting = taken.rows.iter().any(|row| row.status == RowStatus::Waiting);
         self.shared.are_left = taken.are_left;
         if let (Some(exit), None) = (taken.halted, self.halted) {
             self.withdraw(exit);
             self.shared.halted = Some(exit);
         }
         self.add_rows(taken.rows).await?;
-        Ok(self.shared.had_some)
+        Ok(has_some)
     }
 
     /// Ends a worker. The last one records the end of the run.

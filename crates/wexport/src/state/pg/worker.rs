@@ -1,6 +1,6 @@
 //! A worker: a process that drives some of the exports of a batch, and others the rest.
 //!
-//! A worker takes a few exports at a time, so that all have some. Its lease is that of a row of its own.
+//! A worker takes a few exports at a time, and no more than its share of what is left, so that all have some. Its lease is that of a row of its own.
 //! When that ends, another worker removes the row: the exports are free again, and what the first one
 //! writes later changes nothing.
 
@@ -32,8 +32,12 @@ const OPEN_BATCHES: &str = "description::jsonb #>> '{options,for_workers}' = 'tr
                             AND description::jsonb ->> 'client_id' IS NOT DISTINCT FROM $2 \
                             AND ($3::TEXT IS NULL OR description::jsonb #>> '{options,key}' = $3)";
 
-/// The exports of dead workers that are taken at once. They are under way: no limit holds them back.
-const ADOPTED: i64 = 64;
+/// The exports of dead workers that are taken at once, also beyond the share of a worker: some of those that
+/// count as alive may be dead.
+const ADOPTED: u32 = 2;
+
+/// The most exports of which a worker takes its share: it is not worth counting a million of them.
+const COUNTED: u32 = 1_000;
 
 impl PgBook {
     /// Makes this process a worker of the oldest batch for workers that has not ended; `None` if there is
@@ -92,19 +96,32 @@ impl PgBatch {
     pub(super) fn take_exports(&self, ahead: usize) -> Result<Taken, Problem> {
         self.remove_dead_workers()?;
         let free = "SELECT number FROM wexport.export WHERE batch = $1 AND worker IS NULL";
+        // How many of its share this worker does not have yet.
+        let missing = |status| {
+            format!(
+                "((SELECT count(*) FROM (SELECT FROM wexport.export \
+                       WHERE batch = $1 AND status = '{status}' LIMIT {COUNTED}) AS counted) \
+                   + (SELECT number - 1 FROM alive)) / (SELECT number FROM alive) \
+                 - (SELECT count(*) FROM wexport.export WHERE worker = $2 AND status = '{status}')"
+            )
+        };
         let sql = format!(
-            ", adopted AS (\
-                 {free} AND status = 'open' ORDER BY number LIMIT $4 FOR UPDATE SKIP LOCKED), \
+            ", alive AS (SELECT greatest(1, count(*)) AS number FROM wexport.worker \
+                 WHERE batch = $1 AND clock_timestamp() - heard < (held_until - heard) / 2), \
+             adopted AS ({free} AND status = 'open' ORDER BY number \
+                 LIMIT greatest({ADOPTED}, {}) FOR UPDATE SKIP LOCKED), \
              fresh AS ({free} AND status = 'waiting' \
                  AND (SELECT halted IS NULL FROM wexport.batch WHERE id = $1) ORDER BY number \
-                 LIMIT greatest(0, $3 - (SELECT count(*) FROM wexport.export \
-                                         WHERE worker = $2 AND status = 'waiting')) \
+                 LIMIT greatest(0, least({}, $3 - (SELECT count(*) FROM wexport.export \
+                                                   WHERE worker = $2 AND status = 'waiting'))) \
                  FOR UPDATE SKIP LOCKED) \
              UPDATE wexport.export SET worker = $2 FROM held WHERE batch = $1 AND number IN \
-             (SELECT number FROM adopted UNION ALL SELECT number FROM fresh)"
+             (SELECT number FROM adopted UNION ALL SELECT number FROM fresh)",
+            missing("open"),
+            missing("waiting")
         );
         let ahead = i64::try_from(ahead).unwrap_or(i64::MAX);
-        self.link.call(self.fenced(sql, vec![Box::new(ahead), Box::new(ADOPTED)]))?;
+        self.link.call(self.fenced(sql, vec![Box::new(ahead)]))?;
         // They are read by another statement: of one that is made twice, the first has taken them.
         let known: Vec<i64> = self.share().taken.iter().map(|number| key(*number)).collect();
         let sql = format!(

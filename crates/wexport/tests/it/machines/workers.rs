@@ -162,6 +162,26 @@ fn frozen_worker_submits_nothing_after_the_takeover() {
     assert_eq!((machines.world.submits(), machines.world.names("").len()), (submits, 7));
 }
 
+/// If one took all of them, they would wait for its lease again when it is killed too.
+#[test]
+fn exports_of_a_killed_worker_are_shared_by_the_others() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 8, Duration::from_secs(5));
+    let follower = machines.begin(&["-q"]);
+    let killed = machines.worker(&["-q"]);
+    machines.wait(|| machines.sql("SELECT open FROM wexport.batches") == "8");
+    let others = [(); 2].map(|()| machines.worker(&["-q"]));
+    machines.wait(|| machines.sql("SELECT workers FROM wexport.batches") == "3");
+    kill(killed);
+    let workers =
+        "SELECT count(*), count(DISTINCT worker) FROM wexport.export WHERE status = 'open'";
+    machines.wait(|| machines.sql(workers) == "8|2");
+    for child in others.into_iter().chain([follower]) {
+        assert_eq!(machines.ended(child).code, Some(0));
+    }
+    machines.assert_complete(8);
+}
+
 /// A row that another worker has removed is one whose lease has ended. This one does not know it yet.
 #[test]
 fn worker_without_its_row_submits_nothing() {
