@@ -33,6 +33,21 @@ pub(crate) fn batch(args: &[&str]) -> TaskResult {
     if args.is_empty() { BATCHES.into_iter().try_for_each(run_one) } else { run_one(args) }
 }
 
+/// The default runs of `workers`.
+const WORKERS: [&[&str]; 2] =
+    [&["--exports", "100", "--rate", "5"], &["--exports", "20", "--rate", "1"]];
+
+/// Runs `wexport work` against the simulator over real sockets, and kills some of them. A debug build is as
+/// good: it waits for the service.
+pub(crate) fn workers(args: &[&str]) -> TaskResult {
+    run(&mut cargo(&["build", "--quiet", "--package", "wexport"]))?;
+    let wexport = target("debug").join("wexport").display().to_string();
+    let example = ["run", "--quiet", "--package", "conformance", "--example", "workers", "--"];
+    let run_one =
+        |args: &[&str]| run(&mut cargo(&[&example[..], &["--wexport", &wexport], args].concat()));
+    if args.is_empty() { WORKERS.into_iter().try_for_each(run_one) } else { run_one(args) }
+}
+
 /// Runs the commands in the README and `docs/`, and writes their output into these files.
 pub(crate) fn pages() -> TaskResult {
     // In one thread, because several of the tests write the same page.

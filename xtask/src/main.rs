@@ -74,6 +74,11 @@ Usage: cargo xtask <command>
                          run wexport batch against the simulator over real sockets and check the
                          result; without arguments 1,000 exports at 5 polls per second, the same
                          with kills, and 40 exports at 1 poll per second of which 3 fail
+  workers [--exports N] [--rate R]
+                         run wexport batch, and three wexport work of which one is killed each
+                         second, against the simulator and a PostgreSQL server that it starts, and
+                         check the result; without arguments 100 exports at 5 polls per second, and
+                         20 exports at 1 poll per second
   bench [core|download|transfer|many [EXPORTS]|start [EXPORTS]]
                          measure the core, one download and 200 files compared with curl, batches
                          of 500, 2,000 and 10,000 exports (or so many) compared with a short
@@ -113,6 +118,7 @@ fn main() -> ExitCode {
         ["soak", args @ ..] => commands::soak(args),
         ["simulate", args @ ..] => commands::simulate(args),
         ["batch", args @ ..] => commands::batch(args),
+        ["workers", args @ ..] => commands::workers(args),
         ["bench"] => {
             let core = bench::core().and_then(|()| bench::download());
             let many = core.and_then(|()| bench::transfer()).and_then(|()| bench::many(None));
