@@ -1,6 +1,6 @@
 //! `wexport jobs`.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::export::ResubmitArg;
 use super::hooks::HookArgs;
@@ -74,9 +74,10 @@ pub(crate) enum JobsCommand {
 
 /// `wexport jobs resume`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("jobs").args(["id", "failed"]).required(true).multiple(true)))]
 pub(crate) struct ResumeArgs {
     /// ID of a job or batch, or a unique prefix or suffix of it
-    #[arg(value_name = "ID", required_unless_present = "failed")]
+    #[arg(value_name = "ID")]
     pub(crate) id: Option<String>,
 
     /// Resume all jobs that `jobs list --failed` lists, side by side, except exports that the service

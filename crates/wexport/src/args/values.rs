@@ -134,6 +134,11 @@ enum Unit {
 }
 
 impl RateArg {
+    #[cfg(feature = "demo")]
+    pub(crate) const fn per_second(times: f64) -> Self {
+        Self { times, unit: Unit::Second }
+    }
+
     pub(crate) fn rate(self) -> Rate {
         match self.unit {
             Unit::Second => Rate::per_second(self.times),

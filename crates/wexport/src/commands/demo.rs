@@ -11,7 +11,9 @@ use export_hyper::{
     ApiVersion, DocumentExport, ExportSpec, FileExport, PresentationExport, SpreadsheetExport,
 };
 
-use crate::args::{ConnectionArgs, DemoArgs, DurationArg, IfExistsArg, Session, StateArgs};
+use crate::args::{
+    ConnectionArgs, DemoArgs, DurationArg, IfExistsArg, RateArg, Session, StateArgs,
+};
 use crate::clock;
 use crate::engine::{self, Plan};
 use crate::output::{Destination, Earlier, Moment};
@@ -94,6 +96,8 @@ fn session(url: &str, version: ApiVersion) -> Session {
         api_version: Some(version),
         proxy: Some("none".into()),
         poll_interval: Some(DurationArg(Duration::from_millis(50))),
+        // Learning the limit would take a second for each export.
+        poll_rate: Some(RateArg::per_second(1_000.0)),
         ..ConnectionArgs::default()
     };
     let state = StateArgs { no_state: true, folder: None };

@@ -172,3 +172,10 @@ fn missing_credentials_are_rejected() {
     }
     assert!(world.requests().is_empty());
 }
+
+#[test]
+fn resume_without_a_job_names_the_choice() {
+    let ran = World::new().run(&["jobs", "resume"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("not provided:\n  <ID|--failed>\n"), "{}", ran.err);
+}
