@@ -1,8 +1,8 @@
 //! A worker: a process that drives some of the exports of a batch, and others the rest.
 //!
-//! A worker takes a few exports at a time, and no more than its share of what is left, so that all have some. Its lease is that of a row of its own.
-//! When that ends, another worker removes the row: the exports are free again, and what the first one
-//! writes later changes nothing.
+//! A worker takes a few exports at a time, and no more than its share of what is left, so that all have
+//! some. Its lease is that of a row of its own. When that ends, another worker removes the row: the
+//! exports are free again, and what the first one writes later changes nothing.
 
 use std::collections::HashSet;
 use std::time::Duration;
