@@ -23,16 +23,24 @@ pub(crate) fn check() -> TaskResult {
     adapters_without_the_default_provider()?;
     let docs = ["doc", "--workspace", "--no-deps", "--locked"];
     run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
-    snapshots::check()?;
-    run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
-    // Both wait for servers and downloads most of the time.
+    // Built before they run beside others, since only one build runs at a time.
+    run(&mut cargo(&["test", "--workspace", "--all-targets", "--locked", "--no-run"]))?;
+    // All of them wait for servers, processes and downloads much of the time.
     thread::scope(|scope| {
         let python = scope.spawn(|| python::check().and_then(|()| wasm::check()));
-        let others = examples::check().and_then(|()| samples::check());
-        let others = others.and_then(|()| proxies::check());
+        let others = snapshots::check().and_then(|()| after_the_tests());
         let python = python.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         others.and(python)
     })
+}
+
+/// Runs the doc tests, examples, samples and proxies. They build the program with other features than its tests, which
+/// have to end before.
+fn after_the_tests() -> TaskResult {
+    run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
+    examples::check()?;
+    samples::check()?;
+    proxies::check()
 }
 
 /// Checks the adapters without cryptography for TLS, and with ring.

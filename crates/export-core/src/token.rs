@@ -102,11 +102,12 @@ impl Token {
     /// ```
     #[must_use]
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        // Texts are masked for each response, and the forms of a URL have a percent sign.
-        let forms = if text.contains('%') { url_forms(self.expose()) } else { Vec::new() };
-        let secrets = forms.iter().chain(&*self.secrets).map(Secret::expose);
-        // Most texts are shorter than a token, and have no room for one or for what a cut has left of it.
+        // Texts are masked for each response. Most are shorter than a token, and have no room for one or for what a
+        // cut has left of it. The forms of a URL are no shorter, and have a percent sign.
         let fits = text.len() >= self.header.len().saturating_sub(BEARER.len()).min(MAX_TEXT);
+        let in_url = fits && text.contains('%');
+        let forms = if in_url { url_forms(self.expose()) } else { Vec::new() };
+        let secrets = forms.iter().chain(&*self.secrets).map(Secret::expose);
         mask(text, fits.then(|| self.expose()).into_iter().chain(secrets))
     }
 }

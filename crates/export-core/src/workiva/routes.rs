@@ -234,12 +234,14 @@ impl Route {
 
     /// Whether a path is of this route.
     pub(super) fn is_of(&self, path: &str) -> bool {
-        // Bytes are faster to split, and this is done for each poll.
+        // Most routes differ before their first id. Bytes are faster to split, and this is done for each poll.
         fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
             path.as_bytes().split(|byte| *byte == b'/')
         }
-        let mut given = segments(path);
-        segments(self.path).all(|own| {
+        let (fixed, own) = self.path.split_at(self.path.find('{').unwrap_or(self.path.len()));
+        let Some(given) = path.strip_prefix(fixed) else { return false };
+        let mut given = segments(given);
+        segments(own).all(|own| {
             let is_id = own.starts_with(b"{");
             given.next().is_some_and(|given| given == own || (is_id && !given.is_empty()))
         }) && given.next().is_none()
