@@ -28,19 +28,16 @@ pub(crate) fn check() -> TaskResult {
     // All of them wait for servers, processes and downloads much of the time.
     thread::scope(|scope| {
         let python = scope.spawn(|| python::check().and_then(|()| wasm::check()));
-        let others = snapshots::check().and_then(|()| after_the_tests());
+        let others = snapshots::check().and_then(|()| {
+            run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
+            samples::check()?;
+            proxies::check()?;
+            // Last, since the client of another service is built with other packages in the same folder.
+            examples::check()
+        });
         let python = python.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         others.and(python)
     })
-}
-
-/// Runs the doc tests, examples, samples and proxies. They build the program with other features than its tests, which
-/// have to end before.
-fn after_the_tests() -> TaskResult {
-    run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
-    examples::check()?;
-    samples::check()?;
-    proxies::check()
 }
 
 /// Checks the adapters without cryptography for TLS, and with ring.

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::shell::{Simulator, TaskResult, cargo, python, run, target};
+use crate::shell::{Simulator, TaskResult, build_programs, python, target};
 
 /// The maximum time until an untrusted certificate is reported.
 const MAX_REFUSAL: Duration = Duration::from_secs(2);
 
 pub(crate) fn check() -> TaskResult {
-    run(&mut cargo(&["build", "--quiet", "--package", "wexport"]))?;
+    build_programs()?;
     let python = python("proxies-venv", &["mitmproxy==11.0.2"])?;
     let folder = target("proxies");
     if folder.exists() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use crate::shell::{self, TaskResult, cargo, root, run, run_quietly, target};
+use crate::shell::{self, TaskResult, build_programs, root, run, run_quietly, target};
 
 /// Builds the wheel, installs it, and runs the tests, the type checkers, and the conformance cases with the drivers of the
 /// package, whose transcripts are compared with the snapshots.
@@ -13,9 +13,9 @@ use crate::shell::{self, TaskResult, cargo, root, run, run_quietly, target};
 /// All of them run side by side, since most of the cases and some of the tests wait.
 pub(crate) fn check() -> TaskResult {
     let python = python()?;
+    // First, since maturin builds with other settings in the same folder.
+    build_programs()?;
     install(&python, "dev")?;
-    let program = ["--package", "conformance", "--bin", "python_cases", "--locked"];
-    run(&mut cargo(&[&["build", "--quiet"], &program[..]].concat()))?;
     let module = |args: &[&str]| {
         let mut command = Command::new(&python);
         command.arg("-m").args(args).current_dir(root().join("python"));

@@ -108,15 +108,21 @@ pub(crate) struct Simulator {
     pub(crate) url: String,
 }
 
+/// Builds all programs and examples, as the tests do: with the same features, so that nothing is built twice.
+pub(crate) fn build_programs() -> TaskResult {
+    run(&mut cargo(&["build", "--quiet", "--workspace", "--bins", "--examples", "--locked"]))
+}
+
 impl Simulator {
     /// Builds and starts the simulator on a free port, with the token `t0ken` and the client
     /// `id:secret`.
     pub(crate) fn start(profile: &str, args: &[&str]) -> TaskResult<Self> {
-        let mut build = vec!["build", "--quiet", "--package", "export-sim"];
-        if profile == "release" {
-            build.push("--release");
+        match profile {
+            "release" => {
+                run(&mut cargo(&["build", "--quiet", "--release", "--package", "export-sim"]))?;
+            }
+            _ => build_programs()?,
         }
-        run(&mut cargo(&build))?;
         let mut child = Command::new(target(profile).join("export-sim"))
             .args(["--listen", "127.0.0.1:0", "--token", "t0ken", "--client", "id:secret"])
             .args(args)
