@@ -6,10 +6,10 @@ use crate::time::Timestamp;
 
 /// Parses an HTTP-date in any of its three forms (RFC 9110, 5.6.7).
 pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
-    // For the epoch of the parser's `SystemTime` only: the core has no clock.
-    extern crate std;
-    let time = httpdate::parse_http_date(text).ok()?;
-    Some(Timestamp::EPOCH + time.duration_since(std::time::UNIX_EPOCH).ok()?)
+    // The parser returns a `SystemTime`, which `no_std` code cannot name but can call.
+    let epoch = httpdate::parse_http_date("Thu, 01 Jan 1970 00:00:00 GMT").ok()?;
+    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(epoch).ok()?;
+    Some(Timestamp::EPOCH + since_epoch)
 }
 
 /// The date in the `Sunset` header, from which the endpoint may be gone.
