@@ -433,28 +433,26 @@ mod tests {
     use super::*;
     use crate::problem::Exit;
 
-    /// It accepts connections, and says nothing.
-    #[test]
-    fn silent_server_is_given_up() {
+    /// A link to a server that accepts connections, and says nothing.
+    fn silent(limits: [Duration; 2]) -> (TcpListener, Link) {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("postgres://ada@{}/book", server.local_addr().unwrap());
         let place = Arc::new(PgPlace::new(&url, &|_| None).unwrap());
         let tls = Arc::new(TlsOptions::new().client_config().unwrap());
-        let limits = [Duration::from_millis(200), Duration::from_millis(50)];
-        let link = Link::new(&place, tls, limits).unwrap();
+        (server, Link::new(&place, tls, limits).unwrap())
+    }
+
+    #[test]
+    fn silent_server_is_given_up() {
+        let (_server, link) = silent([Duration::from_millis(200), Duration::from_millis(50)]);
         let error = link.call(query!("SELECT 1")).unwrap_err();
         assert!(error.to_string().contains("cannot reach"), "{error}");
         assert_eq!(Problem::from(error).exit, Exit::GaveUp);
     }
 
-    /// It accepts connections, and says nothing.
     #[test]
     fn silent_server_is_tried_briefly_after_the_patience() {
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("postgres://ada@{}/book", server.local_addr().unwrap());
-        let place = Arc::new(PgPlace::new(&url, &|_| None).unwrap());
-        let tls = Arc::new(TlsOptions::new().client_config().unwrap());
-        let link = Link::new(&place, tls, [Duration::from_millis(50), LONGEST]).unwrap();
+        let (_server, link) = silent([Duration::from_millis(50), LONGEST]);
         let began = std::time::Instant::now();
         link.call(query!("SELECT 1")).unwrap_err();
         assert!(began.elapsed() < LONGEST / 2, "{:?}", began.elapsed());
