@@ -93,7 +93,8 @@ impl Schedule {
     /// have been set back since then.
     pub(super) fn begin(&mut self, now: Timestamp, limits: &Limits) {
         if self.budget.is_none() {
-            let is_used_up = now >= self.began + limits.job_timeout.min(limits.max_time);
+            let whole = limits.job_timeout.min(limits.max_time);
+            let is_used_up = now + SHORTEST_REST.min(whole / 10) >= self.began + whole;
             let started = if is_used_up { now } else { self.began.min(now) };
             let end = started + limits.max_time;
             let deadline = (started + limits.job_timeout).min(end);
@@ -135,6 +136,10 @@ impl Schedule {
         wait.saturating_add(Duration::from_millis(u64::try_from(jitter).unwrap_or(u64::MAX)))
     }
 }
+
+/// A rest of the time that is shorter than this, or than a tenth of it, is used up: a run that is repeated each
+/// hour, with a limit of one hour, would fail for nothing.
+const SHORTEST_REST: Duration = Duration::from_secs(30);
 
 /// The shortest interval between polls, apart from what the service asks for.
 pub(super) fn interval(pace: Pace, age: Duration, limits: &Limits) -> Duration {

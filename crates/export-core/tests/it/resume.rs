@@ -92,8 +92,10 @@ fn killed_job_has_the_rest_of_its_time() {
     let after = |resumed| gives_up_at(&checkpoint, &config(), resumed);
     assert_eq!(after(minutes(10)), minutes(60));
     assert_eq!(after(minutes(59)), minutes(60));
-    // It has none left: somebody wants it to go on.
+    // It has none left, or too little: somebody wants it to go on.
     assert_eq!(after(minutes(61)), minutes(121));
+    let seconds = Duration::from_secs(20);
+    assert_eq!(after(minutes(60) - seconds), minutes(120) - seconds);
     // More or less time was asked for.
     let limits = |minutes| config().with_limits(Limits::default().with_job_timeout(minutes));
     assert_eq!(gives_up_at(&checkpoint, &limits(minutes(90)), minutes(61)), minutes(90));
