@@ -42,7 +42,14 @@ struct Place {
     client: ClientId,
     /// When it asks again, at the latest.
     until: Timestamp,
+    /// Whether it has asked late.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    is_slow: bool,
 }
+
+/// How late a client may ask again before the one behind it has its turn: more than a timer and a call of
+/// a store are late. One that is slower has a whole turn from then on, and is served.
+const GRACE: Duration = Duration::from_millis(20);
 
 /// How late a client may ask again before it loses its place: it was killed or frozen.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -135,8 +142,8 @@ impl Lane {
     /// Reserves a permit for a request that is sent now, if it is this client's turn. Otherwise, the
     /// client gets a place in the line, and fails with the time of its turn.
     ///
-    /// A place in the line is a later time and nothing more: those behind a client that does not
-    /// take its turn wait for one more interval, once. It keeps its place for a while.
+    /// A place in the line is a later time and nothing more: that of a client that does not take its turn
+    /// counts no more, and is kept for a while. So each client asks one turn before its own, too.
     pub(super) fn take_turn(
         &mut self,
         now: Timestamp,
@@ -145,15 +152,15 @@ impl Lane {
         ask_again: Duration,
     ) -> Result<Permit, Timestamp> {
         self.line.retain(|place| place.client == client || now <= place.until + PATIENCE);
-        let place = self.line.iter().position(|place| place.client == client);
-        let before = self.line.get(..place.unwrap_or(self.line.len())).unwrap_or_default();
-        let interval = Duration::from_micros(self.spacing());
-        let others = before.iter().filter(|place| now <= place.until + interval).count();
-        let at = self.earliest_behind(now, others);
+        let own = self.line.iter().position(|place| place.client == client);
+        let at = self.turn_of(now, own.unwrap_or(self.line.len()));
         let until = at.min(now + ask_again);
-        match place.and_then(|place| self.line.get_mut(place)) {
-            Some(place) => place.until = until,
-            None if at > now => self.line.push(Place { client, until }),
+        match own.and_then(|own| self.line.get_mut(own)) {
+            Some(place) => {
+                place.is_slow |= now >= place.until + GRACE;
+                place.until = until;
+            }
+            None if at > now => self.line.push(Place { client, until, is_slow: false }),
             None => {}
         }
         if at > now {
@@ -161,6 +168,21 @@ impl Lane {
         }
         self.leave(client);
         Ok(Permit { client: Some(client), ..self.reserve(now, class) })
+    }
+
+    /// When a client asks for its turn that has this place in the line.
+    fn turn_of(&self, now: Timestamp, place: usize) -> Timestamp {
+        let interval = Duration::from_micros(self.spacing());
+        let deadlines =
+            self.line.iter().take(place).map(|place| {
+                place.until + if place.is_slow { interval } else { GRACE.min(interval) }
+            });
+        let others = deadlines.filter(|deadline| now < *deadline);
+        let Some(last) = others.clone().max() else { return self.earliest(now) };
+        let others = others.count();
+        let one_may_be_killed = (self.earliest_behind(now, others - 1) + GRACE).max(last);
+        // The rate may have risen since the others were told when to ask.
+        one_may_be_killed.min(self.earliest_behind(now, others))
     }
 
     /// Gives up the place of a client.
@@ -203,7 +225,7 @@ impl Lane {
         self.booked = self.booked.saturating_sub(self.learning.interval());
         if let Some(client) = permit.client.filter(|_| permit.keeps_turn) {
             self.leave(client);
-            self.line.insert(0, Place { client, until: permit.at });
+            self.line.insert(0, Place { client, until: permit.at, is_slow: false });
         }
     }
 

@@ -202,9 +202,9 @@ impl Pacer {
     ///
     /// For a pacer that several clients share, such as the processes that use one stored pacer: each
     /// has its turn in the order in which they asked first. A client that waits has to ask again at
-    /// the time of its turn, and after `ask_again` at the latest; otherwise it was killed, and loses
-    /// its place after three seconds more. Those behind it have their turns meanwhile, the first one
-    /// later by one interval.
+    /// the time that it was told, and after `ask_again` at the latest; otherwise it was killed, and
+    /// those behind it have their turns, 20 ms later than its own would have been. After three seconds
+    /// it loses its place.
     ///
     /// ```
     /// use core::time::Duration;
@@ -220,14 +220,16 @@ impl Pacer {
     /// };
     /// assert_eq!(ask(at(0), 1), Ok(()));
     /// assert_eq!(ask(at(0), 2), Err(at(1)));
-    /// assert_eq!(ask(at(0), 1), Err(at(2)));
-    /// assert_eq!(ask(at(1), 1), Err(at(2)));
+    /// let soon_after = at(1) + Duration::from_millis(20);
+    /// assert_eq!(ask(at(0), 1), Err(soon_after));
     /// assert_eq!(ask(at(1), 2), Ok(()));
+    /// assert_eq!(ask(soon_after, 1), Err(at(2)));
     /// ```
     ///
     /// # Errors
     ///
-    /// Fails with the time of its turn, as far as is known now.
+    /// Fails with the time at which to ask again: that of its turn, or a turn earlier, since one before
+    /// it may have been killed.
     pub fn take_turn(
         &mut self,
         now: Timestamp,
