@@ -64,9 +64,9 @@ impl Follower {
         let read = Arc::clone(&batch);
         let (description, results) = blocking(move || {
             let results = match path {
-                Some(path) => Some(Results::create(&path, read.ended())?),
+                Some(path) => Some(Results::create(&path, read.ended()?)?),
                 None => {
-                    read.ended().try_for_each(|result| result.map(drop))?;
+                    read.ended()?.try_for_each(|result| result.map(drop))?;
                     None
                 }
             };

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use export_host::random_number;
 use export_hyper::Checkpoint;
@@ -14,10 +13,11 @@ use tempfile::TempDir;
 use tokio_postgres::Row as PgRow;
 
 use super::error::{Cause, PgError};
+use super::lease::{Renewal, Role};
 use super::link::{Link, Parameter, Query, query};
 use super::read::{SELECT_ROWS, number, pages, read_result, read_row, results, some_rows, totals};
 use super::worker::Share;
-use super::{PgBook, json, millis, to_json};
+use super::{PgBook, json, to_json};
 use crate::event::FINAL_CODES;
 use crate::output::Destination;
 #[cfg(feature = "store")]
@@ -41,86 +41,17 @@ pub(crate) struct PgBatch {
     fence: i64,
     /// What a worker has taken.
     pub(super) share: Mutex<Share>,
-    /// Whether the lease has ended, and another process goes on.
-    is_lost: Arc<AtomicBool>,
-    /// Ends the thread that renews the lease.
-    beating: Mutex<Option<(mpsc::Sender<()>, JoinHandle<()>)>>,
+    renewal: Renewal,
     /// Where files wait for their upload.
     #[cfg(feature = "store")]
     spool: TempDir,
 }
 
-/// What a process does with a batch. Its lease is in a row, of which the fence has the number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// It runs all exports. The lease is in the row of the batch, the number is the epoch.
-    Holder,
-    /// It runs those that it takes. The lease is in a row of its own, with an ID that no other gets.
-    Worker,
-}
-
-impl Role {
-    const fn table(self) -> &'static str {
-        match self {
-            Self::Holder => "wexport.batch",
-            Self::Worker => "wexport.worker",
-        }
-    }
-
-    /// The condition of a row with a lease that is still that of this process.
-    const fn is_held(self) -> &'static str {
-        match self {
-            Self::Holder => "id = $1 AND epoch = $2",
-            Self::Worker => "batch = $1 AND id = $2",
-        }
-    }
-
-    /// The start of a write: it changes something only if the lease is still that of this process. The
-    /// row with the lease stays as it is until the write is committed.
-    pub(super) fn held(self) -> String {
-        format!("WITH held AS (SELECT 1 FROM {} WHERE {} FOR SHARE) ", self.table(), self.is_held())
-    }
-
-    /// Why a process that has lost its lease goes on no more.
-    const fn lost(self, id: String) -> Cause {
-        match self {
-            Self::Holder => Cause::Lost(id),
-            Self::Worker => Cause::WorkerLost(id),
-        }
-    }
-}
-
-/// The lease is renewed this often before it ends.
-const BEATS: u32 = 4;
-
 impl PgBatch {
     pub(super) fn new(book: &PgBook, id: String, role: Role, fence: i64) -> Result<Self, Problem> {
-        let is_lost = Arc::new(AtomicBool::new(false));
-        let (stop, stopped) = mpsc::channel();
-        // A sign of life does not wait for other writes.
-        let (link, lost, lease) = (book.link.another()?, Arc::clone(&is_lost), book.lease);
-        let beat = {
-            let id = id.clone();
-            let sql = format!(
-                "UPDATE {} SET heard = clock_timestamp(), \
-                 held_until = clock_timestamp() + $3 * INTERVAL '1 ms' WHERE {} RETURNING 1",
-                role.table(),
-                role.is_held()
-            );
-            move || {
-                let renewed = link.call(query!(sql.clone(), id.clone(), fence, millis(lease)));
-                if renewed.is_ok_and(|rows| rows.is_empty()) {
-                    lost.store(true, Ordering::Relaxed);
-                }
-            }
-        };
-        let beating = thread::Builder::new().name("lease".into()).spawn(move || {
-            while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(lease / BEATS) {
-                beat();
-            }
-        });
         let fail = |error| Problem::local("cannot hold a batch", &error);
-        let beating = Mutex::new(Some((stop, beating.map_err(fail)?)));
+        let renewal = Renewal::begin(book.link.unflushed()?, id.clone(), role, fence, book.lease);
+        let renewal = renewal.map_err(fail)?;
         #[cfg(feature = "store")]
         let spool = tempfile::tempdir().map_err(fail)?;
         Ok(Self {
@@ -129,8 +60,7 @@ impl PgBatch {
             role,
             fence,
             share: Mutex::default(),
-            is_lost,
-            beating,
+            renewal,
             #[cfg(feature = "store")]
             spool,
         })
@@ -197,7 +127,7 @@ impl PgBatch {
         query: Query,
     ) -> impl Future<Output = Result<PgRow, PgError>> + Send + use<> {
         let (link, lost) = (self.link.clone(), self.role.lost(self.id.clone()));
-        let is_lost = Arc::clone(&self.is_lost);
+        let is_lost = Arc::clone(self.renewal.is_lost());
         let (still_held, written) = (self.still_held(), self.link.push(query));
         async move {
             match written.await?.into_iter().next() {
@@ -217,7 +147,8 @@ impl PgBatch {
             None => {
                 let is_held = !self.link.call(self.still_held())?.is_empty();
                 let number = number.filter(|_| is_held);
-                Err(not_written(&self.link, self.role.lost(self.id.clone()), &self.is_lost, number))
+                let lost = self.role.lost(self.id.clone());
+                Err(not_written(&self.link, lost, self.renewal.is_lost(), number))
             }
         }
     }
@@ -262,7 +193,7 @@ impl RunStore for PgBatch {
     fn description(&self) -> Result<RunDescription, Problem> {
         let sql = "SELECT description FROM wexport.batch WHERE id = $1";
         let rows = self.link.call(query!(sql, self.id.clone()))?;
-        let row = rows.first().ok_or_else(|| self.link.error(self.role.lost(self.id.clone())))?;
+        let row = rows.first().ok_or_else(|| self.link.error(Cause::Removed(self.id.clone())))?;
         Ok(json(&self.link, row, 0)?)
     }
 
@@ -284,7 +215,7 @@ impl RunStore for PgBatch {
         let description = to_json(&description)?;
         let sql = "UPDATE wexport.batch SET description = $3, held_until = clock_timestamp() \
              FROM held WHERE id = $1 RETURNING 1";
-        self.stop_beating();
+        self.renewal.end();
         self.write_now(None, self.fenced(sql, vec![Box::new(description)]))?;
         Ok(())
     }
@@ -293,7 +224,7 @@ impl RunStore for PgBatch {
     fn beat(&self) {}
 
     fn lost(&self) -> Option<Problem> {
-        let is_lost = self.is_lost.load(Ordering::Relaxed);
+        let is_lost = self.renewal.is_lost().load(Ordering::Relaxed);
         is_lost.then(|| self.link.error(self.role.lost(self.id.clone())).into())
     }
 
@@ -315,7 +246,7 @@ impl RunStore for PgBatch {
 
     fn remove(&self) -> io::Result<()> {
         let sql = "DELETE FROM wexport.batch USING held WHERE id = $1 RETURNING 1";
-        self.stop_beating();
+        self.renewal.end();
         self.write_now(None, self.fenced(sql, Vec::new()))?;
         Ok(())
     }
@@ -502,21 +433,12 @@ impl PgBatch {
     pub(super) fn share(&self) -> MutexGuard<'_, Share> {
         self.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn stop_beating(&self) {
-        let beating = self.beating.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((stop, thread)) = beating {
-            drop(stop);
-            // A beat that has begun ends before the batch is freed.
-            let _ = thread.join();
-        }
-    }
 }
 
 /// Frees the batch, or the exports of a worker, so that no other process need wait for the end of the lease.
 impl Drop for PgBatch {
     fn drop(&mut self) {
-        self.stop_beating();
+        self.renewal.end();
         let free = match self.role {
             Role::Holder => self.fenced(
                 "UPDATE wexport.batch SET held_until = clock_timestamp() FROM held \

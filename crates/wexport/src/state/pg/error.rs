@@ -30,6 +30,8 @@ pub(super) enum Cause {
     Newer(i32),
     /// The export with this number has ended, or does not exist.
     NotOpen(u64),
+    /// The batch with this ID was removed.
+    Removed(String),
     /// A statement has failed.
     Statement(String),
     /// The server could not be reached for as long as is tried.
@@ -48,6 +50,8 @@ pub(super) fn is_passing(error: &tokio_postgres::Error) -> bool {
                 SqlState::CANNOT_CONNECT_NOW,
                 SqlState::DISK_FULL,
                 SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                // A replica that was the primary server: another connection may lead to the present one.
+                SqlState::READ_ONLY_SQL_TRANSACTION,
                 SqlState::TOO_MANY_CONNECTIONS,
                 SqlState::T_R_SERIALIZATION_FAILURE,
                 SqlState::T_R_DEADLOCK_DETECTED,
@@ -101,13 +105,14 @@ impl fmt::Display for PgError {
             Cause::Lost(id) => write!(
                 f,
                 "another process has taken over batch {id}, since this one gave no sign of life for \
-                 longer than its lease: it sends nothing more"
+                 too long: it sends nothing more"
             ),
             Cause::Newer(version) => write!(
                 f,
                 "the PostgreSQL database {place} was set up by a newer wexport (schema version {version})"
             ),
             Cause::NotOpen(number) => write!(f, "export {number} of the batch is not open"),
+            Cause::Removed(id) => write!(f, "batch {id} was removed by another process"),
             Cause::Statement(text) => {
                 write!(f, "the PostgreSQL database {place} has failed: {text}")
             }
@@ -117,7 +122,7 @@ impl fmt::Display for PgError {
             Cause::WorkerLost(id) => write!(
                 f,
                 "other workers go on with the exports of this one in batch {id}, since it gave no sign \
-                 of life for longer than its lease: it sends nothing more"
+                 of life for too long: it sends nothing more"
             ),
         }
     }
@@ -151,7 +156,7 @@ impl From<PgError> for Problem {
             Cause::Newer(_) => {
                 (Exit::Local, Some("use the newer wexport that has set it up".into()), None)
             }
-            Cause::NotOpen(_) => (Exit::Local, None, None),
+            Cause::NotOpen(_) | Cause::Removed(_) => (Exit::Local, None, None),
             Cause::Statement(_) => (
                 Exit::Local,
                 Some("the role needs to create the schema wexport, or to own it".into()),

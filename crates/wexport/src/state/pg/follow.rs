@@ -68,7 +68,7 @@ impl FollowedBatch {
     pub(crate) fn description(&self) -> Result<RunDescription, Problem> {
         let (link, sql) = (&self.book.link, "SELECT description FROM wexport.batch WHERE id = $1");
         let rows = link.call(query!(sql, self.id.clone()))?;
-        let row = rows.first().ok_or_else(|| link.error(Cause::Lost(self.id.clone())))?;
+        let row = rows.first().ok_or_else(|| link.error(Cause::Removed(self.id.clone())))?;
         Ok(json(link, row, 0)?)
     }
 
@@ -87,12 +87,16 @@ impl FollowedBatch {
     }
 
     /// How exports have ended so far. They are known then.
-    pub(crate) fn ended(&self) -> Items<'_, RowResult> {
-        Box::new(results(&self.book.link, &self.id, "").inspect(|result| {
+    pub(crate) fn ended(&self) -> Result<Items<'_, RowResult>, Problem> {
+        let sql = "SELECT coalesce(max((extract(epoch FROM ended) * 1000000)::BIGINT), 0) \
+                   FROM wexport.export WHERE batch = $1";
+        let rows = self.book.link.call(query!(sql, self.id.clone()))?;
+        self.known().latest = rows.first().map_or(0, |row| row.get(0));
+        Ok(Box::new(results(&self.book.link, &self.id, "").inspect(|result| {
             if let Ok(RowResult { row, end, .. }) = result {
                 self.known().add(*row, end.status());
             }
-        }))
+        })))
     }
 
     /// How many of them have ended in which way, of those that are known.

@@ -21,6 +21,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::error::{Cause, PgError, is_passing};
+use super::set_option;
 use super::tls::Connector;
 use crate::problem::Problem;
 use crate::settings::PgPlace;
@@ -112,9 +113,12 @@ impl Link {
         Self::spawn(Arc::clone(place), Connector(tls), [patience, longest])
     }
 
-    /// Another connection to the same database, whose statements do not wait for those of this one.
-    pub(super) fn another(&self) -> Result<Self, PgError> {
-        Self::spawn(Arc::clone(&self.place), self.tls.clone(), self.limits)
+    /// Another connection to the same database, whose statements do not wait for those of this one, nor for
+    /// the disk of the server.
+    pub(super) fn unflushed(&self) -> Result<Self, PgError> {
+        let mut place = (*self.place).clone();
+        set_option(&mut place, "synchronous_commit=off");
+        Self::spawn(Arc::new(place), self.tls.clone(), self.limits)
     }
 
     fn spawn(place: Arc<PgPlace>, tls: Connector, limits: [Duration; 2]) -> Result<Self, PgError> {

@@ -10,6 +10,7 @@
 mod batch;
 mod error;
 mod follow;
+mod lease;
 mod link;
 mod pace;
 mod read;
@@ -35,9 +36,9 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row as PgRow;
 
 pub(crate) use self::batch::PgBatch;
-use self::batch::Role;
 pub(crate) use self::error::PgError;
 pub(crate) use self::follow::FollowedBatch;
+use self::lease::{Role, is_free};
 use self::link::{Link, Query, StreamError, query};
 use self::pace::PgPace;
 pub(crate) use self::snapshot::Snapshot;
@@ -220,9 +221,12 @@ impl PgBook {
 
     /// Removes a batch that does not run.
     pub(crate) fn remove(&self, id: &str) -> Result<(), Problem> {
-        let delete = "DELETE FROM wexport.batch WHERE id = $1 AND held_until <= clock_timestamp() \
-                      AND NOT EXISTS (SELECT 1 FROM wexport.worker \
-                          WHERE batch = $1 AND held_until > clock_timestamp())";
+        let delete = format!(
+            "DELETE FROM wexport.batch WHERE id = $1 AND {} AND NOT EXISTS \
+             (SELECT 1 FROM wexport.worker WHERE batch = $1 AND NOT {})",
+            is_free("batch"),
+            is_free("worker")
+        );
         self.link.call(query!(delete, id.to_owned()))?;
         // A pace that nobody has used for a day is learned again.
         self.link.call(query!(
@@ -234,7 +238,7 @@ impl PgBook {
 
     /// All batches, the oldest first.
     fn all(&self) -> Result<Vec<FoundBatch>, PgError> {
-        let rows = self.link.call(query!(format!("{SELECT_BATCHES} ORDER BY id")))?;
+        let rows = self.link.call(query!(format!("{} ORDER BY id", select_batches())))?;
         Ok(rows.iter().map(FoundBatch::read).collect())
     }
 
@@ -243,7 +247,8 @@ impl PgBook {
     }
 
     fn find(&self, condition: &str, value: String) -> Result<Option<FoundBatch>, PgError> {
-        let rows = self.link.call(query!(format!("{SELECT_BATCHES} WHERE {condition}"), value))?;
+        let sql = format!("{} WHERE {condition}", select_batches());
+        let rows = self.link.call(query!(sql, value))?;
         Ok(rows.first().map(FoundBatch::read))
     }
 
@@ -256,10 +261,14 @@ impl PgBook {
         if found.is_held {
             return Ok(None);
         }
-        let rows = self.link.call(query!(
+        let sql = format!(
             "UPDATE wexport.batch SET epoch = epoch + 1, holder = $3, heard = clock_timestamp(), \
-             held_until = clock_timestamp() + $4 * INTERVAL '1 ms' \
-             WHERE id = $1 AND epoch = $2 AND held_until <= clock_timestamp() RETURNING epoch",
+             held_until = clock_timestamp() + $4 * INTERVAL '1 ms', backend = NULL \
+             WHERE id = $1 AND epoch = $2 AND {} RETURNING epoch",
+            is_free("batch")
+        );
+        let rows = self.link.call(query!(
+            sql,
             found.id.clone(),
             found.epoch,
             to_json(&self.holder)?,
@@ -298,10 +307,12 @@ fn insert_rows(id: &str, rows: &mut Items<'_, Row>) -> Result<Option<Query>, Pro
     Ok((bytes > 0).then_some(insert))
 }
 
-/// Records where an export of a new batch can be resumed.
+/// Records where an export of a new batch can be resumed. If this is done again, since the answer was lost,
+/// a worker may have it already.
 fn begin(id: &str, number: u64, checkpoint: &Checkpoint) -> Result<Query, Problem> {
     Ok(query!(
-        "UPDATE wexport.export SET status = 'open', checkpoint = $3 WHERE batch = $1 AND number = $2",
+        "UPDATE wexport.export SET status = 'open', checkpoint = $3 \
+         WHERE batch = $1 AND number = $2 AND status = 'waiting'",
         id.to_owned(),
         key(number),
         to_json(checkpoint)?
@@ -312,7 +323,7 @@ fn begin(id: &str, number: u64, checkpoint: &Checkpoint) -> Result<Query, Proble
 fn conclude(id: &str, result: &RowResult) -> Result<Query, Problem> {
     Ok(query!(
         "UPDATE wexport.export SET status = $3, exit_code = $4, outcome = $5 \
-         WHERE batch = $1 AND number = $2",
+         WHERE batch = $1 AND number = $2 AND status = 'waiting'",
         id.to_owned(),
         key(result.row),
         result.end.status().as_str(),
@@ -333,13 +344,19 @@ struct FoundBatch {
 }
 
 /// Of several workers, the one that was heard of last counts.
-const SELECT_BATCHES: &str = "SELECT id, description, epoch, \
-     CASE WHEN worker.held_until > clock_timestamp() THEN worker.holder ELSE batch.holder END, \
-     greatest(batch.held_until, worker.held_until) > clock_timestamp(), \
-     (extract(epoch FROM clock_timestamp() - greatest(batch.heard, worker.heard)) * 1000)::BIGINT \
-     FROM wexport.batch LEFT JOIN LATERAL (\
-         SELECT holder, heard, held_until FROM wexport.worker WHERE batch = batch.id \
-         ORDER BY held_until DESC LIMIT 1) AS worker ON TRUE";
+fn select_batches() -> String {
+    format!(
+        "SELECT id, description, epoch, \
+         CASE WHEN worker.held_until > clock_timestamp() THEN worker.holder ELSE batch.holder END, \
+         NOT ({} AND coalesce({}, TRUE)), \
+         (extract(epoch FROM clock_timestamp() - greatest(batch.heard, worker.heard)) * 1000)::BIGINT \
+         FROM wexport.batch LEFT JOIN LATERAL (\
+             SELECT holder, heard, held_until, backend FROM wexport.worker WHERE batch = batch.id \
+             ORDER BY held_until DESC LIMIT 1) AS worker ON TRUE",
+        is_free("batch"),
+        is_free("worker")
+    )
+}
 
 impl FoundBatch {
     fn read(row: &PgRow) -> Self {

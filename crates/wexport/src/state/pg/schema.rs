@@ -8,7 +8,7 @@ use super::link::{Link, query};
 const VERSION: i32 = VERSIONS.len() as i32;
 
 /// The statements that lead from each version to the next one. A release only adds to them.
-const VERSIONS: [&[&str]; 2] = [FIRST, WORKERS];
+const VERSIONS: [&[&str]; 3] = [FIRST, WORKERS, CONNECTIONS];
 
 /// The key of the advisory lock under which the schema is made: `wexport`.
 const LOCK: i64 = 0x0077_6578_706f_7274;
@@ -81,10 +81,10 @@ const FIRST: &[&str] = &[
 ];
 
 /// The workers of a batch. Each drives the exports whose `worker` it is, until it is removed: when it has
-/// ended, or when its lease has.
+/// ended, or has no lease any more.
 ///
 /// `halted` is the exit code of the failure for which no more exports of the batch are submitted,
-/// `lost_workers` the number of those whose lease has ended. An event has the random number of the process
+/// `lost_workers` the number of those that have lost their lease. An event has the random number of the process
 /// that has written it, and its own: it is inserted once.
 const WORKERS: &[&str] = &[
     "CREATE TABLE wexport.worker (
@@ -132,6 +132,12 @@ const WORKERS: &[&str] = &[
                 max(heard) AS last_heard, max(held_until) AS last_held_until
             FROM wexport.worker WHERE worker.batch = batch.id
         ) AS workers",
+];
+
+/// The process of the server for the connection on which a lease was renewed last.
+const CONNECTIONS: &[&str] = &[
+    "ALTER TABLE wexport.batch ADD COLUMN backend INTEGER",
+    "ALTER TABLE wexport.worker ADD COLUMN backend INTEGER",
 ];
 
 /// Makes the schema, or that of an earlier release into its own, and checks that this release can use it.

@@ -7,7 +7,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::batch::{PgBatch, Role};
+use super::batch::PgBatch;
+use super::lease::{ALIVE, Role, is_free};
 use super::link::query;
 use super::read::{SELECT_ROWS, number, read_row};
 use super::{Holder, PgBook, json, millis, to_json};
@@ -82,7 +83,8 @@ impl PgBook {
     pub(super) fn has_worker(&self, batch: &RunDescription) -> Result<bool, Problem> {
         let sql = format!(
             "SELECT 1 FROM wexport.worker JOIN wexport.batch ON batch.id = worker.batch \
-             WHERE worker.held_until > clock_timestamp() AND {OPEN_BATCHES} LIMIT 1"
+             WHERE NOT {} AND {OPEN_BATCHES} LIMIT 1",
+            is_free("worker")
         );
         let (base_url, client_id) = (batch.base_url.clone(), batch.client_id.clone());
         let rows = self.link.call(query!(sql, base_url, client_id, None::<String>))?;
@@ -107,7 +109,7 @@ impl PgBatch {
         };
         let sql = format!(
             ", alive AS (SELECT greatest(1, count(*)) AS number FROM wexport.worker \
-                 WHERE batch = $1 AND clock_timestamp() - heard < (held_until - heard) / 2), \
+                 WHERE batch = $1 AND clock_timestamp() - heard < (held_until - heard) * {ALIVE}), \
              adopted AS ({free} AND status = 'open' ORDER BY number \
                  LIMIT greatest({ADOPTED}, {}) FOR UPDATE SKIP LOCKED), \
              fresh AS ({free} AND status = 'waiting' \
@@ -136,12 +138,15 @@ impl PgBatch {
         Ok(Taken { rows, are_left, halted })
     }
 
-    /// Removes the workers whose lease has ended. Their exports are free then.
+    /// Removes the workers whose lease has ended, or that were killed. Their exports are free then.
     fn remove_dead_workers(&self) -> Result<(), Problem> {
-        let sql = "WITH dead AS (DELETE FROM wexport.worker \
-                       WHERE batch = $1 AND id <> $2 AND held_until <= clock_timestamp() RETURNING id) \
-                   UPDATE wexport.batch SET lost_workers = lost_workers + (SELECT count(*) FROM dead) \
-                   WHERE id = $1 AND EXISTS (SELECT 1 FROM dead)";
+        let sql = format!(
+            "WITH dead AS (DELETE FROM wexport.worker \
+                 WHERE batch = $1 AND id <> $2 AND {} RETURNING id) \
+             UPDATE wexport.batch SET lost_workers = lost_workers + (SELECT count(*) FROM dead) \
+             WHERE id = $1 AND EXISTS (SELECT 1 FROM dead)",
+            is_free("worker")
+        );
         self.link.call(self.of_lease(sql, Vec::new()))?;
         Ok(())
     }

@@ -92,7 +92,7 @@ impl Machines {
         let until = Instant::now() + Duration::from_secs(20);
         while self.sql(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'wexport' \
-                        AND datname = current_database() AND query LIKE '%batch.name%'",
+                        AND datname = current_database() AND query LIKE 'SELECT id, description%'",
         ) == "0"
         {
             assert!(Instant::now() < until);
@@ -213,6 +213,26 @@ fn standby_takes_over_from_a_killed_holder() {
     assert!(ran.err.contains("waiting for its end") && ran.err.contains("continuing batch"));
     machines.assert_complete(8);
     assert_eq!(machines.sql("SELECT takeovers FROM wexport.batches"), "1");
+}
+
+/// It gives no sign of life, and has no connection any more.
+#[test]
+fn killed_holder_is_replaced_before_its_lease_ends() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 2, Duration::from_secs(1));
+    let command = || {
+        let mut command = machines.command(&LINE);
+        command.env("WEXPORT_LEASE", "30s");
+        command
+    };
+    let holder = machines.world.spawn_until(command(), |world| world.submits() == 2);
+    let held_until = machines.sql("SELECT held_until FROM wexport.batch");
+    kill(holder);
+    let ran = machines.world.ran(command().output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    machines.assert_complete(2);
+    let is_earlier = format!("SELECT heard < '{held_until}', epoch FROM wexport.batch");
+    assert_eq!(machines.sql(&is_earlier), "t|2");
 }
 
 /// Exports are under way the first time, and done the second time.

@@ -314,7 +314,7 @@ fn database_of_the_first_version_is_migrated() {
     machines.done(&LINE);
     // Those whose answers were not stored when the process was killed are requested again.
     assert!((4..=6).contains(&machines.world.submits()), "{:?}", machines.world.requests());
-    assert_eq!(machines.sql("SELECT number FROM wexport.version"), "2");
+    assert_eq!(machines.sql("SELECT number FROM wexport.version"), "3");
     assert_eq!(machines.sql("SELECT done, workers FROM wexport.batches"), "4|0");
     machines.sql("UPDATE wexport.version SET number = 99");
     let ran = machines.run(&["jobs", "list"]);
