@@ -63,6 +63,6 @@ pub(crate) use self::presence::{HEARTBEAT, RunningProcess};
 pub(crate) use self::previous::NameClaim;
 pub(crate) use self::run::{
     Items, NewRow, Row, RowEnd, RowResult, RowStatus, RunDescription, RunEnd, RunOptions,
-    RunStatus, RunStore, StatusCounts, write,
+    RunStatus, RunStore, StatusCounts, Taken, write,
 };
 pub(crate) use self::single::SingleRun;

@@ -192,12 +192,12 @@ impl Runner {
         let mut tick = interval(REPORT_INTERVAL);
         let mut beat_at = None::<Instant>;
         let mut all_ended = false;
-        while !(all_ended && self.closing.is_empty() && !self.shared.are_left) {
+        while !(all_ended && self.closing.is_empty() && !self.shared.goes_on()) {
             if self.context.store.is_short_of_space() {
                 self.stop_submits(Exit::Local, "the disk of the state is full");
             }
             if is_shared {
-                all_ended &= !self.take_shared().await?;
+                self.look_for_exports().await?;
             } else {
                 self.add_queued().await?;
             }
@@ -205,6 +205,7 @@ impl Runner {
             tokio::select! {
                 biased;
                 Some(closed) = self.closing.next() => self.on_closed(closed?),
+                Some(look) = self.shared.taken() => all_ended &= !self.add_taken(look?).await?,
                 finished = self.exports.next(), if may_continue => match finished {
                     Some(finished) => {
                         let context = Arc::clone(&self.context);
@@ -257,7 +258,8 @@ impl Runner {
         for row in rows {
             // The destinations of a new run were checked before it was stored.
             if self.is_resumed {
-                if self.resume_placed(&row).await? {
+                let is_open = row.status == RowStatus::Open;
+                if is_open && self.resume_placed(&row).await? {
                     continue;
                 }
                 if let Some(later) = self.later.remove(&row.number) {
@@ -266,7 +268,7 @@ impl Runner {
                     continue;
                 }
                 #[cfg(feature = "store")]
-                if self.resume_upload(&row).await? {
+                if is_open && self.resume_upload(&row).await? {
                     continue;
                 }
                 let RunContext { outputs, .. } = &*context;
@@ -329,8 +331,12 @@ impl Runner {
     #[cfg(feature = "store")]
     async fn resume_upload(&self, row: &Row) -> Result<bool, Problem> {
         let fail = |error| Problem::local("cannot read the state of an upload", &error);
-        let dir = self.context.store.upload_dir(row.number).map_err(fail)?;
-        let Some(pending) = dir.load().map_err(fail)? else { return Ok(false) };
+        let number = row.number;
+        let load = move |store: &dyn RunStore| {
+            let dir = store.upload_dir(number).map_err(fail)?;
+            Ok(dir.load().map_err(fail)?.map(|pending| (dir, pending)))
+        };
+        let Some((dir, pending)) = self.context.with_store(load).await? else { return Ok(false) };
         let (context, row) = (Arc::clone(&self.context), row.clone());
         self.closing.push(Box::pin(async move {
             let outputs = &context.outputs;

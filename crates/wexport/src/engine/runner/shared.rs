@@ -4,21 +4,24 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 
 use super::{RunContext, RunOutcome, Runner, stopped_by};
 use crate::clock;
 use crate::problem::{Exit, Problem};
-use crate::state::{RowStatus, RunEnd};
+use crate::state::{RowStatus, RunEnd, StatusCounts, Taken};
 
 /// The exports of a run that workers share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// More of them, while they are taken.
+    taking: Option<JoinHandle<Result<Look, Problem>>>,
     /// When more are taken, unless few wait for their submit and there were such the last time.
     look_at: Instant,
     had_waiting: bool,
     /// Whether any worker has exports, or will take some.
-    pub(super) are_left: bool,
+    are_left: bool,
     /// Why no worker submits more of them, as the store knows it.
     halted: Option<Exit>,
     /// The exports to give back, which were not submitted.
@@ -27,6 +30,13 @@ pub(super) struct Shared {
     failed: Option<Exit>,
     /// When those that have ended were counted last.
     counted_at: Instant,
+}
+
+/// What a worker has taken, and perhaps how all exports stand.
+#[derive(Debug)]
+pub(super) struct Look {
+    taken: Taken,
+    totals: Option<StatusCounts>,
 }
 
 /// The most exports of a shared run that wait for their submit: the other workers need some too.
@@ -42,6 +52,7 @@ impl Shared {
     /// `are_left` is false if the run is not shared.
     pub(super) fn new(are_left: bool) -> Self {
         Self {
+            taking: None,
             look_at: Instant::now(),
             had_waiting: true,
             are_left,
@@ -51,13 +62,24 @@ impl Shared {
             counted_at: Instant::now(),
         }
     }
+
+    /// Whether this process may get more exports.
+    pub(super) fn goes_on(&self) -> bool {
+        self.are_left || self.taking.is_some()
+    }
+
+    /// Waits for the exports that are taken, if there are some.
+    pub(super) async fn taken(&mut self) -> Option<Result<Look, Problem>> {
+        let look = self.taking.as_mut()?.await;
+        self.taking = None;
+        Some(look.unwrap_or_else(|error| Err(Problem::new(Exit::Local, error.to_string()))))
+    }
 }
 
 impl Runner {
-    /// Takes exports of a shared run, and gives back those that are withdrawn. Returns whether it has
-    /// added some.
-    pub(super) async fn take_shared(&mut self) -> Result<bool, Problem> {
-        let context = Arc::clone(&self.context);
+    /// Gives back the exports of a shared run that are withdrawn, and begins to take others: the exports that
+    /// are under way do not wait for that.
+    pub(super) async fn look_for_exports(&mut self) -> Result<(), Problem> {
         if self.halted != self.shared.halted {
             self.shared.failed = self.halted;
         }
@@ -65,35 +87,54 @@ impl Runner {
         let is_local = self.shared.failed == Some(Exit::Local);
         if self.unrecorded.is_some() {
             self.shared.are_left = false;
-            return Ok(false);
+            return Ok(());
         }
         if !self.shared.withdrawn.is_empty() || self.halted != self.shared.halted {
             let numbers = take(&mut self.shared.withdrawn);
             let halted = self.halted.filter(|_| !is_local);
-            context.with_store(move |store| store.give_back(&numbers, halted)).await?;
+            self.context.with_store(move |store| store.give_back(&numbers, halted)).await?;
             self.shared.halted = self.halted;
         }
         self.shared.are_left &= !is_local;
         let few_wait = self.exports.counts().to_submit < AHEAD / 2;
         let is_due = Instant::now() >= self.shared.look_at || self.shared.had_waiting && few_wait;
-        if !self.shared.are_left || !is_due {
+        if self.shared.are_left && is_due && self.shared.taking.is_none() {
+            let counts = self.shared.counted_at.elapsed() >= COUNT_EVERY;
+            let store = Arc::clone(&self.context.store);
+            self.shared.taking = Some(spawn_blocking(move || {
+                let taken = store.take(AHEAD)?;
+                let totals = counts.then(|| store.totals()).transpose()?;
+                Ok(Look { taken, totals })
+            }));
+        }
+        Ok(())
+    }
+
+    /// Adds exports that were taken. Returns whether there are some.
+    pub(super) async fn add_taken(&mut self, look: Look) -> Result<bool, Problem> {
+        if self.unrecorded.is_some() {
             return Ok(false);
         }
-        let taken = context.with_store(|store| store.take(AHEAD)).await?;
+        let Look { taken, totals } = look;
         self.shared.look_at = Instant::now() + LOOK_EVERY;
-        if self.shared.counted_at.elapsed() >= COUNT_EVERY {
+        if let Some(totals) = totals {
             self.shared.counted_at = Instant::now();
-            let totals = context.with_store(|store| store.totals()).await?;
-            context.reporter.set_ended((&totals).into());
+            self.context.reporter.set_ended((&totals).into());
         }
         let has_some = !taken.rows.is_empty();
         self.shared.had_waiting = taken.rows.iter().any(|row| row.status == RowStatus::Waiting);
         self.shared.are_left = taken.are_left;
-        if let (Some(exit), None) = (taken.halted, self.halted) {
-            self.withdraw(exit);
-            self.shared.halted = Some(exit);
-        }
         self.add_rows(taken.rows).await?;
+        match (self.halted, taken.halted) {
+            // Another worker has failed.
+            (None, Some(exit)) => {
+                self.withdraw(exit);
+                self.shared.halted = Some(exit);
+            }
+            // This one has, since it began to take them.
+            (Some(exit), _) => drop(self.withdraw(exit)),
+            (None, None) => {}
+        }
         Ok(has_some)
     }
 
