@@ -1,7 +1,7 @@
 //! The client of a run, or of several that are resumed side by side.
 
 use std::collections::HashMap;
-use std::io;
+use std::fmt;
 use std::sync::Arc;
 
 use export_hyper::{CheckpointStore, Client, PaceStore};
@@ -69,18 +69,12 @@ pub(crate) fn shared_pace(
     client_id: Option<&str>,
     reporter: &Arc<Reporter>,
 ) -> Option<Arc<dyn PaceStore>> {
+    let group = settings.pace_group.as_ref().map(|group| group.value.as_str());
+    let group = group.or(client_id).unwrap_or("");
     #[cfg(feature = "postgres")]
     if let Some(database) = &settings.database {
-        let group = settings.pace_group.as_ref().map(|group| group.value.as_str());
-        let (place, reporter) = (database.value.to_string(), Arc::clone(reporter));
-        let alone = move |error: &dyn std::fmt::Display| {
-            reporter.warn(format!(
-                "cannot share the rate limit with other commands in {place}: {error}: this command \
-                 goes on without them"
-            ));
-        };
+        let alone = goes_on_alone(reporter, database.value.to_string());
         let on_failure = alone.clone();
-        let group = group.or(client_id).unwrap_or("");
         let pace = PgBook::pace(settings, group, move |error| on_failure(error));
         return pace.unwrap_or_else(|problem| {
             alone(&problem.message);
@@ -89,22 +83,26 @@ pub(crate) fn shared_pace(
     }
     let folder = settings.state.as_ref().map(|folder| &folder.value).filter(|it| it.exists())?;
     let state = StateDir::existing(folder);
-    let group = settings.pace_group.as_ref().map(|group| group.value.as_str());
-    let file =
-        state.pace_file(settings.service.value.base_url(), group.or(client_id).unwrap_or(""));
-    let (folder, reporter) = (state.pace_folder(), Arc::clone(reporter));
-    let alone = move |error: &io::Error| {
-        reporter.warn(format!(
-            "cannot share the rate limit with other commands in {}: {error}: this command goes on \
-             without them",
-            folder.display()
-        ));
-    };
-    match file {
-        Ok(file) => Some(Arc::new(file.with_on_failure(alone))),
+    let alone = goes_on_alone(reporter, state.pace_folder().display().to_string());
+    match state.pace_file(settings.service.value.base_url(), group) {
+        Ok(file) => Some(Arc::new(file.with_on_failure(move |error| alone(error)))),
         Err(error) => {
             alone(&error);
             None
         }
+    }
+}
+
+/// Warns that the rate limit cannot be shared, because of an error.
+fn goes_on_alone(
+    reporter: &Arc<Reporter>,
+    place: String,
+) -> impl Fn(&dyn fmt::Display) + Clone + use<> {
+    let reporter = Arc::clone(reporter);
+    move |error| {
+        reporter.warn(format!(
+            "cannot share the rate limit with other commands in {place}: {error}: this command goes \
+             on without them"
+        ));
     }
 }
