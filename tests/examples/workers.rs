@@ -28,7 +28,7 @@ const WORKERS: usize = 3;
 const KILL_EVERY: Duration = Duration::from_secs(1);
 
 /// The time after which the exports of a killed worker are taken over.
-const LEASE: &str = "5s";
+const LEASE: &str = "2s";
 
 /// The service has no limit of submits. Otherwise each run would begin with finding that out.
 const SUBMIT_RATE: &str = "20/s";

@@ -138,12 +138,9 @@ impl Renewal {
 mod tests {
     use std::time::Instant;
 
-    use export_host::TlsOptions;
     use test_servers::Postgres;
 
-    use super::super::link::{LONGEST, PATIENCE};
     use super::*;
-    use crate::settings::PgPlace;
 
     /// Rows with leases of six seconds, and which of them are free for those who look at once, and later.
     const ROWS: [(&str, [bool; 2]); 5] = [
@@ -168,11 +165,7 @@ mod tests {
     #[test]
     fn killed_process_is_told_from_those_that_lost_their_connection() {
         let Some(postgres) = Postgres::start() else { return };
-        let url = format!("postgres://ada@127.0.0.1:{}/{}", postgres.port(), postgres.database());
-        let password = |name: &str| (name == "PGPASSWORD").then(|| Postgres::PASSWORD.into());
-        let place = Arc::new(PgPlace::new(&url, &password).unwrap());
-        let tls = Arc::new(TlsOptions::new().client_config().unwrap());
-        let link = Link::new(&place, tls, [PATIENCE, LONGEST]).unwrap();
+        let link = Link::to(&postgres, &postgres.database());
         let [at_once, later] = [0, 1].map(|time| ROWS.map(|(_, free)| free[time]).to_vec());
         assert_eq!(free(&link), at_once);
         let until = Instant::now() + Duration::from_secs(30);

@@ -429,6 +429,19 @@ impl Connected {
 }
 
 #[cfg(test)]
+impl Link {
+    /// A connection to the database of a test.
+    pub(super) fn to(postgres: &test_servers::Postgres, database: &str) -> Self {
+        let url = format!("postgres://ada@127.0.0.1:{}/{database}", postgres.port());
+        let password =
+            |name: &str| (name == "PGPASSWORD").then(|| test_servers::Postgres::PASSWORD.into());
+        let place = Arc::new(PgPlace::new(&url, &password).unwrap());
+        let tls = Arc::new(export_host::TlsOptions::new().client_config().unwrap());
+        Self::new(&place, tls, [PATIENCE, LONGEST]).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::net::TcpListener;
 

@@ -14,8 +14,9 @@ use super::link::{Link, query};
 
 /// A pacer in a row of the database.
 ///
-/// A process holds the row for the time between two statements. One that is stopped meanwhile loses it
-/// after a second: the others go on without it if it stays held for two.
+/// A process holds the row for the time between two statements. One that is killed meanwhile loses it with
+/// its connection, and one that is stopped after a second: the others go on without it if it stays held for
+/// two.
 pub(crate) struct PgPace {
     link: Link,
     name: String,
@@ -39,8 +40,10 @@ impl PgPace {
 
     fn hold(&self, nonce: i64) -> Result<(Timestamp, StoredPacer), io::Error> {
         let rows = self.link.call(query!(
-            "UPDATE wexport.pace SET holder = $2, held_until = clock_timestamp() + INTERVAL '1 s' \
-             WHERE name = $1 AND (held_until < clock_timestamp() OR holder = $2) \
+            "UPDATE wexport.pace SET holder = $2, backend = pg_backend_pid(), \
+             held_until = clock_timestamp() + INTERVAL '1 s' \
+             WHERE name = $1 AND (held_until < clock_timestamp() OR holder = $2 \
+                 OR NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = backend)) \
              RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT, latest, pacer",
             self.name.clone(),
             nonce
@@ -93,5 +96,38 @@ impl fmt::Debug for PgPace {
 impl PgError {
     pub(super) fn damaged(link: &Link, how: impl fmt::Display) -> Self {
         link.error(Cause::Damaged(how.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Instant;
+
+    use test_servers::Postgres;
+
+    use super::super::schema;
+    use super::*;
+
+    #[test]
+    fn killed_process_loses_the_pace_with_its_connection() {
+        let Some(postgres) = Postgres::start() else { return };
+        let database = postgres.database();
+        let [one, other] = [(); 2].map(|()| {
+            let link = Link::to(&postgres, &database);
+            schema::prepare(&link).unwrap();
+            PgPace::new(link, "service".into(), |_| ())
+        });
+        one.update(&mut |_, _| ()).unwrap();
+        one.hold(1).unwrap();
+        let forever = "UPDATE wexport.pace SET held_until = 'infinity'";
+        other.link.call(query!(forever)).unwrap();
+        assert_eq!(other.hold(2).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(one);
+        let until = Instant::now() + Duration::from_secs(30);
+        while other.hold(2).is_err() {
+            assert!(Instant::now() < until);
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }

@@ -134,10 +134,12 @@ const WORKERS: &[&str] = &[
         ) AS workers",
 ];
 
-/// The process of the server for the connection on which a lease was renewed last.
+/// The process of the server for the connection on which a lease was renewed last, or the pace was held: it
+/// ends with the connection.
 const CONNECTIONS: &[&str] = &[
     "ALTER TABLE wexport.batch ADD COLUMN backend INTEGER",
     "ALTER TABLE wexport.worker ADD COLUMN backend INTEGER",
+    "ALTER TABLE wexport.pace ADD COLUMN backend INTEGER",
 ];
 
 /// Makes the schema, or that of an earlier release into its own, and checks that this release can use it.
