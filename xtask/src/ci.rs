@@ -1,15 +1,48 @@
 //! The checks of continuous integration.
 
-use std::thread;
+use std::{panic, thread};
 
 use crate::shell::{TaskResult, cargo, run};
 use crate::{dependencies, examples, proxies, python, samples, snapshots, wasm};
 
-/// Runs all checks, the fastest first.
+/// Runs all checks.
 pub(crate) fn check() -> TaskResult {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     dependencies::core_packages()?;
-    dependencies::deny()?;
+    // If cargo-deny is missing, it is built in a folder of its own.
+    beside(dependencies::deny, lints)?;
+    let docs = ["doc", "--workspace", "--no-deps", "--locked"];
+    run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
+    // Built before they run beside others, since only one build runs at a time.
+    run(&mut cargo(&["test", "--workspace", "--all-targets", "--locked", "--no-run"]))?;
+    // All of them wait for servers, processes and downloads much of the time.
+    beside(
+        || python::check().and_then(|()| wasm::check()),
+        || {
+            snapshots::check()?;
+            run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
+            samples::check()?;
+            proxies::check()?;
+            // Last, since the client of another service is built with other packages in the same folder.
+            examples::check()
+        },
+    )
+}
+
+/// Runs both at the same time.
+fn beside(
+    one: impl FnOnce() -> TaskResult + Send,
+    other: impl FnOnce() -> TaskResult,
+) -> TaskResult {
+    thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        let one = one.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+        other.and(one)
+    })
+}
+
+fn lints() -> TaskResult {
     let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     run(&mut cargo(&lints))?;
     // wexport without object stores, and with all of them.
@@ -20,24 +53,7 @@ pub(crate) fn check() -> TaskResult {
         args.extend(["--", "-D", "warnings"]);
         run(&mut cargo(&args))?;
     }
-    adapters_without_the_default_provider()?;
-    let docs = ["doc", "--workspace", "--no-deps", "--locked"];
-    run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
-    // Built before they run beside others, since only one build runs at a time.
-    run(&mut cargo(&["test", "--workspace", "--all-targets", "--locked", "--no-run"]))?;
-    // All of them wait for servers, processes and downloads much of the time.
-    thread::scope(|scope| {
-        let python = scope.spawn(|| python::check().and_then(|()| wasm::check()));
-        let others = snapshots::check().and_then(|()| {
-            run(&mut cargo(&["test", "--workspace", "--doc", "--locked"]))?;
-            samples::check()?;
-            proxies::check()?;
-            // Last, since the client of another service is built with other packages in the same folder.
-            examples::check()
-        });
-        let python = python.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        others.and(python)
-    })
+    adapters_without_the_default_provider()
 }
 
 /// Checks the adapters without cryptography for TLS, and with ring.
