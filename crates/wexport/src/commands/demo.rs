@@ -20,7 +20,7 @@ use crate::output::{Destination, Earlier, Moment};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportRequest, ListedExport};
 use crate::settings::Settings;
-use crate::state::RowEnd;
+use crate::state::{RowEnd, RunOptions};
 use crate::subject::Subject;
 use crate::text::size;
 use crate::ui::{Reporter, print};
@@ -76,7 +76,10 @@ async fn export_all(url: &str, version: ApiVersion, folder: &Path) -> Result<(),
         };
         let request =
             ExportRequest { job: Box::new(job), subject, warnings: Vec::new(), body_file: None };
-        let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
+        let plan = Plan::Single(
+            Box::new(ListedExport { line: 1, request, destination }),
+            RunOptions::default(),
+        );
         let outcome = engine::run(plan, settings.clone(), &Arc::new(Reporter::silent())).await?;
         match (outcome.end, outcome.problem) {
             (Some(RowEnd::Done { file, receipt: Some(receipt) }), _) => {

@@ -66,7 +66,7 @@ async fn run_export<C: ExportCommand>(
             .advise("name a file: what is done is known by its file"));
     }
     let export = Box::new(ListedExport { line: 1, request, destination });
-    let plan = Plan::Named(export, RunOptions { key, date, ..RunOptions::default() });
+    let plan = Plan::Single(export, RunOptions { key, date, ..RunOptions::default() });
     engine::run(plan, settings, &command.reporter).await.map(Some)
 }
 

@@ -10,6 +10,7 @@ use crate::output::{Destination, Moment};
 use crate::problem::{Exit, Problem};
 use crate::request::{ExportRequest, ListedExport};
 use crate::settings::{Overrides, Settings};
+use crate::state::RunOptions;
 
 pub(super) async fn run(args: FetchArgs) -> Exit {
     let stdout_carries_file = args.output.output.as_deref() == Some("-");
@@ -34,6 +35,9 @@ async fn fetch(
         request.deny_deprecated()?;
     }
     let destination = Destination::new(&args.output, Moment::local(clock::now()))?;
-    let plan = Plan::Single(Box::new(ListedExport { line: 1, request, destination }));
+    let plan = Plan::Single(
+        Box::new(ListedExport { line: 1, request, destination }),
+        RunOptions::default(),
+    );
     engine::run(plan, settings, &command.reporter).await
 }

@@ -14,8 +14,8 @@ use crate::problem::{Exit, Problem};
 use crate::receipt::{Receipt, difference, receipts_in};
 use crate::state::{
     BatchDb, BatchDbWriter, BatchDir, BatchDraft, Items, JobRecord, Later, LaterExports, NewRow,
-    Reopen, Row, RowEnd, RowStatus, RunDescription, RunStore as _, SingleRun, StateDir,
-    request_fingerprint,
+    Reopen, Row, RowEnd, RowResult, RowStatus, RunDescription, RunOptions, RunStore as _,
+    SingleRun, StateDir, request_fingerprint,
 };
 use crate::text::export_count;
 use crate::ui::Reporter;
@@ -78,18 +78,11 @@ impl Continuing<'_> {
         db: BatchDb,
         description: RunDescription,
     ) -> Result<ContinuedBatch, Problem> {
-        let mut again = BTreeMap::new();
-        for result in db.results() {
-            let result = result?;
-            let row = draft.row(result.row)?;
-            if let Some(reason) = self.why_again(&row.destination, &result.end).await? {
-                again.insert(result.row, (row.destination, reason));
-            }
-        }
+        let again = self.to_repeat(&draft, db.results()).await?;
         // Others cannot read the draft, and would wait for it.
         drop((draft, db));
         if !again.is_empty() {
-            let numbers: Vec<u64> = again.keys().copied().collect();
+            let numbers: Vec<u64> = again.iter().map(|(row, _)| row.number).collect();
             BatchDbWriter::resume(batch, Reopen::All)?.start_over(&numbers)?;
         }
         // Not while the batch is locked: a run that is running has no later ones.
@@ -99,17 +92,39 @@ impl Continuing<'_> {
         };
         later.retain(|_, later| later.file.is_some());
         let store = BatchDbWriter::resume(batch, Reopen::All)?;
-        let mut options = self.description.options.clone();
-        options.results = options.results.or(description.options.results);
-        store.set_options(options)?;
-        for (number, (destination, reason)) in again {
-            if !later.contains_key(&number) {
-                self.say_again(number, &reason);
+        store.set_options(self.options_after(&description))?;
+        for (row, reason) in again {
+            if !later.contains_key(&row.number) {
+                self.say_again(row.number, &reason);
                 // It is a new export, which may replace what is there now.
-                store.store_destination(number, &destination)?;
+                store.store_destination(row.number, &row.destination)?;
             }
         }
         Ok(ContinuedBatch::Earlier(Arc::new(store), later))
+    }
+
+    /// The exports that have ended and are to be exported again, as the list has them now, and why.
+    pub(super) async fn to_repeat(
+        &self,
+        draft: &BatchDraft,
+        results: Items<'_, RowResult>,
+    ) -> Result<Vec<(Row, String)>, Problem> {
+        let mut again = Vec::new();
+        for result in results {
+            let result = result?;
+            let row = draft.row(result.row)?;
+            if let Some(reason) = self.why_again(&row.destination, &result.end).await? {
+                again.push((row, reason));
+            }
+        }
+        Ok(again)
+    }
+
+    /// The options of this command, with those of the earlier one that it does not give.
+    pub(super) fn options_after(&self, earlier: &RunDescription) -> RunOptions {
+        let mut options = self.description.options.clone();
+        options.results = options.results.or_else(|| earlier.options.results.clone());
+        options
     }
 
     /// Takes over the exports of a batch with another list. Returns the checkpoints of those that were begun.
@@ -279,7 +294,7 @@ impl Continuing<'_> {
     }
 
     /// Why an export that ended is to be repeated: its file is not there, or not the same.
-    pub(super) async fn why_again(
+    async fn why_again(
         &self,
         destination: &Destination,
         end: &RowEnd,

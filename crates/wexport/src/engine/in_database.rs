@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::continuing::{Continuing, began, is_same_list};
+use super::open::store_rows;
 use super::prepare::DestinationChecks;
-use super::{AddExport, Start, protect_files, store_rows};
+use super::{AddExport, Start, protect_files};
 use crate::clock;
 use crate::event::Event;
 use crate::output::{Outputs, format_extension};
@@ -174,23 +175,14 @@ async fn go_on(
 ) -> Result<PgBatch, Problem> {
     let id = store.id().unwrap_or_default();
     continuing.say(format!("continuing batch {id}{}", began(earlier)));
-    let mut again = Vec::new();
-    for result in store.results() {
-        let result = result?;
-        let row = draft.row(result.row)?;
-        if let Some(reason) = continuing.why_again(&row.destination, &result.end).await? {
-            again.push((row, reason));
-        }
-    }
+    let again = continuing.to_repeat(draft, store.results()).await?;
     store.reopen(Reopen::All)?;
-    let mut options = continuing.description.options.clone();
-    options.results = options.results.or_else(|| earlier.options.results.clone());
     for (row, reason) in again {
         continuing.say_again(row.number, &reason);
         store.start_over(row.number)?;
         store.store_destination(row.number, &row.destination)?;
     }
-    store.begin_again(Some(options))?;
+    store.begin_again(Some(continuing.options_after(earlier)))?;
     Ok(store)
 }
 
