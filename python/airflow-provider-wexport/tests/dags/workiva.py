@@ -75,7 +75,11 @@ with DAG("workiva", schedule=None, default_args={"retries": 2, "retry_delay": ti
 
     WorkivaOperationSensor(task_id="sensor", operation=submitted_elsewhere())
 
-with DAG("limited", schedule=None, max_active_tasks=64):
-    WorkivaExportOperator.partial(
-        task_id="export", workiva_conn_id="limited", kind="document", path=FOLDER + "/limited-{{ ti.map_index }}.pdf"
-    ).expand(item_id=[f"d{number}" for number in range(40)])
+for service in ["limited", "unlimited"]:
+    with DAG(service, schedule=None, max_active_tasks=64):
+        WorkivaExportOperator.partial(
+            task_id="export",
+            workiva_conn_id=service,
+            kind="document",
+            path=f"{FOLDER}/{service}-{{{{ ti.map_index }}}}.pdf",
+        ).expand(item_id=[f"d{number}" for number in range(40)])

@@ -1,9 +1,6 @@
 //! A batch whose exports this process runs: all of them, or those that it has taken as a worker.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use export_host::random_number;
@@ -13,7 +10,7 @@ use tempfile::TempDir;
 use tokio_postgres::Row as PgRow;
 
 use super::error::{Cause, PgError};
-use super::lease::{Renewal, Role};
+use super::lease::{Fence, Renewal, Role};
 use super::link::{Link, Parameter, Query, query};
 use super::read::{SELECT_ROWS, number, pages, read_result, read_row, results, some_rows, totals};
 use super::worker::Share;
@@ -33,12 +30,9 @@ use crate::state::run::{
 };
 
 /// A batch whose exports this process runs, until its lease ends.
+#[derive(Debug)]
 pub(crate) struct PgBatch {
-    pub(super) link: Link,
-    pub(super) id: String,
-    pub(super) role: Role,
-    /// The number that the fence of this process has: see [`Role`].
-    fence: i64,
+    pub(super) fence: Fence,
     /// What a worker has taken.
     pub(super) share: Mutex<Share>,
     renewal: Renewal,
@@ -48,21 +42,15 @@ pub(crate) struct PgBatch {
 }
 
 impl PgBatch {
-    pub(super) fn new(book: &PgBook, id: String, role: Role, fence: i64) -> Result<Self, Problem> {
-        let fail = |error| Problem::local("cannot hold a batch", &error);
-        let renewal = Renewal::begin(book.link.unflushed()?, id.clone(), role, fence, book.lease);
-        let renewal = renewal.map_err(fail)?;
-        #[cfg(feature = "store")]
-        let spool = tempfile::tempdir().map_err(fail)?;
+    pub(super) fn new(book: &PgBook, id: String, role: Role, number: i64) -> Result<Self, Problem> {
+        let fence = Fence::new(book.link.clone(), id, role, number);
         Ok(Self {
-            link: book.link.clone(),
-            id,
-            role,
+            renewal: Renewal::begin(&fence, book.lease)?,
             fence,
             share: Mutex::default(),
-            renewal,
             #[cfg(feature = "store")]
-            spool,
+            spool: tempfile::tempdir()
+                .map_err(|error| Problem::local("cannot hold a batch", &error))?,
         })
     }
 
@@ -75,7 +63,7 @@ impl PgBatch {
              WHERE batch = $1 AND status = 'failed' AND ($3 OR NOT (exit_code IN ({refused}, {failed}) \
              OR coalesce(outcome::jsonb #>> '{{error,ending}}' = 'refused', FALSE)))"
         );
-        self.link.call(self.fenced(sql, vec![Box::new(which == Reopen::All)]))?;
+        self.fence.link.call(self.fence.fenced(sql, vec![Box::new(which == Reopen::All)]))?;
         Ok(())
     }
 
@@ -83,7 +71,7 @@ impl PgBatch {
     pub(crate) fn start_over(&self, number: u64) -> Result<(), Problem> {
         let sql = "UPDATE wexport.export SET outcome = NULL, exit_code = NULL, ended = NULL, \
              checkpoint = NULL, status = 'waiting' FROM held WHERE batch = $1 AND number = $3";
-        self.link.call(self.fenced(sql, vec![Box::new(key(number))]))?;
+        self.fence.link.call(self.fence.fenced(sql, vec![Box::new(key(number))]))?;
         Ok(())
     }
 
@@ -102,78 +90,15 @@ impl PgBatch {
 
     /// All exports.
     pub(crate) fn all_rows(&self) -> Items<'_, Row> {
-        some_rows(&self.link, &self.id, "")
-    }
-
-    /// A write, which changes something only if the lease is still that of this process.
-    pub(super) fn fenced(&self, sql: impl AsRef<str>, more: Vec<Parameter>) -> Query {
-        self.of_lease(format!("{}{}", self.role.held(), sql.as_ref()), more)
-    }
-
-    /// A statement whose first parameters are the batch and the number of the fence.
-    pub(super) fn of_lease(
-        &self,
-        sql: impl Into<Cow<'static, str>>,
-        more: Vec<Parameter>,
-    ) -> Query {
-        let lease: [Parameter; 2] = [Box::new(self.id.clone()), Box::new(self.fence)];
-        Query::new(sql, lease.into_iter().chain(more).collect())
-    }
-
-    /// Makes a write that has to change a row; that of the export with this number, if there is one.
-    fn write(
-        &self,
-        number: Option<u64>,
-        query: Query,
-    ) -> impl Future<Output = Result<PgRow, PgError>> + Send + use<> {
-        let (link, lost) = (self.link.clone(), self.role.lost(self.id.clone()));
-        let is_lost = Arc::clone(self.renewal.is_lost());
-        let (still_held, written) = (self.still_held(), self.link.push(query));
-        async move {
-            match written.await?.into_iter().next() {
-                Some(row) => Ok(row),
-                None => {
-                    let is_held = !link.push(still_held).await?.is_empty();
-                    Err(not_written(&link, lost, &is_lost, number.filter(|_| is_held)))
-                }
-            }
-        }
-    }
-
-    /// The same, and waits for it.
-    pub(super) fn write_now(&self, number: Option<u64>, query: Query) -> Result<PgRow, PgError> {
-        match self.link.call(query)?.into_iter().next() {
-            Some(row) => Ok(row),
-            None => {
-                let is_held = !self.link.call(self.still_held())?.is_empty();
-                let number = number.filter(|_| is_held);
-                let lost = self.role.lost(self.id.clone());
-                Err(not_written(&self.link, lost, self.renewal.is_lost(), number))
-            }
-        }
-    }
-
-    fn still_held(&self) -> Query {
-        let sql = format!("SELECT 1 FROM {} WHERE {}", self.role.table(), self.role.is_held());
-        self.of_lease(sql, Vec::new())
+        some_rows(&self.fence.link, &self.fence.id, "")
     }
 
     fn store_description(&self, description: &RunDescription) -> Result<(), Problem> {
         let sql = "UPDATE wexport.batch SET description = $3, halted = NULL FROM held \
              WHERE id = $1 RETURNING 1";
-        self.write_now(None, self.fenced(sql, vec![Box::new(to_json(description)?)]))?;
+        self.fence
+            .write_now(None, self.fence.fenced(sql, vec![Box::new(to_json(description)?)]))?;
         Ok(())
-    }
-}
-
-/// Why a write has changed nothing: the export with this number has ended, or the lease is lost.
-fn not_written(link: &Link, lost: Cause, is_lost: &AtomicBool, number: Option<u64>) -> PgError {
-    match number {
-        Some(number) => link.error(Cause::NotOpen(number)),
-        None => {
-            is_lost.store(true, Ordering::Relaxed);
-            link.error(lost)
-        }
     }
 }
 
@@ -183,7 +108,7 @@ fn placement_of(number: u64) -> String {
 
 impl RunStore for PgBatch {
     fn id(&self) -> Option<&str> {
-        Some(&self.id)
+        Some(&self.fence.id)
     }
 
     fn is_batch(&self) -> bool {
@@ -192,9 +117,11 @@ impl RunStore for PgBatch {
 
     fn description(&self) -> Result<RunDescription, Problem> {
         let sql = "SELECT description FROM wexport.batch WHERE id = $1";
-        let rows = self.link.call(query!(sql, self.id.clone()))?;
-        let row = rows.first().ok_or_else(|| self.link.error(Cause::Removed(self.id.clone())))?;
-        Ok(json(&self.link, row, 0)?)
+        let rows = self.fence.link.call(query!(sql, self.fence.id.clone()))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| self.fence.link.error(Cause::Removed(self.fence.id.clone())))?;
+        Ok(json(&self.fence.link, row, 0)?)
     }
 
     fn bind_client(&self, client_id: &str) -> Result<(), Problem> {
@@ -216,7 +143,7 @@ impl RunStore for PgBatch {
         let sql = "UPDATE wexport.batch SET description = $3, held_until = clock_timestamp() \
              FROM held WHERE id = $1 RETURNING 1";
         self.renewal.end();
-        self.write_now(None, self.fenced(sql, vec![Box::new(description)]))?;
+        self.fence.write_now(None, self.fence.fenced(sql, vec![Box::new(description)]))?;
         Ok(())
     }
 
@@ -224,12 +151,11 @@ impl RunStore for PgBatch {
     fn beat(&self) {}
 
     fn lost(&self) -> Option<Problem> {
-        let is_lost = self.renewal.is_lost().load(Ordering::Relaxed);
-        is_lost.then(|| self.link.error(self.role.lost(self.id.clone())).into())
+        self.fence.is_lost().then(|| self.fence.lost().into())
     }
 
     fn is_shared(&self) -> bool {
-        self.role == Role::Worker
+        self.fence.role == Role::Worker
     }
 
     fn take(&self, ahead: usize) -> Result<Taken, Problem> {
@@ -247,42 +173,42 @@ impl RunStore for PgBatch {
     fn remove(&self) -> io::Result<()> {
         let sql = "DELETE FROM wexport.batch USING held WHERE id = $1 RETURNING 1";
         self.renewal.end();
-        self.write_now(None, self.fenced(sql, Vec::new()))?;
+        self.fence.write_now(None, self.fence.fenced(sql, Vec::new()))?;
         Ok(())
     }
 
     fn open_log(&self) -> io::Result<Option<EventLog>> {
-        let (link, id, fence) = (self.link.clone(), self.id.clone(), self.fence);
-        let insert = "INSERT INTO wexport.event (batch, event, writer, sequence) \
-                      SELECT $1, $3, $4, $5 FROM held ON CONFLICT DO NOTHING";
-        let sql = self.role.held() + insert;
+        let fence = self.fence.clone();
         let (writer, mut sequence) = (key(random_number() >> 1), 0_i64);
         Ok(Some(EventLog::remote(move |line| {
             sequence += 1;
-            drop(link.push(query!(sql.clone(), id.clone(), fence, line, writer, sequence)));
+            let insert = "INSERT INTO wexport.event (batch, event, writer, sequence) \
+                          SELECT $1, $3, $4, $5 FROM held ON CONFLICT DO NOTHING";
+            let event: Vec<Parameter> = vec![Box::new(line), Box::new(writer), Box::new(sequence)];
+            drop(fence.link.push(fence.fenced(insert, event)));
         })))
     }
 
     fn totals(&self) -> Result<StatusCounts, Problem> {
-        Ok(totals(&self.link, &self.id)?)
+        Ok(totals(&self.fence.link, &self.fence.id)?)
     }
 
     fn row(&self, number: u64) -> Result<Row, Problem> {
         let sql = format!("{SELECT_ROWS} AND number = $2");
-        let rows = self.link.call(query!(sql, self.id.clone(), key(number)))?;
+        let rows = self.fence.link.call(query!(sql, self.fence.id.clone(), key(number)))?;
         let row = rows.first().ok_or_else(|| {
             Problem::new(Exit::Local, format!("the batch has no export {number}"))
         })?;
-        Ok(read_row(&self.link, row)?)
+        Ok(read_row(&self.fence.link, row)?)
     }
 
     fn rows(&self, status: RowStatus, after: u64) -> Items<'_, Row> {
         let sql = format!("{SELECT_ROWS} AND status = '{}'", status.as_str());
-        pages(&self.link, &self.id, &sql, read_row, |row| row.number, after)
+        pages(&self.fence.link, &self.fence.id, &sql, read_row, |row| row.number, after)
     }
 
     fn results(&self) -> Items<'_, RowResult> {
-        results(&self.link, &self.id, "")
+        results(&self.fence.link, &self.fence.id, "")
     }
 
     fn reserved_names(&self) -> Items<'_, (u64, String)> {
@@ -292,21 +218,21 @@ impl RunStore for PgBatch {
             let name = row.try_get(1).map_err(|error| PgError::damaged(link, error))?;
             Ok((number(link, row, 0)?, name))
         };
-        pages(&self.link, &self.id, sql, read, |(number, _)| *number, 0)
+        pages(&self.fence.link, &self.fence.id, sql, read, |(number, _)| *number, 0)
     }
 
     fn reserve_name(&self, number: u64, name: &str) {
         let sql = "UPDATE wexport.export SET reserved_name = $4 FROM held \
              WHERE batch = $1 AND number = $3";
-        let query = self.fenced(sql, vec![Box::new(key(number)), Box::new(name.to_owned())]);
-        drop(self.link.push(query));
+        let query = self.fence.fenced(sql, vec![Box::new(key(number)), Box::new(name.to_owned())]);
+        drop(self.fence.link.push(query));
     }
 
     fn load_checkpoint(&self, number: u64) -> io::Result<Option<Checkpoint>> {
         let sql = "SELECT checkpoint FROM wexport.export \
                    WHERE batch = $1 AND number = $2 AND checkpoint IS NOT NULL";
-        let rows = self.link.call(query!(sql, self.id.clone(), key(number)))?;
-        Ok(rows.first().map(|row| json(&self.link, row, 0)).transpose()?)
+        let rows = self.fence.link.call(query!(sql, self.fence.id.clone(), key(number)))?;
+        Ok(rows.first().map(|row| json(&self.fence.link, row, 0)).transpose()?)
     }
 
     fn store_checkpoint(&self, number: u64, checkpoint: &Checkpoint) -> Written<(), io::Error> {
@@ -316,8 +242,8 @@ impl RunStore for PgBatch {
             Ok(text) => text,
             Err(error) => return written(Err(error.into())),
         };
-        let query = self.fenced(sql, vec![Box::new(key(number)), Box::new(checkpoint)]);
-        let stored = self.write(Some(number), query);
+        let query = self.fence.fenced(sql, vec![Box::new(key(number)), Box::new(checkpoint)]);
+        let stored = self.fence.write(Some(number), query);
         Box::pin(async move { Ok(stored.await.map(drop)?) })
     }
 
@@ -325,27 +251,26 @@ impl RunStore for PgBatch {
         let sql = "UPDATE wexport.export SET destination = $4 FROM held \
              WHERE batch = $1 AND number = $3 RETURNING 1";
         let destination = to_json(destination)?;
-        let query = self.fenced(sql, vec![Box::new(key(number)), Box::new(destination)]);
-        Ok(self.write_now(Some(number), query).map(drop)?)
+        let query = self.fence.fenced(sql, vec![Box::new(key(number)), Box::new(destination)]);
+        Ok(self.fence.write_now(Some(number), query).map(drop)?)
     }
 
     fn store_placement(&self, number: u64, placement: &Placement) -> Written<(), io::Error> {
-        let sql = "INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
-             ON CONFLICT (batch, name) DO UPDATE SET value = excluded.value RETURNING 1";
         let placement = match serde_json::to_string(placement) {
             Ok(text) => text,
             Err(error) => return written(Err(error.into())),
         };
-        let query = self.fenced(sql, vec![Box::new(placement_of(number)), Box::new(placement)]);
-        let stored = self.write(None, query);
+        let put = put_note(&self.fence, placement_of(number), placement);
+        let stored = self.fence.write(None, put);
         Box::pin(async move { Ok(stored.await.map(drop)?) })
     }
 
     /// What cannot be parsed counts as missing.
     fn load_placement(&self, number: u64) -> Result<Option<Placement>, Problem> {
         let sql = "SELECT value FROM wexport.note WHERE batch = $1 AND name = $2";
-        let rows = self.link.call(query!(sql, self.id.clone(), placement_of(number)))?;
-        Ok(rows.first().and_then(|row| json(&self.link, row, 0).ok()))
+        let rows =
+            self.fence.link.call(query!(sql, self.fence.id.clone(), placement_of(number)))?;
+        Ok(rows.first().and_then(|row| json(&self.fence.link, row, 0).ok()))
     }
 
     fn conclude(&self, number: u64, end: &RowEnd) -> Written<RowResult> {
@@ -361,7 +286,7 @@ impl RunStore for PgBatch {
             Ok(text) => text,
             Err(problem) => return written(Err(problem)),
         };
-        let query = self.fenced(
+        let query = self.fence.fenced(
             sql,
             vec![
                 Box::new(key(number)),
@@ -372,7 +297,7 @@ impl RunStore for PgBatch {
                 Box::new(placement_of(number)),
             ],
         );
-        let (link, concluded) = (self.link.clone(), self.write(Some(number), query));
+        let (link, concluded) = (self.fence.link.clone(), self.fence.write(Some(number), query));
         self.share().taken.remove(&number);
         Box::pin(async move { Ok(read_result(&link, &concluded.await?)?) })
     }
@@ -380,9 +305,8 @@ impl RunStore for PgBatch {
     #[cfg(feature = "store")]
     fn upload_dir(&self, number: u64) -> io::Result<UploadDir> {
         let dir = UploadDir::new(self.spool.path().join(number.to_string()));
-        let (link, id, name) = (self.link.clone(), self.id.clone(), upload_of(number));
-        let (role, fence) = (self.role, self.fence);
-        Ok(dir.shared_with(Arc::new(UploadNote { link, id, role, fence, name })))
+        let (fence, name) = (self.fence.clone(), format!("upload {number}"));
+        Ok(dir.shared_with(Arc::new(UploadNote { fence, name })))
     }
 }
 
@@ -390,43 +314,36 @@ impl RunStore for PgBatch {
 #[cfg(feature = "store")]
 #[derive(Debug)]
 struct UploadNote {
-    link: Link,
-    id: String,
-    role: Role,
-    fence: i64,
+    fence: Fence,
     name: String,
-}
-
-#[cfg(feature = "store")]
-fn upload_of(number: u64) -> String {
-    format!("upload {number}")
 }
 
 #[cfg(feature = "store")]
 impl SharedUpload for UploadNote {
     fn store(&self, pending: Option<&PendingUpload>) -> io::Result<()> {
-        let (held, id, name) = (self.role.held(), self.id.clone(), self.name.clone());
         let Some(pending) = pending else {
-            let sql = format!(
-                "{held} DELETE FROM wexport.note USING held WHERE batch = $1 AND name = $3"
-            );
-            self.link.call(query!(sql, id, self.fence, name))?;
+            let sql = "DELETE FROM wexport.note USING held WHERE batch = $1 AND name = $3";
+            self.fence.link.call(self.fence.fenced(sql, vec![Box::new(self.name.clone())]))?;
             return Ok(());
         };
-        let sql = format!(
-            "{held} INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
-             ON CONFLICT (batch, name) DO UPDATE SET value = excluded.value RETURNING 1"
-        );
         let pending = serde_json::to_string(pending)?;
-        let rows = self.link.call(query!(sql, id.clone(), self.fence, name, pending))?;
-        if rows.is_empty() { Err(self.link.error(self.role.lost(id)).into()) } else { Ok(()) }
+        self.fence.write_now(None, put_note(&self.fence, self.name.clone(), pending))?;
+        Ok(())
     }
 
     fn load(&self) -> io::Result<Option<PendingUpload>> {
+        let Fence { link, id, .. } = &self.fence;
         let sql = "SELECT value FROM wexport.note WHERE batch = $1 AND name = $2";
-        let rows = self.link.call(query!(sql, self.id.clone(), self.name.clone()))?;
-        Ok(rows.first().map(|row| json(&self.link, row, 0)).transpose()?)
+        let rows = link.call(query!(sql, id.clone(), self.name.clone()))?;
+        Ok(rows.first().map(|row| json(link, row, 0)).transpose()?)
     }
+}
+
+/// Stores a note, in place of one with this name.
+fn put_note(fence: &Fence, name: String, value: String) -> Query {
+    let sql = "INSERT INTO wexport.note (batch, name, value) SELECT $1, $3, $4 FROM held \
+               ON CONFLICT (batch, name) DO UPDATE SET value = excluded.value RETURNING 1";
+    fence.fenced(sql, vec![Box::new(name), Box::new(value)])
 }
 
 impl PgBatch {
@@ -439,26 +356,16 @@ impl PgBatch {
 impl Drop for PgBatch {
     fn drop(&mut self) {
         self.renewal.end();
-        let free = match self.role {
-            Role::Holder => self.fenced(
+        let free = match self.fence.role {
+            Role::Holder => self.fence.fenced(
                 "UPDATE wexport.batch SET held_until = clock_timestamp() FROM held \
                  WHERE id = $1 AND held_until > clock_timestamp()",
                 Vec::new(),
             ),
-            Role::Worker => {
-                self.of_lease("DELETE FROM wexport.worker WHERE batch = $1 AND id = $2", Vec::new())
-            }
+            Role::Worker => self
+                .fence
+                .query("DELETE FROM wexport.worker WHERE batch = $1 AND id = $2", Vec::new()),
         };
-        let _ = self.link.call(free);
-    }
-}
-
-impl fmt::Debug for PgBatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PgBatch")
-            .field("id", &self.id)
-            .field("role", &self.role)
-            .field("fence", &self.fence)
-            .finish_non_exhaustive()
+        let _ = self.fence.link.call(free);
     }
 }

@@ -1,14 +1,18 @@
 //! The lease of a process, which it renews while it runs.
 
-use std::io;
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::error::Cause;
-use super::link::{Link, query};
+use tokio_postgres::Row;
+
+use super::error::{Cause, PgError};
+use super::link::{Link, Parameter, Query};
 use super::millis;
+use crate::problem::Problem;
 
 /// What a process does with a batch. Its lease is in a row, of which the fence has the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +24,7 @@ pub(super) enum Role {
 }
 
 impl Role {
-    pub(super) const fn table(self) -> &'static str {
+    const fn table(self) -> &'static str {
         match self {
             Self::Holder => "wexport.batch",
             Self::Worker => "wexport.worker",
@@ -28,21 +32,15 @@ impl Role {
     }
 
     /// The condition of a row with a lease that is still that of this process.
-    pub(super) const fn is_held(self) -> &'static str {
+    const fn is_held(self) -> &'static str {
         match self {
             Self::Holder => "id = $1 AND epoch = $2",
             Self::Worker => "batch = $1 AND id = $2",
         }
     }
 
-    /// The start of a write: it changes something only if the lease is still that of this process. The
-    /// row with the lease stays as it is until the write is committed.
-    pub(super) fn held(self) -> String {
-        format!("WITH held AS (SELECT 1 FROM {} WHERE {} FOR SHARE) ", self.table(), self.is_held())
-    }
-
     /// Why a process that has lost its lease goes on no more.
-    pub(super) const fn lost(self, id: String) -> Cause {
+    const fn lost(self, id: String) -> Cause {
         match self {
             Self::Holder => Cause::Lost(id),
             Self::Worker => Cause::WorkerLost(id),
@@ -79,54 +77,137 @@ fn is_free_after(table: &str, reconnected: Duration) -> String {
     )
 }
 
-/// Renews a lease until it is ended, or lost.
-pub(super) struct Renewal {
+/// The right of a process to write to a batch, which ends with its lease.
+#[derive(Clone)]
+pub(super) struct Fence {
+    pub(super) link: Link,
+    /// The ID of the batch.
+    pub(super) id: String,
+    pub(super) role: Role,
+    /// See [`Role`].
+    number: i64,
+    /// Whether the lease has ended, and another process goes on.
     is_lost: Arc<AtomicBool>,
-    /// Ends the thread that renews it.
-    thread: Mutex<Option<(mpsc::Sender<()>, JoinHandle<()>)>>,
 }
+
+impl Fence {
+    pub(super) fn new(link: Link, id: String, role: Role, number: i64) -> Self {
+        Self { link, id, role, number, is_lost: Arc::default() }
+    }
+
+    /// A statement whose first parameters are the batch and the number of the fence.
+    pub(super) fn query(&self, sql: impl Into<Cow<'static, str>>, more: Vec<Parameter>) -> Query {
+        let own: [Parameter; 2] = [Box::new(self.id.clone()), Box::new(self.number)];
+        Query::new(sql, own.into_iter().chain(more).collect())
+    }
+
+    /// A write, which changes something only if the lease is still that of this process. The row with the
+    /// lease stays as it is until the write is committed.
+    pub(super) fn fenced(&self, sql: impl AsRef<str>, more: Vec<Parameter>) -> Query {
+        let (table, is_held) = (self.role.table(), self.role.is_held());
+        let held = format!("WITH held AS (SELECT 1 FROM {table} WHERE {is_held} FOR SHARE) ");
+        self.query(held + sql.as_ref(), more)
+    }
+
+    /// Makes a write that has to change a row; that of the export with this number, if there is one.
+    pub(super) fn write(
+        &self,
+        number: Option<u64>,
+        query: Query,
+    ) -> impl Future<Output = Result<Row, PgError>> + Send + use<> {
+        let (fence, written) = (self.clone(), self.link.push(query));
+        async move {
+            match written.await?.into_iter().next() {
+                Some(row) => Ok(row),
+                None => {
+                    let is_held = !fence.link.push(fence.still_held()).await?.is_empty();
+                    Err(fence.not_written(number.filter(|_| is_held)))
+                }
+            }
+        }
+    }
+
+    /// The same, and waits for it.
+    pub(super) fn write_now(&self, number: Option<u64>, query: Query) -> Result<Row, PgError> {
+        match self.link.call(query)?.into_iter().next() {
+            Some(row) => Ok(row),
+            None => {
+                let is_held = !self.link.call(self.still_held())?.is_empty();
+                Err(self.not_written(number.filter(|_| is_held)))
+            }
+        }
+    }
+
+    fn still_held(&self) -> Query {
+        let sql = format!("SELECT 1 FROM {} WHERE {}", self.role.table(), self.role.is_held());
+        self.query(sql, Vec::new())
+    }
+
+    /// Why a write has changed nothing: the export with this number has ended, or the lease is lost.
+    fn not_written(&self, number: Option<u64>) -> PgError {
+        match number {
+            Some(number) => self.link.error(Cause::NotOpen(number)),
+            None => {
+                self.is_lost.store(true, Ordering::Relaxed);
+                self.lost()
+            }
+        }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// The error of a process that has lost its lease.
+    pub(super) fn lost(&self) -> PgError {
+        self.link.error(self.role.lost(self.id.clone()))
+    }
+}
+
+impl fmt::Debug for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fence")
+            .field("id", &self.id)
+            .field("role", &self.role)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Renews a lease until it is ended.
+#[derive(Debug)]
+pub(super) struct Renewal(Mutex<Option<(mpsc::Sender<()>, JoinHandle<()>)>>);
 
 impl Renewal {
     /// Begins to renew the lease of a batch, over a connection of its own: a sign of life does not wait for
     /// other writes, nor for the disk.
-    pub(super) fn begin(
-        link: Link,
-        id: String,
-        role: Role,
-        fence: i64,
-        lease: Duration,
-    ) -> io::Result<Self> {
-        let is_lost = Arc::new(AtomicBool::new(false));
+    pub(super) fn begin(fence: &Fence, lease: Duration) -> Result<Self, Problem> {
+        let (link, fence) = (fence.link.unflushed()?, fence.clone());
         let (stop, stopped) = mpsc::channel();
         let sql = format!(
             "UPDATE {} SET heard = clock_timestamp(), backend = pg_backend_pid(), \
              held_until = clock_timestamp() + $3 * INTERVAL '1 ms' WHERE {} RETURNING 1",
-            role.table(),
-            role.is_held()
+            fence.role.table(),
+            fence.role.is_held()
         );
-        let lost = Arc::clone(&is_lost);
         let thread = thread::Builder::new().name("lease".into()).spawn(move || {
             loop {
-                let renewed = link.call(query!(sql.clone(), id.clone(), fence, millis(lease)));
+                let renewed = link.call(fence.query(sql.clone(), vec![Box::new(millis(lease))]));
                 if renewed.is_ok_and(|rows| rows.is_empty()) {
-                    lost.store(true, Ordering::Relaxed);
+                    fence.is_lost.store(true, Ordering::Relaxed);
                 }
                 if stopped.recv_timeout(lease / BEATS) != Err(mpsc::RecvTimeoutError::Timeout) {
                     break;
                 }
             }
-        })?;
-        Ok(Self { is_lost, thread: Mutex::new(Some((stop, thread))) })
-    }
-
-    /// Whether the lease has ended, and another process goes on.
-    pub(super) fn is_lost(&self) -> &Arc<AtomicBool> {
-        &self.is_lost
+        });
+        let thread = thread.map_err(|error| Problem::local("cannot hold a batch", &error))?;
+        Ok(Self(Mutex::new(Some((stop, thread)))))
     }
 
     /// Renews the lease no more. A renewal that has begun is done.
     pub(super) fn end(&self) {
-        let running = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((stop, thread)) = running {
             drop(stop);
             let _ = thread.join();
@@ -140,6 +221,7 @@ mod tests {
 
     use test_servers::Postgres;
 
+    use super::super::link::query;
     use super::*;
 
     /// Rows with leases of six seconds, and which of them are free for those who look at once, and later.

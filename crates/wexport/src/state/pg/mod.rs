@@ -189,7 +189,7 @@ impl PgBook {
             );
             let release = earlier.map(|(earlier, description)| {
                 let sql = "UPDATE wexport.batch SET name = NULL, description = $3 FROM held WHERE id = $1";
-                Ok(earlier.fenced(sql, vec![Box::new(to_json(description)?)]))
+                Ok(earlier.fence.fenced(sql, vec![Box::new(to_json(description)?)]))
             });
             let mut rows = draft.all_rows();
             let rows = iter::from_fn(move || insert_rows(draft.id(), &mut rows).transpose());

@@ -123,16 +123,16 @@ impl PgBatch {
             missing("waiting")
         );
         let ahead = i64::try_from(ahead).unwrap_or(i64::MAX);
-        self.link.call(self.fenced(sql, vec![Box::new(ahead)]))?;
+        self.fence.link.call(self.fence.fenced(sql, vec![Box::new(ahead)]))?;
         // They are read by another statement: of one that is made twice, the first has taken them.
         let known: Vec<i64> = self.share().taken.iter().map(|number| key(*number)).collect();
         let sql = format!(
             "{SELECT_ROWS} AND worker = $2 AND status IN ('waiting', 'open') \
              AND number <> ALL($3) ORDER BY number"
         );
-        let found = self.link.call(self.of_lease(sql, vec![Box::new(known)]))?;
+        let found = self.fence.link.call(self.fence.query(sql, vec![Box::new(known)]))?;
         let rows: Vec<_> =
-            found.iter().map(|row| read_row(&self.link, row)).collect::<Result<_, _>>()?;
+            found.iter().map(|row| read_row(&self.fence.link, row)).collect::<Result<_, _>>()?;
         self.share().taken.extend(rows.iter().map(|row| row.number));
         let (are_left, halted) = self.state()?;
         Ok(Taken { rows, are_left, halted })
@@ -147,7 +147,7 @@ impl PgBatch {
              WHERE id = $1 AND EXISTS (SELECT 1 FROM dead)",
             is_free("worker")
         );
-        self.link.call(self.of_lease(sql, Vec::new()))?;
+        self.fence.link.call(self.fence.query(sql, Vec::new()))?;
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl PgBatch {
             exists("status = 'open'"),
             exists("status = 'waiting'")
         );
-        let rows = self.link.call(query!(sql, self.id.clone()))?;
+        let rows = self.fence.link.call(query!(sql, self.fence.id.clone()))?;
         let Some(row) = rows.first() else { return Ok((false, None)) };
         self.share().epoch = row.get(0);
         Ok((row.get(2), row.get::<_, Option<i32>>(1).and_then(Exit::from_code)))
@@ -179,12 +179,12 @@ impl PgBatch {
         if let Some(exit) = halted {
             let sql =
                 "UPDATE wexport.batch SET halted = coalesce(halted, $3) FROM held WHERE id = $1";
-            self.link.call(self.fenced(sql, vec![Box::new(i32::from(exit.code()))]))?;
+            self.fence.link.call(self.fence.fenced(sql, vec![Box::new(i32::from(exit.code()))]))?;
         }
         let sql = "UPDATE wexport.export SET worker = NULL, status = 'waiting' FROM held \
              WHERE batch = $1 AND worker = $2 AND number = ANY($3)";
         let keys: Vec<i64> = numbers.iter().map(|number| key(*number)).collect();
-        self.link.call(self.fenced(sql, vec![Box::new(keys)]))?;
+        self.fence.link.call(self.fence.fenced(sql, vec![Box::new(keys)]))?;
         self.share().taken.retain(|number| !numbers.contains(number));
         Ok(())
     }
@@ -192,14 +192,16 @@ impl PgBatch {
     /// Records the end of the batch, unless another worker has, or it was opened again.
     pub(super) fn finish_shared(&self, end: RunEnd) -> Result<(), Problem> {
         let sql = "SELECT description FROM wexport.batch WHERE id = $1";
-        let rows = self.link.call(query!(sql, self.id.clone()))?;
+        let rows = self.fence.link.call(query!(sql, self.fence.id.clone()))?;
         let Some(row) = rows.first() else { return Ok(()) };
-        let description: RunDescription = json(&self.link, row, 0)?;
+        let description: RunDescription = json(&self.fence.link, row, 0)?;
         let description = to_json(&RunDescription { end: Some(end), ..description })?;
         let sql = "UPDATE wexport.batch SET description = $3 FROM held \
              WHERE id = $1 AND epoch = $4 AND description::jsonb -> 'end' IS NULL";
         let epoch = self.share().epoch;
-        self.link.call(self.fenced(sql, vec![Box::new(description), Box::new(epoch)]))?;
+        self.fence
+            .link
+            .call(self.fence.fenced(sql, vec![Box::new(description), Box::new(epoch)]))?;
         Ok(())
     }
 }
