@@ -14,7 +14,7 @@ pub(crate) fn check() -> TaskResult {
     let docs = ["doc", "--workspace", "--no-deps", "--locked"];
     run(cargo(&docs).env("RUSTDOCFLAGS", "-D warnings"))?;
     // Built before they run beside others, since only one build runs at a time.
-    run(&mut cargo(&["test", "--workspace", "--all-targets", "--locked", "--no-run"]))?;
+    snapshots::build()?;
     // All of them wait for servers, processes and downloads much of the time.
     beside(
         || python::check().and_then(|()| wasm::check()),

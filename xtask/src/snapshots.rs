@@ -18,6 +18,11 @@ pub(crate) fn check() -> TaskResult {
     ))
 }
 
+/// Builds the tests.
+pub(crate) fn build() -> TaskResult {
+    run(cargo(&TESTS).arg("--no-run"))
+}
+
 /// Runs all tests, updates the snapshots, and removes orphaned ones.
 pub(crate) fn accept() -> TaskResult {
     for orphan in test("always")? {
@@ -27,12 +32,14 @@ pub(crate) fn accept() -> TaskResult {
     Ok(())
 }
 
+/// All tests except doc tests. Examples have none, and would be linked once more.
+const TESTS: [&str; 6] = ["test", "--workspace", "--lib", "--bins", "--tests", "--locked"];
+
 /// Runs all tests except doc tests, and returns the orphaned snapshots.
 fn test(update: &str) -> TaskResult<Vec<PathBuf>> {
     let used = target("snapshots-in-use.txt");
     let _ = fs::remove_file(&used);
-    let args = ["test", "--workspace", "--all-targets", "--locked"];
-    let mut tests = cargo(&args);
+    let mut tests = cargo(&TESTS);
     tests.env("INSTA_UPDATE", update).env("INSTA_SNAPSHOT_REFERENCES_FILE", &used);
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
         // Many tests wait for servers and processes.
