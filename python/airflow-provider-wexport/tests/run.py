@@ -203,7 +203,7 @@ def main() -> None:
     with (
         Simulator(complete_after="10s", retry_after=1) as service,
         limited() as slow,
-        Simulator(complete_after="0s", retry_after=1) as fast,
+        Simulator(complete_after="10s", retry_after=1) as fast,
         postgres.server(folder / "postgres") as port,
     ):
         airflow = Airflow(folder, {"workiva_default": service, "limited": slow, "unlimited": fast}, port)
