@@ -40,18 +40,19 @@ pub(crate) fn run(command: &mut Command) -> TaskResult {
     }
 }
 
-/// Prints and runs a command beside others. What it prints comes at its end.
+/// Prints and runs a command beside others. What it prints comes at its end, or is in the error, which is printed after
+/// what the others print.
 pub(crate) fn run_quietly(command: &mut Command) -> TaskResult {
     let line = command_line(command);
     let output = command.output().map_err(|error| format!("cannot start `{line}`: {error}"))?;
     let text = [output.stdout, output.stderr].concat();
-    // One print holds the lock, so that the lines of commands are not mixed.
-    eprint!("$ {line}\n{}", String::from_utf8_lossy(&text));
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(format!("`{line}` failed: {}", output.status))
+    let text = String::from_utf8_lossy(&text);
+    if !output.status.success() {
+        return Err(format!("`{line}` failed: {}\n{text}", output.status));
     }
+    // One print holds the lock, so that the lines of commands are not mixed.
+    eprint!("$ {line}\n{text}");
+    Ok(())
 }
 
 /// Runs a command and returns its output on stdout.
