@@ -7,6 +7,7 @@ mod bench;
 mod browser;
 mod ci;
 mod commands;
+mod debian;
 mod dependencies;
 mod dist;
 mod examples;
@@ -38,6 +39,9 @@ Usage: cargo xtask <command>
   dist templates FOLDER URL
                          write the checksums of a folder with the archives of all systems, and
                          the files for Homebrew and Scoop
+  debian                 install the Debian package that dist has made on a bare Debian in a chroot, run the
+                         demo and the lines of cron in the README there, and remove it (needs root and
+                         debootstrap; not part of ci)
   packages               build each published crate from its package, and check that the package has
                          its README and the texts of the licences
   licences FILE          write the licence texts of the program's dependencies into a file
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::check(),
         ["demo"] => commands::demo("export-demo"),
         ["demo", folder] => commands::demo(folder),
+        ["debian"] => debian::check(),
         ["deny"] => dependencies::deny(),
         ["dist", "templates", folder, url] => dist::templates(folder, url),
         ["dist", args @ ..] => dist::make(args),
