@@ -142,6 +142,32 @@ fn full_disk_of_the_server_loses_no_export() {
     machines.assert_complete(6);
 }
 
+/// As a server that was the primary one before a failover, to which the address still leads.
+#[test]
+fn server_that_only_reads_for_a_while_loses_no_export() {
+    let Some(postgres) = shared() else { return };
+    let machines = Machines::new(postgres, 12, Duration::from_millis(100));
+    let holder = machines.holder(&["--max-in-flight", "2"], 2);
+    let sql = |sql: &str| machines.postgres.sql("postgres", sql).trim().to_owned();
+    let database = &machines.database;
+    sql(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
+    let of_database = format!("datname = '{database}'");
+    sql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {of_database}"));
+    let sessions = || -> u64 {
+        let sessions = sql(&format!("SELECT sessions FROM pg_stat_database WHERE {of_database}"));
+        sessions.parse().unwrap()
+    };
+    let (before, until) = (sessions(), Instant::now() + Duration::from_secs(20));
+    // It connects again and again.
+    while sessions() < before + 6 {
+        assert!(Instant::now() < until);
+    }
+    sql(&format!("ALTER DATABASE {database} RESET default_transaction_read_only"));
+    let ran = machines.world.ran(holder.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    machines.assert_complete(12);
+}
+
 /// Before its end, or after it.
 #[test]
 fn new_batch_is_stored_once_when_the_connection_is_lost() {
