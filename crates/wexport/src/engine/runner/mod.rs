@@ -423,41 +423,51 @@ impl Runner {
 
     /// Records and reports the end of the run.
     fn finish(self, signal: Option<Exit>) -> Result<RunOutcome, Problem> {
-        let RunContext { store, reporter, .. } = &*self.context;
+        let store = &self.context.store;
         if store.is_shared() {
-            return self.finish_shared(signal);
+            self.finish_shared(signal)
+        } else if store.is_batch() {
+            self.finish_batch(signal)
+        } else {
+            self.finish_single(signal)
         }
-        if store.is_batch() {
-            let totals = store.totals()?;
-            let incomplete = totals.failed > 0 || totals.open > 0 || totals.waiting > 0;
-            let results = self.context.results.as_ref().and_then(Results::failure);
-            let complete = match &results {
-                _ if incomplete => Exit::SomeFailed,
-                Some(problem) => problem.exit,
-                None => Exit::Done,
-            };
-            let exit = signal.or(self.halted).unwrap_or(complete);
-            let resume = self.context.resume_command().unwrap_or_default();
-            let results =
-                results.map(|problem| problem.advise(format!("to write them again: {resume}")));
-            match &results {
-                Some(problem) if incomplete => reporter.warn(problem.message.clone()),
-                Some(problem) => reporter.failed(problem),
-                None => {}
-            }
-            let text = format!("{} of {} done", totals.done + totals.skipped, totals.all());
-            let recorded = self.record_end(exit, text);
-            if let Some(problem) = self.unrecorded {
-                return Err(problem);
-            }
-            recorded?;
-            let problem = match results {
-                Some(problem) if !incomplete => Some(problem),
-                _ => incomplete_batch(exit, store.id().unwrap_or_default(), &resume),
-            };
-            return Ok(RunOutcome { end: None, problem });
+    }
+
+    fn finish_batch(self, signal: Option<Exit>) -> Result<RunOutcome, Problem> {
+        let RunContext { store, reporter, .. } = &*self.context;
+        let totals = store.totals()?;
+        let is_complete = totals.failed + totals.open + totals.waiting == 0;
+        let unwritten = self.context.results.as_ref().and_then(Results::failure);
+        let exit = match &unwritten {
+            _ if !is_complete => Exit::SomeFailed,
+            Some(problem) => problem.exit,
+            None => Exit::Done,
+        };
+        let exit = signal.or(self.halted).unwrap_or(exit);
+        let resume = self.context.resume_command().unwrap_or_default();
+        let unwritten =
+            unwritten.map(|problem| problem.advise(format!("to write them again: {resume}")));
+        match &unwritten {
+            Some(problem) if is_complete => reporter.failed(problem),
+            Some(problem) => reporter.warn(problem.message.clone()),
+            None => {}
         }
-        let (end, mut problem) = (self.last.0.clone(), self.last.1.clone());
+        let text = format!("{} of {} done", totals.done + totals.skipped, totals.all());
+        let recorded = self.record_end(exit, text);
+        if let Some(problem) = self.unrecorded {
+            return Err(problem);
+        }
+        recorded?;
+        let problem = unwritten
+            .filter(|_| is_complete)
+            .or_else(|| incomplete_batch(exit, store.id().unwrap_or_default(), &resume));
+        Ok(RunOutcome { end: None, problem })
+    }
+
+    fn finish_single(mut self, signal: Option<Exit>) -> Result<RunOutcome, Problem> {
+        let reporter = &self.context.reporter;
+        let (end, mut problem) = take(&mut self.last);
+        // It may have ended before the signal.
         if let (Some(signal), None, None) = (signal, &end, &problem) {
             reporter.event(Event::Interrupted { exit_code: signal.code() });
             let stopped = self.stopped(signal)?;
