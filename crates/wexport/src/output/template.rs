@@ -1,5 +1,6 @@
 //! Templates for the path of a file: `'{date}/{id}-{name}.{ext}'`.
 
+use std::borrow::Cow;
 use std::mem;
 use std::path::{Path, PathBuf};
 
@@ -109,7 +110,7 @@ impl Template {
         }
         let partial = |name: &str| {
             let value = expected_value(name, known, extension);
-            Value::Known(value.unwrap_or_else(|| format!("{{{name}}}")))
+            Value::Known(value.unwrap_or_else(|| format!("{{{name}}}").into()))
         };
         Some(self.folder.join(joined(self.components(partial), usize::MAX)))
     }
@@ -138,7 +139,8 @@ impl Template {
     pub(super) fn check_length(&self, known: &Known<'_>, room: usize) -> Result<(), Problem> {
         let components = self.components(|name| known_value(name, known));
         let most = room.saturating_sub(LEAST_CHOSEN);
-        let fits = |component: &Component| !component.has_chosen() || component.length() <= most;
+        let fits =
+            |component: &Component<'_>| !component.has_chosen() || component.length() <= most;
         let Some(long) = components.into_iter().find(|component| !fits(component)) else {
             return Ok(());
         };
@@ -146,7 +148,7 @@ impl Template {
         Err(Problem::usage(format!(
             "-o: a name that begins with '{}' is too long: {length} bytes, at most {most} beside \
              what the service adds",
-            shortened_name(&long.join(usize::MAX), 40)
+            shortened_name(&joined(vec![long], usize::MAX), 40)
         ))
         .advise("use a shorter template"))
     }
@@ -163,18 +165,18 @@ impl Template {
         joined(self.components(|name| value_of(name, known, artifact)), usize::MAX)
     }
 
-    fn components(&self, value: impl Fn(&str) -> Value) -> Vec<Component> {
+    fn components<'a>(&'a self, value: impl Fn(&str) -> Value<'a>) -> Vec<Component<'a>> {
         let (mut components, mut component) = (Vec::new(), Component::default());
         for part in &self.parts {
             match part {
                 Part::Placeholder(name) => component.values.push(value(name)),
-                Part::Moment(text) => component.values.push(Value::Known(text.clone())),
+                Part::Moment(text) => component.values.push(Value::Known(text.into())),
                 Part::Text(text) => {
                     for (index, name) in text.split(std::path::is_separator).enumerate() {
                         if index > 0 {
                             components.push(mem::take(&mut component));
                         }
-                        component.values.push(Value::Text(name.into()));
+                        component.values.push(Value::Text(name));
                     }
                 }
             }
@@ -184,35 +186,42 @@ impl Template {
     }
 }
 
-fn joined(components: Vec<Component>, room: usize) -> String {
-    components.into_iter().map(|component| component.join(room)).collect::<Vec<_>>().join("/")
+fn joined(components: Vec<Component<'_>>, room: usize) -> String {
+    let mut text = String::new();
+    for (index, component) in components.into_iter().enumerate() {
+        if index > 0 {
+            text.push('/');
+        }
+        component.push_to(&mut text, room);
+    }
+    text
 }
 
 /// A component of a path.
 #[derive(Debug, Default)]
-struct Component {
-    values: Vec<Value>,
+struct Component<'a> {
+    values: Vec<Value<'a>>,
 }
 
 /// A part of a component.
 #[derive(Debug)]
-enum Value {
+enum Value<'a> {
     /// A text of the template.
-    Text(String),
+    Text(&'a str),
     /// The value of a placeholder that is known before anything is sent.
-    Known(String),
+    Known(Cow<'a, str>),
     /// The value of a placeholder that the service has chosen.
     Chosen(String),
 }
 
-impl Component {
+impl Component<'_> {
     fn has_chosen(&self) -> bool {
         self.values.iter().any(|value| matches!(value, Value::Chosen(_)))
     }
 
-    /// Joins the values. If they have more than `room` bytes, those of the service are shortened,
+    /// Adds the values to a path. If they have more than `room` bytes, those of the service are shortened,
     /// the longest one first.
-    fn join(mut self, room: usize) -> String {
+    fn push_to(mut self, path: &mut String, room: usize) {
         let mut excess = self.length().saturating_sub(room);
         while excess > 0 {
             let chosen = self.values.iter_mut().filter_map(Value::chosen);
@@ -225,12 +234,12 @@ impl Component {
             excess = left;
         }
         let is_filled = self.values.iter().any(|value| !matches!(value, Value::Text(_)));
-        let text: String = self.values.iter().map(Value::as_str).collect();
-        match text.trim() {
-            // Placeholders that have left it empty, or made it a dot, would lead to another folder:
-            // the root, for the first component.
-            "" | "." | ".." if is_filled => "_".into(),
-            _ => text,
+        let start = path.len();
+        path.extend(self.values.iter().map(Value::as_str));
+        // Placeholders that have left it empty, or made it a dot, would lead to another folder: the
+        // root, for the first component.
+        if is_filled && matches!(path[start..].trim(), "" | "." | "..") {
+            path.replace_range(start.., "_");
         }
     }
 
@@ -239,10 +248,12 @@ impl Component {
     }
 }
 
-impl Value {
+impl Value<'_> {
     fn as_str(&self) -> &str {
         match self {
-            Self::Text(text) | Self::Known(text) | Self::Chosen(text) => text,
+            Self::Text(text) => text,
+            Self::Known(text) => text,
+            Self::Chosen(text) => text,
         }
     }
 
@@ -260,29 +271,33 @@ pub(super) struct Known<'a> {
     pub(super) subject: &'a Subject,
 }
 
-impl Known<'_> {
-    fn value(&self, name: &str) -> Option<String> {
+impl<'a> Known<'a> {
+    fn value(&self, name: &str) -> Option<Cow<'a, str>> {
         match name {
-            "id" => Some(segment(&self.subject.id)),
-            "kind" => Some(self.subject.kind.replace(' ', "-")),
-            "format" => self.subject.format.clone(),
+            "id" => Some(segment(&self.subject.id).into()),
+            "kind" => Some(self.subject.kind.replace(' ', "-").into()),
+            "format" => self.subject.format.as_deref().map(Cow::from),
             _ => None,
         }
     }
 }
 
 /// The value of a placeholder before anything is sent, if the service uses this extension.
-fn expected_value(name: &str, known: &Known<'_>, extension: Option<&str>) -> Option<String> {
-    let of_extension = || extension.filter(|_| matches!(name, "ext" | "format")).map(String::from);
+fn expected_value<'a>(
+    name: &str,
+    known: &Known<'a>,
+    extension: Option<&'a str>,
+) -> Option<Cow<'a, str>> {
+    let of_extension = || extension.filter(|_| matches!(name, "ext" | "format")).map(Cow::from);
     known.value(name).or_else(of_extension)
 }
 
 /// The value of a placeholder before anything is sent: empty if the service chooses it.
-fn known_value(name: &str, known: &Known<'_>) -> Value {
+fn known_value<'a>(name: &str, known: &Known<'a>) -> Value<'a> {
     known.value(name).map_or_else(|| Value::Chosen(String::new()), Value::Known)
 }
 
-fn value_of(name: &str, known: &Known<'_>, artifact: &Artifact) -> Value {
+fn value_of<'a>(name: &str, known: &Known<'a>, artifact: &Artifact) -> Value<'a> {
     let chosen = || Value::Chosen(of_artifact(name, artifact).unwrap_or_default());
     known.value(name).map_or_else(chosen, Value::Known)
 }
@@ -421,7 +436,7 @@ mod tests {
             let components = template.components(|name| match name {
                 "name" => Value::Chosen("Größenordnung ".repeat(14)),
                 "operation" => Value::Chosen("0123456789".repeat(5)),
-                "id" => Value::Known("i".repeat(32)),
+                "id" => Value::Known("i".repeat(32).into()),
                 _ => Value::Chosen("pdf".into()),
             });
             joined(components, room)
