@@ -42,7 +42,7 @@ pub fn compare(
     // A driver leaves no files behind.
     let temporary = tempfile::tempdir()?;
     thread::scope(|scope| {
-        for _ in 0..processes {
+        for _ in 0..processes.min(cases.len()) {
             scope.spawn(|| {
                 let work = || -> io::Result<()> {
                     let mut worker = Worker::start(python, script, driver, temporary.path())?;
