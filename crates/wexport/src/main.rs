@@ -38,7 +38,6 @@ use std::io;
 use std::pin::Pin;
 use std::process::ExitCode;
 
-use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use self::args::JsonStream;
@@ -46,7 +45,7 @@ use self::problem::Problem;
 
 fn main() -> ExitCode {
     commands::complete();
-    let cli = match args::Cli::try_parse() {
+    let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return usage_error(&error),
     };

@@ -40,7 +40,7 @@ pub(crate) use self::output::{IfExistsArg, OutputArgs};
 pub(crate) use self::session::{
     ConnectionArgs, CredentialArgs, LogLevel, Session, ShowArgs, StateArgs,
 };
-pub(crate) use self::usage::{JsonStream, json_stream, usage_problem};
+pub(crate) use self::usage::{JsonStream, json_stream, parse, usage_problem};
 pub(crate) use self::values::{CountArg, DateArg, DurationArg, RateArg, SizeArg, SwitchArg};
 #[cfg(feature = "postgres")]
 pub(crate) use self::work::WorkArgs;

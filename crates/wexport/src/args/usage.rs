@@ -2,6 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser};
+
+use super::Cli;
 use crate::problem::Problem;
 
 /// Where `--json` prints.
@@ -22,6 +26,30 @@ pub(crate) fn json_stream(arguments: impl Iterator<Item = OsString>) -> Option<J
     has_json.then_some(if carries_file { JsonStream::Stderr } else { JsonStream::Stdout })
 }
 
+/// Parses the command line. The error of an unknown command names those that may be meant: `jobs resume` for `resume`,
+/// and the kinds of files for `export`.
+pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line).map_err(|mut error| {
+        if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) {
+            let meant = meant_by(name);
+            if !meant.is_empty() {
+                error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(meant));
+            }
+        }
+        error
+    })
+}
+
+fn meant_by(name: &str) -> Vec<String> {
+    if name == "export" {
+        return ["document", "spreadsheet", "presentation", "batch"].map(String::from).into();
+    }
+    let command = Cli::command();
+    let parents = command.get_subcommands();
+    let parents = parents.filter(|parent| parent.find_subcommand(name).is_some());
+    parents.map(|parent| format!("{} {name}", parent.get_name())).collect()
+}
+
 /// The problem of a command line: clap's message, and its tips as advice.
 pub(crate) fn usage_problem(error: &clap::Error) -> Problem {
     let text = error.to_string();
@@ -35,6 +63,19 @@ pub(crate) fn usage_problem(error: &clap::Error) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_that_may_be_meant_are_named() {
+        for (command, meant) in
+            [("resume", "jobs resume"), ("list", "jobs list"), ("export", "document")]
+        {
+            let error = parse(["wexport", command].map(OsString::from)).unwrap_err();
+            let advice = usage_problem(&error).advice.join("\n");
+            assert!(advice.contains(&format!("'{meant}'")), "{advice}");
+        }
+        let error = parse(["wexport", "exprot"].map(OsString::from)).unwrap_err();
+        assert!(!error.to_string().contains("jobs"), "{error}");
+    }
 
     #[test]
     fn json_goes_where_the_file_does_not() {
