@@ -55,13 +55,13 @@ fn main() -> ExitCode {
         test.exports, test.rate
     );
     println!(
-        "{:<30} {:>7} {:>6} {:>8} {:>12} {:>9} {:>5} {:>6} {:>10} {:>6}",
+        "{:<30} {:>7} {:>6} {:>8} {:>12} {:>11} {:>5} {:>6} {:>10} {:>6}",
         "",
         "time",
         "files",
         "submits",
         "resubmitted",
-        "in doubt",
+        "unconfirmed",
         "429s",
         "limit",
         "takeovers",
@@ -209,10 +209,10 @@ impl Machines<'_> {
         let requests = self.server.requests();
         let refused = Some(StatusCode::TOO_MANY_REQUESTS);
         let refused = requests.iter().filter(|request| request.status() == refused).count();
-        let view = self.sql("SELECT in_doubt, takeovers FROM wexport.batches");
-        let (in_doubt, takeovers) = view.split_once('|').unwrap_or_default();
+        let view = self.sql("SELECT unconfirmed, takeovers FROM wexport.batches");
+        let (unconfirmed, takeovers) = view.split_once('|').unwrap_or_default();
         println!(
-            "{name:<30} {:>6.1}s {files:>6} {sent:>8} {resubmitted:>12} {in_doubt:>9} {refused:>5} \
+            "{name:<30} {:>6.1}s {files:>6} {sent:>8} {resubmitted:>12} {unconfirmed:>11} {refused:>5} \
              {:>5.0}% {takeovers:>10} {kills:>6}",
             elapsed.as_secs_f64(),
             self.share_used(&requests) * 100.0,

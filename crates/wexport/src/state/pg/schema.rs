@@ -74,7 +74,7 @@ const FIRST: &[&str] = &[
             count(*) FILTER (WHERE status = 'done') AS done,
             count(*) FILTER (WHERE status = 'skipped') AS skipped,
             count(*) FILTER (WHERE status = 'failed') AS failed,
-            count(*) FILTER (WHERE outcome::jsonb #>> '{error,ending}' = 'unconfirmed') AS in_doubt,
+            count(*) FILTER (WHERE outcome::jsonb #>> '{error,ending}' = 'unconfirmed') AS unconfirmed,
             (description::jsonb #>> '{end,exit_code}')::INTEGER AS exit_code
         FROM wexport.batch JOIN wexport.export ON export.batch = batch.id
         GROUP BY batch.id",
@@ -124,7 +124,7 @@ const WORKERS: &[&str] = &[
                 count(*) FILTER (WHERE status = 'done') AS done,
                 count(*) FILTER (WHERE status = 'skipped') AS skipped,
                 count(*) FILTER (WHERE status = 'failed') AS failed,
-                count(*) FILTER (WHERE outcome::jsonb #>> '{error,ending}' = 'unconfirmed') AS in_doubt
+                count(*) FILTER (WHERE outcome::jsonb #>> '{error,ending}' = 'unconfirmed') AS unconfirmed
             FROM wexport.export WHERE export.batch = batch.id
         ) AS counts
         CROSS JOIN LATERAL (

@@ -143,7 +143,7 @@ fn batch_is_shown_on_any_machine() {
     let row = machines.done(&["jobs", "show", &format!("{id}/2")]).out;
     assert!(row.contains("d0.pdf") && row.contains("202"), "{row}");
     assert!(machines.done(&["report"]).out.contains(id));
-    let view = machines.sql("SELECT done, in_doubt, key, takeovers FROM wexport.batches");
+    let view = machines.sql("SELECT done, unconfirmed, key, takeovers FROM wexport.batches");
     assert_eq!(view, "3|0|night|0");
     // The same command has nothing to do, unless a file is gone.
     let again = machines.done(&LINE);
@@ -284,7 +284,7 @@ fn frozen_holder_submits_nothing_after_the_takeover() {
     assert_eq!((machines.world.submits(), machines.world.names("").len()), (submits, 13));
 }
 
-/// Each submit that was sent has its file, or is in doubt.
+/// Each submit that was sent has its file, or is unconfirmed.
 #[test]
 fn nothing_is_submitted_twice_whenever_the_holder_is_killed() {
     let Some(postgres) = shared() else { return };
@@ -294,11 +294,12 @@ fn nothing_is_submitted_twice_whenever_the_holder_is_killed() {
         kill(machines.holder(&flags, submits));
     }
     let ran = machines.run(&[&LINE[..], &flags].concat());
-    let in_doubt: usize = machines.sql("SELECT in_doubt FROM wexport.batches").parse().unwrap();
+    let unconfirmed: usize =
+        machines.sql("SELECT unconfirmed FROM wexport.batches").parse().unwrap();
     let done: usize = machines.sql("SELECT done FROM wexport.batches").parse().unwrap();
-    assert_eq!(done + in_doubt, 10, "{}", ran.err);
+    assert_eq!(done + unconfirmed, 10, "{}", ran.err);
     assert!(machines.world.submits() <= 10 && machines.world.submits() >= done, "{}", ran.err);
-    assert_eq!(ran.code, Some(if in_doubt == 0 { 0 } else { 8 }), "{}", ran.err);
+    assert_eq!(ran.code, Some(if unconfirmed == 0 { 0 } else { 8 }), "{}", ran.err);
     for number in 0..10 {
         let submits = machines.world.requests();
         let of_it = submits.iter().filter(|it| it.contains(&format!("/d{number}/export")));
@@ -306,7 +307,7 @@ fn nothing_is_submitted_twice_whenever_the_holder_is_killed() {
     }
     let listed = machines.done(&["jobs", "list"]).out;
     let shown = machines.done(&["jobs", "show", listed.split(' ').next().unwrap()]).out;
-    assert!(shown.matches("may have started an export").count() >= in_doubt, "{shown}");
+    assert!(shown.matches("may have started an export").count() >= unconfirmed, "{shown}");
 }
 
 #[test]

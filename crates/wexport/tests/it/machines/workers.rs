@@ -128,10 +128,10 @@ fn workers_submit_nothing_twice_with_resubmit_never() {
     let count = |column| -> usize {
         machines.sql(&format!("SELECT {column} FROM wexport.batches")).parse().unwrap()
     };
-    let in_doubt = count("in_doubt");
-    assert_eq!(count("done") + in_doubt, 8, "{}", ran.err);
-    assert_eq!(ran.code, Some(if in_doubt == 0 { 0 } else { 8 }), "{}", ran.err);
-    assert_eq!(ran.err.matches("may have started an export").count(), in_doubt, "{}", ran.err);
+    let unconfirmed = count("unconfirmed");
+    assert_eq!(count("done") + unconfirmed, 8, "{}", ran.err);
+    assert_eq!(ran.code, Some(if unconfirmed == 0 { 0 } else { 8 }), "{}", ran.err);
+    assert_eq!(ran.err.matches("may have started an export").count(), unconfirmed, "{}", ran.err);
     assert!(
         (0..8).all(|export| machines.submits_of(export) <= 1),
         "{:?}",

@@ -54,7 +54,7 @@ CREATE VIEW wexport.batches AS
             count(*) FILTER (WHERE status = 'done') AS done,
             count(*) FILTER (WHERE status = 'skipped') AS skipped,
             count(*) FILTER (WHERE status = 'failed') AS failed,
-            count(*) FILTER (WHERE outcome::jsonb #>> '{error,ending}' = 'unconfirmed') AS in_doubt,
+            count(*) FILTER (WHERE outcome::jsonb #>> '{error,ending}' = 'unconfirmed') AS unconfirmed,
             (description::jsonb #>> '{end,exit_code}')::INTEGER AS exit_code
         FROM wexport.batch JOIN wexport.export ON export.batch = batch.id
         GROUP BY batch.id;
