@@ -74,8 +74,7 @@ async fn export_all(url: &str, version: ApiVersion, folder: &Path) -> Result<(),
             moment: Moment::local(clock::now()),
             receipt: true,
         };
-        let request =
-            ExportRequest { job: Box::new(job), subject, warnings: Vec::new(), body_file: None };
+        let request = ExportRequest::without_body(job, subject);
         let plan = Plan::Single(
             Box::new(ListedExport { line: 1, request, destination }),
             RunOptions::default(),

@@ -317,11 +317,15 @@ pub(super) fn store_rows(
         });
         // The receiver is gone only if a row could not be stored, which is reported instead.
         let gone = |_| Problem::new(Exit::Local, "the batch could not be stored");
-        let mut chunk = Vec::new();
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
         let read = read(&mut |export| {
+            bytes += export.request.body_length;
             chunk.push(export);
-            let is_full = chunk.len() == CHUNK;
-            if is_full { chunks.send(take(&mut chunk)).map_err(gone) } else { Ok(()) }
+            if chunk.len() < CHUNK && bytes < CHUNK_BYTES {
+                return Ok(());
+            }
+            bytes = 0;
+            chunks.send(take(&mut chunk)).map_err(gone)
         });
         let read = read.and_then(|()| chunks.send(chunk).map_err(gone));
         drop(chunks);
@@ -330,5 +334,7 @@ pub(super) fn store_rows(
     })
 }
 
-/// The number of rows that are handed over at once: a thread takes longer to wake up than to store one.
+/// The number of rows that are handed over at once, since a thread takes longer to wake up than to store one, and the
+/// length of their bodies in **bytes** from which they are.
 const CHUNK: usize = 64;
+const CHUNK_BYTES: usize = 1_048_576;

@@ -38,6 +38,8 @@ pub(crate) struct ExportRequest {
     pub(crate) warnings: Vec<String>,
     /// The file that the body was read from.
     pub(crate) body_file: Option<PathBuf>,
+    /// The length of a body that was given, in **bytes**.
+    pub(crate) body_length: usize,
 }
 
 impl ExportRequest {
@@ -53,10 +55,12 @@ impl ExportRequest {
             let name = format!("ID for --{}", flag.flag);
             ids.try_for_each(|id| item_id::check(&name, id))?;
         }
+        let mut body_length = 0;
         let (spec, format) = match &request.body {
             Some(body) => {
                 refuse_options_beside_body(command)?;
                 let body = read_body(body)?;
+                body_length = body.len();
                 // The body has its format.
                 let spec = command.spec(command.formats().first().copied())?.with_body(body);
                 let spec = spec.map_err(|error| Problem::usage(format!("--body: {error}")))?;
@@ -83,7 +87,7 @@ impl ExportRequest {
         let subject = Subject { kind, id, format, scope };
         let body_file = request.body.as_ref().and_then(|body| body.strip_prefix('@'));
         let body_file = body_file.map(PathBuf::from);
-        Ok(Self { job: Box::new(job), subject, warnings, body_file })
+        Ok(Self { job: Box::new(job), subject, warnings, body_file, body_length })
     }
 
     /// A request for the file of an operation that was started elsewhere, by its id or URL.
@@ -99,7 +103,12 @@ impl ExportRequest {
         let path = operation.split(['?', '#']).next().unwrap_or_default();
         let id = path.rsplit('/').next().unwrap_or_default();
         let subject = Subject { kind: "operation".into(), id: id.into(), ..Subject::default() };
-        Ok(Self { job: Box::new(job), subject, warnings: Vec::new(), body_file: None })
+        Ok(Self::without_body(job, subject))
+    }
+
+    pub(crate) fn without_body(job: ExportJob, subject: Subject) -> Self {
+        let (warnings, body_file, body_length) = (Vec::new(), None, 0);
+        Self { job: Box::new(job), subject, warnings, body_file, body_length }
     }
 
     /// Fails if the endpoint has an announced end, for `--deny-deprecated`.

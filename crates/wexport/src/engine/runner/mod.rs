@@ -24,7 +24,7 @@ use crate::explain::explain;
 use crate::output::Expected;
 use crate::problem::{Exit, Problem};
 use crate::signals;
-use crate::state::{HEARTBEAT, Later, Row, RowEnd, RowStatus, RunEnd, RunStore};
+use crate::state::{HEARTBEAT, Items, Later, Row, RowEnd, RowStatus, RunEnd, RunStore};
 use crate::text::redact;
 use crate::ui::BatchGauges;
 
@@ -63,10 +63,13 @@ struct Queued {
     /// The number of the last one that was added.
     after: u64,
     left: u64,
+    /// How many of them wait for their submit at least: as many as were added at once.
+    ahead: usize,
 }
 
-/// The number of exports that are added at once, and that wait for their submit at least.
+/// The most exports that are added at once, and the length of their requests in **bytes** from which they are.
 const PAGE: usize = 1_000;
+const PAGE_BYTES: usize = 16 * 1_048_576;
 
 type Closing = Pin<Box<dyn Future<Output = Result<Closed, Problem>> + Send>>;
 
@@ -102,7 +105,7 @@ impl Runner {
         let closing = FuturesUnordered::new();
         let is_shared = context.store.is_shared();
         let left = if is_shared { 0 } else { context.store.totals()?.waiting };
-        let queued = Queued { after: 0, left };
+        let queued = Queued { after: 0, left, ahead: PAGE };
         let shared = Shared::new(is_shared);
         let (halted, unrecorded, last) = (None, None, (None, None));
         let (is_resumed, later) = (later.is_some(), later.unwrap_or_default());
@@ -231,7 +234,7 @@ impl Runner {
 
     /// Adds exports that are not begun, unless enough of them wait for their submit.
     async fn add_queued(&mut self) -> Result<(), Problem> {
-        while self.queued.left > 0 && self.exports.counts().to_submit < PAGE {
+        while self.queued.left > 0 && self.exports.counts().to_submit < self.queued.ahead {
             match self.add_page(RowStatus::Waiting, self.queued.after).await? {
                 Some(last) => self.queued.after = last,
                 None => self.queued.left = 0,
@@ -243,11 +246,11 @@ impl Runner {
     /// Adds the next exports with this status. Returns the number of the last one.
     async fn add_page(&mut self, status: RowStatus, after: u64) -> Result<Option<u64>, Problem> {
         let context = Arc::clone(&self.context);
-        let page = context.with_store(move |store| store.rows(status, after).take(PAGE).collect());
-        let page: Vec<Row> = page.await?;
+        let page = context.with_store(move |store| first_page(store.rows(status, after))).await?;
         let last = page.last().map(|row| row.number);
         if status == RowStatus::Waiting {
             self.queued.left = self.queued.left.saturating_sub(page.len() as u64);
+            self.queued.ahead = page.len();
         }
         self.add_rows(page).await?;
         Ok(last)
@@ -507,6 +510,20 @@ impl Runner {
     }
 }
 
+/// The next rows to add.
+fn first_page(rows: Items<'_, Row>) -> Result<Vec<Row>, Problem> {
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        let row = row?;
+        bytes += row.checkpoint.spec().len();
+        page.push(row);
+        if page.len() == PAGE || bytes >= PAGE_BYTES {
+            break;
+        }
+    }
+    Ok(page)
+}
+
 /// The problem of a batch that does not have all of its files.
 pub(super) fn incomplete_batch(exit: Exit, id: &str, resume: &str) -> Option<Problem> {
     let what = match exit {
@@ -527,5 +544,37 @@ pub(crate) const fn stopped_by(signal: Exit) -> &'static str {
     match signal {
         Exit::Interrupted => "stopped by Ctrl-C",
         _ => "stopped by SIGTERM",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use export_core::ExportJob;
+    use export_hyper::{Config, DocumentExport, ExportSpec};
+
+    use super::*;
+    use crate::args::OutputArgs;
+    use crate::output::{Destination, Moment};
+    use crate::subject::Subject;
+
+    #[test]
+    fn long_requests_are_added_a_few_at_a_time() {
+        let rows = |length: usize| -> Items<'_, Row> {
+            let body = format!(r#"{{"format":"pdf","note":"{}"}}"#, "x".repeat(length));
+            let spec = ExportSpec::document("d1", DocumentExport::pdf()).with_body(body).unwrap();
+            let job = ExportJob::new(spec, &Config::new("https://api.example.com").unwrap());
+            let row = Row {
+                number: 1,
+                line: 1,
+                subject: Subject::default(),
+                destination: Destination::new(&OutputArgs::default(), Moment::local(clock::now()))
+                    .unwrap(),
+                status: RowStatus::Waiting,
+                checkpoint: job.unwrap().checkpoint(),
+            };
+            Box::new(std::iter::repeat(row).map(Ok))
+        };
+        assert_eq!(first_page(rows(0)).unwrap().len(), PAGE);
+        assert_eq!(first_page(rows(6 * 1_048_576)).unwrap().len(), 3);
     }
 }

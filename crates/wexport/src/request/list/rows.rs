@@ -2,6 +2,7 @@
 //!
 //! They are read a chunk at a time: a list of any length takes no more memory than its longest rows.
 
+use std::fs::{self, Metadata};
 use std::io::{self, Chain, Cursor, Read};
 
 use serde_json::Value;
@@ -27,10 +28,20 @@ impl Row {
         value.as_str()
     }
 
-    /// The length of its texts, in **bytes**.
+    /// The length of its texts, and of the file with its body, in **bytes**.
     fn len(&self) -> usize {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string().len(), str::len);
-        self.cells.iter().map(|(column, value)| column.len() + text(value)).sum()
+        let texts: usize =
+            self.cells.iter().map(|(column, value)| column.len() + text(value)).sum();
+        let body = self.text("body").and_then(|body| body.strip_prefix('@'));
+        // What is no file may have any length.
+        let length = |file: &str| {
+            let found = fs::metadata(file).ok().filter(Metadata::is_file);
+            found.map_or(u64::MAX, |found| found.len())
+        };
+        texts.saturating_add(
+            body.map_or(0, |file| usize::try_from(length(file)).unwrap_or(usize::MAX)),
+        )
     }
 }
 
@@ -56,7 +67,7 @@ pub(super) const MAX_ROW: usize = 1_048_576;
 /// The most columns of a row.
 pub(super) const MAX_COLUMNS: usize = 1_000;
 
-/// The most rows of a chunk, and the length of their texts in **bytes** from which it is full.
+/// The most rows of a chunk, and the length of their texts and bodies in **bytes** from which it is full.
 const CHUNK: usize = 4_000;
 const CHUNK_BYTES: usize = MAX_ROW;
 
@@ -82,7 +93,7 @@ pub(super) fn chunk(rows: &mut Rows<'_>) -> (Vec<Row>, Option<Fault>) {
     while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
         match rows.next() {
             Some(Ok(row)) => {
-                bytes += row.len();
+                bytes = row.len().saturating_add(bytes);
                 chunk.push(row);
             }
             Some(Err(fault)) => return (chunk, Some(fault)),
