@@ -31,18 +31,16 @@ impl Row {
     /// The length of its texts, and of the file with its body, in **bytes**.
     fn len(&self) -> usize {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string().len(), str::len);
-        let texts: usize =
-            self.cells.iter().map(|(column, value)| column.len() + text(value)).sum();
+        let texts = self.cells.iter().map(|(column, value)| column.len() + text(value));
         let body = self.text("body").and_then(|body| body.strip_prefix('@'));
-        // What is no file may have any length.
-        let length = |file: &str| {
-            let found = fs::metadata(file).ok().filter(Metadata::is_file);
-            found.map_or(u64::MAX, |found| found.len())
-        };
-        texts.saturating_add(
-            body.map_or(0, |file| usize::try_from(length(file)).unwrap_or(usize::MAX)),
-        )
+        texts.sum::<usize>().saturating_add(body.map_or(0, file_length))
     }
+}
+
+/// The length of a file, in **bytes**. What is no file, such as a pipe, may have any.
+fn file_length(path: &str) -> usize {
+    let found = fs::metadata(path).ok().filter(Metadata::is_file);
+    found.and_then(|found| usize::try_from(found.len()).ok()).unwrap_or(usize::MAX)
 }
 
 /// Why there is no row.
@@ -93,7 +91,7 @@ pub(super) fn chunk(rows: &mut Rows<'_>) -> (Vec<Row>, Option<Fault>) {
     while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
         match rows.next() {
             Some(Ok(row)) => {
-                bytes = row.len().saturating_add(bytes);
+                bytes = bytes.saturating_add(row.len());
                 chunk.push(row);
             }
             Some(Err(fault)) => return (chunk, Some(fault)),

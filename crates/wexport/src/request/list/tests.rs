@@ -30,22 +30,6 @@ fn parse(text: impl AsRef<[u8]>) -> Result<Vec<ListedExport>, Problem> {
     })
 }
 
-/// What is no file may have any length.
-#[test]
-fn rows_with_long_bodies_are_read_one_at_a_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    std::fs::write(path("long"), vec![b' '; 1_048_576]).unwrap();
-    std::fs::write(path("short"), "{}").unwrap();
-    for (body, expected) in [("long", 1), ("missing", 1), ("short", 4)] {
-        let row = format!("{{\"kind\":\"document\",\"body\":\"@{}\"}}\n", path(body));
-        std::fs::write(path("list"), row.repeat(4)).unwrap();
-        let mut list = Source::new(path("list")).open().unwrap();
-        let (chunk, fault) = rows::chunk(&mut rows::rows(&mut list).unwrap());
-        assert_eq!((chunk.len(), fault.is_none()), (expected, true), "{body}");
-    }
-}
-
 fn describe(text: impl AsRef<[u8]>) -> String {
     match parse(text) {
         Err(problem) => problem.message,
@@ -61,6 +45,21 @@ fn describe(text: impl AsRef<[u8]>) -> String {
             });
             texts.collect()
         }
+    }
+}
+
+#[test]
+fn rows_with_long_bodies_are_read_one_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("long"), vec![b' '; 1_048_576]).unwrap();
+    std::fs::write(path("short"), "{}").unwrap();
+    for (body, expected) in [("long", 1), ("missing", 1), ("short", 4)] {
+        let row = format!("{{\"kind\":\"document\",\"body\":\"@{}\"}}\n", path(body));
+        std::fs::write(path("list"), row.repeat(4)).unwrap();
+        let mut list = Source::new(path("list")).open().unwrap();
+        let (chunk, fault) = rows::chunk(&mut rows::rows(&mut list).unwrap());
+        assert_eq!((chunk.len(), fault.is_none()), (expected, true), "{body}");
     }
 }
 
